@@ -1,0 +1,85 @@
+"""A hardware figure that knows what it is: value, unit, fidelity, tool and version."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ("QUANTITIES", "Fidelity", "Figure", "Quantity", "find")
+
+Quantity = Literal[
+    "lut", "ff", "carry", "dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval",
+    "fmax", "ebops", "power",
+]  # fmt: skip
+
+#: quantity -> (unit, what it counts)
+QUANTITIES: dict[str, tuple[str, str]] = {
+    "lut": ("LUT", "look-up tables, LUT1 to LUT6 each counted once (no packing of two into one)"),
+    "ff": ("FF", "flip-flops"),
+    "carry": ("CARRY", "carry primitives of the target's family"),
+    "dsp": ("DSP", "DSP slices"),
+    "bram": ("BRAM", "block memories, in 36 kbit units"),
+    "latency_cycles": (
+        "cycles",
+        "rising clock edges from the one that samples an event to the one after which its result is at the output",
+    ),
+    "latency_ns": ("ns", "latency_cycles times the clock period of the target"),
+    "initiation_interval": ("cycles", "clock cycles between two successive events"),
+    "fmax": ("MHz", "highest clock frequency that static timing analysis allows"),
+    "ebops": ("bit operations", "effective bit operations: sum of weight bits times activation bits"),
+    "power": ("W", "total on-chip power"),
+}
+
+
+class Fidelity(StrEnum):
+    """How a figure was obtained.
+
+    ``analytic < compiled < synthesised < placed < vendor`` are estimates of one thing, ever closer to the chip;
+    ``simulated`` is what RTL simulation counted (cycles), and has no rank among them.
+    """
+
+    ANALYTIC = "analytic"
+    COMPILED = "compiled"
+    SYNTHESISED = "synthesised"
+    PLACED = "placed"
+    VENDOR = "vendor"
+    SIMULATED = "simulated"
+
+    def refines(self, other: Fidelity) -> bool:
+        """Whether this fidelity is closer to the chip than ``other``; TypeError where there is no order."""
+        order = [Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED, Fidelity.PLACED, Fidelity.VENDOR]
+        if self not in order or other not in order:
+            raise TypeError(f"no order between fidelities '{self}' and '{other}'")
+        return order.index(self) > order.index(other)
+
+
+class Figure(BaseModel):
+    """One hardware figure. What was not measured has no Figure: absent, never zero or a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quantity: Quantity
+    value: float = Field(ge=0, allow_inf_nan=False)
+    unit: str
+    fidelity: Fidelity
+    tool: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+
+    @classmethod
+    def of(cls, quantity: Quantity, value: float, fidelity: Fidelity, tool: str, version: str) -> Figure:
+        """Make a figure in the quantity's own unit."""
+        return cls(
+            quantity=quantity,
+            value=float(value),
+            unit=QUANTITIES[quantity][0],
+            fidelity=fidelity,
+            tool=tool,
+            version=version,
+        )
+
+
+def find(figures: list[Figure], quantity: str, fidelity: Fidelity) -> Figure | None:
+    """Return the figure of this quantity at exactly this fidelity, or None where nobody measured it."""
+    return next((f for f in figures if f.quantity == quantity and f.fidelity == fidelity), None)
