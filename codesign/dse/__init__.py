@@ -1,0 +1,1 @@
+"""Design-space exploration: the search, its records and its front."""

@@ -1,0 +1,1 @@
+"""Bundles for those who use the chosen model."""

@@ -1,0 +1,1 @@
+"""Flows from a design to firmware, and the tools that measure it."""

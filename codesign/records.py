@@ -1,0 +1,110 @@
+"""The records of a run, as they stand in its folder: plain JSON with a published schema each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.figures import Figure
+
+__all__ = ("SCHEMAS", "Figures", "Front", "FrontPoint", "Metric", "Metrics", "Objective", "State", "TrialStatus", "Verified")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Metric(_Record):
+    """A physics metric and its statistical uncertainty (one standard deviation)."""
+
+    value: float = Field(allow_inf_nan=False)
+    error: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Metrics(_Record):
+    """``metrics.json`` of a trial: the metrics on one split of the sample."""
+
+    split: str = Field(pattern="^(train|validation|test)$")
+    events: int = Field(gt=0)
+    metrics: dict[str, Metric]
+
+
+class Figures(_Record):
+    """``figures.json`` of a trial: every hardware figure that was measured, at every fidelity reached."""
+
+    figures: list[Figure]
+
+
+class Objective(_Record):
+    """What the search pulls: a metric's name, or a figure's quantity with its fidelity."""
+
+    name: str
+    direction: str = Field(pattern="^(maximise|minimise)$")
+    fidelity: str | None = Field(default=None, description="for a figure: the one fidelity compared; absent for a metric")
+
+
+class Verified(_Record):
+    """``verify.json`` of a trial: the verdict of the RTL simulation."""
+
+    exact: bool
+    events: int = Field(ge=0, description="events simulated and compared, a new one every clock")
+    latency_cycles: int | None = Field(default=None, ge=1, description="measured; absent where outputs never matched")
+    initiation_interval: int | None = Field(default=None, ge=1, description="measured")
+    compared: list[str] = Field(default_factory=list, description="the models whose integers were compared with the RTL's")
+    tool: str = ""
+    version: str = ""
+    first_difference: str | None = Field(default=None, description="for a design that is not exact: event, output, values")
+
+
+class FrontPoint(_Record):
+    """One Pareto-optimal trial."""
+
+    trial: int = Field(ge=0)
+    config: dict[str, Any]
+    metrics: dict[str, Metric] = Field(description="on the test split, which the search never saw")
+    validation: dict[str, Metric] = Field(default_factory=dict, description="on the validation split, which the search used")
+    figures: list[Figure]
+    verified: Verified | None = Field(description="null where the verification could not run; see the trial's status")
+
+
+class Front(_Record):
+    """``front.json`` of a run."""
+
+    study: str
+    objectives: list[Objective]
+    points: list[FrontPoint]
+    baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
+
+
+class State(StrEnum):
+    """How far a trial got."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INFEASIBLE = "infeasible"  # scored, but outside the study's constraints
+    FAILED = "failed"  # with its reason; never scored
+
+
+class TrialStatus(_Record):
+    """``status.json`` of a trial."""
+
+    trial: int = Field(ge=0)
+    state: State
+    stage: str = Field(default="", description="the stage that is running, or that failed")
+    reason: str | None = Field(default=None, description="why it failed, or which constraint it breaks")
+    seed: int
+    seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time per stage")
+    design: str | None = Field(default=None, description="content hash of the design")
+    notes: list[str] = Field(default_factory=list, description="e.g. a compiler pass that had to be left out")
+
+
+#: file name -> the model whose JSON Schema it obeys
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "front.json": Front,
+    "metrics.json": Metrics,
+    "figures.json": Figures,
+    "verify.json": Verified,
+    "status.json": TrialStatus,
+}

@@ -1,0 +1,1 @@
+"""Physics tasks: what is learned, and how it is judged."""

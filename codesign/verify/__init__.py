@@ -1,0 +1,1 @@
+"""Proof that the firmware gives the same integers as the trained network."""
