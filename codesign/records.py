@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.figures import Figure
 
-__all__ = ("SCHEMAS", "Figures", "Front", "FrontPoint", "Metric", "Metrics", "Objective", "State", "TrialStatus", "Verified")
+__all__ = ("SCHEMAS", "Figures", "Front", "FrontPoint", "Metric", "Metrics", "Objective", "Plot", "Plots", "Series", "State", "TrialStatus", "Verified")
 
 
 class _Record(BaseModel):
@@ -78,6 +78,39 @@ class Front(_Record):
     baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
 
 
+class Series(_Record):
+    """One line of a plot: equally long lists, and an optional band of one standard deviation."""
+
+    label: str
+    x: list[float]
+    y: list[float]
+    low: list[float] | None = None
+    high: list[float] | None = None
+    dashed: bool = Field(default=False, description="drawn dashed: a baseline")
+
+
+class Plot(_Record):
+    """What one physics plot is drawn from: lines, or a matrix with one label per row and column."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    log_x: bool = False
+    log_y: bool = False
+    series: list[Series] = Field(default_factory=list)
+    matrix: list[list[float]] | None = Field(default=None, description="matrix[row][column], row 0 at the top")
+    x_ticks: list[str] | None = None
+    y_ticks: list[str] | None = None
+    caption: str = ""
+
+
+class Plots(_Record):
+    """``plots.json`` of a trial on the front: its task's plots on the test split."""
+
+    plots: list[Plot]
+
+
 class State(StrEnum):
     """How far a trial got."""
 
@@ -107,4 +140,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "figures.json": Figures,
     "verify.json": Verified,
     "status.json": TrialStatus,
+    "plots.json": Plots,
 }

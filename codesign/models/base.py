@@ -1,0 +1,38 @@
+"""What a family of quantised networks must offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ("Choose", "Family")
+
+
+class Choose(Protocol):
+    """Draws one value of a search dimension (from Optuna, or from a fixed configuration)."""
+
+    def __call__(self, name: str, dimension: Any) -> Any:
+        """Return a value of ``dimension`` (see :mod:`codesign.dse.space`) for the parameter ``name``."""
+
+
+class Family(Protocol):
+    """A family of networks: its search space, its configuration, and how to build one."""
+
+    name: str
+    #: pydantic model of the study's ``space`` section; each field is a dimension
+    space: type[BaseModel]
+    #: pydantic model of one candidate
+    config: type[BaseModel]
+
+    def suggest(self, space: BaseModel, choose: Choose) -> BaseModel:
+        """Draw a candidate from the space, dimension by dimension (conditional dimensions included)."""
+
+    def build(self, config: BaseModel, inputs: int, outputs: int) -> torch.nn.Module:
+        """Build the untrained Brevitas network; input and output are values, (events, n) to (events, m)."""
+
+    def input_bits(self, config: BaseModel) -> int:
+        """Width in bits of each input, the sign included."""

@@ -1,0 +1,126 @@
+"""A study: the task, sample, family, target, objectives, constraints and budget of one search, read from YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from codesign import resources
+from codesign.errors import InputError
+from codesign.figures import QUANTITIES, Fidelity
+from codesign.validation import validated
+
+__all__ = ("Constraint", "Objective", "SearchSettings", "SplitFractions", "Study", "Training", "Verification", "load_study")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SplitFractions(_Section):
+    """Shares of the sample; they add up to 1."""
+
+    train: float = Field(default=0.6, gt=0, lt=1)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError("train, validation and test must add up to 1")
+        return self
+
+
+class Training(_Section):
+    """How every candidate is trained."""
+
+    epochs: int = Field(default=16, ge=1)
+    batch: int = Field(default=1024, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0)
+
+
+class Objective(_Section):
+    """One objective: a metric of the task, or a hardware figure at fidelity ``compiled``."""
+
+    name: str
+    direction: Literal["maximise", "minimise"]
+
+    @property
+    def fidelity(self) -> Fidelity | None:
+        """The fidelity the search compares: ``compiled`` for a figure, None for a metric."""
+        return Fidelity.COMPILED if self.name in QUANTITIES else None
+
+
+class Constraint(_Section):
+    """A bound on a metric or a compiled figure: a candidate outside is infeasible, and not on the front."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError(f"constraint on '{self.name}' needs a min or a max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"impossible constraint: '{self.name}' at least {self.min:g} and at most {self.max:g}")
+        if self.name in QUANTITIES and self.max is not None and self.max <= 0:
+            raise ValueError(f"impossible constraint: '{self.name}' at most {self.max:g}, but no design has less than 1")
+        return self
+
+
+class SearchSettings(_Section):
+    """Budget and sampler."""
+
+    trials: int = Field(default=40, ge=1)
+    sampler: Literal["nsga2", "nsga3", "tpe", "gp", "random"] = "nsga2"
+    population: int = Field(default=16, ge=2, description="of NSGA-II and III")
+
+
+class Verification(_Section):
+    """How hard designs are proven exact."""
+
+    gate_events: int = Field(default=4000, ge=1000, description="events through interpreter, QONNX and Brevitas, every candidate")
+    rtl_events: int = Field(default=1000, ge=1000, description="test events through the RTL simulation, on the front")
+
+
+class Study(_Section):
+    """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    description: str = ""
+    seed: int = Field(default=1, ge=0)
+    task: str
+    sample: dict[str, Any] = Field(default_factory=dict)
+    splits: SplitFractions = SplitFractions()
+    family: str
+    space: dict[str, Any] = Field(default_factory=dict)
+    training: Training = Training()
+    flow: str = "alkaid"
+    target: str
+    objectives: tuple[Objective, ...] = Field(min_length=1)
+    constraints: tuple[Constraint, ...] = ()
+    search: SearchSettings = SearchSettings()
+    verification: Verification = Verification()
+
+    def to_yaml(self) -> str:
+        """The study as it stands in the run folder."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_study(name: str) -> Study:
+    """Load a study by path or shipped name; InputError names file, key and the nearest known key."""
+    path = resources.locate("search", name)
+    return parse_study(Path(path).read_text(encoding="utf-8"), str(path))
+
+
+def parse_study(text: str, source: str) -> Study:
+    """Parse a study from YAML text; ``source`` is named in errors."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: not valid YAML ({' '.join(str(error).split())})") from None
+    return validated(Study, data, source)
