@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ("FixedPoint", "InputQuantisation", "Port")
+__all__ = ("INPUT_INTEGER_BITS", "FixedPoint", "InputQuantisation", "Port")
+
+
+#: standardised inputs saturate at +-2**2 = 4 standard deviations
+INPUT_INTEGER_BITS = 2
 
 
 class FixedPoint(BaseModel):
@@ -130,7 +134,7 @@ class InputQuantisation(BaseModel):
         features: tuple[str, ...],
         units: tuple[str, ...],
         bits: int,
-        integer_bits: int = 2,
+        integer_bits: int = INPUT_INTEGER_BITS,
     ) -> InputQuantisation:
         """Fit on the *training* split: mean and standard deviation of each feature of ``x`` (events, features).
 

@@ -1,0 +1,144 @@
+"""The domain of intervals: for each signal its smallest and largest value and the grid it lies on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import UnsupportedError
+from codesign.fixedpoint import FixedPoint, Port
+from codesign.graph.quantiser import QuantSpec, Rounding
+
+__all__ = ("Interval", "Intervals", "tightest_type")
+
+Array = NDArray[np.float64]
+
+#: float32, in which PyTorch, onnxruntime and QONNX' executor compute, holds integers exactly up to this one
+FLOAT32_EXACT = 2.0**24
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Arrays of equal shape (1, ...): every value is a multiple of ``step`` in [low, high]. Step 0: the constant ``low``
+    = 0 (a dead signal)."""
+
+    low: Array
+    high: Array
+    step: Array
+
+    @classmethod
+    def of_port(cls, port: Port) -> Interval:
+        """What a port may carry, (1, size)."""
+        low, high = port.bounds
+        lsb = port.lsbs
+        return cls((low * lsb)[None], (high * lsb)[None], lsb[None])
+
+
+def _grid(values: Array) -> Array:
+    """Largest power of two that divides each value; 0 for the value 0."""
+    mantissa, exponent = np.frexp(np.abs(values))
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    lowest = (whole & -whole).astype(np.float64)
+    return np.where(values == 0, 0.0, np.ldexp(lowest, exponent - 53))
+
+
+def _finer(a: Array, b: Array) -> Array:
+    """The finer of two grids, where 0 (only the value 0) does not count."""
+    return np.where(a == 0, b, np.where(b == 0, a, np.minimum(a, b)))
+
+
+class Intervals:
+    """Arithmetic on :class:`Interval`; refuses what float32 reference tools could not compute exactly."""
+
+    def _lift(self, x: Interval | Array) -> Interval:
+        return x if isinstance(x, Interval) else Interval(x, x, _grid(x))
+
+    def _checked(self, x: Interval, what: str) -> Interval:
+        codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
+        if codes.size and codes.max() >= FLOAT32_EXACT:
+            raise UnsupportedError(
+                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and onnxruntime "
+                "compute, is exact to 24 only: use fewer weight, activation or input bits, or narrower layers"
+            )
+        return x
+
+    def add(self, a: Interval | Array, b: Interval | Array) -> Interval:
+        """Elementwise sum."""
+        a, b = self._lift(a), self._lift(b)
+        return self._checked(Interval(a.low + b.low, a.high + b.high, _finer(a.step, b.step)), "a sum")
+
+    def multiply(self, a: Interval | Array, b: Interval | Array) -> Interval:
+        """Elementwise product."""
+        a, b = self._lift(a), self._lift(b)
+        corners = np.stack([a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high])
+        return self._checked(Interval(corners.min(axis=0), corners.max(axis=0), a.step * b.step), "a product")
+
+    def matmul(self, a: Interval | Array, b: Interval | Array) -> Interval:
+        """Matrix product with a constant."""
+        if isinstance(a, Interval) and isinstance(b, Interval):
+            raise UnsupportedError("MatMul of two signals has no exact hardware here; one factor must be constant")
+        if isinstance(b, Interval):
+            assert not isinstance(a, Interval)
+            swapped = self.matmul(_transposed(b), np.swapaxes(a, -1, -2))
+            return _transposed(swapped)
+        assert isinstance(a, Interval)
+        positive, negative = np.maximum(b, 0), np.minimum(b, 0)
+        grid = _grid(b)
+        steps = a.step[..., :, None] * grid
+        step = np.where(steps == 0, np.inf, steps).min(axis=-2)
+        return self._checked(
+            Interval(
+                a.low @ positive + a.high @ negative,
+                a.high @ positive + a.low @ negative,
+                np.where(np.isinf(step), 0.0, step),
+            ),
+            "an accumulator",
+        )
+
+    def relu(self, x: Interval) -> Interval:
+        """max(x, 0)."""
+        return Interval(np.maximum(x.low, 0), np.maximum(x.high, 0), x.step)
+
+    def quantise(self, x: Interval, spec: QuantSpec) -> Interval:
+        """Apply a Quant node: rounding is monotone, so the ends map to the ends."""
+        lsb = np.broadcast_to(spec.lsb, x.low.shape)
+        rounding = Rounding.of(spec.mode, x.step / lsb)
+        up = np.maximum(0, rounding.constant) + np.maximum(0, rounding.coefficient)
+        low = np.clip(np.floor(x.low / lsb), spec.low, spec.high) * lsb
+        high = np.clip(np.floor(x.high / lsb + up), spec.low, spec.high) * lsb
+        return Interval(low, high, np.maximum(lsb, x.step))
+
+    def sign(self, x: Interval, scale: Array) -> Interval:
+        """BipolarQuant."""
+        scale = np.broadcast_to(scale, x.low.shape)
+        return Interval(np.where(x.low >= 0, scale, -scale), np.where(x.high >= 0, scale, -scale), scale)
+
+    def concat(self, parts: Sequence[Interval | Array], axis: int) -> Interval:
+        """Join along an axis."""
+        lifted = [self._lift(p) for p in parts]
+        return Interval(*(np.concatenate([getattr(p, f) for p in lifted], axis) for f in ("low", "high", "step")))
+
+    def reshape(self, x: Interval, shape: tuple[int, ...]) -> Interval:
+        """Reshape all but the first axis."""
+        return Interval(*(v.reshape(len(v), *shape) for v in (x.low, x.high, x.step)))
+
+    def transpose(self, x: Interval, order: tuple[int, ...]) -> Interval:
+        """Permute the axes."""
+        return Interval(*(v.transpose(order) for v in (x.low, x.high, x.step)))
+
+
+def _transposed(x: Interval) -> Interval:
+    return Interval(*(np.swapaxes(v, -1, -2) for v in (x.low, x.high, x.step)))
+
+
+def tightest_type(low: float, high: float, step: float) -> FixedPoint:
+    """The narrowest fixed-point type that holds all multiples of ``step`` (a power of two, or 0) in [low, high]."""
+    if step == 0 or (low == 0 and high == 0):
+        return FixedPoint(signed=False, integer_bits=0, fraction_bits=0)
+    bits = max(int(round(high / step)).bit_length(), (-int(round(low / step)) - 1).bit_length() if low < 0 else 0)
+    fraction = -int(round(log2(step)))
+    return FixedPoint(signed=low < 0, integer_bits=bits - fraction, fraction_bits=fraction)

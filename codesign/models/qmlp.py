@@ -1,0 +1,105 @@
+"""The Brevitas network of the family ``mlp``, and its fused training twin."""
+
+from __future__ import annotations
+
+import torch
+from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
+from torch import Tensor, nn
+
+from codesign.fixedpoint import INPUT_INTEGER_BITS
+from codesign.models.fused import quantised_activation, quantised_weight
+from codesign.models.mlp import MLPConfig
+from codesign.models.quantisers import (
+    ActivationQuantiser,
+    InputQuantiser,
+    WeightQuantiser,
+    activation_scale,
+    range_parameter,
+    set_activation_range,
+)
+
+__all__ = ("QuantMLP",)
+
+
+class QuantMLP(nn.Module):
+    """Input quantiser, then (linear, rectified quantised activation) per hidden layer, then a linear head.
+
+    Values in and out, (events, n) to (events, m). Activations round half up: half an LSB is added in front of the
+    FLOOR quantiser while training, and lies in the bias once :meth:`fold` has been called. Only a folded network is
+    exported.
+    """
+
+    def __init__(self, config: MLPConfig, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.input = QuantIdentity(
+            act_quant=InputQuantiser, bit_width=config.input_bits, scaling_init=2.0**INPUT_INTEGER_BITS
+        )
+        sizes = (inputs, *config.widths, outputs)
+        self.linears = nn.ModuleList(
+            QuantLinear(a, b, bias=True, weight_quant=WeightQuantiser, weight_bit_width=bits)
+            for a, b, bits in zip(sizes[:-1], sizes[1:], config.weight_bits, strict=True)
+        )
+        self.activations = nn.ModuleList(
+            QuantReLU(act_quant=ActivationQuantiser, bit_width=bits) for bits in config.activation_bits
+        )
+        self.weight_bits = config.weight_bits
+        self.activation_bits = config.activation_bits
+        self.folded = False
+        for linear in self.linears:
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Brevitas' own computation: what is exported."""
+        x = self.input(x)
+        for linear, activation in zip(self.linears, self.activations, strict=False):
+            x = linear(x)
+            if not self.folded:
+                x = x + 0.5 * activation_scale(activation)
+            x = activation(x)
+        return self.linears[-1](x)  # type: ignore[no-any-return]
+
+    def fused(self, x: Tensor) -> Tensor:
+        """The same function as :meth:`forward` of the unfolded network, and the same gradients, in far fewer operations.
+
+        ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out.
+        """
+        for linear, activation, weight_bits, bits in zip(
+            self.linears, self.activations, self.weight_bits, self.activation_bits, strict=False
+        ):
+            x = nn.functional.linear(x, quantised_weight(linear.weight, weight_bits), linear.bias)
+            x = quantised_activation(x, range_parameter(activation), bits)
+        head = self.linears[-1]
+        return nn.functional.linear(x, quantised_weight(head.weight, self.weight_bits[-1]), head.bias)
+
+    @torch.no_grad()
+    def calibrate(self, x: Tensor, quantile: float = 0.999) -> None:
+        """Set each activation's range, layer by layer, from the batch ``x`` (events, n)."""
+        for linear, activation in zip(self.linears, self.activations, strict=False):
+            x = linear(x)
+            top = torch.quantile(x.flatten()[:100_000].clamp_min(0), quantile).item()
+            set_activation_range(activation, max(top, 2.0**-8))
+            x = activation(x + 0.5 * activation_scale(activation))
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Fold half an LSB into the biases and put them on the grid of the sum they enter, exactly.
+
+        ``floor((a + b + s/2) / s)`` is unchanged when ``b + s/2`` is floored to the finer of the grids of the
+        accumulator ``a`` and of the activation's LSB ``s``; only the head's bias is rounded.
+        """
+        if self.folded:
+            return
+        lsb = self.input.act_quant.scale().double()
+        for index, linear in enumerate(self.linears):
+            grid = lsb * linear.weight_quant.scale().double().flatten()
+            bias = linear.bias.double()
+            if index < len(self.activations):
+                lsb = activation_scale(self.activations[index]).double()
+                grid = torch.minimum(grid, lsb)
+                bias = torch.floor((bias + lsb / 2) / grid) * grid
+            else:
+                bias = torch.round(bias / grid) * grid
+            linear.bias.copy_(bias)
+        self.folded = True
+

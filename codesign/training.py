@@ -1,0 +1,90 @@
+"""Train a quantised network on the training split, deterministically for a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+__all__ = ("History", "train")
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+#: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
+_PRUNED_BY = 0.6
+
+
+@dataclass
+class History:
+    """Mean training loss of each epoch, and the share of weights that pruning set to zero."""
+
+    loss: list[float] = field(default_factory=list)
+    sparsity: float = 0.0
+
+
+def train(
+    network: Any,
+    x: NDArray[np.float64],
+    y: NDArray[np.int64],
+    loss: Loss,
+    *,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    sparsity: float,
+    seed: int,
+) -> History:
+    """Train ``network`` in place through its fused twin, then fold it for export.
+
+    ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets). Adam with a one-cycle learning
+    rate; weights are pruned by magnitude, layer by layer, along the cubic schedule of Zhu and Gupta (arXiv 1710.01878).
+    Uses whatever number of torch threads the process has set: one per worker is the fastest.
+    """
+    torch.manual_seed(seed)
+    inputs = torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))
+    targets = torch.as_tensor(y)
+    generator = torch.Generator().manual_seed(seed)
+    network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
+    optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
+    steps = max(1, len(inputs) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps, pct_start=0.1)
+    weights = [m.weight for m in network.modules() if isinstance(m, nn.Linear)]
+    masks: list[Tensor] = []
+    history = History()
+    network.train()
+    for epoch in range(epochs):
+        if sparsity > 0 and epoch <= round(_PRUNED_BY * epochs):
+            progress = min(1.0, epoch / max(1, round(_PRUNED_BY * epochs)))
+            masks = [_largest(w.detach(), sparsity * (1 - (1 - progress) ** 3)) for w in weights]
+        order = torch.randperm(len(inputs), generator=generator)
+        total = 0.0
+        for step in range(steps):
+            index = order[step * batch : (step + 1) * batch]
+            optimiser.zero_grad(set_to_none=True)
+            value = loss(network.fused(inputs[index]), targets[index])
+            value.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            with torch.no_grad():
+                for weight, mask in zip(weights, masks, strict=False):
+                    weight.mul_(mask)
+            total += value.item()
+        history.loss.append(total / steps)
+    history.sparsity = float(sum((w == 0).sum() for w in weights) / sum(w.numel() for w in weights))
+    network.eval()
+    network.fold()
+    return history
+
+
+def _largest(weight: Tensor, sparsity: float) -> Tensor:
+    """Mask (1 or 0) that keeps the largest share ``1 - sparsity`` of the weights by magnitude."""
+    drop = int(sparsity * weight.numel())
+    if drop == 0:
+        return torch.ones_like(weight)
+    threshold = weight.abs().flatten().kthvalue(drop).values
+    return (weight.abs() > threshold).to(weight.dtype)
