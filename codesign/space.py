@@ -1,6 +1,6 @@
 """The dimensions of a search space, as a study writes them.
 
-A list is a choice, ``{low, high}`` a range (of integers where both are, with an optional ``step``, and ``log: true`` for
+A list is a choice, ``{low, high}`` a range (of integers where both are; with an optional ``step``, or ``log: true`` for
 a logarithmic scale), and a plain value is fixed.
 """
 
@@ -57,7 +57,7 @@ class Range:
     @property
     def integer(self) -> bool:
         """Whether the range holds integers only."""
-        return isinstance(self.low, int) and isinstance(self.high, int)
+        return all(isinstance(end, int) for end in (self.low, self.high))
 
 
 Parsed = Fixed | Choice | Range
@@ -107,7 +107,8 @@ def _range(data: dict[Any, Any], convert: Callable[[Any], float]) -> Range:
         if key not in data:
             raise ValueError(f"a range needs low and high, and '{key}' is missing")
     low, high = convert(data["low"]), convert(data["high"])
-    if isinstance(low, float) or isinstance(high, float):
+    whole = all(isinstance(end, int) for end in (low, high))
+    if not whole:
         low, high = float(low), float(high)
     log = data.get("log", False)
     if not isinstance(log, bool):
@@ -118,7 +119,7 @@ def _range(data: dict[Any, Any], convert: Callable[[Any], float]) -> Range:
         raise ValueError(f"a logarithmic range must begin above 0, not at {low:g}")
     step = None
     if data.get("step") is not None:
-        step = _integer(data["step"]) if isinstance(low, int) else _float(data["step"])
+        step = _integer(data["step"]) if whole else _float(data["step"])
         if step <= 0:
             raise ValueError(f"step must be positive, not {step:g}")
         if log:
