@@ -1,1 +1,6 @@
-"""The HTML report of a run."""
+"""The report of a run: one HTML file that explains itself, and a picture of the front."""
+
+from codesign.report.html import write_report
+from codesign.report.picture import front_picture
+
+__all__ = ("front_picture", "write_report")

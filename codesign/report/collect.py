@@ -1,0 +1,279 @@
+"""Read a run folder into plain data for the report. Whatever is missing stays missing; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from codesign.design import Design
+from codesign.errors import CodesignError
+from codesign.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.fixedpoint import InputQuantisation, Port
+from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, Plot, Plots, State, TrialStatus, Verified
+from codesign.runfolder import RunFolder, TrialFolder
+from codesign.study import Constraint, Study, parse_study
+from codesign.targets import Target, load_target
+
+__all__ = ("Axis", "Baseline", "Boundary", "Point", "Run", "Trial", "collect")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One objective: a metric (fidelity None) or a quantity at one fidelity."""
+
+    name: str
+    maximise: bool
+    fidelity: Fidelity | None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The classical baseline, on the two splits a report shows."""
+
+    name: str
+    test: dict[str, Metric]
+    validation: dict[str, Metric]
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The types at a design's boundary, from ``design.json``."""
+
+    quantisation: InputQuantisation
+    outputs: Port
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial's folder says. ``metrics`` are on the validation split."""
+
+    number: int
+    state: str
+    stage: str
+    reason: str | None
+    seed: int | None
+    seconds: float | None
+    config: dict[str, Any]
+    metrics: dict[str, Metric]
+    figures: list[Figure]
+    notes: list[str]
+    on_front: bool
+
+    def value(self, axis: Axis) -> float | None:
+        """The trial's value on an axis, None where it was not measured."""
+        if axis.fidelity is None:
+            return self.metrics[axis.name].value if axis.name in self.metrics else None
+        figure = find(self.figures, axis.name, axis.fidelity)
+        return figure.value if figure else None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trial of the front, with everything that only the front has. ``test`` is on the test split."""
+
+    trial: Trial
+    test: dict[str, Metric]
+    test_events: int | None
+    figures: list[Figure]
+    verified: Verified | None
+    plots: list[Plot]
+    boundary: Boundary | None
+    files: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A whole run. ``provisional`` says that ``points`` are this report's own selection on the validation split."""
+
+    path: Path
+    study: Study
+    target: Target | None
+    sample: dict[str, Any]
+    baseline: Baseline | None
+    objectives: list[Axis]
+    constraints: tuple[Constraint, ...]
+    trials: list[Trial]
+    points: list[Point]
+    provisional: bool
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """Number of trials in each state, in the order in which they are spoken of."""
+        order = [s.value for s in (State.COMPLETE, State.INFEASIBLE, State.FAILED, State.RUNNING)]
+        counts = dict.fromkeys(order, 0)
+        for trial in self.trials:
+            counts[trial.state] = counts.get(trial.state, 0) + 1
+        return counts
+
+    def figure_columns(self, fidelities: tuple[Fidelity, ...]) -> list[tuple[str, Fidelity]]:
+        """Every (quantity, fidelity) that some trial measured, in a fixed order."""
+        present = {(f.quantity, f.fidelity) for t in self.trials for f in t.figures}
+        return [(q, fid) for fid in fidelities for q in QUANTITIES if (q, fid) in present]
+
+    def metric_names(self) -> list[str]:
+        """Names of all metrics, the objectives first."""
+        found = {n: None for t in self.trials for n in t.metrics} | {n: None for p in self.points for n in p.test}
+        first = [a.name for a in self.objectives if a.name in found]
+        return [*first, *(n for n in found if n not in first)]
+
+
+class _Reader:
+    """Reads records, and turns one that cannot be read into a problem that the report states."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[str] = []
+
+    def attempt(self, what: str, action: Callable[[], T], missing: T) -> T:
+        try:
+            return action()
+        except (CodesignError, OSError, ValueError, KeyError, TypeError) as error:
+            # the message names the file by its full path: the reader of a report has another one
+            text = str(error).replace(f"{self.root}/", "")
+            self.problems.append(text if what in text else f"{what}: {text}")
+            return missing
+
+    def json(self, folder: RunFolder | TrialFolder, name: str) -> dict[str, Any]:
+        where = str((folder.path / name).relative_to(self.root))
+        data: Any = self.attempt(where, lambda: folder.read_json(name), None)
+        if data is not None and not isinstance(data, dict):
+            self.problems.append(f"{where}: expected a mapping of keys to values")
+            return {}
+        return data or {}
+
+    def record(self, folder: RunFolder | TrialFolder, name: str, model: type[Any]) -> Any:
+        where = str((folder.path / name).relative_to(self.root))
+        return self.attempt(where, lambda: folder.read(name, model), None)
+
+
+def collect(path: Path) -> Run:
+    """Read a run, finished or not; InputError where there is no run or its study is not valid."""
+    folder = RunFolder.open(path)
+    study = parse_study((folder.path / "study.yaml").read_text(encoding="utf-8"), str(folder.path / "study.yaml"))
+    read = _Reader(folder.path)
+    target = read.attempt("target", lambda: load_target(study.target), None)
+    front: Front | None = read.record(folder, "front.json", Front)
+    on_front = {p.trial for p in front.points} if front else set()
+    trials = [_trial(read, t, on_front) for t in folder.trials()]
+    objectives = [Axis(o.name, o.direction == "maximise", o.fidelity) for o in study.objectives]
+    by_number = {t.number: t for t in trials}
+    if front:
+        points = [_point(read, folder, p, by_number.get(p.trial)) for p in front.points]
+    else:
+        points = [_point(read, folder, None, t) for t in _nondominated(trials, objectives)]
+    points.sort(key=lambda p: _cost(p.trial, objectives))
+    return Run(
+        path=folder.path,
+        study=study,
+        target=target,
+        sample=read.json(folder, "sample.json"),
+        baseline=_baseline(read, folder, front),
+        objectives=objectives,
+        constraints=study.constraints,
+        trials=trials,
+        points=points,
+        provisional=front is None,
+        problems=read.problems,
+    )
+
+
+def _trial(read: _Reader, folder: TrialFolder, on_front: set[int]) -> Trial:
+    status: TrialStatus | None = read.record(folder, "status.json", TrialStatus)
+    metrics: Metrics | None = read.record(folder, "metrics.json", Metrics)
+    figures: Figures | None = read.record(folder, "figures.json", Figures)
+    if metrics and metrics.split != "validation":
+        read.problems.append(f"trials/{folder.path.name}/metrics.json: is on the {metrics.split} split, not shown")
+        metrics = None
+    return Trial(
+        number=folder.number,
+        state=status.state.value if status else "unknown",
+        stage=status.stage if status else "",
+        reason=status.reason if status else None,
+        seed=status.seed if status else None,
+        seconds=sum(status.seconds.values()) if status and status.seconds else None,
+        config=read.json(folder, "config.json"),
+        metrics=metrics.metrics if metrics else {},
+        figures=figures.figures if figures else [],
+        notes=status.notes if status else [],
+        on_front=folder.number in on_front,
+    )
+
+
+def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial | None) -> Point:
+    """Join what ``front.json`` says of a trial with its folder; either of the two may be missing."""
+    if trial is None:
+        assert point is not None
+        trial = Trial(
+            point.trial, "unknown", "", None, None, None, point.config, point.validation, point.figures, [], True
+        )
+    folder = run.trial(trial.number)
+    test: Metrics | None = read.record(folder, "test.json", Metrics)
+    verified: Verified | None = read.record(folder, "verify.json", Verified)
+    plots: Plots | None = read.record(folder, "plots.json", Plots)
+    where = f"trials/{folder.path.name}/design.json"
+    design = (
+        read.attempt(where, lambda: Design.load(folder.path), None) if (folder.path / "design.json").is_file() else None
+    )
+    return Point(
+        trial=trial,
+        test=point.metrics if point else test.metrics if test else {},
+        test_events=test.events if test else None,
+        # the folder knows more than front.json where a synthesis was run after the search
+        figures=trial.figures or (point.figures if point else []),
+        verified=verified or (point.verified if point else None),
+        plots=plots.plots if plots else [],
+        boundary=Boundary(design.input_quantisation, design.outputs) if design else None,
+        files=_files(folder.path),
+    )
+
+
+def _files(folder: Path, most: int = 60) -> list[tuple[str, int]]:
+    """Relative path and size of what lies in a trial's folder."""
+    if not folder.is_dir():
+        return []
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    return [(p.relative_to(folder).as_posix(), p.stat().st_size) for p in found[:most]]
+
+
+def _baseline(read: _Reader, folder: RunFolder, front: Front | None) -> Baseline | None:
+    data = read.json(folder, "baseline.json")
+
+    def metrics(key: str) -> dict[str, Metric]:
+        return {name: Metric.model_validate(value) for name, value in data.get(key, {}).items()}
+
+    made = read.attempt(
+        "baseline.json",
+        lambda: Baseline(str(data.get("name", "baseline")), metrics("metrics"), metrics("validation")),
+        None,
+    )
+    if (made is None or not data) and front and front.baseline:
+        return Baseline("baseline", front.baseline, {})
+    return made if data else None
+
+
+def _nondominated(trials: list[Trial], objectives: list[Axis]) -> list[Trial]:
+    """Complete trials that no other one beats in every objective: the front so far, on the validation split."""
+    scored = []
+    for trial in trials:
+        values = [trial.value(axis) for axis in objectives]
+        if trial.state == State.COMPLETE.value and all(v is not None for v in values):
+            costs = [-v if a.maximise else v for v, a in zip(values, objectives, strict=True) if v is not None]
+            scored.append((costs, trial))
+    scored.sort(key=lambda item: item[0])
+    kept: list[tuple[list[float], Trial]] = []
+    for costs, trial in scored:  # sorted, so that only earlier ones can dominate
+        if not any(all(k <= c for k, c in zip(other, costs, strict=True)) for other, _ in kept):
+            kept.append((costs, trial))
+    return [trial for _, trial in kept]
+
+
+def _cost(trial: Trial, objectives: list[Axis]) -> tuple[float, int]:
+    """Order of the front: by the first hardware figure among the objectives."""
+    axis = next((a for a in objectives if a.fidelity), None)
+    value = trial.value(axis) if axis else None
+    return (value if value is not None else float("inf"), trial.number)

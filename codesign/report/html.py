@@ -1,0 +1,242 @@
+"""Write the report: one HTML file that opens anywhere, without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codesign import __version__
+from codesign.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.records import State
+from codesign.report import plots, words
+from codesign.report.collect import Point, Run, Trial, collect
+from codesign.report.layers import Drawing, Layer, draw, layers
+from codesign.runfolder import write_atomically
+
+if TYPE_CHECKING:
+    import jinja2
+
+__all__ = ("write_report",)
+
+_HERE = Path(__file__).resolve().parent
+_ORDER = (
+    Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED, Fidelity.PLACED, Fidelity.VENDOR, Fidelity.SIMULATED,
+)  # fmt: skip
+#: what a reader looks for in every design, so that its absence is stated
+_EXPECTED = ("lut", "ff", "dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval", "fmax")
+
+
+def write_report(run: Path, output: Path | None = None) -> Path:
+    """Write the report of a run, finished or not, and return its path.
+
+    ``output`` is a file, or a folder that gets an ``index.html``; by default ``reports/<study>/index.html``.
+    """
+    collected = collect(Path(run))
+    if output is None:
+        output = Path("reports") / collected.study.name / "index.html"
+    elif output.is_dir() or not output.suffix:
+        output = output / "index.html"
+    write_atomically(output, render(collected).encode())
+    return output
+
+
+def render(run: Run) -> str:
+    """The report as HTML."""
+    from plotly.offline import get_plotlyjs
+
+    scripts = [
+        get_plotlyjs(),
+        *((_HERE / "assets" / name).read_text(encoding="utf-8") for name in ("plots.js", "table.js")),
+    ]
+    data = plots.front_data(run)
+    data["physics"] = {
+        f"plot-{p.trial.number}-{i}": plots.physics_figure(plot) for p in run.points for i, plot in enumerate(p.plots)
+    }
+    sections = [_section(run, p) for p in run.points]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            sections=sections,
+            overview=_overview(run),
+            failures=_by_reason(run, State.FAILED),
+            infeasible=_by_reason(run, State.INFEASIBLE),
+            provenance=words.provenance(run.sample),
+            states=words.STATES,
+            version=__version__,
+            style=_safe((_HERE / "assets" / "report.css").read_text(encoding="utf-8")),
+            scripts=[_safe(s) for s in scripts],
+            policy=_policy(scripts),
+            data=_safe(_json(data)),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": words.number, "measured": words.measured, "quantity": words.quantity, "bound": words.bound,
+        "count": words.count, "size": words.size, "config": words.config,
+    }  # fmt: skip
+    return environment
+
+
+def _safe(text: str) -> Any:
+    """Mark text as what the page's own scripts and styles are, which autoescaping must leave alone."""
+    import markupsafe
+
+    if "</script" in text.lower() or "</style" in text.lower():
+        raise ValueError("a script or style would end its own element")
+    return markupsafe.Markup(text)  # noqa: S704 - only files of this package, plotly, and what _json escaped
+
+
+def _json(data: Any) -> str:
+    """JSON that can stand in a script element: nothing in it can end that element or begin a comment."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _policy(scripts: list[str]) -> str:
+    """A content security policy: no network at all, and no script but those of this report, by their hashes."""
+    hashes = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
+    allowed = " ".join(f"'sha256-{h}'" for h in hashes)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of figures: one fidelity, one tool, one version."""
+
+    fidelity: str
+    tool: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure in a table; None stands for what was not measured."""
+
+    value: str
+    share: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the section of one point shows."""
+
+    point: Point
+    layers: list[Layer]
+    drawing: Drawing | None
+    columns: list[Column]
+    rows: list[tuple[str, list[Cell | None]]]
+    metrics: list[str]
+    descriptions: list[str]
+    clash: str | None
+
+
+def _section(run: Run, point: Point) -> Section:
+    boundary = point.boundary
+    n = boundary.quantisation.port.size if boundary else None
+    m = boundary.outputs.size if boundary else None
+    found = layers(point.trial.config, n, m)
+    ends = ("", "")
+    if boundary:
+        ends = (
+            _widths([t.width for t in boundary.quantisation.types]),
+            _widths([t.width for t in boundary.outputs.types]),
+        )
+    columns, rows = _figure_table(run, point.figures)
+    return Section(
+        point=point,
+        layers=found,
+        drawing=draw(found, *ends),
+        columns=columns,
+        rows=rows,
+        metrics=[name for name in run.metric_names() if name in point.test or name in point.trial.metrics],
+        descriptions=[plots.describe(p) for p in point.plots],
+        clash=_clash(point),
+    )
+
+
+def _widths(widths: list[int]) -> str:
+    low, high = min(widths, default=0), max(widths, default=0)
+    return f"{low} bit" if low == high else f"{low}–{high} bit"
+
+
+def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[Column], list[tuple[str, list[Cell | None]]]]:
+    ordered = sorted(figures, key=lambda f: _ORDER.index(f.fidelity))
+    keys = list(dict.fromkeys((f.fidelity, f.tool, f.version) for f in ordered))
+    known = {(str(f.quantity), (f.fidelity, f.tool, f.version)): f.value for f in figures}
+    parts = run.target.resources if run.target else None
+    rows: list[tuple[str, list[Cell | None]]] = []
+    for quantity in QUANTITIES:
+        if quantity not in _EXPECTED and not any(f.quantity == quantity for f in figures):
+            continue
+        cells: list[Cell | None] = []
+        for key in keys:
+            value = known.get((quantity, key))
+            whole = getattr(parts, quantity, None) if parts else None
+            share = f"{value / whole:.2%}" if value and whole else ""
+            cells.append(Cell(words.number(value), share) if value is not None else None)
+        rows.append((words.quantity(quantity), cells))
+    return [Column(f.value, tool, version) for f, tool, version in keys], rows
+
+
+def _clash(point: Point) -> str | None:
+    """A measured latency that is not the one the compiler promised."""
+    promised = find(point.figures, "latency_cycles", Fidelity.COMPILED)
+    measured = point.verified.latency_cycles if point.verified else None
+    if promised is None or measured is None or promised.value == measured:
+        return None
+    return f"the simulation measured {measured} cycles, the compiler promised {promised.value:g}"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The front at a glance: metrics on one split, and the objectives' quantities, one column per fidelity."""
+
+    metrics: list[str]
+    columns: list[tuple[str, str]]
+    cells: list[list[str | None]]
+
+
+def _overview(run: Run) -> Overview:
+    names = [a.name for a in run.objectives if a.fidelity]
+    keys = [
+        (q, f)
+        for q in names
+        for f in _ORDER
+        if any(find(p.figures, q, f) is not None for p in run.points)
+    ]  # fmt: skip
+    cells = []
+    for point in run.points:
+        found = (find(point.figures, q, f) for q, f in keys)
+        cells.append([words.number(f.value) if f else None for f in found])
+    metrics = [a.name for a in run.objectives if not a.fidelity] or run.metric_names()[:1]
+    return Overview(metrics, [(words.quantity(q), f.value) for q, f in keys], cells)
+
+
+def _by_reason(run: Run, state: State) -> list[tuple[str, str, list[Trial]]]:
+    """(stage, reason of the first such trial, trials), the most frequent first; numbers do not tell reasons apart."""
+    groups: dict[tuple[str, str], list[Trial]] = defaultdict(list)
+    for trial in run.trials:
+        if trial.state == state.value:
+            groups[(trial.stage, words.number_free(trial.reason or ""))].append(trial)
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(stage, trials[0].reason or "no reason recorded", trials) for (stage, _), trials in ordered]

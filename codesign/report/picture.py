@@ -1,0 +1,97 @@
+"""A still picture of the front, for a README or a talk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codesign.errors import InputError
+from codesign.figures import Fidelity, find
+from codesign.report import words
+from codesign.report.collect import Point, Run, collect
+
+__all__ = ("front_picture",)
+
+#: closest to the chip first; the picture shows the first that every point of the front has
+_PREFERRED = (Fidelity.VENDOR, Fidelity.PLACED, Fidelity.SYNTHESISED, Fidelity.COMPILED)
+
+
+def front_picture(run: Path, output: Path, quantity: str = "lut", metric: str | None = None) -> Path:
+    """Draw the front (SVG, PNG or PDF by the name of ``output``): a metric on the test split against one figure.
+
+    Every point has its error bar and its latency in ns; points that failed verification are crosses. The figure's
+    fidelity is the highest that the whole front was measured at, and stands on the axis.
+    """
+    collected = collect(Path(run))
+    if output.suffix not in (".svg", ".png", ".pdf"):
+        raise InputError(f"cannot draw '{output}': give a name that ends in .svg, .png or .pdf")
+    metric = metric or next((a.name for a in collected.objectives if a.fidelity is None), None)
+    points = [p for p in collected.points if metric in p.test]
+    if metric is None or not points:
+        raise InputError(f"{run} has no front with metrics on the test split yet: let 'codesign run' finish first")
+    fidelity = next((f for f in _PREFERRED if all(find(p.figures, quantity, f) for p in points)), None)
+    if fidelity is None:
+        raise InputError(f"no fidelity at which '{quantity}' was measured for the whole front of {run}")
+    try:
+        _draw(collected, points, metric, quantity, fidelity, output)
+    except ImportError as error:
+        raise InputError(f"the picture needs the package '{error.name}': pip install mplhep") from None
+    return output
+
+
+def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: Fidelity, output: Path) -> None:
+    import matplotlib
+    import mplhep  # type: ignore[import-untyped]
+    from matplotlib.figure import Figure as Canvas
+
+    with matplotlib.rc_context({**mplhep.style.CMS, "svg.hashsalt": "codesign", "font.size": 15}):
+        canvas = Canvas(figsize=(8.6, 5.6), layout="constrained")
+        axes = canvas.add_subplot()
+        for exact, colour, mark, label in (
+            (True, "#0072B2", "o", "front"),
+            (False, "#C04000", "X", "not exact in RTL"),
+        ):
+            chosen = [p for p in points if (p.verified is None or p.verified.exact) == exact]
+            if chosen:
+                axes.errorbar(
+                    [_value(p, quantity, fidelity) for p in chosen],
+                    [p.test[metric].value for p in chosen],
+                    [p.test[metric].error for p in chosen],
+                    fmt=mark, color=colour, markersize=8, elinewidth=1.2, label=label, zorder=3,
+                )  # fmt: skip
+        for point in points:
+            latency = find(point.figures, "latency_ns", Fidelity.COMPILED)
+            if latency:
+                place = (_value(point, quantity, fidelity), point.test[metric].value)
+                axes.annotate(
+                    f"{latency.value:.3g} ns", place, xytext=(8, -13), textcoords="offset points", fontsize=11
+                )
+        base = run.baseline.test.get(metric) if run.baseline else None
+        if base and run.baseline:
+            axes.axhspan(base.value - base.error, base.value + base.error, color="0.85", zorder=0)
+            axes.axhline(base.value, color="0.25", linestyle="--", linewidth=1.2, zorder=1, label=run.baseline.name)
+        axes.set_xscale("log")
+        _ticks(axes)
+        axes.set_xlabel(f"{words.quantity(quantity)} ({fidelity.value})")
+        axes.set_ylabel(f"{words.quantity(metric)} (test)")
+        axes.legend(fontsize=12, loc="lower right")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        # no date in the file: the same front gives the same picture
+        canvas.savefig(output, dpi=160, metadata={"Date": None} if output.suffix == ".svg" else None)
+
+
+def _value(point: Point, quantity: str, fidelity: Fidelity) -> float:
+    figure = find(point.figures, quantity, fidelity)
+    assert figure is not None
+    return figure.value
+
+
+def _ticks(axes: object) -> None:
+    """Plain numbers on a logarithmic axis: fronts span one or two decades."""
+    from matplotlib.axes import Axes
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    assert isinstance(axes, Axes)
+    plain = FuncFormatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))

@@ -1,0 +1,216 @@
+"""What the browser draws: the trials as columns, the views of the front, and the tasks' plots as plotly figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codesign.figures import QUANTITIES, Fidelity
+from codesign.records import Metric, Plot, Series
+from codesign.report import words
+from codesign.report.collect import Point, Run, Trial
+
+__all__ = ("PALETTE", "describe", "front_data", "physics_figure", "plain")
+
+#: Okabe and Ito's colours, which stay apart for every kind of colour vision; black is the baseline's
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
+#: what a search measures for every trial, cheap enough for that
+_EVERY_TRIAL = (Fidelity.COMPILED, Fidelity.ANALYTIC)
+_FRONT = (Fidelity.VENDOR, Fidelity.PLACED, Fidelity.SYNTHESISED, Fidelity.SIMULATED, *_EVERY_TRIAL)
+_LONGEST = 400  # points of a line: more than a plot has pixels
+
+
+def plain(text: str) -> str:
+    """Text for plotly, which reads a small HTML of its own in labels: shown as it is written."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+# --- the trials and the front -------------------------------------------------------------------------------------
+
+
+def front_data(run: Run) -> dict[str, Any]:
+    """Everything the scripts need: two tables (all trials, front), and the views that the plot offers of them.
+
+    A view shows one table at one fidelity, so that two fidelities never meet in a plot.
+    """
+    metrics = run.metric_names()
+    every = run.figure_columns(_EVERY_TRIAL)
+    front = [(q, f) for f in _FRONT for q in QUANTITIES if any(_has(p, q, f) for p in run.points)]
+    verdicts = {p.trial.number: _verdict(p) for p in run.points}
+    tables: dict[str, Any] = {
+        "all": {
+            "columns": _columns(run, metrics, every),
+            "rows": [_row(t, t.metrics, t.figures, metrics, every, verdicts) for t in run.trials],
+        }
+    }
+    views = _views("all", "All trials: validation split", every, run, run.baseline.validation if run.baseline else {})
+    if not run.provisional:
+        tables["front"] = {
+            "columns": _columns(run, metrics, front),
+            "rows": [_row(p.trial, p.test, p.figures, metrics, front, verdicts) for p in run.points],
+        }
+        views += _views("front", "Front: test split", front, run, run.baseline.test if run.baseline else {})
+    return {
+        "tables": tables,
+        "views": views,
+        "baseline": run.baseline.name if run.baseline else "",
+        "constraints": [{"name": c.name, "min": c.min, "max": c.max} for c in run.constraints],
+        "points": [p.trial.number for p in run.points],
+        "provisional": run.provisional,
+    }
+
+
+def _has(point: Point, quantity: str, fidelity: Fidelity) -> bool:
+    return any(f.quantity == quantity and f.fidelity == fidelity for f in point.figures)
+
+
+def _verdict(point: Point) -> str:
+    if point.verified is None:
+        return "unverified"
+    return "exact" if point.verified.exact else "different"
+
+
+def _columns(run: Run, metrics: list[str], figures: list[tuple[str, Fidelity]]) -> list[dict[str, Any]]:
+    directions = {a.name: a.maximise for a in run.objectives}
+    made: list[dict[str, Any]] = [
+        {"kind": "metric", "name": m, "label": words.quantity(m), "fidelity": None} for m in metrics
+    ] + [{"kind": "figure", "name": q, "label": words.quantity(q), "fidelity": f.value} for q, f in figures]
+    for column in made:
+        column["objective"] = column["name"] in directions
+        column["maximise"] = directions.get(column["name"])
+    return made
+
+
+def _row(
+    trial: Trial,
+    metrics: dict[str, Metric],
+    figures: list[Any],
+    names: list[str],
+    columns: list[tuple[str, Fidelity]],
+    verdicts: dict[int, str],
+) -> list[Any]:
+    """``[number, state, verdict, configuration, seconds, reason, [values]]``; a metric is a pair of value and error."""
+    known = {(f.quantity, f.fidelity): _round(f.value) if f.value % 1 else int(f.value) for f in figures}
+    values: list[Any] = [
+        [_round(metrics[n].value), _round(metrics[n].error)] if n in metrics else None for n in names
+    ] + [known.get(column) for column in columns]
+    seconds = round(trial.seconds, 1) if trial.seconds is not None else None
+    reason = trial.reason or ""
+    if trial.stage and trial.state in ("failed", "running"):
+        reason = f"{trial.stage}: {reason}" if reason else f"stage: {trial.stage}"
+    config = words.config(trial.config)
+    return [trial.number, trial.state, verdicts.get(trial.number, ""), config, seconds, reason, values]
+
+
+def _views(
+    table: str, label: str, figures: list[tuple[str, Fidelity]], run: Run, baseline: dict[str, Metric]
+) -> list[dict[str, Any]]:
+    fidelities = list(dict.fromkeys(f for _, f in figures))
+    bands = {n: [m.value, m.error] for n, m in baseline.items()}
+    goals = [a.name for a in run.objectives]
+    return [
+        {"table": table, "label": f"{label}, {f.value} figures", "fidelity": f.value, "baseline": bands, "goals": goals}
+        for f in fidelities
+    ]
+
+
+# --- the tasks' plots ---------------------------------------------------------------------------------------------
+
+
+def physics_figure(plot: Plot) -> dict[str, Any]:
+    """A plotly figure (data and layout) of one of a task's plots."""
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": plain(plot.x_label)}, "type": "log" if plot.log_x else "linear"},
+        "yaxis": {"title": {"text": plain(plot.y_label)}, "type": "log" if plot.log_y else "linear"},
+    }
+    if plot.matrix is not None:
+        return {"data": [_heatmap(plot)], "layout": _matrix_layout(plot, layout)}
+    data: list[dict[str, Any]] = []
+    solid = 0
+    for series in plot.series:
+        # the baseline is black and dashed, so that it never takes a colour from the design's own lines
+        colour = "#333333" if series.dashed else PALETTE[solid % len(PALETTE)]
+        solid += not series.dashed
+        data += _lines(series, colour, plot)
+    return {"data": data, "layout": layout}
+
+
+def _lines(series: Series, colour: str, plot: Plot) -> list[dict[str, Any]]:
+    keep = _thinned(len(series.x))
+    x = [_round(series.x[i]) for i in keep]
+    y = [_round(series.y[i]) for i in keep]
+    name = plain(series.label)
+    made: list[dict[str, Any]] = []
+    if series.low is not None and series.high is not None:
+        low, high = [_round(series.low[i]) for i in keep], [_round(series.high[i]) for i in keep]
+        if plot.log_y:  # a band that reaches zero ends a decade below its line, the axis has no zero
+            low = [a if a > 0 else max(b, 1e-12) / 10 for a, b in zip(low, y, strict=True)]
+        made.append(
+            {
+                "type": "scatter", "mode": "lines", "x": x + x[::-1], "y": high + low[::-1], "fill": "toself",
+                "fillcolor": _transparent(colour), "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
+                "legendgroup": name,
+            }
+        )  # fmt: skip
+    made.append(
+        {
+            "type": "scatter", "mode": "lines+markers" if len(x) <= 12 else "lines", "x": x, "y": y, "name": name,
+            "legendgroup": name, "line": {"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"},
+        }
+    )  # fmt: skip
+    return made
+
+
+def _thinned(n: int) -> list[int]:
+    """Indices of at most ``_LONGEST`` points, the first and the last always among them."""
+    if n <= _LONGEST:
+        return list(range(n))
+    return sorted({round(i * (n - 1) / (_LONGEST - 1)) for i in range(_LONGEST)})
+
+
+def _transparent(colour: str) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def _heatmap(plot: Plot) -> dict[str, Any]:
+    assert plot.matrix is not None
+    rows, columns = len(plot.matrix), max((len(r) for r in plot.matrix), default=0)
+    labels = {"x": list(range(columns)), "y": list(range(rows))}  # positions: two classes may share a name
+    text = {"texttemplate": "%{z:.3g}"} if rows * columns <= 150 else {}
+    return {
+        "type": "heatmap", "z": [[_round(v) for v in row] for row in plot.matrix], "colorscale": "Cividis",
+        "reversescale": True, "colorbar": {"thickness": 10, "outlinewidth": 0},
+        "hovertemplate": "%{z:.4g}<extra></extra>", **labels, **text,
+    }  # fmt: skip
+
+
+def _matrix_layout(plot: Plot, layout: dict[str, Any]) -> dict[str, Any]:
+    for axis, ticks in (("xaxis", plot.x_ticks), ("yaxis", plot.y_ticks)):
+        layout[axis] |= {"type": "linear", "showgrid": False, "zeroline": False}
+        if ticks:
+            layout[axis] |= {"tickvals": list(range(len(ticks))), "ticktext": [plain(t) for t in ticks]}
+    layout["yaxis"]["autorange"] = "reversed"  # row 0 at the top
+    return layout
+
+
+def describe(plot: Plot) -> str:
+    """The plot in words, for who does not see it."""
+    axes = f"{plot.title}: {plot.y_label} against {plot.x_label}."
+    if plot.matrix is not None:
+        names = plot.y_ticks or [str(i) for i in range(len(plot.matrix))]
+        rows = [
+            f"{name}: {', '.join(words.number(_round(v)) for v in row)}"
+            for name, row in zip(names, plot.matrix, strict=False)
+        ]
+        return f"{axes} Rows: {'; '.join(rows)}." if len(rows) <= 12 else axes
+    lines = [
+        f"{s.label} from ({words.number(s.x[0])}, {words.number(_round(s.y[0]))}) to "
+        f"({words.number(s.x[-1])}, {words.number(_round(s.y[-1]))})"
+        for s in plot.series
+        if s.x and s.y
+    ]
+    return f"{axes} Lines: {'; '.join(lines)}."

@@ -1,0 +1,118 @@
+"""Numbers and names in words: how the report writes them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from codesign.figures import QUANTITIES
+from codesign.records import Metric
+from codesign.study import Constraint
+
+__all__ = ("STATES", "bound", "config", "count", "measured", "number", "number_free", "provenance", "quantity", "size")
+
+#: state -> what it means
+STATES = {
+    "complete": "scored, and within the constraints",
+    "infeasible": "scored, but outside a constraint",
+    "failed": "never scored; the reason is given",
+    "running": "not finished when this report was written",
+    "unknown": "left a folder, but no readable status",
+}
+
+_QUANTITY_NAMES = {
+    "lut": "LUT", "ff": "flip-flops", "carry": "carry", "dsp": "DSP", "bram": "BRAM", "latency_cycles": "latency",
+    "latency_ns": "latency", "initiation_interval": "initiation interval", "fmax": "clock, highest",
+    "ebops": "EBOPs", "power": "power",
+}  # fmt: skip
+
+
+def quantity(name: str) -> str:
+    """A quantity with its unit: ``latency [ns]``, ``LUT``; any other name with blanks for underscores."""
+    if name not in QUANTITIES:
+        return name.replace("_", " ")
+    words, unit = _QUANTITY_NAMES[name], QUANTITIES[name][0]
+    return f"{words} [{unit}]" if unit in ("cycles", "ns", "MHz", "W") else words
+
+
+def number(value: float) -> str:
+    """A figure: whole numbers with thousands separated, others to four significant digits."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def measured(metric: Metric) -> str:
+    """A metric with its error, both to two significant digits of the error."""
+    digits = 4
+    if metric.error > 0:
+        digits = min(8, max(0, 1 - math.floor(math.log10(metric.error))))
+    return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}"
+
+
+def count(n: int, noun: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def size(octets: int) -> str:
+    """A file's size."""
+    if octets < 1000:
+        return f"{octets} B"
+    return f"{octets / 1e3:.1f} kB" if octets < 1e6 else f"{octets / 1e6:.1f} MB"
+
+
+def bound(constraint: Constraint) -> str:
+    """A constraint: ``LUT at most 6,000``."""
+    parts = []
+    if constraint.min is not None:
+        parts.append(f"at least {number(constraint.min)}")
+    if constraint.max is not None:
+        parts.append(f"at most {number(constraint.max)}")
+    return f"{quantity(constraint.name)} {' and '.join(parts)}"
+
+
+def config(values: dict[str, Any]) -> str:
+    """A configuration on one line: ``widths 16-8, weight bits 4-3-4, input bits 8``."""
+    return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in values.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, list):
+        return "-".join(_value(v) for v in value) or "none"
+    if isinstance(value, dict):
+        return "{" + config(value) + "}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def provenance(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """A nested record as (name, value) lines, in its own order; long lists are cut, and say so."""
+    lines: list[tuple[str, str]] = []
+    for key, value in data.items():
+        name = f"{prefix}{key.replace('_', ' ')}"
+        if isinstance(value, dict):
+            if all(not isinstance(v, dict | list) for v in value.values()) and len(value) <= 12:
+                lines.append((name, ", ".join(f"{k} {_plain(v)}" for k, v in value.items())))
+            else:
+                lines += provenance(value, f"{name}: ")
+        elif isinstance(value, list):
+            shown = ", ".join(_plain(v) for v in value[:20])
+            lines.append((name, f"{shown}, … ({len(value)} in all)" if len(value) > 20 else shown))
+        else:
+            lines.append((name, _plain(value)))
+    return lines
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return _value(value)
+    # a seed or a year is not a quantity: thousands are separated only from 10,000 on
+    return number(value) if isinstance(value, int | float) and abs(value) >= 10_000 else str(value)
+
+
+def number_free(reason: str) -> str:
+    """A reason with its numbers left out, so that two failures of one kind are one kind."""
+    return re.sub(r"\d+(?:[.,]\d+)*(?:e[-+]?\d+)?", "…", reason)
