@@ -110,7 +110,8 @@ class Intervals:
         up = np.maximum(0, rounding.constant) + np.maximum(0, rounding.coefficient)
         low = np.clip(np.floor(x.low / lsb), spec.low, spec.high) * lsb
         high = np.clip(np.floor(x.high / lsb + up), spec.low, spec.high) * lsb
-        return Interval(low, high, np.maximum(lsb, x.step))
+        clipped = (np.floor(x.low / lsb) < spec.low) | (np.floor(x.high / lsb + up) > spec.high)
+        return Interval(low, high, np.where(clipped, lsb, np.maximum(lsb, x.step)))  # a bound need not lie on x's grid
 
     def sign(self, x: Interval, scale: Array) -> Interval:
         """BipolarQuant."""

@@ -233,7 +233,7 @@ def _shape(x: Any) -> tuple[int, ...]:
 def _concat(node: _Node, operands: Operands, domain: Domain) -> Any:
     parts = [o.value for o in operands if o is not None]
     axis = int(node.attributes["axis"]) % _rank(parts[0])
-    if axis == 0:
+    if axis == 0 and domain is not _CONSTANTS:
         raise UnsupportedError(f"{node.name}: Concat along the events' axis")
     return domain.concat(parts, axis)
 
@@ -241,6 +241,8 @@ def _concat(node: _Node, operands: Operands, domain: Domain) -> Any:
 def _reshape(node: _Node, operands: Operands, domain: Domain) -> Any:
     x = _signal(operands, 0)
     target = [int(v) for v in _constant(node, operands, 1, "the shape")]
+    if domain is _CONSTANTS:
+        return x.reshape([x.shape[i] if v == 0 else v for i, v in enumerate(target)])
     old = _shape(x)
     # the first axis holds the events, whatever number the export was traced with
     rest = [old[i + 1] if v == 0 else v for i, v in enumerate(target[1:])]

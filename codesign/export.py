@@ -1,0 +1,84 @@
+"""From a trained Brevitas network to a :class:`~codesign.design.Design`, and the reference executions of it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from codesign.design import Design
+from codesign.fixedpoint import InputQuantisation, Port
+from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.reader import read_graph
+
+__all__ = ("brevitas_codes", "export", "qonnx_codes")
+
+
+def export(network: Any, input_quantisation: InputQuantisation, outputs: tuple[str, ...]) -> Design:
+    """Export a folded network to QONNX and derive the types of its outputs by interval arithmetic.
+
+    UnsupportedError where the graph is not exact (a scale that is no power of two, an accumulator beyond float32).
+    """
+    from brevitas.export import export_qonnx
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.util.cleanup import cleanup_model
+
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), _quiet():
+        warnings.simplefilter("ignore")  # deprecations inside torch.onnx, which the user cannot act on
+        export_qonnx(
+            network,
+            args=torch.zeros(1, input_quantisation.port.size),
+            export_path=buffer,
+            dynamo=False,  # the TorchScript exporter is ten times faster
+            input_names=["features"],
+            output_names=["scores"],
+            dynamic_axes={"features": {0: "events"}, "scores": {0: "events"}},
+        )
+        model = cleanup_model(ModelWrapper(onnx.load_from_string(buffer.getvalue()))).model
+    model.graph.name = "codesign"
+    model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
+    content = model.SerializeToString(deterministic=True)
+    ports = read_graph(content).run(Interval.of_port(input_quantisation.port), Intervals())
+    types = tuple(
+        tightest_type(float(low), float(high), float(step))
+        for low, high, step in zip(ports.low[0], ports.high[0], ports.step[0], strict=True)
+    )
+    return Design(content, input_quantisation, Port(name="scores", types=types, labels=outputs))
+
+
+def brevitas_codes(network: Any, design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Run the Brevitas network on input codes (events, n); output codes (events, m)."""
+    with torch.no_grad():
+        values = network(torch.as_tensor(design.inputs.values(codes), dtype=torch.float32))
+    return design.outputs.codes(values.numpy().astype(np.float64))
+
+
+def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Run the design with QONNX' own executor on input codes (events, n); output codes (events, m)."""
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+
+    model = ModelWrapper(onnx.load_from_string(design.onnx))
+    name = model.graph.input[0].name
+    model.set_tensor_shape(name, [len(codes), design.inputs.size])
+    model.set_tensor_shape(model.graph.output[0].name, [len(codes), design.outputs.size])
+    values = execute_onnx(model, {name: design.inputs.values(codes).astype(np.float32)})
+    return design.outputs.codes(values[model.graph.output[0].name].astype(np.float64))
+
+
+class _quiet:
+    """Silence the exporters' own logging for the time of an export."""
+
+    def __enter__(self) -> None:
+        self._level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        logging.disable(self._level)

@@ -1,0 +1,178 @@
+"""The flow ``alkaid``: distributed arithmetic, fully unrolled and pipelined Verilog, a new event every clock."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.design import Design
+from codesign.errors import ToolError
+from codesign.figures import Fidelity, Figure
+from codesign.fixedpoint import FixedPoint, Port
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.packing import top_module
+from codesign.runfolder import write_atomically
+from codesign.targets import Target
+
+if TYPE_CHECKING:
+    from alkaid.types import CombLogic
+
+__all__ = ("Alkaid", "probe_codes")
+
+TOP = "codesign_top"
+_CORE = "codesign_core"
+_RECORD = "firmware.json"
+_PROGRAM = "program.json.gz"
+
+#: register edges beyond alkaid's own count of stages, as the RTL simulation measures it
+_EXTRA_EDGES = 1
+
+
+class Alkaid:
+    """QONNX through our reader into alkaid's ALIR, then pipelined Verilog. Exact, or refused."""
+
+    name = "alkaid"
+
+    def available(self) -> Availability:
+        """alkaid comes with codesign; it is missing only in a damaged installation."""
+        try:
+            return Availability(True, "installed", version("alkaid"))
+        except PackageNotFoundError:
+            return Availability(False, "alkaid is not installed: pip install alkaid")
+
+    def compile(self, design: Design, target: Target, folder: Path, probe: NDArray[np.int64] | None = None) -> Firmware:
+        """Compile into ``folder``. Beside ``probe`` (events, n), random and extreme codes are tried after every pass."""
+        from alkaid.codegen import RTLModel
+        from alkaid.trace import FVArray, HWConfig, trace, to_pipeline
+
+        from codesign.hardware.alkaid_domain import Signals
+        from codesign.hardware.alkaid_passes import optimise
+
+        graph = read_graph(design.onnx)
+        codes = probe_codes(design.inputs) if probe is None else np.concatenate([probe_codes(design.inputs), probe])
+        values = design.inputs.values(codes)
+        truth = graph.run(values, Exact())
+
+        kinds = design.inputs.types
+        signal = FVArray.from_kif(
+            np.array([[int(t.signed) for t in kinds]]),
+            np.array([[t.integer_bits for t in kinds]]),
+            np.array([[t.fraction_bits for t in kinds]]),
+            HWConfig(1, -1, -1),
+        )
+        traced = trace(signal, graph.run(signal, Signals()), optimize=False)
+        circuit, notes = optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
+
+        pipeline = to_pipeline(circuit, latency_cutoff=target.stage_delay, verbose=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        rtl = RTLModel(
+            pipeline,
+            folder,
+            _CORE,
+            part_name=target.part,
+            clock_period=target.clock_ns,
+            ternary_fuse=False,
+            print_latency=False,
+        )
+        rtl.write()
+        shutil.rmtree(folder / "sim")
+        shutil.rmtree(folder / "model")
+        for leftover in (f"src/{_CORE}_wrapper.v", "metadata.json", "build_quartus_prj.tcl"):
+            (folder / leftover).unlink(missing_ok=True)
+        circuit.save(folder / _PROGRAM)
+        core_in, core_out = (_types(signals[0]) for signals in (rtl.fsm.inp_signals, rtl.fsm.out_signals))
+        top = top_module(TOP, _CORE, design.inputs, design.outputs, core_in, core_out)
+        write_atomically(folder / "src" / f"{TOP}.v", top.encode())
+        sources = sorted(str(p.relative_to(folder)) for p in (folder / "src").rglob("*.v"))
+        record = {
+            "design": design.hash,
+            "target": target.name,
+            "top": TOP,
+            "sources": sources,
+            "latency_cycles": int(rtl.latency) + _EXTRA_EDGES,
+            "lut": float(circuit.cost),
+            "ff": int(rtl.reg_bits),
+            "notes": notes,
+            "alkaid": version("alkaid"),
+        }
+        write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        return self.load(design, target, folder)
+
+    def load(self, design: Design, target: Target, folder: Path) -> Firmware:
+        """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
+        path = folder / _RECORD
+        if not path.is_file():
+            raise ToolError(f"{folder} holds no firmware of the flow alkaid")
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["design"] != design.hash or record["target"] != target.name:
+            raise ToolError(f"{folder} holds firmware of another design or target: compile again")
+        return Firmware(
+            design=design,
+            target=target,
+            folder=folder,
+            sources=tuple(Path(s) for s in record["sources"]),
+            top=record["top"],
+            latency_cycles=record["latency_cycles"],
+            notes=tuple(record["notes"]),
+            extra=record,
+        )
+
+    def figures(self, firmware: Firmware) -> list[Figure]:
+        """LUT by alkaid's cost model, flip-flops of the pipeline, latency and initiation interval by construction."""
+        tool, release = "alkaid", str(firmware.extra["alkaid"])
+        cycles = firmware.latency_cycles
+        compiled = Fidelity.COMPILED
+        return [
+            Figure.of("lut", round(firmware.extra["lut"], 2), compiled, tool, release),
+            Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
+            Figure.of("latency_cycles", cycles, compiled, tool, release),
+            Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
+            Figure.of("initiation_interval", 1, compiled, tool, release),
+        ]
+
+    def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """alkaid's bit-exact interpreter on input codes (events, n)."""
+        program = _program(firmware.folder / _PROGRAM)
+        return firmware.design.outputs.codes(_interpret(program, firmware.design.inputs.values(codes)))
+
+
+def _interpret(circuit: CombLogic, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return circuit.predict(np.ascontiguousarray(values), n_threads=1)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=4)
+def _program(path: Path) -> CombLogic:
+    from alkaid.types import CombLogic
+
+    return CombLogic.load(path)  # type: ignore[no-any-return]
+
+
+def _types(signal: object) -> list[FixedPoint]:
+    return [
+        FixedPoint(signed=bool(k), integer_bits=int(i), fraction_bits=int(f))
+        if k + i + f > 0
+        else FixedPoint(signed=False, integer_bits=0, fraction_bits=0)
+        for k, i, f in signal.precisions  # type: ignore[attr-defined]
+    ]
+
+
+def probe_codes(port: Port, events: int = 2000, seed: int = 0) -> NDArray[np.int64]:
+    """Codes (events + extremes, size) that exercise a port: every extreme alone and all together, and random ones."""
+    low, high = port.bounds
+    rng = np.random.default_rng(seed)
+    ends = np.stack([low, high])
+    alone = np.concatenate([np.diag(low), np.diag(high)])
+    checkers = np.where(np.arange(port.size) % 2, low, high)
+    corners = np.where(rng.random((500, port.size)) < 0.5, low, high)
+    anything = rng.integers(low, high + 1, size=(events, port.size))
+    small = np.clip(rng.integers(-2, 3, size=(500, port.size)), low, high)
+    return np.concatenate([ends, np.zeros((1, port.size), dtype=np.int64), alone, checkers[None], corners, anything, small])

@@ -1,0 +1,90 @@
+"""The domain of alkaid's signals: running a graph over it traces the hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from alkaid.trace import FVArray
+from numpy.typing import NDArray
+
+from codesign.graph.quantiser import QuantSpec, Rounding
+
+__all__ = ("Signals",)
+
+Array = NDArray[np.float64]
+
+
+class Signals:
+    """Arithmetic on :class:`alkaid.trace.FVArray`, (1, ...): each element is one signal of the circuit."""
+
+    def add(self, a: Any, b: Any) -> Any:
+        """Elementwise sum."""
+        return a + b
+
+    def multiply(self, a: Any, b: Any) -> Any:
+        """Elementwise product."""
+        return a * b
+
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Matrix product; with a constant it becomes shifts and adders (distributed arithmetic)."""
+        return a @ b
+
+    def relu(self, x: Any) -> Any:
+        """max(x, 0)."""
+        return np.maximum(x, 0)
+
+    def quantise(self, x: FVArray, spec: QuantSpec) -> Any:
+        """Round and saturate: an adder where the rounding needs one, then dropped bits, then the clip."""
+        shape = x.shape
+        exponent = np.broadcast_to(spec.exponent, shape)
+        bits = np.broadcast_to(spec.bits, shape)
+        integers = bits - int(spec.signed) + exponent
+        rounded = self._rounded(x, spec, exponent)
+        overflow = "SAT"
+        if spec.narrow and spec.signed:
+            overflow = "SAT_SYM"
+        elif spec.narrow:
+            rounded = np.minimum(rounded, np.broadcast_to(spec.high * spec.lsb, shape))
+        return rounded.quantize(
+            k=np.full(shape, int(spec.signed)), i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN"
+        )
+
+    def _rounded(self, x: FVArray, spec: QuantSpec, exponent: NDArray[np.int64]) -> Any:
+        lsb = np.exp2(exponent.astype(np.float64))
+        signed, integers, fractions = x.kif
+        rounding = Rounding.of(spec.mode, np.exp2(-fractions.astype(np.float64)) / lsb)
+        coefficient = rounding.coefficient
+        if rounding.bit == "negative":
+            coefficient = np.where(signed == 0, 0.0, coefficient)  # never negative: the bit is always 0
+        if (rounding.constant == 0).all() and (coefficient == 0).all():
+            return x
+        rounded = x + rounding.constant * lsb
+        if (coefficient == 0).all():
+            return rounded
+        if rounding.bit == "negative":
+            # the sign alone: -2**integers where x is negative, else 0
+            bit = x.quantize(k=signed, i=integers, f=-integers)
+            return rounded + bit * (-coefficient * lsb / np.exp2(integers.astype(np.float64)))
+        bit = x.quantize(k=np.zeros_like(signed), i=exponent + 1, f=-exponent)  # lowest bit of floor(x / lsb)
+        return rounded + bit * coefficient
+
+    def sign(self, x: FVArray, scale: Array) -> Any:
+        """``scale`` where x >= 0, else ``-scale``: the sign bit and a constant."""
+        signed, integers, _ = x.kif
+        scale = np.broadcast_to(scale, x.shape)
+        bit = x.quantize(k=signed, i=integers, f=-integers)  # -2**integers where x is negative, else 0
+        return bit * np.where(signed == 0, 0.0, 2 * scale / np.exp2(integers.astype(np.float64))) + scale
+
+    def concat(self, parts: Sequence[Any], axis: int) -> Any:
+        """Join along an axis."""
+        return np.concatenate(list(parts), axis=axis)
+
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
+        """Reshape all but the first axis."""
+        return x.reshape(x.shape[0], *shape)
+
+    def transpose(self, x: Any, order: tuple[int, ...]) -> Any:
+        """Permute the axes."""
+        return np.transpose(x, order)

@@ -1,0 +1,86 @@
+"""Optimise a traced circuit with alkaid's passes, each result checked: a pass that changes an integer is left out.
+
+alkaid 0.8.2 can miscompile silently: ``canonicalize_msb_wraps`` rewrote 4 of 62 networks into others. So the passes are
+applied in ever smaller sets until the circuit gives the integers that it must give, or the design is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alkaid.trace.passes import (
+    add_surrogate,
+    canonical_sort,
+    common_subexpr_elimin,
+    dead_code_elimin,
+    fuse_ternary_adders,
+    null_quant_elimin,
+    topo_bandwidth_sort,
+)
+from alkaid.trace.passes.canon import canonicalize_msb_wraps, canonicalize_outputs, const_propagation
+from alkaid.trace.passes.retrace import _retrace
+from alkaid.types import CombLogic
+
+from codesign.errors import ToolError
+
+__all__ = ("Check", "optimise")
+
+#: says whether a circuit gives the right integers
+Check = Callable[[CombLogic], bool]
+
+#: after that many rounds alkaid itself gives up
+_ROUNDS = 4
+
+
+def _cleaned(comb: CombLogic, *, msb_wraps: bool) -> CombLogic:
+    comb = const_propagation(comb)
+    if msb_wraps:
+        comb = canonicalize_msb_wraps(comb)
+    comb = dead_code_elimin(canonicalize_outputs(comb))
+    comb = dead_code_elimin(common_subexpr_elimin(comb))
+    return dead_code_elimin(null_quant_elimin(comb))
+
+
+def _fixpoint(comb: CombLogic, *, msb_wraps: bool) -> CombLogic:
+    for _ in range(_ROUNDS):
+        before = canonical_sort(_cleaned(comb, msb_wraps=msb_wraps))
+        comb = canonical_sort(_cleaned(_retrace(before), msb_wraps=msb_wraps))
+        if comb == before:
+            break
+    return comb
+
+
+def _finished(comb: CombLogic) -> CombLogic:
+    return topo_bandwidth_sort(canonical_sort(add_surrogate(comb)))
+
+
+def _fused(comb: CombLogic) -> CombLogic:
+    return add_surrogate(dead_code_elimin(fuse_ternary_adders(_finished(comb))), _skip_op8_cost=True)
+
+
+#: from everything to nothing; each with the note that says what had to be left out
+_LADDER: tuple[tuple[str, Callable[[CombLogic], CombLogic]], ...] = (
+    ("", lambda c: _fused(_fixpoint(c, msb_wraps=True))),
+    ("left out alkaid's pass canonicalize_msb_wraps", lambda c: _fused(_fixpoint(c, msb_wraps=False))),
+    ("left out alkaid's retracing passes", lambda c: _fused(_cleaned(c, msb_wraps=False))),
+    ("left out alkaid's fusion of ternary adders", lambda c: _finished(_fixpoint(c, msb_wraps=False))),
+    ("left out all of alkaid's optimisation", lambda c: _finished(dead_code_elimin(canonicalize_outputs(c)))),
+)
+
+
+def optimise(comb: CombLogic, exact: Check) -> tuple[CombLogic, list[str]]:
+    """Return the best circuit that is exact, and notes on what had to be left out to keep it so.
+
+    ToolError where not even the unoptimised circuit gives the right integers.
+    """
+    for note, passes in _LADDER:
+        try:
+            candidate = passes(comb)
+        except (RuntimeError, AssertionError, ValueError, IndexError) as error:
+            failure = f"{type(error).__name__}: {error}"
+            if note == _LADDER[-1][0]:
+                raise ToolError(f"alkaid could not compile the design ({failure})") from error
+            continue
+        if exact(candidate):
+            return candidate, [f"{note}: with it the outputs were wrong"] if note else []
+    raise ToolError("alkaid miscompiles this design even without its optimisation passes: outputs differ from the QONNX graph")
