@@ -64,11 +64,13 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Run the design with QONNX' own executor on input codes (events, n); output codes (events, m)."""
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
 
     model = ModelWrapper(onnx.load_from_string(design.onnx))
     name = model.graph.input[0].name
     model.set_tensor_shape(name, [len(codes), design.inputs.size])
     model.set_tensor_shape(model.graph.output[0].name, [len(codes), design.outputs.size])
+    model = model.transform(InferShapes())
     values = execute_onnx(model, {name: design.inputs.values(codes).astype(np.float32)})
     return design.outputs.codes(values[model.graph.output[0].name].astype(np.float64))
 

@@ -157,7 +157,7 @@ class InputQuantisation(BaseModel):
         """Quantise physical features (events, features) to integer codes of the same shape."""
         scaled = np.floor((np.asarray(x, dtype=np.float64) - self.offset) / np.asarray(self.step) + 0.5)
         low, high = self.port.bounds
-        return np.clip(scaled, low, high).astype(np.int64)
+        return np.asarray(np.clip(scaled, low, high), dtype=np.int64)
 
     @property
     def port(self) -> Port:

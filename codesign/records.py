@@ -9,7 +9,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.figures import Figure
 
-__all__ = ("SCHEMAS", "Figures", "Front", "FrontPoint", "Metric", "Metrics", "Objective", "Plot", "Plots", "Series", "State", "TrialStatus", "Verified")
+__all__ = (
+    "SCHEMAS",
+    "Figures",
+    "Front",
+    "FrontPoint",
+    "Metric",
+    "Metrics",
+    "Objective",
+    "Plot",
+    "Plots",
+    "Series",
+    "State",
+    "TrialStatus",
+    "Verified",
+)
 
 
 class _Record(BaseModel):
@@ -42,7 +56,7 @@ class Objective(_Record):
 
     name: str
     direction: str = Field(pattern="^(maximise|minimise)$")
-    fidelity: str | None = Field(default=None, description="for a figure: the one fidelity compared; absent for a metric")
+    fidelity: str | None = Field(default=None, description="of a figure: the one compared; absent for a metric")
 
 
 class Verified(_Record):
@@ -52,10 +66,10 @@ class Verified(_Record):
     events: int = Field(ge=0, description="events simulated and compared, a new one every clock")
     latency_cycles: int | None = Field(default=None, ge=1, description="measured; absent where outputs never matched")
     initiation_interval: int | None = Field(default=None, ge=1, description="measured")
-    compared: list[str] = Field(default_factory=list, description="the models whose integers were compared with the RTL's")
+    compared: list[str] = Field(default_factory=list, description="models whose integers equal the RTL's, or should")
     tool: str = ""
     version: str = ""
-    first_difference: str | None = Field(default=None, description="for a design that is not exact: event, output, values")
+    first_difference: str | None = Field(default=None, description="where it is not exact: event, output, values")
 
 
 class FrontPoint(_Record):
@@ -64,7 +78,7 @@ class FrontPoint(_Record):
     trial: int = Field(ge=0)
     config: dict[str, Any]
     metrics: dict[str, Metric] = Field(description="on the test split, which the search never saw")
-    validation: dict[str, Metric] = Field(default_factory=dict, description="on the validation split, which the search used")
+    validation: dict[str, Metric] = Field(default_factory=dict, description="on the split the search used")
     figures: list[Figure]
     verified: Verified | None = Field(description="null where the verification could not run; see the trial's status")
 

@@ -61,7 +61,7 @@ class _Folder:
 
 
 class TrialFolder(_Folder):
-    """``trials/0007``: ``config.json``, ``status.json``, ``metrics.json`` (validation), ``test.json`` (test, front only),
+    """``trials/0007``: ``config.json``, ``status.json``, ``metrics.json`` (validation), ``test.json`` (front only),
     ``figures.json``, ``verify.json``, ``model.onnx``, ``design.json``, ``weights.safetensors``, ``plots.json``
     (what the task's plots are drawn from, front only), ``firmware/``, ``log.txt``."""
 
@@ -94,5 +94,7 @@ class RunFolder(_Folder):
     def open(cls, path: Path) -> RunFolder:
         """Open an existing run; InputError where there is none."""
         if not (Path(path) / "study.yaml").is_file():
-            raise InputError(f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' printed")
+            raise InputError(
+                f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' printed"
+            )
         return cls(path)

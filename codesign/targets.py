@@ -39,7 +39,7 @@ class Target(BaseModel):
     latency_budget_ns: float | None = Field(default=None, gt=0)
     stage_delay: float = Field(
         gt=0,
-        description="logic allowed between two registers, in units of the compiler's adder delay: sets the depth of the pipeline",
+        description="logic between two registers, in units of the compiler's adder delay: sets the pipeline's depth",
     )
     resources: Resources
 

@@ -67,7 +67,7 @@ def train(
             index = order[step * batch : (step + 1) * batch]
             optimiser.zero_grad(set_to_none=True)
             value = loss(network.fused(inputs[index]), targets[index])
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             optimiser.step()
             schedule.step()
             with torch.no_grad():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def _half_to_zero(x: Array) -> Array:
 
 
 # written as QONNX defines them, not through codesign.graph.quantiser.Rounding: one checks the other
-_ROUND = {
+_ROUND: dict[RoundingMode, Callable[[Array], Array]] = {
     RoundingMode.ROUND: np.rint,
     RoundingMode.HALF_EVEN: np.rint,
     RoundingMode.FLOOR: np.floor,

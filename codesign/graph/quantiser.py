@@ -40,7 +40,8 @@ class RoundingMode(StrEnum):
         except ValueError:
             known = [m.value for m in cls]
             raise UnsupportedError(
-                f"Quant: rounding mode '{name}' has no exact hardware{nearest(name.upper(), known)}; known: {', '.join(known)}"
+                f"Quant: rounding mode '{name}' has no exact hardware{nearest(name.upper(), known)}; "
+                f"known: {', '.join(known)}"
             ) from None
 
 
@@ -107,11 +108,11 @@ class QuantSpec:
         """Smallest code. As in QONNX, ``narrow`` takes one code off the range."""
         if not self.signed:
             return np.zeros(self.bits.shape)
-        return -np.exp2(self.bits - 1.0) + (1.0 if self.narrow else 0.0)
+        return np.asarray((1.0 if self.narrow else 0.0) - np.exp2(self.bits - 1.0))
 
     @property
     def high(self) -> Array:
         """Largest code."""
         if self.signed:
-            return np.exp2(self.bits - 1.0) - 1
-        return np.exp2(self.bits.astype(np.float64)) - (2.0 if self.narrow else 1.0)
+            return np.asarray(np.exp2(self.bits - 1.0) - 1)
+        return np.asarray(np.exp2(self.bits.astype(np.float64)) - (2.0 if self.narrow else 1.0))

@@ -85,7 +85,8 @@ class Graph:
                 continue
             if node.op_type not in _OPERATORS:
                 raise UnsupportedError(
-                    f"{name}: operator '{node.op_type}' has no exact hardware here; supported: {', '.join(sorted(_OPERATORS))}"
+                    f"{name}: operator '{node.op_type}' has no exact hardware here; supported: "
+                    f"{', '.join(sorted(_OPERATORS))}"
                 )
             self._nodes.append(_Node(name, node.op_type, tuple(node.input), node.output[0], attributes))
 
@@ -96,7 +97,9 @@ class Graph:
         for node in self._nodes:
             missing = [i for i in node.inputs if i and i not in values]
             if missing:
-                raise InputError(f"{node.name}: input '{missing[0]}' comes from no earlier node: the graph is not sorted")
+                raise InputError(
+                    f"{node.name}: input '{missing[0]}' comes from no earlier node: the graph is not sorted"
+                )
             operands = [_Operand(values[i], i in folded) if i else None for i in node.inputs]
             constant = all(o is None or o.constant for o in operands)
             arithmetic = cast(Domain, _CONSTANTS) if constant else domain
@@ -149,7 +152,9 @@ def _constant(node: _Node, operands: Operands, index: int, what: str) -> Array:
 def _quant(node: _Node, operands: Operands, domain: Domain) -> Any:
     scale = _constant(node, operands, 1, "the scale")
     if (_constant(node, operands, 2, "the zero point") != 0).any():
-        raise UnsupportedError(f"{node.name}: a zero point other than 0 has no exact hardware here; quantise symmetrically")
+        raise UnsupportedError(
+            f"{node.name}: a zero point other than 0 has no exact hardware here; quantise symmetrically"
+        )
     bits = _constant(node, operands, 3, "the bit width")
     if (bits != np.floor(bits)).any() or (bits < 1).any() or (bits > 32).any():
         raise UnsupportedError(f"{node.name}: bit width {bits.ravel()[0]:g} is not a whole number from 1 to 32")
@@ -180,7 +185,9 @@ def _matmul(node: _Node, operands: Operands, domain: Domain) -> Any:
     assert a is not None
     assert b is not None
     if not a.constant and not b.constant:
-        raise UnsupportedError(f"{node.name}: MatMul of two signals has no exact hardware here; one factor must be constant")
+        raise UnsupportedError(
+            f"{node.name}: MatMul of two signals has no exact hardware here; one factor must be constant"
+        )
     return domain.matmul(a.value, b.value)
 
 

@@ -50,9 +50,9 @@ class Alkaid:
             return Availability(False, "alkaid is not installed: pip install alkaid")
 
     def compile(self, design: Design, target: Target, folder: Path, probe: NDArray[np.int64] | None = None) -> Firmware:
-        """Compile into ``folder``. Beside ``probe`` (events, n), random and extreme codes are tried after every pass."""
+        """Compile into ``folder``. Random and extreme codes and ``probe`` (events, n) are tried after every pass."""
         from alkaid.codegen import RTLModel
-        from alkaid.trace import FVArray, HWConfig, trace, to_pipeline
+        from alkaid.trace import FVArray, HWConfig, to_pipeline, trace
 
         from codesign.hardware.alkaid_domain import Signals
         from codesign.hardware.alkaid_passes import optimise
@@ -175,4 +175,6 @@ def probe_codes(port: Port, events: int = 2000, seed: int = 0) -> NDArray[np.int
     corners = np.where(rng.random((500, port.size)) < 0.5, low, high)
     anything = rng.integers(low, high + 1, size=(events, port.size))
     small = np.clip(rng.integers(-2, 3, size=(500, port.size)), low, high)
-    return np.concatenate([ends, np.zeros((1, port.size), dtype=np.int64), alone, checkers[None], corners, anything, small])
+    return np.concatenate(
+        [ends, np.zeros((1, port.size), dtype=np.int64), alone, checkers[None], corners, anything, small]
+    )

@@ -83,4 +83,6 @@ def optimise(comb: CombLogic, exact: Check) -> tuple[CombLogic, list[str]]:
             continue
         if exact(candidate):
             return candidate, [f"{note}: with it the outputs were wrong"] if note else []
-    raise ToolError("alkaid miscompiles this design even without its optimisation passes: outputs differ from the QONNX graph")
+    raise ToolError(
+        "alkaid miscompiles this design even without its optimisation passes: outputs differ from the QONNX graph"
+    )

@@ -70,7 +70,12 @@ def _joined(parts: list[str]) -> str:
 
 
 def top_module(
-    name: str, core: str, inputs: Port, outputs: Port, core_inputs: Sequence[FixedPoint], core_outputs: Sequence[FixedPoint]
+    name: str,
+    core: str,
+    inputs: Port,
+    outputs: Port,
+    core_inputs: Sequence[FixedPoint],
+    core_outputs: Sequence[FixedPoint],
 ) -> str:
     """Verilog of a module ``name`` with ports ``clk``, ``model_inp``, ``model_out`` packed by the design's types.
 

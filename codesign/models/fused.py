@@ -25,7 +25,7 @@ class _Activation(torch.autograd.Function):
         code = torch.floor(shifted).clamp_(0, top)
         inside = (shifted > 0) & (shifted < top + 1)
         ctx.save_for_backward(inside, code - ratio * inside)
-        return code * scale
+        return torch.mul(code, scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.models.base import Choose
-from codesign.space import FloatDimension, IntDimension
+from codesign.space import Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
     from codesign.models.qmlp import QuantMLP
@@ -31,7 +31,9 @@ class MLPConfig(BaseModel):
         if any(w < 1 for w in self.widths):
             raise ValueError("every width must be at least 1")
         if len(self.weight_bits) != len(self.widths) + 1:
-            raise ValueError(f"weight_bits needs {len(self.widths) + 1} entries: one per hidden layer and one for the head")
+            raise ValueError(
+                f"weight_bits needs {len(self.widths) + 1} entries: one per hidden layer and one for the head"
+            )
         if len(self.activation_bits) != len(self.widths):
             raise ValueError(f"activation_bits needs {len(self.widths)} entries: one per hidden layer")
         if any(not 2 <= b <= 16 for b in self.weight_bits):
@@ -51,7 +53,7 @@ class MLPSpace(BaseModel):
     weight_bits: IntDimension = Field(description="drawn for each layer, the head included")
     activation_bits: IntDimension = Field(description="drawn for each hidden layer")
     input_bits: IntDimension = Field(description="bits of the inputs")
-    sparsity: FloatDimension = Field(default=0.0, description="share of pruned weights")
+    sparsity: FloatDimension = Field(default=Fixed(0.0), description="share of pruned weights")
     uniform_bits: bool = Field(default=False, description="one weight and activation width for the whole network")
 
 

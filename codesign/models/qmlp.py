@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
 from torch import Tensor, nn
@@ -35,13 +37,11 @@ class QuantMLP(nn.Module):
             act_quant=InputQuantiser, bit_width=config.input_bits, scaling_init=2.0**INPUT_INTEGER_BITS
         )
         sizes = (inputs, *config.widths, outputs)
-        self.linears = nn.ModuleList(
-            QuantLinear(a, b, bias=True, weight_quant=WeightQuantiser, weight_bit_width=bits)
-            for a, b, bits in zip(sizes[:-1], sizes[1:], config.weight_bits, strict=True)
-        )
-        self.activations = nn.ModuleList(
-            QuantReLU(act_quant=ActivationQuantiser, bit_width=bits) for bits in config.activation_bits
-        )
+        layers = zip(sizes[:-1], sizes[1:], config.weight_bits, strict=True)
+        linears = [QuantLinear(a, b, bias=True, weight_quant=WeightQuantiser, weight_bit_width=w) for a, b, w in layers]
+        activations = [QuantReLU(act_quant=ActivationQuantiser, bit_width=bits) for bits in config.activation_bits]
+        self.linears: Any = nn.ModuleList(linears)
+        self.activations: Any = nn.ModuleList(activations)
         self.weight_bits = config.weight_bits
         self.activation_bits = config.activation_bits
         self.folded = False
@@ -60,7 +60,7 @@ class QuantMLP(nn.Module):
         return self.linears[-1](x)  # type: ignore[no-any-return]
 
     def fused(self, x: Tensor) -> Tensor:
-        """The same function as :meth:`forward` of the unfolded network, and the same gradients, in far fewer operations.
+        """The same function as :meth:`forward` of the unfolded network and the same gradients, in far fewer operations.
 
         ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out.
         """
@@ -102,4 +102,3 @@ class QuantMLP(nn.Module):
                 bias = torch.round(bias / grid) * grid
             linear.bias.copy_(bias)
         self.folded = True
-

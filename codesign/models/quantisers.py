@@ -17,7 +17,14 @@ from brevitas.quant.fixed_point import (
 )
 from torch import Tensor
 
-__all__ = ("ActivationQuantiser", "InputQuantiser", "WeightQuantiser", "activation_scale", "range_parameter", "set_activation_range")
+__all__ = (
+    "ActivationQuantiser",
+    "InputQuantiser",
+    "WeightQuantiser",
+    "activation_scale",
+    "range_parameter",
+    "set_activation_range",
+)
 
 
 class WeightQuantiser(Int8WeightPerChannelFixedPoint):
@@ -53,4 +60,3 @@ def set_activation_range(activation: QuantReLU, maximum: float) -> None:
     """Set the range to the smallest power of two not below ``maximum`` (> 0)."""
     # half a unit below the integer that CEIL gives: the learned range starts in the middle of its step
     range_parameter(activation).data.fill_(ceil(log2(maximum)) - 0.5)
-

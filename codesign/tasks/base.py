@@ -38,7 +38,5 @@ class Task(Protocol):
     def baseline(self, train: Part, seed: int) -> Any:
         """Fit the classical baseline on the training split; returns a function from x to scores."""
 
-    def plots(
-        self, scores: NDArray[np.float64], part: Part, baseline: NDArray[np.float64] | None = None
-    ) -> list[Plot]:
+    def plots(self, scores: NDArray[np.float64], part: Part, baseline: NDArray[np.float64] | None = None) -> list[Plot]:
         """What the report draws for a design, the baseline beside it."""

@@ -1,0 +1,175 @@
+"""The task ``jet-tagging``: which of several classes a jet is, from its high-level features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from codesign.errors import InputError
+from codesign.physics.sample import Part, Sample
+from codesign.records import Metric, Plot, Series
+from codesign.tasks import metrics
+from codesign.validation import validated
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ("JetSample", "JetTagging")
+
+#: signal efficiencies (percent) at which the background rejection is quoted
+WORKING_POINTS = (30, 50, 80)
+
+#: points of a plotted ROC curve: more cannot be seen
+_CURVE_POINTS = 200
+
+
+class JetSample(BaseModel):
+    """The study's ``sample`` section: a generator card, or a file of jets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    card: str | None = Field(default=None, description="name or path of a generator card")
+    events: int = Field(default=25000, ge=500, description="jets to generate, all classes together")
+    file: str | None = Field(default=None, description="HDF5, ARFF, Parquet, NPZ or ROOT file, told by its content")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.card is None) == (self.file is None):
+            raise ValueError("give either a generator card or a file")
+        return self
+
+
+class _Baseline:
+    """A boosted tree; its scores are log-probabilities, (events, classes)."""
+
+    name = "boosted decision trees (scikit-learn HistGradientBoostingClassifier)"
+
+    def __init__(self, train: Part, seed: int) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        self._model = HistGradientBoostingClassifier(
+            max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
+        ).fit(train.x, train.y)
+
+    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.log(np.clip(self._model.predict_proba(x), 1e-12, None))  # type: ignore[no-any-return]
+
+
+class JetTagging:
+    """Multi-class jet tagging: cross-entropy, judged by accuracy, AUC and background rejection."""
+
+    name = "jet-tagging"
+    settings = JetSample
+
+    def __init__(self, classes: tuple[str, ...] = ("g", "q", "w", "z", "t")) -> None:
+        self._classes = classes
+        self.metrics = {"accuracy": "maximise", "auc_mean": "maximise"}
+        self.metrics |= {f"auc_{c}": "maximise" for c in classes}
+        self.metrics |= {f"rejection_{c}_{p}": "maximise" for p in WORKING_POINTS for c in classes}
+
+    def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
+        """Generate the card's jets (once, then from the cache), or read the file. The card has its own seed."""
+        chosen = validated(JetSample, settings, "sample")
+        if chosen.card is not None:
+            from codesign.physics.generate import generated_sample
+
+            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=progress))
+        from pathlib import Path
+
+        from codesign.physics.readers import read_sample
+
+        assert chosen.file is not None
+        return self._known_classes(read_sample(Path(chosen.file)))
+
+    def _known_classes(self, sample: Sample) -> Sample:
+        if sample.class_names != self._classes:
+            raise InputError(
+                f"the sample's classes are {', '.join(sample.class_names)}; the task {self.name} expects "
+                f"{', '.join(self._classes)} in this order"
+            )
+        return sample
+
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """One logit per class."""
+        return sample.class_names
+
+    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(outputs, target)
+
+    def judge(self, scores: NDArray[np.float64], part: Part) -> dict[str, Metric]:
+        """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
+        chance = metrics.probabilities(scores)
+        found = {"accuracy": metrics.accuracy(scores, part.y)}
+        found |= metrics.auc_with_error(chance, part.y, self._classes)
+        for point in WORKING_POINTS:
+            for index, name in enumerate(self._classes):
+                value = metrics.rejection(chance[:, index], part.y == index, point / 100)
+                if value is not None:  # absent where the sample is too small to say
+                    found[f"rejection_{name}_{point}"] = value
+        return found
+
+    def baseline(self, train: Part, seed: int) -> _Baseline:
+        """Boosted decision trees on the same inputs."""
+        return _Baseline(train, seed)
+
+    def plots(self, scores: NDArray[np.float64], part: Part, baseline: NDArray[np.float64] | None = None) -> list[Plot]:
+        """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
+        curves: list[Series] = []
+        for source, dashed in ((scores, False), (baseline, True)):
+            if source is None:
+                continue
+            chance = metrics.probabilities(source)
+            for index, name in enumerate(self._classes):
+                curves.append(
+                    _curve(f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed)
+                )
+        n = len(self._classes)
+        counts = np.zeros((n, n))
+        np.add.at(counts, (part.y, scores.argmax(axis=1)), 1)
+        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        return [
+            Plot(
+                name="roc",
+                title="ROC curve of each class against the rest",
+                x_label="signal efficiency",
+                y_label="background efficiency",
+                log_y=True,
+                series=curves,
+                caption=f"{len(part)} {part.name} events; bands: one binomial standard deviation of the background "
+                "efficiency; dashed: boosted decision trees.",
+            ),
+            Plot(
+                name="confusion",
+                title="Confusion matrix",
+                x_label="predicted class",
+                y_label="true class",
+                matrix=share.tolist(),
+                x_ticks=list(self._classes),
+                y_ticks=list(self._classes),
+                caption=f"{len(part)} {part.name} events; each row adds up to 1.",
+            ),
+        ]
+
+
+def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool) -> Series:
+    background, efficiency = metrics.roc(score, signal)
+    x = np.linspace(0.05, 1.0, _CURVE_POINTS)
+    y = np.interp(x, efficiency, background)
+    count = (~signal).sum()
+    seen = y * count >= 1  # below one event the curve says nothing
+    x, y = x[seen], y[seen]
+    error = np.sqrt(y * (1 - y) / count)
+    return Series(
+        label=label,
+        x=x.tolist(),
+        y=y.tolist(),
+        low=None if dashed else np.maximum(y - error, 0.5 / count).tolist(),
+        high=None if dashed else (y + error).tolist(),
+        dashed=dashed,
+    )

@@ -1,0 +1,86 @@
+"""Classification metrics with their statistical uncertainties."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from codesign.records import Metric
+
+__all__ = ("accuracy", "auc_influence", "auc_with_error", "probabilities", "rejection", "roc")
+
+Array = NDArray[np.float64]
+
+
+def probabilities(scores: Array) -> Array:
+    """Softmax over the last axis of (events, classes)."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def accuracy(scores: Array, labels: NDArray[np.int64]) -> Metric:
+    """Share of events whose largest score is the true class's; binomial error. Ties go to the first class."""
+    value = float((scores.argmax(axis=1) == labels).mean())
+    return Metric(value=value, error=float(np.sqrt(value * (1 - value) / len(labels))))
+
+
+def auc_influence(score: Array, signal: NDArray[np.bool_]) -> tuple[float, Array]:
+    """Area under the ROC curve and each event's influence on it, (events,).
+
+    The influences sum to 0 and the sum of their squares is DeLong's variance (Biometrics 44 (1988) 837), computed from
+    midranks (Sun and Xu, IEEE Signal Process. Lett. 21 (2014) 1389); ties count one half.
+    """
+    n_signal, n_background = int(signal.sum()), int((~signal).sum())
+    if not n_signal or not n_background:
+        raise ValueError("an AUC needs events of both classes")
+    ranks = rankdata(score)
+    influence = np.empty(len(score))
+    above = (ranks[signal] - rankdata(score[signal])) / n_background  # share of background below each signal event
+    below = 1 - (ranks[~signal] - rankdata(score[~signal])) / n_signal  # share of signal above each background event
+    auc = float(above.mean())
+    influence[signal] = (above - auc) / n_signal
+    influence[~signal] = (below - auc) / n_background
+    return auc, influence
+
+
+def auc_with_error(scores: Array, labels: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, Metric]:
+    """``auc_<class>`` of each class against the rest, and ``auc_mean``; errors include that all share the events."""
+    found: dict[str, Metric] = {}
+    values, influences = [], []
+    for index, name in enumerate(names):
+        value, influence = auc_influence(scores[:, index], labels == index)
+        values.append(value)
+        influences.append(influence)
+        found[f"auc_{name}"] = Metric(value=value, error=float(np.sqrt((influence**2).sum())))
+    mean = np.mean(influences, axis=0)
+    found["auc_mean"] = Metric(value=float(np.mean(values)), error=float(np.sqrt((mean**2).sum())))
+    return found
+
+
+def roc(score: Array, signal: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Background and signal efficiency at every threshold, rising from (0, 0) to (1, 1)."""
+    order = np.argsort(-score, kind="stable")
+    last_of_tie = np.append(np.diff(score[order]) != 0, True)
+    signal_passed = np.cumsum(signal[order])[last_of_tie] / signal.sum()
+    background_passed = np.cumsum(~signal[order])[last_of_tie] / (~signal).sum()
+    return np.append(0.0, background_passed), np.append(0.0, signal_passed)
+
+
+def rejection(score: Array, signal: NDArray[np.bool_], efficiency: float) -> Metric | None:
+    """Background rejection 1 / (background efficiency) at a signal efficiency; None where no background passes.
+
+    The ROC curve is interpolated within ties. The error adds, in quadrature, the binomial error of the background
+    efficiency and that of the threshold, which is set on the same finite signal sample (binomial error of the signal
+    efficiency times the slope of the curve).
+    """
+    background_curve, signal_curve = roc(score, signal)
+    n_signal, n_background = signal.sum(), (~signal).sum()
+    background = float(np.interp(efficiency, signal_curve, background_curve))
+    if background * n_background < 1:
+        return None
+    spread = float(np.sqrt(efficiency * (1 - efficiency) / n_signal))
+    ends = np.interp([efficiency - spread, efficiency + spread], signal_curve, background_curve)
+    threshold_error = float(ends[1] - ends[0]) / 2
+    counting_error = float(np.sqrt(background * (1 - background) / n_background))
+    return Metric(value=1 / background, error=float(np.hypot(counting_error, threshold_error)) / background**2)
