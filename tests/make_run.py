@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import helper
 
 from codesign import records as r
 from codesign.design import Design
 from codesign.figures import Fidelity, Figure, Quantity
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.reader import read_graph
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study
 
@@ -44,8 +48,9 @@ PROVENANCE: dict[str, Any] = {
 CLOCK_NS = 1e3 / 360
 
 
-def design(config: dict[str, Any], onnx: bytes | None = None) -> Design:
-    """A design with the right boundary; its graph is a placeholder unless one is given."""
+def design(config: dict[str, Any], seed: int = 0) -> Design:
+    """A design with random weights and a real QONNX graph, as the exporter would write it."""
+    rng = np.random.default_rng(seed)
     bits = config["input_bits"]
     kind = FixedPoint(signed=True, integer_bits=2, fraction_bits=bits - 3)
     n = len(FEATURES)
@@ -56,12 +61,47 @@ def design(config: dict[str, Any], onnx: bytes | None = None) -> Design:
         step=(0.125,) * n,
         types=(kind,) * n,
     )
-    outputs = Port(
-        name="scores",
-        types=tuple(FixedPoint(signed=True, integer_bits=3 + i % 2, fraction_bits=4) for i in range(len(CLASSES))),
-        labels=CLASSES,
+    nodes, constants, last = [], [], "features"
+
+    def constant(name: str, value: Any) -> str:
+        constants.append(onnx.numpy_helper.from_array(np.asarray(value, dtype=np.float32), name))
+        return name
+
+    sizes = [n, *config["widths"], len(CLASSES)]
+    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
+        top = 2 ** (config["weight_bits"][i] - 1) - 1
+        weights = rng.integers(-top, top, (a, b), endpoint=True) * (rng.random((a, b)) >= config["sparsity"])
+        nodes.append(helper.make_node("MatMul", [last, constant(f"w{i}", weights * 2.0**-3)], [f"m{i}"]))
+        last = f"m{i}"
+        if i < len(config["widths"]):
+            nodes.append(helper.make_node("Relu", [last], [f"r{i}"]))
+            quantiser = [f"r{i}", constant(f"s{i}", 2.0**-1), constant(f"z{i}", 0)]
+            nodes.append(
+                helper.make_node(
+                    "Quant",
+                    [*quantiser, constant(f"b{i}", config["activation_bits"][i])],
+                    [f"q{i}"],
+                    domain="qonnx.custom_op.general",
+                    signed=0,
+                    narrow=0,
+                    rounding_mode="FLOOR",
+                )
+            )
+            last = f"q{i}"
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["events", size])
+        for name, size in (("features", n), (last, len(CLASSES)))
+    ]
+    graph = helper.make_graph(nodes, "made_up", ends[:1], ends[1:], constants)
+    content = helper.make_model(graph).SerializeToString(deterministic=True)
+    ranges = read_graph(content).run(Interval.of_port(quantisation.port), Intervals())
+    types = tuple(
+        tightest_type(float(low), float(high), float(step))
+        for low, high, step in zip(ranges.low[0], ranges.high[0], ranges.step[0], strict=True)
     )
-    return Design(onnx=onnx or json.dumps(config).encode(), input_quantisation=quantisation, outputs=outputs)
+    return Design(
+        onnx=content, input_quantisation=quantisation, outputs=Port(name="scores", types=types, labels=CLASSES)
+    )
 
 
 def _config(rng: np.random.Generator) -> dict[str, Any]:
@@ -139,10 +179,9 @@ def plots(rng: np.random.Generator) -> r.Plots:
     )
 
 
-def _trial(folder: TrialFolder, rng: np.random.Generator, state: r.State, **status: Any) -> dict[str, Any]:
+def _trial(folder: TrialFolder, rng: np.random.Generator, state: r.State, **status: Any) -> None:
     config = _config(rng)
     folder.write("config.json", config)
-    made = design(config)
     stages = {"train": float(rng.uniform(8, 20)), "compile": float(rng.uniform(1, 4))}
     if state in (r.State.COMPLETE, r.State.INFEASIBLE):
         sizes = [16, *config["widths"], 5]
@@ -162,7 +201,6 @@ def _trial(folder: TrialFolder, rng: np.random.Generator, state: r.State, **stat
             _figure("initiation_interval", 1, Fidelity.COMPILED),
         ]
         folder.write("figures.json", r.Figures(figures=figures))
-        made.save(folder.path)
     folder.write(
         "status.json",
         r.TrialStatus(
@@ -170,12 +208,10 @@ def _trial(folder: TrialFolder, rng: np.random.Generator, state: r.State, **stat
             state=state,
             seed=1000 + folder.number,
             seconds=stages,
-            design=made.hash,
             **status,
         ),
     )
     (folder.path / "log.txt").write_text("made up\n")
-    return config
 
 
 def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -> r.FrontPoint:
@@ -212,7 +248,11 @@ def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -
     folder.write("test.json", test)
     folder.write("verify.json", verified)
     folder.write("plots.json", plots(rng))
-    made = Design.load(folder.path)
+    made = design(config, folder.number)
+    made.save(folder.path)
+    status = folder.read("status.json", r.TrialStatus)
+    assert status is not None
+    folder.write("status.json", status.model_copy(update={"design": made.hash}))
     low, high = made.inputs.bounds
     np.savez(
         folder.path / "golden.npz",
@@ -257,7 +297,9 @@ def make_run(path: Path, trials: int = 40, front: int = 6, seed: int = 1, finish
             _trial(folder, rng, r.State.COMPLETE)
             complete.append(folder)
     if finished:
-        points = [promote(folder, rng, exact=i < front - 1) for i, folder in enumerate(_best(complete)[:front])]
+        best = _best(complete)
+        spread = sorted({round(i * (len(best) - 1) / max(1, front - 1)) for i in range(min(front, len(best)))})
+        points = [promote(best[i], rng, exact=i != spread[-1]) for i in spread]
         objectives = [
             r.Objective(name="accuracy", direction="maximise"),
             r.Objective(name="lut", direction="minimise", fidelity="compiled"),

@@ -12,6 +12,7 @@ from codesign.errors import CodesignError
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, Plot, Plots, State, TrialStatus, Verified
+from codesign.report.layers import count_weights
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Constraint, Study, parse_study
 from codesign.targets import Target, load_target
@@ -73,7 +74,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Point:
-    """One trial of the front, with everything that only the front has. ``test`` is on the test split."""
+    """One trial of the front, with everything that only the front has.
+
+    ``test`` is on the test split; ``weights`` are (inputs, outputs, weights other than zero) of each layer.
+    """
 
     trial: Trial
     test: dict[str, Metric]
@@ -82,6 +86,7 @@ class Point:
     verified: Verified | None
     plots: list[Plot]
     boundary: Boundary | None
+    weights: list[tuple[int, int, int]]
     files: list[tuple[str, int]]
 
 
@@ -216,6 +221,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
     verified: Verified | None = read.record(folder, "verify.json", Verified)
     plots: Plots | None = read.record(folder, "plots.json", Plots)
     where = f"trials/{folder.path.name}/design.json"
+    graph = f"trials/{folder.path.name}/model.onnx"
     design = (
         read.attempt(where, lambda: Design.load(folder.path), None) if (folder.path / "design.json").is_file() else None
     )
@@ -228,6 +234,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
         verified=verified or (point.verified if point else None),
         plots=plots.plots if plots else [],
         boundary=Boundary(design.input_quantisation, design.outputs) if design else None,
+        weights=read.attempt(graph, lambda: count_weights(design.onnx, design.inputs), []) if design else [],
         files=_files(folder.path),
     )
 

@@ -154,7 +154,7 @@ def _section(run: Run, point: Point) -> Section:
     boundary = point.boundary
     n = boundary.quantisation.port.size if boundary else None
     m = boundary.outputs.size if boundary else None
-    found = layers(point.trial.config, n, m)
+    found = layers(point.trial.config, n, m, point.weights)
     ends = ("", "")
     if boundary:
         ends = (
@@ -192,7 +192,7 @@ def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[Column], list[t
         for key in keys:
             value = known.get((quantity, key))
             whole = getattr(parts, quantity, None) if parts else None
-            share = f"{value / whole:.2%}" if value and whole else ""
+            share = words.share(value / whole) if value and whole else ""
             cells.append(Cell(words.number(value), share) if value is not None else None)
         rows.append((words.quantity(quantity), cells))
     return [Column(f.value, tool, version) for f, tool, version in keys], rows

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ("Bar", "Drawing", "Layer", "Link", "draw", "layers")
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.fixedpoint import Port
+
+__all__ = ("Bar", "Drawing", "Layer", "Link", "count_weights", "draw", "layers")
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,8 @@ class Layer:
     outputs: int
     weight_bits: int | None
     activation_bits: int | None
+    #: weights other than zero, counted in the exported graph; None where there is no graph to count in
+    nonzero: int | None
 
     @property
     def weights(self) -> int:
@@ -57,26 +65,52 @@ class Drawing:
     words: str
 
 
-def layers(config: dict[str, Any], inputs: int | None, outputs: int | None) -> list[Layer]:
-    """Layers of a fully connected network, from its configuration; empty for any other family.
+def count_weights(onnx: bytes, inputs: Port) -> list[tuple[int, int, int]]:
+    """(inputs, outputs, weights other than zero) of each matrix product in a QONNX graph, in order of execution."""
+    from codesign.graph.exact import Exact
+    from codesign.graph.reader import read_graph
 
-    ``widths`` are the hidden layers' widths. A bit width is one number for all layers or a list with one each.
+    found: list[tuple[int, int, int]] = []
+
+    class Counting(Exact):
+        def matmul(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+            if b.ndim == 2:
+                found.append((b.shape[0], b.shape[1], int(np.count_nonzero(b))))
+            return super().matmul(a, b)
+
+    read_graph(onnx).run(np.zeros((1, inputs.size)), Counting())
+    return found
+
+
+def layers(
+    config: dict[str, Any], inputs: int | None, outputs: int | None, weights: list[tuple[int, int, int]]
+) -> list[Layer]:
+    """Layers with weights: those of the exported graph, with what the configuration says of their bits.
+
+    ``config``: ``widths`` are the hidden layers' widths; a bit width is one number for all layers or a list with one
+    each. ``weights``: what :func:`count_weights` found. Without either, no layers.
     """
     widths = config.get("widths")
-    if not isinstance(widths, list) or not all(isinstance(w, int) and w > 0 for w in widths):
-        return []
-    if inputs is None or outputs is None:
-        return []
-    sizes = [inputs, *widths, outputs]
+    sizes: list[tuple[int, int]] = [(n, m) for n, m, _ in weights]
+    if isinstance(widths, list) and all(isinstance(w, int) and w > 0 for w in widths) and inputs and outputs:
+        ends = [inputs, *widths, outputs]
+        configured = list(itertools.pairwise(ends))
+        if sizes and sizes != configured:  # another family's: its bits cannot be told apart by position
+            config = {}
+        sizes = sizes or configured
+    else:
+        config = {}
+    last = len(sizes) - 1
     return [
         Layer(
-            name=f"dense {i + 1}" if i < len(widths) else "output",
-            inputs=sizes[i],
-            outputs=sizes[i + 1],
+            name="output" if i == last else f"layer {i + 1}",
+            inputs=n,
+            outputs=m,
             weight_bits=_nth(config.get("weight_bits"), i),
-            activation_bits=_nth(config.get("activation_bits"), i) if i < len(widths) else None,
+            activation_bits=_nth(config.get("activation_bits"), i) if i < last else None,
+            nonzero=weights[i][2] if weights else None,
         )
-        for i in range(len(sizes) - 1)
+        for i, (n, m) in enumerate(sizes)
     ]
 
 
@@ -88,8 +122,8 @@ def _nth(bits: Any, i: int) -> int | None:
 
 def draw(found: list[Layer], input_bits: str, output_bits: str) -> Drawing | None:
     """Lay the layers out from left to right; bar height grows with the square root of the number of signals."""
-    if not found:
-        return None
+    if not found or any(a.outputs != b.inputs for a, b in itertools.pairwise(found)):
+        return None  # not a chain: the table says what there is to say
     pitch, thick, tall, margin = 118.0, 26.0, 96.0, 30.0
     sizes = [found[0].inputs, *(layer.outputs for layer in found)]
     largest = math.sqrt(max(sizes))

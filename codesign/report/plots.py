@@ -182,9 +182,9 @@ def _heatmap(plot: Plot) -> dict[str, Any]:
     labels = {"x": list(range(columns)), "y": list(range(rows))}  # positions: two classes may share a name
     text = {"texttemplate": "%{z:.3g}"} if rows * columns <= 150 else {}
     return {
-        "type": "heatmap", "z": [[_round(v) for v in row] for row in plot.matrix], "colorscale": "Cividis",
-        "reversescale": True, "colorbar": {"thickness": 10, "outlinewidth": 0},
-        "hovertemplate": "%{z:.4g}<extra></extra>", **labels, **text,
+        "type": "heatmap", "z": [[_round(v) for v in row] for row in plot.matrix],
+        "colorscale": [[0, "#FFFFFF"], [0.5, "#6BAED6"], [1, "#08306B"]],
+        "colorbar": {"thickness": 10, "outlinewidth": 0}, "hovertemplate": "%{z:.4g}<extra></extra>", **labels, **text,
     }  # fmt: skip
 
 

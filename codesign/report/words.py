@@ -10,7 +10,19 @@ from codesign.figures import QUANTITIES
 from codesign.records import Metric
 from codesign.study import Constraint
 
-__all__ = ("STATES", "bound", "config", "count", "measured", "number", "number_free", "provenance", "quantity", "size")
+__all__ = (
+    "STATES",
+    "bound",
+    "config",
+    "count",
+    "measured",
+    "number",
+    "number_free",
+    "provenance",
+    "quantity",
+    "share",
+    "size",
+)
 
 #: state -> what it means
 STATES = {
@@ -54,6 +66,11 @@ def measured(metric: Metric) -> str:
 def count(n: int, noun: str) -> str:
     """``1 trial``, ``2 trials``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def share(fraction: float) -> str:
+    """A share of the part in percent; one too small for two digits is not written as zero."""
+    return "< 0.01 %" if fraction < 1e-4 else f"{100 * fraction:.2f} %"
 
 
 def size(octets: int) -> str:

@@ -5,7 +5,7 @@ const BLUE = "#0072B2", RED = "#C04000", GREY = "#8a8f98", INK = "#1a1a1a";
 const FONT = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: 13, color: INK };
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
 const AXIS = { gridcolor: "#e6e8eb", linecolor: "#444", ticks: "outside", tickcolor: "#444", showline: true, mirror: true,
-  zeroline: false, automargin: true };
+  zeroline: false, automargin: true, exponentformat: "power" };
 const COLUMN = { number: 0, state: 1, verdict: 2, config: 3, seconds: 4, reason: 5, values: 6 };
 
 // plotly reads a small HTML in every label: what comes from a record must reach it as text
@@ -108,10 +108,21 @@ function columnTitle(column) {
         [`${other}0`]: 0, [`${other}1`]: 1, [`${name}0`]: mark[0] - mark[1], [`${name}1`]: mark[0] + mark[1] });
       shapes.push({ type: "line", layer: "below", line: { color: "#333", width: 1.5, dash: "dash" }, [`${other}ref`]: "paper",
         [`${other}0`]: 0, [`${other}1`]: 1, [`${name}0`]: mark[0], [`${name}1`]: mark[0] });
-      if (other === "x") notes.push({ xref: "paper", x: 0.99, y: mark[0], xanchor: "right", yanchor: "bottom", showarrow: false,
+      if (other === "x") notes.push({ xref: "paper", x: 0.005, y: mark[0], xanchor: "left", yanchor: "bottom", showarrow: false,
         text: plain(DATA.baseline || "baseline"), font: { size: 12, color: "#333" } });
     }
     return [shapes, notes];
+  }
+
+  // 1, 2 and 5 of every decade, written out: a front spans one or two of them
+  function decades(values) {
+    const positive = values.filter((v) => v > 0);
+    if (!positive.length) return {};
+    const ticks = [], low = Math.floor(Math.log10(Math.min(...positive))), high = Math.ceil(Math.log10(Math.max(...positive)));
+    for (let power = low; power <= high; power += 1) {
+      for (const digit of high - low > 4 ? [1] : [1, 2, 5]) ticks.push(Number((digit * 10 ** power).toPrecision(2)));
+    }
+    return { tickvals: ticks, ticktext: ticks.map(formatNumber) };
   }
 
   function draw() {
@@ -127,7 +138,7 @@ function columnTitle(column) {
     const complete = rest.filter((r) => r[COLUMN.state] !== "infeasible");
     const refuted = front.filter((r) => r[COLUMN.verdict] === "different");
     const sound = front.filter((r) => r[COLUMN.verdict] !== "different");
-    const coloured = c !== null && sound.some((r) => center(r, c) !== null);
+    const coloured = c !== null && new Set(sound.map((r) => center(r, c)).filter((v) => v !== null)).size > 1;
     const marker = { size: 12, line: { color: "#fff", width: 1.2 }, color: BLUE };
     if (coloured) {
       Object.assign(marker, { color: sound.map((r) => center(r, c)), colorscale: "Cividis", showscale: true, line: { color: INK, width: 1 },
@@ -153,7 +164,7 @@ function columnTitle(column) {
     Plotly.react(holder, traces, {
       font: FONT, paper_bgcolor: "#fff", plot_bgcolor: "#fff", shapes, annotations, hovermode: "closest", clickmode: "event",
       margin: { l: 60, r: coloured && !compact ? 20 : 16, t: 40, b: 56 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
-      xaxis: { ...AXIS, title: { text: plain(columnTitle(x)) }, type: log ? "log" : "linear", ...(log ? { dtick: "D2" } : {}) },
+      xaxis: { ...AXIS, title: { text: plain(columnTitle(x)) }, type: log ? "log" : "linear", ...(log ? decades(shown.map((r) => center(r, x))) : {}) },
       yaxis: { ...AXIS, title: { text: plain(columnTitle(y)) } },
       hoverlabel: { bgcolor: "#fff", bordercolor: "#888", font: FONT, align: "left" },
     }, CONFIG);
@@ -185,7 +196,7 @@ function columnTitle(column) {
     const figure = DATA.physics[element.id];
     if (!figure || element.dataset.drawn) return;
     element.dataset.drawn = "yes";
-    const layout = { font: { ...FONT, size: 12 }, margin: { l: 56, r: 12, t: 10, b: 46 }, hovermode: "closest",
+    const layout = { font: { ...FONT, size: 12 }, margin: { l: 56, r: 12, t: 26, b: 46 }, hovermode: "closest",
       paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: -0.22, yanchor: "top", x: 0, font: { size: 11 } },
       ...figure.layout, xaxis: { ...AXIS, ...figure.layout.xaxis }, yaxis: { ...AXIS, ...figure.layout.yaxis } };
     Plotly.newPlot(element, figure.data, layout, CONFIG);
