@@ -1,0 +1,75 @@
+"""Codes of a port's elements to the port's words and back, as the firmware packs them; words are hexadecimal text."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import InputError, UnsupportedError
+from codesign.fixedpoint import Port
+
+__all__ = ("check_codes", "pack", "port_width", "unpack")
+
+_CODE_BITS = 64  # codes travel as int64
+
+
+def port_width(port: Port) -> int:
+    """Bits of the packed port; UnsupportedError where there are none, or an element is wider than an int64 holds."""
+    for kind, label in zip(port.types, port.labels, strict=True):
+        if kind.width + int(not kind.signed) > _CODE_BITS:
+            raise UnsupportedError(f"port '{port.name}', element '{label}': {kind} does not fit a 64-bit code")
+    width = sum(t.width for t in port.types)
+    if width == 0:
+        raise UnsupportedError(f"port '{port.name}' has no bits: every element is always 0, there is no hardware")
+    return width
+
+
+def check_codes(port: Port, codes: NDArray[np.int64]) -> None:
+    """InputError where codes (events, port.size) have another shape or type, or lie outside their types' range."""
+    if codes.ndim != 2 or codes.shape[1] != port.size or codes.dtype != np.int64:
+        raise InputError(
+            f"port '{port.name}': expected int64 codes of shape (events, {port.size}), got {codes.dtype} {codes.shape}"
+        )
+    low, high = port.bounds
+    wrong = np.argwhere((codes < low) | (codes > high))
+    if len(wrong):
+        event, i = wrong[0]
+        raise InputError(
+            f"port '{port.name}': event {event}, '{port.labels[i]}' is {codes[event, i]}, outside {low[i]} .. {high[i]}"
+        )
+
+
+def pack(port: Port, codes: NDArray[np.int64]) -> list[str]:
+    """Pack codes (events, port.size) into one hexadecimal word per event, most significant digit first."""
+    check_codes(port, codes)
+    width = port_width(port)
+    padded = -(-width // 8) * 8
+    bits = np.zeros((len(codes), padded), dtype=np.uint8)
+    start = 0
+    for i, kind in enumerate(port.types):
+        positions = np.arange(kind.width)
+        bits[:, start : start + kind.width] = (codes[:, i, None] >> positions) & 1
+        start += kind.width
+    rows = np.packbits(bits[:, ::-1], axis=1)
+    digits = -(-width // 4)
+    return [row.tobytes().hex()[-digits:] for row in rows]
+
+
+def unpack(port: Port, words: list[str]) -> NDArray[np.int64]:
+    """Unpack hexadecimal words, one per event, into codes (events, port.size)."""
+    padded = -(-port_width(port) // 8) * 2
+    raw = bytes.fromhex("".join(word.rjust(padded, "0") for word in words))
+    rows = np.frombuffer(raw, dtype=np.uint8).reshape(len(words), padded // 2)
+    bits = np.unpackbits(rows, axis=1)[:, ::-1]
+    codes = np.zeros((len(words), port.size), dtype=np.int64)
+    start = 0
+    for i, kind in enumerate(port.types):
+        value = np.zeros(len(words), dtype=np.uint64)
+        for position in range(kind.width):
+            value |= bits[:, start + position].astype(np.uint64) << np.uint64(position)
+        code = value.astype(np.int64)
+        if kind.signed and 0 < kind.width < _CODE_BITS:
+            code -= (code >> (kind.width - 1) & 1) << kind.width
+        codes[:, i] = code
+        start += kind.width
+    return codes

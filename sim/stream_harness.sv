@@ -1,0 +1,25 @@
+// Instantiates a firmware's top module with signals that the cocotb bench drives and reads.
+//
+// The harness has no ports on purpose: Verilator's generated class then looks the same for every design, so that the
+// simulation's main program is compiled once and reused. Widths are checked here, because a simulator would only warn
+// and pad. Defined on the command line: CODESIGN_TOP, CODESIGN_INP_WIDTH, CODESIGN_OUT_WIDTH.
+`timescale 1ns / 1ps
+
+module stream_harness;
+  logic clk  /* verilator public_flat_rw */ = 1'b0;
+  logic [`CODESIGN_INP_WIDTH-1:0] model_inp  /* verilator public_flat_rw */;
+  logic [`CODESIGN_OUT_WIDTH-1:0] model_out  /* verilator public_flat_rd */;
+
+  `CODESIGN_TOP dut (
+      .clk(clk),
+      .model_inp(model_inp),
+      .model_out(model_out)
+  );
+
+  if ($bits(dut.model_inp) != `CODESIGN_INP_WIDTH) begin : g_inp
+    $error("model_inp does not have the width of the design's inputs");
+  end
+  if ($bits(dut.model_out) != `CODESIGN_OUT_WIDTH) begin : g_out
+    $error("model_out does not have the width of the design's outputs");
+  end
+endmodule
