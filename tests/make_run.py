@@ -40,11 +40,22 @@ STUDY: dict[str, Any] = {
     "search": {"trials": 40},
 }
 
-PROVENANCE: dict[str, Any] = {
-    "generator": "Pythia 8.317", "clustering": "FastJet 3.5.2, anti-kT R = 0.8", "card": "jets-13tev", "seed": 1,
-    "events": 25000, "classes": {"g": 5000, "q": 5000, "W": 5000, "Z": 5000, "t": 5000}, "cuts": "800 < pT < 1200 GeV",
-}  # fmt: skip
-
+SAMPLE: dict[str, Any] = {
+    "hash": "0123456789abcdef" * 4,
+    "events": 25000,
+    "splits": {"train": 15000, "validation": 5000, "test": 5000},
+    "feature_names": FEATURES,
+    "units": ["GeV"] * len(FEATURES),
+    "class_names": CLASSES,
+    "provenance": {
+        "generator": "Pythia 8.317",
+        "clustering": "FastJet 3.5.2, anti-kT R = 0.8",
+        "card": "jets-13tev",
+        "seed": 1,
+        "classes": {"g": 5000, "q": 5000, "W": 5000, "Z": 5000, "t": 5000},
+        "cuts": "800 < pT < 1200 GeV",
+    },
+}
 CLOCK_NS = 1e3 / 360
 
 
@@ -278,7 +289,7 @@ def make_run(path: Path, trials: int = 40, front: int = 6, seed: int = 1, finish
     run = RunFolder(path)
     path.mkdir(parents=True, exist_ok=True)
     (path / "study.yaml").write_text(Study.model_validate(STUDY).to_yaml())
-    run.write("sample.json", PROVENANCE)
+    run.write("sample.json", SAMPLE)
     baseline = {"accuracy": r.Metric(value=0.6451, error=0.0036), "auc_mean": r.Metric(value=0.8811, error=0.002)}
     dumped = {name: metric.model_dump() for name, metric in baseline.items()}
     run.write("baseline.json", {"name": "gradient-boosted trees", "metrics": dumped, "validation": dumped})

@@ -67,7 +67,7 @@ def render(run: Run) -> str:
             overview=_overview(run),
             failures=_by_reason(run, State.FAILED),
             infeasible=_by_reason(run, State.INFEASIBLE),
-            provenance=words.provenance(run.sample),
+            sample=words.sample(run.sample),
             states=words.STATES,
             version=__version__,
             style=_safe((_HERE / "assets" / "report.css").read_text(encoding="utf-8")),

@@ -105,6 +105,25 @@ def _value(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def sample(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """``sample.json`` in words, as (name, value) lines: what the events are, then where they come from."""
+    known = {"hash", "events", "splits", "feature_names", "units", "class_names", "provenance"}
+    lines: list[tuple[str, str]] = []
+    if isinstance(data.get("events"), int):
+        splits = data.get("splits")
+        parts = ", ".join(f"{_plain(n)} {name}" for name, n in splits.items()) if isinstance(splits, dict) else ""
+        lines.append(("events", f"{_plain(data['events'])}" + (f" ({parts})" if parts else "")))
+    for key, name in (("class_names", "classes"), ("feature_names", "features")):
+        if isinstance(data.get(key), list):
+            lines.append((name, f"{len(data[key])}: {', '.join(str(v) for v in data[key][:20])}"))
+    origin = data.get("provenance")
+    lines += provenance(origin if isinstance(origin, dict) else {})
+    lines += provenance({key: value for key, value in data.items() if key not in known})
+    if data.get("hash"):
+        lines.append(("fingerprint", str(data["hash"])[:16]))
+    return lines
+
+
 def provenance(data: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """A nested record as (name, value) lines, in its own order; long lists are cut, and say so."""
     lines: list[tuple[str, str]] = []

@@ -197,7 +197,7 @@ function columnTitle(column) {
     if (!figure || element.dataset.drawn) return;
     element.dataset.drawn = "yes";
     const layout = { font: { ...FONT, size: 12 }, margin: { l: 56, r: 12, t: 26, b: 46 }, hovermode: "closest",
-      paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: -0.22, yanchor: "top", x: 0, font: { size: 11 } },
+      paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
       ...figure.layout, xaxis: { ...AXIS, ...figure.layout.xaxis }, yaxis: { ...AXIS, ...figure.layout.yaxis } };
     Plotly.newPlot(element, figure.data, layout, CONFIG);
   }

@@ -11,10 +11,9 @@
   const heads = [
     { label: "trial", key: (r) => r[COLUMN.number] },
     { label: "state", key: (r) => r[COLUMN.state] },
-    { label: "configuration", key: (r) => r[COLUMN.config], text: true },
+    { label: "configuration", small: "and the reason of a failure", key: (r) => r[COLUMN.config], text: true },
     ...columns.map((column, i) => ({ label: column.label, small: column.fidelity || "validation", key: (r) => value(r[COLUMN.values][i]) })),
     { label: "seconds", key: (r) => r[COLUMN.seconds] },
-    { label: "reason", key: (r) => r[COLUMN.reason] || null, text: true },
   ];
   let sorted = { head: 0, down: false }, page = 0, marked = null, matching = rows;
 
@@ -63,11 +62,14 @@
     }
     const state = element("td"), known = ["complete", "infeasible", "failed", "running"].includes(r[COLUMN.state]);
     state.append(element("span", r[COLUMN.state], `state ${known ? r[COLUMN.state] : "unknown"}`));
-    made.append(head, state, element("td", r[COLUMN.config], "text"));
+    const config = element("td", r[COLUMN.config], "text");
+    // the reason stands where it is seen without scrolling sideways
+    if (r[COLUMN.reason]) config.append(element("span", r[COLUMN.reason], r[COLUMN.state] === "failed" ? "reason bad" : "reason soft"));
+    made.append(head, state, config);
     for (const cell of r[COLUMN.values]) {
       made.append(cell === null ? element("td", "–", "absent") : element("td", formatCell(cell)));
     }
-    made.append(element("td", r[COLUMN.seconds] === null ? "–" : formatNumber(r[COLUMN.seconds])), element("td", r[COLUMN.reason], "text reason"));
+    made.append(element("td", r[COLUMN.seconds] === null ? "–" : formatNumber(r[COLUMN.seconds])));
     if (number === marked) made.classList.add("marked");
     return made;
   }
