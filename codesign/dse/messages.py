@@ -1,0 +1,116 @@
+"""What the driver and its workers tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from codesign.study import Study
+
+__all__ = (
+    "Answer",
+    "Baseline",
+    "BaselineDone",
+    "Broken",
+    "Drawn",
+    "Evaluate",
+    "Exhausted",
+    "Finished",
+    "Prove",
+    "Proven",
+    "Settings",
+    "Stage",
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a worker needs to know from the start. ``evaluate`` and ``prove`` are ``module:function``."""
+
+    study: Study
+    run: str
+    storage: str | None
+    evaluate: str
+    prove: str
+
+
+# ------------------------------------------------------------------------------------------ from the driver to a worker
+@dataclass(frozen=True)
+class Evaluate:
+    """Draw and evaluate the trial of this number."""
+
+    trial: int
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether the drawn configuration is new; otherwise the trial that it repeats."""
+
+    repeats: int | None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Fit and judge the classical baseline."""
+
+
+@dataclass(frozen=True)
+class Prove:
+    """Prove this trial of the front."""
+
+    trial: int
+
+
+# ------------------------------------------------------------------------------------------ from a worker to the driver
+@dataclass(frozen=True)
+class Drawn:
+    """Optuna's trial ``asked`` drew this configuration for trial ``trial``; the worker waits for an answer."""
+
+    trial: int
+    asked: int
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trial entered a stage."""
+
+    trial: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial is over, and its records are on disk."""
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class Exhausted:
+    """Every draw repeated an earlier trial: nothing new was found for this one."""
+
+    trial: int
+
+
+@dataclass(frozen=True)
+class BaselineDone:
+    """The baseline is done, or failed with this reason."""
+
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Proven:
+    """The proof of a trial came to its end, or broke off with this reason."""
+
+    trial: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The worker cannot work at all, and neither could another."""
+
+    reason: str

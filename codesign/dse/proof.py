@@ -1,0 +1,130 @@
+"""The end of a search: its front is proven, judged on the test split, and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from codesign.dse import messages
+from codesign.dse.progress import Progress
+from codesign.dse.scoring import Score
+from codesign.errors import CodesignError
+from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, Objective, State, TrialStatus, Verified
+from codesign.runfolder import RunFolder
+from codesign.study import Study
+
+__all__ = ("Proof",)
+
+
+class _Baseline(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    metrics: dict[str, Metric]
+
+
+class Proof:
+    """Which trials of the front are still to be proven, and what became of the others."""
+
+    def __init__(self, run: RunFolder, study: Study, progress: Progress, front: Callable[[], list[Score]]) -> None:
+        self._run, self._study = run, study
+        self._progress = progress
+        self._front = front
+        self._proven: set[int] = set()
+        self._unproven: dict[int, str] = {}
+
+    def done(self) -> Front | None:
+        """The front as written, if it is the front of the trials as they are."""
+        written = self._run.read("front.json", Front)
+        front = {score.trial for score in self._front()}
+        return written if written is not None and {p.trial for p in written.points} == front else None
+
+    def baseline(self) -> list[messages.Baseline]:
+        """The baseline, unless it is there."""
+        return [] if (self._run.path / "baseline.json").is_file() else [messages.Baseline()]
+
+    def open(self) -> list[messages.Prove]:
+        """Proofs that the front as it is now still lacks."""
+        done = self._proven | self._unproven.keys()
+        return [messages.Prove(score.trial) for score in self._front() if score.trial not in done]
+
+    def died(self, job: Any, how: str) -> None:
+        """A job cost its worker's life more than once."""
+        reason = f"its worker {how}"
+        if isinstance(job, messages.Prove):
+            self._broke_off(job.trial, reason)
+        else:
+            self._progress.note(f"the baseline failed: {reason}")
+
+    def hear(self, message: messages.BaselineDone | messages.Proven) -> int | None:
+        """Take in the end of a job; returns the trial that has to leave the front, if one has."""
+        if isinstance(message, messages.BaselineDone):
+            if message.error:
+                self._progress.note(f"the baseline failed: {message.error}; see baseline.log in the run folder")
+            return None
+        folder = self._run.trial(message.trial)
+        if message.error:
+            self._broke_off(message.trial, message.error)
+            return None
+        self._proven.add(message.trial)
+        verdict = folder.read("verify.json", Verified)
+        if verdict is None or verdict.exact:
+            return None
+        reason = f"the RTL simulation is not exact: {verdict.first_difference or 'outputs differ'}"
+        self._mark(message.trial, {"state": State.FAILED, "stage": "verification", "reason": reason})
+        self._progress.note(f"trial {message.trial} leaves the front: {reason}")
+        return message.trial
+
+    def _broke_off(self, trial: int, reason: str) -> None:
+        # not the candidate's verdict: a tool or the machine failed, and the next start tries again
+        self._unproven[trial] = reason
+        self._progress.note(f"trial {trial} could not be proven: {reason}; see its log.txt")
+        status = self._run.trial(trial).read("status.json", TrialStatus)
+        note = f"the proof broke off: {reason}"
+        if status is not None and note not in status.notes:
+            self._mark(trial, {"notes": [*status.notes, note]})
+
+    def _mark(self, trial: int, update: dict[str, Any]) -> None:
+        folder = self._run.trial(trial)
+        status = folder.read("status.json", TrialStatus)
+        assert status is not None, "only finished trials are proven"
+        folder.write("status.json", status.model_copy(update=update))
+
+    def write(self) -> Front:
+        """Write ``front.json``: every trial on the front that was judged on the test split."""
+        points = [point for score in self._front() if (point := self._point(score.trial)) is not None]
+        if not points and self._unproven:
+            trial, reason = next(iter(self._unproven.items()))
+            raise CodesignError(
+                f"none of the {len(self._unproven)} trials on the front could be proven (trial {trial}: {reason}); "
+                "the search is kept, and the same command tries again"
+            )
+        baseline = self._run.read("baseline.json", _Baseline)
+        front = Front(
+            study=self._study.name,
+            objectives=[
+                Objective(name=o.name, direction=o.direction, fidelity=o.fidelity) for o in self._study.objectives
+            ],
+            points=points,
+            baseline=baseline.metrics if baseline else {},
+        )
+        self._run.write("front.json", front)
+        return front
+
+    def _point(self, trial: int) -> FrontPoint | None:
+        folder = self._run.trial(trial)
+        judged = folder.read("test.json", Metrics)
+        if judged is None:
+            return None
+        searched, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
+        assert searched is not None
+        assert figures is not None
+        return FrontPoint(
+            trial=trial,
+            config=folder.read_json("config.json") or {},
+            metrics=judged.metrics,
+            validation=searched.metrics,
+            figures=figures.figures,
+            verified=folder.read("verify.json", Verified),
+        )

@@ -1,0 +1,106 @@
+"""From a study's names to what they stand for, all of it checked before any work begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from codesign import plugins
+from codesign.errors import InputError, ToolError, nearest
+from codesign.figures import QUANTITIES
+from codesign.study import Study
+from codesign.targets import Target, load_target
+from codesign.validation import validated
+
+__all__ = ("Resolved", "resolve")
+
+#: figures of which more is better; of all others less is
+_MORE_IS_BETTER = ("fmax",)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A study and everything that it names."""
+
+    study: Study
+    task: Any
+    family: Any
+    space: BaseModel
+    flow: Any
+    target: Target
+
+
+def resolve(study: Study) -> Resolved:
+    """Find and check all that a study names; InputError says what is wrong, and what to write instead."""
+    task = plugins.load("tasks", study.task)
+    family = plugins.load("families", study.family)
+    flow = plugins.load("flows", study.flow)
+    target = load_target(study.target)
+    space = validated(family.space, study.space, f"study '{study.name}', section 'space'")
+    _check_objectives(study, task.metrics, flow)
+    _check_constraints(study, task.metrics, flow, target)
+    availability = flow.available()
+    if not availability.available:
+        raise ToolError(f"flow '{study.flow}' cannot run here: {availability.reason}")
+    return Resolved(study, task, family, space, flow, target)
+
+
+def _known(study: Study, name: str, role: str, metrics: dict[str, str], flow: Any) -> None:
+    # a flow may say what it measures; one that does not may measure anything
+    measured = sorted(getattr(flow, "quantities", QUANTITIES))
+    if name in metrics or name in measured:
+        return
+    known = [*metrics, *measured]
+    if name in QUANTITIES:
+        what = f"the flow '{study.flow}' does not measure '{name}'"
+    else:
+        what = f"unknown name '{name}'{nearest(name, known)}"
+    raise InputError(
+        f"study '{study.name}', {role}: {what}; metrics of the task '{study.task}': {', '.join(metrics)}; "
+        f"figures: {', '.join(measured)}"
+    )
+
+
+def _check_objectives(study: Study, metrics: dict[str, str], flow: Any) -> None:
+    seen = set()
+    for objective in study.objectives:
+        name = objective.name
+        _known(study, name, "objectives", metrics, flow)
+        if name in seen:
+            raise InputError(f"study '{study.name}', objectives: '{name}' is there twice: remove one")
+        seen.add(name)
+        right = metrics.get(name) or ("maximise" if name in _MORE_IS_BETTER else "minimise")
+        if objective.direction != right:
+            raise InputError(
+                f"study '{study.name}', objectives: '{name}' is better the "
+                f"{'higher' if right == 'maximise' else 'lower'} it is: write direction: {right}"
+            )
+
+
+def _check_constraints(study: Study, metrics: dict[str, str], flow: Any, target: Target) -> None:
+    seen = set()
+    least = {
+        "latency_ns": (target.clock_ns, f"one clock period of {target.name} ({target.clock_mhz:g} MHz)"),
+        "latency_cycles": (1.0, "one clock cycle"),
+        "initiation_interval": (1.0, "one clock cycle"),
+    }
+    for constraint in study.constraints:
+        name = constraint.name
+        _known(study, name, "constraints", metrics, flow)
+        where = f"study '{study.name}', constraints"
+        if name in seen:
+            raise InputError(f"{where}: '{name}' is there twice: write one with min and max")
+        seen.add(name)
+        floor, why = least.get(name, (0.0, ""))
+        if constraint.max is not None and constraint.max < floor:
+            raise InputError(
+                f"{where}: impossible: '{name}' at most {constraint.max:g}, "
+                f"but no design takes less than {why}, {floor:.4g}: allow at least that"
+            )
+        has = getattr(target.resources, name, None) if name in QUANTITIES else None
+        if has is not None and constraint.min is not None and constraint.min > has:
+            raise InputError(
+                f"{where}: impossible: '{name}' at least {constraint.min:g}, but {target.name} has only {has:g}"
+            )

@@ -1,0 +1,121 @@
+"""What a candidate scores, and by how much it breaks the bounds of its study and target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from codesign.errors import CodesignError
+from codesign.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.records import Metric
+from codesign.study import Study
+from codesign.targets import Target
+
+__all__ = ("Limit", "Outcome", "Score", "limits", "score", "violations")
+
+
+class Outcome(Protocol):
+    """What evaluating a candidate gives."""
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Metrics on the validation split."""
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """Figures of the compiled design."""
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Wall-clock time per stage."""
+
+    @property
+    def design_hash(self) -> str | None:
+        """Content hash of the design."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know about this candidate."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """The values of a trial's objectives, in their order, each with the fidelity of the figure (None for a metric)."""
+
+    trial: int
+    values: tuple[float, ...]
+    fidelities: tuple[Fidelity | None, ...]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A bound on a metric or a compiled figure; ``implied`` ones are the target's, and bind only what is measured."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+    implied: bool = False
+
+
+def _measured(name: str, metrics: Mapping[str, Metric], figures: Sequence[Figure]) -> float | None:
+    if name in QUANTITIES:
+        figure = find(list(figures), name, Fidelity.COMPILED)
+        return None if figure is None else figure.value
+    return metrics[name].value if name in metrics else None
+
+
+def _missing(name: str, use: str) -> CodesignError:
+    what = "figure" if name in QUANTITIES else "metric"
+    where = " at fidelity 'compiled'" if name in QUANTITIES else ""
+    return CodesignError(f"the {what} '{name}', {use}, was not measured{where}")
+
+
+def score(trial: int, study: Study, metrics: Mapping[str, Metric], figures: Sequence[Figure]) -> Score:
+    """Score a trial; CodesignError names an objective that was not measured: there is no stand-in value."""
+    values = []
+    for objective in study.objectives:
+        value = _measured(objective.name, metrics, figures)
+        if value is None:
+            raise _missing(objective.name, "an objective")
+        values.append(value)
+    return Score(trial, tuple(values), tuple(o.fidelity for o in study.objectives))
+
+
+def limits(study: Study, target: Target) -> list[Limit]:
+    """The study's constraints, and what the target itself implies: its resources and its latency budget."""
+    found = {c.name: Limit(c.name, c.min, c.max) for c in study.constraints}
+    implied = {q: float(getattr(target.resources, q)) for q in ("lut", "ff", "dsp", "bram")}
+    if target.latency_budget_ns is not None:
+        implied["latency_ns"] = target.latency_budget_ns
+    for name, most in implied.items():
+        own = found.get(name)
+        if own is None:
+            found[name] = Limit(name, max=most, implied=True)
+        else:
+            found[name] = Limit(name, own.min, most if own.max is None else min(own.max, most))
+    return list(found.values())
+
+
+def violations(
+    bounds: Sequence[Limit], metrics: Mapping[str, Metric], figures: Sequence[Figure]
+) -> dict[str, tuple[float, str]]:
+    """By how much each bound is broken, relative to itself (0 or less: it holds), and in words.
+
+    Relative, because the sampler adds them up: 100 LUT and 100 ns are not the same offence.
+    """
+    result = {}
+    for bound in bounds:
+        value = _measured(bound.name, metrics, figures)
+        if value is None and not bound.implied:
+            raise _missing(bound.name, "a constraint")
+        excess, words = -1.0 if value is not None else 0.0, ""
+        for limit, sign, side in ((bound.max, 1, "above"), (bound.min, -1, "below")):
+            if value is None or limit is None:
+                continue
+            by = sign * (value - limit) / (abs(limit) or 1.0)
+            excess = max(excess, by)
+            if by > 0:
+                words = f"{bound.name} {value:g} is {side} {limit:g}"
+        result[bound.name] = (excess, words)
+    return result

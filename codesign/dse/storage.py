@@ -1,0 +1,133 @@
+"""Optuna's storage of a search: by default a journal in the run folder, which several workers append to.
+
+A journal takes a fifth of the time per trial that SQLite does, and its lock is one that the kernel releases when a
+worker is killed. Any URL that Optuna's relational storage knows (SQLite, PostgreSQL, MySQL) does as well.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from codesign.errors import InputError
+from codesign.runfolder import RunFolder
+from codesign.study import SearchSettings, Study
+
+__all__ = ("JOURNAL", "derived_seed", "make_sampler", "open_study", "repair_journal", "study_name")
+
+#: the journal's name in a run folder
+JOURNAL = "study.journal"
+
+_SECONDS_TO_WAIT = 60  # for another writer, where SQLite is chosen
+
+
+class _KernelLock:
+    """Lock of the journal: unlike Optuna's own lock files, it does not outlive a worker that was killed holding it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = -1
+
+    def acquire(self) -> bool:
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        os.close(self._handle)
+
+
+def _open_storage(run: RunFolder, url: str | None) -> Any:
+    if url is None:
+        journal = run.path / JOURNAL
+        lock = _KernelLock(journal.with_suffix(".lock"))
+        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+    settings: dict[str, Any] = {}
+    if url.startswith("sqlite"):
+        settings["connect_args"] = {"timeout": _SECONDS_TO_WAIT}
+    try:
+        return RDBStorage(url, engine_kwargs=settings)
+    except (Exception, SystemExit) as error:  # drivers raise their own types, or are not installed
+        reason = " ".join(str(error).split())[:300]
+        scheme = url.split(":", 1)[0]
+        raise InputError(f"--storage: cannot open the {scheme} storage: {reason}") from None
+
+
+def study_name(run: RunFolder, study: Study) -> str:
+    """Name of the search within its storage, which runs may share; chosen on first use, kept in ``search.json``."""
+    record = run.read_json("search.json")
+    if record is None:
+        record = {"name": f"{study.name}-{uuid.uuid4().hex[:12]}"}
+        run.write("search.json", record)
+    return str(record["name"])
+
+
+def open_study(run: RunFolder, study: Study, url: str | None) -> Any:
+    """Open the search's Optuna study, or create it."""
+    with _quiet():
+        directions = ["maximize" if o.direction == "maximise" else "minimize" for o in study.objectives]
+        return optuna.create_study(
+            storage=_open_storage(run, url),
+            study_name=study_name(run, study),
+            directions=directions,
+            load_if_exists=True,
+        )
+
+
+def repair_journal(run: RunFolder) -> bool:
+    """Cut off a last line that a full disk or a power cut left unfinished; whether there was one.
+
+    Without this, the next line would be appended to the fragment and the journal be unreadable for good.
+    """
+    journal = run.path / JOURNAL
+    if not journal.is_file():
+        return False
+    content = journal.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole == len(content):
+        return False
+    os.truncate(journal, whole)
+    return True
+
+
+def derived_seed(seed: int, *parts: object) -> int:
+    """A seed for one purpose, from the study's seed and what tells the purpose apart: 31 bits, the same everywhere."""
+    text = "/".join(str(part) for part in (seed, *parts))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
+
+
+def make_sampler(settings: SearchSettings, seed: int, *, explore: bool = False) -> Any:
+    """Make the study's sampler; ``explore`` takes a random one, for when the chosen one only repeats itself."""
+    samplers = optuna.samplers
+    with _quiet():
+        if explore or settings.sampler == "random":
+            return samplers.RandomSampler(seed=seed)
+        if settings.sampler == "nsga2":
+            return samplers.NSGAIISampler(population_size=settings.population, seed=seed)
+        if settings.sampler == "nsga3":
+            return samplers.NSGAIIISampler(population_size=settings.population, seed=seed)
+        # as many random trials before the model as the genetic samplers have in their first generation
+        if settings.sampler == "tpe":
+            return samplers.TPESampler(n_startup_trials=settings.population, seed=seed)
+        return samplers.GPSampler(
+            n_startup_trials=settings.population, seed=seed, independent_sampler=samplers.RandomSampler(seed=seed)
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield

@@ -1,0 +1,290 @@
+"""A worker process: draws candidates, evaluates them, and proves those on the front, one job at a time.
+
+Only light things are imported at the top: what a worker needs is loaded with its first job, after the number of
+threads is fixed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from codesign import plugins
+from codesign.dse import messages
+from codesign.dse.lock import hold
+from codesign.dse.scoring import Outcome, limits, score, violations
+from codesign.dse.space import choose
+from codesign.errors import CodesignError, InputError
+from codesign.records import State, TrialStatus
+from codesign.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.targets import load_target
+from codesign.validation import validated
+
+if TYPE_CHECKING:
+    from codesign.physics.sample import Part, Sample
+
+__all__ = ("WORKERS_LOCK", "function", "main")
+
+#: held by every worker while it lives, so that no search begins while workers of a killed one still write
+WORKERS_LOCK = ".workers.lock"
+
+#: draws that may repeat earlier trials before the sampler gives way to a random one, and that one gives up
+_DRAWS, _RANDOM_DRAWS = 10, 40
+
+
+def function(path: str) -> Callable[..., Any]:
+    """Import ``module:function``."""
+    module, _, name = path.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+def main(connection: Connection, settings: messages.Settings) -> None:
+    """Work until the driver says so or is gone."""
+    # a group of its own: Ctrl-C reaches the driver alone, which stops its workers together with their tools
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_driver, daemon=True).start()
+    run = RunFolder(Path(settings.run))
+    try:
+        with hold(run.path / WORKERS_LOCK, shared=True, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
+            worker = _Worker(connection, settings, run)
+            while (job := connection.recv()) is not None:
+                worker.do(job)
+    except Exception as error:
+        reason = str(error) if isinstance(error, CodesignError) else "".join(traceback.format_exception(error))
+        with contextlib.suppress(OSError):
+            connection.send(messages.Broken(reason))
+
+
+def _die_with_driver() -> None:
+    driver = parent_process()
+    if driver is not None:
+        driver.join()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(os.getpid(), signal.SIGKILL)  # the tools that it runs, too
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, CodesignError) else f"{type(error).__name__}: {text}"
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Send whatever a candidate and its tools print, warnings included, to its log; an empty log is not kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, handle in enumerate(kept, start=1):
+            os.dup2(handle, number)
+            os.close(handle)
+        with contextlib.suppress(FileNotFoundError):
+            if not path.stat().st_size:
+                path.unlink()
+
+
+class _Worker:
+    def __init__(self, connection: Connection, settings: messages.Settings, run: RunFolder) -> None:
+        self._connection = connection
+        self._settings = settings
+        self._study = settings.study
+        self._run = run
+
+    def do(self, job: Any) -> None:
+        if isinstance(job, messages.Evaluate):
+            self._trial(job)
+        elif isinstance(job, messages.Prove):
+            error = self._guarded(lambda: self._prove(job.trial), self._run.trial(job.trial).path / "log.txt")
+            self._send(messages.Proven(job.trial, error))
+        else:
+            self._send(messages.BaselineDone(self._guarded(self._baseline, self._run.path / "baseline.log")))
+
+    def _send(self, message: Any) -> None:
+        self._connection.send(message)
+
+    # ------------------------------------------------------------------------------------------- loaded with first use
+    @cached_property
+    def _family(self) -> tuple[Any, BaseModel]:
+        family = plugins.load("families", self._study.family)
+        return family, validated(family.space, self._study.space, "space")
+
+    @cached_property
+    def _evaluate(self) -> Callable[..., Outcome]:
+        return self._loaded(self._settings.evaluate)
+
+    def _loaded(self, path: str) -> Callable[..., Any]:
+        found = function(path)
+        if "torch" in sys.modules:
+            # beyond the environment's OMP_NUM_THREADS, which torch obeys only where it was built with OpenMP
+            sys.modules["torch"].set_num_threads(1)
+        return found
+
+    @cached_property
+    def _search(self) -> Any:
+        from codesign.dse.storage import open_study
+
+        return open_study(self._run, self._study, self._settings.storage)
+
+    @cached_property
+    def _parts(self) -> tuple[Part, Part]:
+        from codesign.dse.parts import load_part
+
+        return load_part(self._run, "train"), load_part(self._run, "validation")
+
+    @cached_property
+    def _sample(self) -> Sample:
+        from codesign.dse.parts import load_sample
+
+        return load_sample(self._run)
+
+    # ---------------------------------------------------------------------------------------------------------- search
+    def _draw(self, number: int) -> tuple[Any, BaseModel] | None:
+        """Ask for a configuration that no trial has had yet; None when there seems to be none left."""
+        from codesign.dse.storage import derived_seed, make_sampler
+
+        family, space = self._family
+        for attempt in range(_DRAWS + _RANDOM_DRAWS):
+            # A sampler seeded by the trial's number, not by the worker: who draws it, and after how many
+            # interruptions, makes no difference; only the history does.
+            seed = derived_seed(self._study.seed, "sampler", number, attempt)
+            self._search.sampler = make_sampler(self._study.search, seed, explore=attempt >= _DRAWS)
+            asked = self._search.ask()
+            asked.set_user_attr("trial", number)
+            config: BaseModel = family.suggest(space, choose(asked))
+            self._send(messages.Drawn(number, asked.number, config.model_dump(mode="json")))
+            answer: messages.Answer = self._connection.recv()
+            if answer.repeats is None:
+                return asked, config
+            self._give_up(asked, f"repeats trial {answer.repeats}")
+        return None
+
+    def _give_up(self, asked: Any, reason: str) -> None:
+        from optuna.trial import TrialState
+
+        asked.set_user_attr("reason", reason)
+        self._search.tell(asked, state=TrialState.FAIL)
+
+    def _trial(self, job: messages.Evaluate) -> None:
+        from codesign.dse.storage import derived_seed
+
+        drawn = self._draw(job.trial)
+        if drawn is None:
+            self._send(messages.Exhausted(job.trial))
+            return
+        asked, config = drawn
+        folder = self._run.trial(job.trial)
+        status = TrialStatus(
+            trial=job.trial,
+            state=State.RUNNING,
+            seed=derived_seed(self._study.seed, "trial", job.trial),
+            notes=[job.note] if job.note else [],
+        )
+        began = time.perf_counter()
+        values = None
+        folder.write("config.json", config.model_dump(mode="json"))
+        with _logged(folder.path / "log.txt"):
+            try:
+                status, values, excess = self._evaluated(folder, config, status)
+                for name, value in excess.items():
+                    asked.set_constraint(name, value)
+            except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
+                if not isinstance(error, CodesignError):
+                    traceback.print_exc()
+                entered = folder.read("status.json", TrialStatus)
+                update = {
+                    "state": State.FAILED,
+                    "stage": entered.stage if entered else "",
+                    "reason": _reason(error),
+                    "seconds": {"total": time.perf_counter() - began},
+                }
+                status = status.model_copy(update=update)
+        # the record first: should this process die before Optuna knows, the next start tells it
+        folder.write("status.json", status)
+        if values is None:
+            self._give_up(asked, status.reason or "failed")
+        else:
+            self._search.tell(asked, list(values))
+        self._send(messages.Finished(job.trial))
+
+    def _evaluated(
+        self, folder: TrialFolder, config: BaseModel, status: TrialStatus
+    ) -> tuple[TrialStatus, tuple[float, ...], dict[str, float]]:
+        def stage(name: str) -> None:
+            folder.write("status.json", status.model_copy(update={"stage": name}))
+            self._send(messages.Stage(status.trial, name))
+
+        stage("start")
+        train, validation = self._parts
+        target = load_target(self._study.target)
+        began = time.perf_counter()
+        result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage)
+        scored = score(status.trial, self._study, result.metrics, result.figures)
+        broken = violations(limits(self._study, target), result.metrics, result.figures)
+        reason = "; ".join(words for _, words in broken.values() if words)
+        update = {
+            "state": State.INFEASIBLE if reason else State.COMPLETE,
+            "reason": reason or None,
+            "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
+            "design": result.design_hash,
+            "notes": [*status.notes, *result.notes],
+        }
+        return status.model_copy(update=update), scored.values, {name: by for name, (by, _) in broken.items()}
+
+    # ----------------------------------------------------------------------------------------------------------- proof
+    def _guarded(self, work: Callable[[], None], log: Path) -> str | None:
+        with _logged(log):
+            try:
+                work()
+            except (Exception, SystemExit) as error:
+                if not isinstance(error, CodesignError):
+                    traceback.print_exc()
+                return _reason(error)
+        return None
+
+    def _prove(self, number: int) -> None:
+        folder = self._run.trial(number)
+        status = folder.read("status.json", TrialStatus)
+        if status is None:
+            raise InputError(f"{folder.path} has no status.json")
+
+        def stage(name: str) -> None:
+            # read again: the proof writes its notes into the same record
+            now = folder.read("status.json", TrialStatus) or status
+            folder.write("status.json", now.model_copy(update={"stage": name}))
+            self._send(messages.Stage(number, name))
+
+        self._loaded(self._settings.prove)(self._study, folder, self._sample, status.seed, stage)
+
+    def _baseline(self) -> None:
+        """Judge the classical baseline, and keep its scores for the plots of the front."""
+        from codesign.dse.baseline import judge_baseline
+        from codesign.dse.parts import splits_of
+
+        record, scores = judge_baseline(self._study, self._sample, splits_of(self._study))
+        write_atomically(self._run.path / "parts" / "baseline-test.npy", scores)
+        write_atomically(self._run.path / "baseline.json", (json.dumps(record, indent=1) + "\n").encode())

@@ -1,0 +1,131 @@
+"""A task, a family and a flow as a user's own package would bring them, and doubles for evaluating and proving."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from codesign.errors import CodesignError
+from codesign.figures import Fidelity, Figure
+from codesign.hardware.base import Availability
+from codesign.physics.sample import Sample
+from codesign.records import Figures, Metric, Metrics, Verified
+from codesign.space import FloatDimension, IntDimension
+
+
+class ToyTask:
+    name = "toy"
+
+    def __init__(self):
+        self.metrics = {"accuracy": "maximise", "auc": "maximise"}
+
+    def sample(self, settings, seed, progress=None):
+        events = int(settings.get("events", 100))
+        if progress is not None:
+            progress(events, events)
+        x = np.random.default_rng(int(settings.get("seed", seed))).normal(size=(events, 2)).astype(np.float32)
+        return Sample(x, (x[:, 0] > 0).astype(np.int64), ("a", "b"), ("GeV", ""), ("no", "yes"), provenance={"toy": 1})
+
+    def outputs(self, sample):
+        return sample.class_names
+
+    def judge(self, scores, part):
+        return {"accuracy": Metric(value=float(((scores[:, 0] > 0) == part.y).mean()), error=0.01)}
+
+    def baseline(self, train, seed):
+        return lambda x: x[:, :1].astype(np.float64)
+
+
+class ToySpace(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: IntDimension
+    sparsity: FloatDimension
+
+
+class ToyConfig(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    width: int
+    sparsity: float
+
+
+class ToyFamily:
+    name = "toy"
+    space = ToySpace
+    config = ToyConfig
+
+    def suggest(self, space, choose):
+        return ToyConfig(width=choose("width", space.width), sparsity=choose("sparsity", space.sparsity))
+
+
+class ToyFlow:
+    name = "toy"
+    quantities = ("lut", "latency_ns", "latency_cycles")
+
+    def available(self):
+        return Availability(True, "a double")
+
+
+@dataclass
+class Result:
+    metrics: dict
+    figures: list
+    seconds: dict = field(default_factory=lambda: {"training": 0.0})
+    design_hash: str | None = "abc"
+    notes: list = field(default_factory=list)
+
+
+def evaluate(study, config, folder, seed, train, validation, stage):
+    """Accuracy rises with the width, and with luck; so do the LUTs."""
+    run = folder.path.parent.parent
+    assert not (run / "parts" / "test.npz").exists(), "the search can see the test split"
+    assert (train.name, validation.name) == ("train", "validation")
+    stage("training")
+    behaviour = os.environ.get("TOY", "")
+    if "slow" in behaviour:
+        time.sleep(0.15)
+    if "suicide" in behaviour and config.width == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "once" in behaviour and not (run / "died").exists():
+        (run / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "hang" in behaviour and folder.number == 3:
+        (run / "hanging").write_text(str(os.getpid()))
+        time.sleep(60)
+    if "fails" in behaviour and config.width % 4 == 0:
+        raise CodesignError("not exact on event 3")
+    if "bug" in behaviour and config.width % 4 == 1:
+        raise ZeroDivisionError("a bug of this candidate")
+    luck = np.random.default_rng(seed).normal(scale=0.01)
+    metrics = {"accuracy": Metric(value=float(1 - 1 / (1 + config.width) - config.sparsity**2 + luck), error=0.01)}
+    figures = [
+        Figure.of("lut", round(100 * config.width * (1 - config.sparsity)), Fidelity.COMPILED, "toy", "1"),
+        Figure.of("latency_ns", 10, Fidelity.COMPILED, "toy", "1"),
+    ]
+    folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics))
+    folder.write("figures.json", Figures(figures=figures))
+    return Result(metrics, figures)
+
+
+def prove(study, folder, sample, seed, stage):
+    """Judge on the test split; a verdict by the width, where wanted."""
+    stage("test")
+    behaviour = os.environ.get("TOY", "")
+    config = folder.read_json("config.json")
+    with Path(folder.path.parent.parent / "proofs.txt").open("a") as log:
+        log.write(f"{folder.number}\n")
+    if "prove-dies" in behaviour:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "prove-breaks" in behaviour:
+        raise OSError("no space left")
+    metrics = {"accuracy": Metric(value=0.5, error=0.02)}
+    folder.write("test.json", Metrics(split="test", events=len(sample.labels) // 5, metrics=metrics))
+    exact = not ("inexact" in behaviour and config["width"] % 2)
+    folder.write(
+        "verify.json", Verified(exact=exact, events=1000, first_difference=None if exact else "event 5: 3, not 4")
+    )
