@@ -23,7 +23,7 @@ FLOAT32_EXACT = 2.0**24
 
 @dataclass(frozen=True)
 class Interval:
-    """Arrays of equal shape (1, ...): every value is a multiple of ``step`` in [low, high]; step 0 is a dead signal, 0."""
+    """Arrays of equal shape (1, ...): multiples of ``step`` in [low, high]; step 0 is a dead signal, always 0."""
 
     low: Array
     high: Array
@@ -60,8 +60,8 @@ class Intervals:
         codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
         if codes.size and codes.max() >= FLOAT32_EXACT:
             raise UnsupportedError(
-                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and onnxruntime compute, "
-                "is exact to 24 only: use fewer weight, activation or input bits, or narrower layers"
+                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and "
+                "onnxruntime compute, is exact to 24 only: use fewer weight, activation or input bits, or narrower layers"
             )
         return x
 
@@ -139,6 +139,6 @@ def tightest_type(low: float, high: float, step: float) -> FixedPoint:
     """The narrowest fixed-point type that holds all multiples of ``step`` (a power of two, or 0) in [low, high]."""
     if step == 0 or (low == 0 and high == 0):
         return FixedPoint(signed=False, integer_bits=0, fraction_bits=0)
-    bits = max(round(high / step).bit_length(), (-round(low / step) - 1).bit_length() if low < 0 else 0)
+    bits = max(max(0, round(high / step)).bit_length(), (-round(low / step) - 1).bit_length() if low < 0 else 0)
     fraction = -round(log2(step))
     return FixedPoint(signed=low < 0, integer_bits=bits - fraction, fraction_bits=fraction)

@@ -47,14 +47,14 @@ class _Weight(torch.autograd.Function):
         code = torch.round(ratio).clamp_(-limit, limit)
         slope = torch.sign(weight.gather(1, where)) * scale / top
         ctx.save_for_backward(code - ratio, slope, where)
-        return code * scale
+        return torch.mul(code, scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
         residual, slope, where = ctx.saved_tensors
         through_scale = (gradient * residual).sum(dim=1, keepdim=True) * slope
-        return gradient.scatter_add(1, where, through_scale), None
+        return torch.scatter_add(gradient, 1, where, through_scale), None
 
 
 def quantised_activation(x: Tensor, log2_range: Tensor, bits: int) -> Tensor:

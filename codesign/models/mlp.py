@@ -38,8 +38,9 @@ class MLPConfig(BaseModel):
             raise ValueError(f"activation_bits needs {len(self.widths)} entries: one per hidden layer")
         if any(not 2 <= b <= 16 for b in self.weight_bits):
             raise ValueError("weight_bits must lie between 2 and 16")
-        if any(not 1 <= b <= 16 for b in self.activation_bits):
-            raise ValueError("activation_bits must lie between 1 and 16")
+        if any(not 2 <= b <= 16 for b in self.activation_bits):
+            # Brevitas exports one unsigned bit as a bipolar quantiser, which is another function
+            raise ValueError("activation_bits must lie between 2 and 16")
         return self
 
 

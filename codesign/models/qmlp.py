@@ -45,7 +45,7 @@ class QuantMLP(nn.Module):
         self.weight_bits = config.weight_bits
         self.activation_bits = config.activation_bits
         self.folded = False
-        for linear in self.linears:
+        for linear in linears:
             nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
             nn.init.zeros_(linear.bias)
 
