@@ -1,0 +1,70 @@
+# codesign: 'make demo' sets everything up on first use, runs the shipped study, and says where its report is.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON  ?= python3
+WORKERS ?= $(shell nproc 2>/dev/null || echo 1)
+STUDY   ?= search/jet-tagger.yaml
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup tools demo test lint types bench lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+tools:  # what pip cannot bring
+	@need() { \
+	  command -v "$$1" >/dev/null || { \
+	    echo "error: $$1 is needed $$2; Debian, Ubuntu: apt install $$3; Fedora: dnf install $$4" >&2; exit 1; }; }; \
+	need $(PYTHON) "to run anything" "python3 python3-venv" python3; \
+	need g++ "to simulate firmware" g++ gcc-c++; \
+	need make "to simulate firmware" make make; \
+	need perl "to simulate firmware" perl perl; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: Python 3.11 or newer is needed, $$($(PYTHON) --version) is too old;" \
+	    "Debian, Ubuntu: apt install python3.11 python3.11-venv; Fedora: dnf install python3.11;" \
+	    "then: make PYTHON=python3.11" >&2; exit 1; }; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: Python's venv module is needed; Debian, Ubuntu: apt install python3-venv; Fedora: dnf install python3" >&2; \
+	  exit 1; }
+
+$(READY): requirements.lock pyproject.toml | tools
+	@echo "setting up $(VENV): a minute or two, once"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(READY)  ## set up .venv from requirements.lock
+
+demo: $(READY)  ## run the shipped study and write its report
+	@$(BIN)/codesign run $(STUDY) --workers $(WORKERS)
+
+test: $(READY)  ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)  ## check types
+	@$(BIN)/mypy
+
+bench: $(READY)  ## run the benchmarks
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench.py
+
+# What is installed, without what only this machine has: this package itself, local paths, and local version labels.
+lock:  ## write what is installed in .venv into requirements.lock
+	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude codesign --exclude pip --exclude setuptools \
+	  | grep -v -e ' @ ' -e '^-e' -e '^#' | sed 's/+[a-z0-9.]*$$//' > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+	@echo "requirements.lock: $$(wc -l < requirements.lock) packages"
+
+clean:  ## remove .venv and caches; runs and reports stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,366 @@
+"""The command line: each command parses, calls one function, and prints.
+
+Nothing heavy is imported before a command needs it: ``codesign --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from codesign import __version__
+from codesign.errors import CodesignError
+
+__all__ = ("app", "main")
+
+app = typer.Typer(
+    name="codesign",
+    help="From a physics data set to verified, Pareto-optimal FPGA firmware.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data = typer.Typer(help="Make and look at samples of events.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, as 'codesign run' printed it.")]
+Trial = Annotated[int, typer.Argument(metavar="TRIAL", min=0, help="Number of a trial in that run.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Entry point: an error that is the user's to mend is one line, and no stack trace."""
+    try:
+        app()
+    except CodesignError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"codesign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = (
+        False
+    ),
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study's file, or the name of a shipped one.")],
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all, instead of the study's number.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="The run's folder; by default runs/<study>.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Database of the search instead of a journal in the run's folder.")
+    ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report at the end.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Search, prove the front, and report. The same command again goes on where it was.
+
+    Example: codesign run jet-tagger --trials 40 --workers 2
+    """
+    from codesign.dse.engine import run_study
+    from codesign.dse.progress import make_progress
+    from codesign.study import load_study
+
+    loaded = load_study(study)
+    folder = folder or Path("runs") / loaded.name
+    cores = len(os.sched_getaffinity(0))
+    try:
+        front = run_study(loaded, folder, trials, workers or cores, make_progress(), storage=storage)
+    except KeyboardInterrupt:
+        print(
+            f"interrupted; what was finished is in {folder}, and the same command goes on from there", file=sys.stderr
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        _print_json(front)
+    else:
+        _print_front(front, folder)
+    if report:
+        from codesign.report import write_report
+
+        print(f"report: {write_report(folder)}", file=sys.stderr if as_json else sys.stdout)
+
+
+@app.command("report")
+def report_(
+    folder: Run,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A file, or a folder; by default reports/<study>.")
+    ] = None,
+) -> None:
+    """Write the HTML report of a run, finished or not.
+
+    Example: codesign report runs/jet-tagger -o jet-tagger.html
+    """
+    from codesign.report import write_report
+    from codesign.runfolder import RunFolder
+
+    print(write_report(RunFolder.open(folder).path, output))
+
+
+@app.command()
+def verify(
+    folder: Run,
+    trial: Trial,
+    again: Annotated[bool, typer.Option("--again", help="Simulate even if there is a verdict already.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a trial's RTL and compare every integer with the trained network's.
+
+    Example: codesign verify runs/jet-tagger 17
+    """
+    from codesign.candidate import prove_trial
+    from codesign.runfolder import RunFolder
+
+    verdict = prove_trial(RunFolder.open(folder), trial, again)
+    if as_json:
+        _print_json(verdict)
+    elif verdict.exact:
+        print(
+            f"trial {trial} is exact on {verdict.events} events: latency {verdict.latency_cycles} cycles, "
+            f"initiation interval {verdict.initiation_interval} ({verdict.tool} {verdict.version})"
+        )
+    if not verdict.exact:
+        raise CodesignError(f"trial {trial} is not exact: {verdict.first_difference or 'outputs differ'}")
+
+
+@app.command()
+def synth(
+    folder: Run,
+    trial: Trial,
+    target: Annotated[str | None, typer.Option(help="A target's file or name; by default the study's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Synthesise a trial for a target, and print what it takes.
+
+    Example: codesign synth runs/jet-tagger 17 --target vu13p-240
+    """
+    from codesign.candidate import synthesise_trial
+    from codesign.runfolder import RunFolder
+
+    figures = synthesise_trial(RunFolder.open(folder), trial, target)
+    rows = [f.model_dump(mode="json") for f in figures]
+    _print_rows(rows, as_json, ("quantity", "value", "unit", "fidelity", "tool", "version"))
+
+
+@app.command()
+def handoff(
+    folder: Run,
+    trial: Trial,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="A new folder, or a new .zip file.")],
+) -> None:
+    """Pack a verified trial for those who use it, with a checksum of every file.
+
+    Example: codesign handoff runs/jet-tagger 17 -o jet-tagger-17.zip
+    """
+    from codesign.handoff.bundle import write_bundle
+    from codesign.runfolder import RunFolder
+
+    print(write_bundle(RunFolder.open(folder).path, trial, output))
+
+
+@app.command()
+def check(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="An unpacked bundle.")], as_json: Json = False
+) -> None:
+    """See that a bundle is complete, and unchanged since it was packed.
+
+    Example: codesign check jet-tagger-17
+    """
+    from codesign.handoff.check import check_bundle
+
+    problems = check_bundle(bundle)
+    if as_json:
+        _print_json({"problems": problems})
+    if problems:
+        more = f" (and {len(problems) - 1} more: see --json)" if len(problems) > 1 else ""
+        raise CodesignError(f"{problems[0]}{more}")
+    if not as_json:
+        print(f"{bundle} is complete and unchanged")
+
+
+@data.command("make")
+def data_make(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="A generator card's file or name.")],
+    events: Annotated[int, typer.Option(min=1, help="Events to make, all classes together.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")],
+) -> None:
+    """Generate events and write them to a file.
+
+    Example: codesign data make jets-13tev --events 10000 -o jets.h5
+    """
+    from codesign.data_cli import make_data
+    from codesign.dse.progress import Shown, make_progress
+
+    with make_progress() as progress:
+        make_data(card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")))
+    print(output)
+
+
+@data.command("show")
+def data_show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of events.")], as_json: Json = False
+) -> None:
+    """Say what a file of events holds: classes, features, units and origin.
+
+    Example: codesign data show jets.h5
+    """
+    from codesign.data_cli import describe
+
+    _print_facts(describe(file), as_json)
+
+
+@app.command()
+def targets(as_json: Json = False) -> None:
+    """List the FPGA targets that are shipped.
+
+    Example: codesign targets
+    """
+    from codesign.resources import available
+    from codesign.targets import load_target
+
+    rows = [load_target(name).model_dump(mode="json") for name in available("targets")]
+    _print_rows(rows, as_json, ("name", "part", "clock_mhz", "description"))
+
+
+@app.command()
+def studies(as_json: Json = False) -> None:
+    """List the studies that are shipped.
+
+    Example: codesign studies
+    """
+    from codesign.resources import available
+    from codesign.study import load_study
+
+    rows = [load_study(name).model_dump(mode="json") for name in available("search")]
+    _print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say which tools are here, what each enables, and how to get the missing ones.
+
+    Example: codesign doctor
+    """
+    from codesign.doctor import diagnose
+
+    _print_facts(diagnose(), as_json)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A record of a run or a bundle, e.g. front.json.")],
+) -> None:
+    """Print the JSON Schema of a record.
+
+    Example: codesign schema front.json
+    """
+    from codesign.schemas import schema as schema_of
+
+    _print_json(schema_of(name))
+
+
+# ------------------------------------------------------------------------------------------------------------- printing
+def _plain(thing: Any) -> Any:
+    if hasattr(thing, "model_dump"):
+        return thing.model_dump(mode="json")
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return dataclasses.asdict(thing)
+    if isinstance(thing, Mapping):
+        return {str(key): _plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [_plain(item) for item in thing]
+    return thing
+
+
+def _print_json(thing: Any) -> None:
+    print(json.dumps(_plain(thing), indent=1, default=str))
+
+
+def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Iterable[str]) -> None:
+    if as_json:
+        _print_json(list(rows))
+        return
+    names = list(columns)
+    _table(names, [[_cell(row.get(name)) for name in names] for row in rows])
+
+
+def _print_facts(thing: Any, as_json: bool) -> None:
+    """Print a mapping line by line, or a list of mappings as a table; either with its JSON."""
+    facts = _plain(thing)
+    if as_json or not isinstance(facts, list | dict):
+        _print_json(facts)
+    elif isinstance(facts, dict):
+        for key, value in facts.items():
+            print(f"{key}: {_cell(value)}")
+    else:
+        _print_rows(facts, False, facts[0] if facts else ())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(names)]
+    for row in (names, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print_front(front: Any, folder: Path) -> None:
+    """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
+    if not front.points:
+        print(f"no trial keeps the study's constraints: the front is empty; every trial's reason is in {folder}/trials")
+        return
+    heads = [f"{o.name} ({o.fidelity})" if o.fidelity else f"{o.name} (test)" for o in front.objectives]
+    rows = []
+    for point in front.points:
+        cells = [str(point.trial)]
+        for objective in front.objectives:
+            if objective.fidelity is None:
+                metric = point.metrics.get(objective.name)
+                cells.append("" if metric is None else f"{metric.value:.4f} ± {metric.error:.4f}")
+            else:
+                values = [
+                    f.value for f in point.figures if (f.quantity, f.fidelity) == (objective.name, objective.fidelity)
+                ]
+                cells.append(f"{values[0]:g}" if values else "")
+        cells.append("not run" if point.verified is None else "exact" if point.verified.exact else "NOT EXACT")
+        rows.append(cells)
+    _table(["trial", *heads, "RTL"], rows)
+    print(f"run: {folder}")
+
+
+if __name__ == "__main__":
+    main()
