@@ -13,7 +13,7 @@ from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.quantiser import QuantSpec, Rounding
 
-__all__ = ("Interval", "Intervals", "tightest_type")
+__all__ = ("Interval", "Intervals", "grid", "tightest_type")
 
 Array = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Interval:
         return cls((low * lsb)[None], (high * lsb)[None], lsb[None])
 
 
-def _grid(values: Array) -> Array:
+def grid(values: Array) -> Array:
     """Largest power of two that divides each value; 0 for the value 0."""
     mantissa, exponent = np.frexp(np.abs(values))
     whole = (mantissa * 2.0**53).astype(np.int64)
@@ -54,14 +54,14 @@ class Intervals:
     """Arithmetic on :class:`Interval`; refuses what float32 reference tools could not compute exactly."""
 
     def _lift(self, x: Interval | Array) -> Interval:
-        return x if isinstance(x, Interval) else Interval(x, x, _grid(x))
+        return x if isinstance(x, Interval) else Interval(x, x, grid(x))
 
     def _checked(self, x: Interval, what: str) -> Interval:
         codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
         if codes.size and codes.max() >= FLOAT32_EXACT:
             raise UnsupportedError(
-                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and "
-                "onnxruntime compute, is exact to 24 only: use fewer weight, activation or input bits, or narrower layers"
+                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and"
+                " onnxruntime compute, is exact to 24 only: use fewer weight, activation or input bits, or narrower layers"
             )
         return x
 
@@ -86,8 +86,8 @@ class Intervals:
             return _transposed(swapped)
         assert isinstance(a, Interval)
         positive, negative = np.maximum(b, 0), np.minimum(b, 0)
-        grid = _grid(b)
-        steps = a.step[..., :, None] * grid
+        factor = grid(b)
+        steps = a.step[..., :, None] * factor
         step = np.where(steps == 0, np.inf, steps).min(axis=-2)
         return self._checked(
             Interval(
