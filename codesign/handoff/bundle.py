@@ -1,0 +1,250 @@
+"""Write a bundle: what offline analysis, fast simulation and the firmware's builders need of one design."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign import __version__, plugins
+from codesign.design import Design
+from codesign.errors import InputError
+from codesign.fixedpoint import FixedPoint, Port
+from codesign.handoff.check import checksum
+from codesign.handoff.manifest import (
+    FORMAT_VERSION,
+    BundleFile,
+    Component,
+    InputSignal,
+    Manifest,
+    OutputSignal,
+    TargetFacts,
+)
+from codesign.handoff.readme import readme
+from codesign.hardware.base import Firmware
+from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
+from codesign.runfolder import RunFolder, TrialFolder
+from codesign.study import Study, parse_study
+from codesign.targets import load_target
+
+__all__ = ("write_bundle",)
+
+_COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
+#: flow -> (folder in the firmware with the flow's own modules, the package they come from)
+_STATIC = {"alkaid": ("src/static", "alkaid")}
+
+
+def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0") -> Path:
+    """Write the bundle of a verified trial into a new folder ``output``, or into one file if it ends in ``.zip``.
+
+    The same trial gives the same bytes. InputError where the trial was not verified, failed its verification, or no
+    longer is what was verified. ``licence`` is the SPDX expression of the design itself, the user's to choose.
+    """
+    output = Path(output)
+    if output.exists():
+        raise InputError(f"{output} already exists: remove it or give another name")
+    trial_ = _open(Path(run), trial)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        made = workshop / "bundle"
+        _fill(made, trial_, licence)
+        if output.suffix == ".zip":
+            packed = workshop / "bundle.zip"
+            _zip(made, packed, output.stem)
+            made = packed
+        os.replace(made, output)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+    return output
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A trial that may be handed on."""
+
+    run: RunFolder
+    folder: TrialFolder
+    study: Study
+    status: TrialStatus
+    verified: Verified
+    design: Design
+    firmware: Firmware
+    inputs: NDArray[np.int64]
+    outputs: NDArray[np.int64]
+
+
+def _open(path: Path, number: int) -> _Trial:
+    run = RunFolder.open(path)
+    study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path / "study.yaml"))
+    folder = run.trial(number)
+    if not folder.path.is_dir():
+        raise InputError(f"{path} has no trial {number}; it has {len(run.trials())}, see 'codesign report {path}'")
+    status, verified = folder.read("status.json", TrialStatus), folder.read("verify.json", Verified)
+    if status is None or not (folder.path / "design.json").is_file():
+        why = f" ({status.state.value}: {status.reason})" if status and status.reason else ""
+        raise InputError(f"trial {number} has no design to hand on{why}")
+    if verified is None or not (folder.path / "golden.npz").is_file():
+        raise InputError(f"trial {number} is not verified yet: run 'codesign verify {path} {number}' first")
+    if not verified.exact or not verified.events:
+        why = verified.first_difference or ("no difference recorded" if verified.events else "no event was compared")
+        raise InputError(f"trial {number} failed its verification and is not handed on: {why}")
+    missing = [name for name in _COPIED if not (folder.path / name).is_file()]
+    if missing:
+        raise InputError(f"trial {number} lacks {', '.join(missing)}: run 'codesign verify {path} {number}' again")
+    design = Design.load(folder.path)
+    if status.design not in (None, design.hash):
+        raise InputError(f"trial {number}: model.onnx or design.json was changed since the trial ran; not handed on")
+    flow = plugins.load("flows", study.flow)
+    firmware: Firmware = flow.load(design, load_target(study.target), folder.firmware)
+    inputs, outputs = _golden(folder.path / "golden.npz", design)
+    # cheap, and it catches firmware or vectors that were exchanged after the verification
+    if not np.array_equal(flow.predict(firmware, inputs), outputs):
+        raise InputError(f"trial {number}: the firmware does not reproduce golden.npz: verify it again; not handed on")
+    if verified.latency_cycles != firmware.latency_cycles:
+        raise InputError(
+            f"trial {number}: the simulation measured {verified.latency_cycles} cycles of latency, the firmware says "
+            f"{firmware.latency_cycles}: verify it again; not handed on"
+        )
+    return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
+
+
+def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            inputs, outputs = stored["inputs"], stored["outputs"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot read the golden vectors ({error}): verify the trial again") from None
+    expected = (len(inputs), design.inputs.size), (len(inputs), design.outputs.size)
+    if (inputs.shape, outputs.shape) != expected or not len(inputs):
+        raise InputError(f"{path}: golden vectors of shape {inputs.shape} and {outputs.shape} are not this design's")
+    return inputs.astype(np.int64), outputs.astype(np.int64)
+
+
+def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
+    """Write every file of the bundle, the manifest last."""
+    from codesign.verify.testbench import write_testbench
+
+    bundle.mkdir()
+    for name in _COPIED:
+        shutil.copyfile(trial.folder.path / name, bundle / name)
+    _copy_tree(trial.firmware.folder, bundle / "firmware")
+    write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
+    manifest = _manifest(trial, licence)
+    (bundle / "README.md").write_text(readme(manifest), encoding="utf-8")
+    files = []
+    for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
+        path.chmod(0o644)
+        name = path.relative_to(bundle).as_posix()
+        files.append(BundleFile(path=name, size=path.stat().st_size, sha256=checksum(path)))
+    whole = manifest.model_copy(update={"files": sorted(files, key=lambda f: f.path)})
+    text = json.dumps(whole.model_dump(mode="json"), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    (bundle / "manifest.json").write_text(text, encoding="utf-8")
+
+
+def _copy_tree(source: Path, destination: Path) -> None:
+    """Copy what a flow wrote; a link could lead out of the folder, so there may be none."""
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if any(part.startswith(".") for part in relative.parts):
+            continue
+        if path.is_symlink():
+            raise InputError(f"{path} is a symbolic link: a bundle holds files only")
+        if path.is_file():
+            (destination / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, destination / relative)
+
+
+def _manifest(trial: _Trial, licence: str) -> Manifest:
+    study, folder, firmware, target = trial.study, trial.folder, trial.firmware, trial.firmware.target
+    test, validation = folder.read("test.json", Metrics), folder.read("metrics.json", Metrics)
+    figures = folder.read("figures.json", Figures)
+    if test is None or validation is None or figures is None:
+        raise InputError(f"trial {folder.number} has no test metrics or figures: run 'codesign verify' on it first")
+    baseline = trial.run.read_json("baseline.json") or {}
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        study=study.name,
+        task=study.task,
+        family=study.family,
+        flow=study.flow,
+        target=TargetFacts(name=target.name, part=target.part, clock_mhz=target.clock_mhz),
+        trial=folder.number,
+        design=trial.design.hash,
+        config=folder.read_json("config.json") or {},
+        seed=trial.status.seed,
+        top=firmware.top,
+        sources=[f"firmware/{p.as_posix()}" for p in firmware.sources],
+        latency_cycles=firmware.latency_cycles,
+        inputs=_inputs(trial.design),
+        outputs=[OutputSignal(**signal) for signal in _signals(trial.design.outputs)],
+        metrics=test.metrics,
+        validation=validation.metrics,
+        baseline={name: Metric.model_validate(m) for name, m in baseline.get("metrics", {}).items()},
+        figures=figures.figures,
+        verified=trial.verified,
+        sample=trial.run.read_json("sample.json") or {},
+        notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
+        codesign=__version__,
+        licence=licence,
+        components=_components(study.flow, firmware.folder),
+        files=[],
+    )
+
+
+def _inputs(design: Design) -> list[InputSignal]:
+    q = design.input_quantisation
+    return [
+        InputSignal(**signal, unit=unit, offset=offset, step=step, minimum=kind.minimum, maximum=kind.maximum)
+        for signal, unit, offset, step, kind in zip(
+            _signals(design.inputs), q.units, q.offset, q.step, q.types, strict=True
+        )
+    ]
+
+
+def _signals(port: Port) -> list[dict[str, Any]]:
+    """What inputs and outputs have in common; elements are packed from bit 0 upwards, without padding."""
+    signals, low = [], 0
+    for label, kind in zip(port.labels, port.types, strict=True):
+        signals.append({"name": label, **_type(kind), **_range(low, kind.width)})
+        low += kind.width
+    return signals
+
+
+def _type(kind: FixedPoint) -> dict[str, Any]:
+    return {"type": str(kind), "signed": kind.signed, "width": kind.width, "fraction_bits": kind.fraction_bits}
+
+
+def _range(low: int, width: int) -> dict[str, int | None]:
+    return {"high_bit": low + width - 1 if width else None, "low_bit": low if width else None}
+
+
+def _components(flow: str, folder: Path) -> list[Component]:
+    """Modules that the flow brings along, under their own licence."""
+    if flow not in _STATIC or not (folder / _STATIC[flow][0]).is_dir():
+        return []
+    files, package = _STATIC[flow]
+    try:
+        licence = metadata(package)["License-Expression"] or "see its own distribution"
+    except PackageNotFoundError:
+        licence = "see its own distribution"
+    return [Component(files=f"firmware/{files}", origin=package, licence=licence)]
+
+
+def _zip(folder: Path, archive: Path, name: str) -> None:
+    """Pack a folder under ``name/``: sorted, with one fixed date, so that equal bundles are equal files."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            entry = zipfile.ZipInfo(f"{name}/{path.relative_to(folder).as_posix()}", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, path.read_bytes())

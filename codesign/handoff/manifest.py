@@ -1,0 +1,97 @@
+"""The manifest of a bundle: what it holds, what each bit means, and how it was proven."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.figures import Figure
+from codesign.records import Metric, Verified
+
+__all__ = ("FORMAT_VERSION", "BundleFile", "Component", "InputSignal", "Manifest", "OutputSignal", "TargetFacts")
+
+FORMAT_VERSION: Literal[1] = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Signal(_Part):
+    name: str
+    type: str = Field(description="fixed<width,integer bits with sign> or ufixed<width,integer bits>")
+    signed: bool
+    width: int = Field(ge=0)
+    fraction_bits: int = Field(description="the value is code * 2**-fraction_bits")
+    high_bit: int | None = Field(description="highest bit in the packed port; null for a signal of width 0, always 0")
+    low_bit: int | None = Field(description="lowest bit in the packed port")
+
+
+class InputSignal(_Signal):
+    """One input: ``code = clip(floor((x - offset) / step + 1/2), minimum, maximum)``."""
+
+    unit: str
+    offset: float
+    step: float = Field(gt=0)
+    minimum: int
+    maximum: int
+
+
+class OutputSignal(_Signal):
+    """One output."""
+
+
+class TargetFacts(_Part):
+    """What the design was compiled for."""
+
+    name: str
+    part: str
+    clock_mhz: float = Field(gt=0)
+
+
+class Component(_Part):
+    """Files of somebody else's making in the bundle."""
+
+    files: str = Field(description="folder in the bundle")
+    origin: str
+    licence: str = Field(description="SPDX expression")
+
+
+class BundleFile(_Part):
+    """One file of the bundle."""
+
+    path: str = Field(min_length=1, description="relative to the bundle, with forward slashes")
+    size: int = Field(ge=0, description="bytes")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Manifest(_Part):
+    """``manifest.json`` of a bundle."""
+
+    format_version: Literal[1]
+    study: str
+    task: str
+    family: str
+    flow: str
+    target: TargetFacts
+    trial: int = Field(ge=0)
+    design: str = Field(pattern="^[0-9a-f]{64}$", description="content hash of the design")
+    config: dict[str, Any]
+    seed: int
+    top: str = Field(description="name of the top module")
+    sources: list[str] = Field(description="Verilog files of the design, relative to the bundle")
+    latency_cycles: int = Field(ge=1)
+    inputs: list[InputSignal]
+    outputs: list[OutputSignal]
+    metrics: dict[str, Metric] = Field(description="on the test split")
+    validation: dict[str, Metric] = Field(description="on the validation split, which the search used")
+    baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
+    figures: list[Figure]
+    verified: Verified
+    sample: dict[str, Any] = Field(description="where the events come from")
+    notes: list[str] = Field(default_factory=list)
+    codesign: str = Field(description="version of codesign that wrote the bundle")
+    licence: str = Field(min_length=1, description="SPDX expression, for all files but those under components")
+    components: list[Component] = Field(default_factory=list)
+    files: list[BundleFile] = Field(description="every file but this one")

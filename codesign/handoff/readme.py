@@ -1,0 +1,128 @@
+"""The README of a bundle, for who gets it and knows nothing of codesign."""
+
+from __future__ import annotations
+
+from codesign.figures import QUANTITIES
+from codesign.handoff.manifest import InputSignal, Manifest, OutputSignal
+from codesign.records import Metric
+
+__all__ = ("readme",)
+
+
+def readme(manifest: Manifest) -> str:
+    """Markdown: what the design is, its ports bit by bit, and how to simulate and use it."""
+    m = manifest
+    width_in, width_out = (sum(s.width for s in signals) for signals in (m.inputs, m.outputs))
+    period = 1e3 / m.target.clock_mhz
+    lines = [
+        f"# {_text(m.study)}, trial {m.trial}",
+        "",
+        f"A quantised network for the task `{m.task}`, compiled by `{m.flow}` for {_text(m.target.part)} at "
+        f"{m.target.clock_mhz:g} MHz. Proven bit-exact in RTL simulation on {m.verified.events:,} events.",
+        "",
+        "## Physics",
+        "",
+        "| metric | test | baseline, test | validation |",
+        "|---|---|---|---|",
+        *(
+            f"| {_text(name)} | {_metric(m.metrics.get(name))} | {_metric(m.baseline.get(name))} | "
+            f"{_metric(m.validation.get(name))} |"
+            for name in m.metrics
+        ),
+        "",
+        "Errors are one standard deviation. The search never saw the test split.",
+        "",
+        "## Hardware",
+        "",
+        "| figure | value | unit | fidelity | tool |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {f.quantity} | {f.value:,.10g} | {f.unit} | {f.fidelity.value} | {_text(f.tool)} {_text(f.version)} |"
+            for f in m.figures
+        ),
+        "",
+        "What is not listed was not measured.",
+        "",
+        "## Ports",
+        "",
+        f"Top module `{m.top}`:",
+        "",
+        "| port | direction | width |",
+        "|---|---|---|",
+        "| `clk` | input | 1 |",
+        f"| `model_inp` | input | {width_in} |",
+        f"| `model_out` | output | {width_out} |",
+        "",
+        f"A new event is taken at every {_every(m.verified.initiation_interval)}rising edge of `clk`. Latency: "
+        f"{m.latency_cycles} cycles ({m.latency_cycles * period:.4g} ns), measured in simulation, counted in "
+        f"{QUANTITIES['latency_cycles'][1]}. There is no reset and no valid signal.",
+        "",
+        "### Inputs, packed in `model_inp`",
+        "",
+        "`code = clip(floor((x - offset) / step + 1/2), low, high)`, two's complement where the type is signed.",
+        "",
+        "| input | bits | type | unit | offset | step | low | high |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {_text(s.name)} | {_bits(s)} | `{s.type}` | {_text(s.unit)} | {s.offset:.9g} | {s.step:.9g} | "
+            f"{s.minimum} | {s.maximum} |"
+            for s in m.inputs
+        ),
+        "",
+        "The table is rounded; `manifest.json` holds offsets and steps to the last digit.",
+        "",
+        "### Outputs, packed in `model_out`",
+        "",
+        "| output | bits | type | value of one code |",
+        "|---|---|---|---|",
+        *(f"| {_text(s.name)} | {_bits(s)} | `{s.type}` | 2^{-s.fraction_bits} |" for s in m.outputs),
+        "",
+        "## Simulate",
+        "",
+        "`testbench/` holds a self-checking test bench with golden vectors. With Verilator 5:",
+        "",
+        "```sh",
+        "cd testbench",
+        f"verilator --binary --timing -Wno-fatal --top-module tb tb.sv {_sources(m)}",
+        "./obj_dir/Vtb",
+        "```",
+        "",
+        "It prints PASS, or the first event that differs. `golden.npz` holds the same vectors as integers: `inputs` "
+        "(events, inputs) and `outputs` (events, outputs).",
+        "",
+        "## Files",
+        "",
+        "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",
+        "- `weights.safetensors`: the trained parameters",
+        "- `firmware/`: the Verilog",
+        "- `manifest.json`: all of this for programs, with the SHA-256 of every file",
+        "",
+        f"Licence: {m.licence}"
+        + "".join(f"; `{c.files}` is from {_text(c.origin)}, {c.licence}" for c in m.components)
+        + ".",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _text(text: str) -> str:
+    """Text that comes from a study or a sample, as it is written: no Markdown, no HTML, no new cell."""
+    for character in "\\`*_[]<>|#&":
+        text = text.replace(character, f"&#{ord(character)};")
+    return " ".join(text.split())
+
+
+def _metric(metric: Metric | None) -> str:
+    return f"{metric.value:.5g} ± {metric.error:.2g}" if metric else "not measured"
+
+
+def _bits(signal: InputSignal | OutputSignal) -> str:
+    return "none, always 0" if signal.high_bit is None else f"`[{signal.high_bit}:{signal.low_bit}]`"
+
+
+def _every(interval: int | None) -> str:
+    return "" if interval in (None, 1) else f"{interval}th "
+
+
+def _sources(manifest: Manifest) -> str:
+    return " ".join(f"../{path}" for path in manifest.sources)

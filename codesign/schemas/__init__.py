@@ -1,0 +1,38 @@
+"""JSON Schemas of the records of a run and of a bundle's manifest, made from the models and kept beside this file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from codesign.errors import InputError, nearest
+from codesign.handoff.manifest import Manifest
+from codesign.records import SCHEMAS
+from codesign.runfolder import write_atomically
+
+__all__ = ("NAMES", "schema", "write_schemas")
+
+_MODELS: dict[str, type[BaseModel]] = {**SCHEMAS, "manifest.json": Manifest}
+#: the records that have a schema
+NAMES = tuple(sorted(_MODELS))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a record, e.g. ``front.json``."""
+    if name not in _MODELS:
+        raise InputError(f"no schema for '{name}'{nearest(name, NAMES)}; there are: {', '.join(NAMES)}")
+    made = _MODELS[name].model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": name}
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write every schema into ``folder`` as ``<record>.schema.json``."""
+    written = []
+    for name in NAMES:
+        path = Path(folder) / f"{name.removesuffix('.json')}.schema.json"
+        write_atomically(path, (json.dumps(schema(name), indent=1) + "\n").encode())
+        written.append(path)
+    return written

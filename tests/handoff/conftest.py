@@ -1,0 +1,61 @@
+"""Makes ``make_run`` importable, and a run whose front point has real firmware and real golden vectors."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from make_run import make_run
+
+from codesign import plugins
+from codesign.design import Design
+from codesign.records import Front, Verified
+from codesign.runfolder import RunFolder
+from codesign.targets import load_target
+
+
+def build(run: RunFolder) -> int:
+    """Compile the smallest front point for real, and record what the flow itself says of it. Returns its number."""
+    front = run.read("front.json", Front)
+    folder = run.trial(front.points[0].trial)
+    design = Design.load(folder.path)
+    flow = plugins.load("flows", "alkaid")
+    firmware = flow.compile(design, load_target("vu13p-360"), folder.firmware)
+    low, high = design.inputs.bounds
+    inputs = np.random.default_rng(0).integers(low, high, (40, design.inputs.size), endpoint=True, dtype=np.int64)
+    np.savez(folder.path / "golden.npz", inputs=inputs, outputs=flow.predict(firmware, inputs))
+    verified = folder.read("verify.json", Verified)
+    folder.write("verify.json", verified.model_copy(update={"latency_cycles": firmware.latency_cycles}))
+    (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")
+    return folder.number
+
+
+@pytest.fixture(autouse=True)
+def _testbench(monkeypatch):
+    """Stands in for the writer of the test bench where this checkout has none yet."""
+    if importlib.util.find_spec("codesign.verify.testbench") is None:
+        module = types.ModuleType("codesign.verify.testbench")
+
+        def write_testbench(firmware, codes, outputs, folder):
+            folder.mkdir(parents=True)
+            (folder / "tb.sv").write_text("module tb; endmodule\n")
+
+        module.write_testbench = write_testbench
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "run" / "made-up", trials=12, front=3)
+
+
+@pytest.fixture
+def trial(run):
+    return build(run)
