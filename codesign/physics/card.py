@@ -25,7 +25,7 @@ class JetSelection(_Section):
     """Anti-kt jets, and which of them are kept."""
 
     radius: float = Field(default=0.4, gt=0, le=1.5, description="anti-kt R; a mother parton must lie within it too")
-    pt_min: float = Field(default=500.0, ge=10, description="GeV")
+    pt_min: float = Field(default=800.0, ge=10, description="GeV")
     pt_max: float | None = Field(default=None, description="GeV")
     abs_eta_max: float = Field(default=3.0, gt=0)
 
@@ -36,6 +36,7 @@ class JetClass(_Section):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     partons: tuple[int, ...] = Field(min_length=1, description="PDG codes of the mother, without sign")
     settings: tuple[str, ...] = Field(min_length=1, description="lines for Pythia's readString")
+    pt_min: float | None = Field(default=None, ge=10, description="GeV, instead of that of all classes")
 
 
 class Card(_Section):

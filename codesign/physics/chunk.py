@@ -144,13 +144,14 @@ def _jets(batch: Any, card: Card, label: int, definition: Any) -> tuple[NDArray[
         parameters={"__record__": "Momentum4D"},
     )
     array = ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(used_offsets), record))
-    found = fastjet.ClusterSequence(array, definition).constituent_index(min_pt=card.jets.pt_min)
+    selection = card.jets
+    pt_min = card.classes[label].pt_min or selection.pt_min
+    found = fastjet.ClusterSequence(array, definition).constituent_index(min_pt=pt_min)
     # events -> jets -> constituents, as offsets into one another
     nested = ak.to_packed(found).layout
     jets = np.asarray(nested.offsets.data, dtype=np.int64)
     members = np.asarray(nested.content.offsets.data, dtype=np.int64)
     index = np.asarray(nested.content.content.data, dtype=np.int64)
-    selection = card.jets
     result: tuple[NDArray[Any], ...] = kernels.matched(
         px,
         py,
@@ -163,7 +164,7 @@ def _jets(batch: Any, card: Card, label: int, definition: Any) -> tuple[NDArray[
         mothers,
         mother_offsets,
         selection.radius,
-        selection.pt_min,
+        pt_min,
         np.inf if selection.pt_max is None else selection.pt_max,
         selection.abs_eta_max,
     )
