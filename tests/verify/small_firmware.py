@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +66,7 @@ def make_small(
     x = FVArray.from_kif(np.ones(n, int), np.full(n, 2), np.full(n, 5), HWConfig(1, -1, -1))
     y = x
     largest = 2 ** (weight_bits - 1) - 1
-    for layer, (a, b) in enumerate(zip(dims, dims[1:], strict=False)):
+    for layer, (a, b) in enumerate(pairwise(dims)):
         weights = rng.integers(-largest, largest + 1, (a, b)) * (rng.random((a, b)) < density)
         bias = rng.integers(-8, 8, b)
         if dead_output and layer == len(dims) - 2:
@@ -121,8 +123,6 @@ def _write_top(folder: Path, design: Design, used: list[FixedPoint]) -> None:
 
 def plant_fault(firmware: Firmware, folder: Path) -> Firmware:
     """A copy of the firmware in ``folder`` in which one adder of the first stage subtracts instead, or the reverse."""
-    import shutil
-
     shutil.copytree(firmware.folder, folder)
     for path in sorted((folder / "src").glob("logic*.v")):
         text, count = re.subn(
@@ -136,8 +136,6 @@ def plant_fault(firmware: Firmware, folder: Path) -> Firmware:
 
 def with_top(firmware: Firmware, folder: Path, body: str, latency: int) -> Firmware:
     """The firmware as module ``inner_top`` inside another top module with the given body."""
-    import shutil
-
     shutil.copytree(firmware.folder, folder)
     inner = (folder / "top.v").read_text().replace("module top", "module inner_top")
     width_in = sum(t.width for t in firmware.design.inputs.types)
