@@ -60,7 +60,7 @@ bench: $(READY)  ## run the benchmarks
 
 # What is installed, without what only this machine has: this package itself, local paths, and local version labels.
 lock:  ## write what is installed in .venv into requirements.lock
-	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude codesign --exclude pip --exclude setuptools \
+	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude codesign --exclude pip \
 	  | grep -v -e ' @ ' -e '^-e' -e '^#' | sed 's/+[a-z0-9.]*$$//' > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 	@echo "requirements.lock: $$(wc -l < requirements.lock) packages"

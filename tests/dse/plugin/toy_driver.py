@@ -1,0 +1,26 @@
+"""Runs the toy study as the command line would: ``python -m toy_driver STUDY RUN TRIALS WORKERS``."""
+
+import sys
+from pathlib import Path
+
+from codesign.dse.engine import run_study
+from codesign.dse.progress import make_progress
+from codesign.errors import CodesignError
+from codesign.study import load_study
+
+if __name__ == "__main__":
+    path, run, trials, workers = sys.argv[1:]
+    try:
+        run_study(
+            load_study(path),
+            Path(run),
+            int(trials),
+            int(workers),
+            make_progress(),
+            evaluate="codesign_toy:evaluate",
+            prove="codesign_toy:prove",
+        )
+    except CodesignError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from codesign.dse.parts import PARTS, load_part, load_sample, part_path, record, splits_of, write_part
+from codesign.errors import InputError
+from codesign.physics.sample import Sample
+from codesign.runfolder import RunFolder
+
+
+@pytest.fixture
+def sample():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(101, 3)).astype(np.float32)
+    return Sample(
+        x, rng.integers(0, 2, 101), ("a", "b", "c"), ("", "", ""), ("no", "yes"), rng.normal(size=(101, 32, 3))
+    )
+
+
+@pytest.fixture
+def run(tmp_path, sample, study):
+    run = RunFolder(tmp_path)
+    for name in PARTS:
+        write_part(run, sample, splits_of(study), name)
+    run.write("sample.json", record(sample, splits_of(study)))
+    return run
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_is_what_the_sample_says(run, sample, study, name):
+    there, read = sample.part(name, splits_of(study)), load_part(run, name)
+    assert np.array_equal(there.x, read.x)
+    assert np.array_equal(there.y, read.y)
+    assert read.x.dtype == np.float32
+
+
+def test_the_sample_comes_back_with_the_same_split_and_hash(run, sample, study):
+    back, splits = load_sample(run), splits_of(study)
+    assert np.array_equal(back.features, sample.features)
+    assert np.array_equal(back.constituents, sample.constituents)
+    assert np.array_equal(back.part("test", splits).x, sample.part("test", splits).x)
+    assert record(back, splits)["hash"] == record(sample, splits)["hash"]
+
+
+def test_one_changed_value_changes_the_hash(sample, study):
+    before = record(sample, splits_of(study))["hash"]
+    sample.features[3, 1] += 1
+    assert record(sample, splits_of(study))["hash"] != before
+
+
+def test_a_part_that_is_no_array_file_is_refused(run):
+    part_path(run, "train").write_bytes(b"\x80\x04no")
+    with pytest.raises(InputError, match="train.npz"):
+        load_part(run, "train")

@@ -1,0 +1,55 @@
+import pytest
+import yaml
+from tests.dse.conftest import STUDY
+
+from codesign.dse.resolve import resolve
+from codesign.errors import InputError, ToolError
+from codesign.study import parse_study
+
+
+def study(**changes):
+    return parse_study(yaml.safe_dump(yaml.safe_load(STUDY) | changes), "toy.yaml")
+
+
+def test_resolves():
+    resolved = resolve(study())
+    assert resolved.task.name == "toy"
+    assert resolved.target.name == "vu13p-360"
+    assert resolved.space.width.high == 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "toi"}, "unknown name 'toi' among the tasks .*'toy'"),
+        ({"target": "vu13p-36"}, "'vu13p-36' .*did you mean 'vu13p-360'"),
+        ({"space": {"width": 3, "sparsity": 0.1, "dept": 3}}, "section 'space': unknown key 'dept'"),
+        ({"space": {"width": 3}}, "section 'space': key 'sparsity' is missing"),
+        (
+            {"objectives": [{"name": "acuracy", "direction": "maximise"}]},
+            r"objectives: unknown name 'acuracy' \(did you mean 'accuracy'\?\)",
+        ),
+        ({"objectives": [{"name": "accuracy", "direction": "minimise"}]}, "better the higher it is: .*maximise"),
+        ({"objectives": [{"name": "lut", "direction": "maximise"}]}, "better the lower it is: .*minimise"),
+        ({"objectives": [{"name": "power", "direction": "minimise"}]}, "flow 'toy' does not measure 'power'"),
+        ({"objectives": [{"name": "lut", "direction": "minimise"}] * 2}, "'lut' is there twice"),
+        ({"constraints": [{"name": "luts", "max": 5}]}, "constraints: unknown name 'luts' .*'lut'"),
+        ({"constraints": [{"name": "latency_ns", "max": 2}]}, "impossible: 'latency_ns' at most 2.*one clock period"),
+        ({"constraints": [{"name": "latency_cycles", "max": 0.5}]}, "impossible: 'latency_cycles' at most 0.5"),
+        ({"constraints": [{"name": "lut", "min": 2e6}]}, "impossible: 'lut' at least 2e.06, but vu13p-360 has only"),
+        ({"constraints": [{"name": "lut", "max": 5}, {"name": "lut", "min": 1}]}, "'lut' is there twice: write one"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(changes, message):
+    with pytest.raises(InputError, match=message):
+        resolve(study(**changes))
+
+
+def test_a_flow_that_cannot_run_says_why(monkeypatch):
+    from codesign_toy import ToyFlow
+
+    from codesign.hardware.base import Availability
+
+    monkeypatch.setattr(ToyFlow, "available", lambda self: Availability(False, "no compiler: install one"))
+    with pytest.raises(ToolError, match="flow 'toy' cannot run here: no compiler: install one"):
+        resolve(study())
