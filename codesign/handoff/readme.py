@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from codesign.figures import QUANTITIES
 from codesign.handoff.manifest import InputSignal, Manifest, OutputSignal
 from codesign.records import Metric
@@ -107,8 +109,8 @@ def readme(manifest: Manifest) -> str:
 
 def _text(text: str) -> str:
     """Text that comes from a study or a sample, as it is written: no Markdown, no HTML, no new cell."""
-    for character in "\\`*_[]<>|#&":
-        text = text.replace(character, f"&#{ord(character)};")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"([\\`*\[\]|#]|(?<!\w)_|_(?!\w))", r"\\\1", text)  # an underscore inside a word is only that
     return " ".join(text.split())
 
 

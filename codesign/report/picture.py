@@ -13,6 +13,8 @@ __all__ = ("front_picture",)
 
 #: closest to the chip first; the picture shows the first that every point of the front has
 _PREFERRED = (Fidelity.VENDOR, Fidelity.PLACED, Fidelity.SYNTHESISED, Fidelity.COMPILED)
+#: a latency that was measured says more than one that was promised
+_LATENCY = (Fidelity.SIMULATED, Fidelity.COMPILED)
 
 
 def front_picture(run: Path, output: Path, quantity: str = "lut", metric: str | None = None) -> Path:
@@ -26,7 +28,7 @@ def front_picture(run: Path, output: Path, quantity: str = "lut", metric: str | 
         raise InputError(f"cannot draw '{output}': give a name that ends in .svg, .png or .pdf")
     metric = metric or next((a.name for a in collected.objectives if a.fidelity is None), None)
     points = [p for p in collected.points if metric in p.test]
-    if metric is None or not points:
+    if metric is None or not points or collected.provisional:
         raise InputError(f"{run} has no front with metrics on the test split yet: let 'codesign run' finish first")
     fidelity = next((f for f in _PREFERRED if all(find(p.figures, quantity, f) for p in points)), None)
     if fidelity is None:
@@ -58,8 +60,9 @@ def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: F
                     [p.test[metric].error for p in chosen],
                     fmt=mark, color=colour, markersize=8, elinewidth=1.2, label=label, zorder=3,
                 )  # fmt: skip
-        for point in points:
-            latency = find(point.figures, "latency_ns", Fidelity.COMPILED)
+        timed = next((f for f in _LATENCY if all(find(p.figures, "latency_ns", f) for p in points)), None)
+        for point in points if timed else []:
+            latency = find(point.figures, "latency_ns", timed) if timed else None
             if latency:
                 place = (_value(point, quantity, fidelity), point.test[metric].value)
                 axes.annotate(
@@ -69,6 +72,9 @@ def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: F
         if base and run.baseline:
             axes.axhspan(base.value - base.error, base.value + base.error, color="0.85", zorder=0)
             axes.axhline(base.value, color="0.25", linestyle="--", linewidth=1.2, zorder=1, label=run.baseline.name)
+        if timed:
+            axes.set_title(f"labels: latency ({timed.value})", fontsize=12, loc="right")
+        axes.margins(x=0.12)
         axes.set_xscale("log")
         _ticks(axes)
         axes.set_xlabel(f"{words.quantity(quantity)} ({fidelity.value})")
