@@ -17,9 +17,9 @@ module stream_harness;
   );
 
   if ($bits(dut.model_inp) != `CODESIGN_INP_WIDTH) begin : g_inp
-    $error("model_inp does not have the width of the design's inputs");
+    $fatal(1, "model_inp does not have the width of the design's inputs");
   end
   if ($bits(dut.model_out) != `CODESIGN_OUT_WIDTH) begin : g_out
-    $error("model_out does not have the width of the design's outputs");
+    $fatal(1, "model_out does not have the width of the design's outputs");
   end
 endmodule

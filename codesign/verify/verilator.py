@@ -88,7 +88,17 @@ def build(
     log = work / "build.log"
     # "unique": registers start with random bits, so that nothing can depend on a start value that a chip lacks
     arguments: list[str | Path] = [here / "bin" / "verilator_bin", "--cc", "--vpi", "--top-module", top]
-    arguments += ["--prefix", "Vtop", "-Mdir", generated, "-Wno-lint", "-Wno-fatal", "--x-initial", "unique"]
+    arguments += [
+        "--prefix",
+        "Vtop",
+        "-Mdir",
+        generated,
+        "-Wno-lint",
+        "-Wno-fatal",
+        "-Werror-USERFATAL",
+        "--x-initial",
+        "unique",
+    ]
     arguments += ["--trace-vcd"] if waves else []
     arguments += [f"-D{name}={value}" for name, value in defines.items()]
     run_tool(arguments + list(sources), work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
@@ -98,7 +108,6 @@ def build(
     whole.write_text("".join(f'#include "{p.name}"\n' for p in sorted(generated.glob("Vtop*.cpp"))), encoding="utf-8")
     compile_: list[str | Path] = [
         compiler(),
-        "-O0",
         *flags,
         "-I",
         generated,
@@ -125,7 +134,7 @@ def build(
 def _flags(here: Path, waves: bool) -> list[str]:
     tracing = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}"]
     includes = [f"-I{here / 'include'}", f"-I{here / 'include' / 'vltstd'}"]
-    return [_STANDARD, "-w", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _DEFINES), *tracing, *includes]
+    return ["-O0", _STANDARD, "-w", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _DEFINES), *tracing, *includes]
 
 
 def _cocotb_link_flags() -> list[str]:
@@ -161,12 +170,12 @@ def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
         names += ["verilated_vcd_c"] if waves else []
         for source in [root() / "include" / f"{name}.cpp" for name in names] + [main]:
             run_tool(
-                [compiler(), "-O1", *flags, "-I.", "-c", source, "-o", f"{source.stem}.o"],
+                [compiler(), *flags, "-I.", "-c", source, "-o", f"{source.stem}.o"],
                 temporary, _BUILD_SECONDS, None, log, name="C++ compiler",
             )  # fmt: skip
         (temporary / "precompiled.h").write_text(_PRECOMPILED, encoding="utf-8")
         run_tool(
-            [compiler(), "-O0", *flags, "-x", "c++-header", "precompiled.h", "-o", "precompiled.h.gch"],
+            [compiler(), *flags, "-x", "c++-header", "precompiled.h", "-o", "precompiled.h.gch"],
             temporary, _BUILD_SECONDS, None, log, name="C++ compiler",
         )  # fmt: skip
         try:

@@ -1,0 +1,89 @@
+"""A self-checking SystemVerilog testbench with golden vectors, for any simulator, without Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import InputError
+from codesign.hardware.base import Firmware
+from codesign.runfolder import write_atomically
+from codesign.verify.packing import pack, port_width
+
+__all__ = ("write_testbench",)
+
+_TEMPLATE = """\
+// Self-checking testbench of module {top}: a new event every clock, every output compared with its golden value.
+// Needs inputs.mem and outputs.mem (one hexadecimal word per event) in the working directory; prints PASS or FAIL.
+// Latency: the result of the event that rising edge 0 samples is at the output after rising edge {latency}.
+`timescale 1ns / 1ps
+
+module tb;
+  localparam int EVENTS = {events};
+  localparam int LATENCY = {latency};
+  localparam int INPUT_BITS = {inp};
+  localparam int OUTPUT_BITS = {out};
+  localparam int SHOWN = 10;  // mismatches printed in full
+
+  logic [INPUT_BITS-1:0] inputs[0:EVENTS-1];
+  logic [OUTPUT_BITS-1:0] outputs[0:EVENTS-1];
+  logic clk = 1'b0;
+  logic [INPUT_BITS-1:0] model_inp = '0;
+  logic [OUTPUT_BITS-1:0] model_out;
+  int failures = 0;
+
+  {top} dut (.clk(clk), .model_inp(model_inp), .model_out(model_out));
+
+  initial begin
+    $readmemh("inputs.mem", inputs);
+    $readmemh("outputs.mem", outputs);
+    // The input changes, and the output is read, at the falling edge: half a period away from the sampling edge.
+    for (int edges = 0; edges < EVENTS + LATENCY; edges++) begin
+      if (edges < EVENTS) model_inp = inputs[edges];
+      #{half} clk = 1'b1;
+      #{half} clk = 1'b0;
+      if (edges >= LATENCY && model_out !== outputs[edges-LATENCY]) begin
+        failures++;
+        if (failures <= SHOWN)
+          $display("event %0d: output %h, expected %h", edges - LATENCY, model_out, outputs[edges-LATENCY]);
+      end
+    end
+    if (failures == 0) $display("PASS: %0d events", EVENTS);
+    else $display("FAIL: %0d of %0d events differ", failures, EVENTS);
+    $finish;
+  end
+endmodule
+"""
+
+
+def write_testbench(
+    firmware: Firmware, codes: NDArray[np.int64], outputs: NDArray[np.int64], folder: Path
+) -> tuple[Path, Path, Path]:
+    """Write ``tb.sv``, ``inputs.mem`` and ``outputs.mem`` into ``folder``; returns their paths.
+
+    ``codes`` (events, n) are input codes, ``outputs`` (events, m) the output codes expected of them. The clock runs at
+    the target's frequency. InputError if there are no events, or codes do not fit the design's types.
+    """
+    if not len(codes) or len(codes) != len(outputs):
+        raise InputError(
+            f"golden vectors: {len(codes)} events of inputs but {len(outputs)} of outputs; expected as many"
+        )
+    inputs, port = firmware.design.inputs, firmware.design.outputs
+    text = _TEMPLATE.format(
+        top=firmware.top,
+        events=len(codes),
+        latency=firmware.latency_cycles,
+        inp=port_width(inputs),
+        out=port_width(port),
+        half=f"{firmware.target.clock_ns / 2:.3f}",
+    )
+    files = {
+        "tb.sv": text,
+        "inputs.mem": "\n".join(pack(inputs, codes)) + "\n",
+        "outputs.mem": "\n".join(pack(port, outputs)) + "\n",
+    }
+    for name, content in files.items():
+        write_atomically(folder / name, content.encode("ascii"))
+    return folder / "tb.sv", folder / "inputs.mem", folder / "outputs.mem"
