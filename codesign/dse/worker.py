@@ -67,7 +67,10 @@ def main(connection: Connection, settings: messages.Settings) -> None:
             while (job := connection.recv()) is not None:
                 worker.do(job)
     except Exception as error:
-        reason = str(error) if isinstance(error, CodesignError) else "".join(traceback.format_exception(error))
+        reason = _reason(error)
+        if not isinstance(error, CodesignError):
+            (run.path / "worker.log").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            reason = f"a worker cannot go on: {reason}; see worker.log in the run folder"
         with contextlib.suppress(OSError):
             connection.send(messages.Broken(reason))
 
@@ -168,6 +171,7 @@ class _Worker:
         from codesign.dse.storage import derived_seed, make_sampler
 
         family, space = self._family
+        refused: Exception | None = None
         for attempt in range(_DRAWS + _RANDOM_DRAWS):
             # A sampler seeded by the trial's number, not by the worker: who draws it, and after how many
             # interruptions, makes no difference; only the history does.
@@ -175,12 +179,20 @@ class _Worker:
             self._search.sampler = make_sampler(self._study.search, seed, explore=attempt >= _DRAWS)
             asked = self._search.ask()
             asked.set_user_attr("trial", number)
-            config: BaseModel = family.suggest(space, choose(asked))
+            try:
+                config: BaseModel = family.suggest(space, choose(asked))
+            except (CodesignError, ValueError) as error:  # pydantic's errors are ValueErrors
+                self._give_up(asked, f"not a valid configuration: {_reason(error)}")
+                refused = error
+                continue
+            refused = None
             self._send(messages.Drawn(number, asked.number, config.model_dump(mode="json")))
             answer: messages.Answer = self._connection.recv()
             if answer.repeats is None:
                 return asked, config
             self._give_up(asked, f"repeats trial {answer.repeats}")
+        if refused is not None:
+            raise refused
         return None
 
     def _give_up(self, asked: Any, reason: str) -> None:
@@ -192,6 +204,7 @@ class _Worker:
     def _trial(self, job: messages.Evaluate) -> None:
         from codesign.dse.storage import derived_seed
 
+        _ = self._evaluate, self._parts  # what is missing is missing for every trial: no candidate is to blame
         drawn = self._draw(job.trial)
         if drawn is None:
             self._send(messages.Exhausted(job.trial))

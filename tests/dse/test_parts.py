@@ -49,5 +49,5 @@ def test_one_changed_value_changes_the_hash(sample, study):
 
 def test_a_part_that_is_no_array_file_is_refused(run):
     part_path(run, "train").write_bytes(b"\x80\x04no")
-    with pytest.raises(InputError, match="train.npz"):
+    with pytest.raises(InputError, match=r"train\.npz"):
         load_part(run, "train")

@@ -1,10 +1,10 @@
 import pytest
 import yaml
-from tests.dse.conftest import STUDY
 
 from codesign.dse.resolve import resolve
 from codesign.errors import InputError, ToolError
 from codesign.study import parse_study
+from tests.dse.conftest import STUDY
 
 
 def study(**changes):

@@ -1,0 +1,112 @@
+"""Processes killed in the middle of their work: nothing that was finished is lost, nothing is counted twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from codesign.errors import InputError
+from codesign.records import State
+from tests.dse.conftest import PLUGIN, STUDY
+from tests.dse.test_engine import Notes, changed, optuna_states, search, statuses, trace
+
+
+def start(tmp_path, behaviour, trials=6, workers=1):
+    (tmp_path / "toy.yaml").write_text(STUDY)
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"TOY": behaviour, "PYTHONPATH": f"{root}{os.pathsep}{PLUGIN}"}
+    command = [sys.executable, "-m", "toy_driver", "toy.yaml", "run", str(trials), str(workers)]
+    return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """A driver whose only worker hangs in trial 3."""
+    driver = start(tmp_path, "hang")
+    marker = tmp_path / "run" / "hanging"
+    wait_for(lambda: marker.exists() and marker.read_text())
+    yield driver, int(marker.read_text()), tmp_path / "run"
+    driver.kill()
+    driver.communicate()
+
+
+def test_a_killed_driver_takes_its_workers_along_and_the_search_goes_on(hanging, study, tmp_path):
+    driver, worker, run = hanging
+    with pytest.raises(InputError, match=rf"in use by another 'codesign run' \(process {driver.pid}\)"):
+        search(study, run, 6)
+    driver.kill()
+    driver.wait()
+    wait_for(lambda: not alive(worker))
+    assert statuses(run)[3].state == State.RUNNING
+    search(study, run, 6)
+    assert sorted(statuses(run)) == list(range(6))
+    assert (3, "FAIL", "interrupted") in optuna_states(run, study)
+    finished = [n for n, state, _ in optuna_states(run, study) if state == "COMPLETE"]
+    assert sorted(finished) == list(range(6)), "none lost, none counted twice"
+    search(study, tmp_path / "undisturbed", 6)
+    assert trace(run) == trace(tmp_path / "undisturbed")
+
+
+def test_a_killed_worker_is_replaced_while_the_driver_lives(hanging, study):
+    driver, worker, run = hanging
+    (run / "hanging").unlink()
+    os.kill(worker, signal.SIGKILL)
+    # the double hangs in trial 3 again: the second death in the same trial is the candidate's
+    wait_for(lambda: (run / "hanging").exists() and (run / "hanging").read_text())
+    os.kill(int((run / "hanging").read_text()), signal.SIGKILL)
+    assert driver.wait(60) == 0
+    found = statuses(run)
+    assert sorted(found) == list(range(6))
+    assert found[3].state == State.FAILED
+    assert found[3].reason == "its worker was killed by SIGKILL, 2 times"
+    assert "trial 3: its worker was killed by SIGKILL; starting another" in driver.stderr.read()
+    assert [n for n, state, _ in optuna_states(run, study) if state == "COMPLETE"] == [0, 1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_driver_leaves_order(hanging, study, number):
+    driver, worker, run = hanging
+    driver.send_signal(number)
+    assert driver.wait(30) == 130
+    assert "Traceback" not in driver.stderr.read()
+    assert not alive(worker)
+    assert sorted(statuses(run)) == [0, 1, 2]
+    assert (3, "FAIL", "interrupted") in optuna_states(run, study)
+
+
+def test_a_worker_that_dies_once_costs_nothing(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY", "once")
+    notes = Notes()
+    search(study, tmp_path / "run", 5, progress=notes)
+    monkeypatch.delenv("TOY")
+    search(study, tmp_path / "undisturbed", 5)
+    assert trace(tmp_path / "run") == trace(tmp_path / "undisturbed")
+    assert statuses(tmp_path / "run")[0].notes == ["drawn again: at first its worker was killed by SIGKILL"]
+    assert notes.notes == ["trial 0: its worker was killed by SIGKILL; starting another"]
+
+
+def test_a_candidate_that_kills_its_worker_fails_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY", "suicide")
+    search(changed(space={"width": [5, 6, 7, 8], "sparsity": 0.1}), tmp_path, 4, workers=2)
+    found = statuses(tmp_path)
+    assert sorted(found) == [0, 1, 2, 3]
+    failed = [s for s in found.values() if s.state == State.FAILED]
+    assert [s.reason for s in failed] == ["its worker was killed by SIGKILL, 2 times"]

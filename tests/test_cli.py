@@ -1,0 +1,153 @@
+"""The command line as its users meet it: the real command, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from codesign.cli import app
+
+ROOT = Path(__file__).parents[1]
+PLUGIN = ROOT / "tests" / "dse" / "plugin"
+STUDY = {
+    "name": "toy",
+    "task": "toy",
+    "sample": {"events": 200},
+    "family": "toy",
+    "space": {"width": {"low": 1, "high": 40}, "sparsity": 0.1},
+    "flow": "toy",
+    "target": "vu13p-360",
+    "objectives": [{"name": "accuracy", "direction": "maximise"}, {"name": "lut", "direction": "minimise"}],
+}
+
+COMMANDS = [
+    ["run"], ["report"], ["verify"], ["synth"], ["handoff"], ["check"], ["data", "make"], ["data", "show"],
+    ["targets"], ["studies"], ["doctor"], ["schema"],
+]  # fmt: skip
+
+
+def codesign(*arguments, cwd):
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGIN}"}
+    command = [sys.executable, "-m", "codesign.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def fails(done, code=1):
+    """One line on standard error, none on standard output, and no stack trace."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def study(tmp_path, **changes):
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(STUDY | changes))
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(command):
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: codesign {' '.join(command)}" in result.stdout
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys\nfrom codesign.cli import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'torch', 'optuna', 'numpy', 'pandas', 'pydantic', 'brevitas'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"serach": {}}, "unknown key 'serach' (did you mean 'search'?)"),
+        ({"target": "vu13p-36"}, "did you mean 'vu13p-360'?"),
+        ({"task": "toi"}, "unknown name 'toi' among the tasks (did you mean 'toy'?)"),
+        ({"constraints": [{"name": "latency_ns", "max": 2}]}, "impossible: 'latency_ns' at most 2"),
+        (
+            {"constraints": [{"name": "lut", "min": 2, "max": 1}]},
+            "impossible constraint: 'lut' at least 2 and at most 1",
+        ),
+        ({"constraints": [{"name": "luts", "max": 10}]}, "unknown name 'luts' (did you mean 'lut'?)"),
+        ({"space": {"width": {"low": 4, "high": 1}, "sparsity": 0}}, "'width': low (4) is above high (1)"),
+        (
+            {"objectives": [{"name": "acuracy", "direction": "maximise"}]},
+            "unknown name 'acuracy' (did you mean 'accuracy'?)",
+        ),
+    ],
+)
+def test_a_mistake_in_a_study_is_one_line_that_says_what_to_do(changes, expected, tmp_path):
+    assert expected in fails(codesign("run", study(tmp_path, **changes), cwd=tmp_path))
+    assert not (tmp_path / "runs").exists(), "nothing is begun before all is checked"
+
+
+def test_a_run_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    line = fails(codesign("run", study(tmp_path), "--run", tmp_path / "file" / "run", cwd=tmp_path))
+    assert "cannot write to" in line
+    assert "--run" in line
+
+
+@pytest.mark.parametrize("command", [["report", "nowhere"], ["verify", "nowhere", "1"], ["synth", "nowhere", "1"]])
+def test_what_is_no_run_is_named(command, tmp_path):
+    assert "nowhere is not a run folder" in fails(codesign(*command, cwd=tmp_path))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["rum"], ["run"], ["run", "x", "--workers", "0"], ["verify", "run", "minus"], ["run", "x", "--trails", "3"]],
+)
+def test_wrong_usage_ends_with_2(command, tmp_path):
+    assert CliRunner().invoke(app, command).exit_code == 2
+
+
+def test_data_are_printed_as_json(tmp_path):
+    rows = json.loads(CliRunner().invoke(app, ["targets", "--json"]).stdout)
+    assert {"vu13p-360", "vu13p-240"} <= {row["name"] for row in rows}
+    rows = json.loads(CliRunner().invoke(app, ["studies", "--json"]).stdout)
+    assert "jet-tagger" in {row["name"] for row in rows}
+    assert json.loads(CliRunner().invoke(app, ["schema", "front.json"]).stdout)["title"] == "front.json"
+
+
+def test_tables_are_readable():
+    lines = CliRunner().invoke(app, ["targets"]).stdout.splitlines()
+    assert lines[0].split() == ["name", "part", "clock_mhz", "description"]
+    assert lines[1].startswith("vu13p-240")
+
+
+def test_a_whole_run_prints_its_front(tmp_path, monkeypatch, capsys):
+    """In this process, so that the doubles can be handed in; the search itself is in worker processes."""
+    from functools import partial
+
+    from codesign.dse import engine
+
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    monkeypatch.chdir(tmp_path)
+    doubled = partial(engine.run_study, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove")
+    monkeypatch.setattr(engine, "run_study", doubled)
+    arguments = ["run", str(study(tmp_path)), "--trials", "4", "--workers", "1", "--no-report"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "accuracy (test)  lut (compiled)  RTL" in result.stdout
+    assert "0.5000 ± 0.0200" in result.stdout
+    front = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
+    assert front["points"][0]["verified"]["exact"]
+
+
+def test_a_bundle_that_is_none_is_refused(tmp_path):
+    assert "is not a bundle" in fails(codesign("check", tmp_path, cwd=tmp_path))
