@@ -1,0 +1,40 @@
+"""Our own ROOT files: a TTree ``jets`` and the metadata beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesign.physics.readers.checks import build, check_constituents, matrix, require
+from codesign.physics.sample import Sample
+from codesign.physics.substructure import FEATURE_NAMES
+
+__all__ = ("PARTICLE_BRANCHES", "read")
+
+#: Branches of the constituents, (jets, 32) each.
+PARTICLE_BRANCHES = ("constituent_pt", "constituent_deta", "constituent_dphi")
+
+
+def read(path: Path) -> Sample:
+    """Read the TTree ``jets``: sixteen branches, ``label``, and the constituents where they are."""
+    import uproot
+
+    with uproot.open(path) as file:
+        require(path, ["jets"], file.keys(cycle=False), "tree")
+        tree = file["jets"]
+        require(path, (*FEATURE_NAMES, "label"), tree.keys(), "branch")
+        branches = tree.arrays([*FEATURE_NAMES, "label"], library="np")
+        features = matrix(path, branches)
+        labels = matrix(path, branches, ["label"])[:, 0].astype(np.int64)
+        constituents = None
+        if PARTICLE_BRANCHES[0] in tree.keys():  # noqa: SIM118, a tree is no mapping
+            require(path, PARTICLE_BRANCHES, tree.keys(), "branch")
+            parts = tree.arrays(list(PARTICLE_BRANCHES), library="np")
+            constituents = check_constituents(path, np.stack([parts[b] for b in PARTICLE_BRANCHES], axis=2))
+        metadata: dict[str, Any] = {}
+        if "metadata" in file.keys(cycle=False):
+            metadata = json.loads(str(file["metadata"]))
+    return build(path, features, labels, constituents, metadata)
