@@ -18,6 +18,7 @@ from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study
+from codesign.targets import load_target
 
 HOSTILE = "<script>alert(1)</script>"
 CLASSES = ("g", "q", "W", "Z", "t")
@@ -290,6 +291,7 @@ def make_run(path: Path, trials: int = 40, front: int = 6, seed: int = 1, finish
     path.mkdir(parents=True, exist_ok=True)
     (path / "study.yaml").write_text(Study.model_validate(STUDY).to_yaml())
     run.write("sample.json", SAMPLE)
+    run.write("target.json", load_target("vu13p-360"))
     baseline = {"accuracy": r.Metric(value=0.6451, error=0.0036), "auc_mean": r.Metric(value=0.8811, error=0.002)}
     dumped = {name: metric.model_dump() for name, metric in baseline.items()}
     run.write("baseline.json", {"name": "gradient-boosted trees", "metrics": dumped, "validation": dumped})

@@ -34,7 +34,7 @@ from codesign.hardware.base import Firmware
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
-from codesign.targets import load_target
+from codesign.targets import Target, load_target
 
 __all__ = ("write_bundle",)
 
@@ -105,7 +105,8 @@ def _open(path: Path, number: int) -> _Trial:
     if status.design not in (None, design.hash):
         raise InputError(f"trial {number}: model.onnx or design.json was changed since the trial ran; not handed on")
     flow = plugins.load("flows", study.flow)
-    firmware: Firmware = flow.load(design, load_target(study.target), folder.firmware)
+    target = run.read("target.json", Target) or load_target(study.target)
+    firmware: Firmware = flow.load(design, target, folder.firmware)
     inputs, outputs = _golden(folder.path / "golden.npz", design)
     # cheap, and it catches firmware or vectors that were exchanged after the verification
     if not np.array_equal(flow.predict(firmware, inputs), outputs):

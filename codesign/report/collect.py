@@ -161,7 +161,9 @@ def collect(path: Path) -> Run:
     folder = RunFolder.open(path)
     study = parse_study((folder.path / "study.yaml").read_text(encoding="utf-8"), str(folder.path / "study.yaml"))
     read = _Reader(folder.path)
-    target = read.attempt("target", lambda: load_target(study.target), None)
+    target: Target | None = read.record(folder, "target.json", Target)
+    if target is None:  # the one that is shipped, or lies where the study says
+        target = read.attempt("target", lambda: load_target(study.target), None)
     front: Front | None = read.record(folder, "front.json", Front)
     on_front = {p.trial for p in front.points} if front else set()
     trials = [_trial(read, t, on_front) for t in folder.trials()]

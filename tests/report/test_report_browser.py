@@ -45,6 +45,8 @@ window.addEventListener("load", () => {
   window.dispatchEvent(new Event("beforeprint"));
   out.physics = document.querySelectorAll(".plots .plot .main-svg").length;
   out.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  // the page's own styles must not reach into the plots
+  out.icon = [...document.querySelectorAll(".modebar svg")].every((e) => e.getBoundingClientRect().width < 30);
   document.title = "PROBED " + JSON.stringify(out);
 });
 """
@@ -81,7 +83,7 @@ def test_everything_a_reader_can_do(finished, tmp_path, width):
     # nothing sticks out of the page sideways
     assert json.loads(html.unescape(found.group(1))) == {
         "views": [32, 32, 6, 6, 6, 6], "rows": 40, "sorted": True, "failed": 8, "found": 4, "marked": "2",
-        "physics": 6 * 2 * 3, "wide": 0,
+        "physics": 6 * 2 * 3, "wide": 0, "icon": True,
     }  # fmt: skip
 
 

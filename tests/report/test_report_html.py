@@ -194,9 +194,7 @@ def test_an_unfinished_run_has_a_provisional_front(tmp_path):
     assert "proven bit-exact in RTL" in page.text
 
 
-@pytest.mark.parametrize(
-    "name", ["sample.json", "baseline.json", "trials", "front.json"], ids=["sample", "baseline", "trials", "front"]
-)
+@pytest.mark.parametrize("name", ["sample.json", "baseline.json", "target.json", "trials", "front.json"])
 def test_a_missing_record_of_the_run(own, tmp_path, name):
     path = own.path / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -220,6 +218,14 @@ def test_a_missing_or_damaged_record_of_a_trial(own, tmp_path, name, damage):
     # design.json without its graph is damage too
     damaged = damage != "missing" and name.endswith((".json", ".onnx"))
     assert ("could not be read" in page.text) == (damaged or (name, damage) == ("model.onnx", "missing"))
+
+
+def test_the_target_is_the_one_of_the_run(own, tmp_path):
+    text = (own.path / "study.yaml").read_text()
+    (own.path / "study.yaml").write_text(text.replace("vu13p-360", "only-on-the-cluster"))
+    assert "xcvu13p-flga2577-2-e at 360 MHz" in rendered(own, tmp_path).text
+    (own.path / "target.json").unlink()
+    assert "only-on-the-cluster (its description is not at hand)" in rendered(own, tmp_path).text
 
 
 def test_a_study_alone_is_a_report(own, tmp_path):
