@@ -78,11 +78,9 @@ def test_ecp5(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_memory_that_falls_to_flip_flops_is_refused(tmp_path: Path) -> None:
-    # two write ports on different clocks edges: no memory of the chip can do that
     text = HEAD + (
-        "reg [7:0] memory [0:63]; reg [5:0] a = 0;\n"
-        "always @(posedge clk) begin a <= a + 1; memory[a] <= model_inp; model_out <= memory[a ^ 6'h15]; end\n"
-        "always @(negedge clk) begin memory[a + 1] <= ~model_inp; memory[a + 2] <= model_inp + 1; end\nendmodule\n"
+        '(* ram_style = "registers" *) reg [7:0] memory [0:63]; reg [5:0] a = 0; always @(posedge clk)\n'
+        "begin a <= a + 1; memory[a] <= model_inp; model_out <= memory[a ^ 6'h15]; end\nendmodule\n"
     )
     with pytest.raises(ToolError, match="flip-flops"):
         synthesise(hand_written(tmp_path / "f", text), tmp_path / "w", 300)
@@ -92,7 +90,7 @@ def test_what_does_not_compile_or_takes_too_long_is_an_error(tmp_path: Path) -> 
     with pytest.raises(ToolError, match="yosys"):
         synthesise(hand_written(tmp_path / "f", HEAD + "syntax error\nendmodule\n"), tmp_path / "w", 300)
     fine = hand_written(tmp_path / "g", HEAD + "always @(posedge clk) model_out <= model_inp;\nendmodule\n")
-    with pytest.raises(ToolError, match="stopped after 0.01 s"):
+    with pytest.raises(ToolError, match=r"stopped after 0\.01 s"):
         synthesise(fine, tmp_path / "w", 0.01)
 
 

