@@ -81,16 +81,17 @@ def readme(manifest: Manifest) -> str:
         "",
         "## Simulate",
         "",
-        "`testbench/` holds a self-checking test bench with golden vectors. With Verilator 5:",
+        "`testbench/` holds a self-checking test bench with golden vectors, for any simulator that reads "
+        "SystemVerilog. With Verilator 5:",
         "",
         "```sh",
         "cd testbench",
-        f"verilator --binary --timing -Wno-fatal --top-module tb tb.sv {_sources(m)}",
+        f"verilator --binary --timing -Wno-fatal -CFLAGS -std=c++20 --top-module tb tb.sv {_sources(m)}",
         "./obj_dir/Vtb",
         "```",
         "",
-        "It prints PASS, or the first event that differs. `golden.npz` holds the same vectors as integers: `inputs` "
-        "(events, inputs) and `outputs` (events, outputs).",
+        "It prints PASS and the number of events, or the events that differ and FAIL. `golden.npz` holds the same "
+        "vectors as integers: `inputs` (events, inputs) and `outputs` (events, outputs).",
         "",
         "## Files",
         "",

@@ -33,6 +33,18 @@ def write_schemas(folder: Path) -> list[Path]:
     written = []
     for name in NAMES:
         path = Path(folder) / f"{name.removesuffix('.json')}.schema.json"
-        write_atomically(path, (json.dumps(schema(name), indent=1) + "\n").encode())
+        write_atomically(path, _text(schema(name)).encode())
         written.append(path)
     return written
+
+
+def _text(made: dict[str, Any]) -> str:
+    """JSON with one line per property and definition's entry: short, and a change shows as one line."""
+    lines = []
+    for key, value in made.items():
+        if key in ("properties", "$defs"):
+            inner = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
+            lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
-import types
 from pathlib import Path
 
 import numpy as np
@@ -35,20 +33,6 @@ def build(run: RunFolder) -> int:
     folder.write("verify.json", verified.model_copy(update={"latency_cycles": firmware.latency_cycles}))
     (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")
     return folder.number
-
-
-@pytest.fixture(autouse=True)
-def _testbench(monkeypatch):
-    """Stands in for the writer of the test bench where this checkout has none yet."""
-    if importlib.util.find_spec("codesign.verify.testbench") is None:
-        module = types.ModuleType("codesign.verify.testbench")
-
-        def write_testbench(firmware, codes, outputs, folder):
-            folder.mkdir(parents=True)
-            (folder / "tb.sv").write_text("module tb; endmodule\n")
-
-        module.write_testbench = write_testbench
-        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 @pytest.fixture

