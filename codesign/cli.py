@@ -204,18 +204,20 @@ def check(
 def data_make(
     card: Annotated[str, typer.Argument(metavar="CARD", help="A generator card's file or name.")],
     events: Annotated[int, typer.Option(min=1, help="Events to make, all classes together.")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .parquet or .root file to write.")
+    ] = None,
 ) -> None:
     """Generate events and write them to a file.
 
-    Example: codesign data make jets-13tev --events 10000 -o jets.h5
+    Example: codesign data make jets-13tev --events 10000 -o jets.parquet
     """
     from codesign.data_cli import make_data
     from codesign.dse.progress import Shown, make_progress
 
     with make_progress() as progress:
-        make_data(card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")))
-    print(output)
+        made = make_data(card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")))
+    print(made)
 
 
 @data.command("show")
@@ -224,7 +226,7 @@ def data_show(
 ) -> None:
     """Say what a file of events holds: classes, features, units and origin.
 
-    Example: codesign data show jets.h5
+    Example: codesign data show jets.parquet
     """
     from codesign.data_cli import describe
 
@@ -313,7 +315,12 @@ def _print_facts(thing: Any, as_json: bool) -> None:
         _print_json(facts)
     elif isinstance(facts, dict):
         for key, value in facts.items():
-            print(f"{key}: {_cell(value)}")
+            if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
+                print(f"{key}:")
+                columns = list(next(iter(value.values())))
+                _table(["", *columns], [[name, *map(_cell, row.values())] for name, row in value.items()])
+            else:
+                print(f"{key}: {_cell(value)}")
     else:
         _print_rows(facts, False, facts[0] if facts else ())
 
@@ -341,7 +348,7 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _print_front(front: Any, folder: Path) -> None:
     """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
     if not front.points:
-        print(f"no trial keeps the study's constraints: the front is empty; every trial's reason is in {folder}/trials")
+        print(f"the front is empty; of {_why_empty(folder)}")
         return
     heads = [f"{o.name} ({o.fidelity})" if o.fidelity else f"{o.name} (test)" for o in front.objectives]
     rows = []
@@ -360,6 +367,19 @@ def _print_front(front: Any, folder: Path) -> None:
         rows.append(cells)
     _table(["trial", *heads, "RTL"], rows)
     print(f"run: {folder}")
+
+
+def _why_empty(folder: Path) -> str:
+    """How many trials are off the front for which reason, the most frequent first."""
+    from collections import Counter
+
+    from codesign.records import TrialStatus
+    from codesign.runfolder import RunFolder
+
+    statuses = [s for t in RunFolder(folder).trials() if (s := t.read("status.json", TrialStatus)) is not None]
+    reasons = Counter(f"{s.state}: {s.reason}" if s.reason else str(s.state) for s in statuses).most_common(3)
+    listed = "".join(f"\n  {count} {reason}" for reason, count in reasons)
+    return f"{len(statuses)} trials:{listed}\nevery trial's reason is in its status.json in {folder}/trials"
 
 
 if __name__ == "__main__":

@@ -121,7 +121,8 @@ class _Search:
         self._wanted, self._workers = wanted, workers
         self._progress = progress
         self._directions = [o.direction for o in self._study.objectives]
-        self._shown = Shown(wanted=wanted, columns=tuple(o.name for o in self._study.objectives))
+        columns = tuple(f"{o.name} ({o.fidelity or 'validation'})" for o in self._study.objectives)
+        self._shown = Shown(wanted=wanted, columns=columns)
         self._keys: dict[str, int] = {}
         self._scores: dict[int, Score] = {}
         self._asked: dict[int, int] = {}
@@ -232,6 +233,7 @@ class _Search:
                     self._scores.pop(number)
                     self._shown.complete -= 1
                     self._shown.failed += 1
+                self._shown.stage = proof.stage()
             elif isinstance(message, Died) and message.job is not None:
                 died[message.job] += 1
                 if died[message.job] < _DEATHS_PER_TRIAL:
@@ -241,7 +243,7 @@ class _Search:
 
         self._drive(pool, jobs, hear)
         while to_prove := proof.open():
-            self._show("proof of the front")
+            self._show(proof.stage())
             queue.extend(to_prove)
             self._drive(pool, jobs, hear)
         self._show("front")

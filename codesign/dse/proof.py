@@ -49,6 +49,11 @@ class Proof:
         done = self._proven | self._unproven.keys()
         return [messages.Prove(score.trial) for score in self._front() if score.trial not in done]
 
+    def stage(self) -> str:
+        """How far the proof of the front is, in words."""
+        front = {score.trial for score in self._front()}
+        return f"proof of the front: {len(front & (self._proven | self._unproven.keys()))} of {len(front)} trials"
+
     def died(self, job: Any, how: str) -> None:
         """A job cost its worker's life more than once."""
         reason = f"its worker {how}"
