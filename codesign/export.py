@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from typing import Any
@@ -25,23 +24,23 @@ def export(network: Any, input_quantisation: InputQuantisation, outputs: tuple[s
 
     UnsupportedError where the graph is not exact (a scale that is no power of two, an accumulator beyond float32).
     """
-    from brevitas.export import export_qonnx
-    from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.util.cleanup import cleanup_model
-
-    buffer = io.BytesIO()
     with warnings.catch_warnings(), _quiet():
-        warnings.simplefilter("ignore")  # deprecations inside torch.onnx, which the user cannot act on
-        export_qonnx(
+        warnings.simplefilter("ignore")  # deprecations inside torch.onnx and Brevitas, which the user cannot act on
+        from brevitas.export.onnx.qonnx.manager import QONNXManager
+        from qonnx.core.modelwrapper import ModelWrapper
+        from qonnx.util.cleanup import cleanup_model
+
+        # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
+        manager = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
+        exported = manager.export(
             network,
             args=torch.zeros(1, input_quantisation.port.size),
-            export_path=buffer,
             dynamo=False,  # the TorchScript exporter is ten times faster
             input_names=["features"],
             output_names=["scores"],
             dynamic_axes={"features": {0: "events"}, "scores": {0: "events"}},
         )
-        model = cleanup_model(ModelWrapper(onnx.load_from_string(buffer.getvalue()))).model
+        model = cleanup_model(ModelWrapper(exported)).model
     model.graph.name = "codesign"
     model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
     content = model.SerializeToString(deterministic=True)

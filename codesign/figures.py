@@ -16,14 +16,14 @@ Quantity = Literal[
 
 #: quantity -> (unit, what it counts)
 QUANTITIES: dict[str, tuple[str, str]] = {
-    "lut": ("LUT", "look-up tables, LUT1 to LUT6 each counted once (no packing of two into one)"),
+    "lut": ("LUT", "look-up tables: LUT1 to LUT6 and inverters, each counted once (no packing of two into one)"),
     "ff": ("FF", "flip-flops"),
     "carry": ("CARRY", "carry primitives of the target's family"),
     "dsp": ("DSP", "DSP slices"),
     "bram": ("BRAM", "block memories, in 36 kbit units"),
     "latency_cycles": (
         "cycles",
-        "rising clock edges from the one that samples an event to the one after which its result is at the output",
+        "clock periods from the edge that samples an event to the edge after which its result is at the output",
     ),
     "latency_ns": ("ns", "latency_cycles times the clock period of the target"),
     "initiation_interval": ("cycles", "clock cycles between two successive events"),

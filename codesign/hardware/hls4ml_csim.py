@@ -60,7 +60,7 @@ class CSimulation:
 
 
 def folded_for_hls4ml(design: Design) -> onnx.ModelProto:
-    """Rewrite a graph of Quant, Gemm, MatMul, Add and Relu nodes so that hls4ml reads it: the same function, exactly."""
+    """Rewrite a graph of Quant, Gemm, MatMul and Relu nodes so that hls4ml reads it: the same function, exactly."""
     read_graph(design.onnx)  # refuses what is not exact
     source = onnx.load_from_string(design.onnx).graph
     constants: dict[str, NDArray[np.float64]] = {
