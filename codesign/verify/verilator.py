@@ -7,6 +7,7 @@ unoptimised, with the library's headers precompiled: for some thousand clocks, c
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -146,8 +147,8 @@ def _cocotb_link_flags() -> list[str]:
 def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
     """The cached folder of the run-time library's objects and precompiled header; built where it is missing.
 
-    The key holds all that goes in. Two processes may build it at once: each builds in a folder of its own and renames
-    it into place; the second one finds the place taken and uses what is there.
+    The key holds all that goes in. Of several processes that need it one builds, in a temporary folder that is renamed
+    when it is complete, and the others wait for it.
     """
     from cocotb_tools.config import share_dir
 
@@ -161,7 +162,18 @@ def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
     place = cache_folder() / key.hexdigest()[:24]
     if place.is_dir():
         return place
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with open(place.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # given up by the system, however this process ends
+            if not place.is_dir():
+                _build_library(place, main, headers, flags, waves, log)
+    except OSError as error:
+        raise ToolError(f"the cache folder '{cache_folder()}' cannot be used ({error}); set CODESIGN_CACHE") from None
+    return place
+
+
+def _build_library(place: Path, main: Path, headers: list[Path], flags: list[str], waves: bool, log: Path) -> None:
     temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".building-"))
     try:
         for header in headers:
@@ -178,14 +190,9 @@ def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
             [compiler(), *flags, "-x", "c++-header", "precompiled.h", "-o", "precompiled.h.gch"],
             temporary, _BUILD_SECONDS, None, log, name="C++ compiler",
         )  # fmt: skip
-        try:
-            os.rename(temporary, place)
-        except OSError:
-            if not place.is_dir():
-                raise
+        os.rename(temporary, place)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return place
 
 
 _PRECOMPILED = '#include "verilated.h"\n#include "verilated_vpi.h"\n#include "verilated_dpi.h"\n'
