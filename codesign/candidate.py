@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from codesign import plugins
+from codesign import __version__, plugins
 from codesign.design import Design
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
@@ -23,7 +23,10 @@ from codesign.physics.sample import Part, Sample
 from codesign.records import Figures, Metric, Metrics, Plots, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
-from codesign.targets import load_target
+from codesign.targets import Target, load_target
+
+#: no compiled network needed fewer LUTs per effective bit operation: 0.15 to 0.27 over 16-8 at 3 bits to 64-32-32 at 8
+LEAST_LUT_PER_EBOP = 0.05
 
 __all__ = ("CandidateResult", "evaluate", "prove", "prove_trial", "synthesise_trial")
 
@@ -86,6 +89,9 @@ def evaluate(
     facts = RunFolder(folder.path.parent.parent).read_json("sample.json") or {}
     outputs = tuple(facts["class_names"])
 
+    with stages("bound"):
+        ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
+        _must_fit(study, target, ebops)
     with stages("training"):
         quantisation = InputQuantisation.fit(
             train.x, tuple(facts["feature_names"]), tuple(facts["units"]), family.input_bits(config)
@@ -110,7 +116,8 @@ def evaluate(
     with stages("compile"):
         gate = quantisation.codes(_enough(validation, train, study.verification.gate_events))
         firmware = flow.compile(design, target, folder.firmware, probe=gate)
-        figures = flow.figures(firmware)
+        figures = [Figure.of("ebops", round(ebops, 1), Fidelity.ANALYTIC, "codesign", __version__)]
+        figures += flow.figures(firmware)
     with stages("gate"):
         extremes = _extremes(design)
         for codes, what in ((gate, "real events"), (extremes, "extreme inputs")):
@@ -213,6 +220,17 @@ def _trial_of(run: RunFolder, number: int) -> tuple[Study, TrialFolder]:
         known = ", ".join(str(t.number) for t in run.trials() if (t.path / "design.json").is_file()) or "none"
         raise InputError(f"trial {number} of {run.path} has no compiled design; trials that have one: {known}")
     return parse_study(path.read_text(encoding="utf-8"), str(path)), folder
+
+
+def _must_fit(study: Study, target: Target, ebops: float) -> None:
+    """Refuse, before it is trained, a candidate that cannot fit the budget of LUTs."""
+    limits = [c.max for c in study.constraints if c.name == "lut" and c.max is not None]
+    most = min([*limits, float(target.resources.lut)])
+    if LEAST_LUT_PER_EBOP * ebops > most:
+        raise CodesignError(
+            f"cannot fit: {ebops:.0f} effective bit operations need at least {LEAST_LUT_PER_EBOP * ebops:.0f} LUT, "
+            f"and {most:.0f} are allowed"
+        )
 
 
 def _save_weights(network: Any, folder: TrialFolder) -> None:

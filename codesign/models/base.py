@@ -36,3 +36,7 @@ class Family(Protocol):
 
     def input_bits(self, config: BaseModel) -> int:
         """Width in bits of each input, the sign included."""
+
+    def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
+        """Effective bit operations expected of a candidate before it is trained (arXiv 2405.00645): the sum over the
+        weights that pruning leaves of weight bits times activation bits."""

@@ -55,7 +55,7 @@ class MLPSpace(BaseModel):
     activation_bits: IntDimension = Field(description="drawn for each hidden layer")
     input_bits: IntDimension = Field(description="bits of the inputs")
     sparsity: FloatDimension = Field(default=Fixed(0.0), description="share of pruned weights")
-    uniform_bits: bool = Field(default=False, description="one weight and activation width for the whole network")
+    uniform_bits: bool = Field(default=False, description="weight_bits holds for all weights and activations")
 
 
 class MLP:
@@ -70,8 +70,8 @@ class MLP:
         assert isinstance(space, MLPSpace)
         depth = choose("depth", space.depth)
         if space.uniform_bits:
-            weight = [choose("weight_bits", space.weight_bits)] * (depth + 1)
-            activation = [choose("activation_bits", space.activation_bits)] * depth
+            bits = choose("bits", space.weight_bits)
+            weight, activation = [bits] * (depth + 1), [bits] * depth
         else:
             weight = [choose(f"weight_bits_{i}", space.weight_bits) for i in range(depth)]
             weight.append(choose("weight_bits_head", space.weight_bits))
@@ -95,3 +95,11 @@ class MLP:
         """Width of each input."""
         assert isinstance(config, MLPConfig)
         return config.input_bits
+
+    def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
+        """Bit operations of the multiplications, pruned weights left out."""
+        assert isinstance(config, MLPConfig)
+        sizes = (inputs, *config.widths, outputs)
+        operands = (config.input_bits, *config.activation_bits)
+        layers = zip(sizes[:-1], sizes[1:], config.weight_bits, operands, strict=True)
+        return (1 - config.sparsity) * sum(a * b * weight * operand for a, b, weight, operand in layers)

@@ -1,0 +1,177 @@
+"""``make bench``: candidates per hour, seconds per stage, and events per second, from one run on this machine.
+
+Writes ``reports/reference/bench.json`` and prints the same figures. Ratios are of measurements in this one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from codesign import plugins
+from codesign.design import Design
+from codesign.dse.engine import run_study
+from codesign.fixedpoint import InputQuantisation
+from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.hls4ml_csim import CSimulation
+from codesign.records import State, TrialStatus
+from codesign.runfolder import RunFolder
+from codesign.study import load_study
+from codesign.targets import load_target
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def search_rate(work: Path, trials: int, workers: int) -> dict[str, Any]:
+    """Candidates per hour in FINNAS's space (arXiv 2609.16367 reports 83 on an RTX 5070 Ti), and seconds per stage."""
+    study = load_study("finnas")
+    run = work / "finnas"
+    run_study(study, run, trials=1, workers=1)  # makes or loads the sample: not part of the rate
+    first = len(RunFolder(run).trials())
+    start = time.perf_counter()
+    front = run_study(study, run, trials=trials, workers=workers)
+    wall = time.perf_counter() - start
+    statuses = [t.read("status.json", TrialStatus) for t in RunFolder(run).trials()][first:]
+    known = [s for s in statuses if s is not None]
+    done = [s for s in known if s.state in (State.COMPLETE, State.INFEASIBLE)]
+    proof = ("test", "synthesis", "simulation")
+    proof_seconds = sum(s.seconds.get(p, 0.0) for s in known for p in proof)
+    search_wall = wall - proof_seconds / workers
+    stages = sorted({k for s in known for k in s.seconds})
+    return {
+        "space": "FINNAS: 2-6 layers of 8-320, 2-8 bits, 16 epochs on 70,000 jets",
+        "workers": workers,
+        "candidates": len(known),
+        "compiled": len(done),
+        "refused_before_training": sum(1 for s in known if s.state == State.FAILED and s.stage == "bound"),
+        "wall_seconds_with_proof": round(wall, 1),
+        "candidates_per_hour": round(len(known) / search_wall * 3600, 1),
+        "compiled_candidates_per_hour": round(len(done) / search_wall * 3600, 1),
+        "finnas_candidates_per_hour_published": 83,
+        "median_seconds_per_stage": {
+            stage: round(median(s.seconds[stage] for s in known if stage in s.seconds), 3) for stage in stages
+        },
+        "points_on_front": len(front.points),
+    }
+
+
+def training_step(steps: int = 300) -> dict[str, Any]:
+    """Milliseconds per training step, 64-32-32 at batch 1024: float, our fused twin, and Brevitas' own forward."""
+    import torch
+
+    from codesign.models.mlp import MLP, MLPConfig
+
+    config = MLPConfig(widths=(64, 32, 32), weight_bits=(4,) * 4, activation_bits=(4,) * 3, input_bits=8)
+    torch.manual_seed(0)
+    x = torch.round(torch.randn(1024, 16) * 32).clamp(-128, 127) / 32
+    y = torch.randint(0, 5, (1024,))
+    network = MLP().build(config, 16, 5)
+    network.calibrate(x)
+    sizes = (16, 64, 32, 32, 5)
+    layers: list[Any] = []
+    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
+    plain = torch.nn.Sequential(*layers[:-1])
+    found: dict[str, Any] = {}
+    for name, forward, parameters in (
+        ("float", plain, plain.parameters()),
+        ("fused", network.fused, network.parameters()),
+        ("brevitas", network, network.parameters()),
+    ):
+        optimiser = torch.optim.Adam(list(parameters), fused=True)
+        times = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            optimiser.zero_grad(set_to_none=True)
+            torch.nn.functional.cross_entropy(forward(x), y).backward()
+            optimiser.step()
+            times.append(time.perf_counter() - start)
+        found[name] = round(median(times) * 1e3, 3)
+    return {
+        "milliseconds_per_step": found,
+        "fused_over_float": round(found["fused"] / found["float"], 2),
+        "brevitas_over_fused": round(found["brevitas"] / found["fused"], 2),
+    }
+
+
+def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
+    """Events per second of the interpreter and of hls4ml's C simulation of the same design, one thread, and equality."""
+    import torch
+
+    from codesign import export
+    from codesign.models.mlp import MLP, MLPConfig
+
+    torch.manual_seed(1)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(4000, 16)).astype(np.float32)
+    config = MLPConfig(widths=(32, 16), weight_bits=(4, 4, 4), activation_bits=(4, 4), input_bits=8, sparsity=0.5)
+    quantisation = InputQuantisation.fit(x, tuple(f"x{i}" for i in range(16)), ("1",) * 16, 8)
+    network = MLP().build(config, 16, 5)
+    network.calibrate(torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32))
+    network.fold()
+    design: Design = export.export(network.eval(), quantisation, ("g", "q", "w", "z", "t"))
+    flow = plugins.load("flows", "alkaid")
+    firmware = flow.compile(design, load_target("vu13p-360"), work / "firmware")
+    codes = np.concatenate([probe_codes(design.inputs), quantisation.codes(rng.normal(size=(events, 16)))])
+    start = time.perf_counter()
+    csim = CSimulation(design, work / "hls")
+    build = time.perf_counter() - start
+    rates, outputs = {}, {}
+    for name, predict in (("interpreter", lambda c: flow.predict(firmware, c)), ("hls4ml_csim", csim.predict)):
+        predict(codes[:100])
+        start = time.perf_counter()
+        outputs[name] = predict(codes)
+        rates[name] = len(codes) / (time.perf_counter() - start)
+    return {
+        "events": len(codes),
+        "events_per_second": {k: round(v) for k, v in rates.items()},
+        "interpreter_over_hls4ml": round(rates["interpreter"] / rates["hls4ml_csim"], 1),
+        "equal": bool(np.array_equal(*outputs.values())),
+        "hls4ml_build_seconds": round(build, 1),
+    }
+
+
+def main() -> None:
+    """Run all benchmarks and write their record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "bench.json")
+    options = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    import torch
+
+    torch.set_num_threads(1)
+    work = Path(tempfile.mkdtemp(prefix="codesign-bench-"))
+    try:
+        record = {
+            "machine": {
+                "cores": os.cpu_count(),
+                "python": platform.python_version(),
+                "architecture": platform.machine(),
+            },
+            "versions": {name: version(name) for name in ("codesign", "torch", "brevitas", "alkaid", "hls4ml")},
+            "training_step": training_step(),
+            "event_rates": event_rates(work),
+            "search": search_rate(work, options.trials, options.workers),
+        }
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(record, indent=1))
+
+
+if __name__ == "__main__":
+    main()
