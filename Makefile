@@ -36,8 +36,8 @@ tools:  # what pip cannot bring
 $(READY): requirements.lock pyproject.toml | tools
 	@echo "setting up $(VENV): a minute or two, once"
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 setup: $(READY)  ## set up .venv from requirements.lock
@@ -58,8 +58,9 @@ types: $(READY)  ## check types
 bench: $(READY)  ## run the benchmarks
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench.py
 
-# What is installed, without what only this machine has: this package itself, local paths, and local version labels.
+# What is installed, and what builds this package (hatchling, and editables for 'pip install -e'); without what only this machine has: this package itself, local paths, and local version labels.
 lock:  ## write what is installed in .venv into requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check hatchling editables
 	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude codesign --exclude pip \
 	  | grep -v -e ' @ ' -e '^-e' -e '^#' | sed 's/+[a-z0-9.]*$$//' > requirements.lock.new
 	@mv requirements.lock.new requirements.lock

@@ -13,7 +13,16 @@ from codesign.errors import InputError
 from codesign.figures import QUANTITIES, Fidelity
 from codesign.validation import validated
 
-__all__ = ("Constraint", "Objective", "SearchSettings", "SplitFractions", "Study", "Training", "Verification", "load_study")
+__all__ = (
+    "Constraint",
+    "Objective",
+    "SearchSettings",
+    "SplitFractions",
+    "Study",
+    "Training",
+    "Verification",
+    "load_study",
+)
 
 
 class _Section(BaseModel):
@@ -67,8 +76,10 @@ class Constraint(_Section):
             raise ValueError(f"constraint on '{self.name}' needs a min or a max")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"impossible constraint: '{self.name}' at least {self.min:g} and at most {self.max:g}")
-        if self.name in QUANTITIES and self.max is not None and self.max <= 0:
-            raise ValueError(f"impossible constraint: '{self.name}' at most {self.max:g}, but no design has less than 1")
+        # a design without DSP slices or block memories is a good design; one that takes no time or logic is none
+        least = 0.0 if self.name in ("dsp", "bram", "carry", "ff") else 1e-9
+        if self.name in QUANTITIES and self.max is not None and self.max < least:
+            raise ValueError(f"impossible constraint: '{self.name}' at most {self.max:g}: no design has so little")
         return self
 
 
@@ -83,7 +94,9 @@ class SearchSettings(_Section):
 class Verification(_Section):
     """How hard designs are proven exact."""
 
-    gate_events: int = Field(default=4000, ge=1000, description="events through interpreter, QONNX and Brevitas, every candidate")
+    gate_events: int = Field(
+        default=4000, ge=1000, description="events through interpreter, QONNX and Brevitas, every candidate"
+    )
     rtl_events: int = Field(default=1000, ge=1000, description="test events through the RTL simulation, on the front")
 
 

@@ -25,6 +25,10 @@ def test_what_a_study_leaves_out_has_a_default():
     assert study.splits.train == 0.6
 
 
+def test_no_dsp_at_all_is_a_possible_constraint():
+    assert parse(constraints=[{"name": "dsp", "max": 0}]).constraints[0].max == 0
+
+
 def test_survives_being_written_and_read():
     study = parse(constraints=[{"name": "lut", "max": 100}], space={"depth": {"low": 1, "high": 3}})
     assert parse_study(study.to_yaml(), "again") == study
@@ -57,6 +61,7 @@ def test_shipped_studies_load(name):
             "impossible constraint: 'lut' at least 5 and at most 3",
         ),
         ({"constraints": [{"name": "lut", "max": 0}]}, "impossible constraint: 'lut' at most 0"),
+        ({"constraints": [{"name": "dsp", "max": -1}]}, "impossible constraint: 'dsp' at most -1"),
         ({"name": "Bad Name"}, "'name'"),
         ({"seed": -1}, "'seed'"),
     ],
