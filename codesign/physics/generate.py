@@ -187,7 +187,8 @@ class _Worker:
     def _last_words(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
-        lines = [line.strip() for line in self._errors if line.strip()]
+        # not FastJet's banner
+        lines = [line.strip() for line in self._errors if line.strip() and not line.startswith("#")]
         return lines[-1][:300] if lines else f"exit code {code}"
 
     def stop(self) -> None:

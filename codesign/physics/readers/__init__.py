@@ -31,8 +31,8 @@ def read_sample(path: str | Path) -> Sample:
 
     Raises
     ------
-    InputError: no such file, a kind that is not known, a truncated file, a missing column, a value that is not finite, a unit
-        that is wrong, a class that is not known. In one line that names the file, the column and the row.
+    InputError: no such file, a kind that is not known, a truncated file, a missing column, a value that is not finite,
+        a wrong unit, a class that is not known. In one line that names the file, the column and the row.
     """
     file = Path(path)
     if not file.is_file():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from codesign.errors import InputError
 from codesign.physics.readers.checks import build, check_constituents, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
@@ -23,6 +24,8 @@ def read(path: Path) -> Sample:
     import uproot
 
     with uproot.open(path) as file:
+        if file.file.fEND > path.stat().st_size:  # uproot does not need the last bytes
+            raise InputError(f"{path}: truncated ROOT file: {path.stat().st_size} of {file.file.fEND} bytes")
         require(path, ["jets"], file.keys(cycle=False), "tree")
         tree = file["jets"]
         require(path, (*FEATURE_NAMES, "label"), tree.keys(), "branch")
