@@ -257,7 +257,11 @@ class _Worker:
         began = time.perf_counter()
         result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage)
         scored = score(status.trial, self._study, result.metrics, result.figures)
-        broken = violations(limits(self._study, target), result.metrics, result.figures)
+        bounds = limits(self._study, target)
+        broken = violations(bounds, result.metrics, result.figures)
+        # the target's own bounds are one constraint to the sampler: each costs a write to the storage
+        excess = {bound.name: broken[bound.name][0] for bound in bounds if not bound.implied}
+        excess["target"] = max((broken[bound.name][0] for bound in bounds if bound.implied), default=0.0)
         reason = "; ".join(words for _, words in broken.values() if words)
         update = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
@@ -266,7 +270,7 @@ class _Worker:
             "design": result.design_hash,
             "notes": [*status.notes, *result.notes],
         }
-        return status.model_copy(update=update), scored.values, {name: by for name, (by, _) in broken.items()}
+        return status.model_copy(update=update), scored.values, excess
 
     # ----------------------------------------------------------------------------------------------------------- proof
     def _guarded(self, work: Callable[[], None], log: Path) -> str | None:
