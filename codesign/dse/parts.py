@@ -40,13 +40,15 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
     arrays: list[NDArray[Any]] = [sample.features, sample.labels]
     if sample.constituents is not None:
         arrays.append(sample.constituents)
+    if sample.collisions is not None:
+        arrays.append(sample.collisions)
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return {
         "hash": digest.hexdigest(),
         "events": len(sample),
-        "splits": {name: len(_index(sample, splits, name)) for name in PARTS},
+        "splits": {name: len(sample.places(name, splits)) for name in PARTS},
         "feature_names": list(sample.feature_names),
         "units": list(sample.units),
         "class_names": list(sample.class_names),
@@ -56,10 +58,12 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
 
 def write_part(run: RunFolder, sample: Sample, splits: Splits, name: str) -> None:
     """Write one split, with each event's place in the sample; whole or not at all."""
-    part, index = sample.part(name, splits), _index(sample, splits, name)
+    part, index = sample.part(name, splits), sample.places(name, splits)
     arrays: dict[str, NDArray[Any]] = {"x": part.x, "y": part.y, "index": index}
     if sample.constituents is not None:
         arrays["constituents"] = sample.constituents[index]
+    if sample.collisions is not None:
+        arrays["collisions"] = sample.collisions[index]
     path = part_path(run, name)
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".partial")
@@ -102,10 +106,5 @@ def load_sample(run: RunFolder) -> Sample:
         class_names=tuple(facts["class_names"]),
         constituents=whole("constituents") if "constituents" in parts[0] else None,
         provenance=facts["provenance"],
+        collisions=whole("collisions") if "collisions" in parts[0] else None,
     )
-
-
-def _index(sample: Sample, splits: Splits, name: str) -> NDArray[np.int64]:
-    # the sample alone knows how it is split: let it split the places instead of the labels
-    places = np.arange(len(sample))
-    return Sample(np.zeros((len(places), 1), np.float32), places, ("",), ("",), ()).part(name, splits).y

@@ -48,7 +48,13 @@ def chunk_path(folder: Path, class_name: str, number: int) -> Path:
 def write_chunk(path: Path, chunk: Chunk) -> None:
     """Write a chunk, whole or not at all."""
     buffer = io.BytesIO()
-    np.savez(buffer, features=chunk.features, constituents=chunk.constituents, events=np.int64(chunk.events))
+    np.savez(
+        buffer,
+        features=chunk.features,
+        constituents=chunk.constituents,
+        collisions=chunk.collisions,
+        events=np.int64(chunk.events),
+    )
     write_atomically(path, buffer.getvalue())
 
 
@@ -56,13 +62,18 @@ def read_chunk(path: Path, jets: int) -> Chunk | None:
     """Read the first ``jets`` of a chunk; None where the file is missing, damaged or shorter, to be made again."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            chunk = Chunk(data["features"], data["constituents"], int(data["events"]))
+            chunk = Chunk(data["features"], data["constituents"], data["collisions"], int(data["events"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     n = len(chunk.features)
-    if n < jets or chunk.features.shape != (n, len(FEATURE_NAMES)) or chunk.constituents.shape != (n, LEADING, 3):
+    if (
+        n < jets
+        or chunk.features.shape != (n, len(FEATURE_NAMES))
+        or chunk.constituents.shape != (n, LEADING, 3)
+        or len(chunk.collisions) != n
+    ):
         return None
-    return Chunk(chunk.features[:jets], chunk.constituents[:jets], chunk.events)
+    return Chunk(chunk.features[:jets], chunk.constituents[:jets], chunk.collisions[:jets], chunk.events)
 
 
 @contextlib.contextmanager

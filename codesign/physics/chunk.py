@@ -4,7 +4,7 @@ A chunk is decided by the card, the class and the chunk's number alone: each has
 sample is the same however many processes make it, and a chunk begins with the same jets however many are asked for.
 
 Both leading jets of a collision are used where both pass: each belongs to a parton of the class of its own. They share
-the underlying event, which is a small part of a jet with R = 0.4 and 1 TeV.
+the underlying event, so they never go to different splits.
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ class Chunk:
     """Jets of one class.
 
     ``features``: (jets, 16) float32 from all constituents; ``constituents``: (jets, 32, 3) float32: pT [GeV], delta-eta
-    and delta-phi to the jet axis, hardest first, zero padded; ``events``: collisions that were simulated.
+    and delta-phi to the jet axis, hardest first, zero padded; ``collisions``: (jets,) int64, which collision of the
+    chunk a jet is from; ``events``: collisions that were simulated.
     """
 
     features: NDArray[np.float32]
     constituents: NDArray[np.float32]
+    collisions: NDArray[np.int64]
     events: int
 
     def __len__(self) -> int:
@@ -99,6 +101,7 @@ def make_chunk(card: Card, label: int, number: int, jets: int, progress: Callabl
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, card.jets.radius)
     features: list[NDArray[np.float32]] = []
     leading: list[NDArray[np.float32]] = []
+    collisions: list[NDArray[np.int64]] = []
     done = events = 0
     while done < jets:
         batch = pythia.nextBatch(_BATCH)
@@ -106,8 +109,9 @@ def make_chunk(card: Card, label: int, number: int, jets: int, progress: Callabl
             raise ToolError(
                 f"card '{card.name}', class '{card.classes[label].name}': Pythia made no collision out of {_BATCH}"
             )
+        pt, eta, phi, offsets, origin = _jets(batch, card, label, definition)
+        collisions.append(events + origin)
         events += _BATCH
-        pt, eta, phi, offsets = _jets(batch, card, label, definition)
         features.append(features_of_jagged(pt, eta, phi, offsets))
         leading.append(kernels.hardest(pt, eta, phi, offsets, LEADING))
         done += len(offsets) - 1
@@ -118,11 +122,13 @@ def make_chunk(card: Card, label: int, number: int, jets: int, progress: Callabl
             )
         if progress is not None:
             progress(min(done, jets))
-    return Chunk(np.concatenate(features)[:jets], np.concatenate(leading)[:jets], events)
+    return Chunk(
+        np.concatenate(features)[:jets], np.concatenate(leading)[:jets], np.concatenate(collisions)[:jets], events
+    )
 
 
 def _jets(batch: Any, card: Card, label: int, definition: Any) -> tuple[NDArray[Any], ...]:
-    """Find the jets of a batch of collisions: flat (pt, eta, phi) of constituents relative to the axis, and offsets."""
+    """Find the jets of a batch: flat (pt, eta, phi) of constituents relative to the axis, offsets, place of origin."""
     import awkward as ak
     import fastjet
 

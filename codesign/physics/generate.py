@@ -30,9 +30,11 @@ from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, features
 __all__ = ("CHUNK_JETS", "GENERATION_VERSION", "Progress", "generated_sample")
 
 #: Raised by hand whenever a change of the code changes the jets that come out of the same card.
-GENERATION_VERSION = 1
+GENERATION_VERSION = 2
 #: Jets per chunk: starting Pythia costs about as much as 50 jets.
 CHUNK_JETS = 1000
+#: No chunk simulates as many: the least efficiency is one jet in 100 collisions.
+_MOST_COLLISIONS = 1_000_000
 
 Progress = Callable[[int, int], None]
 
@@ -210,6 +212,7 @@ def _assembled(
     classes = len(card.classes)
     features = np.empty((events, len(FEATURE_NAMES)), dtype=np.float32)
     constituents = np.empty((events, LEADING, 3), dtype=np.float32)
+    collisions = np.empty(events, dtype=np.int64)
     for task in tasks:
         chunk = chunks[task.path]
         if chunk is None:
@@ -217,6 +220,7 @@ def _assembled(
         place = slice(task.label + task.number * CHUNK_JETS * classes, None, classes)
         features[place][: task.jets] = chunk.features
         constituents[place][: task.jets] = chunk.constituents
+        collisions[place][: task.jets] = (task.number * classes + task.label) * _MOST_COLLISIONS + chunk.collisions
     if leading is not None:
         features = features_of(constituents[:, :leading])
     versions = generator_versions()
@@ -232,4 +236,6 @@ def _assembled(
         "features_from": "all constituents" if leading is None else f"{leading} leading constituents",
     }
     labels = np.arange(events, dtype=np.int64) % classes
-    return Sample(features, labels, FEATURE_NAMES, FEATURE_UNITS, card.class_names, constituents, provenance)
+    return Sample(
+        features, labels, FEATURE_NAMES, FEATURE_UNITS, card.class_names, constituents, provenance, collisions
+    )

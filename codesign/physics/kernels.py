@@ -110,8 +110,8 @@ def matched(
     pt_min: float,
     pt_max: float,
     eta_max: float,
-) -> tuple[Floats, Floats, Floats, Ints]:
-    """Constituents (pt, delta-eta, delta-phi) of the hardest free jet within ``radius`` of each mother, and offsets.
+) -> tuple[Floats, Floats, Floats, Ints, Ints]:
+    """Constituents (pt, delta-eta, delta-phi) of the hardest free jet within ``radius`` of each mother, offsets, event.
 
     ``offsets``: particles of each event; ``jets``, ``members``, ``index``: events to jets to constituents, the index
     counting within the event.
@@ -119,6 +119,7 @@ def matched(
     pt, eta, phi = np.empty(len(index)), np.empty(len(index)), np.empty(len(index))
     count = 0
     ends = [0]
+    origin = [0][:0]
     taken = np.zeros(len(members), dtype=np.bool_)
     axes = np.empty((len(members), 3))
     for event in range(len(jets) - 1):
@@ -145,7 +146,8 @@ def matched(
                 phi[count] = _turn(math.atan2(py[i], px[i]) - axes[best, 2])
                 count += 1
             ends.append(count)
-    return pt[:count], eta[:count], phi[:count], np.array(ends)
+            origin.append(event)
+    return pt[:count], eta[:count], phi[:count], np.array(ends), np.array(origin, dtype=np.int64)
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

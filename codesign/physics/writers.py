@@ -48,6 +48,8 @@ def write_parquet(sample: Sample, path: Path) -> None:
 
     columns = {name: pyarrow.array(sample.features[:, i]) for i, name in enumerate(sample.feature_names)}
     columns["label"] = pyarrow.array(sample.labels)
+    if sample.collisions is not None:
+        columns["collision"] = pyarrow.array(sample.collisions)
     if sample.constituents is not None:
         flat = pyarrow.array(np.ascontiguousarray(sample.constituents).ravel())
         columns["constituents"] = pyarrow.FixedSizeListArray.from_arrays(
@@ -65,6 +67,8 @@ def write_root(sample: Sample, path: Path) -> None:
 
     branches: dict[str, Any] = {name: sample.features[:, i] for i, name in enumerate(sample.feature_names)}
     branches["label"] = sample.labels
+    if sample.collisions is not None:
+        branches["collision"] = sample.collisions
     if sample.constituents is not None:
         branches |= {name: sample.constituents[:, :, i] for i, name in enumerate(PARTICLE_BRANCHES)}
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,4 +37,7 @@ def read(path: Path) -> Sample:
     if "constituents" in columns:
         column = table["constituents"].combine_chunks()
         constituents = check_constituents(path, column.flatten().to_numpy().reshape(len(column), -1, 3))
-    return build(path, features, labels, constituents, metadata)
+    sample = build(path, features, labels, constituents, metadata)
+    if "collision" in columns:
+        return replace(sample, collisions=table["collision"].to_numpy().astype(np.int64))
+    return sample

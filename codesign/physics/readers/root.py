@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def read(path: Path) -> Sample:
             require(path, PARTICLE_BRANCHES, tree.keys(), "branch")
             parts = tree.arrays(list(PARTICLE_BRANCHES), library="np")
             constituents = check_constituents(path, np.stack([parts[b] for b in PARTICLE_BRANCHES], axis=2))
+        collisions = tree["collision"].array(library="np").astype(np.int64) if "collision" in tree.keys() else None  # noqa: SIM118
         metadata: dict[str, Any] = {}
         if "metadata" in file.keys(cycle=False):
             metadata = json.loads(str(file["metadata"]))
-    return build(path, features, labels, constituents, metadata)
+    return replace(build(path, features, labels, constituents, metadata), collisions=collisions)
