@@ -60,8 +60,8 @@ class Intervals:
         codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
         if codes.size and codes.max() >= FLOAT32_EXACT:
             raise UnsupportedError(
-                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and onnxruntime "
-                "compute, is exact to 24 only: use fewer weight, activation or input bits, or fewer neurons"
+                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and "
+                "onnxruntime compute, is exact to 24 only: use fewer weight, activation or input bits, or fewer neurons"
             )
         return x
 

@@ -38,6 +38,7 @@ class Alkaid:
     """QONNX through our reader into alkaid's ALIR, then pipelined Verilog. Exact, or refused."""
 
     name = "alkaid"
+    quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
 
     def available(self) -> Availability:
         """alkaid comes with codesign; it is missing only in a damaged installation."""

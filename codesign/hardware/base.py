@@ -54,6 +54,8 @@ class Flow(Protocol):
     """A way from a design to firmware."""
 
     name: str
+    #: what :meth:`figures` measures; an objective or constraint on anything else is refused before the search
+    quantities: tuple[str, ...]
 
     def available(self) -> Availability:
         """Whether the flow can run here, with the reason."""

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -80,7 +81,7 @@ def training_step(steps: int = 300) -> dict[str, Any]:
     network.calibrate(x)
     sizes = (16, 64, 32, 32, 5)
     layers: list[Any] = []
-    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+    for a, b in pairwise(sizes):
         layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
     plain = torch.nn.Sequential(*layers[:-1])
     found: dict[str, Any] = {}
@@ -106,7 +107,7 @@ def training_step(steps: int = 300) -> dict[str, Any]:
 
 
 def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
-    """Events per second of the interpreter and of hls4ml's C simulation of the same design, one thread, and equality."""
+    """Events per second of the interpreter and of hls4ml's C simulation of one design, one thread; and equality."""
     import torch
 
     from codesign import export
