@@ -1,0 +1,102 @@
+"""A netlist of the target's cells, written by Yosys: JSON for place and route, Verilog for gate-level simulation.
+
+Yosys runs in a process of its own (``python -m codesign.hardware.nextpnr_synth``), as for the figures of
+:mod:`codesign.hardware.yosys`, so that a crash or a long run cannot take the caller with it. An instance with the
+attribute ``keep_hierarchy`` is synthesised by itself and only then dissolved: its cells' names start with its own, and
+nothing is optimised across its border, so that what it takes can be told from what surrounds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codesign.errors import ToolError
+from codesign.hardware.process import run_tool
+
+__all__ = ("Netlist", "write_netlist")
+
+_FAMILIES = ("xc7", "xcu", "xcup", "ecp5")
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """A mapped netlist.
+
+    Attributes
+    ----------
+    path: the file, JSON or Verilog by its suffix.
+    cells: number of cells of each type, whole design.
+    version: of Yosys.
+    """
+
+    path: Path
+    cells: dict[str, int]
+    version: str
+
+
+def write_netlist(sources: Sequence[Path], top: str, family: str, path: Path, timeout: float) -> Netlist:
+    """Synthesise Verilog ``sources`` with top module ``top`` for Yosys' ``family`` into ``path`` (.json or .v).
+
+    The process is given ``timeout`` seconds; its log lies beside the netlist. ToolError where Yosys fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path = path.resolve()
+    result, log = path.with_suffix(".cells"), path.with_suffix(".yosys.log")
+    for old in (path, result, log):
+        old.unlink(missing_ok=True)
+    arguments: list[str | Path] = [sys.executable, "-m", "codesign.hardware.nextpnr_synth", "--family", family]
+    arguments += ["--top", top, "--netlist", path, "--result", result, *(s.resolve() for s in sources)]
+    package = str(Path(__file__).resolve().parents[2])  # so that this very package runs, wherever it was imported from
+    run_tool(arguments, path.parent, timeout, {"PYTHONPATH": package}, log, name="yosys")
+    try:
+        answer = json.loads(result.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ToolError(f"yosys: gave no netlist (see {log})") from None
+    result.unlink()
+    return Netlist(path=path, cells=answer["cells"], version=answer["version"])
+
+
+def _synthesise(family: str, top: str, sources: Sequence[str], netlist: Path, result: Path) -> None:
+    from pyosys import libyosys
+
+    design: Any = libyosys.Design()
+
+    def run(command: str) -> None:
+        libyosys.run_pass(command, design)
+
+    for source in sources:
+        run(f'read_verilog -sv "{source}"')
+    if family == "ecp5":
+        run(f"synth_ecp5 -top {top}")
+    else:
+        run(f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf")
+    run("setattr -mod -unset keep_hierarchy")
+    run("setattr -unset keep_hierarchy")
+    run("flatten")
+    run("opt_clean -purge")
+    run(f'tee -q -o "{result}" stat -json')
+    cells = json.loads(result.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
+    run(f'write_json "{netlist}"' if netlist.suffix == ".json" else f'write_verilog -noattr "{netlist}"')
+    version = libyosys.yosys_maybe_version().split()[1]
+    result.write_text(json.dumps({"cells": dict(cells), "version": version}), encoding="utf-8")
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--family", choices=_FAMILIES, required=True)
+    parser.add_argument("--top", required=True)
+    parser.add_argument("--netlist", type=Path, required=True)
+    parser.add_argument("--result", type=Path, required=True)
+    parser.add_argument("sources", nargs="+")
+    options = parser.parse_args()
+    _synthesise(options.family, options.top, options.sources, options.netlist, options.result)
+
+
+if __name__ == "__main__":
+    _main()
