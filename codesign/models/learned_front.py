@@ -1,0 +1,156 @@
+"""One training that walks along a front: the price of a bit operation rises, and the best networks on the way are kept."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codesign.models.learned import LearnedMLPConfig, MLPLearned
+from codesign.models.learned_fused import learned_forward
+
+if TYPE_CHECKING:
+    from codesign.models.learned_network import LearnedMLP
+
+__all__ = ("Checkpoint", "Front", "accuracy", "checkpoints")
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+#: of scores (events, outputs) and targets; larger is better
+Score = Callable[[Tensor, Tensor], float]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network on the front of one training, folded and ready for export.
+
+    ``ebops`` counts the folded network; ``score`` is on the validation events, in float32 and before folding.
+    """
+
+    network: LearnedMLP
+    ebops: float
+    score: float
+    epoch: int
+
+
+@dataclass(frozen=True)
+class _Point:
+    cost: float
+    score: float
+    epoch: int
+    parameters: list[Tensor]
+
+
+class Front:
+    """Points non-dominated in (cost, score), by rising cost: each costs more than the one before and is better."""
+
+    def __init__(self) -> None:
+        self.points: list[_Point] = []
+
+    def offers(self, cost: float, score: float) -> bool:
+        """Whether such a point would be on the front."""
+        place = bisect_left(self.points, cost, key=lambda p: p.cost)
+        if place < len(self.points) and self.points[place].cost == cost and self.points[place].score >= score:
+            return False
+        return place == 0 or self.points[place - 1].score < score
+
+    def add(self, cost: float, score: float, epoch: int, parameters: list[Tensor]) -> None:
+        """Take a point in, and those that it dominates out."""
+        if self.offers(cost, score):
+            kept = [p for p in self.points if p.cost < cost or p.score > score]
+            kept.append(_Point(cost, score, epoch, parameters))
+            self.points = sorted(kept, key=lambda p: p.cost)
+
+    def thinned(self, limit: int) -> list[_Point]:
+        """At most ``limit`` points: the best of each of as many equal steps in log cost."""
+        points = [p for p in self.points if p.cost > 0]
+        if len(points) <= limit:
+            return points
+        place = np.log([p.cost for p in points])
+        cell = np.minimum(((place - place[0]) / (place[-1] - place[0]) * limit).astype(int), limit - 1)
+        # the score rises along the front, so the last point of a cell is its best
+        return [points[int(np.flatnonzero(cell == c)[-1])] for c in np.unique(cell)]
+
+
+def accuracy(scores: Tensor, targets: Tensor) -> float:
+    """Share of events whose largest score is at the target's index."""
+    return float((scores.argmax(dim=1) == targets).float().mean())
+
+
+def checkpoints(
+    config: LearnedMLPConfig,
+    x_train: NDArray[np.floating],
+    y_train: NDArray[Any],
+    x_val: NDArray[np.floating],
+    y_val: NDArray[Any],
+    loss: Loss,
+    *,
+    outputs: int,
+    epochs: int,
+    batch: int = 1024,
+    learning_rate: float = 5e-3,
+    seed: int = 0,
+    score: Score = accuracy,
+    limit: int = 32,
+    warm: float = 0.1,
+) -> list[Checkpoint]:
+    """Train once and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
+
+    ``x_*``: (events, n) values on the base grid of the inputs (``config.input_bits``); ``y_*``: (events,) or (events,
+    targets). For the share ``warm`` of the epochs beta stays at ``beta_low``, then it rises logarithmically to
+    ``beta_high`` (HGQ, arXiv 2405.00645). The network of each epoch is judged on the validation events. Deterministic
+    for a seed and one torch thread.
+    """
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    inputs, targets = _tensor(x_train), torch.as_tensor(y_train)
+    val_inputs, val_targets = _tensor(x_val), torch.as_tensor(y_val)
+    family = MLPLearned()
+    network = family.build(config, inputs.shape[1], outputs)
+    network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
+    layout = network.layout
+    # few large tensors instead of many small ones: a step is short enough for their number to matter
+    flat = [p.detach().clone().requires_grad_() for p in network.flat_parameters()]
+    optimiser = torch.optim.Adam(flat, lr=learning_rate, fused=True)
+    steps = max(1, len(inputs) // batch)
+    front = Front()
+    for epoch in range(epochs):
+        beta = config.beta(max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm)))
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * _rate(epoch / epochs)
+        order = torch.randperm(len(inputs), generator=generator)
+        for step in range(steps):
+            index = order[step * batch : (step + 1) * batch]
+            optimiser.zero_grad(set_to_none=True)
+            scores, ebops = learned_forward(inputs[index], *network.expanded(flat), layout)
+            (loss(scores, targets[index]) + beta * ebops).backward()
+            optimiser.step()
+        with torch.no_grad():
+            scores, ebops = learned_forward(val_inputs, *network.expanded(flat), layout)
+            cost, quality = float(ebops), score(scores, val_targets)
+            if front.offers(cost, quality):
+                front.add(cost, quality, epoch, [p.detach().clone() for p in flat])
+    return [_checkpoint(config, point, layout.sizes) for point in front.thinned(limit)]
+
+
+def _checkpoint(config: LearnedMLPConfig, point: _Point, sizes: tuple[int, ...]) -> Checkpoint:
+    network = MLPLearned().build(config, sizes[0], sizes[-1])
+    network.set_flat_parameters(point.parameters)
+    network.eval()
+    network.fold()
+    return Checkpoint(network, network.ebops(), point.score, point.epoch)
+
+
+def _rate(progress: float) -> float:
+    """Learning rate, relative: a short rise, then a slow cosine down to a fifth."""
+    rise = min(1.0, progress / 0.02 + 0.05)
+    return rise * (0.2 + 0.8 * 0.5 * (1 + np.cos(np.pi * progress)))
+
+
+def _tensor(x: NDArray[np.floating]) -> Tensor:
+    return torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))
