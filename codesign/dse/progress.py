@@ -104,10 +104,11 @@ class Plain(Silent):
 
     def show(self, shown: Shown) -> None:
         """Write the line if it is time, and if it says anything new."""
-        stage, at, finished = self._last
+        stage = shown.stage.partition(":")[0]  # the count behind it is no new stage
+        before, at, finished = self._last
         last = shown.finished >= shown.wanted and shown.finished != finished
-        if shown.stage != stage or last or time.monotonic() - at >= self._seconds:
-            self._last = (shown.stage, time.monotonic(), shown.finished)
+        if stage != before or last or time.monotonic() - at >= self._seconds:
+            self._last = (stage, time.monotonic(), shown.finished)
             self.note(shown.line())
 
     def note(self, text: str) -> None:

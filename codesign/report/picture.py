@@ -20,7 +20,7 @@ _LATENCY = (Fidelity.SIMULATED, Fidelity.COMPILED)
 def front_picture(run: Path, output: Path, quantity: str = "lut", metric: str | None = None) -> Path:
     """Draw the front (SVG, PNG or PDF by the name of ``output``): a metric on the test split against one figure.
 
-    Every point has its error bar and its latency in ns; points that failed verification are crosses. The figure's
+    Every point has its error bar, and its colour says its latency; crosses failed verification. The figure's
     fidelity is the highest that the whole front was measured at, and stands on the axis.
     """
     collected = collect(Path(run))
@@ -42,38 +42,39 @@ def front_picture(run: Path, output: Path, quantity: str = "lut", metric: str | 
 
 def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: Fidelity, output: Path) -> None:
     import matplotlib
-    import mplhep  # type: ignore[import-untyped]
+    import mplhep
     from matplotlib.figure import Figure as Canvas
 
     with matplotlib.rc_context({**mplhep.style.CMS, "svg.hashsalt": "codesign", "font.size": 15}):
         canvas = Canvas(figsize=(8.6, 5.6), layout="constrained")
         axes = canvas.add_subplot()
-        for exact, colour, mark, label in (
-            (True, "#0072B2", "o", "front"),
-            (False, "#C04000", "X", "not exact in RTL"),
-        ):
-            chosen = [p for p in points if (p.verified is None or p.verified.exact) == exact]
-            if chosen:
-                axes.errorbar(
-                    [_value(p, quantity, fidelity) for p in chosen],
-                    [p.test[metric].value for p in chosen],
-                    [p.test[metric].error for p in chosen],
-                    fmt=mark, color=colour, markersize=8, elinewidth=1.2, label=label, zorder=3,
-                )  # fmt: skip
         timed = next((f for f in _LATENCY if all(find(p.figures, "latency_ns", f) for p in points)), None)
-        for point in points if timed else []:
-            latency = find(point.figures, "latency_ns", timed) if timed else None
-            if latency:
-                place = (_value(point, quantity, fidelity), point.test[metric].value)
-                axes.annotate(
-                    f"{latency.value:.3g} ns", place, xytext=(8, -13), textcoords="offset points", fontsize=11
-                )
+        for exact, mark, label in ((True, "o", "front"), (False, "X", "not exact in RTL")):
+            chosen = [p for p in points if (p.verified is None or p.verified.exact) == exact]
+            if not chosen:
+                continue
+            x = [_value(p, quantity, fidelity) for p in chosen]
+            y = [p.test[metric].value for p in chosen]
+            error = [p.test[metric].error for p in chosen]
+            axes.errorbar(x, y, error, fmt="none", ecolor="0.35", elinewidth=1.2, zorder=2)
+            colour = [_value(p, "latency_ns", timed) for p in chosen] if timed else "#0072B2"
+            drawn = axes.scatter(
+                x, y, c=colour, cmap="viridis_r", marker=mark, s=75, edgecolors="black", linewidths=0.8, zorder=3
+            )
+            drawn.set_label(label)
+            if timed and exact:
+                canvas.colorbar(drawn, ax=axes, label=f"latency [ns] ({timed.value})", pad=0.02)
         base = run.baseline.test.get(metric) if run.baseline else None
         if base and run.baseline:
             axes.axhspan(base.value - base.error, base.value + base.error, color="0.85", zorder=0)
-            axes.axhline(base.value, color="0.25", linestyle="--", linewidth=1.2, zorder=1, label=run.baseline.name)
-        if timed:
-            axes.set_title(f"labels: latency ({timed.value})", fontsize=12, loc="right")
+            axes.axhline(
+                base.value,
+                color="0.25",
+                linestyle="--",
+                linewidth=1.2,
+                zorder=1,
+                label=run.baseline.name.split(" (")[0],
+            )
         axes.margins(x=0.12)
         axes.set_xscale("log")
         _ticks(axes)
