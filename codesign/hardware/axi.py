@@ -1,0 +1,96 @@
+"""An AXI4-Stream wrapper around any firmware: one event a beat, back-pressure, packets kept.
+
+``s_axis_tdata`` is the firmware's ``model_inp`` and ``m_axis_tdata`` its ``model_out``, each filled up to whole bytes
+(the bits above are ignored at the input and 0 at the output), as AXI4-Stream wants it (Arm IHI 0051). ``tlast`` comes
+out with the event it went in with. ``aresetn`` is synchronous and active low: it forgets every event under way. An
+event leaves the wrapper two clocks later than the firmware alone, and one event each clock passes where nobody stalls.
+How it is done is said in ``targets/boards/axi_stream.v``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from codesign import resources
+from codesign.hardware.base import Firmware
+from codesign.runfolder import write_atomically
+from codesign.verify.packing import port_width
+
+__all__ = ("AXI_TOP", "AxiStream", "axi_stream", "bytes_of")
+
+AXI_TOP = "codesign_axi"
+_CONTROL = "axi_stream.v"
+
+
+@dataclass(frozen=True)
+class AxiStream:
+    """The wrapper of one firmware.
+
+    Attributes
+    ----------
+    sources: wrapper and firmware, whole paths; ``top`` is the name of the module to instantiate.
+    input_bytes, output_bytes: widths of ``s_axis_tdata`` and ``m_axis_tdata``.
+    depth: events that the wrapper holds at most, those in the pipeline included.
+    """
+
+    top: str
+    sources: tuple[Path, ...]
+    input_bytes: int
+    output_bytes: int
+    depth: int
+
+
+def bytes_of(bits: int) -> int:
+    """Bytes that hold so many bits."""
+    return -(-bits // 8)
+
+
+def axi_stream(firmware: Firmware, folder: Path, depth: int = 0) -> AxiStream:
+    """Write the wrapper of ``firmware`` into ``folder`` and return what a simulation or a synthesis needs of it.
+
+    ``depth``, in events, is raised to the next power of two that lets one event each clock pass.
+    """
+    wide, out = port_width(firmware.design.inputs), port_width(firmware.design.outputs)
+    # an event is let in, passes the pipeline, the FIFO and its output register, and only then gives its credit back
+    address = (max(depth, firmware.latency_cycles + 4) - 1).bit_length()
+    text = f"""\
+`timescale 1 ns / 1 ps
+
+module {AXI_TOP} (
+    input wire aclk,
+    input wire aresetn,
+    // verilator lint_off UNUSEDSIGNAL
+    input wire [{8 * bytes_of(wide) - 1}:0] s_axis_tdata,
+    // verilator lint_on UNUSEDSIGNAL
+    input wire s_axis_tvalid,
+    output wire s_axis_tready,
+    input wire s_axis_tlast,
+    output wire [{8 * bytes_of(out) - 1}:0] m_axis_tdata,
+    output wire m_axis_tvalid,
+    input wire m_axis_tready,
+    output wire m_axis_tlast
+);
+    wire [{out - 1}:0] result;
+    wire [{out - 1}:0] data;
+    {firmware.top} firmware (.clk(aclk), .model_inp(s_axis_tdata[{wide - 1}:0]), .model_out(result));
+    codesign_axi_control #(.OUTPUT_BITS({out}), .LATENCY({firmware.latency_cycles}), .ADDRESS_BITS({address})) control (
+        .clk(aclk), .aresetn(aresetn), .s_valid(s_axis_tvalid), .s_ready(s_axis_tready), .s_last(s_axis_tlast),
+        .result(result), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_last(m_axis_tlast), .m_data(data)
+    );
+    assign m_axis_tdata = {_padded(out)};
+endmodule
+"""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / f"{AXI_TOP}.v", text.encode())
+    control = resources.folder("targets") / "boards" / _CONTROL
+    write_atomically(folder / _CONTROL, control.read_bytes())
+    own = (folder / f"{AXI_TOP}.v", folder / _CONTROL)
+    sources = tuple(p.resolve() for p in (*own, *(firmware.folder / s for s in firmware.sources)))
+    return AxiStream(AXI_TOP, sources, bytes_of(wide), bytes_of(out), 1 << address)
+
+
+def _padded(bits: int) -> str:
+    """Verilog of ``data``, ``bits`` wide, with zeros above up to whole bytes."""
+    missing = 8 * bytes_of(bits) - bits
+    return f"{{{missing}'b0, data}}" if missing else "data"
