@@ -41,6 +41,7 @@ class Target(BaseModel):
         gt=0,
         description="logic between two registers, in units of the compiler's adder delay: sets the pipeline's depth",
     )
+    board: str | None = Field(default=None, description="board for which a bitstream can be made, if any")
     resources: Resources
 
     @property

@@ -1,0 +1,1 @@
+"""Boards: how a host talks to the firmware on a real chip."""

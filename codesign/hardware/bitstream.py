@@ -1,0 +1,221 @@
+"""A bitstream for a real board, with open tools only: the firmware between a serial receiver and a serial sender.
+
+The board top holds the firmware in its AXI4-Stream wrapper, the serial line's receiver and sender
+(``targets/boards/uart.v``), and a PLL that makes the target's clock from the board's oscillator. The host's side is
+:class:`codesign.board.uart.SerialBoard`. The FPGA is loaded with, for instance, ``openFPGALoader --board ulx3s``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from codesign import resources
+from codesign.board.uart import BAUD, WINDOW
+from codesign.errors import InputError, ToolError
+from codesign.hardware.axi import axi_stream
+from codesign.hardware.base import Firmware
+from codesign.hardware.nextpnr import Part, route, tool_command
+from codesign.hardware.nextpnr_synth import write_netlist
+from codesign.hardware.process import run_tool
+from codesign.hardware.yosys import used_sources
+from codesign.runfolder import write_atomically
+
+__all__ = ("BOARD_TOP", "Board", "BoardTop", "Pll", "bitstream", "board_top", "divisor", "pll")
+
+BOARD_TOP = "codesign_board"
+_UART = "uart.v"
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board: its oscillator (MHz) and its constraint file in ``targets/boards``."""
+
+    oscillator_mhz: float
+    constraints: str
+
+
+_BOARDS = {"ulx3s": Board(oscillator_mhz=25, constraints="ulx3s.lpf")}
+
+
+@dataclass(frozen=True)
+class Pll:
+    """Dividers of an EHXPLLL: output = input / reference * feedback; the oscillator runs ``output`` times faster."""
+
+    reference: int
+    feedback: int
+    output: int
+
+
+def pll(source_mhz: float, clock_mhz: float) -> Pll:
+    """Dividers that make ``clock_mhz`` of ``source_mhz`` exactly; InputError where there are none.
+
+    Limits by Lattice FPGA-DS-02012, sysCLOCK PLL timing: phase detector 3.125 to 400 MHz, oscillator 400 to 800 MHz,
+    dividers 1 to 128. Of several, the one whose oscillator is nearest to the middle of its range.
+    """
+    found = [
+        (abs(clock_mhz * output - 600), reference, feedback, output)
+        for reference in range(1, 129)
+        for feedback in range(1, 129)
+        if abs(source_mhz / reference * feedback - clock_mhz) < 1e-9 * clock_mhz
+        and 3.125 <= source_mhz / reference <= 400
+        for output in range(1, 129)
+        if 400 <= clock_mhz * output <= 800
+    ]
+    if not found:
+        raise InputError(f"the ECP5's PLL makes no {clock_mhz:g} MHz of {source_mhz:g} MHz: choose another clock")
+    return Pll(*min(found)[1:])
+
+
+def divisor(clock_mhz: float, baud: int) -> int:
+    """Clocks per bit of the serial line; InputError where it would be off by more than 2 %, or below 4.
+
+    A frame has ten bits, and its last is sampled in its middle: 5 % would be the limit for one side without noise.
+    """
+    clocks = round(clock_mhz * 1e6 / baud)
+    if clocks < 4 or abs(clock_mhz * 1e6 / clocks / baud - 1) > 0.02:
+        raise InputError(f"{baud} baud cannot be made of a clock of {clock_mhz:g} MHz within 2 %")
+    return clocks
+
+
+@dataclass(frozen=True)
+class BoardTop:
+    """The board's top module with all its sources (whole paths), the clocks per bit and the constraint file."""
+
+    top: str
+    sources: tuple[Path, ...]
+    divisor: int
+    constraints: Path
+
+
+def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
+    """Write the board's top module around ``firmware`` into ``folder``.
+
+    InputError where the firmware's target is no board that is known here, or clock and ``baud`` (bits per second)
+    cannot be made of its oscillator.
+    """
+    target = firmware.target
+    if target.board not in _BOARDS:
+        raise InputError(
+            f"target '{target.name}' names no board that a bitstream can be made for; known: {', '.join(_BOARDS)}"
+        )
+    board = _BOARDS[target.board]
+    stream = axi_stream(firmware, folder, depth=WINDOW)
+    clocks = divisor(target.clock_mhz, baud)
+    text = _TOP.format(
+        name=BOARD_TOP,
+        clock=_clock(board.oscillator_mhz, target.clock_mhz),
+        inputs=stream.input_bytes,
+        outputs=stream.output_bytes,
+        input_high=8 * stream.input_bytes - 1,
+        output_high=8 * stream.output_bytes - 1,
+        divisor=clocks,
+        axi=stream.top,
+    )
+    write_atomically(folder / f"{BOARD_TOP}.v", text.encode())
+    shipped = resources.folder("targets") / "boards"
+    write_atomically(folder / _UART, (shipped / _UART).read_bytes())
+    own = tuple((folder / name).resolve() for name in (f"{BOARD_TOP}.v", _UART))
+    return BoardTop(BOARD_TOP, (*own, *stream.sources), clocks, shipped / board.constraints)
+
+
+def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int = 1, baud: int = BAUD) -> Path:
+    """Make the bitstream of ``firmware`` for its target's board in ``work``; returns the ``.bit`` file.
+
+    Every tool has ``timeout`` seconds. ToolError where a tool is missing or fails, and where the placed design does not
+    reach the target's clock: no bitstream is made that might compute wrongly. InputError as in :func:`board_top`.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    work = work.resolve()
+    result = work / f"{BOARD_TOP}.bit"
+    result.unlink(missing_ok=True)
+    part = Part.of(firmware.target.part)
+    packer = tool_command("ecppack")  # before minutes go into synthesis
+    top = board_top(firmware, work, baud)
+    netlist = write_netlist(used_sources(top.sources, top.top), top.top, "ecp5", work / f"{BOARD_TOP}.json", timeout)
+    routed = route(netlist.path, part, firmware.target.clock_mhz, timeout, seed, top.constraints)
+    fmax, clock = min(routed.fmax_mhz.values()), firmware.target.clock_mhz
+    if fmax < clock:
+        raise ToolError(
+            f"nextpnr-ecp5: the board's design reaches {fmax:.1f} MHz, not the "
+            f"{clock:g} MHz of its clock: "
+            "lower the target's stage_delay or its clock, or try another seed"
+        )
+    log = work / "ecppack.log"
+    log.unlink(missing_ok=True)
+    run_tool([*packer, "--compress", routed.config.name, result.name], work, timeout, None, log, name="ecppack")
+    if not result.is_file() or not result.stat().st_size:
+        raise ToolError(f"ecppack: wrote no bitstream (see {log})")
+    return result
+
+
+def _clock(source_mhz: float, clock_mhz: float) -> str:
+    """Verilog that makes ``clk`` and ``locked``."""
+    if clock_mhz == source_mhz:
+        return "    assign clk = clk_25mhz;\n    assign locked = 1'b1;"
+    found = pll(source_mhz, clock_mhz)
+    # The analogue settings are those of Project Trellis' ecppll; the output's phase has no meaning here.
+    return f"""\
+    (* FREQUENCY_PIN_CLKI = "{source_mhz:g}", FREQUENCY_PIN_CLKOP = "{clock_mhz:g}" *)
+    (* ICP_CURRENT = "12", LPF_RESISTOR = "8", MFG_ENABLE_FILTEROPAMP = "1", MFG_GMCREF_SEL = "2" *)
+    EHXPLLL #(
+        .PLLRST_ENA("DISABLED"), .INTFB_WAKE("DISABLED"), .STDBY_ENABLE("DISABLED"), .DPHASE_SOURCE("DISABLED"),
+        .OUTDIVIDER_MUXA("DIVA"), .CLKOP_ENABLE("ENABLED"), .FEEDBK_PATH("CLKOP"), .CLKI_DIV({found.reference}),
+        .CLKFB_DIV({found.feedback}), .CLKOP_DIV({found.output}), .CLKOP_CPHASE({max(found.output // 2 - 1, 0)}),
+        .CLKOP_FPHASE(0)
+    ) pll (
+        .CLKI(clk_25mhz), .CLKFB(clk), .CLKOP(clk), .LOCK(locked), .RST(1'b0), .STDBY(1'b0), .PHASESEL0(1'b0),
+        .PHASESEL1(1'b0), .PHASEDIR(1'b1), .PHASESTEP(1'b1), .PHASELOADREG(1'b1), .PLLWAKESYNC(1'b0), .ENCLKOP(1'b0)
+    );"""
+
+
+# LEDs: 0 running, 1 the host sent too much and an event was lost, 2 changes with every event.
+_TOP = """\
+`timescale 1 ns / 1 ps
+
+module {name} (
+    input wire clk_25mhz,
+    input wire btn_reset,
+    input wire ftdi_txd,
+    output wire ftdi_rxd,
+    output wire [7:0] led,
+    output wire wifi_gpio0
+);
+    wire clk, locked;
+{clock}
+
+    // In reset for some clocks after the PLL has locked; starts at 0 with the configuration of the chip.
+    reg [3:0] start = 4'd0;
+    reg [2:0] button = 3'd0;
+    wire reset = ~&start;
+    always @(posedge clk) begin
+        button <= {{button[1:0], btn_reset | ~locked}};
+        if (button[2]) start <= 4'd0;
+        else if (reset) start <= start + 4'd1;
+    end
+
+    wire forget, overrun, in_valid, in_ready, out_valid, out_ready;
+    wire [{input_high}:0] in_data;
+    wire [{output_high}:0] out_data;
+    reg enabled, blink;
+    always @(posedge clk) begin
+        enabled <= ~(reset | forget);
+        if (reset) blink <= 1'b0;
+        else if (in_valid & in_ready) blink <= ~blink;
+    end
+
+    codesign_serial #(.INPUT_BYTES({inputs}), .OUTPUT_BYTES({outputs}), .DIVISOR({divisor})) serial (
+        .clk(clk), .reset(reset), .rx(ftdi_txd), .tx(ftdi_rxd), .forget(forget), .overrun(overrun),
+        .event_data(in_data), .event_valid(in_valid), .event_ready(in_ready),
+        .result_data(out_data), .result_valid(out_valid), .result_ready(out_ready)
+    );
+    {axi} axi (
+        .aclk(clk), .aresetn(enabled), .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
+        .s_axis_tlast(1'b0), .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready),
+        .m_axis_tlast()
+    );
+
+    assign led = {{5'd0, blink, overrun, ~reset}};
+    assign wifi_gpio0 = 1'b1;
+endmodule
+"""

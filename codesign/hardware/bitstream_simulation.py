@@ -1,0 +1,70 @@
+"""The board top in simulation, as a serial port: what is written to it goes over the simulated line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from codesign import resources
+from codesign.errors import ToolError
+from codesign.hardware.base import Firmware
+from codesign.hardware.bitstream import board_top
+from codesign.hardware.process import last_words, run_tool
+from codesign.verify import verilator
+
+__all__ = ("SimulatedPort",)
+
+_TOP = "board_harness"
+
+
+class SimulatedPort:
+    """A port for :class:`codesign.board.uart.SerialBoard` behind which the board top of ``firmware`` is simulated.
+
+    The first :meth:`read` after writing simulates the board from its start, until it has nothing more to send. The
+    line is fast, at eight clocks per bit, to save time. ``overrun`` tells whether the board lost an event.
+    """
+
+    def __init__(self, firmware: Firmware, work: Path, timeout: float = 3600) -> None:
+        self.work, self.timeout, self.overrun = work.resolve(), timeout, False
+        self._symbols: list[int | str] = []
+        self._answer = b""
+        self._divisor = 8
+        top = board_top(firmware, self.work, baud=round(firmware.target.clock_mhz * 1e6 / self._divisor))
+        simulations = resources.folder("sim").resolve()
+        models = [simulations / "board_harness.sv", simulations / "ehxplll.sv"]
+        self._program = verilator.build([*models, *top.sources], _TOP, {}, self.work)
+
+    def write(self, data: bytes, /) -> int:
+        """Queue bytes for the board."""
+        self._symbols += list(data)
+        return len(data)
+
+    def send_break(self) -> None:
+        """Queue a break: the line stays low for more than a frame."""
+        self._symbols.append("break")
+
+    def read(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes from the board; none if it has no more to send."""
+        if self._symbols:
+            self._answer += self._simulate()
+        data, self._answer = self._answer[:size], self._answer[size:]
+        return data
+
+    def _simulate(self) -> bytes:
+        answer = self.work / "answer.json"
+        answer.unlink(missing_ok=True)
+        plan = {"divisor": self._divisor, "symbols": self._symbols}
+        (self.work / "serial.json").write_text(json.dumps(plan), encoding="utf-8")
+        bench = resources.folder("sim").resolve() / "axi_board_bench.py"
+        environment = verilator.simulate_environment(bench, _TOP, self.work / "results.xml")
+        environment["CODESIGN_STREAM"] = str(self.work)
+        arguments: list[str | Path] = [self._program, "+verilator+rand+reset+2", "+verilator+seed+1"]
+        log = self.work / "simulation.log"
+        done = run_tool(arguments, self.work, self.timeout, environment, log, name="simulation")
+        if not answer.is_file():
+            raise ToolError(f"simulation: the bench gave no response; {last_words(done.output)}")
+        data = json.loads(answer.read_text(encoding="utf-8"))
+        if data["broken"]:
+            raise ToolError(f"simulation: {data['broken']} frames from the board have a wrong stop bit")
+        self._symbols, self.overrun = [], bool(data["led"] & 2)
+        return bytes(data["bytes"])

@@ -1,0 +1,20 @@
+// Instantiates a serial board top with the pins that the cocotb bench drives and reads, as the host's cable does.
+// It has no ports, as the other harnesses, so that the simulation's main program is compiled once and reused.
+`timescale 1ns / 1ps
+
+module board_harness;
+  logic clk  /* verilator public_flat_rw */ = 1'b0;
+  logic to_board  /* verilator public_flat_rw */ = 1'b1;
+  logic from_board  /* verilator public_flat_rd */;
+  logic [7:0] led  /* verilator public_flat_rd */;
+  logic wifi_gpio0;
+
+  codesign_board dut (
+      .clk_25mhz(clk),
+      .btn_reset(1'b0),
+      .ftdi_txd(to_board),
+      .ftdi_rxd(from_board),
+      .led(led),
+      .wifi_gpio0(wifi_gpio0)
+  );
+endmodule

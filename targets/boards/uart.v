@@ -1,0 +1,168 @@
+// A serial line to an event stream and back: 8 data bits, no parity, one stop bit, DIVISOR clocks per bit.
+//
+// An event is INPUT_BYTES bytes, the lowest first, its result OUTPUT_BYTES bytes, the lowest first; nothing frames them.
+// A break (the line low throughout a frame, its stop bit included) forgets every event under way, part of one too: so a
+// host that does not know in which state it finds the board gets into step with it.
+
+module codesign_uart_rx #(
+    parameter DIVISOR = 16
+) (
+    input wire clk,
+    input wire reset,
+    input wire rx,
+    output reg [7:0] data,
+    output reg valid,  // for one clock
+    output reg line_break  // as long as the line stays low
+);
+  localparam BITS = $clog2(DIVISOR + 1);
+  reg [2:0] line;  // synchroniser: rx comes from another clock
+  reg busy;
+  reg [3:0] index;  // 0: start bit, 1 to 8: data, 9: stop bit
+  reg [BITS-1:0] count;
+
+  always @(posedge clk) begin
+    line <= {line[1:0], rx};
+    valid <= 1'b0;
+    if (line[2]) line_break <= 1'b0;
+    if (!busy) begin
+      // a break keeps the line low: the next start bit is one that follows a high line
+      if (!line[2] && !line_break) begin
+        busy <= 1'b1;
+        index <= 0;
+        count <= DIVISOR / 2 - 1;
+      end
+    end else if (count != 0) begin
+      count <= count - 1'b1;
+    end else begin
+      count <= DIVISOR - 1;
+      index <= index + 1'b1;
+      if (index == 0) begin
+        if (line[2]) busy <= 1'b0;  // a glitch, not a start bit
+      end else if (index != 9) begin
+        data <= {line[2], data[7:1]};
+      end else begin
+        busy <= 1'b0;
+        valid <= line[2];
+        line_break <= !line[2];
+      end
+    end
+    if (reset) begin
+      line <= 3'b111;
+      busy <= 1'b0;
+      valid <= 1'b0;
+      line_break <= 1'b0;
+    end
+  end
+endmodule
+
+module codesign_uart_tx #(
+    parameter DIVISOR = 16
+) (
+    input wire clk,
+    input wire reset,
+    input wire [7:0] data,
+    input wire valid,
+    output wire ready,
+    output wire tx
+);
+  localparam BITS = $clog2(DIVISOR + 1);
+  reg [9:0] frame;  // stop bit, data, start bit: leaves from bit 0
+  reg [3:0] left;
+  reg [BITS-1:0] count;
+
+  assign ready = left == 0;
+  assign tx = frame[0];
+
+  always @(posedge clk) begin
+    if (left != 0) begin
+      if (count != 0) begin
+        count <= count - 1'b1;
+      end else begin
+        frame <= {1'b1, frame[9:1]};
+        left <= left - 1'b1;
+        count <= DIVISOR - 1;
+      end
+    end else if (valid) begin
+      frame <= {1'b1, data, 1'b0};
+      left <= 10;
+      count <= DIVISOR - 1;
+    end
+    if (reset) begin
+      frame <= 10'h3ff;
+      left <= 0;
+    end
+  end
+endmodule
+
+module codesign_serial #(
+    parameter INPUT_BYTES = 1,
+    parameter OUTPUT_BYTES = 1,
+    parameter DIVISOR = 16
+) (
+    input wire clk,
+    input wire reset,
+    input wire rx,
+    output wire tx,
+    output wire forget,  // the host sent a break
+    output reg overrun,  // the host sent more than it may: an event was lost
+    output wire [8*INPUT_BYTES-1:0] event_data,
+    output reg event_valid,
+    input wire event_ready,
+    input wire [8*OUTPUT_BYTES-1:0] result_data,
+    input wire result_valid,
+    output wire result_ready
+);
+  localparam IN_BITS = $clog2(INPUT_BYTES + 1);
+  localparam OUT_BITS = $clog2(OUTPUT_BYTES + 1);
+
+  wire [7:0] received;
+  wire received_valid;
+  codesign_uart_rx #(.DIVISOR(DIVISOR)) receiver (
+      .clk(clk), .reset(reset), .rx(rx), .data(received), .valid(received_valid), .line_break(forget)
+  );
+
+  reg [8*INPUT_BYTES-1:0] word;
+  reg [IN_BITS-1:0] bytes;
+  wire [8*INPUT_BYTES+7:0] word_next = {received, word};
+  assign event_data = word;
+
+  always @(posedge clk) begin
+    if (event_ready) event_valid <= 1'b0;
+    if (received_valid) begin
+      word <= word_next[8*INPUT_BYTES+7:8];
+      bytes <= bytes + 1'b1;
+      if (event_valid & ~event_ready) overrun <= 1'b1;  // the word changes before it was taken
+      if (bytes == INPUT_BYTES - 1) begin
+        bytes <= 0;
+        event_valid <= 1'b1;
+      end
+    end
+    if (reset | forget) begin
+      bytes <= 0;
+      event_valid <= 1'b0;
+    end
+    if (reset) overrun <= 1'b0;
+  end
+
+  reg [8*OUTPUT_BYTES-1:0] result;
+  reg [OUT_BITS-1:0] left;
+  wire sent;
+  assign result_ready = left == 0;
+
+  codesign_uart_tx #(.DIVISOR(DIVISOR)) sender (
+      .clk(clk), .reset(reset), .data(result[7:0]), .valid(left != 0), .ready(sent), .tx(tx)
+  );
+
+  always @(posedge clk) begin
+    if (result_ready) begin
+      if (result_valid) begin
+        result <= result_data;
+        left <= OUTPUT_BYTES;
+      end
+    end else if (sent) begin
+      result <= result >> 8;
+      left <= left - 1'b1;
+    end
+    if (reset | forget) left <= 0;
+  end
+endmodule
