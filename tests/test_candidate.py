@@ -1,0 +1,94 @@
+"""The gate in front of every score, and the bound in front of every training."""
+
+import numpy as np
+import pytest
+
+from codesign import candidate, plugins
+from codesign.dse.resolve import resolve
+from codesign.errors import CodesignError
+from codesign.physics.sample import Part
+from codesign.runfolder import RunFolder
+from codesign.study import load_study
+
+CONFIG = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [3], "input_bits": 6, "sparsity": 0.2}
+
+
+@pytest.fixture
+def setting(tmp_path):
+    study = load_study("jet-tagger")
+    study = study.model_copy(
+        update={
+            "training": study.training.model_copy(update={"epochs": 2, "batch": 64}),
+            "verification": study.verification.model_copy(update={"gate_events": 1000}),
+        }
+    )
+    run = RunFolder(tmp_path / "run")
+    names = [f"f{i}" for i in range(16)]
+    run.write("sample.json", {"feature_names": names, "units": ["1"] * 16, "class_names": list("gqwzt")})
+    rng = np.random.default_rng(0)
+
+    def part(name, events):
+        y = rng.integers(0, 5, events)
+        return Part(name, (rng.normal(size=(events, 16)) + np.eye(16)[y] * 2).astype(np.float32), y)
+
+    return study, run.trial(0), part("train", 1200), part("validation", 600)
+
+
+def evaluate(setting, config=CONFIG):
+    study, folder, train, validation = setting
+    stages = []
+    config = plugins.load("families", "mlp").config.model_validate(config)
+    return candidate.evaluate(study, config, folder, 3, train, validation, stages.append), stages
+
+
+def test_a_candidate_leaves_all_its_records(setting):
+    result, stages = evaluate(setting)
+    assert stages == ["bound", "training", "export", "compile", "gate", "judging"]
+    folder = setting[1].path
+    for name in ("model.onnx", "design.json", "weights.safetensors", "metrics.json", "figures.json", "firmware"):
+        assert (folder / name).exists()
+    assert result.metrics["accuracy"].value > 0.3
+    assert {f.quantity for f in result.figures} >= {"ebops", "lut", "ff", "latency_ns"}
+    again, _ = evaluate(setting)
+    assert again.design_hash == result.design_hash  # the same seed, the same bits
+
+
+def test_the_trained_network_is_rebuilt_from_what_is_on_disk(setting):
+    from codesign import export
+    from codesign.design import Design
+
+    evaluate(setting)
+    study, folder, train, _ = setting
+    folder.write("config.json", CONFIG)
+    design = Design.load(folder.path)
+    codes = design.input_quantisation.codes(train.x)
+    network = candidate.load_network(study, folder, design)
+    assert np.array_equal(export.brevitas_codes(network, design, codes), export.qonnx_codes(design, codes))
+
+
+@pytest.mark.parametrize("liar", ["brevitas_codes", "qonnx_codes"])
+def test_one_wrong_integer_in_one_event_fails_the_candidate(setting, monkeypatch, liar):
+    from codesign import export
+
+    honest = getattr(export, liar)
+
+    def lies(*arguments):
+        codes = honest(*arguments).copy()
+        codes[517, 2] += 1
+        return codes
+
+    monkeypatch.setattr(export, liar, lies)
+    with pytest.raises(CodesignError, match=r"not exact on real events.*first on event 517"):
+        evaluate(setting)
+    assert not (setting[1].path / "metrics.json").exists()
+
+
+def test_what_cannot_fit_is_refused_before_it_is_trained(setting):
+    large = {"widths": [300, 300], "weight_bits": [8] * 3, "activation_bits": [8] * 2, "input_bits": 8}
+    with pytest.raises(CodesignError, match=r"cannot fit: .* 6000 are allowed"):
+        evaluate(setting, large)
+
+
+def test_shipped_studies_resolve():
+    for name in ("jet-tagger", "finnas"):
+        assert resolve(load_study(name)).task.name == "jet-tagging"
