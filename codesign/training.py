@@ -43,6 +43,7 @@ def train(
 
     ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets). Adam with a one-cycle learning
     rate; weights are pruned by magnitude, layer by layer, along the cubic schedule of Zhu and Gupta (arXiv 1710.01878).
+    A network may have a price of its own: ``network.penalty(progress)``, progress from 0 to 1, is added to the loss.
     Uses whatever number of torch threads the process has set: one per worker is the fastest.
     """
     torch.manual_seed(seed)
@@ -55,6 +56,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps, pct_start=0.1)
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Linear)]
     masks: list[Tensor] = []
+    penalty = getattr(network, "penalty", None)
     history = History()
     network.train()
     for epoch in range(epochs):
@@ -67,7 +69,8 @@ def train(
             index = order[step * batch : (step + 1) * batch]
             optimiser.zero_grad(set_to_none=True)
             value = loss(network.fused(inputs[index]), targets[index])
-            value.backward()
+            price = penalty((epoch * steps + step) / (epochs * steps)) if penalty is not None else 0.0
+            (value + price).backward()
             optimiser.step()
             schedule.step()
             with torch.no_grad():

@@ -23,7 +23,7 @@ class LearnedMLPConfig(BaseModel):
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer before any is pruned")
     beta_low: float = Field(default=1e-6, gt=0, description="price of one effective bit operation when training begins")
     beta_high: float = Field(default=1e-3, gt=0, description="the same when training ends; a logarithmic ramp between")
-    fraction_bits: int = Field(default=5, ge=1, le=8, description="fraction bits of weights, neurons and inputs at the start")
+    fraction_bits: int = Field(default=5, ge=1, le=8, description="fraction bits of weights and signals at the start")
     input_bits: int = Field(
         default=12, ge=4, le=12, description="bits of the grid on which inputs are learned, sign included"
     )

@@ -1,10 +1,11 @@
-"""One training that walks along a front: the price of a bit operation rises, and the best networks on the way are kept."""
+"""One training that walks along a front: the price of a bit operation rises, the best networks on the way are kept."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import cos, pi
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,11 +128,11 @@ def checkpoints(
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
             optimiser.zero_grad(set_to_none=True)
-            scores, ebops = learned_forward(inputs[index], *network.expanded(flat), layout)
+            scores, ebops = learned_forward(inputs[index], network.expanded(flat), layout)
             (loss(scores, targets[index]) + beta * ebops).backward()
             optimiser.step()
         with torch.no_grad():
-            scores, ebops = learned_forward(val_inputs, *network.expanded(flat), layout)
+            scores, ebops = learned_forward(val_inputs, network.expanded(flat), layout)
             cost, quality = float(ebops), score(scores, val_targets)
             if front.offers(cost, quality):
                 front.add(cost, quality, epoch, [p.detach().clone() for p in flat])
@@ -149,7 +150,7 @@ def _checkpoint(config: LearnedMLPConfig, point: _Point, sizes: tuple[int, ...])
 def _rate(progress: float) -> float:
     """Learning rate, relative: a short rise, then a slow cosine down to a fifth."""
     rise = min(1.0, progress / 0.02 + 0.05)
-    return rise * (0.2 + 0.8 * 0.5 * (1 + np.cos(np.pi * progress)))
+    return rise * (0.2 + 0.4 * (1 + cos(pi * progress)))
 
 
 def _tensor(x: NDArray[np.floating]) -> Tensor:

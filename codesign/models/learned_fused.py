@@ -4,7 +4,7 @@ Signals travel as integer codes (in float32): every power-of-two scale is moved 
 a hidden layer is one matrix product, one floor and one clamp. The backward is written out by hand for the same reason.
 
 Gradients are those of HGQ (arXiv 2405.00645): straight through the rounding for values, and for fraction bits ``f``
-``d x_q / d f = ln 2 * (x - x_q)``. Where an activation saturates, at ``2**i - 2**-f``, the derivatives of that bound hold.
+``d x_q / d f = ln 2 * (x - x_q)``; where an activation saturates, it is the derivative of the bound ``2**i - 2**-f``.
 """
 
 from __future__ import annotations
@@ -27,32 +27,36 @@ INTEGER_LIMITS = (-8, 6)
 EDGE = 1e-6
 
 _LN2 = log(2.0)
+_HALF = torch.tensor(0.5)
 
 
-@dataclass(frozen=True)
 class Layout:
-    """Sizes of a fully connected network, inputs first; says where each layer lies in the flat tensors."""
+    """Sizes of a fully connected network, inputs first; says where each layer lies in the flat tensors.
 
-    sizes: tuple[int, ...]
+    A signal is an input or a hidden neuron. ``row`` and ``column`` give, for each weight, the index of the signal that
+    it feeds (one past the last where that is an output) and of the signal that it reads.
+    """
 
-    @property
-    def layers(self) -> int:
-        """Number of linear layers, the head included."""
-        return len(self.sizes) - 1
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        self.sizes = sizes
+        self.layers = len(sizes) - 1
+        self.signal_sizes, self.bias_sizes = list(sizes[:-1]), list(sizes[1:])
+        self.shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
+        self.weight_sizes = [a * b for a, b in self.shapes]
+        first = [sum(sizes[:k]) for k in range(len(sizes))]
+        rows, columns = [], []
+        for k, (out, inn) in enumerate(self.shapes):
+            target = torch.arange(out) + first[k + 1] if k + 1 < self.layers else torch.full((out,), first[-1])
+            rows.append(target.repeat_interleave(inn))
+            columns.append((torch.arange(inn) + first[k]).repeat(out))
+        self.row, self.column = torch.cat(rows), torch.cat(columns)
+        #: half an LSB in front of each hidden neuron, none in front of the outputs
+        self.half = torch.full((sum(sizes[1:]),), 0.5)
+        self.half[-sizes[-1] :] = 0.0
 
     def weights(self, flat: Tensor) -> list[Tensor]:
         """Views (out, in) of each layer's part of a flat tensor over all weights."""
-        shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
-        parts = flat.split([a * b for a, b in shapes])
-        return [p.view(shape) for p, shape in zip(parts, shapes, strict=True)]
-
-    def biases(self, flat: Tensor) -> tuple[Tensor, ...]:
-        """Views of each layer's biases."""
-        return flat.split(list(self.sizes[1:]))
-
-    def signals(self, flat: Tensor) -> tuple[Tensor, ...]:
-        """Views of what belongs to the inputs and to each hidden layer's neurons."""
-        return flat.split(list(self.sizes[:-1]))
+        return [p.view(shape) for p, shape in zip(flat.split(self.weight_sizes), self.shapes, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -89,89 +93,74 @@ class _Learned(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, fraction: Tensor, bias: Tensor, f: Tensor, i: Tensor, layout: Layout
     ) -> tuple[Tensor, Tensor]:
-        precision = Precision.of(f, i, layout.sizes[0])
-        scales = layout.signals(precision.scale)
-        tops, lows = layout.signals(precision.top), layout.signals(precision.low)
+        p = Precision.of(f, i, layout.sizes[0])
+        # an output is no signal: its scale is 1
+        padded = torch.nn.functional.pad(p.scale, (0, layout.sizes[-1]), value=1.0)
+        factor = padded.index_select(0, layout.row).div_(p.scale.index_select(0, layout.column))
         grid = torch.exp2(fraction.round().clamp_(*FRACTION_LIMITS))
         codes = torch.round(weight * grid)
         quantised = codes / grid
-        bits = torch.frexp(codes)[1].to(weight.dtype)  # bit length of the code, 0 for 0
-        column = torch.cat([b.sum(0) for b in layout.weights(bits)])
+        # bit length of an integer in float32: its exponent's field less 126; 0 for 0
+        bits = codes.abs().view(torch.int32).bitwise_right_shift_(23).sub_(126).clamp_min_(0).to(weight.dtype)
+        widths = p.width.index_select(0, layout.column)
+        row_scale = padded[layout.sizes[0] :]
+        biases = torch.addcmul(layout.half, bias, row_scale).split(layout.bias_sizes)
+        matrices = layout.weights(quantised * factor)
+        lows, tops = p.low.split(layout.signal_sizes), p.top.split(layout.signal_sizes)
 
-        h = x * scales[0]
-        h += 0.5
-        residuals, hidden, matrices = [], [], []
-        biases = layout.biases(bias)
-        residual = h
-        for index, matrix in enumerate(layout.weights(quantised)):
-            if index:
-                hidden_scale = scales[index]
-                residual = torch.addmm(biases[index - 1] * hidden_scale + 0.5, hidden[-1], matrices[-1].t())
-            code = torch.floor(residual)
+        residual = torch.addcmul(_HALF, x, p.scale[: layout.sizes[0]])
+        residuals, hidden = [], []
+        for index, matrix in enumerate(matrices):
+            code = residual.floor()
             torch.clamp(code, lows[index], tops[index], out=code)
-            residual -= code
-            residuals.append(residual)
+            residuals.append(residual.sub_(code))
             hidden.append(code)
-            scaled = matrix / scales[index]
-            if index + 1 < layout.layers:
-                scaled *= scales[index + 1][:, None]
-            matrices.append(scaled)
-        out = torch.addmm(biases[-1], hidden[-1], matrices[-1].t())
+            residual = torch.addmm(biases[index], code, matrix.t())
 
-        ctx.layout, ctx.precision = layout, precision
-        ctx.residuals, ctx.hidden, ctx.matrices = residuals, hidden, matrices
-        ctx.save_for_backward(weight, quantised, column)
-        return out, torch.dot(column, precision.width)
+        ctx.layout, ctx.precision, ctx.residuals, ctx.hidden, ctx.matrices = layout, p, residuals, hidden, matrices
+        ctx.save_for_backward(weight, quantised, bits, widths, factor, row_scale)
+        return residual, torch.dot(bits, widths)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         gradient, penalty = gradients
-        weight, quantised, column = ctx.saved_tensors
+        weight, quantised, bits, widths, factor, row_scale = ctx.saved_tensors
         layout: Layout = ctx.layout
         p: Precision = ctx.precision
-        scales, above = layout.signals(p.scale), layout.signals(p.above)
-        widths = layout.signals(p.width)
-        grad_weight, grad_bits = torch.empty_like(weight), torch.empty_like(weight)
-        grad_bias = gradient.new_empty(sum(layout.sizes[1:]))
-        grad_f, grad_i = torch.empty_like(p.scale), torch.empty_like(p.scale)
-        weights, bits, biases = layout.weights(grad_weight), layout.weights(grad_bits), layout.biases(grad_bias)
-        fs, integers = layout.signals(grad_f), layout.signals(grad_i)
-        total = gradient.sum(0)
+        grad_weight, grad_bias = torch.empty_like(weight), torch.empty_like(row_scale)
+        grad_f, grad_over = torch.empty_like(p.scale), torch.empty_like(p.scale)
+        weights, biases = layout.weights(grad_weight), grad_bias.split(layout.bias_sizes)
+        fs, overs = grad_f.split(layout.signal_sizes), grad_over.split(layout.signal_sizes)
+        total = torch.sum(gradient, 0, out=biases[-1])
         for index in reversed(range(layout.layers)):
             torch.mm(gradient.t(), ctx.hidden[index], out=weights[index])
-            weights[index].div_(scales[index])
-            biases[index].copy_(total)
-            if index + 1 < layout.layers:
-                weights[index].mul_(scales[index + 1][:, None])
-                biases[index].mul_(scales[index + 1])
-            bits[index].copy_(widths[index].expand_as(bits[index]))
             upstream = gradient @ ctx.matrices[index]
             residual = ctx.residuals[index]
-            over = torch.ops.aten.threshold_backward(upstream, residual, 1.0 - EDGE).sum(0)
+            over = torch.sum(torch.ops.aten.threshold_backward(upstream, residual, 1.0 - EDGE), 0, out=overs[index])
             gradient = torch.ops.aten.hardtanh_backward(upstream, residual, 0.0 if index else -EDGE, 1.0 - EDGE)
-            total = gradient.sum(0)
             # in codes: x - x_q is residual - 1/2 inside, and the largest code moves by 1 (f) and 2**(f+i) (i)
-            torch.sub((gradient * residual).sum(0), total, alpha=0.5, out=fs[index]).add_(over)
+            torch.sum(residual * gradient, 0, out=fs[index]).add_(over)
             if index:
-                torch.mul(over, above[index], out=integers[index])
+                total = torch.sum(gradient, 0, out=biases[index - 1])
             else:
-                under = upstream.sum(0) - total - over
-                torch.mul(over - under, above[0], out=integers[0])
-        push = penalty * column * p.live
-        grad_f.mul_(_LN2).add_(push)
-        grad_i.mul_(_LN2).add_(push)
-        grad_bits.mul_(penalty).mul_(quantised != 0)
+                total = gradient.sum(0)
+                under = upstream.sum(0).sub_(total).sub_(over)
+                over -= under  # the smallest code moves too
+            fs[index].sub_(total, alpha=0.5)
+        push = torch.zeros_like(p.live).index_add_(0, layout.column, bits).mul_(p.live).mul_(penalty)
+        torch.add(push, grad_f, alpha=_LN2, out=grad_f)
+        grad_i = torch.addcmul(push, grad_over, p.above, value=_LN2)
+        grad_weight.mul_(factor)
+        grad_bits = torch.where(quantised != 0, widths, 0.0).mul_(penalty)
         grad_bits.addcmul_(grad_weight, weight - quantised, value=_LN2)
-        return None, grad_weight, grad_bits, grad_bias, grad_f, grad_i, None
+        return None, grad_weight, grad_bits, grad_bias.mul_(row_scale), grad_f, grad_i, None
 
 
-def learned_forward(
-    x: Tensor, weight: Tensor, fraction: Tensor, bias: Tensor, f: Tensor, i: Tensor, layout: Layout
-) -> tuple[Tensor, Tensor]:
+def learned_forward(x: Tensor, parameters: list[Tensor], layout: Layout) -> tuple[Tensor, Tensor]:
     """Scores (events, outputs) of values ``x`` (events, inputs), and the effective bit operations (a scalar).
 
-    Flat tensors over all layers: ``weight`` and its ``fraction`` bits; ``bias``; fraction bits ``f`` and integer bits ``i``
-    of the inputs and of each hidden neuron. EBOPs (arXiv 2405.00645): the sum over the multiplications of the
-    weight's bits (without sign) times the signal's. All but ``x`` carry gradients.
+    ``parameters``, each flat over all layers: weights; fraction bits of each; biases; fraction bits and integer bits of
+    the inputs and of each hidden neuron. EBOPs (arXiv 2405.00645): the sum over the multiplications of the weight's
+    bits (without sign) times the signal's. All but ``x`` carry gradients.
     """
-    return _Learned.apply(x, weight, fraction, bias, f, i, layout)  # type: ignore[no-any-return]
+    return _Learned.apply(x, *parameters, layout)  # type: ignore[no-any-return]

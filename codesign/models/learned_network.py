@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ class LearnedMLP(nn.Module):
                 weight_granularity=config.granularity,
                 weight_fraction_init=config.fraction_bits,
             )
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            for a, b in pairwise(sizes)
         ]
         activations = [
             QuantReLU(act_quant=LearnedActivationQuantiser, channels=n, fraction_init=config.fraction_bits)
@@ -79,7 +80,7 @@ class LearnedMLP(nn.Module):
 
     def fused(self, x: Tensor) -> Tensor:
         """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation."""
-        out, self._ebops = learned_forward(x, *self.expanded(self.flat_parameters()), self.layout)
+        out, self._ebops = learned_forward(x, self.expanded(self.flat_parameters()), self.layout)
         return out
 
     def penalty(self, progress: float) -> Tensor:
@@ -103,9 +104,7 @@ class LearnedMLP(nn.Module):
             return flat
         shapes = [m.weight_quant.tensor_quant.fraction.value.shape for m in self.linears]
         parts = flat[1].split([s.numel() for s in shapes])
-        each = [
-            p.view(s).expand(m.weight.shape).flatten() for p, s, m in zip(parts, shapes, self.linears, strict=True)
-        ]
+        each = [p.view(s).expand(m.weight.shape).flatten() for p, s, m in zip(parts, shapes, self.linears, strict=True)]
         return [flat[0], torch.cat(each), *flat[2:]]
 
     @torch.no_grad()
@@ -135,7 +134,7 @@ class LearnedMLP(nn.Module):
 
     @torch.no_grad()
     def ebops(self) -> float:
-        """Effective bit operations: bits of each weight, without sign and without trailing zeros, times its operand's."""
+        """Effective bit operations: bits of each weight (without sign or trailing zeros) times those of its operand."""
         total = 0.0
         for linear, quantiser in zip(self.linears, (self.input, *self.activations), strict=True):
             weight = linear.quant_weight().value

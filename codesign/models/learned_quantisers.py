@@ -1,8 +1,8 @@
 """Brevitas quantisers whose bit widths are learned by gradient, one per weight and one per neuron (or coarser).
 
 Forward they are fixed point with power-of-two scales: weights to nearest, activations FLOOR (half up, once half an LSB
-is in the bias), saturating. Backward they follow HGQ (arXiv 2405.00645); see :mod:`codesign.models.learned_fused`, which
-computes the same in fewer operations.
+is in the bias), saturating. Backward they follow HGQ (arXiv 2405.00645); see :mod:`codesign.models.learned_fused`,
+which computes the same in fewer operations.
 """
 
 from __future__ import annotations
