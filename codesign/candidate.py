@@ -109,6 +109,8 @@ def evaluate(
             sparsity=getattr(config, "sparsity", 0.0),
             seed=seed,
         )
+        if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
+            quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
     with stages("export"):
         design = export.export(network, quantisation, outputs)
         design.save(folder.path)
