@@ -20,7 +20,7 @@ from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeo
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
 PERIOD = 2  # ns
-PATIENCE = 20_000  # clocks without a packet after which it will not come: none is as long, with stalls
+PATIENCE = 10_000  # clocks without a packet after which it will not come: none is as long, with stalls
 COUNTERS = ("clocks", "waits_in", "waits_out", "events_in", "events_out", "breaches")
 
 

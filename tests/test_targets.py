@@ -1,0 +1,62 @@
+"""The shipped targets: each loads, says where its figures are from, and holds what the part can have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from codesign import resources
+from codesign.errors import InputError
+from codesign.targets import load_target
+
+SHIPPED = resources.available("targets")
+
+
+def test_the_promised_targets_are_there() -> None:
+    promised = {"vu13p-360", "vu13p-240", "vu9p-200", "alveo-u250", "alveo-u55c", "zcu102", "kv260", "pynq-z2"}
+    assert promised | {"ulx3s-85f"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_values_are_plausible_and_cited(name: str) -> None:
+    target = load_target(name)
+    has = target.resources
+    assert target.name == name
+    assert target.description
+    assert re.search(r"\b(DS\d{3}|FPGA-DS-\d{5})\b", has.source), "no data sheet named"
+    # the architecture: two flip-flops per LUT on AMD, one on ECP5; eight LUTs in a CLB, four in a slice of 7 series
+    assert has.ff == has.lut * (1 if target.family == "ecp5" else 2)
+    assert has.lut % (4 if target.family == "xc7" else 8) == 0
+    assert 50 <= has.lut / max(has.dsp, 1) <= 700
+    assert 300 <= has.lut / max(has.bram, 1) <= 1000
+    # nanoseconds per adder between two registers: neither faster than the fabric nor wasteful
+    per_adder = target.clock_ns / target.stage_delay
+    low, high = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6)}[target.family]
+    assert low <= per_adder <= high
+    assert target.part.startswith({"xcup": "xc", "xcu": "xc", "xc7": "xc7", "ecp5": "LFE5U"}[target.family])
+
+
+def test_parts_are_not_named_twice_with_different_resources() -> None:
+    seen: dict[str, object] = {}
+    for name in SHIPPED:
+        target = load_target(name)
+        assert seen.setdefault(target.part, target.resources) == target.resources
+
+
+def test_constraints_of_a_board_name_what_its_top_has() -> None:
+    text = (resources.folder("targets") / "boards" / "ulx3s.lpf").read_text()
+    located = set(re.findall(r'LOCATE COMP "([^"]+)"', text))
+    assert located == set(re.findall(r'IOBUF PORT "([^"]+)"', text))
+    sites = re.findall(r'SITE "([^"]+)"', text)
+    assert len(sites) == len(set(sites)) == len(located)
+    assert dict(re.findall(r'LOCATE COMP "([^"]+)" SITE "([^"]+)"', text))["clk_25mhz"] == "G2"
+
+
+def test_an_unknown_family_or_a_wrong_value_is_refused(tmp_path: Path) -> None:
+    text = (resources.folder("targets") / "pynq-z2.yaml").read_text()
+    for old, new, word in (("family: xc7", "family: ice40", "family"), ("lut: 53200", "lut: 0", "lut")):
+        (tmp_path / "t.yaml").write_text(text.replace(old, new))
+        with pytest.raises(InputError, match=word):
+            load_target(str(tmp_path / "t.yaml"))
