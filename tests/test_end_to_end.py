@@ -98,4 +98,4 @@ def test_bundle_and_its_check(run):
 def test_report_holds_every_trial(run):
     page = (run / "reports" / "small" / "index.html").read_text(encoding="utf-8")
     assert "boosted decision trees" in page
-    assert page.count("exact on") >= len(read(run / "run" / "front.json")["points"])
+    assert page.count("bit-exact") >= len(read(run / "run" / "front.json")["points"])
