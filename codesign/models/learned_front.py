@@ -15,6 +15,7 @@ from torch import Tensor
 
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.learned_fused import learned_forward
+from codesign.models.learned_quantisers import BIT_PRICE
 
 if TYPE_CHECKING:
     from codesign.models.learned_network import LearnedMLP
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ("Checkpoint", "Front", "accuracy", "checkpoints")
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+#: learning rate of the bits relative to the weights': they have further to go
+_BITS_RATE = 2.0
+
 #: of scores (events, outputs) and targets; larger is better
 Score = Callable[[Tensor, Tensor], float]
 
@@ -94,7 +98,7 @@ def checkpoints(
     outputs: int,
     epochs: int,
     batch: int = 1024,
-    learning_rate: float = 5e-3,
+    learning_rate: float = 1e-2,
     seed: int = 0,
     score: Score = accuracy,
     limit: int = 32,
@@ -117,19 +121,22 @@ def checkpoints(
     layout = network.layout
     # few large tensors instead of many small ones: a step is short enough for their number to matter
     flat = [p.detach().clone().requires_grad_() for p in network.flat_parameters()]
-    optimiser = torch.optim.Adam(flat, lr=learning_rate, fused=True)
+    weights, bits = [flat[0], flat[2]], [flat[1], flat[3], flat[4]]
+    groups = [{"params": weights, "rate": 1.0}, {"params": bits, "rate": _BITS_RATE}]
+    optimiser = torch.optim.Adam(groups, lr=learning_rate, fused=True)
     steps = max(1, len(inputs) // batch)
     front = Front()
     for epoch in range(epochs):
         beta = config.beta(max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm)))
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate * _rate(epoch / epochs)
+            group["lr"] = learning_rate * group["rate"] * _rate(epoch / epochs)
         order = torch.randperm(len(inputs), generator=generator)
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
             optimiser.zero_grad(set_to_none=True)
             scores, ebops = learned_forward(inputs[index], network.expanded(flat), layout)
             (loss(scores, targets[index]) + beta * ebops).backward()
+            torch._foreach_add_([b.grad for b in bits if b.grad is not None], BIT_PRICE)
             optimiser.step()
         with torch.no_grad():
             scores, ebops = learned_forward(val_inputs, network.expanded(flat), layout)

@@ -13,16 +13,15 @@ from codesign.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisatio
 from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_fused import FRACTION_LIMITS, Layout, learned_forward
 from codesign.models.learned_quantisers import (
+    BIT_PRICE,
     LearnedActivationQuantiser,
+    LearnedBits,
     LearnedInputQuantiser,
     LearnedWeightQuantiser,
     row_grid,
 )
 
 __all__ = ("LearnedMLP",)
-
-#: small pull on every fraction and integer bit, beside the EBOPs: it empties what EBOPs do not see
-_L1 = 1e-6
 
 
 class LearnedMLP(nn.Module):
@@ -84,8 +83,9 @@ class LearnedMLP(nn.Module):
         return out
 
     def penalty(self, progress: float) -> Tensor:
-        """What the training adds to the loss of the last :meth:`fused`: beta times EBOPs, beta ramped with progress."""
-        return self.config.beta(progress) * self._ebops
+        """The price of the last :meth:`fused`, to add to its loss: beta times EBOPs, and a little for every bit."""
+        bits = [b.value for b in self.modules() if isinstance(b, LearnedBits)]
+        return self.config.beta(progress) * self._ebops + BIT_PRICE * torch.stack([b.sum() for b in bits]).sum()
 
     def flat_parameters(self) -> list[Tensor]:
         """Weights, their fraction bits, biases, fraction and integer bits of the signals; each flat over all layers."""

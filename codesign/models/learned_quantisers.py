@@ -22,8 +22,10 @@ from torch import Tensor, nn
 from codesign.models.learned_fused import EDGE, FRACTION_LIMITS, INTEGER_LIMITS
 
 __all__ = (
+    "BIT_PRICE",
     "Granularity",
     "LearnedActivationQuantiser",
+    "LearnedBits",
     "LearnedInputQuantiser",
     "LearnedWeightQuantiser",
     "row_grid",
@@ -31,6 +33,9 @@ __all__ = (
 
 #: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
 Granularity = Literal["weight", "channel", "tensor"]
+
+#: constant pull on every fraction and integer bit, beside the EBOPs, which do not see what multiplies nothing
+BIT_PRICE = 1e-5
 
 _LN2 = log(2.0)
 
