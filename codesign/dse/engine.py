@@ -73,6 +73,9 @@ def _alone(run: RunFolder) -> Iterator[None]:
     """Make the run folder and hold it: one driver at a time, and no worker of one that was killed."""
     try:
         run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {run.path}: {error.strerror}; give another folder with --run") from None
+    try:
         with hold(run.path / ".lock"):
             with hold(run.path / WORKERS_LOCK, wait=30):
                 pass
