@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import InputQuantisation
+from codesign.hardware.base import Firmware
 from codesign.physics.sample import Part, Sample
 from codesign.records import Figures, Metric, Metrics, Plots, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -28,7 +30,16 @@ from codesign.targets import Target, load_target
 #: no compiled network needed fewer LUTs per effective bit operation: 0.15 to 0.27 over 16-8 at 3 bits to 64-32-32 at 8
 LEAST_LUT_PER_EBOP = 0.05
 
-__all__ = ("CandidateResult", "evaluate", "prove", "prove_trial", "synthesise_trial")
+__all__ = (
+    "CandidateResult",
+    "bitstream_of_trial",
+    "evaluate",
+    "firmware_for",
+    "load_network",
+    "prove",
+    "prove_trial",
+    "synthesise_trial",
+)
 
 StageReport = Callable[[str], None]
 
@@ -190,17 +201,35 @@ def synthesise_trial(run: RunFolder, number: int, target_name: str | None = None
     """Synthesise one trial for a target (default: the study's); figures for the study's own target are recorded."""
     from codesign.hardware.yosys import synthesise
 
-    study, folder = _trial_of(run, number)
-    design, flow = Design.load(folder.path), plugins.load("flows", study.flow)
-    target = load_target(target_name or study.target)
-    if target.name == load_target(study.target).name:
-        firmware = flow.load(design, target, folder.firmware)
-    else:
-        firmware = flow.compile(design, target, folder.path / f"firmware-{target.name}")
-    figures: list[Figure] = synthesise(firmware, folder.path / f"synthesis-{target.name}", SYNTHESIS_TIMEOUT)
+    folder, firmware = firmware_for(run, number, target_name)
+    figures: list[Figure] = synthesise(firmware, folder.path / f"synthesis-{firmware.target.name}", SYNTHESIS_TIMEOUT)
     if firmware.folder == folder.firmware:
         _add_figures(folder, figures)
     return figures
+
+
+def bitstream_of_trial(run: RunFolder, number: int, target_name: str, output: Path | None = None) -> Path:
+    """Compile one trial for a board, place and route it, and write its bitstream (``codesign bitstream``).
+
+    The bitstream, the logs and the timing report land in ``trials/NNNN/bitstream-TARGET``; ``output`` gets a copy.
+    """
+    from codesign.hardware.bitstream import bitstream
+
+    folder, firmware = firmware_for(run, number, target_name)
+    made: Path = bitstream(firmware, folder.path / f"bitstream-{firmware.target.name}")
+    if output is not None:
+        write_atomically(output, made.read_bytes())
+    return output or made
+
+
+def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[TrialFolder, Firmware]:
+    """A trial's firmware for a target (default: the study's), compiled where it is not there yet."""
+    study, folder = _trial_of(run, number)
+    design, flow = Design.load(folder.path), plugins.load("flows", study.flow)
+    own, target = load_target(study.target), load_target(target_name or study.target)
+    if target.name == own.name:
+        return folder, flow.load(design, target, folder.firmware)
+    return folder, flow.compile(design, target, folder.path / f"firmware-{target.name}")
 
 
 def load_network(study: Study, folder: TrialFolder, design: Design) -> Any:

@@ -5,18 +5,16 @@ Nothing heavy is imported before a command needs it: ``codesign --help`` answers
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from codesign import __version__
 from codesign.errors import CodesignError
+from codesign.printing import print_facts, print_front, print_json, print_rows
 
 __all__ = ("app", "main")
 
@@ -93,9 +91,9 @@ def run(
         )
         raise typer.Exit(130) from None
     if as_json:
-        _print_json(front)
+        print_json(front)
     else:
-        _print_front(front, folder)
+        print_front(front, folder)
     if report:
         from codesign.report import write_report
 
@@ -135,7 +133,7 @@ def verify(
 
     verdict = prove_trial(RunFolder.open(folder), trial, again)
     if as_json:
-        _print_json(verdict)
+        print_json(verdict)
     elif verdict.exact:
         print(
             f"trial {trial} is exact on {verdict.events} events: latency {verdict.latency_cycles} cycles, "
@@ -161,7 +159,26 @@ def synth(
 
     figures = synthesise_trial(RunFolder.open(folder), trial, target)
     rows = [f.model_dump(mode="json") for f in figures]
-    _print_rows(rows, as_json, ("quantity", "value", "unit", "fidelity", "tool", "version"))
+    print_rows(rows, as_json, ("quantity", "value", "unit", "fidelity", "tool", "version"))
+
+
+@app.command()
+def bitstream(
+    folder: Run,
+    trial: Trial,
+    target: Annotated[str, typer.Option(help="A board: a target's file or name, such as ulx3s-85f.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Copy the bitstream here.")
+    ] = None,
+) -> None:
+    """Place and route a trial for a board with open tools, and write its bitstream.
+
+    Example: codesign bitstream runs/jet-tagger 17 --target ulx3s-85f -o jets.bit
+    """
+    from codesign.candidate import bitstream_of_trial
+    from codesign.runfolder import RunFolder
+
+    typer.echo(bitstream_of_trial(RunFolder.open(folder), trial, target, output))
 
 
 @app.command()
@@ -192,7 +209,7 @@ def check(
 
     problems = check_bundle(bundle)
     if as_json:
-        _print_json({"problems": problems})
+        print_json({"problems": problems})
     if problems:
         more = f" (and {len(problems) - 1} more: see --json)" if len(problems) > 1 else ""
         raise CodesignError(f"{problems[0]}{more}")
@@ -230,7 +247,7 @@ def data_show(
     """
     from codesign.data_cli import describe
 
-    _print_facts(describe(file), as_json)
+    print_facts(describe(file), as_json)
 
 
 @app.command()
@@ -243,7 +260,7 @@ def targets(as_json: Json = False) -> None:
     from codesign.targets import load_target
 
     rows = [load_target(name).model_dump(mode="json") for name in available("targets")]
-    _print_rows(rows, as_json, ("name", "part", "clock_mhz", "description"))
+    print_rows(rows, as_json, ("name", "part", "clock_mhz", "description"))
 
 
 @app.command()
@@ -256,7 +273,7 @@ def studies(as_json: Json = False) -> None:
     from codesign.study import load_study
 
     rows = [load_study(name).model_dump(mode="json") for name in available("search")]
-    _print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
+    print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
 
 
 @app.command()
@@ -267,7 +284,7 @@ def doctor(as_json: Json = False) -> None:
     """
     from codesign.doctor import diagnose
 
-    _print_facts(diagnose(), as_json)
+    print_facts(diagnose(), as_json)
 
 
 @app.command()
@@ -280,106 +297,7 @@ def schema(
     """
     from codesign.schemas import schema as schema_of
 
-    _print_json(schema_of(name))
-
-
-# ------------------------------------------------------------------------------------------------------------- printing
-def _plain(thing: Any) -> Any:
-    if hasattr(thing, "model_dump"):
-        return thing.model_dump(mode="json")
-    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        return dataclasses.asdict(thing)
-    if isinstance(thing, Mapping):
-        return {str(key): _plain(value) for key, value in thing.items()}
-    if isinstance(thing, list | tuple):
-        return [_plain(item) for item in thing]
-    return thing
-
-
-def _print_json(thing: Any) -> None:
-    print(json.dumps(_plain(thing), indent=1, default=str))
-
-
-def _print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Iterable[str]) -> None:
-    if as_json:
-        _print_json(list(rows))
-        return
-    names = list(columns)
-    _table(names, [[_cell(row.get(name)) for name in names] for row in rows])
-
-
-def _print_facts(thing: Any, as_json: bool) -> None:
-    """Print a mapping line by line, or a list of mappings as a table; either with its JSON."""
-    facts = _plain(thing)
-    if as_json or not isinstance(facts, list | dict):
-        _print_json(facts)
-    elif isinstance(facts, dict):
-        for key, value in facts.items():
-            if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
-                print(f"{key}:")
-                columns = list(next(iter(value.values())))
-                _table(["", *columns], [[name, *map(_cell, row.values())] for name, row in value.items()])
-            else:
-                print(f"{key}: {_cell(value)}")
-    else:
-        _print_rows(facts, False, facts[0] if facts else ())
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return ", ".join(_cell(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
-    return str(value)
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(names)]
-    for row in (names, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _print_front(front: Any, folder: Path) -> None:
-    """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
-    if not front.points:
-        print(f"the front is empty; of {_why_empty(folder)}")
-        return
-    heads = [f"{o.name} ({o.fidelity})" if o.fidelity else f"{o.name} (test)" for o in front.objectives]
-    rows = []
-    for point in front.points:
-        cells = [str(point.trial)]
-        for objective in front.objectives:
-            if objective.fidelity is None:
-                metric = point.metrics.get(objective.name)
-                cells.append("" if metric is None else f"{metric.value:.4f} ± {metric.error:.4f}")
-            else:
-                values = [
-                    f.value for f in point.figures if (f.quantity, f.fidelity) == (objective.name, objective.fidelity)
-                ]
-                cells.append(f"{values[0]:g}" if values else "")
-        cells.append("not run" if point.verified is None else "exact" if point.verified.exact else "NOT EXACT")
-        rows.append(cells)
-    _table(["trial", *heads, "RTL"], rows)
-    print(f"run: {folder}")
-
-
-def _why_empty(folder: Path) -> str:
-    """How many trials are off the front for which reason, the most frequent first."""
-    from collections import Counter
-
-    from codesign.records import TrialStatus
-    from codesign.runfolder import RunFolder
-
-    statuses = [s for t in RunFolder(folder).trials() if (s := t.read("status.json", TrialStatus)) is not None]
-    reasons = Counter(f"{s.state}: {s.reason}" if s.reason else str(s.state) for s in statuses).most_common(3)
-    listed = "".join(f"\n  {count} {reason}" for reason, count in reasons)
-    return f"{len(statuses)} trials:{listed}\nevery trial's reason is in its status.json in {folder}/trials"
+    print_json(schema_of(name))
 
 
 if __name__ == "__main__":

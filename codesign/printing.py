@@ -1,0 +1,111 @@
+"""How the command line prints: tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ("print_facts", "print_front", "print_json", "print_rows")
+
+
+def _plain(thing: Any) -> Any:
+    if hasattr(thing, "model_dump"):
+        return thing.model_dump(mode="json")
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        return dataclasses.asdict(thing)
+    if isinstance(thing, Mapping):
+        return {str(key): _plain(value) for key, value in thing.items()}
+    if isinstance(thing, list | tuple):
+        return [_plain(item) for item in thing]
+    return thing
+
+
+def print_json(thing: Any) -> None:
+    """Print a record, or anything made of records, as JSON."""
+    print(json.dumps(_plain(thing), indent=1, default=str))
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Iterable[str]) -> None:
+    """Print mappings as a table of these columns, or as JSON with all they hold."""
+    if as_json:
+        print_json(list(rows))
+        return
+    names = list(columns)
+    _table(names, [[_cell(row.get(name)) for name in names] for row in rows])
+
+
+def print_facts(thing: Any, as_json: bool) -> None:
+    """Print a mapping line by line, or a list of mappings as a table; either with its JSON."""
+    facts = _plain(thing)
+    if as_json or not isinstance(facts, list | dict):
+        print_json(facts)
+    elif isinstance(facts, dict):
+        for key, value in facts.items():
+            if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
+                print(f"{key}:")
+                columns = list(next(iter(value.values())))
+                _table(["", *columns], [[name, *map(_cell, row.values())] for name, row in value.items()])
+            else:
+                print(f"{key}: {_cell(value)}")
+    else:
+        print_rows(facts, False, facts[0] if facts else ())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(names)]
+    for row in (names, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_front(front: Any, folder: Path) -> None:
+    """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
+    if not front.points:
+        print(f"the front is empty; of {_why_empty(folder)}")
+        return
+    heads = [f"{o.name} ({o.fidelity})" if o.fidelity else f"{o.name} (test)" for o in front.objectives]
+    rows = []
+    for point in front.points:
+        cells = [str(point.trial)]
+        for objective in front.objectives:
+            if objective.fidelity is None:
+                metric = point.metrics.get(objective.name)
+                cells.append("" if metric is None else f"{metric.value:.4f} ± {metric.error:.4f}")
+            else:
+                values = [
+                    f.value for f in point.figures if (f.quantity, f.fidelity) == (objective.name, objective.fidelity)
+                ]
+                cells.append(f"{values[0]:g}" if values else "")
+        cells.append("not run" if point.verified is None else "exact" if point.verified.exact else "NOT EXACT")
+        rows.append(cells)
+    _table(["trial", *heads, "RTL"], rows)
+    print(f"run: {folder}")
+
+
+def _why_empty(folder: Path) -> str:
+    """How many trials are off the front for which reason, the most frequent first."""
+    from collections import Counter
+
+    from codesign.records import TrialStatus
+    from codesign.runfolder import RunFolder
+
+    statuses = [s for t in RunFolder(folder).trials() if (s := t.read("status.json", TrialStatus)) is not None]
+    reasons = Counter(f"{s.state}: {s.reason}" if s.reason else str(s.state) for s in statuses).most_common(3)
+    listed = "".join(f"\n  {count} {reason}" for reason, count in reasons)
+    return f"{len(statuses)} trials:{listed}\nevery trial's reason is in its status.json in {folder}/trials"
