@@ -21,7 +21,7 @@ class LearnedMLPConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer before any is pruned")
-    beta_low: float = Field(default=1e-6, gt=0, description="price of one effective bit operation when training begins")
+    beta_low: float = Field(default=1e-5, gt=0, description="price of one effective bit operation when training begins")
     beta_high: float = Field(default=3e-3, gt=0, description="the same when training ends; a logarithmic ramp between")
     fraction_bits: int = Field(default=5, ge=1, le=8, description="fraction bits of weights and signals at the start")
     input_bits: int = Field(
@@ -51,7 +51,7 @@ class LearnedMLPSpace(BaseModel):
 
     depth: IntDimension = Field(description="number of hidden layers")
     width: IntDimension = Field(description="neurons, drawn for each hidden layer")
-    beta_low: FloatDimension = Field(default=Fixed(1e-6), description="price of a bit operation at the start")
+    beta_low: FloatDimension = Field(default=Fixed(1e-5), description="price of a bit operation at the start")
     beta_high: FloatDimension = Field(default=Fixed(3e-3), description="price of a bit operation at the end")
     fraction_bits: IntDimension = Field(default=Fixed(5), description="fraction bits at the start")
     input_bits: IntDimension = Field(default=Fixed(12), description="bits of the inputs' grid")

@@ -15,7 +15,6 @@ from codesign.models.learned_fused import FRACTION_LIMITS, Layout, learned_forwa
 from codesign.models.learned_quantisers import (
     BIT_PRICE,
     LearnedActivationQuantiser,
-    LearnedBits,
     LearnedInputQuantiser,
     LearnedWeightQuantiser,
     row_grid,
@@ -61,7 +60,7 @@ class LearnedMLP(nn.Module):
         self.linears: Any = nn.ModuleList(linears)
         self.activations: Any = nn.ModuleList(activations)
         self.folded = False
-        self._ebops = torch.zeros(())
+        self._ebops = self._bits = torch.zeros(())
         for linear in linears:
             nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
             nn.init.zeros_(linear.bias)
@@ -79,13 +78,14 @@ class LearnedMLP(nn.Module):
 
     def fused(self, x: Tensor) -> Tensor:
         """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation."""
-        out, self._ebops = learned_forward(x, self.expanded(self.flat_parameters()), self.layout)
+        flat = self.flat_parameters()
+        out, self._ebops = learned_forward(x, self.expanded(flat), self.layout)
+        self._bits = flat[1].sum() + flat[3].sum() + flat[4].sum()
         return out
 
     def penalty(self, progress: float) -> Tensor:
         """The price of the last :meth:`fused`, to add to its loss: beta times EBOPs, and a little for every bit."""
-        bits = [b.value for b in self.modules() if isinstance(b, LearnedBits)]
-        return self.config.beta(progress) * self._ebops + BIT_PRICE * torch.stack([b.sum() for b in bits]).sum()
+        return self.config.beta(progress) * self._ebops + BIT_PRICE * self._bits
 
     def flat_parameters(self) -> list[Tensor]:
         """Weights, their fraction bits, biases, fraction and integer bits of the signals; each flat over all layers."""
