@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def simulate_axi(
     wanted = sum(sum(e.packets) for e in episodes)
     if wanted != len(codes):
         raise InputError(f"the episodes send {wanted} events, but {len(codes)} were given")
+    if importlib.util.find_spec("cocotbext") is None or importlib.util.find_spec("cocotbext.axi") is None:
+        raise ToolError("cocotbext-axi is missing: python -m pip install cocotbext-axi==0.1.28")
     work = work.resolve()
     stream = axi_stream(firmware, work / "axi")
     defines = {

@@ -129,9 +129,9 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     work = work.resolve()
     result = work / f"{BOARD_TOP}.bit"
     result.unlink(missing_ok=True)
+    top = board_top(firmware, work, baud)
     part = Part.of(firmware.target.part)
     packer = tool_command("ecppack")  # before minutes go into synthesis
-    top = board_top(firmware, work, baud)
     netlist = write_netlist(used_sources(top.sources, top.top), top.top, "ecp5", work / f"{BOARD_TOP}.json", timeout)
     routed = route(netlist.path, part, firmware.target.clock_mhz, timeout, seed, top.constraints)
     fmax, clock = min(routed.fmax_mhz.values()), firmware.target.clock_mhz

@@ -66,11 +66,12 @@ def cell_models(family: str, cells: set[str]) -> str:
     return "\n".join(["`timescale 1 ps / 1 ps", *(modules[name] for name in sorted(needed)), ""])
 
 
+_BLACK_BOX = re.compile(r"\(\*[^)]*\bblackbox\b[^)]*\*\)\s*module\s+(\w+)")
 _MODULE = re.compile(r"\bmodule\s+(\w+)\b.*?\bendmodule\b", re.DOTALL)
 
 
 def _modules(family: str) -> dict[str, str]:
-    """Every module of a family's simulation models, by name, with the files that the models include put in place."""
+    """Every module of a family's simulation models, by name; what has ports but no behaviour is none."""
     spec = importlib.util.find_spec("pyosys")
     if spec is None or spec.origin is None:
         raise ToolError("pyosys is missing: python -m pip install pyosys")
@@ -82,4 +83,5 @@ def _modules(family: str) -> dict[str, str]:
             text += "\n" + (path.read_text(encoding="utf-8") if path.is_file() else "")
     text = re.sub(r"//[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL)
     text = re.sub(r"\bspecify\b.*?\bendspecify\b", " ", text, flags=re.DOTALL)  # paths and checks of timing
-    return {match[1]: match[0] for match in _MODULE.finditer(text)}
+    empty = set(_BLACK_BOX.findall(text))
+    return {match[1]: match[0] for match in _MODULE.finditer(text) if match[1] not in empty}

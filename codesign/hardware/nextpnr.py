@@ -4,8 +4,8 @@ The packed ports of a firmware have more bits than a package has pins. Place and
 three pins: a shift register feeds ``model_inp``, and ``model_out`` goes through a register into a chain of exclusive
 ors, one look-up table a bit, that ends at a pin. No control signal of the harness fans out, and no path in it has more
 than one look-up table, so that it does not decide the clock frequency. What it takes (one flip-flop per input bit, two
-and one LUT per output bit) is taken off again. What nextpnr itself adds stays: LUTs that feed carries, and one that is
-a constant.
+and one LUT per output bit) is taken off again. What nextpnr itself adds stays: LUTs that feed carries, and
+one or two that are constants.
 
 What is counted, after packing:
 

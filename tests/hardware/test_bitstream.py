@@ -13,11 +13,12 @@ from codesign.board.uart import SerialBoard, decode, encode, event_bytes
 from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.hardware import bitstream as module
+from codesign.hardware.base import Firmware
 from codesign.hardware.bitstream import Pll, bitstream, board_top, divisor, pll
 from codesign.hardware.bitstream_simulation import SimulatedPort
 from codesign.hardware.nextpnr import Routed, available
 from codesign.targets import load_target
-from tests.verify.small_firmware import Small, make_small, plant_fault
+from tests.verify.small_firmware import Small, make_design, make_small, plant_fault
 
 TARGET = load_target("ulx3s-85f")
 needs_nextpnr = pytest.mark.skipif(not available().available, reason=available().reason)
@@ -60,6 +61,27 @@ def test_a_fault_in_the_firmware_or_the_line_shows(
     monkeypatch.setattr(resources, "folder", lambda kind: boards.parent if kind == "targets" else real(kind))
     reversed_bits = SimulatedPort(small.firmware, tmp_path / "b")
     assert not np.array_equal(SerialBoard(small.firmware.design, reversed_bits).run(small.codes[:4]), small.outputs[:4])
+
+
+def test_a_host_that_sends_too_much_is_told(tmp_path: Path) -> None:
+    """One byte in, four out: the board falls behind, holds what it has room for, and says that it lost an event."""
+    byte, word = (FixedPoint(signed=False, integer_bits=bits, fraction_bits=0) for bits in (8, 32))
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "top.v").write_text(
+        "module top (input clk, input [7:0] model_inp, output reg [31:0] model_out);\n"
+        "always @(posedge clk) model_out <= {4{model_inp}};\nendmodule\n"
+    )
+    design = make_design((byte,), (word,))
+    firmware = Firmware(design, TARGET, tmp_path / "f", (Path("top.v"),), "top", 0)
+    codes = np.arange(1, 201, dtype=np.int64)[:, None]
+    within = SimulatedPort(firmware, tmp_path / "w")
+    assert np.array_equal(SerialBoard(design, within).run(codes[:128]), codes[:128] * 0x01010101)
+    assert not within.overrun
+    within.write(encode(design.inputs, codes))
+    answered = decode(design.outputs, within.read(10_000))
+    assert within.overrun
+    assert 64 < len(answered) < 200
+    assert np.array_equal(answered[:64], codes[:64] * 0x01010101)
 
 
 @needs_nextpnr
