@@ -138,7 +138,8 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     if fmax < clock:
         raise ToolError(
             f"nextpnr-ecp5: the board's design reaches {fmax:.1f} MHz, not the {clock:g} MHz of its "
-            "clock: lower the target's stage_delay or its clock, or try another seed"
+            f"clock, from {routed.slowest[0]} to {routed.slowest[1]}: lower the target's stage_delay or its clock, or "
+            "try another seed"
         )
     log = work / "ecppack.log"
     log.unlink(missing_ok=True)
