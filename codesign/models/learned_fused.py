@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ("EDGE", "FRACTION_LIMITS", "INTEGER_LIMITS", "MAGNITUDE_SHARE", "Layout", "Precision", "learned_forward")
+__all__ = ("EDGE", "FRACTION_LIMITS", "INTEGER_LIMITS", "Layout", "Precision", "learned_forward")
 
 #: smallest and largest fraction bits of a weight or an activation
 FRACTION_LIMITS = (-8, 10)
@@ -25,9 +25,6 @@ INTEGER_LIMITS = (-8, 6)
 
 #: tolerance, in LSBs, with which a number counts as saturated: exact ties lie inside below, and saturate above
 EDGE = 1e-6
-
-#: share of the EBOPs' gradient that reaches a weight through its integer bits; measured to train better than 0 or 1
-MAGNITUDE_SHARE = 0.5
 
 _LN2 = log(2.0)
 _HALF = torch.tensor(0.5)
@@ -158,7 +155,7 @@ class _Learned(torch.autograd.Function):
         # integer bits follow the magnitude: d log2 |w| / d w, where w is not quantised to 0 and so half an LSB or more
         pull = grad_bits / weight
         grad_bits.addcmul_(grad_weight, weight - quantised, value=_LN2)
-        grad_weight.add_(torch.where(quantised != 0, pull, 0.0), alpha=MAGNITUDE_SHARE / _LN2)
+        grad_weight.add_(torch.where(quantised != 0, pull, 0.0), alpha=1 / _LN2)
         return None, grad_weight, grad_bits, grad_bias.mul_(row_scale), grad_f, grad_i, None
 
 

@@ -12,7 +12,6 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.models.learned import LearnedMLPConfig, LearnedMLPSpace, MLPLearned
-from codesign.models.learned_fused import MAGNITUDE_SHARE
 from codesign.models.learned_quantisers import row_grid
 from codesign.targets import load_target
 from codesign.training import train
@@ -121,7 +120,7 @@ def test_ebops_are_bits_times_bits_and_their_gradient_counts_bits(monkeypatch):
         used = linear.weight_quant.tensor_quant.fraction.value.grad / network.config.beta_high
         price = [[w if b else 0.0 for b, w in zip(row, width, strict=True)] for row in rows]
         assert torch.allclose(used, torch.tensor(price))
-        smaller = MAGNITUDE_SHARE * torch.tensor(price) / (np.log(2) * linear.weight.detach())
+        smaller = torch.tensor(price) / (np.log(2) * linear.weight.detach())
         assert torch.allclose(linear.weight.grad / network.config.beta_high, smaller, rtol=1e-4)
     assert network.penalty(1.0).item() == pytest.approx(expected * network.config.beta_high, rel=1e-5)
 
