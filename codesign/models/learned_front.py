@@ -141,9 +141,11 @@ def checkpoints(
         with torch.no_grad():
             scores, ebops = learned_forward(val_inputs, network.expanded(flat), layout)
             cost, quality = float(ebops), score(scores, val_targets)
-            if front.offers(cost, quality):
+            constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
+            if not constant and front.offers(cost, quality):
                 front.add(cost, quality, epoch, [p.detach().clone() for p in flat])
-    return [_checkpoint(config, point, layout.sizes) for point in front.thinned(limit)]
+    found = [_checkpoint(config, point, layout.sizes) for point in front.thinned(limit)]
+    return [c for c in found if c.ebops > 0]
 
 
 def _checkpoint(config: LearnedMLPConfig, point: _Point, sizes: tuple[int, ...]) -> Checkpoint:

@@ -210,8 +210,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.card, arguments.events, Path(folder))
         runs: dict[str, Callable[[int], tuple[list[dict[str, Any]], float]]] = {
-            "mlp": lambda seed: bench.fixed(seed, arguments.mlp_epochs),
             "mlp-learned": lambda seed: bench.learned(seed, arguments.limit, arguments.epochs),
+            "mlp": lambda seed: bench.fixed(seed, arguments.mlp_epochs),
         }
         for family, run in runs.items():
             for seed in arguments.seeds:
