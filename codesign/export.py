@@ -31,7 +31,7 @@ def export(network: Any, input_quantisation: InputQuantisation, outputs: tuple[s
         from qonnx.util.cleanup import cleanup_model
 
         # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
-        manager = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
+        manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
         exported = manager.export(
             network,
             args=torch.zeros(1, input_quantisation.port.size),

@@ -16,7 +16,10 @@ Quantity = Literal[
 
 #: quantity -> (unit, what it counts)
 QUANTITIES: dict[str, tuple[str, str]] = {
-    "lut": ("LUT", "look-up tables: LUT1 to LUT6 and inverters, each counted once (no packing of two into one)"),
+    "lut": (
+        "LUT",
+        "look-up tables: LUT1 to LUT6 and inverters, each counted once; placed: as the chip packs them",
+    ),
     "ff": ("FF", "flip-flops"),
     "carry": ("CARRY", "carry primitives of the target's family"),
     "dsp": ("DSP", "DSP slices"),
