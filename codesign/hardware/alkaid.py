@@ -139,7 +139,7 @@ class Alkaid:
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """alkaid's bit-exact interpreter on input codes (events, n)."""
-        program = _program(firmware.folder / _PROGRAM)
+        program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
         return firmware.design.outputs.codes(_interpret(program, firmware.design.inputs.values(codes)))
 
 
@@ -148,7 +148,8 @@ def _interpret(circuit: CombLogic, values: NDArray[np.float64]) -> NDArray[np.fl
 
 
 @lru_cache(maxsize=4)
-def _program(path: Path) -> CombLogic:
+def _program(path: Path, design: str) -> CombLogic:
+    # 'design' is part of the cache's key: another design may be compiled into the same folder
     from alkaid.types import CombLogic
 
     return CombLogic.load(path)

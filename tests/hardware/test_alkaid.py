@@ -52,6 +52,14 @@ def test_firmware_is_opened_again_and_only_for_its_design(tmp_path):
         flow.load(other, TARGET, tmp_path / "fw")
 
 
+def test_another_design_in_the_same_folder_is_not_taken_for_the_first(tmp_path):
+    flow = Alkaid()
+    for seed in (0, 1):
+        network, design, codes = design_of(CONFIGS[0], seed=seed)
+        firmware = flow.compile(design, TARGET, tmp_path / "fw")
+        assert np.array_equal(flow.predict(firmware, codes), export.brevitas_codes(network, design, codes))
+
+
 def test_deeper_pipeline_for_a_faster_clock(tmp_path):
     _, design, _ = design_of(CONFIGS[1])
     flow = Alkaid()
