@@ -20,6 +20,7 @@ from codesign.design import Design
 from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.check import checksum
+from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.manifest import (
     FORMAT_VERSION,
     BundleFile,
@@ -140,6 +141,7 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
         shutil.copyfile(trial.folder.path / name, bundle / name)
     _copy_tree(trial.firmware.folder, bundle / "firmware")
     write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
+    write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
     manifest = _manifest(trial, licence)
     (bundle / "README.md").write_text(readme(manifest), encoding="utf-8")
     files = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from codesign.figures import QUANTITIES
+from codesign.handoff.emulator import emulator_name
 from codesign.handoff.manifest import InputSignal, Manifest, OutputSignal
 from codesign.records import Metric
 
@@ -93,11 +94,19 @@ def readme(manifest: Manifest) -> str:
         "It prints PASS and the number of events, or the events that differ and FAIL. `golden.npz` holds the same "
         "vectors as integers: `inputs` (events, inputs) and `outputs` (events, outputs).",
         "",
+        "## Emulate in software",
+        "",
+        f"`make -C emulator` builds `{emulator_name(m.study)}_v1.so` from C++17 without any dependency. It computes "
+        "the firmware's integers, in the interface of CMSSW's hls4mlEmulatorExtras (`create_model`, `destroy_model`), or "
+        f"for many events at once through the C function `codesign_predict`. `{emulator_name(m.study)}_v1.h` says "
+        "what goes in and what comes out.",
+        "",
         "## Files",
         "",
         "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",
         "- `weights.safetensors`: the trained parameters",
         "- `firmware/`: the Verilog",
+        "- `emulator/`: the design in C++",
         "- `manifest.json`: all of this for programs, with the SHA-256 of every file",
         "",
         f"Licence: {m.licence}"

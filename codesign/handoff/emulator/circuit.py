@@ -1,0 +1,325 @@
+"""The domain of integer circuits: running a graph over it gives integer code whose every range is proven.
+
+Each element of a signal is a :class:`Node`, an integer with exact bounds, and the power of two that it counts. Scaling
+by a power of two costs nothing, constants fold, and a clip that cannot bite is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import reduce
+from itertools import count
+from math import gcd, prod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.design import Design
+from codesign.errors import UnsupportedError
+from codesign.fixedpoint import FixedPoint
+from codesign.graph.quantiser import QuantSpec, Rounding
+from codesign.graph.reader import read_graph
+
+__all__ = ("Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal")
+
+Array = NDArray[np.float64]
+#: (1, ...) of Signal, or of float where a constant was joined in
+Signals = NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Code of one input."""
+
+    index: int
+    kind: FixedPoint
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``constant + sum(coefficient * node)``."""
+
+    terms: tuple[tuple[Node, int], ...]
+    constant: int
+
+
+@dataclass(frozen=True)
+class Product:
+    """``left * right``."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Floor:
+    """``floor((x + constant + coefficient * bit) / 2**shift)``: every rounding mode, see quantiser.Rounding."""
+
+    x: Node
+    shift: int
+    constant: int
+    coefficient: int
+    bit: Literal["none", "negative", "odd"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """``min(max(x, low), high)``; a bound that cannot bite is None."""
+
+    x: Node
+    low: int | None
+    high: int | None
+
+
+@dataclass(frozen=True)
+class Sign:
+    """1 where ``x >= 0``, else -1."""
+
+    x: Node
+
+
+Op = Input | Linear | Product | Floor | Clip | Sign
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One integer of the circuit, always in [low, high]. Numbers grow from operands to results."""
+
+    number: int
+    op: Op
+    low: int
+    high: int
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        """The nodes it is computed from."""
+        match self.op:
+            case Input():
+                return ()
+            case Linear(terms, _):
+                return tuple(node for node, _ in terms)
+            case Product(left, right):
+                return left, right
+            case Floor(x=x) | Clip(x=x) | Sign(x):
+                return (x,)
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """The number ``node * 2**exponent``."""
+
+    node: Node
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A design as integers: the nodes that the outputs need, operands first, and the outputs in their ports' codes."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+    @classmethod
+    def of(cls, design: Design) -> Circuit:
+        """Trace a design; UnsupportedError where an output's code is not a whole number."""
+        domain = Integers()
+        signals = np.array([[domain.input(i, kind) for i, kind in enumerate(design.inputs.types)]], dtype=object)
+        found = read_graph(design.onnx).run(signals, domain).ravel()
+        outputs = []
+        for x, kind, label in zip(found, design.outputs.types, design.outputs.labels, strict=True):
+            signal = domain.lift(x)
+            shift = signal.exponent + kind.fraction_bits
+            if (signal.node.low, signal.node.high) == (0, 0):
+                shift = 0
+            if shift < 0:
+                raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
+            outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
+        needed: dict[int, Node] = {}
+        waiting = list(outputs)
+        while waiting:
+            node = waiting.pop()
+            if node.number not in needed:
+                needed[node.number] = node
+                waiting += node.operands
+        return cls(tuple(needed[number] for number in sorted(needed)), tuple(outputs))
+
+
+def _binary(value: float) -> tuple[int, int]:
+    """The odd integer and the exponent of two whose product is ``value``; (0, 0) for 0."""
+    ratio = Fraction(float(value))
+    if not ratio:
+        return 0, 0
+    zeros = (ratio.numerator & -ratio.numerator).bit_length() - 1
+    return ratio.numerator >> zeros, zeros - (ratio.denominator.bit_length() - 1)
+
+
+class Integers:
+    """Arithmetic on arrays of :class:`Signal`, (1, ...)."""
+
+    def __init__(self) -> None:
+        self._numbers = count()
+
+    def input(self, index: int, kind: FixedPoint) -> Signal:
+        """Input number ``index``."""
+        return Signal(self._node(Input(index, kind), kind.minimum, kind.maximum), -kind.fraction_bits)
+
+    def lift(self, x: Signal | float) -> Signal:
+        """A constant as a signal."""
+        if isinstance(x, Signal):
+            return x
+        mantissa, exponent = _binary(x)
+        return Signal(self._node(Linear((), mantissa), mantissa, mantissa), exponent)
+
+    def _node(self, op: Op, low: int, high: int) -> Node:
+        """A node; one that has a single value is that constant, however it came about."""
+        return Node(next(self._numbers), Linear((), low) if low == high else op, low, high)
+
+    def linear_node(self, terms: tuple[tuple[Node, int], ...], constant: int) -> Node:
+        """``constant + sum(coefficient * node)`` with its bounds."""
+        low = constant + sum(min(n.low * c, n.high * c) for n, c in terms)
+        high = constant + sum(max(n.low * c, n.high * c) for n, c in terms)
+        return self._node(Linear(terms, constant), low, high)
+
+    def _sum(self, parts: Iterable[tuple[Signal, int, int]]) -> Signal:
+        """Sum of ``signal * mantissa * 2**exponent``, on the coarsest grid that holds all of it."""
+        variable: list[tuple[Node, int, int]] = []
+        constants: list[tuple[int, int]] = []
+        for signal, mantissa, exponent in parts:
+            node, power = signal.node, signal.exponent + exponent
+            if node.low == node.high:
+                constants.append((node.low * mantissa, power))
+            elif mantissa:
+                variable.append((node, mantissa, power))
+        constants = [(value, power) for value, power in constants if value]
+        finest = min([p for *_, p in variable] + [p for _, p in constants], default=0)
+        merged: dict[Node, int] = {}
+        for node, mantissa, power in variable:
+            merged[node] = merged.get(node, 0) + (mantissa << (power - finest))
+        terms = [(node, c) for node, c in merged.items() if c]
+        constant = sum(value << (power - finest) for value, power in constants)
+        common = reduce(gcd, (abs(c) for _, c in terms), abs(constant))
+        zeros = (common & -common).bit_length() - 1 if common else 0
+        terms = [(node, c >> zeros) for node, c in terms]
+        if constant == 0 and len(terms) == 1 and terms[0][1] == 1:
+            return Signal(terms[0][0], finest + zeros)
+        return Signal(self.linear_node(tuple(terms), constant >> zeros), finest + zeros)
+
+    def _multiplied(self, a: Signal | float, b: Signal | float) -> Signal:
+        a, b = self.lift(a), self.lift(b)
+        for x, y in ((a, b), (b, a)):
+            if y.node.low == y.node.high:
+                return self._sum([(x, y.node.low, y.exponent)])
+        corners = [p * q for p in (a.node.low, a.node.high) for q in (b.node.low, b.node.high)]
+        return Signal(self._node(Product(a.node, b.node), min(corners), max(corners)), a.exponent + b.exponent)
+
+    def _dot(self, a: Iterable[Any], b: Iterable[Any]) -> Signal:
+        parts = []
+        for x, y in zip(a, b, strict=True):
+            signal, factor = (x, y) if isinstance(x, Signal) else (y, x)
+            parts.append((self.lift(signal), *_binary(factor)))
+        return self._sum(parts)
+
+    def _clipped(self, x: Node, low: int | None, high: int | None) -> Node:
+        low = None if low is None or x.low >= low else low
+        high = None if high is None or x.high <= high else high
+        if low is None and high is None:
+            return x
+        ends = [e if low is None else max(e, low) for e in (x.low, x.high)]
+        ends = [e if high is None else min(e, high) for e in ends]
+        return self._node(Clip(x, low, high), ends[0], ends[1])
+
+    def _quantised(self, x: Any, exponent: int, low: float, high: float, spec: QuantSpec) -> Signal:
+        signal = self.lift(x)
+        node, shift = signal.node, int(exponent) - signal.exponent
+        low, high = int(low), int(high)
+        if shift <= 0 and low <= node.low << -shift and node.high << -shift <= high:
+            return signal  # it is on the grid and in range
+        if shift <= 0:
+            scaled = self.linear_node(((node, 1 << -shift),), 0) if shift else node
+            return Signal(self._clipped(scaled, low, high), int(exponent))
+        if shift > 61:
+            raise UnsupportedError(f"a quantiser drops {shift} bits at once: 61 can be emulated")
+        rounding = Rounding.of(spec.mode, np.array(2.0**-shift))
+        constant, coefficient = (int(v * 2.0**shift) for v in (rounding.constant, rounding.coefficient))
+        bit = rounding.bit if coefficient else "none"
+        if bit == "negative" and node.low >= 0:
+            bit, coefficient = "none", 0
+        # the codes that a rounding mode can reach: exact ends, for every mode is monotone
+        ends = [
+            (e + constant + coefficient * {"none": 0, "negative": int(e < 0), "odd": e >> shift & 1}[bit]) >> shift
+            for e in (node.low, node.high)
+        ]
+        floor = self._node(Floor(node, shift, constant, coefficient, bit), ends[0], ends[1])
+        return Signal(self._clipped(floor, low, high), int(exponent))
+
+    def add(self, a: Any, b: Any) -> Signals:
+        """Elementwise sum."""
+        return _each(lambda x, y: self._sum([(self.lift(x), 1, 0), (self.lift(y), 1, 0)]), a, b)
+
+    def multiply(self, a: Any, b: Any) -> Signals:
+        """Elementwise product."""
+        return _each(self._multiplied, a, b)
+
+    def matmul(self, a: Any, b: Any) -> Signals:
+        """Matrix product with a constant."""
+        if a.ndim < 2 or b.ndim < 2:
+            raise UnsupportedError("MatMul with a vector instead of a matrix: reshape it to two axes")
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        left = np.broadcast_to(a, (*batch, *a.shape[-2:])).reshape(prod(batch), *a.shape[-2:])
+        right = np.broadcast_to(b, (*batch, *b.shape[-2:])).reshape(prod(batch), *b.shape[-2:])
+        out = np.empty((len(left), left.shape[1], right.shape[2]), dtype=object)
+        for k, i, j in np.ndindex(*out.shape):
+            out[k, i, j] = self._dot(left[k, i], right[k, :, j])
+        return out.reshape(*batch, *out.shape[1:])
+
+    def relu(self, x: Any) -> Signals:
+        """max(x, 0)."""
+
+        def one(value: Any) -> Signal:
+            signal = self.lift(value)
+            return Signal(self._clipped(signal.node, 0, None), signal.exponent)
+
+        return _each(one, x)
+
+    def quantise(self, x: Any, spec: QuantSpec) -> Signals:
+        """Apply a quantiser: a shift with its rounding, then a clip."""
+        shape = np.broadcast_shapes(x.shape, spec.exponent.shape, spec.bits.shape)
+        parameters = (np.broadcast_to(v, shape).astype(object) for v in (spec.exponent, spec.low, spec.high))
+        return _each(
+            lambda v, e, low, high: self._quantised(v, e, low, high, spec), np.broadcast_to(x, shape), *parameters
+        )
+
+    def sign(self, x: Any, scale: Array) -> Signals:
+        """``scale`` where x >= 0, else ``-scale``."""
+
+        def one(value: Any, size: float) -> Signal:
+            node = self.lift(value).node
+            low, high = (1 if end >= 0 else -1 for end in (node.low, node.high))
+            mantissa, exponent = _binary(size)
+            return self._sum([(Signal(self._node(Sign(node), low, high), 0), mantissa, exponent)])
+
+        return _each(one, x, scale)
+
+    def concat(self, parts: Sequence[Any], axis: int) -> Signals:
+        """Join along an axis."""
+        return np.concatenate([p.astype(object) for p in parts], axis=axis)
+
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Signals:
+        """Reshape all but the first axis."""
+        return np.asarray(x.reshape(x.shape[0], *shape))
+
+    def transpose(self, x: Any, order: tuple[int, ...]) -> Signals:
+        """Permute the axes."""
+        return np.asarray(x.transpose(order))
+
+
+def _each(function: Any, *arrays: Any) -> Signals:
+    """Apply a function elementwise, by broadcasting."""
+    whole = np.broadcast_arrays(*(np.asarray(a, dtype=object) for a in arrays))
+    out = np.empty(whole[0].shape, dtype=object)
+    for index in np.ndindex(*out.shape):
+        out[index] = function(*(a[index] for a in whole))
+    return out
