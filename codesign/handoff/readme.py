@@ -97,8 +97,8 @@ def readme(manifest: Manifest) -> str:
         "## Emulate in software",
         "",
         f"`make -C emulator` builds `{emulator_name(m.study)}_v1.so` from C++17 without any dependency. It computes "
-        "the firmware's integers, in the interface of CMSSW's hls4mlEmulatorExtras (`create_model`, `destroy_model`), or "
-        f"for many events at once through the C function `codesign_predict`. `{emulator_name(m.study)}_v1.h` says "
+        "the firmware's integers, in the interface of CMSSW's hls4mlEmulatorExtras (`create_model`, `destroy_model`), "
+        f"or for many events at once through the C function `codesign_predict`. `{emulator_name(m.study)}_v1.h` says "
         "what goes in and what comes out.",
         "",
         "## Files",

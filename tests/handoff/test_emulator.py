@@ -53,9 +53,9 @@ def assert_equal(design, emulator, codes):
 
 def roundings(rng):
     """Every rounding mode, signed and not, narrow and not, with and without a clip; products of signals; a dead one."""
-    b = GraphBuilder(6)
-    fine = b.node("MatMul", "x", b.constant(rng.integers(-9, 10, (6, 6)) / 16))
-    parts = ["x", b.node("Mul", "x", fine), b.node("Mul", "x", b.constant(np.zeros(6)))]
+    b = GraphBuilder(3)
+    fine = b.node("MatMul", "x", b.constant(rng.integers(-9, 10, (3, 3)) / 16))
+    parts = ["x", b.node("Mul", "x", fine), b.node("Mul", "x", b.constant(np.zeros(3)))]
     for mode in RoundingMode:
         parts += [
             b.quant(fine, 0.25, 4, 1, 0, mode.value),
@@ -65,7 +65,7 @@ def roundings(rng):
             b.quant("x", 0.125, 4, 1, 1, mode.value),
         ]
     parts += [b.quant("x", 1.0, 1), b.node("BipolarQuant", fine, b.constant(0.5))]
-    return b.finish(b.node("Concat", *parts, axis=1), 6 * len(parts))
+    return b.finish(b.node("Concat", *parts, axis=1), 3 * len(parts))
 
 
 def wide(bits):
@@ -94,7 +94,7 @@ def test_every_operator(small):
 
 
 def test_every_rounding(tmp_path):
-    design = design_of(roundings(np.random.default_rng(2)), KIND, 6)
+    design = design_of(roundings(np.random.default_rng(2)), KIND, 3)
     assert_equal(design, built(design, tmp_path), probe_codes(design.inputs))
 
 
@@ -116,7 +116,7 @@ def test_as_wide_as_needed(bits, tmp_path):
 
 def test_no_undefined_behaviour(tmp_path):
     """The compiler's own sanitiser ends the process at the first overflow, bad shift or access."""
-    design = design_of(roundings(np.random.default_rng(3)), KIND, 6)
+    design = design_of(roundings(np.random.default_rng(3)), KIND, 3)
     flags = "-O1 -fsanitize=undefined,bounds -fsanitize-undefined-trap-on-error"
     path = build_emulator(write_emulator(design, "checked", tmp_path), archflags=flags)
     np.save(tmp_path / "codes.npy", probe_codes(design.inputs))
@@ -204,6 +204,55 @@ def test_codes_beyond_32_bits_are_refused(tmp_path):
     q = design.input_quantisation.model_copy(update={"types": (broad,) * 6})
     with pytest.raises(UnsupportedError, match="32 bits"):
         write_emulator(Design(design.onnx, q, design.outputs), "design", tmp_path)
+
+
+HOST = r"""
+#include <dlfcn.h>
+#include <cstdio>
+#include <string>
+#include "design_v1.h"
+using namespace design_v1;
+int main(int, char** argv) {
+  void* library = dlopen(argv[1], RTLD_LAZY | RTLD_LOCAL);
+  if (!library) return 1;
+  auto* create = reinterpret_cast<decltype(&create_model)>(dlsym(library, "create_model"));
+  auto* destroy = reinterpret_cast<decltype(&destroy_model)>(dlsym(library, "destroy_model"));
+  hls4mlEmulator::Model* model = create();
+  Input in;
+  for (int& code : in) if (std::scanf("%d", &code) != 1) return 2;
+  Output out, again;
+  model->prepare_input(in);
+  model->predict();
+  model->read_result(&out);
+  std::int32_t* first = in.data();
+  model->prepare_input(first);
+  model->predict();
+  model->read_result(again.data());
+  if (out != again) return 3;
+  const std::int32_t* fixed = first;
+  model->prepare_input(fixed);
+  int refused = 0;
+  try { model->prepare_input(std::string("text")); } catch (const std::bad_any_cast&) { ++refused; }
+  try { model->read_result(out); } catch (const std::bad_any_cast&) { ++refused; }
+  destroy(model);
+  for (int code : out) std::printf("%d ", code);
+  return refused == 2 ? 0 : 4;
+}
+"""
+
+
+def test_a_host_that_loads_it_as_cmssw_does(tmp_path):
+    design = design_of(everything(np.random.default_rng(4)), KIND, 6)
+    path = build_emulator(write_emulator(design, "design", tmp_path))
+    (tmp_path / "host.cpp").write_text(HOST)
+    subprocess.run(
+        ["g++", "-std=c++17", "-Wall", "-Werror", "host.cpp", "-o", "host", "-ldl"], cwd=tmp_path, check=True
+    )
+    codes = probe_codes(design.inputs)[-1:]
+    given = " ".join(map(str, codes[0]))
+    done = subprocess.run([tmp_path / "host", path], input=given, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert [int(v) for v in done.stdout.split()] == exact(design, codes)[0].tolist()
 
 
 def test_the_same_design_gives_the_same_source(tmp_path):
