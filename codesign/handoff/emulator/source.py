@@ -15,8 +15,8 @@ from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linea
 __all__ = ("kernel",)
 
 _BITS = (16, 32, 64)
-#: loops per function: compilers take more than proportional time for long functions
-_LOOPS = 24
+#: reads and writes per function: compilers take more than proportional time for long functions
+_LONGEST = 300
 
 
 def _bits(low: int, high: int) -> int:
@@ -206,11 +206,18 @@ class _Kernel:
 
 def _functions(name: str, parameter: str, loops: list[str]) -> list[str]:
     """Functions of some loops each."""
+    parts: list[list[str]] = []
+    length = _LONGEST
+    for loop in loops:
+        size = loop.count("[e")
+        if length + size > _LONGEST:
+            parts.append([])
+            length = 0
+        parts[-1].append(loop)
+        length += size
     return [
-        f"template <std::size_t B>\nAPART void {name}{first // _LOOPS}(Block<B>& b, {parameter}) {{\n"
-        + "\n".join(loops[first : first + _LOOPS])
-        + "\n}\n"
-        for first in range(0, len(loops), _LOOPS)
+        f"template <std::size_t B>\nAPART void {name}{i}(Block<B>& b, {parameter}) {{\n" + "\n".join(part) + "\n}\n"
+        for i, part in enumerate(parts)
     ]
 
 
