@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from codesign.errors import InputError, UnsupportedError
@@ -115,8 +116,8 @@ def read_graph(content: bytes, source: str = "the QONNX model") -> Graph:
     """Parse and check a serialised QONNX model; InputError if it is not one, UnsupportedError for what is not exact."""
     try:
         model = onnx.load_from_string(content)
-    except Exception as error:  # protobuf's DecodeError is not public
-        raise InputError(f"{source}: not an ONNX file ({type(error).__name__})") from None
+    except DecodeError:
+        raise InputError(f"{source}: not an ONNX file") from None
     if not model.graph.node:
         raise InputError(f"{source}: the graph is empty")
     return Graph(model)
