@@ -9,7 +9,7 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     import torch
 
-__all__ = ("Choose", "Family")
+__all__ = ("Choose", "Family", "Network")
 
 
 class Choose(Protocol):
@@ -17,6 +17,27 @@ class Choose(Protocol):
 
     def __call__(self, name: str, dimension: Any) -> Any:
         """Return a value of ``dimension`` (see :mod:`codesign.dse.space`) for the parameter ``name``."""
+
+
+class Network(Protocol):
+    """What :meth:`Family.build` returns: a torch module whose ``forward`` is Brevitas' own, and what training calls.
+
+    Two methods more are used where a network has them: ``penalty(progress)``, a price added to the loss while progress
+    goes from 0 to 1, and ``input_quantisation(base)``, the quantisation of the inputs that it learned on the grid of
+    ``base`` (then ``ebops()`` says what it came to).
+    """
+
+    #: set once :meth:`fold` was called, and by whoever loads the weights of a folded network
+    folded: bool
+
+    def fused(self, x: torch.Tensor) -> torch.Tensor:
+        """The numbers and gradients of ``forward`` before :meth:`fold`, in fewer operations; may be ``forward``."""
+
+    def calibrate(self, x: torch.Tensor) -> None:
+        """Set the ranges of activations from a batch (events, n), before the first step."""
+
+    def fold(self) -> None:
+        """Make the network the exact function that is exported: roundings into biases, biases onto their grid."""
 
 
 class Family(Protocol):
@@ -32,7 +53,7 @@ class Family(Protocol):
         """Draw a candidate from the space, dimension by dimension (conditional dimensions included)."""
 
     def build(self, config: BaseModel, inputs: int, outputs: int) -> torch.nn.Module:
-        """Build the untrained Brevitas network; input and output are values, (events, n) to (events, m)."""
+        """Build the untrained :class:`Network`; input and output are values, (events, n) to (events, m)."""
 
     def input_bits(self, config: BaseModel) -> int:
         """Width in bits of each input, the sign included."""
