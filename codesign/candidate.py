@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from codesign import __version__, plugins
 from codesign.design import Design
+from codesign.dse.baseline import judge_baseline
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity, Figure
@@ -168,7 +169,7 @@ def prove(study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: S
             scores = design.outputs.values(flow.predict(firmware, codes))
             test = Metrics(split="test", events=len(part), metrics=task.judge(scores, part))
             folder.write("test.json", test)
-            baseline = _baseline_scores(study, folder, sample, part)
+            baseline = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=task.plots(scores, part, baseline)))
     if not _has(folder, Fidelity.SYNTHESISED):
         with stages("synthesis"), _costs_only_itself(folder, "synthesis"):
@@ -332,17 +333,14 @@ def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArra
     write_atomically(folder.path / "golden.npz", buffer.getvalue())
 
 
-def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample, test: Part) -> NDArray[np.float64]:
+def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> NDArray[np.float64]:
     """The baseline's scores on the test split, (events, outputs); fitted once per run."""
     path = folder.path.parent.parent / "parts" / "baseline-test.npy"
     if path.is_file():
         return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-    task = plugins.load("tasks", study.task)
-    scores: NDArray[np.float64] = task.baseline(sample.part("train", splits_of(study)), study.seed)(test.x)
-    buffer = io.BytesIO()
-    np.save(buffer, scores, allow_pickle=False)
-    write_atomically(path, buffer.getvalue())
-    return scores
+    _, content = judge_baseline(study, sample, splits_of(study))
+    write_atomically(path, content)
+    return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
 
 
 def _has(folder: TrialFolder, fidelity: Fidelity) -> bool:

@@ -74,6 +74,11 @@ class Port(BaseModel):
         return len(self.types)
 
     @property
+    def width(self) -> int:
+        """Bits of all elements together: of the port when it is packed."""
+        return sum(t.width for t in self.types)
+
+    @property
     def lsbs(self) -> NDArray[np.float64]:
         """Value of the least significant bit of each element, shape (size,)."""
         return np.array([t.lsb for t in self.types])

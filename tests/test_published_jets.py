@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 import torch
 
 from codesign import export
@@ -23,16 +20,8 @@ from codesign.training import train
 SOFTEST = 2.0
 
 
-def published() -> Path:
-    root = Path(os.environ.get("CODESIGN_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
-    path = root / "lhc_jets_150p" / "jets_1000.npz"
-    if not path.is_file():
-        pytest.skip(f"published data absent: {path} (set CODESIGN_DATA)")
-    return path
-
-
-def test_network_trained_on_generated_jets_tags_published_jets(record_property):
-    path = published()
+def test_network_trained_on_generated_jets_tags_published_jets(published_data, record_property):
+    path = published_data("lhc_jets_150p/jets_1000.npz")
     made = generated_sample("jets-13tev", 8000)
     assert made.constituents is not None
     seen = made.constituents * (made.constituents[..., :1] >= SOFTEST)

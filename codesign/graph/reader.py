@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -65,10 +66,10 @@ class Graph:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         graph = model.graph
-        self._constants: dict[str, Array] = {
+        self._given: dict[str, Array] = {
             i.name: np.asarray(onnx.numpy_helper.to_array(i), dtype=np.float64) for i in graph.initializer
         }
-        inputs = [i for i in graph.input if i.name not in self._constants]
+        inputs = [i for i in graph.input if i.name not in self._given]
         if len(inputs) != 1 or len(graph.output) != 1:
             raise UnsupportedError(
                 f"the graph has {len(inputs)} inputs and {len(graph.output)} outputs; one of each is supported "
@@ -80,7 +81,7 @@ class Graph:
             name = node.name or f"{node.op_type} number {index}"
             attributes = {a.name: _plain(onnx.helper.get_attribute_value(a)) for a in node.attribute}
             if node.op_type == "Constant":
-                self._constants[node.output[0]] = np.asarray(
+                self._given[node.output[0]] = np.asarray(
                     onnx.numpy_helper.to_array(attributes["value"]), dtype=np.float64
                 )
                 continue
@@ -91,23 +92,30 @@ class Graph:
                 )
             self._nodes.append(_Node(name, node.op_type, tuple(node.input), node.output[0], attributes))
 
-    def run(self, x: Any, domain: Domain) -> Any:
-        """Run a signal (events, ...) through the graph; constants are folded on the way."""
-        values: dict[str, Any] = {**self._constants, self.input: x}
-        folded = set(self._constants)
+    @cached_property
+    def constants(self) -> dict[str, Array]:
+        """Every tensor of the graph that does not depend on its input, by name: given, or folded exactly."""
+        found: dict[str, Array] = dict(self._given)
         for node in self._nodes:
+            if all(i in found for i in node.inputs if i):
+                operands = [_Operand(found[i], True) if i else None for i in node.inputs]
+                found[node.output] = _OPERATORS[node.op](node, operands, cast(Domain, _CONSTANTS))
+        return found
+
+    def run(self, x: Any, domain: Domain) -> Any:
+        """Run a signal (events, ...) through the graph."""
+        values: dict[str, Any] = {**self.constants, self.input: x}
+        for node in self._nodes:
+            if node.output in self.constants:
+                continue
             missing = [i for i in node.inputs if i and i not in values]
             if missing:
                 raise InputError(
                     f"{node.name}: input '{missing[0]}' comes from no earlier node: the graph is not sorted"
                 )
-            operands = [_Operand(values[i], i in folded) if i else None for i in node.inputs]
-            constant = all(o is None or o.constant for o in operands)
-            arithmetic = cast(Domain, _CONSTANTS) if constant else domain
-            values[node.output] = _OPERATORS[node.op](node, operands, arithmetic)
-            if constant:
-                folded.add(node.output)
-        if self.output in folded or self.output not in values:
+            operands = [_Operand(values[i], i in self.constants) if i else None for i in node.inputs]
+            values[node.output] = _OPERATORS[node.op](node, operands, domain)
+        if self.output in self.constants or self.output not in values:
             raise UnsupportedError(f"the output '{self.output}' does not depend on the input")
         return values[self.output]
 

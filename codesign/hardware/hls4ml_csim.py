@@ -19,7 +19,6 @@ from onnx import helper, numpy_helper
 
 from codesign.design import Design
 from codesign.errors import ToolError, UnsupportedError
-from codesign.graph.exact import Exact
 from codesign.graph.interval import grid
 from codesign.graph.reader import read_graph
 
@@ -61,11 +60,8 @@ class CSimulation:
 
 def folded_for_hls4ml(design: Design) -> onnx.ModelProto:
     """Rewrite a graph of Quant, Gemm, MatMul and Relu nodes so that hls4ml reads it: the same function, exactly."""
-    read_graph(design.onnx)  # refuses what is not exact
+    constants = read_graph(design.onnx).constants
     source = onnx.load_from_string(design.onnx).graph
-    constants: dict[str, NDArray[np.float64]] = {
-        i.name: np.asarray(numpy_helper.to_array(i), dtype=np.float64) for i in source.initializer
-    }
     nodes: list[Any] = []
     fixed: list[Any] = []
 
@@ -97,9 +93,9 @@ def folded_for_hls4ml(design: Design) -> onnx.ModelProto:
         return name
 
     for index, node in enumerate(source.node):
-        if all(i in constants for i in node.input):
-            constants[node.output[0]] = _folded(node, constants)
-        elif node.op_type in ("Gemm", "MatMul"):
+        if node.output[0] in constants:
+            continue
+        if node.op_type in ("Gemm", "MatMul"):
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             weight = constants[node.input[1]] * float(attributes.get("alpha", 1.0))
             weight = weight.T if attributes.get("transB", 0) else weight
@@ -124,19 +120,3 @@ def folded_for_hls4ml(design: Design) -> onnx.ModelProto:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid(_QONNX, 2)])
     model.ir_version = 10
     return model
-
-
-def _folded(node: Any, constants: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Value of a Quant node on constants."""
-    from codesign.graph.quantiser import QuantSpec, RoundingMode, exponents
-
-    attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    value, scale, _, bits = (constants[i] for i in node.input)
-    spec = QuantSpec(
-        exponent=exponents(scale, node.name),
-        bits=bits.astype(np.int64),
-        signed=bool(attributes.get("signed", 1)),
-        narrow=bool(attributes.get("narrow", 0)),
-        mode=RoundingMode.named(attributes.get("rounding_mode", b"ROUND").decode()),
-    )
-    return Exact().quantise(value, spec)

@@ -30,7 +30,6 @@ from typing import Any
 
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
-from codesign.fixedpoint import Port
 from codesign.hardware.base import Availability, Firmware
 from codesign.hardware.nextpnr_synth import write_netlist
 from codesign.hardware.process import run_tool
@@ -165,13 +164,9 @@ def _release() -> str:
     return match[1] if match else "unknown"
 
 
-def _bits(port: Port) -> int:
-    return sum(t.width for t in port.types)
-
-
 def harness(firmware: Firmware) -> str:
     """Verilog of the module that place and route sees: ``clk``, ``serial_in``, ``serial_out`` and the firmware."""
-    wide, out = _bits(firmware.design.inputs), _bits(firmware.design.outputs)
+    wide, out = firmware.design.inputs.width, firmware.design.outputs.width
     return f"""\
 module {_HARNESS} (input wire clk, input wire serial_in, output wire serial_out);
     reg [{wide - 1}:0] word;

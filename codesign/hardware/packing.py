@@ -24,10 +24,6 @@ def bit_range(port: Port, index: int) -> tuple[int, int]:
     return low + port.types[index].width - 1, low
 
 
-def _total(port: Port) -> int:
-    return sum(t.width for t in port.types)
-
-
 def _input_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
     """What the core's input consists of, lowest first."""
     parts = []
@@ -91,9 +87,9 @@ def top_module(
         f"module {name} (",
         "    input wire clk,",
         "    // verilator lint_off UNUSEDSIGNAL",
-        f"    input wire [{_total(inputs) - 1}:0] model_inp,",
+        f"    input wire [{inputs.width - 1}:0] model_inp,",
         "    // verilator lint_on UNUSEDSIGNAL",
-        f"    output wire [{_total(outputs) - 1}:0] model_out",
+        f"    output wire [{outputs.width - 1}:0] model_out",
         ");",
         "    // verilator lint_off UNUSEDSIGNAL",
         f"    wire [{width_out - 1}:0] core_out;",

@@ -18,10 +18,9 @@ def port_width(port: Port) -> int:
     for kind, label in zip(port.types, port.labels, strict=True):
         if kind.width + int(not kind.signed) > _CODE_BITS:
             raise UnsupportedError(f"port '{port.name}', element '{label}': {kind} does not fit a 64-bit code")
-    width = sum(t.width for t in port.types)
-    if width == 0:
+    if port.width == 0:
         raise UnsupportedError(f"port '{port.name}' has no bits: every element is always 0, there is no hardware")
-    return width
+    return port.width
 
 
 def check_codes(port: Port, codes: NDArray[np.int64]) -> None:
