@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from codesign import __version__, plugins
 from codesign.design import Design
-from codesign.dse.baseline import judge_baseline
+from codesign.dse.baseline import judge_baselines, read_scores
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity, Figure
@@ -27,6 +27,7 @@ from codesign.records import Figures, Metric, Metrics, Plots, State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
+from codesign.tasks.judging import drawn, fixed, judged
 
 #: no compiled network needed fewer LUTs per effective bit operation: 0.15 to 0.27 over 16-8 at 3 bits to 64-32-32 at 8
 LEAST_LUT_PER_EBOP = 0.05
@@ -99,7 +100,7 @@ def evaluate(
     task, family = plugins.load("tasks", study.task), plugins.load("families", study.family)
     flow, target = plugins.load("flows", study.flow), load_target(study.target)
     facts = RunFolder(folder.path.parent.parent).read_json("sample.json") or {}
-    outputs = tuple(facts["class_names"])
+    outputs = tuple(facts.get("outputs") or facts["class_names"])  # runs of old have one output per class
 
     with stages("bound"):
         ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
@@ -113,7 +114,7 @@ def evaluate(
         fit(
             network,
             quantisation.port.values(quantisation.codes(train.x)),
-            train.y,
+            task.target(train),
             task.loss,
             epochs=study.training.epochs,
             batch=study.training.batch,
@@ -145,8 +146,9 @@ def evaluate(
             )
     with stages("judging"):
         scores = design.outputs.values(flow.predict(firmware, quantisation.codes(validation.x)))
-        metrics = task.judge(scores, validation)
-    folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics))
+        points = fixed(task, scores, validation)
+        metrics = judged(task, scores, validation, points)
+    folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))
     return CandidateResult(metrics, figures, stages.seconds, design.hash, list(firmware.notes))
 
@@ -167,10 +169,12 @@ def prove(study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: S
     if not (folder.path / "plots.json").is_file():
         with stages("test"):
             scores = design.outputs.values(flow.predict(firmware, codes))
-            test = Metrics(split="test", events=len(part), metrics=task.judge(scores, part))
-            folder.write("test.json", test)
-            baseline = _baseline_scores(study, folder, sample)
-            folder.write("plots.json", Plots(plots=task.plots(scores, part, baseline)))
+            searched = folder.read("metrics.json", Metrics)
+            points = searched.points if searched else {}
+            metrics = judged(task, scores, part, points)
+            folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
+            baselines = _baseline_scores(study, folder, sample)
+            folder.write("plots.json", Plots(plots=drawn(task, scores, part, points, baselines)))
     if not _has(folder, Fidelity.SYNTHESISED):
         with stages("synthesis"), _costs_only_itself(folder, "synthesis"):
             from codesign.hardware.yosys import synthesise
@@ -333,14 +337,13 @@ def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArra
     write_atomically(folder.path / "golden.npz", buffer.getvalue())
 
 
-def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> NDArray[np.float64]:
-    """The baseline's scores on the test split, (events, outputs); fitted once per run."""
-    path = folder.path.parent.parent / "parts" / "baseline-test.npy"
-    if path.is_file():
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-    _, content = judge_baseline(study, sample, splits_of(study))
-    write_atomically(path, content)
-    return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:
+    """Scores of the baselines on the test split, (events, outputs) each; fitted once per run."""
+    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+    if not path.is_file():
+        _, content = judge_baselines(study, sample, splits_of(study))
+        write_atomically(path, content)
+    return read_scores(path)
 
 
 def _has(folder: TrialFolder, fidelity: Fidelity) -> bool:

@@ -43,6 +43,9 @@ class Metrics(_Record):
     split: str = Field(pattern="^(train|validation|test)$")
     events: int = Field(gt=0)
     metrics: dict[str, Metric]
+    points: dict[str, float] = Field(
+        default_factory=dict, description="thresholds and the like, fixed on the validation split before judging"
+    )
 
 
 class Figures(_Record):

@@ -30,7 +30,7 @@ class History:
 def train(
     network: Any,
     x: NDArray[np.float64],
-    y: NDArray[np.int64],
+    y: NDArray[Any],
     loss: Loss,
     *,
     epochs: int,
@@ -43,7 +43,9 @@ def train(
 
     ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets). Adam with a one-cycle learning
     rate; weights are pruned by magnitude, layer by layer, along the cubic schedule of Zhu and Gupta (arXiv 1710.01878).
-    A network may have a price of its own: ``network.penalty(progress)``, progress from 0 to 1, is added to the loss.
+    A network may have an objective of its own, ``network.objective(x, target, loss)`` instead of
+    ``loss(network.fused(x), target)``, and a price of its own: ``network.penalty(progress)``, progress from 0 to 1, is
+    added to the loss.
     Uses whatever number of torch threads the process has set: one per worker is the fastest.
     """
     torch.manual_seed(seed)
@@ -57,6 +59,12 @@ def train(
     weights = [m.weight for m in network.modules() if isinstance(m, nn.Linear)]
     masks: list[Tensor] = []
     penalty = getattr(network, "penalty", None)
+
+    def objective(values: Tensor, target: Tensor) -> Tensor:
+        if hasattr(network, "objective"):
+            return network.objective(values, target, loss)  # type: ignore[no-any-return]
+        return loss(network.fused(values), target)
+
     history = History()
     network.train()
     for epoch in range(epochs):
@@ -68,7 +76,7 @@ def train(
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
             optimiser.zero_grad(set_to_none=True)
-            value = loss(network.fused(inputs[index]), targets[index])
+            value = objective(inputs[index], targets[index])
             price = penalty((epoch * steps + step) / (epochs * steps)) if penalty is not None else 0.0
             (value + price).backward()
             optimiser.step()

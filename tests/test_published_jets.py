@@ -36,7 +36,7 @@ def test_network_trained_on_generated_jets_tags_published_jets(published_data, r
     train(
         network,
         quantisation.port.values(quantisation.codes(training.x)),
-        training.y,
+        task.target(training),
         task.loss,
         epochs=60,
         batch=256,
@@ -48,12 +48,12 @@ def test_network_trained_on_generated_jets_tags_published_jets(published_data, r
 
     jets = read_sample(path)
     outside = Part("test", features_of(jets.constituents), jets.labels)
-    boosted = task.baseline(training, 1)
+    (boosted,) = task.baselines(training, 1)
     accuracy = {}
     for name, part in (("generated", test), ("published", outside)):
         scores = design.outputs.values(export.qonnx_codes(design, quantisation.codes(part.x)))
         accuracy[name] = task.judge(scores, part)["accuracy"]
-        accuracy[f"{name}, boosted trees"] = task.judge(boosted(part.x), part)["accuracy"]
+        accuracy[f"{name}, boosted trees"] = task.judge(boosted(part), part)["accuracy"]
     for name, metric in accuracy.items():
         record_property(name, metric.value)
         print(f"accuracy on {name} jets: {metric.value:.3f} +- {metric.error:.3f}")

@@ -1,36 +1,53 @@
-"""The classical baseline of a task, judged like a candidate."""
+"""The classical baselines of a task, judged like a candidate."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign import plugins
 from codesign.physics.sample import Sample, Splits
 from codesign.study import Study
+from codesign.tasks.judging import fixed, judged
 
-__all__ = ("judge_baseline",)
+__all__ = ("judge_baselines", "read_scores")
 
 
-def judge_baseline(study: Study, sample: Sample, splits: Splits) -> tuple[dict[str, Any], bytes]:
+def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[str, Any], bytes]:
     """Fit on the training split, judge on the other two.
 
-    Returns ``baseline.json`` (``metrics`` are the test split's) and the scores on the test split as ``.npy``.
+    Returns ``baseline.json`` (the primary one's name and metrics, ``metrics`` on the test split; the ``others`` in the
+    same form) and the scores of all on the test split, as :func:`read_scores` reads them.
     """
     task = plugins.load("tasks", study.task)
-    predict = task.baseline(sample.part("train", splits), study.seed)
-    metrics = {}
-    for name in ("validation", "test"):
-        part = sample.part(name, splits)
-        scores = np.asarray(predict(part.x), dtype=np.float64)
-        metrics[name] = {k: m.model_dump(mode="json") for k, m in task.judge(scores, part).items()}
+    validation, test = sample.part("validation", splits), sample.part("test", splits)
+    records: list[dict[str, Any]] = []
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, baseline in enumerate(task.baselines(sample.part("train", splits), study.seed)):
+        searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
+        points = fixed(task, searched, validation)
+        records.append(
+            {"name": getattr(baseline, "name", "classical baseline")}
+            | {
+                key: {k: m.model_dump(mode="json") for k, m in judged(task, scores, part, points).items()}
+                for key, scores, part in (("metrics", unseen, test), ("validation", searched, validation))
+            }
+        )
+        arrays[f"scores{number}"] = unseen
+    arrays["names"] = np.array([r["name"] for r in records], dtype=np.str_)
     buffer = io.BytesIO()
-    np.save(buffer, scores, allow_pickle=False)
-    record = {
-        "name": getattr(predict, "name", "classical baseline"),
-        "metrics": metrics["test"],
-        "validation": metrics["validation"],
-    }
-    return record, buffer.getvalue()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    if not records:
+        return {"name": "none", "metrics": {}, "validation": {}}, buffer.getvalue()
+    return records[0] | ({"others": records[1:]} if records[1:] else {}), buffer.getvalue()
+
+
+def read_scores(path: Path) -> Mapping[str, NDArray[np.float64]]:
+    """Scores of every baseline on the test split, (events, outputs) each, by name; the primary one first."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {str(name): stored[f"scores{number}"] for number, name in enumerate(stored["names"])}

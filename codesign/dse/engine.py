@@ -164,6 +164,7 @@ class _Search:
         study, run = self._study, self._run
         sample = self._resolved.task.sample(study.sample, study.seed, self._making)
         facts, before = record(sample, splits_of(study)), run.read_json("sample.json")
+        facts["outputs"] = list(self._resolved.task.outputs(sample))
         if before is not None and before["hash"] != facts["hash"]:
             raise InputError(
                 f"the sample is not the one with which {run.path} began ({before['events']} events, "

@@ -298,10 +298,10 @@ class _Worker:
         self._loaded(self._settings.prove)(self._study, folder, self._sample, status.seed, stage)
 
     def _baseline(self) -> None:
-        """Judge the classical baseline, and keep its scores for the plots of the front."""
-        from codesign.dse.baseline import judge_baseline
+        """Judge the classical baselines, and keep their scores for the plots of the front."""
+        from codesign.dse.baseline import judge_baselines
         from codesign.dse.parts import splits_of
 
-        record, scores = judge_baseline(self._study, self._sample, splits_of(self._study))
-        write_atomically(self._run.path / "parts" / "baseline-test.npy", scores)
+        record, scores = judge_baselines(self._study, self._sample, splits_of(self._study))
+        write_atomically(self._run.path / "parts" / "baselines-test.npz", scores)
         write_atomically(self._run.path / "baseline.json", (json.dumps(record, indent=1) + "\n").encode())

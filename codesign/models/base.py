@@ -22,8 +22,9 @@ class Choose(Protocol):
 class Network(Protocol):
     """What :meth:`Family.build` returns: a torch module whose ``forward`` is Brevitas' own, and what training calls.
 
-    Two methods more are used where a network has them: ``penalty(progress)``, a price added to the loss while progress
-    goes from 0 to 1, and ``input_quantisation(base)``, the quantisation of the inputs that it learned on the grid of
+    Three methods more are used where a network has them: ``objective(x, target, loss)``, its own training objective, a
+    scalar, instead of ``loss(network.fused(x), target)``; ``penalty(progress)``, a price added to it while progress
+    goes from 0 to 1; and ``input_quantisation(base)``, the quantisation of the inputs that it learned on the grid of
     ``base`` (then ``ebops()`` says what it came to).
     """
 

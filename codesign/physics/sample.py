@@ -15,14 +15,18 @@ __all__ = ("Part", "Sample", "Splits")
 
 @dataclass(frozen=True)
 class Part:
-    """One split of a sample: what a network may see of it.
+    """One split of a sample. A network is given ``x`` and what the task's ``target`` makes of the part, nothing else.
 
-    ``x``: (events, features) float32, physical units; ``y``: (events,) int64 class index.
+    ``x``: (events, features) float32, physical units; ``y``: (events,) int64, index into ``class_names``; ``targets``:
+    (events, t) float32, what a regression learns; ``truth``: (events,) arrays that only the judging reads.
     """
 
     name: str
     x: NDArray[np.float32]
     y: NDArray[np.int64]
+    targets: NDArray[np.float32] | None = None
+    truth: dict[str, NDArray[Any]] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.y)
@@ -51,6 +55,9 @@ class Sample:
     provenance: where the sample comes from: generator and version, card, seed, files. Plain JSON.
     collisions: (events,) int64: what comes from one collision has one number, and is never split apart; None where
         that is not known, and every event stands for itself.
+    targets: (events, t) float32, what a regression learns, in ``target_units``; None where nothing is regressed.
+    truth: (events,) arrays by name, for judging only: a network never sees them.
+    held_out: classes whose events never enter the training split: validation and test share them out.
     """
 
     features: NDArray[np.float32]
@@ -61,6 +68,11 @@ class Sample:
     constituents: NDArray[np.float32] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     collisions: NDArray[np.int64] | None = None
+    targets: NDArray[np.float32] | None = None
+    target_names: tuple[str, ...] = ()
+    target_units: tuple[str, ...] = ()
+    truth: dict[str, NDArray[Any]] = field(default_factory=dict)
+    held_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names):
@@ -71,9 +83,18 @@ class Sample:
             raise ValueError(f"labels {self.labels.shape} do not match features {self.features.shape}")
         if self.collisions is not None and self.collisions.shape != self.labels.shape:
             raise ValueError(f"collisions {self.collisions.shape} do not match labels {self.labels.shape}")
-        if not np.isfinite(self.features).all():
-            row, column = np.argwhere(~np.isfinite(self.features))[0]
-            raise InputError(f"feature '{self.feature_names[column]}' of event {row} is not finite")
+        if self.targets is not None and self.targets.shape != (len(self.features), len(self.target_names)):
+            raise ValueError(f"targets {self.targets.shape} do not match {len(self.target_names)} names of targets")
+        if len(self.target_units) != len(self.target_names) or (self.targets is None and self.target_names):
+            raise ValueError("targets need one name and one unit each")
+        for name, values in self.truth.items():
+            if values.shape != self.labels.shape:
+                raise ValueError(f"truth '{name}' {values.shape} does not match labels {self.labels.shape}")
+        if unknown := set(self.held_out) - set(self.class_names):
+            raise ValueError(f"held out, but no class of the sample: {', '.join(sorted(unknown))}")
+        _must_be_finite("feature", self.features, self.feature_names)
+        if self.targets is not None:
+            _must_be_finite("target", self.targets, self.target_names)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,19 +102,49 @@ class Sample:
     def part(self, name: str, splits: Splits) -> Part:
         """Return the split ``train``, ``validation`` or ``test``; the search asks for the first two only."""
         index = self.places(name, splits)
-        return Part(name, self.features[index], self.labels[index])
+        return Part(
+            name,
+            self.features[index],
+            self.labels[index],
+            None if self.targets is None else self.targets[index],
+            {key: values[index] for key, values in self.truth.items()},
+            self.class_names,
+        )
 
     def places(self, name: str, splits: Splits) -> NDArray[np.int64]:
-        """Places of a split's events in the sample, rising. What comes from one collision is in one split."""
+        """Places of a split's events in the sample, rising.
+
+        What comes from one collision is in one split; a collision with an event of a class held out is never in the
+        training split: validation and test share such collisions as they share the others.
+        """
         fractions = np.array([splits.train, splits.validation, splits.test])
         if (fractions <= 0).any() or abs(fractions.sum() - 1) > 1e-9:
             raise InputError(f"the splits must be positive and add up to 1, not {fractions.tolist()}")
         groups = np.arange(len(self)) if self.collisions is None else np.unique(self.collisions, return_inverse=True)[1]
         order = np.random.default_rng(splits.seed).permutation(groups.max() + 1) if len(self) else np.arange(0)
-        filled = np.cumsum(np.bincount(groups, minlength=len(order))[order])  # events up to and with each group
-        bounds = np.searchsorted(filled, np.cumsum(fractions)[:2] * len(self), side="right")
-        pieces = dict(zip(("train", "validation", "test"), np.split(order, bounds), strict=True))
-        index = np.flatnonzero(np.isin(groups, pieces[name]))
+        sizes = np.bincount(groups, minlength=len(order))
+        away = np.zeros(len(order), dtype=bool)
+        held_out = [self.class_names.index(c) for c in self.held_out]
+        away[groups[np.isin(self.labels, held_out)]] = True
+        shared = fractions * [0, 1, 1] / fractions[1:].sum()
+        chosen = [
+            _pieces(some, sizes, shares)[("train", "validation", "test").index(name)]
+            for some, shares in ((order[~away[order]], fractions), (order[away[order]], shared))
+        ]
+        index = np.flatnonzero(np.isin(groups, np.concatenate(chosen)))
         if not len(index):
             raise InputError(f"the {name} split is empty: the sample has only {len(self)} events")
         return index
+
+
+def _pieces(order: NDArray[np.int64], sizes: NDArray[np.int64], shares: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Cut groups of events in this order so that each piece has about its share of the events."""
+    filled = np.cumsum(sizes[order])  # events up to and with each group
+    total = filled[-1] if len(filled) else 0
+    return np.split(order, np.searchsorted(filled, np.cumsum(shares)[:2] * total, side="right"))
+
+
+def _must_be_finite(what: str, values: NDArray[np.float32], names: tuple[str, ...]) -> None:
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise InputError(f"{what} '{names[column]}' of event {row} is not finite")

@@ -39,6 +39,11 @@ class Baseline:
     test: dict[str, Metric]
     validation: dict[str, Metric]
 
+    @property
+    def short(self) -> str:
+        """The name without what stands in brackets."""
+        return self.name.split(" (")[0]
+
 
 @dataclass(frozen=True)
 class Boundary:
@@ -98,13 +103,18 @@ class Run:
     study: Study
     target: Target | None
     sample: dict[str, Any]
-    baseline: Baseline | None
+    baselines: list[Baseline]
     objectives: list[Axis]
     constraints: tuple[Constraint, ...]
     trials: list[Trial]
     points: list[Point]
     provisional: bool
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The primary baseline, None where there is none yet."""
+        return self.baselines[0] if self.baselines else None
 
     @property
     def states(self) -> dict[str, int]:
@@ -179,7 +189,7 @@ def collect(path: Path) -> Run:
         study=study,
         target=target,
         sample=read.json(folder, "sample.json"),
-        baseline=_baseline(read, folder, front),
+        baselines=_baselines(read, folder, front),
         objectives=objectives,
         constraints=study.constraints,
         trials=trials,
@@ -249,20 +259,22 @@ def _files(folder: Path, most: int = 60) -> list[tuple[str, int]]:
     return [(p.relative_to(folder).as_posix(), p.stat().st_size) for p in found[:most]]
 
 
-def _baseline(read: _Reader, folder: RunFolder, front: Front | None) -> Baseline | None:
+def _baselines(read: _Reader, folder: RunFolder, front: Front | None) -> list[Baseline]:
     data = read.json(folder, "baseline.json")
 
-    def metrics(key: str) -> dict[str, Metric]:
-        return {name: Metric.model_validate(value) for name, value in data.get(key, {}).items()}
+    def made(record: dict[str, Any]) -> Baseline:
+        test, validation = (
+            {name: Metric.model_validate(value) for name, value in record.get(key, {}).items()}
+            for key in ("metrics", "validation")
+        )
+        return Baseline(str(record.get("name", "baseline")), test, validation)
 
-    made = read.attempt(
-        "baseline.json",
-        lambda: Baseline(str(data.get("name", "baseline")), metrics("metrics"), metrics("validation")),
-        None,
-    )
-    if (made is None or not data) and front and front.baseline:
-        return Baseline("baseline", front.baseline, {})
-    return made if data else None
+    none: list[Baseline] = []
+    found = read.attempt("baseline.json", lambda: [made(r) for r in (data, *data.get("others", ()))], none)
+    found = [b for b in found if b.test or b.validation]  # of a file that is not there yet comes an empty one
+    if not found and front and front.baseline:
+        return [Baseline("baseline", front.baseline, {})]
+    return [b for b in found if b.test or b.validation]  # without a file there is an empty one
 
 
 def _nondominated(trials: list[Trial], objectives: list[Axis]) -> list[Trial]:

@@ -73,7 +73,7 @@ def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: F
                 linestyle="--",
                 linewidth=1.2,
                 zorder=1,
-                label=run.baseline.name.split(" (")[0],
+                label=run.baseline.short,
             )
         axes.margins(x=0.12)
         axes.set_xscale("log")

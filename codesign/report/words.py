@@ -108,12 +108,18 @@ def _value(value: Any) -> str:
 def sample(data: dict[str, Any]) -> list[tuple[str, str]]:
     """``sample.json`` in words, as (name, value) lines: what the events are, then where they come from."""
     known = {"hash", "events", "splits", "feature_names", "units", "class_names", "provenance"}
+    known |= {"target_names", "target_units", "held_out", "outputs"}
     lines: list[tuple[str, str]] = []
     if isinstance(data.get("events"), int):
         splits = data.get("splits")
         parts = ", ".join(f"{_plain(n)} {name}" for name, n in splits.items()) if isinstance(splits, dict) else ""
         lines.append(("events", f"{_plain(data['events'])}" + (f" ({parts})" if parts else "")))
-    for key, name in (("class_names", "classes"), ("feature_names", "features")):
+    for key, name in (
+        ("class_names", "classes"),
+        ("feature_names", "features"),
+        ("target_names", "targets"),
+        ("held_out", "never trained on"),
+    ):
         if isinstance(data.get(key), list):
             lines.append((name, f"{len(data[key])}: {', '.join(str(v) for v in data[key][:20])}"))
     origin = data.get("provenance")

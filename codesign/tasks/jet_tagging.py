@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from codesign.errors import InputError
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot, Series
 from codesign.tasks import metrics
+from codesign.tasks.base import Baseline
 from codesign.validation import validated
 
 if TYPE_CHECKING:
@@ -54,8 +56,8 @@ class _Baseline:
             max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
         ).fit(train.x, train.y)
 
-    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        return np.log(np.clip(self._model.predict_proba(x), 1e-12, None))  # type: ignore[no-any-return]
+    def __call__(self, part: Part) -> NDArray[np.float64]:
+        return np.log(np.clip(self._model.predict_proba(part.x), 1e-12, None))  # type: ignore[no-any-return]
 
 
 class JetTagging:
@@ -96,6 +98,10 @@ class JetTagging:
         """One logit per class."""
         return sample.class_names
 
+    def target(self, part: Part) -> NDArray[np.int64]:
+        """The class of each jet."""
+        return part.y
+
     def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Cross-entropy."""
         from torch.nn.functional import cross_entropy
@@ -114,16 +120,19 @@ class JetTagging:
                     found[f"rejection_{name}_{point}"] = value
         return found
 
-    def baseline(self, train: Part, seed: int) -> _Baseline:
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """Boosted decision trees on the same inputs."""
-        return _Baseline(train, seed)
+        return [_Baseline(train, seed)]
 
-    def plots(self, scores: NDArray[np.float64], part: Part, baseline: NDArray[np.float64] | None = None) -> list[Plot]:
+    def plots(
+        self,
+        scores: NDArray[np.float64],
+        part: Part,
+        baselines: Mapping[str, NDArray[np.float64]] | None = None,
+    ) -> list[Plot]:
         """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
         curves: list[Series] = []
-        for source, dashed in ((scores, False), (baseline, True)):
-            if source is None:
-                continue
+        for source, dashed in ((scores, False), *((b, True) for b in (baselines or {}).values())):
             chance = metrics.probabilities(source)
             for index, name in enumerate(self._classes):
                 curves.append(

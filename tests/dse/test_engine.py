@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from codesign.dse.baseline import read_scores
 from codesign.dse.engine import run_study
 from codesign.dse.front import pareto
 from codesign.dse.progress import Silent
@@ -68,10 +69,18 @@ def test_two_workers_fill_the_run_folder(study, tmp_path, monkeypatch):
     assert point.validation["accuracy"].value != 0.5
     assert point.verified.exact
     assert front.baseline["accuracy"].value > 0.9
+    baselines = json.loads((tmp_path / "baseline.json").read_text())
+    assert baselines["name"] == "first feature"
+    assert [(b["name"], b["metrics"]["accuracy"]["value"] < 0.7) for b in baselines["others"]] == [
+        ("second feature", True)
+    ]
+    scores = read_scores(tmp_path / "parts" / "baselines-test.npz")
+    assert [(name, s.shape) for name, s in scores.items()] == [("first feature", (40, 1)), ("second feature", (40, 1))]
     assert Front.model_validate_json((tmp_path / "front.json").read_text()) == front
     facts = json.loads((tmp_path / "sample.json").read_text())
     assert facts["splits"] == {"train": 120, "validation": 40, "test": 40}
     assert facts["provenance"] == {"toy": 1}
+    assert facts["outputs"] == ["no", "yes"]
     assert len({json.dumps(t.read_json("config.json")) for t in RunFolder(tmp_path).trials()}) == 10
 
 

@@ -162,3 +162,22 @@ def test_impossible_network_is_refused(change):
     good = {"widths": (8,), "weight_bits": (4, 4), "activation_bits": (4,), "input_bits": 8}
     with pytest.raises(ValidationError):
         MLPConfig.model_validate(good | change)
+
+
+def test_a_network_may_bring_its_own_objective():
+    config = CONFIGS[0]
+    _, x, _ = quantised(config)
+    seen = []
+
+    def objective(values, target, loss):
+        seen.append((len(values), loss))
+        return (network.fused(values) - target).square().mean()
+
+    network = network_of(config, x)
+    network.objective = objective
+    target = np.full((len(x), 5), 2.0, np.float32)
+    history = train(
+        network, x, target, None, epochs=20, batch=100, learning_rate=0.02, sparsity=0.0, seed=1
+    )  # a loss that is None would fail if it were called
+    assert set(seen) == {(100, None)}
+    assert history.loss[-1] < 0.3 * history.loss[0]

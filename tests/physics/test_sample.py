@@ -9,9 +9,10 @@ from codesign.physics.sample import Sample, Splits
 NAMES = ("train", "validation", "test")
 
 
-def toy(events, collisions=None):
+def toy(events, collisions=None, **more):
     x = np.arange(events, dtype=np.float32)[:, None]
-    return Sample(x, np.zeros(events, np.int64), ("x",), ("1",), ("a",), collisions=collisions)
+    classes = {"labels": np.zeros(events, np.int64), "class_names": ("a", "b", "c")} | more
+    return Sample(features=x, feature_names=("x",), units=("1",), collisions=collisions, **classes)
 
 
 @given(st.integers(50, 400), st.integers(0, 100), st.integers(1, 5))
@@ -38,3 +39,39 @@ def test_shares_that_are_none_are_refused():
         toy(100).part("train", Splits(0.6, 0.2, 0.1, 0))
     with pytest.raises(InputError, match="validation split is empty"):
         toy(2).part("validation", Splits(0.6, 0.2, 0.2, 0))
+
+
+@given(st.integers(60, 300), st.integers(0, 100), st.integers(1, 3))
+def test_what_is_held_out_is_never_trained_on(events, seed, jets_per_collision):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, events)
+    collisions = np.arange(events) // jets_per_collision
+    sample = toy(events, collisions, labels=labels, held_out=("b",))
+    splits = Splits(0.6, 0.2, 0.2, seed)
+    places = {name: sample.places(name, splits) for name in NAMES}
+    assert np.array_equal(np.sort(np.concatenate(list(places.values()))), np.arange(events))
+    assert 1 not in labels[places["train"]]
+    mixed = np.isin(collisions, collisions[labels == 1])
+    assert not mixed[places["train"]].any()
+    shared = [mixed[places[name]].sum() for name in ("validation", "test")]
+    assert abs(shared[0] - shared[1]) <= 2 * jets_per_collision
+    assert sample.part("test", splits).class_names == ("a", "b", "c")
+
+
+def test_a_split_without_classes_held_out_is_as_it_was():
+    # run folders of old hold splits made before classes could be held out
+    expected = [0, 4, 5, 10, 14, 15, 37, 40, 45, 46]
+    assert toy(50).places("test", Splits(0.6, 0.2, 0.2, 5)).tolist() == expected
+
+
+def test_targets_and_truth_must_fit_the_events():
+    x = np.zeros((50, 1), np.float32)
+    with pytest.raises(ValueError, match="targets"):
+        toy(50, targets=x[:49], target_names=("t",), target_units=("1",))
+    with pytest.raises(ValueError, match="truth 'mu'"):
+        toy(50, truth={"mu": np.zeros(49)})
+    with pytest.raises(ValueError, match="no class of the sample: d"):
+        toy(50, held_out=("d",))
+    x[7] = np.nan
+    with pytest.raises(InputError, match="target 't' of event 7 is not finite"):
+        toy(50, targets=x, target_names=("t",), target_units=("1",))

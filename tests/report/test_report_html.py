@@ -173,6 +173,7 @@ def test_states_baseline_and_sample_are_told(page):
     assert "infeasible 4" in page.text
     assert "failed 8" in page.text
     assert "gradient-boosted trees" in page.text
+    assert f"a cut ({HOSTILE})" in page.text
     assert "accuracy 0.6451 ± 0.0036" in page.text
     assert "25,000 (15,000 train, 5000 validation, 5000 test)" in page.text
     assert "xcvu13p-flga2577-2-e at 360 MHz" in page.text

@@ -69,6 +69,6 @@ def test_task_judges_every_metric_and_draws():
     assert set(found) <= set(task.metrics)
     assert {"accuracy", "auc_mean", "rejection_t_50", "rejection_g_30", "rejection_w_80"} <= set(found)
     assert all(m.error > 0 for m in found.values())
-    roc, confusion = task.plots(scores, part, scores)
+    roc, confusion = task.plots(scores, part, {"boosted trees": scores})
     assert len(roc.series) == 10
     assert np.allclose(np.sum(confusion.matrix, axis=1), 1)

@@ -36,8 +36,20 @@ class ToyTask:
     def judge(self, scores, part):
         return {"accuracy": Metric(value=float(((scores[:, 0] > 0) == part.y).mean()), error=0.01)}
 
-    def baseline(self, train, seed):
-        return lambda x: x[:, :1].astype(np.float64)
+    def target(self, part):
+        return part.y
+
+    def baselines(self, train, seed):
+        return [ToyBaseline("first feature", 0), ToyBaseline("second feature", 1)]
+
+
+@dataclass
+class ToyBaseline:
+    name: str
+    column: int
+
+    def __call__(self, part):
+        return part.x[:, self.column : self.column + 1].astype(np.float64)
 
 
 class ToySpace(BaseModel):
