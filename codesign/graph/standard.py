@@ -1,0 +1,141 @@
+"""The domain of standard ONNX operators: running a graph over it writes a network that plain onnxruntime runs.
+
+Quant nodes, which only QONNX knows, become division, rounding, clipping and multiplication. Everything is float32;
+that is exact, because the graph's intervals stay below 2**24 steps (:class:`codesign.graph.interval.Intervals` refuses
+more).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from codesign.graph.quantiser import QuantSpec, RoundingMode
+
+__all__ = ("OPSET", "StandardOperators", "Wire")
+
+#: Clip, Floor, Round and Sign of float32 and float64 are all there
+OPSET = 17
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A tensor of the graph that is written: its name, and its shape with 1 for the events."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+@dataclass
+class StandardOperators:
+    """Arithmetic that writes one or a few ONNX nodes for each operation; ``nodes`` and ``constants`` collect them."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[TensorProto] = field(default_factory=list)
+
+    def emit(self, operator: str, inputs: Sequence[Wire | Array], shape: tuple[int, ...], **attributes: object) -> Wire:
+        """Write one node; constants among its inputs become float32 initialisers."""
+        names = [i.name if isinstance(i, Wire) else self.constant(np.asarray(i, dtype=np.float32)) for i in inputs]
+        return self._node(operator, names, shape, **attributes)
+
+    def _node(self, operator: str, inputs: Sequence[str], shape: tuple[int, ...], **attributes: object) -> Wire:
+        output = Wire(f"t{len(self.nodes)}", shape)
+        self.nodes.append(helper.make_node(operator, inputs, [output.name], f"n{len(self.nodes)}", **attributes))
+        return output
+
+    def constant(self, value: NDArray[np.generic]) -> str:
+        """Write an initialiser and return its name."""
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def add(self, a: Wire | Array, b: Wire | Array) -> Wire:
+        """Elementwise sum."""
+        return self.emit("Add", (a, b), _broadcast(a, b))
+
+    def multiply(self, a: Wire | Array, b: Wire | Array) -> Wire:
+        """Elementwise product."""
+        return self.emit("Mul", (a, b), _broadcast(a, b))
+
+    def matmul(self, a: Wire | Array, b: Wire | Array) -> Wire:
+        """Matrix product."""
+        shape = np.matmul(np.empty(a.shape, dtype=np.bool_), np.empty(b.shape, dtype=np.bool_)).shape
+        return self.emit("MatMul", (a, b), shape)
+
+    def relu(self, x: Wire) -> Wire:
+        """max(x, 0)."""
+        return self.emit("Relu", (x,), x.shape)
+
+    def quantise(self, x: Wire, spec: QuantSpec) -> Wire:
+        """A Quant node in standard operators, whatever its rounding mode."""
+        scaled = self.multiply(x, 1 / spec.lsb)  # the scale is a power of two: the same as dividing by it
+        rounded = self._round(scaled, spec.mode)
+        bounded = self.emit("Min", (self.emit("Max", (rounded, spec.low), rounded.shape), spec.high), rounded.shape)
+        return self.multiply(bounded, spec.lsb)
+
+    def _round(self, x: Wire, mode: RoundingMode) -> Wire:
+        match mode:
+            case RoundingMode.FLOOR:
+                return self.emit("Floor", (x,), x.shape)
+            case RoundingMode.CEIL:
+                return self.emit("Ceil", (x,), x.shape)
+            case RoundingMode.ROUND | RoundingMode.HALF_EVEN:
+                return self.emit("Round", (x,), x.shape)  # ONNX defines it as half to even
+        size = self.emit("Abs", (x,), x.shape)
+        half = np.array(0.5)
+        match mode:
+            case RoundingMode.UP:
+                size = self.emit("Ceil", (size,), x.shape)
+            case RoundingMode.DOWN:
+                size = self.emit("Floor", (size,), x.shape)
+            case RoundingMode.HALF_UP:
+                size = self.emit("Floor", (self.add(size, half),), x.shape)
+            case RoundingMode.HALF_DOWN:
+                size = self.emit("Ceil", (self.add(size, -half),), x.shape)
+        return self.multiply(self.emit("Sign", (x,), x.shape), size)
+
+    def sign(self, x: Wire, scale: Array) -> Wire:
+        """``scale`` where x >= 0, else ``-scale``."""
+        positive = self.emit("GreaterOrEqual", (x, np.array(0.0)), x.shape)
+        return self.emit("Where", (positive, scale, -scale), _broadcast(x, scale))
+
+    def concat(self, parts: Sequence[Wire | Array], axis: int) -> Wire:
+        """Join along an axis other than the events'."""
+        shape = list(parts[0].shape)
+        shape[axis] = sum(p.shape[axis] for p in parts)
+        events = next(p for p in parts if isinstance(p, Wire))
+        return self.emit("Concat", [self._for_every_event(p, events) for p in parts], tuple(shape), axis=axis)
+
+    def _for_every_event(self, part: Wire | Array, events: Wire) -> Wire:
+        """A constant, repeated for as many events as ``events`` has."""
+        if isinstance(part, Wire):
+            return part
+        zeros = self.multiply(self._one_each(events, len(part.shape)), np.array(0.0))
+        return self.add(zeros, part)
+
+    def _one_each(self, x: Wire, rank: int) -> Wire:
+        """Any one number of each event, with ``rank`` axes, all but the events' of length 1."""
+        index = self.constant(np.array([0], dtype=np.int64))
+        flat = self.reshape(x, (int(np.prod(x.shape[1:])),))
+        one = self._node("Gather", (flat.name, index), (1, 1), axis=1)
+        return self.reshape(one, (1,) * (rank - 1))
+
+    def reshape(self, x: Wire, shape: tuple[int, ...]) -> Wire:
+        """Reshape all but the first axis."""
+        target = self.constant(np.array([-1, *shape], dtype=np.int64))
+        return self._node("Reshape", (x.name, target), (1, *shape))
+
+    def transpose(self, x: Wire, order: tuple[int, ...]) -> Wire:
+        """Permute the axes; the first stays."""
+        return self.emit("Transpose", (x,), tuple(x.shape[i] for i in order), perm=list(order))
+
+
+def _broadcast(a: Wire | Array, b: Wire | Array) -> tuple[int, ...]:
+    return np.broadcast_shapes(a.shape, b.shape)
