@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,19 +15,26 @@ from pydantic import BaseModel
 from codesign.errors import InputError
 from codesign.validation import validated
 
-__all__ = ("RunFolder", "TrialFolder", "write_atomically")
+__all__ = ("RunFolder", "TrialFolder", "write_atomically", "written_atomically")
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: a temporary file beside it, flushed to disk, then renamed over it."""
+    with written_atomically(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``path`` to write to; it takes its place at the end, or vanishes on an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
+        yield Path(name)
+        with open(name, "rb+") as stream:
             os.fsync(stream.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)

@@ -14,13 +14,23 @@ from codesign.errors import InputError, nearest
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
 
-__all__ = ("CLASS_NAMES", "build", "check_constituents", "digest", "labels_of_text", "matrix", "one_hot", "require")
+__all__ = (
+    "CLASS_NAMES",
+    "IMPLAUSIBLE_GEV",
+    "build",
+    "check_constituents",
+    "digest",
+    "labels_of_text",
+    "matrix",
+    "one_hot",
+    "require",
+)
 
 #: The classes of the published sample, in the order of the labels.
 CLASS_NAMES: tuple[str, ...] = ("g", "q", "w", "z", "t")
 
 #: A median groomed mass or a hardest constituent above this is MeV: no jet of 14 TeV collisions reaches either in GeV.
-_IMPLAUSIBLE_GEV = 5e3
+IMPLAUSIBLE_GEV = 5e3
 #: A median groomed mass below this, in jets that do have structure, is TeV.
 _IMPLAUSIBLE_LOW_GEV = 0.5
 
@@ -96,7 +106,7 @@ def check_constituents(path: Path, constituents: Any) -> NDArray[np.float32]:
     positive = (array[..., 0] >= 0).all(axis=1)
     if not positive.all():
         raise InputError(f"{path}: constituents, row {int(np.argmin(positive))}: a pT is negative")
-    if len(array) and np.median(array[..., 0].max(axis=1)) > _IMPLAUSIBLE_GEV:
+    if len(array) and np.median(array[..., 0].max(axis=1)) > IMPLAUSIBLE_GEV:
         raise InputError(f"{path}: constituents: pT is too large for GeV; is it in MeV?")
     order = np.argsort(-array[..., 0], axis=1, kind="stable")[:, :32, None]
     hardest = np.take_along_axis(array, order, axis=1)
@@ -130,7 +140,7 @@ def build(
         raise InputError(f"{path}: column 'label', row {row}: {labels[row]} is no class; there are {len(class_names)}")
     mass = features[:, FEATURE_NAMES.index("mass_mmdt")]
     median = float(np.median(mass))
-    if median > _IMPLAUSIBLE_GEV:
+    if median > IMPLAUSIBLE_GEV:
         raise InputError(f"{path}: column 'mass_mmdt': a median of {median:.3g} is too large for GeV; is it in MeV?")
     if 0 < median < _IMPLAUSIBLE_LOW_GEV:
         raise InputError(f"{path}: column 'mass_mmdt': a median of {median:.3g} is too small for GeV; is it in TeV?")

@@ -14,10 +14,16 @@ from codesign.physics.readers.checks import build, check_constituents, matrix, r
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
 
-__all__ = ("PARTICLE_BRANCHES", "read")
+__all__ = ("PARTICLE_BRANCHES", "check_whole", "read")
 
 #: Branches of the constituents, (jets, 32) each.
 PARTICLE_BRANCHES = ("constituent_pt", "constituent_deta", "constituent_dphi")
+
+
+def check_whole(path: Path, file: Any) -> None:
+    """InputError where an open ROOT file is shorter than it says: uproot does not need the last bytes."""
+    if file.file.fEND > path.stat().st_size:
+        raise InputError(f"{path}: truncated ROOT file: {path.stat().st_size} of {file.file.fEND} bytes")
 
 
 def read(path: Path) -> Sample:
@@ -25,8 +31,7 @@ def read(path: Path) -> Sample:
     import uproot
 
     with uproot.open(path) as file:
-        if file.file.fEND > path.stat().st_size:  # uproot does not need the last bytes
-            raise InputError(f"{path}: truncated ROOT file: {path.stat().st_size} of {file.file.fEND} bytes")
+        check_whole(path, file)
         require(path, ["jets"], file.keys(cycle=False), "tree")
         tree = file["jets"]
         require(path, (*FEATURE_NAMES, "label"), tree.keys(), "branch")

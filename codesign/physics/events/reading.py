@@ -1,0 +1,147 @@
+"""Read events from a file, whatever its kind: told by what is in it, chunk by chunk, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from codesign.errors import InputError
+from codesign.physics.events import nanoaod
+from codesign.physics.events.container import ChunkSize, Column, Container, chunk_size
+from codesign.physics.events.record import assembled, wanted_names
+from codesign.physics.events.rootfile import open_root
+from codesign.physics.readers.detection import damage_named, head_of, kind_of
+
+__all__ = ("EventFile", "open_events", "read_events")
+
+Paths = str | Path | Iterable[str | Path]
+
+
+class EventFile:
+    """An open file of events: ``path``, ``kind``, ``dialect``, ``entries`` (None where only reading to the end tells),
+    and ``columns``: flat name of the common record -> the native columns it is made of. A context manager."""
+
+    def __init__(self, path: Path, container: Container, dialect: str, columns: Mapping[str, Column]) -> None:
+        self.path = path
+        self.kind = container.kind
+        self.dialect = dialect
+        self.entries = container.entries
+        self.columns = columns
+        self._container = container
+
+    def __enter__(self) -> EventFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._container.close()
+
+    def problem(self, name: str) -> str:
+        """Why a column cannot be read, or an empty string."""
+        return next((p for n in self.columns[name].needs if (p := self._container.natives[n].problem)), "")
+
+    def readable(self) -> dict[str, Column]:
+        """The columns that hold numbers."""
+        return {name: column for name, column in self.columns.items() if not self.problem(name)}
+
+    def chunks(
+        self, fields: Iterable[str] | None = None, chunk: str | int = "100 MB", optional: Iterable[str] = ()
+    ) -> Iterator[Any]:
+        """Chunks of the fields, as ``read_events`` gives them."""
+        names = wanted_names(self.path, fields, optional, self.columns)
+        for name in names:
+            if problem := self.problem(name):
+                raise InputError(f"{self.path}: branch '{self.columns[name].needs[0]}' {problem}")
+        return self._chunks(names, chunk_size(chunk))
+
+    def _chunks(self, names: list[str], size: ChunkSize) -> Iterator[Any]:
+        chosen = {name: self.columns[name] for name in names}
+        needs = list(dict.fromkeys(native for column in chosen.values() for native in column.needs))
+        seen = 0
+        with damage_named(self.path, self.kind):
+            for first, natives in self._container.chunks(needs, size):
+                made = {name: _made(column, natives) for name, column in chosen.items()}
+                del natives  # what is not used any more need not be held while the chunk is
+                events = assembled(self.path, made, first)
+                del made
+                seen += len(events)
+                yield events
+        if not seen:
+            raise InputError(f"{self.path}: the file has no events")
+
+
+def _made(column: Column, natives: Mapping[str, Any]) -> Any:
+    arrays = [natives[name] for name in column.needs]
+    return column.make(*arrays) if column.make is not None else arrays[0]
+
+
+def open_events(path: str | Path) -> EventFile:
+    """Open a file of events.
+
+    Returns
+    -------
+    EventFile, to be closed (``with``).
+
+    Raises
+    ------
+    InputError: no such file, not a file of events, a damaged or truncated one.
+    """
+    file = Path(path)
+    kind = kind_of(head_of(file))
+    if kind == "ROOT":
+        with damage_named(file, kind):
+            container: Container = open_root(file)
+    else:
+        raise InputError(f"{file}: not a file of events: neither ROOT, Parquet, HDF5 nor DarkMachines' text")
+    for dialect, columns in (("NanoAOD", nanoaod.columns),):
+        found = columns(container.natives)
+        if found is not None:
+            return EventFile(file, container, dialect, found)
+    container.close()
+    raise InputError(f"{file}: not a file of events: no columns with names that are known")
+
+
+def read_events(
+    paths: Paths,
+    fields: Iterable[str] | None = None,
+    chunk: str | int = "100 MB",
+    optional: Iterable[str] = (),
+) -> Iterator[Any]:
+    """Read events chunk by chunk: CMS NanoAOD (any version, TTree or RNTuple, scouting too) and files of ours.
+
+    Parameters
+    ----------
+    paths: a file or several, read one after the other; a chunk never spans two.
+    fields: what is needed: collections or groups (``"Jet"``: the common record's fields that the file has), all of one
+        (``"Jet.*"``), single fields (``"Jet.pt"`` or ``"Jet_pt"``, ``"run"``); None for all of the common record.
+    chunk: a size, of the columns read (``"100 MB"``), or a number of events.
+    optional: as ``fields``, but left out where the file lacks them.
+
+    Returns
+    -------
+    Iterator of awkward record arrays, (events,), with NanoAOD's names: ``events.Jet.pt``, ``events.Rho.
+    fixedGridRhoFastjetAll``, ``events.run``. GeV and rad.
+
+    Raises
+    ------
+    InputError: no such file, not a file of events, one that is damaged, truncated or empty, a missing branch, one that
+        does not hold numbers, a value that is not finite, a wrong unit, a piece that inflates beyond reason. In one
+        line that names the file, the branch and the event; what is wrong with a file's title before the first chunk.
+    """
+    files = [Path(paths)] if isinstance(paths, str | Path) else [Path(p) for p in paths]
+    if not files:
+        raise InputError("no file of events was given")
+    chunk_size(chunk)
+    chosen = None if fields is None else tuple([fields] if isinstance(fields, str) else fields)
+    return _all_chunks(files, chosen, chunk, tuple([optional] if isinstance(optional, str) else optional))
+
+
+def _all_chunks(
+    files: list[Path], fields: tuple[str, ...] | None, chunk: str | int, optional: tuple[str, ...]
+) -> Iterator[Any]:
+    for file in files:
+        with open_events(file) as opened:
+            yield from opened.chunks(fields, chunk, optional)

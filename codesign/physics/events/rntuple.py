@@ -1,0 +1,123 @@
+"""Events in a ROOT RNTuple, read in bounded memory."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from codesign.errors import CodesignError, InputError
+from codesign.physics.events.container import ChunkSize, Native, inflated
+
+__all__ = ("RNTuple", "check_envelopes")
+
+_NUMBER = r"(?:std::)?(?:u?int(?:8|16|32|64)_t|float|double|bool|std::byte)"
+_FLAT = re.compile(rf"^{_NUMBER}$")
+_LIST = re.compile(rf"^(?:std::vector|ROOT::VecOps::RVec)<{_NUMBER}>$")
+
+
+def check_envelopes(path: Path, ntuple: Any) -> None:
+    """InputError where the header, the footer or a list of pages claims to inflate beyond what is read."""
+    for piece in ("Header", "Footer"):
+        inflated(path, "Events", f"the RNTuple's {piece.lower()}", int(ntuple.member(f"fLen{piece}")))
+    for group in ntuple.footer.cluster_group_records:
+        inflated(path, "Events", "a list of pages", int(group.page_list_link.env_uncomp_size))
+
+
+class RNTuple:
+    """An RNTuple of numbers and lists of numbers; what else is in it is seen, and refused when it is asked for."""
+
+    kind = "ROOT RNTuple"
+
+    def __init__(self, path: Path, file: Any, ntuple: Any) -> None:
+        check_envelopes(path, ntuple)
+        self._path = path
+        self._file = file
+        self._ntuple = ntuple
+        self.entries: int | None = int(ntuple.num_entries)
+        # ROOT's importer keeps a list per event twice: in _collection0.Jet_pt and, the one that is read, as Jet_pt
+        self._fields = {name: ntuple[name] for name in ntuple.keys() if "." not in name}  # noqa: SIM118, no mapping
+        self.natives: Mapping[str, Native] = {name: _native(field) for name, field in self._fields.items()}
+        self._ends = [int(c.num_first_entry) + int(c.num_entries) for c in ntuple.cluster_summaries]
+        self._columns = self._columns_of_fields()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def chunks(self, names: Sequence[str], size: ChunkSize) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Read chunk by chunk, every field on its own; a chunk of a given size ends where a cluster ends."""
+        assert self.entries is not None
+        total = sum(self._bytes(name, cluster) for name in names for cluster in range(len(self._ends)))
+        step = size.step(max(total / max(1, self.entries), 4.0 * len(names)))
+        start = 0
+        while start < self.entries:
+            stop = min(start + step, self.entries)
+            if size.events is None and stop < self.entries:
+                place = bisect_right(self._ends, stop) - 1
+                stop = self._ends[place] if place >= 0 and self._ends[place] > start else stop
+            yield start, {name: self._read(name, start, stop) for name in names}
+            start = stop
+
+    def _read(self, name: str, start: int, stop: int) -> Any:
+        try:
+            for cluster in range(bisect_right(self._ends, start), len(self._ends)):
+                inflated(self._path, name, f"cluster {cluster}", self._bytes(name, cluster))
+                if self._ends[cluster] >= stop:
+                    break
+            array = self._fields[name].array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+        except CodesignError:
+            raise
+        except Exception as error:  # uproot passes on what the libraries under it raise
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InputError(
+                f"{self._path}: branch '{name}', events {start} to {stop}: damaged or truncated ({reason})"
+            ) from None
+        if len(array) != stop - start:
+            raise InputError(f"{self._path}: branch '{name}' holds {len(array)} of the events {start} to {stop}")
+        return array
+
+    def _bytes(self, name: str, cluster: int) -> int:
+        """Bytes that a field's pages of a cluster inflate to, as the list of pages claims."""
+        pages = self._ntuple.page_link_list[cluster]
+        size = 0
+        for column, bits in self._columns.get(name, ()):
+            if column < len(pages):
+                size += sum(abs(int(page.num_elements)) for page in pages[column].pages) * bits // 8
+        return size
+
+    def _columns_of_fields(self) -> dict[str, list[tuple[int, int]]]:
+        """Physical columns (index, bits per element) under each top-level field."""
+        ntuple = self._ntuple
+        records = list(ntuple.column_records)
+        by_field: dict[int, list[tuple[int, int]]] = {}
+        for index, record in enumerate(records):
+            by_field.setdefault(int(record.field_id), []).append((index, int(record.nbits)))
+        for alias in ntuple.alias_column_records:
+            physical = int(alias.physical_id)
+            by_field.setdefault(int(alias.field_id), []).append((physical, int(records[physical].nbits)))
+        children: dict[int, list[int]] = {}
+        for number, field in enumerate(ntuple.field_records):
+            if int(field.parent_field_id) != number:
+                children.setdefault(int(field.parent_field_id), []).append(number)
+        columns: dict[str, list[tuple[int, int]]] = {}
+        for number, field in enumerate(ntuple.field_records):
+            if int(field.parent_field_id) == number:  # a top-level field is its own parent
+                todo, found = [number], []
+                while todo:
+                    one = todo.pop()
+                    found += by_field.get(one, [])
+                    todo += children.get(one, [])
+                columns[field.field_name] = found
+        return columns
+
+
+def _native(field: Any) -> Native:
+    typename = str(field.typename)
+    if _FLAT.match(typename):
+        return Native(jagged=False)
+    if _LIST.match(typename):
+        return Native(jagged=True)
+    return Native(jagged=False, problem=f"holds {typename or 'records'}, not numbers")
