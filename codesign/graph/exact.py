@@ -50,6 +50,10 @@ class Exact:
         """Elementwise product."""
         return a * b
 
+    def square(self, x: Array) -> Array:
+        """Elementwise square."""
+        return np.square(x)
+
     def matmul(self, a: Array, b: Array) -> Array:
         """Matrix product."""
         return a @ b

@@ -76,6 +76,12 @@ class Intervals:
         corners = np.stack([a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high])
         return self._checked(Interval(corners.min(axis=0), corners.max(axis=0), a.step * b.step), "a product")
 
+    def square(self, x: Interval) -> Interval:
+        """Elementwise square: never negative, though the product of the ends may be."""
+        ends = np.stack([np.square(x.low), np.square(x.high)])
+        low = np.where((x.low < 0) & (x.high > 0), 0.0, ends.min(axis=0))
+        return self._checked(Interval(low, ends.max(axis=0), np.square(x.step)), "a square")
+
     def matmul(self, a: Interval | Array, b: Interval | Array) -> Interval:
         """Matrix product with a constant."""
         if isinstance(a, Interval) and isinstance(b, Interval):

@@ -30,6 +30,9 @@ class Domain(Protocol):
     def multiply(self, a: Any, b: Any) -> Any:
         """Elementwise product."""
 
+    def square(self, x: Any) -> Any:
+        """Elementwise square of a signal."""
+
     def matmul(self, a: Any, b: Any) -> Any:
         """Matrix product."""
 
@@ -227,7 +230,32 @@ def _sub(node: _Node, operands: Operands, domain: Domain) -> Any:
 
 
 def _mul(node: _Node, operands: Operands, domain: Domain) -> Any:
+    if node.inputs[0] == node.inputs[1]:
+        return domain.square(_signal(operands, 0))
     return domain.multiply(_signal(operands, 0), _signal(operands, 1))
+
+
+def _pow(node: _Node, operands: Operands, domain: Domain) -> Any:
+    exponent = _constant(node, operands, 1, "the exponent")
+    if (exponent != 2).any():
+        raise UnsupportedError(
+            f"{node.name}: power {exponent.ravel()[0]:g} has no exact hardware here; only squares have"
+        )
+    return domain.square(_signal(operands, 0))
+
+
+def _reduce_sum(node: _Node, operands: Operands, domain: Domain) -> Any:
+    x = _signal(operands, 0)
+    if len(operands) > 1 and operands[1] is not None:
+        axes = [int(a) % _rank(x) for a in _constant(node, operands, 1, "the axes")]
+    else:
+        axes = [int(a) % _rank(x) for a in node.attributes.get("axes", ())]
+    if axes != [_rank(x) - 1] or _rank(x) < 2:
+        raise UnsupportedError(f"{node.name}: ReduceSum over axes {axes}; only a sum over the last axis is supported")
+    total = domain.matmul(x, np.ones((_shape(x)[-1], 1)))
+    if node.attributes.get("keepdims", 1):
+        return total
+    return total[..., 0] if domain is _CONSTANTS else domain.reshape(total, _shape(x)[1:-1])
 
 
 def _relu(node: _Node, operands: Operands, domain: Domain) -> Any:
@@ -296,7 +324,9 @@ _OPERATORS: dict[str, Callable[[_Node, Operands, Domain], Any]] = {
     "IntQuant": _quant,
     "MatMul": _matmul,
     "Mul": _mul,
+    "Pow": _pow,
     "Quant": _quant,
+    "ReduceSum": _reduce_sum,
     "Relu": _relu,
     "Reshape": _reshape,
     "Sub": _sub,

@@ -64,6 +64,10 @@ class StandardOperators:
         """Elementwise product."""
         return self.emit("Mul", (a, b), _broadcast(a, b))
 
+    def square(self, x: Wire) -> Wire:
+        """Elementwise square."""
+        return self.multiply(x, x)
+
     def matmul(self, a: Wire | Array, b: Wire | Array) -> Wire:
         """Matrix product."""
         shape = np.matmul(np.empty(a.shape, dtype=np.bool_), np.empty(b.shape, dtype=np.bool_)).shape

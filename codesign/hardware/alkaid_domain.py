@@ -9,11 +9,15 @@ import numpy as np
 from alkaid.trace import FVArray
 from numpy.typing import NDArray
 
+from codesign.errors import UnsupportedError
 from codesign.graph.quantiser import QuantSpec, Rounding
 
 __all__ = ("Signals",)
 
 Array = NDArray[np.float64]
+
+#: address bits of a table: 2**10 entries are about 16 look-up tables of six inputs for each bit of the result
+_TABLE_BITS = 10
 
 
 class Signals:
@@ -24,8 +28,26 @@ class Signals:
         return a + b
 
     def multiply(self, a: Any, b: Any) -> Any:
-        """Elementwise product."""
-        return a * b
+        """Elementwise product; of two signals as quarter squares: ``a b = ((a + b)**2 - (a - b)**2) / 4``.
+
+        alkaid's own multiplier is not used: its delay is taken for negative in wide products, and tables are smaller.
+        """
+        if not isinstance(a, FVArray) or not isinstance(b, FVArray):
+            return a * b
+        return (self.square(a + b) - self.square(a - b)) * 0.25
+
+    def square(self, x: FVArray) -> Any:
+        """Elementwise square, read from a table."""
+        signed, integers, fractions = x.kif
+        wide = int((signed + integers + fractions).max())
+        if wide > _TABLE_BITS:
+            raise UnsupportedError(
+                f"the square of a signal of {wide} bits (or a product of signals whose sum has as many) has no exact "
+                f"hardware here: at most {_TABLE_BITS} bits are; quantise it first"
+            )
+        return x.apply(np.square).quantize(
+            k=np.zeros_like(signed), i=2 * integers + signed, f=2 * fractions, overflow_mode="WRAP", round_mode="TRN"
+        )
 
     def matmul(self, a: Any, b: Any) -> Any:
         """Matrix product; with a constant it becomes shifts and adders (distributed arithmetic)."""

@@ -49,6 +49,61 @@ def test_all_operators_equal_qonnx_and_circuit(seed):
     design.outputs.codes(ours)
 
 
+def squares(rng):
+    """Squares as Mul and as Pow, their sums, a product of two signals, signals of mixed widths and a dead one."""
+    b = GraphBuilder(6)
+    x = b.node("MatMul", "x", b.constant(rng.integers(-7, 8, (6, 5)) * (np.arange(5) != 2) / 8))
+    bits = float(rng.integers(2, 9))
+    signed = b.quant(x, 2.0 ** rng.integers(-3, 2, 5), bits)
+    unsigned = b.quant(b.node("Relu", x), 0.5, 4, 0)
+    parts = [b.node("Mul", signed, signed), b.node("Pow", unsigned, b.constant(2.0)), b.node("Mul", unsigned, signed)]
+    parts.append(b.node("ReduceSum", parts[0], b.constant([1], np.int64), keepdims=1))
+    score = b.node("MatMul", parts[0], b.constant(np.ones((5, 1))))
+    parts += [b.quant(score, 2.0, 4, 0), b.node("Pow", "x", b.constant(2.0))]
+    return b.finish(b.node("Concat", *parts, axis=1), 15 + 2 + 6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_squares_and_products_equal_qonnx_and_circuit(seed):
+    content = squares(np.random.default_rng(seed))
+    x = np.concatenate([inputs(500, 6, seed), np.full((1, 6), KIND.minimum * KIND.lsb)])
+    ours = read_graph(content).run(x, Exact())
+    assert np.array_equal(ours, qonnx_values(content, x))
+    design = design_of(content, KIND, 6)
+    assert not any(t.signed for t in design.outputs.types[:10]), "a square is never negative"
+    assert design.outputs.types[2].width == 0
+    assert np.array_equal(ours, alkaid_values(design, x))
+    design.outputs.codes(ours)
+
+
+@pytest.mark.parametrize("bits", range(1, 11))
+def test_every_square_is_exact(bits):
+    for signed in (True, False) if bits > 1 else (False,):
+        kind = FixedPoint(signed=signed, integer_bits=2 - signed, fraction_bits=bits - 2)
+        b = GraphBuilder(1)
+        content = b.finish(b.node("Mul", "x", "x"), 1)
+        x = np.arange(kind.minimum, kind.maximum + 1)[:, None] * kind.lsb
+        assert np.array_equal(alkaid_values(design_of(content, kind, 1), x), x**2)
+
+
+def test_squares_and_powers_without_exact_hardware_are_refused():
+    wide = FixedPoint(signed=True, integer_bits=5, fraction_bits=5)
+    b = GraphBuilder(1)
+    content = b.finish(b.node("Mul", "x", "x"), 1)
+    with pytest.raises(UnsupportedError, match="square of a signal of 11 bits"):
+        alkaid_values(design_of(content, wide, 1), np.zeros((1, 1)))
+    huge = FixedPoint(signed=True, integer_bits=12, fraction_bits=1)
+    with pytest.raises(UnsupportedError, match=r"a square may need 28 bits"):
+        design_of(content, huge, 1)
+    cube = GraphBuilder(1)
+    with pytest.raises(UnsupportedError, match="power 3 has no exact hardware"):
+        read_graph(cube.finish(cube.node("Pow", "x", cube.constant(3.0)), 1)).run(np.zeros((1, 1)), Exact())
+    mixed = GraphBuilder(2)
+    content = mixed.finish(mixed.node("ReduceSum", "x", mixed.constant([0], np.int64)), 2)
+    with pytest.raises(UnsupportedError, match="only a sum over the last axis"):
+        read_graph(content).run(np.zeros((3, 2)), Exact())
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 5), st.integers(2, 6), st.integers(1, 6))
 def test_random_layers_are_exact(seed, n, m, weight_bits, activation_bits):

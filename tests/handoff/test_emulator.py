@@ -21,7 +21,7 @@ from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, l
 from codesign.handoff.emulator.circuit import Circuit
 from codesign.hardware.alkaid import probe_codes
 from tests.graph.graphs import GraphBuilder, design_of
-from tests.graph.test_reader import KIND, everything
+from tests.graph.test_reader import KIND, everything, squares
 from tests.hardware import test_alkaid
 from tests.models.test_qmlp import CONFIGS
 
@@ -91,6 +91,12 @@ def test_networks(config, tmp_path):
 
 def test_every_operator(small):
     assert_equal(*small, probe_codes(small[0].inputs))
+
+
+def test_squares_and_products(tmp_path):
+    design = design_of(squares(np.random.default_rng(1)), KIND, 6)
+    assert_equal(design, built(design, tmp_path), probe_codes(design.inputs))
+    assert all(node.low >= 0 for node in Circuit.of(design).outputs[:10]), "a square is never negative"
 
 
 def test_every_rounding(tmp_path):

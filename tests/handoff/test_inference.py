@@ -21,6 +21,7 @@ from codesign.graph.reader import read_graph
 from codesign.handoff.inference import Session, codes_model, features_model, write_repository
 from codesign.hardware.alkaid import probe_codes
 from tests.graph.graphs import GraphBuilder, all_codes, design_of
+from tests.graph.test_reader import KIND, squares
 
 CONFIG = {"widths": [8, 6], "weight_bits": [4, 4, 4], "activation_bits": [4, 4], "input_bits": 6, "sparsity": 0.5}
 
@@ -62,6 +63,11 @@ def test_what_is_no_matrix_product_is_exact_too():
     table = b.node("Transpose", b.node("Reshape", both, b.constant([0, 2, 4], np.int64)), perm=[0, 2, 1])
     flat = b.node("Flatten", table, axis=1)
     design = design_of(b.finish(b.node("Sub", flat, b.constant(np.arange(8) / 4)), 8), kind, 4)
+    equal(design, probe_codes(design.inputs, events=200))
+
+
+def test_squares_and_products_are_exact():
+    design = design_of(squares(np.random.default_rng(5)), KIND, 6)
     equal(design, probe_codes(design.inputs, events=200))
 
 

@@ -263,6 +263,18 @@ class Integers:
         """Elementwise product."""
         return _each(self._multiplied, a, b)
 
+    def square(self, x: Any) -> Signals:
+        """Elementwise square: never negative."""
+
+        def one(value: Any) -> Signal:
+            signal = self.lift(value)
+            node = signal.node
+            ends = (node.low**2, node.high**2)
+            low = 0 if node.low < 0 < node.high else min(ends)
+            return Signal(self._node(Product(node, node), low, max(ends)), 2 * signal.exponent)
+
+        return _each(one, x)
+
     def matmul(self, a: Any, b: Any) -> Signals:
         """Matrix product with a constant."""
         if a.ndim < 2 or b.ndim < 2:
