@@ -52,11 +52,13 @@ def train(
     inputs = torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))
     targets = torch.as_tensor(y)
     generator = torch.Generator().manual_seed(seed)
+    if hasattr(network, "match"):
+        network.match(inputs, targets)
     network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
     optimiser = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=True)
     steps = max(1, len(inputs) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps, pct_start=0.1)
-    weights = [m.weight for m in network.modules() if isinstance(m, nn.Linear)]
+    weights = getattr(network, "prunable", None) or [m.weight for m in network.modules() if isinstance(m, nn.Linear)]
     masks: list[Tensor] = []
     penalty = getattr(network, "penalty", None)
 
@@ -88,6 +90,8 @@ def train(
         history.loss.append(total / steps)
     history.sparsity = float(sum((w == 0).sum() for w in weights) / sum(w.numel() for w in weights))
     network.eval()
+    if hasattr(network, "settle"):
+        network.settle(inputs)
     network.fold()
     return history
 

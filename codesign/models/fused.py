@@ -11,27 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ("quantised_activation", "quantised_weight")
+__all__ = ("quantised_activation", "quantised_signed", "quantised_weight")
 
 
 class _Activation(torch.autograd.Function):
-    """``clamp(floor(relu(x + s/2) / s), 0, 2**bits - 1) * s`` with straight-through gradients, learned ``s``."""
+    """``clamp(floor(x / s + 1/2), low, high) * s`` with straight-through gradients, learned ``s``."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: Tensor, bits: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, scale: Tensor, low: int, high: int) -> Tensor:
         ratio = x / scale
         shifted = ratio + 0.5
-        top = 2**bits - 1
-        code = torch.floor(shifted).clamp_(0, top)
-        inside = (shifted > 0) & (shifted < top + 1)
+        code = torch.floor(shifted).clamp_(low, high)
+        # what is rectified has no gradient at 0 itself; what is clipped at a code below has
+        inside = ((shifted > 0) if low == 0 else (shifted >= low)) & (shifted < high + 1)
         ctx.save_for_backward(inside, code - ratio * inside)
         return torch.mul(code, scale)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
         (gradient,) = gradients
         inside, residual = ctx.saved_tensors
-        return gradient * inside, torch.dot(gradient.flatten(), residual.flatten()), None
+        return gradient * inside, torch.dot(gradient.flatten(), residual.flatten()), None, None
 
 
 class _Weight(torch.autograd.Function):
@@ -62,8 +62,21 @@ def quantised_activation(x: Tensor, log2_range: Tensor, bits: int) -> Tensor:
 
     ``log2_range`` is the learned parameter of :class:`codesign.models.quantisers.ActivationQuantiser`.
     """
-    exponent = log2_range + (torch.ceil(log2_range) - log2_range).detach()
-    return _Activation.apply(x, torch.exp2(exponent) / 2**bits, bits)  # type: ignore[no-any-return]
+    return _Activation.apply(x, _power(log2_range) / 2**bits, 0, 2**bits - 1)  # type: ignore[no-any-return]
+
+
+def quantised_signed(x: Tensor, log2_range: Tensor, bits: int) -> Tensor:
+    """Quantise (events, n) to ``bits`` bits with the sign, rounding half up.
+
+    ``log2_range`` is the learned parameter of :class:`codesign.models.quantisers.SignedActivationQuantiser`.
+    """
+    half = 2 ** (bits - 1)
+    return _Activation.apply(x, _power(log2_range) / half, -half, half - 1)  # type: ignore[no-any-return]
+
+
+def _power(log2_range: Tensor) -> Tensor:
+    """The range: the next power of two, with the gradient of the parameter itself."""
+    return torch.exp2(log2_range + (torch.ceil(log2_range) - log2_range).detach())
 
 
 def quantised_weight(weight: Tensor, bits: int) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import ceil, log2
 
 from brevitas.inject.enum import FloatToIntImplType, ScalingImplType
-from brevitas.nn import QuantReLU
+from brevitas.nn import QuantIdentity, QuantReLU
 from brevitas.quant.fixed_point import (
     Int8ActPerTensorFixedPoint,
     Int8WeightPerChannelFixedPoint,
@@ -20,6 +20,7 @@ from torch import Tensor
 __all__ = (
     "ActivationQuantiser",
     "InputQuantiser",
+    "SignedActivationQuantiser",
     "WeightQuantiser",
     "activation_scale",
     "range_parameter",
@@ -39,6 +40,14 @@ class ActivationQuantiser(Uint8ActPerTensorFixedPoint):
     scaling_init = 1.0
 
 
+class SignedActivationQuantiser(Int8ActPerTensorFixedPoint):
+    """Signed activations, one learned power-of-two range per tensor, FLOOR."""
+
+    float_to_int_impl_type = FloatToIntImplType.FLOOR
+    scaling_impl_type = ScalingImplType.PARAMETER
+    scaling_init = 1.0
+
+
 class InputQuantiser(Int8ActPerTensorFixedPoint):
     """Signed inputs of a fixed range; the identity on codes, and the firmware's input type in the exported graph."""
 
@@ -46,12 +55,12 @@ class InputQuantiser(Int8ActPerTensorFixedPoint):
     scaling_impl_type = ScalingImplType.CONST
 
 
-def range_parameter(activation: QuantReLU) -> Tensor:
-    """The learned parameter of :class:`ActivationQuantiser`: log2 of the range, before it is rounded up."""
+def range_parameter(activation: QuantReLU | QuantIdentity) -> Tensor:
+    """The learned parameter of an activation's quantiser: log2 of the range, before it is rounded up."""
     return activation.act_quant.fused_activation_quant_proxy.tensor_quant.scaling_impl.value  # type: ignore[no-any-return]
 
 
-def activation_scale(activation: QuantReLU) -> Tensor:
+def activation_scale(activation: QuantReLU | QuantIdentity) -> Tensor:
     """Value of the activation's LSB, a scalar tensor that carries the gradient of the learned range."""
     return activation.act_quant.scale()  # type: ignore[no-any-return]
 
