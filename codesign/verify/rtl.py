@@ -26,6 +26,7 @@ from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
+from codesign.verify.handshake import verify_handshake
 from codesign.verify.packing import pack, port_width, unpack
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
@@ -210,7 +211,8 @@ def verify(
 
     ``references`` maps a model's name to its output codes (events, m) for the input ``codes`` (events, n). The verdict
     is exact only where all outputs of all events equal those of every model at one and the same shift, and the latency
-    measured is the one that the firmware claims, since its figures rest on it. Errors as in :func:`simulate`.
+    measured is the one that the firmware claims, since its figures rest on it. Errors as in :func:`simulate`. RTL with
+    handshakes goes through :mod:`codesign.verify.handshake`.
     """
     shape = (len(codes), firmware.design.outputs.size)
     if not references:
@@ -218,6 +220,8 @@ def verify(
     for name, reference in references.items():
         if reference.shape != shape:
             raise InputError(f"reference '{name}': expected output codes of shape {shape}, got {reference.shape}")
+    if firmware.extra.get("protocol") == "axi-stream":
+        return verify_handshake(firmware, codes, references, work, [Path(p) for p in firmware.extra["data"]], waves)
     simulation = _Simulation(firmware, codes, work, waves)
     first = next(iter(references.values()))
     recording = simulation.stream(_changing_probes(first))

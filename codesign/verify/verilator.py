@@ -94,6 +94,7 @@ def build(
         "Vtop",
         "-Mdir",
         generated,
+        "--no-timing",
         "-Wno-lint",
         "-Wno-fatal",
         "-Werror-USERFATAL",

@@ -1,0 +1,1 @@
+"""FINN as a flow: dataflow accelerators of matrix and threshold layers, without Vivado."""

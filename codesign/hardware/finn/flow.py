@@ -1,0 +1,207 @@
+"""The flow ``finn``: a dataflow accelerator whose layers are folded for a given rate, written as RTL without Vivado.
+
+A design is taken apart into integer layers (:mod:`codesign.hardware.finn.layers`). FINN, in a process of its own,
+folds them, estimates them, executes them and writes the RTL of each; they are stitched here. Compiled means: FINN's
+graph gave the design's integers on random, extreme and given events. FINN's analytic estimates have fidelity
+``compiled``, as the cost models of other compilers do, under FINN's own name.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.design import Design
+from codesign.errors import ToolError, UnsupportedError
+from codesign.figures import Fidelity, Figure
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.finn.client import ask
+from codesign.hardware.finn.environment import availability
+from codesign.hardware.finn.estimate import dsp_slices, latency_bound
+from codesign.hardware.finn.layers import Layers, layers_of
+from codesign.hardware.finn.repair import repair
+from codesign.hardware.finn.stitch import TOP, top_module
+from codesign.runfolder import write_atomically
+from codesign.space import IntDimension, parse
+from codesign.targets import Target
+
+__all__ = ("Finn", "FinnSettings", "FinnSpace")
+
+_RECORD = "firmware.json"
+_TOOL = "finn-plus"
+#: only needed for what is not used here: sizing FIFOs by simulation, and DSP slices of another family
+_UNUSED = ("fifo_gauge.sv",)
+
+Codes = NDArray[np.int64]
+
+
+class FinnSettings(BaseModel):
+    """How one candidate is folded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    initiation_interval: int = Field(
+        default=16, ge=1, description="clock cycles between two events that folding aims at; it may need fewer"
+    )
+
+
+class FinnSpace(BaseModel):
+    """What a study may search."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    initiation_interval: IntDimension = Field(default_factory=lambda: parse(16))
+
+
+class Finn:
+    """QONNX through exact integer layers into FINN's RTL. Exact, or refused."""
+
+    name = "finn"
+    model = "FINN's graph"
+    quantities = ("dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval")
+    space: type[BaseModel] = FinnSpace
+    settings: type[BaseModel] = FinnSettings
+
+    def available(self) -> Availability:
+        """FINN lives in an environment of its own, which is set up once."""
+        return availability()
+
+    def compile(
+        self,
+        design: Design,
+        target: Target,
+        folder: Path,
+        settings: BaseModel | None = None,
+        probe: Codes | None = None,
+    ) -> Firmware:
+        """Fold, estimate and write RTL into ``folder``; every given event and many more must come out exact."""
+        from codesign.hardware.alkaid import probe_codes
+
+        chosen = FinnSettings.model_validate((settings or FinnSettings()).model_dump())
+        if not target.part.lower().startswith("xc"):
+            raise UnsupportedError(f"flow finn: target '{target.name}' ({target.part}); FINN is for parts of AMD only")
+        if not any(kind.width for kind in design.outputs.types):
+            raise UnsupportedError("flow finn: every output is constant, there is no hardware")
+        layers = layers_of(design)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        made = self._made(layers, target, folder, chosen)
+        codes = probe_codes(design.inputs)
+        codes = codes if probe is None else np.concatenate([codes, probe])
+        truth = read_graph(design.onnx).run(design.inputs.values(codes), Exact())
+        wrong = (design.outputs.values(_executed(layers, folder, codes)) != truth).any(axis=1)
+        if wrong.any():
+            raise ToolError(f"finn: its graph differs from the design on {int(wrong.sum())} of {len(codes)} events")
+        repair(folder / "rtl")
+        write_atomically(folder / "rtl" / f"{TOP}.sv", top_module(design, layers, made).encode())
+        record = {
+            "design": design.hash,
+            "target": target.name,
+            "settings": chosen.model_dump(),
+            "sources": _sources(made),
+            "data": [f"rtl/{name}" for module in made["modules"] for name in module["data"]],
+            "stripped": _stripped(layers),
+            "protocol": "axi-stream",
+            **made,
+        }
+        write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        return self.load(design, target, folder)
+
+    def _made(self, layers: Layers, target: Target, folder: Path, settings: FinnSettings) -> dict[str, Any]:
+        arrays: dict[str, Any] = {}
+        described = []
+        for i, step in enumerate(layers.steps):
+            described.append({"size": step.size, "accumulator": step.accumulator, "bottom": step.bottom})
+            arrays |= {} if step.weights is None else {f"weights{i}": step.weights}
+            arrays |= {} if step.thresholds is None else {f"thresholds{i}": step.thresholds}
+        with tempfile.TemporaryDirectory(prefix="codesign-") as scratch:
+            np.savez(Path(scratch) / "layers.npz", **arrays)
+            return ask(
+                {
+                    "job": "compile",
+                    "arrays": f"{scratch}/layers.npz",
+                    "layers": described,
+                    "input_range": layers.input_range,
+                    "part": target.part.lower(),
+                    "clock_ns": target.clock_ns,
+                    "initiation_interval": settings.initiation_interval,
+                    "folder": str(folder.resolve()),
+                }
+            )
+
+    def load(self, design: Design, target: Target, folder: Path) -> Firmware:
+        """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
+        path = folder / _RECORD
+        if not path.is_file():
+            raise ToolError(f"{folder} holds no firmware of the flow finn")
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["design"] != design.hash or record["target"] != target.name:
+            raise ToolError(f"{folder} holds firmware of another design or target: compile again")
+        return _firmware(design, target, folder, record)
+
+    def figures(self, firmware: Firmware) -> list[Figure]:
+        """FINN's estimates, put right as :mod:`codesign.hardware.finn.estimate` says. It has none of LUTs."""
+        record = firmware.extra
+        estimates, release = record["estimates"], str(record["version"])
+        latency = latency_bound(estimates["latency_cycles"], record["folding"], record["modules"])
+        blocks = sum(found["BRAM_18K"] for found in estimates["resources"].values())
+        seven = firmware.target.family == "xc7"
+        return [
+            Figure.of(quantity, value, Fidelity.COMPILED, _TOOL, release)  # type: ignore[arg-type]
+            for quantity, value in (
+                ("dsp", dsp_slices(record["folding"], seven)),
+                ("bram", blocks / 2),
+                ("latency_cycles", latency),
+                ("latency_ns", round(latency * firmware.target.clock_ns, 4)),
+                ("initiation_interval", estimates["initiation_interval"]),
+            )
+        ]
+
+    def predict(self, firmware: Firmware, codes: Codes) -> Codes:
+        """FINN's execution of its own hardware layers on input codes (events, n)."""
+        return _executed(layers_of(firmware.design), firmware.folder, codes)
+
+
+def _executed(layers: Layers, folder: Path, codes: Codes) -> Codes:
+    with tempfile.TemporaryDirectory(prefix="codesign-") as scratch:
+        given, result = f"{scratch}/integers.npy", f"{scratch}/result.npy"
+        np.save(given, codes << layers.input_shift)
+        graph = folder.resolve() / "dataflow.onnx"
+        ask({"job": "execute", "graph": str(graph), "integers": given, "result": result})
+        return layers.head.codes(np.load(result, allow_pickle=False))
+
+
+def _sources(made: dict[str, Any]) -> list[str]:
+    """Every file of RTL, packages first."""
+    names = {name for module in made["modules"] for name in module["sources"]} - set(_UNUSED)
+    return [f"rtl/{name}" for name in sorted(names, key=lambda name: ("_pkg" not in name, name))] + [f"rtl/{TOP}.sv"]
+
+
+def _stripped(layers: Layers) -> list[str]:
+    """What FINN's layers do not hold, in words."""
+    notes = ["FINN's threshold layer on floating-point inputs is left out: the firmware is fed integers"]
+    if layers.head.bias.any() or layers.head.up.any() or layers.head.down.any():
+        notes.append("the constant and shift after the last matrix are in the top module, outside FINN's layers")
+    return notes
+
+
+def _firmware(design: Design, target: Target, folder: Path, record: dict[str, Any]) -> Firmware:
+    return Firmware(
+        design=design,
+        target=target,
+        folder=folder,
+        sources=tuple(Path(s) for s in record["sources"]),
+        top=TOP,
+        latency_cycles=1,
+        notes=tuple(record["stripped"]),
+        extra=record,
+    )

@@ -1,0 +1,118 @@
+"""FINN's graph and its RTL give the design's integers, at the interval that folding aims at."""
+
+import json
+from math import ceil
+
+import numpy as np
+import pytest
+
+from codesign import export
+from codesign.errors import ToolError, UnsupportedError
+from codesign.figures import Fidelity, find
+from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.finn.estimate import dsp_slices, lanes
+from codesign.hardware.finn.flow import FinnSettings
+from codesign.hardware.finn.repair import repair
+from codesign.targets import load_target
+from codesign.verify.rtl import verify
+from tests.hardware.finn.test_layers import KIND, small
+from tests.hardware.test_alkaid import design_of
+from tests.models.test_learned import exported, scattered
+from tests.models.test_qmlp import CONFIGS
+
+TARGET = load_target("vu13p-360")
+
+
+def value(figures, quantity):
+    return find(figures, quantity, Fidelity.COMPILED).value
+
+
+@pytest.mark.parametrize(("config", "interval"), [(CONFIGS[0], 1), (CONFIGS[1], 16), (CONFIGS[2], 64)])
+def test_graph_and_rtl_equal_the_network(finn, config, interval, tmp_path):
+    network, design, codes = design_of(config)
+    firmware = finn.compile(design, TARGET, tmp_path / "fw", FinnSettings(initiation_interval=interval), codes)
+    every = np.concatenate([codes[:150], probe_codes(design.inputs)[::20]])
+    brevitas = export.brevitas_codes(network, design, every)
+    predicted = finn.predict(firmware, every)
+    assert np.array_equal(predicted, brevitas)
+    verdict = verify(firmware, every, {"brevitas": brevitas, "finn": predicted}, tmp_path / "sim")
+    assert verdict.exact, verdict.first_difference
+    figures = finn.figures(firmware)
+    assert {(f.fidelity, f.tool) for f in figures} == {(Fidelity.COMPILED, "finn-plus")}
+    assert verdict.initiation_interval == value(figures, "initiation_interval") <= interval
+    assert 0.7 * value(figures, "latency_cycles") < verdict.latency_cycles <= value(figures, "latency_cycles")
+    assert find(figures, "lut", Fidelity.COMPILED) is None
+    assert len(firmware.notes) == 2
+
+
+def test_widths_of_their_own(finn, tmp_path):
+    network = scattered("weight")
+    design, codes = exported(network)
+    firmware = finn.compile(design, TARGET, tmp_path / "fw", None, codes)
+    few = codes[:100]
+    reference = export.brevitas_codes(network, design, few)
+    verdict = verify(firmware, few, {"brevitas": reference}, tmp_path / "sim")
+    assert verdict.exact, verdict.first_difference
+
+
+def test_a_wrong_reference_is_seen(finn, tmp_path):
+    design = small(seed=3)
+    firmware = finn.compile(design, TARGET, tmp_path / "fw")
+    codes = probe_codes(design.inputs)[:60]
+    wrong = finn.predict(firmware, codes)
+    wrong[37, 1] += 1
+    verdict = verify(firmware, codes, {"wrong": wrong}, tmp_path / "sim")
+    assert not verdict.exact
+    assert "event 37" in verdict.first_difference
+    assert verdict.latency_cycles is None
+
+
+def test_slower_folding_takes_fewer_slices(finn, tmp_path):
+    _, design, _ = design_of(CONFIGS[1])
+    dsp = []
+    for interval in (1, 8, 64):
+        firmware = finn.compile(design, TARGET, tmp_path / str(interval), FinnSettings(initiation_interval=interval))
+        dsp.append(value(finn.figures(firmware), "dsp"))
+    assert dsp == sorted(dsp, reverse=True)
+    assert dsp[0] > dsp[-1] > 0
+
+
+def test_firmware_is_opened_again_and_only_for_its_design(finn, tmp_path):
+    design = small()
+    finn.compile(design, TARGET, tmp_path / "fw")
+    again = finn.load(design, TARGET, tmp_path / "fw")
+    codes = probe_codes(design.inputs)
+    assert len(finn.predict(again, codes)) == len(codes)
+    with pytest.raises(ToolError, match="another design"):
+        finn.load(small(seed=9), TARGET, tmp_path / "fw")
+    with pytest.raises(ToolError, match="no firmware"):
+        finn.load(design, TARGET, tmp_path)
+
+
+def test_parts_of_other_makers_are_refused(finn, tmp_path):
+    with pytest.raises(UnsupportedError, match="parts of AMD"):
+        finn.compile(small(), load_target("ulx3s-85f"), tmp_path / "fw")
+
+
+def test_lanes_of_a_slice():
+    # 4 and 4 bits, narrow: 7 bits a lane, 1 + (27 - 4) // 7
+    assert lanes(4, 4, narrow=True, seven_series=False) == 4
+    assert lanes(8, 8, narrow=False, seven_series=False) == 2
+    assert lanes(8, 8, narrow=True, seven_series=True) == 2
+    assert lanes(27, 8, narrow=False, seven_series=False) == 1
+    unit = {"kind": "MVAU_rtl", "PE": 5, "SIMD": 3, "weight_bits": 8, "activation_bits": 8, "narrow": True}
+    assert dsp_slices([unit, {"kind": "Thresholding_rtl"}], False) == ceil(5 / 2) * 3
+
+
+def test_another_text_of_the_library_is_not_changed_blindly(tmp_path):
+    (tmp_path / "add_multi.sv").write_text("module add_multi; endmodule\n")
+    with pytest.raises(ToolError, match="not the text of finn-plus"):
+        repair(tmp_path)
+    assert (tmp_path / "add_multi.sv").read_text() == "module add_multi; endmodule\n"
+
+
+def test_record_names_what_is_not_in_the_layers(finn, tmp_path):
+    firmware = finn.compile(small(kind=KIND), TARGET, tmp_path / "fw")
+    record = json.loads((tmp_path / "fw" / "firmware.json").read_text())
+    assert "threshold layer on floating-point inputs" in record["stripped"][0]
+    assert all((firmware.folder / name).is_file() for name in [*firmware.sources, *record["data"]])
