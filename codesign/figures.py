@@ -69,6 +69,11 @@ class Figure(BaseModel):
     fidelity: Fidelity
     tool: str = Field(min_length=1)
     version: str = Field(min_length=1)
+    settings: dict[str, bool | int | float | str] = Field(
+        default_factory=dict,
+        exclude_if=lambda settings: not settings,
+        description="settings of the flow that made the firmware",
+    )
 
     @classmethod
     def of(cls, quantity: Quantity, value: float, fidelity: Fidelity, tool: str, version: str) -> Figure:

@@ -63,7 +63,7 @@ class Objective(_Record):
 
 
 class Verified(_Record):
-    """``verify.json`` of a trial: the verdict of the RTL simulation."""
+    """``verify.json`` of a trial: the verdict of the RTL simulation, or of what runs in its place."""
 
     exact: bool
     events: int = Field(ge=0, description="events simulated and compared, a new one every clock")
@@ -72,6 +72,7 @@ class Verified(_Record):
     compared: list[str] = Field(default_factory=list, description="models whose integers equal the RTL's, or should")
     tool: str = ""
     version: str = ""
+    proven: str = Field(default="RTL", description="what was run: RTL, or e.g. C simulation where there is no RTL")
     first_difference: str | None = Field(default=None, description="where it is not exact: event, output, values")
 
 

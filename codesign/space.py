@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -17,6 +17,7 @@ from codesign.errors import nearest
 
 __all__ = (
     "Choice",
+    "Choose",
     "Dimension",
     "Fixed",
     "FloatDimension",
@@ -61,6 +62,13 @@ class Range:
 
 
 Parsed = Fixed | Choice | Range
+
+
+class Choose(Protocol):
+    """Draws one value of a search dimension (from Optuna, or from a fixed configuration)."""
+
+    def __call__(self, name: str, dimension: Any) -> Any:
+        """Return a value of ``dimension`` for the parameter ``name``."""
 
 
 def _anything(value: Any) -> Scalar:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from codesign import resources
 from codesign.errors import InputError
@@ -15,6 +15,7 @@ from codesign.validation import validated
 
 __all__ = (
     "Constraint",
+    "FlowChoice",
     "Objective",
     "SearchSettings",
     "SplitFractions",
@@ -51,24 +52,42 @@ class Training(_Section):
     learning_rate: float = Field(default=3e-3, gt=0)
 
 
+def _with_fidelity(data: Any) -> Any:
+    """Fill in the fidelity of a figure where the study leaves it out: what the search itself measures of each."""
+    if not isinstance(data, dict) or data.get("fidelity") is not None:
+        if isinstance(data, dict) and data.get("name") not in QUANTITIES:
+            raise ValueError(f"'{data.get('name')}' is no hardware figure, and only those have a fidelity")
+        return data
+    if data.get("name") not in QUANTITIES:
+        return data
+    return data | {"fidelity": Fidelity.ANALYTIC if data["name"] == "ebops" else Fidelity.COMPILED}
+
+
 class Objective(_Section):
-    """One objective: a metric of the task, or a hardware figure at fidelity ``compiled``."""
+    """One objective: a metric of the task, or a hardware figure at the fidelity that the search compares."""
 
     name: str
     direction: Literal["maximise", "minimise"]
+    fidelity: Fidelity | None = Field(default=None, description="of a figure: compiled, or another; None for a metric")
 
-    @property
-    def fidelity(self) -> Fidelity | None:
-        """The fidelity the search compares: ``compiled`` for a figure, None for a metric."""
-        return Fidelity.COMPILED if self.name in QUANTITIES else None
+    @model_validator(mode="before")
+    @classmethod
+    def _with_fidelity(cls, data: Any) -> Any:
+        return _with_fidelity(data)
 
 
 class Constraint(_Section):
-    """A bound on a metric or a compiled figure: a candidate outside is infeasible, and not on the front."""
+    """A bound on a metric or a figure: a candidate outside is infeasible, and not on the front."""
 
     name: str
     min: float | None = None
     max: float | None = None
+    fidelity: Fidelity | None = Field(default=None, description="of a figure: compiled, or another; None for a metric")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_fidelity(cls, data: Any) -> Any:
+        return _with_fidelity(data)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -100,6 +119,31 @@ class Verification(_Section):
     rtl_events: int = Field(default=1000, ge=1000, description="test events through the RTL simulation, on the front")
 
 
+class FlowChoice(BaseModel):
+    """The flow to firmware, and dimensions of its settings, which the flow validates; a study may write its name only.
+
+    Study files and records hold the name only where there are no settings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @model_serializer
+    def _plain(self) -> str | dict[str, Any]:
+        return {"name": self.name, **self.space} if self.space else self.name
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """What stands beside the name."""
+        return dict(self.model_extra or {})
+
+
 class Study(_Section):
     """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
 
@@ -112,7 +156,7 @@ class Study(_Section):
     family: str
     space: dict[str, Any] = Field(default_factory=dict)
     training: Training = Training()
-    flow: str = "alkaid"
+    flow: FlowChoice = FlowChoice(name="alkaid")
     target: str
     objectives: tuple[Objective, ...] = Field(min_length=1)
     constraints: tuple[Constraint, ...] = ()

@@ -6,14 +6,13 @@ import json
 import shutil
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from codesign.dse.scoring import Score, score
 from codesign.errors import CodesignError, InputError
 from codesign.records import Figures, Metrics, State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
-from codesign.study import Study
+from codesign.study import Study, parse_study
 from codesign.targets import Target
 
 __all__ = ("adopt", "config_key", "fail", "finished", "recorded_score", "recover", "tell")
@@ -31,7 +30,8 @@ def adopt(run: RunFolder, study: Study, target: Target) -> bool:
     resumed = path.is_file()
     if resumed:
         given = study.model_dump(mode="json")
-        there = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # through the model: a study of an earlier release may write the same in other words
+        there = parse_study(path.read_text(encoding="utf-8"), str(path)).model_dump(mode="json")
         changes = _differences(there, given)
         changes += _differences({"target": run.read_json("target.json")}, {"target": target.model_dump(mode="json")})
         changes = [c for c in changes if c.split(":")[0].split(".")[0] not in _FREE]

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from codesign import plugins
 from codesign.errors import InputError, ToolError, nearest
-from codesign.figures import QUANTITIES
-from codesign.study import Study
+from codesign.figures import QUANTITIES, Fidelity
+from codesign.hardware.settings import resolve_space
+from codesign.study import Constraint, Objective, Study
 from codesign.targets import Target, load_target
 from codesign.validation import validated
 
@@ -29,6 +30,7 @@ class Resolved:
     family: Any
     space: BaseModel
     flow: Any
+    flow_space: BaseModel
     target: Target
 
 
@@ -36,38 +38,49 @@ def resolve(study: Study) -> Resolved:
     """Find and check all that a study names; InputError says what is wrong, and what to write instead."""
     task = plugins.load("tasks", study.task)
     family = plugins.load("families", study.family)
-    flow = plugins.load("flows", study.flow)
+    flow = plugins.load("flows", study.flow.name)
     target = load_target(study.target)
     space = validated(family.space, study.space, f"study '{study.name}', section 'space'")
+    flow_space = resolve_space(flow, study.flow.space, f"study '{study.name}', section 'flow'")
     _check_objectives(study, task.metrics, flow)
     _check_constraints(study, task.metrics, flow, target)
     availability = flow.available()
     if not availability.available:
-        raise ToolError(f"flow '{study.flow}' cannot run here: {availability.reason}")
-    return Resolved(study, task, family, space, flow, target)
+        raise ToolError(f"flow '{study.flow.name}' cannot run here: {availability.reason}")
+    return Resolved(study, task, family, space, flow, flow_space, target)
 
 
-def _known(study: Study, name: str, role: str, metrics: dict[str, str], flow: Any) -> None:
+def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: dict[str, str], flow: Any) -> None:
+    """Refuse what the task does not judge and the flow does not measure at the fidelity that is wanted, or not here."""
+    name, fidelity = wanted.name, wanted.fidelity
     # a flow may say what it measures; one that does not may measure anything
-    measured = sorted(getattr(flow, "quantities", QUANTITIES))
-    if name in metrics or name in measured:
+    compiled, vendor = getattr(flow, "quantities", tuple(QUANTITIES)), getattr(flow, "vendor_quantities", ())
+    measured = {Fidelity.ANALYTIC: ("ebops",), Fidelity.COMPILED: compiled, Fidelity.VENDOR: vendor}
+    if name in metrics:
         return
-    known = [*metrics, *measured]
-    if name in QUANTITIES:
-        what = f"the flow '{study.flow}' does not measure '{name}'"
+    where, itself = f"study '{study.name}', {role}", f"the flow '{study.flow.name}'"
+    if fidelity is not None and name in measured.get(fidelity, ()):
+        if fidelity is Fidelity.VENDOR and not (here := flow.vendor()).available:
+            raise ToolError(f"{where}: {itself} measures '{name}' with the vendor's tools only: {here.reason}")
+        return
+    others = [f.value for f, names in measured.items() if name in names]
+    if others:
+        what = f"{itself} does not measure '{name}' at fidelity '{fidelity}': write fidelity: {' or '.join(others)}"
+    elif name in QUANTITIES:
+        what = f"{itself} does not measure '{name}'"
     else:
-        what = f"unknown name '{name}'{nearest(name, known)}"
-    raise InputError(
-        f"study '{study.name}', {role}: {what}; metrics of the task '{study.task}': {', '.join(metrics)}; "
-        f"figures: {', '.join(measured)}"
+        what = f"unknown name '{name}'{nearest(name, [*metrics, *compiled, *vendor])}"
+    figures = ", ".join(
+        f"{n} ({f})" if f is not Fidelity.COMPILED else n for f, ns in measured.items() for n in sorted(ns)
     )
+    raise InputError(f"{where}: {what}; metrics of the task '{study.task}': {', '.join(metrics)}; figures: {figures}")
 
 
 def _check_objectives(study: Study, metrics: dict[str, str], flow: Any) -> None:
     seen = set()
     for objective in study.objectives:
         name = objective.name
-        _known(study, name, "objectives", metrics, flow)
+        _known(study, objective, "objectives", metrics, flow)
         if name in seen:
             raise InputError(f"study '{study.name}', objectives: '{name}' is there twice: remove one")
         seen.add(name)
@@ -88,7 +101,7 @@ def _check_constraints(study: Study, metrics: dict[str, str], flow: Any, target:
     }
     for constraint in study.constraints:
         name = constraint.name
-        _known(study, name, "constraints", metrics, flow)
+        _known(study, constraint, "constraints", metrics, flow)
         where = f"study '{study.name}', constraints"
         if name in seen:
             raise InputError(f"{where}: '{name}' is there twice: write one with min and max")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from codesign.errors import CodesignError
-from codesign.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.figures import Fidelity, Figure, find
 from codesign.records import Metric
 from codesign.study import Study
 from codesign.targets import Target
@@ -50,24 +50,27 @@ class Score:
 
 @dataclass(frozen=True)
 class Limit:
-    """A bound on a metric or a compiled figure; ``implied`` ones are the target's, and bind only what is measured."""
+    """A bound on a metric or a figure; ``implied`` ones are the target's, and bind what is measured, at best."""
 
     name: str
     min: float | None = None
     max: float | None = None
     implied: bool = False
+    fidelity: Fidelity | None = None
 
 
-def _measured(name: str, metrics: Mapping[str, Metric], figures: Sequence[Figure]) -> float | None:
-    if name in QUANTITIES:
-        figure = find(list(figures), name, Fidelity.COMPILED)
+def _measured(
+    name: str, fidelity: Fidelity | None, metrics: Mapping[str, Metric], figures: Sequence[Figure]
+) -> float | None:
+    if fidelity is not None:
+        figure = find(list(figures), name, fidelity)
         return None if figure is None else figure.value
     return metrics[name].value if name in metrics else None
 
 
-def _missing(name: str, use: str) -> CodesignError:
-    what = "figure" if name in QUANTITIES else "metric"
-    where = " at fidelity 'compiled'" if name in QUANTITIES else ""
+def _missing(name: str, fidelity: Fidelity | None, use: str) -> CodesignError:
+    what = "figure" if fidelity else "metric"
+    where = f" at fidelity '{fidelity}'" if fidelity else ""
     return CodesignError(f"the {what} '{name}', {use}, was not measured{where}")
 
 
@@ -75,16 +78,16 @@ def score(trial: int, study: Study, metrics: Mapping[str, Metric], figures: Sequ
     """Score a trial; CodesignError names an objective that was not measured: there is no stand-in value."""
     values = []
     for objective in study.objectives:
-        value = _measured(objective.name, metrics, figures)
+        value = _measured(objective.name, objective.fidelity, metrics, figures)
         if value is None:
-            raise _missing(objective.name, "an objective")
+            raise _missing(objective.name, objective.fidelity, "an objective")
         values.append(value)
     return Score(trial, tuple(values), tuple(o.fidelity for o in study.objectives))
 
 
 def limits(study: Study, target: Target) -> list[Limit]:
     """The study's constraints, and what the target itself implies: its resources and its latency budget."""
-    found = {c.name: Limit(c.name, c.min, c.max) for c in study.constraints}
+    found = {c.name: Limit(c.name, c.min, c.max, fidelity=c.fidelity) for c in study.constraints}
     implied = {q: float(getattr(target.resources, q)) for q in ("lut", "ff", "dsp", "bram")}
     if target.latency_budget_ns is not None:
         implied["latency_ns"] = target.latency_budget_ns
@@ -93,7 +96,7 @@ def limits(study: Study, target: Target) -> list[Limit]:
         if own is None:
             found[name] = Limit(name, max=most, implied=True)
         else:
-            found[name] = Limit(name, own.min, most if own.max is None else min(own.max, most))
+            found[name] = replace(own, max=most if own.max is None else min(own.max, most))
     return list(found.values())
 
 
@@ -106,9 +109,12 @@ def violations(
     """
     result = {}
     for bound in bounds:
-        value = _measured(bound.name, metrics, figures)
+        # the target's own bounds hold for the best that the flow measured
+        tried = (Fidelity.VENDOR, Fidelity.COMPILED) if bound.implied else (bound.fidelity,)
+        values = (_measured(bound.name, fidelity, metrics, figures) for fidelity in tried)
+        value = next((v for v in values if v is not None), None)
         if value is None and not bound.implied:
-            raise _missing(bound.name, "a constraint")
+            raise _missing(bound.name, bound.fidelity, "a constraint")
         excess, words = -1.0 if value is not None else 0.0, ""
         for limit, sign, side in ((bound.max, 1, "above"), (bound.min, -1, "below")):
             if value is None or limit is None:

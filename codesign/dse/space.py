@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from codesign.space import Choice, Fixed, parse
+from codesign.space import Choice, Choose, Fixed, parse
 
 if TYPE_CHECKING:
     import optuna
-
-    from codesign.models.base import Choose
 
 __all__ = ("choose",)
 
 
 def choose(trial: optuna.trial.BaseTrial) -> Choose:
-    """Return the function by which a family draws its parameters from an Optuna trial."""
+    """Return the function by which a family or a flow draws its parameters from an Optuna trial."""
 
     def draw(name: str, dimension: Any) -> Any:
         dimension = parse(dimension)

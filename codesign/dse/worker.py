@@ -30,6 +30,7 @@ from codesign.dse.lock import hold
 from codesign.dse.scoring import Outcome, limits, score, violations
 from codesign.dse.space import choose
 from codesign.errors import CodesignError, InputError
+from codesign.hardware.settings import draw_settings, resolve_space, whole_config
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
@@ -137,6 +138,11 @@ class _Worker:
         return family, validated(family.space, self._study.space, "space")
 
     @cached_property
+    def _flow(self) -> tuple[Any, BaseModel]:
+        flow = plugins.load("flows", self._study.flow.name)
+        return flow, resolve_space(flow, self._study.flow.space, "flow")
+
+    @cached_property
     def _evaluate(self) -> Callable[..., Outcome]:
         return self._loaded(self._settings.evaluate)
 
@@ -166,11 +172,11 @@ class _Worker:
         return load_sample(self._run)
 
     # ---------------------------------------------------------------------------------------------------------- search
-    def _draw(self, number: int) -> tuple[Any, BaseModel] | None:
+    def _draw(self, number: int) -> tuple[Any, BaseModel, BaseModel] | None:
         """Ask for a configuration that no trial has had yet; None when there seems to be none left."""
         from codesign.dse.storage import derived_seed, make_sampler
 
-        family, space = self._family
+        (family, space), (flow, flow_space) = self._family, self._flow
         refused: Exception | None = None
         for attempt in range(_DRAWS + _RANDOM_DRAWS):
             # A sampler seeded by the trial's number, not by the worker: who draws it, and after how many
@@ -181,15 +187,16 @@ class _Worker:
             asked.set_user_attr("trial", number)
             try:
                 config: BaseModel = family.suggest(space, choose(asked))
+                settings = draw_settings(flow, flow_space, choose(asked))
             except (CodesignError, ValueError) as error:  # pydantic's errors are ValueErrors
                 self._give_up(asked, f"not a valid configuration: {_reason(error)}")
                 refused = error
                 continue
             refused = None
-            self._send(messages.Drawn(number, asked.number, config.model_dump(mode="json")))
+            self._send(messages.Drawn(number, asked.number, whole_config(config, settings)))
             answer: messages.Answer = self._connection.recv()
             if answer.repeats is None:
-                return asked, config
+                return asked, config, settings
             self._give_up(asked, f"repeats trial {answer.repeats}")
         if refused is not None:
             raise refused
@@ -209,7 +216,7 @@ class _Worker:
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
             return
-        asked, config = drawn
+        asked, config, settings = drawn
         folder = self._run.trial(job.trial)
         status = TrialStatus(
             trial=job.trial,
@@ -219,10 +226,10 @@ class _Worker:
         )
         began = time.perf_counter()
         values = None
-        folder.write("config.json", config.model_dump(mode="json"))
+        folder.write("config.json", whole_config(config, settings))
         with _logged(folder.path / "log.txt"):
             try:
-                status, values, excess = self._evaluated(folder, config, status)
+                status, values, excess = self._evaluated(folder, config, settings, status)
                 for name, value in excess.items():
                     asked.set_constraint(name, value)
             except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
@@ -245,7 +252,7 @@ class _Worker:
         self._send(messages.Finished(job.trial))
 
     def _evaluated(
-        self, folder: TrialFolder, config: BaseModel, status: TrialStatus
+        self, folder: TrialFolder, config: BaseModel, settings: BaseModel, status: TrialStatus
     ) -> tuple[TrialStatus, tuple[float, ...], dict[str, float]]:
         def stage(name: str) -> None:
             folder.write("status.json", status.model_copy(update={"stage": name}))
@@ -255,7 +262,7 @@ class _Worker:
         train, validation = self._parts
         target = load_target(self._study.target)
         began = time.perf_counter()
-        result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage)
+        result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
         scored = score(status.trial, self._study, result.metrics, result.figures)
         bounds = limits(self._study, target)
         broken = violations(bounds, result.metrics, result.figures)

@@ -108,7 +108,7 @@ def _open(path: Path, number: int) -> _Trial:
     design = Design.load(folder.path)
     if status.design not in (None, design.hash):
         raise InputError(f"trial {number}: model.onnx or design.json was changed since the trial ran; not handed on")
-    flow = plugins.load("flows", study.flow)
+    flow = plugins.load("flows", study.flow.name)
     target = run.read("target.json", Target) or load_target(study.target)
     firmware: Firmware = flow.load(design, target, folder.firmware)
     inputs, outputs = _golden(folder.path / "golden.npz", design)
@@ -186,7 +186,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         study=study.name,
         task=study.task,
         family=study.family,
-        flow=study.flow,
+        flow=study.flow.name,
         target=TargetFacts(name=target.name, part=target.part, clock_mhz=target.clock_mhz),
         trial=folder.number,
         design=trial.design.hash,
@@ -206,7 +206,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
         licence=licence,
-        components=_components(study.flow, firmware.folder),
+        components=_components(study.flow.name, firmware.folder),
         files=[],
     )
 

@@ -11,22 +11,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.design import Design
-from codesign.errors import ToolError
+from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.packing import top_module
+from codesign.hardware.settings import record_settings
 from codesign.runfolder import write_atomically
+from codesign.space import Choose, Dimension, Fixed
 from codesign.targets import Target
 
 if TYPE_CHECKING:
     from alkaid.types import CombLogic
 
-__all__ = ("Alkaid", "probe_codes")
+__all__ = ("Alkaid", "AlkaidSettings", "AlkaidSpace", "probe_codes")
 
 TOP = "codesign_top"
 _CORE = "codesign_core"
@@ -34,11 +37,38 @@ _RECORD = "firmware.json"
 _PROGRAM = "program.json.gz"
 
 
+class AlkaidSettings(BaseModel):
+    """Settings of one candidate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_delay: float | None = Field(
+        default=None, gt=0, description="logic between two registers, in adder delays; None: what the target allows"
+    )
+
+
+class AlkaidSpace(BaseModel):
+    """What a study may write beside the flow's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_delay: Dimension = Field(
+        default=Fixed(None), description="a deeper pipeline than the target's clock needs: at most its stage_delay"
+    )
+
+
 class Alkaid:
     """QONNX through our reader into alkaid's ALIR, then pipelined Verilog. Exact, or refused."""
 
     name = "alkaid"
     quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
+    space = AlkaidSpace
+    settings = AlkaidSettings
+
+    def suggest(self, space: BaseModel, choose: Choose) -> AlkaidSettings:
+        """Draw the logic between two registers, where the study leaves it open."""
+        assert isinstance(space, AlkaidSpace)
+        return AlkaidSettings(stage_delay=choose("stage_delay", space.stage_delay))
 
     def available(self) -> Availability:
         """alkaid comes with codesign; it is missing only in a damaged installation."""
@@ -47,7 +77,14 @@ class Alkaid:
         except PackageNotFoundError:
             return Availability(False, "alkaid is not installed: pip install alkaid")
 
-    def compile(self, design: Design, target: Target, folder: Path, probe: NDArray[np.int64] | None = None) -> Firmware:
+    def compile(
+        self,
+        design: Design,
+        target: Target,
+        folder: Path,
+        settings: BaseModel | None = None,
+        probe: NDArray[np.int64] | None = None,
+    ) -> Firmware:
         """Compile into ``folder``. Random and extreme codes and ``probe`` (events, n) are tried after every pass."""
         from alkaid.codegen import RTLModel
         from alkaid.trace import FVArray, HWConfig, to_pipeline, trace
@@ -55,6 +92,14 @@ class Alkaid:
         from codesign.hardware.alkaid_domain import Signals
         from codesign.hardware.alkaid_passes import optimise
 
+        settings = settings or AlkaidSettings()
+        assert isinstance(settings, AlkaidSettings)
+        stage_delay = settings.stage_delay or target.stage_delay
+        if stage_delay > target.stage_delay:
+            raise InputError(
+                f"stage_delay {stage_delay:g} puts more logic between two registers than {target.name} allows at its "
+                f"clock, {target.stage_delay:g}: give at most that"
+            )
         graph = read_graph(design.onnx)
         codes = probe_codes(design.inputs) if probe is None else np.concatenate([probe_codes(design.inputs), probe])
         values = design.inputs.values(codes)
@@ -70,7 +115,7 @@ class Alkaid:
         traced = trace(signal, graph.run(signal, Signals()), optimize=False)
         circuit, notes = optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
 
-        pipeline = to_pipeline(circuit, latency_cutoff=target.stage_delay, verbose=False)
+        pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
         shutil.rmtree(folder, ignore_errors=True)
         rtl = RTLModel(
             pipeline,
@@ -100,6 +145,7 @@ class Alkaid:
             "lut": float(circuit.cost),
             "ff": int(rtl.reg_bits),
             "notes": notes,
+            "settings": record_settings(settings),
             "alkaid": version("alkaid"),
         }
         write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
@@ -117,9 +163,8 @@ class Alkaid:
             design=design,
             target=target,
             folder=folder,
-            sources=tuple(Path(s) for s in record["sources"]),
-            top=record["top"],
-            latency_cycles=record["latency_cycles"],
+            rtl=Rtl(tuple(Path(s) for s in record["sources"]), record["top"], record["latency_cycles"]),
+            settings=record.get("settings", {}),
             notes=tuple(record["notes"]),
             extra=record,
         )

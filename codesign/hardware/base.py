@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from codesign.design import Design
+from codesign.errors import UnsupportedError
 from codesign.figures import Figure
+from codesign.space import Choose
 from codesign.targets import Target
 
-__all__ = ("Availability", "Firmware", "Flow")
+__all__ = ("Availability", "Firmware", "Flow", "NoSettings", "Rtl")
 
 
 @dataclass(frozen=True)
@@ -25,46 +28,128 @@ class Availability:
     version: str | None = None
 
 
-@dataclass(frozen=True)
-class Firmware:
-    """RTL of one design for one target.
+class NoSettings(BaseModel):
+    """Space and settings of a flow that has nothing to set."""
 
-    The top module ``top`` has ports ``clk``, ``model_inp`` and ``model_out``. ``model_inp`` packs the elements of
-    ``design.inputs`` from bit 0 upwards, element i in ``design.inputs.types[i].width`` bits, two's complement, without
-    padding; ``model_out`` packs ``design.outputs`` in the same way. A new event is taken at every rising edge.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Rtl:
+    """Register-transfer level of one firmware, in Verilog or SystemVerilog.
 
     Attributes
     ----------
-    folder: holds ``sources`` (paths relative to it).
+    sources: paths relative to the firmware's folder.
+    top: name of the module to instantiate.
     latency_cycles: by construction, in the unit of :data:`codesign.figures.QUANTITIES`; the simulation must confirm it.
-    interpreter: JSON-serialisable program of the flow's bit-exact interpreter, or None where the flow has none.
+    protocol: how events go in and out.
+
+        ``pipelined``: ports ``clk``, ``model_inp`` and ``model_out``. ``model_inp`` packs the elements of
+        ``design.inputs`` from bit 0 upwards, element i in ``design.inputs.types[i].width`` bits, two's complement,
+        without padding; ``model_out`` packs ``design.outputs`` in the same way. The result of an event is at the output
+        a fixed number of clocks later, and a new event is taken every ``initiation_interval`` rising edges.
+
+        ``axi-stream``: the handshake of AXI4-Stream (Arm IHI 0051); the flow that makes it says how an event is laid
+        out over beats.
+    """
+
+    sources: tuple[Path, ...]
+    top: str
+    latency_cycles: int
+    protocol: Literal["pipelined", "axi-stream"] = "pipelined"
+    initiation_interval: int = 1
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """Firmware of one design for one target.
+
+    Attributes
+    ----------
+    folder: where the flow wrote it.
+    rtl: None where the flow's RTL needs a tool that is not here (an HLS project without the vendor's compiler). Then
+        nobody knows a latency or a resource, and ``sources``, ``top`` and ``latency_cycles`` raise UnsupportedError.
+    settings: of the flow, as recorded; part of the provenance of every figure measured on this firmware.
+    notes: what the user should know, e.g. a compiler pass that was left out.
+    extra: the flow's own record, JSON-serialisable.
     """
 
     design: Design
     target: Target
     folder: Path
-    sources: tuple[Path, ...]
-    top: str
-    latency_cycles: int
+    rtl: Rtl | None
+    settings: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def _rtl(self) -> Rtl:
+        if self.rtl is None:
+            why = self.extra.get("no_rtl", "its flow made none")
+            raise UnsupportedError(f"there is no RTL of this firmware here: {why}")
+        return self.rtl
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Sources of the RTL, relative to ``folder``."""
+        return self._rtl().sources
+
+    @property
+    def top(self) -> str:
+        """The RTL's top module."""
+        return self._rtl().top
+
+    @property
+    def latency_cycles(self) -> int:
+        """The RTL's latency by construction."""
+        return self._rtl().latency_cycles
+
 
 class Flow(Protocol):
-    """A way from a design to firmware."""
+    """A way from a design to firmware. :mod:`codesign.testing` tries a flow against this contract.
+
+    Used where a flow has them:
+
+    - ``model``: what :meth:`predict` runs, in words (default "interpreter");
+    - ``vendor_quantities``: what :meth:`figures` measures at fidelity ``vendor`` where
+      ``vendor() -> Availability`` says that the vendor's tools are here;
+    - ``synthesise(firmware, work, timeout) -> list[Figure]`` in place of :func:`codesign.hardware.yosys.synthesise`;
+    - ``verify(firmware, codes, references, work, waves) -> Verified`` in place of :func:`codesign.verify.rtl.verify`,
+      which simulates pipelined RTL.
+    """
 
     name: str
-    #: what :meth:`figures` measures; an objective or constraint on anything else is refused before the search
+    #: what :meth:`figures` measures, at fidelity compiled; an objective or constraint on anything else is refused
+    #: before the search
     quantities: tuple[str, ...]
+    #: pydantic model of what a study may write beside the flow's name; each field is a dimension
+    #: (:mod:`codesign.space`)
+    space: type[BaseModel]
+    #: pydantic model of one candidate's settings; must be constructible without arguments
+    settings: type[BaseModel]
+
+    def suggest(self, space: BaseModel, choose: Choose) -> BaseModel:
+        """Draw one candidate's settings from the space (names are recorded with the prefix ``flow.``)."""
 
     def available(self) -> Availability:
         """Whether the flow can run here, with the reason."""
 
-    def compile(self, design: Design, target: Target, folder: Path) -> Firmware:
-        """Write firmware into ``folder``. UnsupportedError names what has no exact hardware in this flow."""
+    def compile(
+        self,
+        design: Design,
+        target: Target,
+        folder: Path,
+        settings: BaseModel | None = None,
+        probe: NDArray[np.int64] | None = None,
+    ) -> Firmware:
+        """Write firmware into ``folder``; ``settings`` default to ``self.settings()``.
+
+        ``probe``, input codes (events, n), are events on which the flow may check its own work. UnsupportedError names
+        what has no exact hardware in this flow.
+        """
 
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
-        """Open firmware that :meth:`compile` wrote earlier."""
+        """Open firmware that :meth:`compile` wrote earlier; ToolError if it is of another design or target."""
 
     def figures(self, firmware: Firmware) -> list[Figure]:
         """What the flow itself measures, each with its fidelity."""

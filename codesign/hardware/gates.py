@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from codesign.errors import ToolError
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.nextpnr_synth import write_netlist
 from codesign.hardware.yosys import used_sources
 from codesign.runfolder import write_atomically
@@ -42,7 +42,7 @@ def gate_level(firmware: Firmware, work: Path, timeout: float) -> Firmware:
     return replace(
         firmware,
         folder=work,
-        sources=(Path(_NETLIST), Path(_MODELS)),
+        rtl=Rtl((Path(_NETLIST), Path(_MODELS)), firmware.top, firmware.latency_cycles),
         notes=(*firmware.notes, f"gate level: Yosys {netlist.version}, {sum(netlist.cells.values())} cells"),
     )
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import BaseModel
+
+from codesign.space import Choose
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ("Choose", "Family", "Network")
-
-
-class Choose(Protocol):
-    """Draws one value of a search dimension (from Optuna, or from a fixed configuration)."""
-
-    def __call__(self, name: str, dimension: Any) -> Any:
-        """Return a value of ``dimension`` (see :mod:`codesign.dse.space`) for the parameter ``name``."""
 
 
 class Network(Protocol):

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.models.base import Choose
-from codesign.space import Fixed, FloatDimension, IntDimension
+from codesign.space import Choose, Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
     from codesign.models.learned_network import LearnedMLP

@@ -13,7 +13,7 @@ from codesign.board.uart import SerialBoard, decode, encode, event_bytes
 from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.hardware import bitstream as module
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.bitstream import Pll, bitstream, board_top, divisor, pll
 from codesign.hardware.bitstream_simulation import SimulatedPort
 from codesign.hardware.nextpnr import Routed, available
@@ -72,7 +72,7 @@ def test_a_host_that_sends_too_much_is_told(tmp_path: Path) -> None:
         "always @(posedge clk) model_out <= {4{model_inp}};\nendmodule\n"
     )
     design = make_design((byte,), (word,))
-    firmware = Firmware(design, TARGET, tmp_path / "f", (Path("top.v"),), "top", 0)
+    firmware = Firmware(design, TARGET, tmp_path / "f", Rtl((Path("top.v"),), "top", 0))
     codes = np.arange(1, 201, dtype=np.int64)[:, None]
     within = SimulatedPort(firmware, tmp_path / "w")
     assert np.array_equal(SerialBoard(design, within).run(codes[:128]), codes[:128] * 0x01010101)

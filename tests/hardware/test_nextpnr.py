@@ -13,7 +13,7 @@ from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure, find
 from codesign.fixedpoint import FixedPoint
 from codesign.hardware import nextpnr
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.nextpnr import Part, available, place_and_route
 from codesign.hardware.nextpnr_timing import close_timing, next_stage_delay
 from codesign.targets import load_target
@@ -34,9 +34,7 @@ def hand_written(folder: Path, body: str) -> Firmware:
         design=make_design((byte,), (byte,)),
         target=TARGET,
         folder=folder,
-        sources=(Path("top.v"),),
-        top="top",
-        latency_cycles=1,
+        rtl=Rtl((Path("top.v"),), "top", 1),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from codesign.errors import ToolError
 from codesign.figures import Fidelity, find
 from codesign.fixedpoint import FixedPoint
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.yosys import count, synthesise, used_sources
 from tests.verify.small_firmware import TARGET, make_design, make_small
 
@@ -24,9 +24,7 @@ def hand_written(folder: Path, text: str, family: str = "xcup") -> Firmware:
         design=make_design((byte,), (byte,)),
         target=TARGET.model_copy(update={"family": family}),
         folder=folder,
-        sources=(Path("top.v"),),
-        top="top",
-        latency_cycles=1,
+        rtl=Rtl((Path("top.v"),), "top", 1),
     )
 
 
@@ -37,7 +35,7 @@ def test_known_circuit_and_a_library_file_that_does_not_parse(tmp_path: Path) ->
     text = HEAD + "wire unused_thing; always @(posedge clk) model_out <= {8{^model_inp[5:0]}};\nendmodule\n"
     firmware = hand_written(tmp_path / "f", text)
     (firmware.folder / "library.v").write_text("module lookup_table (; this is not Verilog\n")
-    figures = synthesise(replace(firmware, sources=(Path("library.v"), Path("top.v"))), tmp_path / "w", 300)
+    figures = synthesise(replace(firmware, rtl=Rtl((Path("library.v"), Path("top.v")), "top", 1)), tmp_path / "w", 300)
     values = {figure.quantity: figure.value for figure in figures}
     assert values == {"lut": 1, "ff": 1, "carry": 0, "dsp": 0, "bram": 0}
     assert {figure.fidelity for figure in figures} == {Fidelity.SYNTHESISED}

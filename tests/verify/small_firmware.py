@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from codesign.design import Design
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Rtl
 from codesign.targets import Resources, Target
 
 TARGET = Target(
@@ -89,9 +89,7 @@ def make_small(
         design=design,
         target=TARGET,
         folder=folder,
-        sources=(Path("top.v"), *sources),
-        top="top",
-        latency_cycles=int(model.latency),
+        rtl=Rtl((Path("top.v"), *sources), "top", int(model.latency)),
     )
     return Small(firmware, codes, design.outputs.codes(values), int(model.latency))
 
@@ -142,4 +140,4 @@ def with_top(firmware: Firmware, folder: Path, body: str, latency: int) -> Firmw
     width_out = sum(t.width for t in firmware.design.outputs.types)
     head = f"module top (input clk, input [{width_in - 1}:0] model_inp, output [{width_out - 1}:0] model_out);"
     (folder / "top.v").write_text(f"{inner}\n{head}\n{body}\nendmodule\n")
-    return replace(firmware, folder=folder, latency_cycles=latency)
+    return replace(firmware, folder=folder, rtl=replace(firmware.rtl, latency_cycles=latency))

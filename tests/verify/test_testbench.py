@@ -50,7 +50,7 @@ def test_passes_and_fails(small: Small, tmp_path: Path) -> None:
 
 @pytest.mark.slow  # compiles once more
 def test_wrong_latency_fails(small: Small, tmp_path: Path) -> None:
-    later = replace(small.firmware, latency_cycles=small.alkaid_latency + 1)
+    later = replace(small.firmware, rtl=replace(small.firmware.rtl, latency_cycles=small.alkaid_latency + 1))
     write_testbench(later, small.codes, small.outputs, tmp_path)
     assert "FAIL:" in run(later, tmp_path, tmp_path / "build")
 

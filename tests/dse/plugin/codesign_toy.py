@@ -14,7 +14,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Availability
 from codesign.physics.sample import Sample
 from codesign.records import Figures, Metric, Metrics, Verified
-from codesign.space import FloatDimension, IntDimension
+from codesign.space import Dimension, Fixed, FloatDimension, IntDimension
 
 
 class ToyTask:
@@ -75,9 +75,26 @@ class ToyFamily:
         return ToyConfig(width=choose("width", space.width), sparsity=choose("sparsity", space.sparsity))
 
 
+class ToyFlowSpace(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reuse: Dimension = Fixed(None)
+
+
+class ToyFlowSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reuse: int | None = None
+
+
 class ToyFlow:
     name = "toy"
     quantities = ("lut", "latency_ns", "latency_cycles")
+    space = ToyFlowSpace
+    settings = ToyFlowSettings
+
+    def suggest(self, space, choose):
+        return ToyFlowSettings(reuse=choose("reuse", space.reuse))
 
     def available(self):
         return Availability(True, "a double")
@@ -92,7 +109,7 @@ class Result:
     notes: list = field(default_factory=list)
 
 
-def evaluate(study, config, folder, seed, train, validation, stage):
+def evaluate(study, config, folder, seed, train, validation, stage, settings=None):
     """Accuracy rises with the width, and with luck; so do the LUTs."""
     run = folder.path.parent.parent
     assert not (run / "parts" / "test.npz").exists(), "the search can see the test split"

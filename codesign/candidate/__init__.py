@@ -1,0 +1,16 @@
+"""One candidate's way: trained, exported, compiled, gated; on the front judged on test, synthesised, simulated."""
+
+from codesign.candidate.evaluation import CandidateResult, evaluate
+from codesign.candidate.proof import prove, prove_trial
+from codesign.candidate.trial import bitstream_of_trial, firmware_for, load_network, synthesise_trial
+
+__all__ = (
+    "CandidateResult",
+    "bitstream_of_trial",
+    "evaluate",
+    "firmware_for",
+    "load_network",
+    "prove",
+    "prove_trial",
+    "synthesise_trial",
+)

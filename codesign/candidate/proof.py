@@ -1,0 +1,141 @@
+"""A trial of the front: judged once on the test split, synthesised, and its RTL simulated."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign import plugins
+from codesign.candidate.stages import (
+    StageReport,
+    Stages,
+    add_figures,
+    add_seconds,
+    costs_only_itself,
+    measured,
+    provenance,
+)
+from codesign.candidate.trial import load_network, synthesised, trial_of
+from codesign.design import Design
+from codesign.dse.baseline import judge_baselines, read_scores
+from codesign.dse.parts import load_sample, splits_of
+from codesign.errors import InputError, ToolError
+from codesign.figures import Fidelity, Figure
+from codesign.hardware.base import Firmware
+from codesign.physics.sample import Sample
+from codesign.records import Metrics, Plots, State, TrialStatus, Verified
+from codesign.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.study import Study
+from codesign.targets import load_target
+from codesign.tasks.judging import drawn, judged
+
+__all__ = ("prove", "prove_trial")
+
+
+def prove(
+    study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport, waves: bool = False
+) -> None:
+    """Judge a trial on the test split, synthesise it, and simulate its RTL. A trial already proven is left as it is.
+
+    A synthesis or simulation that fails costs that figure only; the trial's status says why it is absent.
+    With ``waves`` a simulation keeps its traces in ``simulation/``.
+    """
+    stages = Stages(stage)
+    part = sample.part("test", splits_of(study))
+    design = Design.load(folder.path)
+    task, flow = plugins.load("tasks", study.task), plugins.load("flows", study.flow.name)
+    target = load_target(study.target)
+    firmware = flow.load(design, target, folder.firmware)
+    codes = design.input_quantisation.codes(part.x)
+
+    if not (folder.path / "plots.json").is_file():
+        with stages("test"):
+            scores = design.outputs.values(flow.predict(firmware, codes))
+            searched = folder.read("metrics.json", Metrics)
+            points = searched.points if searched else {}
+            metrics = judged(task, scores, part, points)
+            folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
+            baselines = _baseline_scores(study, folder, sample)
+            folder.write("plots.json", Plots(plots=drawn(task, scores, part, points, baselines)))
+    if not measured(folder, Fidelity.SYNTHESISED):
+        with stages("synthesis"), costs_only_itself(folder, "synthesis"):
+            add_figures(folder, synthesised(flow, firmware, folder.path / "synthesis"))
+    if folder.read("verify.json", Verified) is None:
+        with stages("simulation"), costs_only_itself(folder, "simulation"):
+            _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves)
+    add_seconds(folder, stages.seconds)
+
+
+def prove_trial(run: RunFolder, number: int, again: bool = False, waves: bool = False) -> Verified:
+    """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more."""
+    study, folder = trial_of(run, number)
+    if again or waves:
+        (folder.path / "verify.json").unlink(missing_ok=True)
+    status = folder.read("status.json", TrialStatus)
+    prove(study, folder, load_sample(run), status.seed if status else study.seed, lambda _: None, waves)
+    verdict = folder.read("verify.json", Verified)
+    if verdict is None:
+        reasons = (
+            folder.read("status.json", TrialStatus) or TrialStatus(trial=number, state=State.FAILED, seed=0)
+        ).notes
+        raise ToolError(f"trial {number} could not be simulated: {reasons[-1] if reasons else 'see its log.txt'}")
+    return verdict
+
+
+def _simulate(
+    study: Study,
+    folder: TrialFolder,
+    design: Design,
+    flow: Any,
+    firmware: Firmware,
+    codes: NDArray[np.int64],
+    waves: bool,
+) -> None:
+    """Run the firmware against every model: its RTL, or what the flow has of it where there is none here."""
+    from codesign import export
+    from codesign.verify.rtl import verify
+
+    if len(codes) < study.verification.rtl_events:
+        raise InputError(
+            f"the test split has {len(codes)} events, but the study wants {study.verification.rtl_events} simulated: "
+            "make the sample larger or verification.rtl_events smaller"
+        )
+    network = load_network(study, folder, design)
+    references = {
+        "brevitas": export.brevitas_codes(network, design, codes),
+        "qonnx": export.qonnx_codes(design, codes),
+        getattr(flow, "model", "interpreter"): flow.predict(firmware, codes),
+    }
+    own = getattr(flow, "verify", verify)
+    verdict: Verified = own(firmware, codes, references, folder.path / "simulation", waves)
+    _save_golden(folder, codes, references["qonnx"])
+    if verdict.exact and verdict.latency_cycles is not None and verdict.initiation_interval is not None:
+        cycles, simulated = verdict.latency_cycles, Fidelity.SIMULATED
+        counted = [
+            Figure.of("latency_cycles", cycles, simulated, verdict.tool, verdict.version),
+            Figure.of(
+                "latency_ns", round(cycles * firmware.target.clock_ns, 4), simulated, verdict.tool, verdict.version
+            ),
+            Figure.of("initiation_interval", verdict.initiation_interval, simulated, verdict.tool, verdict.version),
+        ]
+        add_figures(folder, provenance(counted, firmware))
+    folder.write("verify.json", verdict)
+
+
+def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, inputs=inputs, outputs=outputs)
+    write_atomically(folder.path / "golden.npz", buffer.getvalue())
+
+
+def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:
+    """Scores of the baselines on the test split, (events, outputs) each; fitted once per run."""
+    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+    if not path.is_file():
+        _, content = judge_baselines(study, sample, splits_of(study))
+        write_atomically(path, content)
+    return read_scores(path)

@@ -1,0 +1,99 @@
+"""A trial of a run, opened again from what lies in its folder: its firmware, its network, other targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from codesign import plugins
+from codesign.candidate.stages import add_figures, provenance
+from codesign.design import Design
+from codesign.errors import InputError
+from codesign.figures import Figure
+from codesign.hardware.base import Firmware
+from codesign.hardware.settings import family_config, flow_settings
+from codesign.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.study import Study, parse_study
+from codesign.targets import load_target
+
+__all__ = (
+    "bitstream_of_trial",
+    "firmware_for",
+    "flow_of",
+    "load_network",
+    "synthesise_trial",
+    "synthesised",
+    "trial_of",
+)
+
+#: Yosys' share of a front, s; a design that needs more is too large for the front of a laptop's search
+SYNTHESIS_TIMEOUT = 1800.0
+
+
+def synthesise_trial(run: RunFolder, number: int, target_name: str | None = None) -> list[Figure]:
+    """Synthesise one trial for a target (default: the study's); figures for the study's own target are recorded."""
+    folder, firmware = firmware_for(run, number, target_name)
+    figures = synthesised(flow_of(run, number), firmware, folder.path / f"synthesis-{firmware.target.name}")
+    if firmware.folder == folder.firmware:
+        add_figures(folder, figures)
+    return figures
+
+
+def synthesised(flow: Any, firmware: Firmware, work: Path) -> list[Figure]:
+    """Figures of the firmware's synthesis in folder ``work``: the flow's own way, where it has one, else Yosys'."""
+    from codesign.hardware.yosys import synthesise
+
+    own = getattr(flow, "synthesise", synthesise)
+    return provenance(own(firmware, work, SYNTHESIS_TIMEOUT), firmware)
+
+
+def bitstream_of_trial(run: RunFolder, number: int, target_name: str, output: Path | None = None) -> Path:
+    """Compile one trial for a board, place and route it, and write its bitstream (``codesign bitstream``).
+
+    The bitstream, the logs and the timing report land in ``trials/NNNN/bitstream-TARGET``; ``output`` gets a copy.
+    """
+    from codesign.hardware.bitstream import bitstream
+
+    folder, firmware = firmware_for(run, number, target_name)
+    made: Path = bitstream(firmware, folder.path / f"bitstream-{firmware.target.name}")
+    if output is not None:
+        write_atomically(output, made.read_bytes())
+    return output or made
+
+
+def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[TrialFolder, Firmware]:
+    """A trial's firmware for a target (default: the study's), compiled where it is not there yet."""
+    study, folder = trial_of(run, number)
+    design, flow = Design.load(folder.path), plugins.load("flows", study.flow.name)
+    own, target = load_target(study.target), load_target(target_name or study.target)
+    if target.name == own.name:
+        return folder, flow.load(design, target, folder.firmware)
+    settings = flow_settings(flow, folder.read_json("config.json") or {})
+    return folder, flow.compile(design, target, folder.path / f"firmware-{target.name}", settings)
+
+
+def load_network(study: Study, folder: TrialFolder, design: Design) -> Any:
+    """Rebuild the trained, folded Brevitas network from ``config.json`` and ``weights.safetensors``."""
+    from safetensors.torch import load_file
+
+    family = plugins.load("families", study.family)
+    config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
+    network = family.build(config, design.inputs.size, design.outputs.size)
+    network.load_state_dict(load_file(folder.path / "weights.safetensors"))
+    network.folded = True
+    return network.eval()
+
+
+def flow_of(run: RunFolder, number: int) -> Any:
+    """The flow with which a trial was compiled."""
+    return plugins.load("flows", trial_of(run, number)[0].flow.name)
+
+
+def trial_of(run: RunFolder, number: int) -> tuple[Study, TrialFolder]:
+    """The study of a run, and the folder of a trial that has a design; InputError names those that have one."""
+    path = run.path / "study.yaml"
+    folder = run.trial(number)
+    if not (folder.path / "design.json").is_file():
+        known = ", ".join(str(t.number) for t in run.trials() if (t.path / "design.json").is_file()) or "none"
+        raise InputError(f"trial {number} of {run.path} has no compiled design; trials that have one: {known}")
+    return parse_study(path.read_text(encoding="utf-8"), str(path)), folder
