@@ -43,6 +43,8 @@ class Rtl:
     sources: paths relative to the firmware's folder.
     top: name of the module to instantiate.
     latency_cycles: by construction, in the unit of :data:`codesign.figures.QUANTITIES`; the simulation must confirm it.
+        None where it is not fixed by construction (a handshake): then it is known once it was simulated.
+    data: memory files that the sources read, relative to the firmware's folder.
     protocol: how events go in and out.
 
         ``pipelined``: ports ``clk``, ``model_inp`` and ``model_out``. ``model_inp`` packs the elements of
@@ -56,9 +58,10 @@ class Rtl:
 
     sources: tuple[Path, ...]
     top: str
-    latency_cycles: int
+    latency_cycles: int | None
     protocol: Literal["pipelined", "axi-stream"] = "pipelined"
     initiation_interval: int = 1
+    data: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,8 +104,11 @@ class Firmware:
 
     @property
     def latency_cycles(self) -> int:
-        """The RTL's latency by construction."""
-        return self._rtl().latency_cycles
+        """The RTL's latency by construction; UnsupportedError where it has no fixed one."""
+        rtl = self._rtl()
+        if rtl.latency_cycles is None:
+            raise UnsupportedError(f"the RTL of {rtl.top} has no fixed latency (protocol {rtl.protocol})")
+        return rtl.latency_cycles
 
 
 class Flow(Protocol):

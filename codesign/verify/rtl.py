@@ -220,8 +220,8 @@ def verify(
     for name, reference in references.items():
         if reference.shape != shape:
             raise InputError(f"reference '{name}': expected output codes of shape {shape}, got {reference.shape}")
-    if firmware.extra.get("protocol") == "axi-stream":
-        return verify_handshake(firmware, codes, references, work, [Path(p) for p in firmware.extra["data"]], waves)
+    if firmware.rtl is not None and firmware.rtl.protocol == "axi-stream":
+        return verify_handshake(firmware, codes, references, work, firmware.rtl.data, waves)
     simulation = _Simulation(firmware, codes, work, waves)
     first = next(iter(references.values()))
     recording = simulation.stream(_changing_probes(first))

@@ -23,7 +23,7 @@ from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, Figure
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.finn.client import ask
 from codesign.hardware.finn.environment import availability
 from codesign.hardware.finn.estimate import dsp_slices, latency_bound
@@ -31,7 +31,7 @@ from codesign.hardware.finn.layers import Layers, layers_of
 from codesign.hardware.finn.repair import repair
 from codesign.hardware.finn.stitch import TOP, top_module
 from codesign.runfolder import write_atomically
-from codesign.space import IntDimension, parse
+from codesign.space import Choose, IntDimension, parse
 from codesign.targets import Target
 
 __all__ = ("Finn", "FinnSettings", "FinnSpace")
@@ -70,6 +70,11 @@ class Finn:
     quantities = ("dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval")
     space: type[BaseModel] = FinnSpace
     settings: type[BaseModel] = FinnSettings
+
+    def suggest(self, space: BaseModel, choose: Choose) -> FinnSettings:
+        """Draw the interval that folding aims at."""
+        assert isinstance(space, FinnSpace)
+        return FinnSettings(initiation_interval=choose("initiation_interval", space.initiation_interval))
 
     def available(self) -> Availability:
         """FINN lives in an environment of its own, which is set up once."""
@@ -110,7 +115,6 @@ class Finn:
             "sources": _sources(made),
             "data": [f"rtl/{name}" for module in made["modules"] for name in module["data"]],
             "stripped": _stripped(layers),
-            "protocol": "axi-stream",
             **made,
         }
         write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
@@ -199,9 +203,14 @@ def _firmware(design: Design, target: Target, folder: Path, record: dict[str, An
         design=design,
         target=target,
         folder=folder,
-        sources=tuple(Path(s) for s in record["sources"]),
-        top=TOP,
-        latency_cycles=1,
+        rtl=Rtl(
+            sources=tuple(Path(s) for s in record["sources"]),
+            top=TOP,
+            latency_cycles=None,
+            protocol="axi-stream",
+            data=tuple(Path(p) for p in record["data"]),
+        ),
+        settings=record["settings"],
         notes=tuple(record["stripped"]),
         extra=record,
     )
