@@ -8,11 +8,12 @@ What is counted:
 
 - ``lut``: LUT1 to LUT6 (ECP5: LUT4) each once, each inverter, which Yosys calls INV and which takes one look-up table
   on the chip, and each shift register SRL16E or SRLC32E, a look-up table in another mode. No two are packed into one.
+  Memories of look-up tables that fill a slice (RAM32M, RAM64M: 4; RAM32M16, RAM64M8: 8; AMD UG474, UG574).
 - ``ff``: flip-flops (ECP5: TRELLIS_FF). ``carry``: CARRY4 or CARRY8 (ECP5: CCU2C).
 - ``dsp``: DSP48E1, DSP48E2 (ECP5: MULT18X18D). ``bram``: 36 kbit, an 18 kbit one counting half (ECP5: DP16KD, half).
 
-Memories made of look-up tables take a number of them that does not show in the netlist: a netlist that has any is
-refused, as is one with any cell that is not a primitive of the target, or a memory that fell to flip-flops.
+A netlist is refused that has any other cell, such as a memory whose number of look-up tables is not listed here or a
+cell that is not a primitive of the target, or whose memory fell to flip-flops.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ _FAMILIES = ("xc7", "xcu", "xcup", "ecp5")
 
 #: quantity -> (cells, how much of its unit each is)
 _XILINX: dict[str, dict[str, float]] = {
-    "lut": {**{f"LUT{i}": 1 for i in range(1, 7)}, "INV": 1, "SRL16E": 1, "SRLC32E": 1},
+    "lut": {
+        **{f"LUT{i}": 1 for i in range(1, 7)},
+        **{"LUT6_2": 1, "INV": 1, "SRL16E": 1, "SRLC32E": 1},
+        **{"RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8},
+    },
     "ff": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE", "FDRE_1", "FDSE_1", "FDCE_1", "FDPE_1"), 1),
     "carry": {"CARRY4": 1, "CARRY8": 1},
     "dsp": {"DSP48E1": 1, "DSP48E2": 1},
@@ -54,9 +59,10 @@ _ECP5: dict[str, dict[str, float]] = {
 _FREE = {"MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "GND", "VCC", "GSR", "$scopeinfo"}
 
 
-def synthesise(firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
+def synthesise(firmware: Firmware, work: Path, timeout: float, elaborated: Path | None = None) -> list[Figure]:
     """Synthesise ``firmware`` for its target's family in folder ``work``, within ``timeout`` seconds.
 
+    ``elaborated`` is RTLIL of the whole design, in place of the firmware's sources.
     Returns lut, ff, carry, dsp and bram, all counted. ToolError where Yosys is missing, fails or runs out of time, and
     where the netlist holds a cell that is not counted here or a memory fell to flip-flops: then nothing was measured.
     """
@@ -64,7 +70,10 @@ def synthesise(firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
     work.mkdir(parents=True, exist_ok=True)
     result = work.resolve() / _RESULT
     result.unlink(missing_ok=True)
-    sources = used_sources([(firmware.folder / s).resolve() for s in firmware.sources], firmware.top)
+    if elaborated is not None:
+        sources = [elaborated.resolve()]
+    else:
+        sources = used_sources([(firmware.folder / s).resolve() for s in firmware.sources], firmware.top)
     arguments: list[str | Path] = [sys.executable, "-m", "codesign.hardware.yosys", "--family", family]
     arguments += ["--top", firmware.top, "--result", result, *sources]
     package = str(Path(__file__).resolve().parents[2])  # so that this very package runs, wherever it was imported from
@@ -146,7 +155,7 @@ def _measure(family: str, top: str, sources: Sequence[str], result: Path) -> Non
     yosys = _Yosys()
     scratch = result.with_suffix(".stat")
     for source in sources:
-        yosys.run(f'read_verilog -sv "{source}"')
+        yosys.run(f'{"read_rtlil" if source.endswith(".il") else "read_verilog -sv"} "{source}"')
     synthesis = f"synth_ecp5 -top {top}" if family == "ecp5" else f"synth_xilinx -family {family} -top {top}"
     if family == "ecp5":
         first, memory, after = "begin:map_ram", "map_ram:map_ffram", "map_ffram:"
@@ -157,8 +166,9 @@ def _measure(family: str, top: str, sources: Sequence[str], result: Path) -> Non
     # reading the memory library takes seconds, and most networks have no memory at all
     if any(cell.startswith("$mem") for cell in yosys.cells(scratch)):
         yosys.run(f"{synthesis} -run {memory}")
-    # what is left becomes logic: right for a table that is only read, not for a memory that is written
-    yosys.run(f'tee -q -o "{scratch}" select -list t:$mem* r:WR_PORTS>0 %i')
+    # what is left becomes logic: right for a table that is only read, and for an array that is written in more than two
+    # places each clock (a shift register), which no memory can be; not for any other memory that is written
+    yosys.run(f'tee -q -o "{scratch}" select -list t:$mem* r:WR_PORTS>0 %i r:WR_PORTS<3 %i')
     to_logic = len(scratch.read_text(encoding="utf-8").split())
     yosys.run(f"{synthesis} -run {after}")
     answer = {

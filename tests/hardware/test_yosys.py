@@ -93,8 +93,8 @@ def test_what_does_not_compile_or_takes_too_long_is_an_error(tmp_path: Path) -> 
 
 
 def test_cells_that_are_not_the_targets_are_refused() -> None:
-    with pytest.raises(ToolError, match=r"\$_DFF_P_ \(3\), \$add \(1\), RAM64M \(2\)"):
-        count({"LUT6": 5, "$_DFF_P_": 3, "$add": 1, "RAM64M": 2}, "xcup")
+    with pytest.raises(ToolError, match=r"\$_DFF_P_ \(3\), \$add \(1\), RAM64X9 \(2\)"):
+        count({"LUT6": 5, "$_DFF_P_": 3, "$add": 1, "RAM64X9": 2}, "xcup")
     with pytest.raises(ToolError, match="LUT6"):
         count({"LUT6": 5}, "ecp5")
 

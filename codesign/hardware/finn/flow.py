@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from codesign.hardware.finn.estimate import dsp_slices, latency_bound
 from codesign.hardware.finn.layers import Layers, layers_of
 from codesign.hardware.finn.repair import repair
 from codesign.hardware.finn.stitch import TOP, top_module
+from codesign.hardware.slang import elaborate
+from codesign.hardware.yosys import synthesise
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, IntDimension, parse
 from codesign.targets import Target
@@ -169,6 +172,19 @@ class Finn:
                 ("initiation_interval", estimates["initiation_interval"]),
             )
         ]
+
+    def synthesise(self, firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
+        """Yosys' count of FINN's RTL, its SystemVerilog read with slang; the DSP slices are those instantiated.
+
+        Yosys makes flip-flops and multiplexers of the queues that FINN writes as shift registers, where the vendor's
+        tools find shift registers in look-up tables.
+        """
+        assert firmware.rtl is not None
+        sources, data = ([firmware.folder / s for s in paths] for paths in (firmware.rtl.sources, firmware.rtl.data))
+        cells = ("DSP48E1" if firmware.target.family == "xc7" else "DSP48E2", "LUT6_2")
+        start = time.monotonic()
+        elaborated = elaborate(sources, data, firmware.top, cells, work / "elaborated", timeout)
+        return synthesise(firmware, work, timeout - (time.monotonic() - start), elaborated)
 
     def predict(self, firmware: Firmware, codes: Codes) -> Codes:
         """FINN's execution of its own hardware layers on input codes (events, n)."""

@@ -183,6 +183,7 @@ module codesign_to_beats #(parameter BEATS = 1, parameter BITS = 1) (
 );
     reg [BEATS*BITS-1:0] held;
     reg [$clog2(BEATS+1)-1:0] left = 0;
+    wire [(BEATS+1)*BITS-1:0] filled = {{BITS{1'b0}}, held};
     assign m_data = held[BITS-1:0];
     assign m_valid = left != 0;
     assign s_ready = resetn && (left == 0 || (left == 1 && m_ready));
@@ -191,7 +192,7 @@ module codesign_to_beats #(parameter BEATS = 1, parameter BITS = 1) (
         else if (s_valid && s_ready) left <= BEATS;
         else if (m_valid && m_ready) left <= left - 1'b1;
         if (s_valid && s_ready) held <= s_data;
-        else if (m_valid && m_ready) held <= held >> BITS;
+        else if (m_valid && m_ready) held <= filled[(BEATS+1)*BITS-1:BITS];
     end
 endmodule
 

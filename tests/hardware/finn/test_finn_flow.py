@@ -94,6 +94,20 @@ def test_parts_of_other_makers_are_refused(finn, tmp_path):
         finn.compile(small(), load_target("ulx3s-85f"), tmp_path / "fw")
 
 
+@pytest.mark.parametrize(
+    ("target", "interval"), [("vu13p-360", 16), pytest.param("pynq-z2", 4, marks=pytest.mark.slow)]
+)
+def test_synthesis_finds_the_slices_that_the_estimate_says(finn, target, interval, tmp_path):
+    design = small(seed=5)
+    firmware = finn.compile(design, load_target(target), tmp_path / "fw", FinnSettings(initiation_interval=interval))
+    figures = finn.synthesise(firmware, tmp_path / "synthesis", 600)
+    counted = {f.quantity: f.value for f in figures}
+    assert {f.fidelity for f in figures} == {Fidelity.SYNTHESISED}
+    assert counted["dsp"] == value(finn.figures(firmware), "dsp") > 0
+    assert counted["lut"] > 100
+    assert counted["ff"] > 100
+
+
 def test_lanes_of_a_slice():
     # 4 and 4 bits, narrow: 7 bits a lane, 1 + (27 - 4) // 7
     assert lanes(4, 4, narrow=True, seven_series=False) == 4
