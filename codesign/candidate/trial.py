@@ -55,7 +55,15 @@ def bitstream_of_trial(run: RunFolder, number: int, target_name: str, output: Pa
     from codesign.hardware.bitstream import bitstream
 
     folder, firmware = firmware_for(run, number, target_name)
-    made: Path = bitstream(firmware, folder.path / f"bitstream-{firmware.target.name}")
+    work = folder.path / f"bitstream-{firmware.target.name}"
+    own = getattr(flow_of(run, number), "bitstream", None)
+    made: Path
+    if own is None:
+        made = bitstream(firmware, work)
+    else:
+        made, figures = own(firmware, work)
+        if firmware.folder == folder.firmware:
+            add_figures(folder, provenance(figures, firmware))
     if output is not None:
         write_atomically(output, made.read_bytes())
     return output or made

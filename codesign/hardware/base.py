@@ -120,6 +120,7 @@ class Flow(Protocol):
     - ``vendor_quantities``: what :meth:`figures` measures at fidelity ``vendor`` where
       ``vendor() -> Availability`` says that the vendor's tools are here;
     - ``synthesise(firmware, work, timeout) -> list[Figure]`` in place of :func:`codesign.hardware.yosys.synthesise`;
+    - ``bitstream(firmware, work) -> (Path, list[Figure])`` in place of :func:`codesign.hardware.bitstream.bitstream`;
     - ``verify(firmware, codes, references, work, waves) -> Verified`` in place of :func:`codesign.verify.rtl.verify`,
       which simulates pipelined RTL.
     """

@@ -186,6 +186,12 @@ class Finn:
         elaborated = elaborate(sources, data, firmware.top, cells, work / "elaborated", timeout)
         return synthesise(firmware, work, timeout - (time.monotonic() - start), elaborated)
 
+    def bitstream(self, firmware: Firmware, work: Path) -> tuple[Path, list[Figure]]:
+        """FINN's own build with Vivado."""
+        from codesign.hardware.finn.vivado import build
+
+        return build(firmware, work)
+
     def predict(self, firmware: Firmware, codes: Codes) -> Codes:
         """FINN's execution of its own hardware layers on input codes (events, n)."""
         return _executed(layers_of(firmware.design), firmware.folder, codes)
