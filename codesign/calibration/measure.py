@@ -1,0 +1,81 @@
+"""Measure one network of the calibration with every tool that is here; what fails is recorded with its reason."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codesign import plugins
+from codesign.calibration.plan import Member
+from codesign.design import Design
+from codesign.errors import CodesignError
+from codesign.figures import Figure
+from codesign.hardware.base import Firmware
+from codesign.hardware.nextpnr import place_and_route
+from codesign.hardware.yosys import synthesise
+from codesign.runfolder import write_atomically
+from codesign.targets import Target, load_target
+
+__all__ = ("RECORD", "TARGETS", "measure")
+
+RECORD = "record.json"
+#: the target of each family that is measured
+TARGETS = {"xcup": "vu13p-360", "ecp5": "ulx3s-85f"}
+#: a network of the plan takes a minute or two; a tool that hangs must not stop the others
+_TIMEOUT = 600.0
+
+
+def measure(one: Member, folder: Path, tick: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
+    """Train, compile, synthesise and place ``one`` in ``folder``; goes on where an earlier call stopped.
+
+    The record has the configuration and, for each measurement, its figures and seconds, or the reason why not.
+    """
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else _new(one)
+    stages: dict[str, Callable[[Design], list[Figure]]] = {}
+    for family, name in TARGETS.items():
+        target = load_target(name).model_copy(update={"stage_delay": one.stage_delay})
+        stages[f"compiled-{family}"] = lambda d, t=target, f=family: _compiled(d, t, folder / f)[1]
+        stages[f"synthesised-{family}"] = lambda d, t=target, f=family: synthesise(
+            _compiled(d, t, folder / f)[0], folder / f / "yosys", _TIMEOUT
+        )
+        if family != "xcup":
+            stages[f"placed-{family}"] = lambda d, t=target, f=family: place_and_route(
+                _compiled(d, t, folder / f)[0], folder / f / "nextpnr", _TIMEOUT
+            )
+    for stage, run in stages.items():
+        if stage in record["measured"]:
+            continue
+        tick(f"{one.name}: {stage}")
+        start = time.perf_counter()
+        try:
+            found: dict[str, Any] = {"figures": [f.model_dump(mode="json") for f in run(_design(one, folder, record))]}
+        except CodesignError as error:
+            found = {"failed": " ".join(str(error).split())}
+        found["seconds"] = round(time.perf_counter() - start, 2)
+        record["measured"][stage] = found
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+    return record
+
+
+def _new(one: Member) -> dict[str, Any]:
+    config = one.config.model_dump(mode="json")
+    return {"name": one.name, "config": config, "stage_delay": one.stage_delay, "measured": {}}
+
+
+def _design(one: Member, folder: Path, record: dict[str, Any]) -> Design:
+    if not (folder / "design.json").is_file():
+        design, record["ebops"] = one.design()
+        design.save(folder)
+    return Design.load(folder)
+
+
+def _compiled(design: Design, target: Target, folder: Path) -> tuple[Firmware, list[Figure]]:
+    flow = plugins.load("flows", "alkaid")
+    try:
+        firmware = flow.load(design, target, folder / "firmware")
+    except CodesignError:
+        firmware = flow.compile(design, target, folder / "firmware")
+    return firmware, flow.figures(firmware)
