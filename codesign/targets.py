@@ -34,7 +34,7 @@ class Target(BaseModel):
     name: str
     description: str
     part: str = Field(description="ordering code of the vendor's tools")
-    family: Literal["xcup", "xcu", "xc7", "ecp5"] = Field(description="Yosys' name of the architecture")
+    family: Literal["xcup", "xcu", "xc7", "ecp5", "nexus"] = Field(description="Yosys' name of the architecture")
     clock_mhz: float = Field(gt=0)
     latency_budget_ns: float | None = Field(default=None, gt=0)
     stage_delay: float = Field(

@@ -9,6 +9,17 @@ module board_harness;
   logic [7:0] led  /* verilator public_flat_rd */;
   logic wifi_gpio0;
 
+`ifdef BOARD_CROSSLINK_NX_EVN
+  logic [2:0] led_n;
+  assign led = {5'd0, ~led_n};
+  codesign_board dut (
+      .clk_12mhz(clk),
+      .btn_reset_n(1'b1),
+      .uart_rx(to_board),
+      .uart_tx(from_board),
+      .led_n(led_n)
+  );
+`else
   codesign_board dut (
       .clk_25mhz(clk),
       .btn_reset(1'b0),
@@ -17,4 +28,5 @@ module board_harness;
       .led(led),
       .wifi_gpio0(wifi_gpio0)
   );
+`endif
 endmodule

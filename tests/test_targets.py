@@ -11,12 +11,14 @@ from codesign import resources
 from codesign.errors import InputError
 from codesign.targets import load_target
 
+_PER_ADDER = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6), "nexus": (2.5, 8)}
+_PARTS = {"xcup": "xc", "xcu": "xc", "xc7": "xc7", "ecp5": "LFE5U", "nexus": "LIFCL"}
 SHIPPED = resources.available("targets")
 
 
 def test_the_promised_targets_are_there() -> None:
     promised = {"vu13p-360", "vu13p-240", "vu9p-200", "alveo-u250", "alveo-u55c", "zcu102", "kv260", "pynq-z2"}
-    assert promised | {"ulx3s-85f"} <= set(SHIPPED)
+    assert promised | {"ulx3s-85f", "lifcl-40", "lifcl-40-evn"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -27,15 +29,15 @@ def test_values_are_plausible_and_cited(name: str) -> None:
     assert target.description
     assert re.search(r"\b(DS\d{3}|FPGA-DS-\d{5})\b", has.source), "no data sheet named"
     # the architecture: two flip-flops per LUT on AMD, one on ECP5; eight LUTs in a CLB, four in a slice of 7 series
-    assert has.ff == has.lut * (1 if target.family == "ecp5" else 2)
+    assert has.ff == has.lut * (1 if target.family in ("ecp5", "nexus") else 2)
     assert has.lut % (4 if target.family == "xc7" else 8) == 0
     assert 50 <= has.lut / max(has.dsp, 1) <= 700
     assert 300 <= has.lut / max(has.bram, 1) <= 1000
     # nanoseconds per adder between two registers: neither faster than the fabric nor wasteful
     per_adder = target.clock_ns / target.stage_delay
-    low, high = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6)}[target.family]
+    low, high = _PER_ADDER[target.family]
     assert low <= per_adder <= high
-    assert target.part.startswith({"xcup": "xc", "xcu": "xc", "xc7": "xc7", "ecp5": "LFE5U"}[target.family])
+    assert target.part.startswith(_PARTS[target.family])
 
 
 def test_parts_are_not_named_twice_with_different_resources() -> None:
@@ -52,6 +54,14 @@ def test_constraints_of_a_board_name_what_its_top_has() -> None:
     sites = re.findall(r'SITE "([^"]+)"', text)
     assert len(sites) == len(set(sites)) == len(located)
     assert dict(re.findall(r'LOCATE COMP "([^"]+)" SITE "([^"]+)"', text))["clk_25mhz"] == "G2"
+
+
+def test_constraints_of_the_second_board_name_each_pin_once() -> None:
+    text = (resources.folder("targets") / "boards" / "crosslink-nx-evn.pdc").read_text()
+    located = re.findall(r"^ldc_set_location -site {(\w+)} \[get_ports {?(\w+(?:\[\d\])?)}?\]", text, re.MULTILINE)
+    assert len({site for site, _ in located}) == len(located) == 7
+    assert {port for _, port in located} == set(re.findall(r"\[get_ports {?(\w+(?:\[\d\])?)}?\]", text))
+    assert ("L13", "clk_12mhz") in located
 
 
 def test_an_unknown_family_or_a_wrong_value_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from codesign.errors import CodesignError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.nextpnr import place_and_route
+from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.hardware.yosys import synthesise
 from codesign.runfolder import write_atomically
 from codesign.targets import Target, load_target
@@ -23,7 +25,7 @@ __all__ = ("RECORD", "TARGETS", "measure")
 
 RECORD = "record.json"
 #: the target of each family that is measured
-TARGETS = {"xcup": "vu13p-360", "ecp5": "ulx3s-85f"}
+TARGETS = {"xcup": "vu13p-360", "ecp5": "ulx3s-85f", "nexus": "lifcl-40"}
 #: a network of the plan takes a minute or two; a tool that hangs must not stop the others
 _TIMEOUT = 600.0
 
@@ -34,18 +36,7 @@ def measure(one: Member, folder: Path, tick: Callable[[str], None] = lambda stag
     The record has the configuration and, for each measurement, its figures and seconds, or the reason why not.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8")) if (folder / RECORD).is_file() else _new(one)
-    stages: dict[str, Callable[[Design], list[Figure]]] = {}
-    for family, name in TARGETS.items():
-        target = load_target(name).model_copy(update={"stage_delay": one.stage_delay})
-        stages[f"compiled-{family}"] = lambda d, t=target, f=family: _compiled(d, t, folder / f)[1]
-        stages[f"synthesised-{family}"] = lambda d, t=target, f=family: synthesise(
-            _compiled(d, t, folder / f)[0], folder / f / "yosys", _TIMEOUT
-        )
-        if family != "xcup":
-            stages[f"placed-{family}"] = lambda d, t=target, f=family: place_and_route(
-                _compiled(d, t, folder / f)[0], folder / f / "nextpnr", _TIMEOUT
-            )
-    for stage, run in stages.items():
+    for stage, run in _stages(one, folder).items():
         if stage in record["measured"]:
             continue
         tick(f"{one.name}: {stage}")
@@ -60,6 +51,18 @@ def measure(one: Member, folder: Path, tick: Callable[[str], None] = lambda stag
     return record
 
 
+def _stages(one: Member, folder: Path) -> dict[str, Callable[[Design], list[Figure]]]:
+    """Name of each measurement -> how it is made."""
+    stages: dict[str, Callable[[Design], list[Figure]]] = {}
+    for family, name in TARGETS.items():
+        target = load_target(name).model_copy(update={"stage_delay": one.stage_delay})
+        stages[f"compiled-{family}"] = partial(_compiled, target, folder / family)
+        stages[f"synthesised-{family}"] = partial(_synthesised, target, folder / family)
+        if family in FAMILIES:
+            stages[f"placed-{family}"] = partial(_placed, target, folder / family)
+    return stages
+
+
 def _new(one: Member) -> dict[str, Any]:
     config = one.config.model_dump(mode="json")
     return {"name": one.name, "config": config, "stage_delay": one.stage_delay, "measured": {}}
@@ -72,10 +75,21 @@ def _design(one: Member, folder: Path, record: dict[str, Any]) -> Design:
     return Design.load(folder)
 
 
-def _compiled(design: Design, target: Target, folder: Path) -> tuple[Firmware, list[Figure]]:
+def _firmware(design: Design, target: Target, folder: Path) -> Firmware:
     flow = plugins.load("flows", "alkaid")
     try:
-        firmware = flow.load(design, target, folder / "firmware")
+        return flow.load(design, target, folder / "firmware")  # type: ignore[no-any-return]
     except CodesignError:
-        firmware = flow.compile(design, target, folder / "firmware")
-    return firmware, flow.figures(firmware)
+        return flow.compile(design, target, folder / "firmware")  # type: ignore[no-any-return]
+
+
+def _compiled(target: Target, folder: Path, design: Design) -> list[Figure]:
+    return plugins.load("flows", "alkaid").figures(_firmware(design, target, folder))  # type: ignore[no-any-return]
+
+
+def _synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
+    return synthesise(_firmware(design, target, folder), folder / "yosys", _TIMEOUT)
+
+
+def _placed(target: Target, folder: Path, design: Design) -> list[Figure]:
+    return place_and_route(_firmware(design, target, folder), folder / "nextpnr", _TIMEOUT)

@@ -7,6 +7,7 @@ classes in 16 dimensions. Everything follows from the number of the network.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +48,11 @@ class Member:
         from codesign.training import train
 
         x, y = events()
-        family = MLP() if self.family == "mlp" else MLPLearned()
+        family: Any = MLP() if self.family == "mlp" else MLPLearned()
         names = tuple(f"x{i}" for i in range(FEATURES))
         inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, family.input_bits(self.config))
         torch.manual_seed(self.number)
-        network = family.build(self.config, FEATURES, CLASSES)
+        network: Any = family.build(self.config, FEATURES, CLASSES)
         learned = self.family != "mlp"
         train(
             network,

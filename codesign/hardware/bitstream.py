@@ -15,7 +15,8 @@ from codesign.board.uart import BAUD, WINDOW
 from codesign.errors import InputError, ToolError
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
-from codesign.hardware.nextpnr import Part, route, tool_command
+from codesign.hardware.nextpnr import route
+from codesign.hardware.nextpnr_family import family_of
 from codesign.hardware.nextpnr_synth import write_netlist
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import used_sources
@@ -29,13 +30,58 @@ _UART = "uart.v"
 
 @dataclass(frozen=True)
 class Board:
-    """A board: its oscillator (MHz) and its constraint file in ``targets/boards``."""
+    """A board: its oscillator (MHz), its constraint file in ``targets/boards``, and the ports of its top module.
+
+    ``ports``: Verilog of the ports; ``wires``: what connects them to ``oscillator``, ``pressed`` (the reset button),
+    ``rx``, ``tx`` and ``lights`` (three of them). ``has_pll``: whether another clock than the oscillator's is made.
+    """
 
     oscillator_mhz: float
     constraints: str
+    ports: str
+    wires: str
+    has_pll: bool
 
 
-_BOARDS = {"ulx3s": Board(oscillator_mhz=25, constraints="ulx3s.lpf")}
+_BOARDS = {
+    "ulx3s": Board(
+        oscillator_mhz=25,
+        constraints="ulx3s.lpf",
+        ports="""\
+    input wire clk_25mhz,
+    input wire btn_reset,
+    input wire ftdi_txd,
+    output wire ftdi_rxd,
+    output wire [7:0] led,
+    output wire wifi_gpio0""",
+        wires="""\
+    wire oscillator = clk_25mhz;
+    wire pressed = btn_reset;
+    wire rx = ftdi_txd;
+    assign ftdi_rxd = tx;
+    assign led = {5'd0, lights};
+    assign wifi_gpio0 = 1'b1;""",
+        has_pll=True,
+    ),
+    # its LEDs light at 0
+    "crosslink-nx-evn": Board(
+        oscillator_mhz=12,
+        constraints="crosslink-nx-evn.pdc",
+        ports="""\
+    input wire clk_12mhz,
+    input wire btn_reset_n,
+    input wire uart_rx,
+    output wire uart_tx,
+    output wire [2:0] led_n""",
+        wires="""\
+    wire oscillator = clk_12mhz;
+    wire pressed = ~btn_reset_n;
+    wire rx = uart_rx;
+    assign uart_tx = tx;
+    assign led_n = ~lights;""",
+        has_pll=False,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +150,9 @@ def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
     clocks = divisor(target.clock_mhz, baud)
     text = _TOP.format(
         name=BOARD_TOP,
-        clock=_clock(board.oscillator_mhz, target.clock_mhz),
+        ports=board.ports,
+        wires=board.wires,
+        clock=_clock(board, target.clock_mhz),
         inputs=stream.input_bytes,
         outputs=stream.output_bytes,
         input_high=8 * stream.input_bytes - 1,
@@ -130,29 +178,38 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     result = work / f"{BOARD_TOP}.bit"
     result.unlink(missing_ok=True)
     top = board_top(firmware, work, baud)
-    part = Part.of(firmware.target.part)
-    packer = tool_command("ecppack")  # before minutes go into synthesis
-    netlist = write_netlist(used_sources(top.sources, top.top), top.top, "ecp5", work / f"{BOARD_TOP}.json", timeout)
-    routed = route(netlist.path, part, firmware.target.clock_mhz, timeout, seed, top.constraints)
-    fmax, clock = min(routed.fmax_mhz.values()), firmware.target.clock_mhz
+    target = firmware.target
+    family = family_of(target.name, target.family)
+    packer = family.command(family.packer)  # before minutes go into synthesis
+    sources = used_sources(top.sources, top.top)
+    netlist = write_netlist(sources, top.top, family.name, work / f"{BOARD_TOP}.json", timeout)
+    clock, options = target.clock_mhz, family.board_options
+    routed = route(netlist.path, family, target.part, clock, timeout, seed, top.constraints, options)
+    fmax = min(routed.fmax_mhz.values())
     if fmax < clock:
         raise ToolError(
-            f"nextpnr-ecp5: the board's design reaches {fmax:.1f} MHz, not the {clock:g} MHz of its "
+            f"{family.tool}: the board's design reaches {fmax:.1f} MHz, not the {clock:g} MHz of its "
             f"clock, from {routed.slowest[0]} to {routed.slowest[1]}: lower the target's stage_delay or its clock, or "
             "try another seed"
         )
-    log = work / "ecppack.log"
+    log = work / f"{family.packer}.log"
     log.unlink(missing_ok=True)
-    run_tool([*packer, "--compress", routed.config.name, result.name], work, timeout, None, log, name="ecppack")
+    arguments = family.pack(routed.config.name, result.name)
+    run_tool([*packer, *arguments], work, timeout, None, log, name=family.packer)
     if not result.is_file() or not result.stat().st_size:
-        raise ToolError(f"ecppack: wrote no bitstream (see {log})")
+        raise ToolError(f"{family.packer}: wrote no bitstream (see {log})")
     return result
 
 
-def _clock(source_mhz: float, clock_mhz: float) -> str:
+def _clock(board: Board, clock_mhz: float) -> str:
     """Verilog that makes ``clk`` and ``locked``."""
+    source_mhz = board.oscillator_mhz
     if clock_mhz == source_mhz:
-        return "    assign clk = clk_25mhz;\n    assign locked = 1'b1;"
+        return "    assign clk = oscillator;\n    assign locked = 1'b1;"
+    if not board.has_pll:
+        raise InputError(
+            f"this board's PLL is not used here: its clock is its oscillator's, {source_mhz:g}, not {clock_mhz:g} MHz"
+        )
     found = pll(source_mhz, clock_mhz)
     # The analogue settings are those of Project Trellis' ecppll; the output's phase has no meaning here.
     return f"""\
@@ -164,7 +221,7 @@ def _clock(source_mhz: float, clock_mhz: float) -> str:
         .CLKFB_DIV({found.feedback}), .CLKOP_DIV({found.output}), .CLKOP_CPHASE({max(found.output // 2 - 1, 0)}),
         .CLKOP_FPHASE(0)
     ) pll (
-        .CLKI(clk_25mhz), .CLKFB(clk), .CLKOP(clk), .LOCK(locked), .RST(1'b0), .STDBY(1'b0), .PHASESEL0(1'b0),
+        .CLKI(oscillator), .CLKFB(clk), .CLKOP(clk), .LOCK(locked), .RST(1'b0), .STDBY(1'b0), .PHASESEL0(1'b0),
         .PHASESEL1(1'b0), .PHASEDIR(1'b1), .PHASESTEP(1'b1), .PHASELOADREG(1'b1), .PLLWAKESYNC(1'b0), .ENCLKOP(1'b0)
     );"""
 
@@ -174,14 +231,11 @@ _TOP = """\
 `timescale 1 ns / 1 ps
 
 module {name} (
-    input wire clk_25mhz,
-    input wire btn_reset,
-    input wire ftdi_txd,
-    output wire ftdi_rxd,
-    output wire [7:0] led,
-    output wire wifi_gpio0
+{ports}
 );
-    wire clk, locked;
+    wire clk, locked, tx;
+    wire [2:0] lights;
+{wires}
 {clock}
 
     // In reset for some clocks after the PLL has locked; starts at 0 with the configuration of the chip.
@@ -189,7 +243,7 @@ module {name} (
     reg [2:0] button = 3'd0;
     wire reset = ~&start;
     always @(posedge clk) begin
-        button <= {{button[1:0], btn_reset | ~locked}};
+        button <= {{button[1:0], pressed | ~locked}};
         if (button[2]) start <= 4'd0;
         else if (reset) start <= start + 4'd1;
     end
@@ -205,7 +259,7 @@ module {name} (
     end
 
     codesign_serial #(.INPUT_BYTES({inputs}), .OUTPUT_BYTES({outputs}), .DIVISOR({divisor})) serial (
-        .clk(clk), .reset(reset), .rx(ftdi_txd), .tx(ftdi_rxd), .forget(forget), .overrun(overrun),
+        .clk(clk), .reset(reset), .rx(rx), .tx(tx), .forget(forget), .overrun(overrun),
         .event_data(in_data), .event_valid(in_valid), .event_ready(in_ready),
         .result_data(out_data), .result_valid(out_valid), .result_ready(out_ready)
     );
@@ -215,7 +269,6 @@ module {name} (
         .m_axis_tlast()
     );
 
-    assign led = {{5'd0, blink, overrun, ~reset}};
-    assign wifi_gpio0 = 1'b1;
+    assign lights = {{blink, overrun, ~reset}};
 endmodule
 """

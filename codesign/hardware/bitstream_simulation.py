@@ -31,8 +31,9 @@ class SimulatedPort:
         self._divisor = 8
         top = board_top(firmware, self.work, baud=round(firmware.target.clock_mhz * 1e6 / self._divisor))
         simulations = resources.folder("sim").resolve()
-        models = [simulations / "board_harness.sv", simulations / "ehxplll.sv"]
-        self._program = verilator.build([*models, *top.sources], _TOP, {}, self.work)
+        models = [simulations / f"{_TOP}.sv", simulations / "ehxplll.sv"]
+        ports = {f"BOARD_{str(firmware.target.board).replace('-', '_').upper()}": "1"}
+        self._program = verilator.build([*models, *top.sources], _TOP, ports, self.work)
 
     def write(self, data: bytes, /) -> int:
         """Queue bytes for the board."""

@@ -23,7 +23,7 @@ __all__ = ("cell_models", "gate_level")
 _NETLIST = "gates.v"
 _MODELS = "cells.v"
 #: where each family's models are, in Yosys' folder ``share``
-_SHARED = {"ecp5": "ecp5", "xc7": "xilinx", "xcu": "xilinx", "xcup": "xilinx"}
+_SHARED = {"ecp5": "ecp5", "nexus": "nexus", "xc7": "xilinx", "xcu": "xilinx", "xcup": "xilinx"}
 
 
 def gate_level(firmware: Firmware, work: Path, timeout: float) -> Firmware:
@@ -81,6 +81,11 @@ def _modules(family: str) -> dict[str, str]:
         for name in ("cells_ff.vh", "cells_io.vh", "ccu2c_sim.vh", "common_sim.vh"):
             path = share / "ecp5" / name
             text += "\n" + (path.read_text(encoding="utf-8") if path.is_file() else "")
+    text = re.sub(
+        r'`include "(\w+\.vh)"',
+        lambda match: (share / _SHARED[family] / match[1]).read_text(encoding="utf-8") if family == "nexus" else "",
+        text,
+    )
     text = re.sub(r"//[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL)
     text = re.sub(r"\bspecify\b.*?\bendspecify\b", " ", text, flags=re.DOTALL)  # paths and checks of timing
     empty = set(_BLACK_BOX.findall(text))

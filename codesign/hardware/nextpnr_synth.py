@@ -21,7 +21,7 @@ from codesign.hardware.process import run_tool
 
 __all__ = ("Netlist", "write_netlist")
 
-_FAMILIES = ("xc7", "xcu", "xcup", "ecp5")
+_FAMILIES = ("xc7", "xcu", "xcup", "ecp5", "nexus")
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,10 @@ def _synthesise(family: str, top: str, sources: Sequence[str], netlist: Path, re
 
     for source in sources:
         run(f'read_verilog -sv "{source}"')
-    if family == "ecp5":
-        run(f"synth_ecp5 -top {top}")
+    if family in ("ecp5", "nexus"):
+        # pads only where nextpnr places the ports: a netlist that is simulated, or a part of a larger one, has none
+        pads = " -noiopad" if family == "nexus" and netlist.suffix != ".json" else ""
+        run(f"synth_{family} -top {top}{pads}")
     else:
         run(f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf")
     run("setattr -mod -unset keep_hierarchy")
@@ -83,8 +85,28 @@ def _synthesise(family: str, top: str, sources: Sequence[str], netlist: Path, re
     run(f'tee -q -o "{result}" stat -json')
     cells = json.loads(result.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
     run(f'write_json "{netlist}"' if netlist.suffix == ".json" else f'write_verilog -noattr "{netlist}"')
+    if family == "nexus" and netlist.suffix == ".json":
+        _free_first_carries(netlist)
     version = libyosys.yosys_maybe_version().split()[1]
     result.write_text(json.dumps({"cells": dict(cells), "version": version}), encoding="utf-8")
+
+
+def _free_first_carries(netlist: Path) -> None:
+    """Leave the carry input open where a chain begins: nextpnr-nexus takes no constant there.
+
+    Yosys 0.70 connects an open input to its constant 0. What feeds a carry into a chain is a cell of its own whose
+    outcome does not depend on that input (Yosys' ``lattice/arith_map_nexus.v``), so the function stays the same.
+    """
+    data = json.loads(netlist.read_text(encoding="utf-8"))
+    for module in data["modules"].values():
+        cells = module.get("cells", {}).values()
+        low = {"0", *(bit for cell in cells if cell["type"] == "VLO" for bit in cell["connections"]["Z"])}
+        for cell in cells:
+            feeds = cell["parameters"].get("INIT0") == "0xFFFF" and cell["parameters"].get("INIT1") == "0x00AA"
+            if cell["type"] == "CCU2" and feeds and set(cell["connections"].get("CIN", [])) <= low:
+                cell["connections"].pop("CIN", None)
+                cell["port_directions"].pop("CIN", None)
+    netlist.write_text(json.dumps(data), encoding="utf-8")
 
 
 def _main() -> None:

@@ -6,11 +6,13 @@ pads and clock buffers: the firmware is one block of a larger design. Its flip-f
 
 What is counted:
 
-- ``lut``: LUT1 to LUT6 (ECP5: LUT4) each once, each inverter, which Yosys calls INV and which takes one look-up table
-  on the chip, and each shift register SRL16E or SRLC32E, a look-up table in another mode. No two are packed into one.
-  Memories of look-up tables that fill a slice (RAM32M, RAM64M: 4; RAM32M16, RAM64M8: 8; AMD UG474, UG574).
-- ``ff``: flip-flops (ECP5: TRELLIS_FF). ``carry``: CARRY4 or CARRY8 (ECP5: CCU2C).
-- ``dsp``: DSP48E1, DSP48E2 (ECP5: MULT18X18D). ``bram``: 36 kbit, an 18 kbit one counting half (ECP5: DP16KD, half).
+- ``lut``: LUT1 to LUT6 (ECP5, Nexus: LUT4; a WIDEFN9 is two of them) each once, each inverter, which Yosys calls INV
+  and which takes one look-up table on the chip, and each shift register SRL16E or SRLC32E, a look-up table in another
+  mode. No two are packed into one. Memories of look-up tables that fill a slice (RAM32M, RAM64M: 4; RAM32M16, RAM64M8:
+  8; AMD UG474, UG574).
+- ``ff``: flip-flops (ECP5: TRELLIS_FF; Nexus: FD1P3*). ``carry``: CARRY4 or CARRY8 (ECP5: CCU2C; Nexus: CCU2).
+- ``dsp``: DSP48E1, DSP48E2 (ECP5: MULT18X18D; Nexus: MULT18X18). ``bram``: 36 kbit, an 18 kbit one counting half (ECP5:
+  DP16KD, half; Nexus: PDP16K and DP16K, half).
 
 A netlist is refused that has any other cell, such as a memory whose number of look-up tables is not listed here or a
 cell that is not a primitive of the target, or whose memory fell to flip-flops.
@@ -34,7 +36,7 @@ from codesign.hardware.process import run_tool
 __all__ = ("count", "synthesise", "used_sources")
 
 _RESULT = "yosys.json"
-_FAMILIES = ("xc7", "xcu", "xcup", "ecp5")
+_FAMILIES = ("xc7", "xcu", "xcup", "ecp5", "nexus")
 
 #: quantity -> (cells, how much of its unit each is)
 _XILINX: dict[str, dict[str, float]] = {
@@ -55,8 +57,16 @@ _ECP5: dict[str, dict[str, float]] = {
     "dsp": {"MULT18X18D": 1},
     "bram": {"DP16KD": 0.5},
 }
+_NEXUS: dict[str, dict[str, float]] = {
+    "lut": {"LUT4": 1, "INV": 1, "WIDEFN9": 2},
+    "ff": dict.fromkeys(("FD1P3BX", "FD1P3DX", "FD1P3IX", "FD1P3JX"), 1),
+    "carry": {"CCU2": 1},
+    "dsp": {"MULT18X18": 1},
+    "bram": dict.fromkeys(("DP16K_MODE", "PDP16K_MODE", "PDPSC16K_MODE"), 0.5),
+}
+_TABLES = {"ecp5": _ECP5, "nexus": _NEXUS}
 #: cells that take nothing of what is counted: wide multiplexers between LUTs, constants, notes on the hierarchy
-_FREE = {"MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "GND", "VCC", "GSR", "$scopeinfo"}
+_FREE = {"MUXF7", "MUXF8", "MUXF9", "PFUMX", "L6MUX21", "GND", "VCC", "VLO", "VHI", "GSR", "$scopeinfo"}
 
 
 def synthesise(firmware: Firmware, work: Path, timeout: float, elaborated: Path | None = None) -> list[Figure]:
@@ -96,7 +106,7 @@ def count(cells: Mapping[str, int], family: str) -> dict[str, float]:
 
     ToolError that names every cell which is not a primitive counted here.
     """
-    table = _ECP5 if family == "ecp5" else _XILINX
+    table = _TABLES.get(family, _XILINX)
     known = {cell for group in table.values() for cell in group} | _FREE
     strange = sorted(f"{cell} ({number})" for cell, number in cells.items() if number and cell not in known)
     if strange:
@@ -156,8 +166,9 @@ def _measure(family: str, top: str, sources: Sequence[str], result: Path) -> Non
     scratch = result.with_suffix(".stat")
     for source in sources:
         yosys.run(f'{"read_rtlil" if source.endswith(".il") else "read_verilog -sv"} "{source}"')
-    synthesis = f"synth_ecp5 -top {top}" if family == "ecp5" else f"synth_xilinx -family {family} -top {top}"
-    if family == "ecp5":
+    synthesis = f"synth_{family} -top {top}" if family in _TABLES else f"synth_xilinx -family {family} -top {top}"
+    if family in _TABLES:
+        synthesis += " -noiopad" if family == "nexus" else ""
         first, memory, after = "begin:map_ram", "map_ram:map_ffram", "map_ffram:"
     else:
         synthesis += " -flatten -noiopad -noclkbuf"

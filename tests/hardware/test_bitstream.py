@@ -17,11 +17,14 @@ from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.bitstream import Pll, bitstream, board_top, divisor, pll
 from codesign.hardware.bitstream_simulation import SimulatedPort
 from codesign.hardware.nextpnr import Routed, available
+from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.targets import load_target
 from tests.verify.small_firmware import Small, make_design, make_small, plant_fault
 
 TARGET = load_target("ulx3s-85f")
+NEXUS = load_target("lifcl-40-evn")
 needs_nextpnr = pytest.mark.skipif(not available().available, reason=available().reason)
+needs_nexus = pytest.mark.skipif(not available("nexus").available, reason=available("nexus").reason)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,13 @@ def test_golden_vectors_through_the_serial_line(small: Small, tmp_path: Path) ->
     port.write(b"\x55\xaa" + encode(small.firmware.design.inputs, small.codes[:2]))
     garbled = port.read(1000)
     assert garbled != encode(small.firmware.design.outputs, small.outputs[:2])
+
+
+def test_golden_vectors_through_the_second_board(small: Small, tmp_path: Path) -> None:
+    nexus = replace(small.firmware, target=NEXUS)
+    assert np.array_equal(SerialBoard(nexus.design, SimulatedPort(nexus, tmp_path)).run(small.codes), small.outputs)
+    with pytest.raises(InputError, match="oscillator"):
+        board_top(replace(nexus, target=NEXUS.model_copy(update={"clock_mhz": 100.0})), tmp_path / "b")
 
 
 def test_a_fault_in_the_firmware_or_the_line_shows(
@@ -94,6 +104,14 @@ def test_bitstream_of_a_small_network(small: Small, tmp_path: Path) -> None:
     assert b"\xff\xff\xbd\xb3" in content[:300]  # the preamble of Lattice's bitstreams, FPGA-TN-02039
 
 
+@needs_nexus
+def test_bitstream_of_a_small_network_for_the_second_board(small: Small, tmp_path: Path) -> None:
+    content = bitstream(replace(small.firmware, target=NEXUS), tmp_path).read_bytes()
+    assert content.startswith(b"LSCC")
+    assert b"\xff\xff\xbd\xb3" in content[:300]  # the same preamble
+    assert len(content) > 50_000
+
+
 @pytest.mark.slow
 @needs_nextpnr
 def test_the_same_seed_gives_the_same_bitstream_and_another_another(small: Small, tmp_path: Path) -> None:
@@ -108,7 +126,7 @@ def test_a_design_that_misses_its_clock_gets_no_bitstream(
 ) -> None:
     slow = Routed(tmp_path / "c", {"clk": 49.0}, {}, ("a", "b"), "1", 1.0)
     monkeypatch.setattr(module, "route", lambda *a: slow)
-    monkeypatch.setattr(module, "tool_command", lambda name: ["false"])
+    monkeypatch.setattr(module, "family_of", lambda target, name: FAMILIES["ecp5"])
     monkeypatch.setattr(module, "write_netlist", lambda *a: type("N", (), {"path": tmp_path / "n.json"}))
     with pytest.raises(ToolError, match=r"49\.0 MHz, not the 50 MHz"):
         bitstream(small.firmware, tmp_path)

@@ -44,6 +44,10 @@ def test_gates_of_an_ecp5_equal_the_interpreter(small: Small, ecp5: Firmware, tm
     check(ecp5, small, "LUT4", tmp_path)
 
 
+def test_gates_of_a_nexus_equal_the_interpreter(small: Small, tmp_path: Path) -> None:
+    check(gates_of(small, "nexus", tmp_path / "g"), small, "FD1P3IX", tmp_path / "sim")
+
+
 @pytest.mark.parametrize("family", ["xcup", pytest.param("xc7", marks=pytest.mark.slow)])
 def test_gates_of_amd_equal_the_interpreter(family: str, small: Small, tmp_path: Path) -> None:
     check(gates_of(small, family, tmp_path / "g"), small, "LUT6", tmp_path / "sim")

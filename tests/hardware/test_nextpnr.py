@@ -12,9 +12,10 @@ import pytest
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure, find
 from codesign.fixedpoint import FixedPoint
-from codesign.hardware import nextpnr
+from codesign.hardware import nextpnr, nextpnr_family
 from codesign.hardware.base import Firmware, Rtl
-from codesign.hardware.nextpnr import Part, available, place_and_route
+from codesign.hardware.nextpnr import available, place_and_route
+from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.hardware.nextpnr_timing import close_timing, next_stage_delay
 from codesign.targets import load_target
 from tests.hardware.test_alkaid import design_of
@@ -22,7 +23,10 @@ from tests.models.test_qmlp import CONFIGS
 from tests.verify.small_firmware import make_design, make_small
 
 TARGET = load_target("ulx3s-85f")
+NEXUS = load_target("lifcl-40")
+ECP5 = FAMILIES["ecp5"]
 needs_nextpnr = pytest.mark.skipif(not available().available, reason=available().reason)
+needs_nexus = pytest.mark.skipif(not available("nexus").available, reason=available("nexus").reason)
 HEAD = "module top (input clk, input [7:0] model_inp, output reg [7:0] model_out);\n"
 
 
@@ -77,37 +81,54 @@ def test_what_cannot_be_placed_or_timed_is_refused(tmp_path: Path) -> None:
     netlist = tmp_path / "broken.json"
     netlist.write_text('{"modules": ')
     with pytest.raises(ToolError, match="JSON"):
-        nextpnr.route(netlist, Part.of(TARGET.part), 50, 300)
+        nextpnr.route(netlist, ECP5, TARGET.part, 50, 300)
     place_and_route(firmware, tmp_path / "w", 300)
     with pytest.raises(ToolError, match=r"nextpnr-ecp5: stopped after 0\.01 s"):
-        nextpnr.route(tmp_path / "w" / "netlist.json", Part.of(TARGET.part), 50, 0.01)
+        nextpnr.route(tmp_path / "w" / "netlist.json", ECP5, TARGET.part, 50, 0.01)
     lines = "".join(f'LOCATE COMP "{pin}" SITE "ZZ99";\n' for pin in ("clk", "serial_in", "serial_out"))
     (tmp_path / "w" / "bad.lpf").write_text(lines)
     with pytest.raises(ToolError, match="ZZ99"):
-        nextpnr.route(tmp_path / "w" / "netlist.json", Part.of(TARGET.part), 50, 300, lpf=tmp_path / "w" / "bad.lpf")
+        nextpnr.route(
+            tmp_path / "w" / "netlist.json", ECP5, TARGET.part, 50, 300, constraints=tmp_path / "w" / "bad.lpf"
+        )
     config, report = tmp_path / "c", tmp_path / "r"
     config.write_text("")
     report.write_text('{"fmax": {}, "utilization": {}, "critical_paths": []}')
     with pytest.raises(ToolError, match="no clock frequency"):
-        nextpnr._read(report, config, 1.0)
+        nextpnr._read(ECP5, report, config, 1.0)
     report.write_text('{"fmax": {"clk": 7}}')
     with pytest.raises(ToolError, match="cannot be read"):
-        nextpnr._read(report, config, 1.0)
+        nextpnr._read(ECP5, report, config, 1.0)
 
 
 def test_other_families_and_other_parts_are_refused(tmp_path: Path) -> None:
     firmware = replace(hand_written(tmp_path / "f", ""), target=load_target("vu13p-360"))
-    with pytest.raises(InputError, match="ecp5 only"):
+    with pytest.raises(InputError, match="family xcup"):
         place_and_route(firmware, tmp_path / "w", 10)
-    assert Part.of("LFE5U-85F-6BG381C") == Part("85k", "CABGA381", "6")
-    assert Part.of("LFE5UM5G-45F-8MG285I") == Part("um5g-45k", "CSFBGA285", "8")
-    with pytest.raises(InputError, match="ordering code"):
-        Part.of("xcvu9p")
+    assert ECP5.device("LFE5U-85F-6BG381C") == ["--85k", "--package", "CABGA381", "--speed", "6"]
+    assert ECP5.device("LFE5UM5G-45F-8MG285I") == ["--um5g-45k", "--package", "CSFBGA285", "--speed", "8"]
+    for family in FAMILIES.values():
+        with pytest.raises(InputError, match="xcvu9p"):
+            family.device("xcvu9p")
+
+
+@needs_nexus
+def test_a_known_circuit_on_nexus_is_counted_without_its_harness(tmp_path: Path) -> None:
+    body = "reg [7:0] a, b; always @(posedge clk) begin a <= model_inp; b <= a + {a[3:0], a[7:4]}; model_out <= b; end"
+    firmware = replace(hand_written(tmp_path / "f", body), target=NEXUS)
+    values = {f.quantity: f.value for f in place_and_route(firmware, tmp_path / "w", 300)}
+    assert values["fmax"] > 100
+    assert values["ff"] == 24
+    assert values["carry"] == 5  # four of two bits, and one that feeds the chain
+    assert 10 <= values["lut"] <= 12  # the halves of the carries, and what nextpnr adds as a constant
+    assert (values["dsp"], values["bram"]) == (0, 0)
+    figures = place_and_route(firmware, tmp_path / "w", 300)
+    assert {(f.fidelity, f.tool) for f in figures} == {(Fidelity.PLACED, "nextpnr-nexus")}
 
 
 def test_a_missing_tool_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(nextpnr.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(nextpnr.shutil, "which", lambda name: None)
+    monkeypatch.setattr(nextpnr_family.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(nextpnr_family.shutil, "which", lambda name: None)
     assert "pip install" in available().reason
     with pytest.raises(ToolError, match="nextpnr-ecp5"):
         place_and_route(hand_written(tmp_path / "f", ""), tmp_path / "w", 10)
@@ -159,4 +180,13 @@ def test_timing_closure_with_the_real_tool(tmp_path: Path) -> None:
     _, design, _ = design_of(CONFIGS[0])
     closed = close_timing(design, TARGET, tmp_path)
     assert closed.met == (max(s.fmax_mhz for s in closed.steps) >= TARGET.clock_mhz)
+    assert closed.met
+
+
+@pytest.mark.slow
+@needs_nexus
+def test_timing_closure_on_the_second_family(tmp_path: Path) -> None:
+    _, design, _ = design_of(CONFIGS[0])
+    closed = close_timing(design, NEXUS.model_copy(update={"stage_delay": 8.0}), tmp_path)
+    assert closed.met == (max(s.fmax_mhz for s in closed.steps) >= NEXUS.clock_mhz)
     assert closed.met
