@@ -183,8 +183,8 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     packer = family.command(family.packer)  # before minutes go into synthesis
     sources = used_sources(top.sources, top.top)
     netlist = write_netlist(sources, top.top, family.name, work / f"{BOARD_TOP}.json", timeout)
-    clock, options = target.clock_mhz, family.board_options
-    routed = route(netlist.path, family, target.part, clock, timeout, seed, top.constraints, options)
+    clock = target.clock_mhz
+    routed = route(netlist.path, family, target.part, clock, timeout, seed, top.constraints)
     fmax = min(routed.fmax_mhz.values())
     if fmax < clock:
         raise ToolError(

@@ -21,7 +21,6 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,6 @@ def route(
     timeout: float,
     seed: int = 1,
     constraints: Path | None = None,
-    options: Sequence[str] = (),
 ) -> Routed:
     """Place and route a JSON ``netlist`` in its folder for a clock of ``clock_mhz``, within ``timeout`` seconds.
 
@@ -89,7 +87,7 @@ def route(
         old.unlink(missing_ok=True)
     arguments: list[str | Path] = [*family.command(family.tool), *family.device(part), "--json", netlist.name]
     arguments += [option, config.name, "--report", report.name]
-    arguments += ["--freq", f"{clock_mhz:g}", "--seed", str(seed), "--timing-allow-fail", *options]
+    arguments += ["--freq", f"{clock_mhz:g}", "--seed", str(seed), "--timing-allow-fail", *family.options]
     if constraints is None:
         arguments += family.unconstrained
     else:

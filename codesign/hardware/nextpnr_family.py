@@ -36,7 +36,7 @@ class Family:
     needed: cells that every report names.
     carry: pattern of a line of the configuration, two of which stand for a piece of a carry chain.
     own: the quantity that each cell of the harness counts as (None: as none).
-    board_options: for a whole board, whose ports lie where the board has them.
+    options: of place and route, always given.
     pack: the packer's arguments for a configuration and a bitstream.
     """
 
@@ -53,7 +53,7 @@ class Family:
     needed: tuple[str, ...]
     carry: str
     own: Mapping[str, str | None]
-    board_options: tuple[str, ...]
+    options: tuple[str, ...]
     pack: Callable[[str, str], list[str]]
 
     def available(self) -> Availability:
@@ -107,7 +107,7 @@ def _nexus_device(part: str) -> list[str]:
     return ["--device", part]
 
 
-#: E10 is a pin of the left side, from which the faster router reaches the clock network, too
+#: pins of the package BG400 that take part in nothing else
 _NEXUS_PINS = "".join(
     f"ldc_set_location -site {{{site}}} [get_ports {port}]\n"
     f"ldc_set_port -iobuf {{IO_TYPE=LVCMOS33}} [get_ports {port}]\n"
@@ -134,7 +134,7 @@ FAMILIES: dict[str, Family] = {
         needed=("TRELLIS_COMB", "TRELLIS_FF"),
         carry=r"^enum: SLICE[A-D]\.MODE CCU2$",
         own={"LUT4": "lut", "TRELLIS_FF": "ff", "$scopeinfo": None},
-        board_options=(),
+        options=(),
         pack=lambda config, bits: ["--compress", config, bits],
     ),
     "nexus": Family(
@@ -160,8 +160,8 @@ FAMILIES: dict[str, Family] = {
             **dict.fromkeys(("FD1P3IX", "FD1P3BX", "FD1P3DX", "FD1P3JX"), "ff"),
             **dict.fromkeys(("IB", "OB", "VLO", "VHI", "$scopeinfo")),
         },
-        # router2 finds no way from a clock's pin of the right side to the clock network
-        board_options=("--router", "router1"),
+        # router2, its default, often finds no way from the clock's pin to the clock network
+        options=("--router", "router1"),
         pack=lambda config, bits: ["pack", "--compress", config, bits],
     ),
 }
