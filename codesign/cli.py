@@ -248,7 +248,7 @@ def data_make(
 def data_show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of events.")], as_json: Json = False
 ) -> None:
-    """Say what a file of events holds: classes, features, units and origin.
+    """Say what a file of jets or events holds: classes, features, units and origin; or collections, counts and ranges.
 
     Example: codesign data show jets.parquet
     """

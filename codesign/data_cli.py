@@ -33,14 +33,19 @@ def make_data(
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """Summarise a sample file.
+    """Summarise a sample of jets, or a file of events (as ``describe_events`` does).
 
     Returns ``file``, ``rows``, ``classes`` (name -> rows), ``features`` (name -> unit, min, mean, max),
     ``constituents`` (whether the file has them) and ``provenance``. InputError where the file is not a valid sample.
     """
+    from codesign.physics.events.container import NotEvents
+    from codesign.physics.events.show import describe_events
     from codesign.physics.readers import read_sample
 
-    sample = read_sample(path)
+    try:
+        return describe_events(path)
+    except NotEvents:
+        sample = read_sample(path)
     counts = np.bincount(sample.labels, minlength=len(sample.class_names))
     features = {
         name: {

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from codesign.errors import InputError
 
-__all__ = ("MOST_INFLATED", "ChunkSize", "Column", "Container", "Native", "chunk_size")
+__all__ = ("MOST_INFLATED", "ChunkSize", "Column", "Container", "Native", "NotEvents", "chunk_size", "inflated")
 
 #: Bytes that one compressed piece of a file (a ROOT basket, a cluster's column, an HDF5 chunk) may inflate to. CMS's
 #: are below 10 MB; what claims more is damaged or meant to harm.
 MOST_INFLATED = 512 << 20
 
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+
+class NotEvents(InputError):
+    """A file that is whole, but not of events."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,6 @@ def inflated(path: Path, name: str, piece: str, size: int) -> None:
     """InputError where a compressed piece of a column claims to inflate to more than ``MOST_INFLATED`` bytes."""
     if not 0 <= size <= MOST_INFLATED:
         raise InputError(
-            f"{path}: branch '{name}', {piece} claims to inflate to {np.uint64(max(size, 0)) / 1e6:.0f} MB; the most "
+            f"{path}: branch '{name}', {piece} claims to inflate to {size / 1e6:.0f} MB; the most "
             f"that is read is {MOST_INFLATED / 1e6:.0f} MB"
         )

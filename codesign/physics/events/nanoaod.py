@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from codesign.physics.events import scouting
 from codesign.physics.events.container import Column, Native
+from codesign.physics.events.record import RECORD, collection_of
 
 __all__ = ("columns",)
 
@@ -23,7 +24,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 
 def columns(natives: Mapping[str, Native]) -> dict[str, Column] | None:
     """Fields of the common record in a file with these columns; None where it is not of this kind."""
-    if not any("_" in name or name == "event" for name in natives):
+    if not any(collection_of(n)[0] in RECORD or n == "event" or n.startswith("Scouting") for n in natives):
         return None
     found = {name: Column((name,)) for name in natives if not (name.startswith("n") and _counts(name, natives))}
     for name, others in _ALIASES.items():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from codesign.errors import InputError
-from codesign.physics.events import nanoaod
-from codesign.physics.events.container import ChunkSize, Column, Container, chunk_size
+from codesign.physics.events import adc2021, delphes, l1_dataset, nanoaod
+from codesign.physics.events.container import ChunkSize, Column, Container, Native, NotEvents, chunk_size
+from codesign.physics.events.darkmachines import Text, is_darkmachines
+from codesign.physics.events.hdf5 import Datasets
+from codesign.physics.events.parquet import Table
 from codesign.physics.events.record import assembled, wanted_names
 from codesign.physics.events.rootfile import open_root
 from codesign.physics.readers.detection import damage_named, head_of, kind_of
@@ -17,6 +20,14 @@ from codesign.physics.readers.detection import damage_named, head_of, kind_of
 __all__ = ("EventFile", "open_events", "read_events")
 
 Paths = str | Path | Iterable[str | Path]
+
+#: What the names of columns are, the first that knows them. Only these names tell: a container is any of the kinds.
+_DIALECTS: tuple[tuple[str, Callable[[Mapping[str, Native]], dict[str, Column] | None]], ...] = (
+    ("Delphes", delphes.columns),
+    ("CMS Level-1 data", l1_dataset.columns),
+    ("ADC2021", adc2021.columns),
+    ("NanoAOD", nanoaod.columns),
+)
 
 
 class EventFile:
@@ -58,24 +69,38 @@ class EventFile:
         return self._chunks(names, chunk_size(chunk))
 
     def _chunks(self, names: list[str], size: ChunkSize) -> Iterator[Any]:
-        chosen = {name: self.columns[name] for name in names}
-        needs = list(dict.fromkeys(native for column in chosen.values() for native in column.needs))
-        seen = 0
-        with damage_named(self.path, self.kind):
-            for first, natives in self._container.chunks(needs, size):
-                made = {name: _made(column, natives) for name, column in chosen.items()}
-                del natives  # what is not used any more need not be held while the chunk is
-                events = assembled(self.path, made, first)
-                del made
-                seen += len(events)
-                yield events
-        if not seen:
+        first = 0
+        for columns in self.raw(names, size):
+            events = assembled(self.path, columns, first)
+            del columns  # what is not used any more need not be held while the chunk is
+            first += len(events)
+            yield events
+        if not first:
             raise InputError(f"{self.path}: the file has no events")
 
+    def raw(self, names: Iterable[str], size: ChunkSize) -> Iterator[dict[str, Any]]:
+        """Chunks of columns by their flat names, as they are in the file: nothing is checked."""
+        chosen = {name: self.columns[name] for name in names}
+        needs = list(dict.fromkeys(native for column in chosen.values() for native in column.needs))
+        chunks = self._container.chunks(needs, size)
+        while True:
+            with damage_named(self.path, self.kind):
+                natives = next(chunks, None)
+                if natives is None:
+                    return
+                columns = {name: self._made(column, natives[1]) for name, column in chosen.items()}
+            del natives
+            yield columns
+            del columns
 
-def _made(column: Column, natives: Mapping[str, Any]) -> Any:
-    arrays = [natives[name] for name in column.needs]
-    return column.make(*arrays) if column.make is not None else arrays[0]
+    def _made(self, column: Column, natives: Mapping[str, Any]) -> Any:
+        arrays = [natives[name] for name in column.needs]
+        if column.make is None:
+            return arrays[0]
+        try:
+            return column.make(*arrays)
+        except ValueError as error:
+            raise InputError(f"{self.path}: branch '{column.needs[0]}': {error}") from None
 
 
 def open_events(path: str | Path) -> EventFile:
@@ -90,18 +115,24 @@ def open_events(path: str | Path) -> EventFile:
     InputError: no such file, not a file of events, a damaged or truncated one.
     """
     file = Path(path)
-    kind = kind_of(head_of(file))
-    if kind == "ROOT":
-        with damage_named(file, kind):
-            container: Container = open_root(file)
-    else:
-        raise InputError(f"{file}: not a file of events: neither ROOT, Parquet, HDF5 nor DarkMachines' text")
-    for dialect, columns in (("NanoAOD", nanoaod.columns),):
+    head = head_of(file)
+    kind = kind_of(head) or ("text" if is_darkmachines(head) else None)
+    openers: dict[str | None, Callable[[Path], Container]] = {
+        "ROOT": open_root,
+        "Parquet": Table,
+        "HDF5": Datasets,
+        "text": Text,
+    }
+    if kind not in openers:
+        raise NotEvents(f"{file}: not a file of events: neither ROOT, Parquet, HDF5 nor DarkMachines' text")
+    with damage_named(file, kind or ""):
+        container = openers[kind](file)
+    for dialect, columns in _DIALECTS:
         found = columns(container.natives)
         if found is not None:
-            return EventFile(file, container, dialect, found)
+            return EventFile(file, container, "DarkMachines" if kind == "text" else dialect, found)
     container.close()
-    raise InputError(f"{file}: not a file of events: no columns with names that are known")
+    raise NotEvents(f"{file}: not a file of events: no columns with names that are known")
 
 
 def read_events(
@@ -110,7 +141,10 @@ def read_events(
     chunk: str | int = "100 MB",
     optional: Iterable[str] = (),
 ) -> Iterator[Any]:
-    """Read events chunk by chunk: CMS NanoAOD (any version, TTree or RNTuple, scouting too) and files of ours.
+    """Read events chunk by chunk, from any kind of file, told by its content.
+
+    CMS NanoAOD (any version, scouting too) and files of ours, as TTree, RNTuple or Parquet; Delphes' ROOT files; CMS's
+    Level-1 data, as Parquet or TTree; ADC2021's HDF5; DarkMachines' text.
 
     Parameters
     ----------

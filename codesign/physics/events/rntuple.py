@@ -37,9 +37,8 @@ class RNTuple:
         self._file = file
         self._ntuple = ntuple
         self.entries: int | None = int(ntuple.num_entries)
-        # ROOT's importer keeps a list per event twice: in _collection0.Jet_pt and, the one that is read, as Jet_pt
-        self._fields = {name: ntuple[name] for name in ntuple.keys() if "." not in name}  # noqa: SIM118, no mapping
-        self.natives: Mapping[str, Native] = {name: _native(field) for name, field in self._fields.items()}
+        self._fields = _numbers(ntuple)
+        self.natives: Mapping[str, Native] = {name: native for name, (_, native) in self._fields.items()}
         self._ends = [int(c.num_first_entry) + int(c.num_entries) for c in ntuple.cluster_summaries]
         self._columns = self._columns_of_fields()
 
@@ -67,7 +66,7 @@ class RNTuple:
                 inflated(self._path, name, f"cluster {cluster}", self._bytes(name, cluster))
                 if self._ends[cluster] >= stop:
                     break
-            array = self._fields[name].array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+            array = self._fields[name][0].array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
         except CodesignError:
             raise
         except Exception as error:  # uproot passes on what the libraries under it raise
@@ -89,7 +88,7 @@ class RNTuple:
         return size
 
     def _columns_of_fields(self) -> dict[str, list[tuple[int, int]]]:
-        """Physical columns (index, bits per element) under each top-level field."""
+        """Physical columns (index, bits per element) under each field, and of the collection that it is in."""
         ntuple = self._ntuple
         records = list(ntuple.column_records)
         by_field: dict[int, list[tuple[int, int]]] = {}
@@ -98,20 +97,47 @@ class RNTuple:
         for alias in ntuple.alias_column_records:
             physical = int(alias.physical_id)
             by_field.setdefault(int(alias.field_id), []).append((physical, int(records[physical].nbits)))
+        parents = [int(field.parent_field_id) for field in ntuple.field_records]
         children: dict[int, list[int]] = {}
-        for number, field in enumerate(ntuple.field_records):
-            if int(field.parent_field_id) != number:
-                children.setdefault(int(field.parent_field_id), []).append(number)
+        for number, parent in enumerate(parents):
+            if parent != number:  # a top-level field is its own parent
+                children.setdefault(parent, []).append(number)
         columns: dict[str, list[tuple[int, int]]] = {}
-        for number, field in enumerate(ntuple.field_records):
-            if int(field.parent_field_id) == number:  # a top-level field is its own parent
-                todo, found = [number], []
-                while todo:
-                    one = todo.pop()
-                    found += by_field.get(one, [])
-                    todo += children.get(one, [])
-                columns[field.field_name] = found
+        for name, (field, _) in self._fields.items():
+            number = int(field.field_id)
+            todo, found = [number], []
+            while todo:
+                one = todo.pop()
+                found += by_field.get(one, [])
+                todo += children.get(one, [])
+            while parents[number] != number:
+                number = parents[number]
+                found += by_field.get(number, [])
+            columns[name] = found
         return columns
+
+
+def _numbers(ntuple: Any) -> dict[str, tuple[Any, Native]]:
+    """Fields and what they hold: plain ones, lists, and parts of a list of records (``Jet.pt``, here ``Jet_pt``)."""
+    fields: dict[str, tuple[Any, Native]] = {}
+    for key in ntuple.keys():  # noqa: SIM118, an RNTuple is no mapping
+        field = ntuple[key]
+        if field.top_level:
+            fields[key] = (field, _native(field))
+            continue
+        collection, _, part = key.partition(".")
+        # ROOT's importer keeps a list per event twice: in _collection0.Jet_pt and, the one that is read, as Jet_pt
+        if collection.startswith("_collection") or "." in part or collection not in fields:
+            continue
+        native = _native(field)
+        inside = "" if not native.jagged else "holds lists of lists, not numbers"
+        role = str(ntuple.field_records[int(ntuple[collection].field_id)].struct_role)
+        fields[f"{collection}_{part}"] = (field, Native("COLLECTION" in role, native.problem or inside))
+    return {name: found for name, found in fields.items() if not _is_collection(name, fields)}
+
+
+def _is_collection(name: str, fields: Mapping[str, Any]) -> bool:
+    return bool(fields[name][1].problem) and any(other.startswith(f"{name}_") for other in fields)
 
 
 def _native(field: Any) -> Native:

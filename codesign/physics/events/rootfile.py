@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign.errors import InputError
 from codesign.physics.events.bounded import bound_decompression
-from codesign.physics.events.container import Container, inflated
+from codesign.physics.events.container import Container, NotEvents, inflated
 from codesign.physics.events.rntuple import RNTuple
 from codesign.physics.events.ttree import Tree
 from codesign.physics.readers.root import check_whole
@@ -40,7 +39,7 @@ def open_root(path: Path) -> Container:
         name = event_tree(classes)
         if name is None:
             trees = ", ".join(f"'{n}'" for n, kind in classes.items() if kind in _CLASSES) or "none"
-            raise InputError(f"{path}: not a file of events: no tree 'Events' or 'Delphes'; trees in it: {trees}")
+            raise NotEvents(f"{path}: not a file of events: no tree 'Events' or 'Delphes'; trees in it: {trees}")
         inflated(path, name, "the tree's description", int(file.key(name).data_uncompressed_bytes))
         tree = file[name]
         if classes[name] == "TTree":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
+import uproot
 
 
 def toy_events(events: int = 200, seed: int = 1, jets: float = 4.0) -> Any:
@@ -46,3 +48,14 @@ def toy_events(events: int = 200, seed: int = 1, jets: float = 4.0) -> Any:
             ),
         }
     )
+
+
+def write_tree(path: Path, name: str, branches: dict[str, Any], form: str = "ttree") -> None:
+    """A ROOT file with one tree of exactly these branches, not through our writer."""
+    with uproot.recreate(path) as file:
+        if form == "rntuple":
+            file.mkrntuple(name, branches)
+            return
+        columns = {n: ak.Array(b) for n, b in branches.items()}
+        types = {n: c.type.content if c.ndim > 1 else np.asarray(c).dtype for n, c in columns.items()}
+        file.mktree(name, types).extend(columns)
