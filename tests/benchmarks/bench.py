@@ -31,6 +31,7 @@ from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import load_study
 from codesign.targets import load_target
+from tests.benchmarks.event_memory import event_memory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -179,6 +180,7 @@ def main() -> None:
             "versions": {name: version(name) for name in ("codesign", "torch", "brevitas", "alkaid", "hls4ml")},
             "training_step": training_step(),
             "event_rates": event_rates(work),
+            "event_files": event_memory(work),
             "search": search_rate(work, options.trials, options.workers),
         }
     finally:
