@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
-from codesign.models.learned_fused import learned_forward
+from codesign.models.learned_fused import Workspace, learned_forward
 from codesign.models.learned_quantisers import BIT_PRICE
 
 if TYPE_CHECKING:
@@ -124,7 +124,11 @@ def checkpoints(
     weights, bits = [flat[0], flat[2]], [flat[1], flat[3], flat[4]]
     groups = [{"params": weights, "rate": 1.0}, {"params": bits, "rate": _BITS_RATE}]
     optimiser = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-    steps = max(1, len(inputs) // batch)
+    batch = min(batch, len(inputs))
+    steps = len(inputs) // batch
+    space, arrays = Workspace(layout, batch), tuple(p.detach().numpy() for p in flat)
+    for parameter, gradient in zip(flat, space.gradients, strict=True):
+        parameter.grad = gradient
     front = Front()
     for epoch in range(epochs):
         beta = config.beta(max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm)))
@@ -133,13 +137,14 @@ def checkpoints(
         order = torch.randperm(len(inputs), generator=generator)
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
-            optimiser.zero_grad(set_to_none=True)
-            scores, ebops = learned_forward(inputs[index], network.expanded(flat), layout)
-            (loss(scores, targets[index]) + beta * ebops).backward()
-            torch._foreach_add_([b.grad for b in bits if b.grad is not None], BIT_PRICE)
+            scores, _ = space.forward(inputs[index], arrays)
+            leaf = scores.detach().requires_grad_()  # the loss alone goes through autograd
+            loss(leaf, targets[index]).backward()
+            assert leaf.grad is not None
+            space.backward(leaf.grad, beta, BIT_PRICE)
             optimiser.step()
         with torch.no_grad():
-            scores, ebops = learned_forward(val_inputs, network.expanded(flat), layout)
+            scores, ebops = learned_forward(val_inputs, flat, layout)
             cost, quality = float(ebops), score(scores, val_targets)
             constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
             if not constant and front.offers(cost, quality):

@@ -1,7 +1,8 @@
 """Forward and backward of a network with learned precision as one operation, and its effective bit operations.
 
 Signals travel as integer codes (in float32): every power-of-two scale is moved into the weights, where it is exact, so
-a hidden layer is one matrix product, one floor and one clamp. The backward is written out by hand for the same reason.
+a hidden layer is one matrix product and one compiled loop (:mod:`codesign.models.learned_kernels`), forward and
+backward.
 
 Gradients are those of HGQ (arXiv 2405.00645): straight through the rounding for values, and for fraction bits ``f``
 ``d x_q / d f = ln 2 * (x - x_q)``; where an activation saturates, it is the derivative of the bound ``2**i - 2**-f``.
@@ -9,14 +10,18 @@ Gradients are those of HGQ (arXiv 2405.00645): straight through the rounding for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import log
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ("EDGE", "FRACTION_LIMITS", "INTEGER_LIMITS", "Layout", "Precision", "learned_forward")
+__all__ = ("EDGE", "FRACTION_LIMITS", "INTEGER_LIMITS", "Granularity", "Layout", "Workspace", "learned_forward")
+
+#: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
+Granularity = Literal["weight", "channel", "tensor"]
 
 #: smallest and largest fraction bits of a weight or an activation
 FRACTION_LIMITS = (-8, 10)
@@ -26,144 +31,145 @@ INTEGER_LIMITS = (-8, 6)
 #: tolerance, in LSBs, with which a number counts as saturated: exact ties lie inside below, and saturate above
 EDGE = 1e-6
 
-_LN2 = log(2.0)
-_HALF = torch.tensor(0.5)
+_POWERS = np.exp2(np.arange(FRACTION_LIMITS[0], FRACTION_LIMITS[1] + 1, dtype=np.float32))
 
 
 class Layout:
     """Sizes of a fully connected network, inputs first; says where each layer lies in the flat tensors.
 
-    A signal is an input or a hidden neuron. ``row`` and ``column`` give, for each weight, the index of the signal that
-    it feeds (one past the last where that is an output) and of the signal that it reads.
+    A signal is an input or a hidden neuron. ``places`` gives, for each weight, the index of the signal that it feeds
+    (an output: as if the outputs were signals, too), of the signal that it reads, and of its fraction bits.
     """
 
-    def __init__(self, sizes: tuple[int, ...]) -> None:
+    def __init__(self, sizes: tuple[int, ...], granularity: Granularity = "weight") -> None:
         self.sizes = sizes
         self.layers = len(sizes) - 1
         self.signal_sizes, self.bias_sizes = list(sizes[:-1]), list(sizes[1:])
         self.shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
         self.weight_sizes = [a * b for a, b in self.shapes]
-        first = [sum(sizes[:k]) for k in range(len(sizes))]
-        rows, columns = [], []
-        for k, (out, inn) in enumerate(self.shapes):
-            target = torch.arange(out) + first[k + 1] if k + 1 < self.layers else torch.full((out,), first[-1])
-            rows.append(target.repeat_interleave(inn))
-            columns.append((torch.arange(inn) + first[k]).repeat(out))
-        self.row, self.column = torch.cat(rows), torch.cat(columns)
-        #: half an LSB in front of each hidden neuron, none in front of the outputs
-        self.half = torch.full((sum(sizes[1:]),), 0.5)
-        self.half[-sizes[-1] :] = 0.0
+        first, bits = 0, 0
+        rows, columns, which = [], [], []
+        for out, inn in self.shapes:
+            target, source = np.indices((out, inn))
+            rows.append(target.ravel() + first + inn)
+            columns.append(source.ravel() + first)
+            own = {"weight": target * inn + source, "channel": target, "tensor": target * 0}[granularity]
+            which.append(own.ravel() + bits)
+            first += inn
+            bits += int(own.max()) + 1
+        #: number of fraction bits of weights
+        self.bits = bits
+        self.places: tuple[NDArray[np.int64], ...] = tuple(np.concatenate(p) for p in (rows, columns, which))
 
-    def weights(self, flat: Tensor) -> list[Tensor]:
+    def matrices(self, flat: Tensor) -> list[Tensor]:
         """Views (out, in) of each layer's part of a flat tensor over all weights."""
         return [p.view(shape) for p, shape in zip(flat.split(self.weight_sizes), self.shapes, strict=True)]
 
 
-@dataclass(frozen=True)
-class Precision:
-    """What learned fraction and integer bits mean: whole numbers, widths, and bounds in codes.
+class Workspace:
+    """Memory of one forward and backward of ``events`` events; used again by a training loop, step after step.
 
-    Of the inputs (the first ``inputs`` elements), signed, a width of less than 2 bits is none; of the others, unsigned,
-    less than 1. A signal without bits is always 0.
+    ``gradients``: of weights, their fraction bits, biases, fraction and integer bits of the signals, each flat.
     """
 
-    scale: Tensor  # codes per unit, 2**f
-    width: Tensor  # bits, the sign included
-    low: Tensor  # smallest code
-    top: Tensor  # largest code
-    above: Tensor  # 2**(f + i): one more than the largest code
-    live: Tensor  # 1 where there are bits, else 0
+    def __init__(self, layout: Layout, events: int, dtype: torch.dtype = torch.float32) -> None:
+        self.layout = layout
+        sizes, number = layout.sizes, sum(layout.weight_sizes)
+        signals, weights = torch.empty((6, sum(sizes)), dtype=dtype), torch.empty((3, number), dtype=dtype)
+        biases = torch.empty(sum(layout.bias_sizes), dtype=dtype)
+        counts = (number, layout.bits, len(biases), sum(sizes[:-1]), sum(sizes[:-1]))
+        self.gradients = [torch.empty(n, dtype=dtype) for n in counts]
+        self._matrices, self._biases = layout.matrices(weights[1]), biases.split(layout.bias_sizes)
+        self._transposed = [m.t() for m in self._matrices]
+        self._ahead = [torch.empty((events, n), dtype=dtype) for n in sizes]
+        self._codes = [torch.empty((events, n), dtype=dtype) for n in sizes[:-1]]
+        self._back = [torch.empty((events, n), dtype=dtype) for n in sizes[:-1]]
+        self._of_matrices = layout.matrices(self.gradients[0])
+        self._head_bias = self.gradients[2][-sizes[-1] :]
+        self._scale = signals[0, : sizes[0]]
+        self._half = torch.full((), 0.5, dtype=dtype)
+        # the same memory as NumPy arrays, for the compiled loops
+        self._signals = tuple(signals.numpy())
+        self._weights, self._shifts = tuple(weights.numpy()), biases.numpy()
+        edges = np.cumsum((0, *sizes))
+        slices = [slice(a, b) for a, b in pairwise(edges[:-1])]
+        self._limits = [(self._signals[2][s], self._signals[3][s]) for s in slices]
+        totals = [torch.empty(sizes[0], dtype=dtype), *self.gradients[2].split(layout.bias_sizes)[:-1]]
+        f, i = (g.numpy() for g in self.gradients[3:])
+        self._sums = [(t.numpy(), f[s], i[s]) for t, s in zip(totals, slices, strict=True)]
+        self._own = tuple(g.numpy() for g in self.gradients)
+        self._loops = [
+            tuple(t.numpy() for t in layer) for layer in zip(self._ahead, self._codes, self._back, strict=False)
+        ]
 
-    @classmethod
-    def of(cls, fraction: Tensor, integer: Tensor, inputs: int) -> Precision:
-        """Round the learned bits, (signals,) each."""
-        f = fraction.round().clamp_(*FRACTION_LIMITS)
-        bits = integer.round().clamp_(*INTEGER_LIMITS).add_(f)
-        live = (bits >= 1).to(f.dtype)
-        above = torch.exp2(bits)
-        low = torch.zeros_like(f)
-        low[:inputs] = -above[:inputs] * live[:inputs]
-        width = bits * live
-        width[:inputs] += live[:inputs]
-        return cls(torch.exp2(f), width, low, (above - 1) * live, above, live)
+    def forward(self, x: Tensor, parameters: tuple[NDArray[Any], ...]) -> tuple[Tensor, float]:
+        """Scores (events, outputs), in this memory, of values ``x``, and the effective bit operations."""
+        from codesign.models import learned_kernels as kernels
+
+        layout = self.layout
+        self._parameters = parameters
+        ebops = kernels.prepare(
+            parameters,
+            layout.places,
+            layout.sizes[0],
+            FRACTION_LIMITS,
+            INTEGER_LIMITS,
+            _POWERS,
+            self._signals,
+            self._weights,
+            self._shifts,
+        )
+        torch.addcmul(self._half, x, self._scale, out=self._ahead[0])
+        for index, (residual, code, _) in enumerate(self._loops):
+            kernels.quantise(residual, *self._limits[index], code)
+            torch.addmm(self._biases[index], self._codes[index], self._transposed[index], out=self._ahead[index + 1])
+        return self._ahead[-1], float(ebops)
+
+    def backward(self, gradient: Tensor, price: float, bit_price: float = 0.0) -> list[Tensor]:
+        """Fill :attr:`gradients` from that of the scores, (events, outputs), and that of the bit operations.
+
+        ``bit_price`` is added to the gradient of all bits.
+        """
+        from codesign.models import learned_kernels as kernels
+
+        layout = self.layout
+        torch.sum(gradient, 0, out=self._head_bias)
+        for index in reversed(range(layout.layers)):
+            torch.mm(gradient.t(), self._codes[index], out=self._of_matrices[index])
+            gradient = torch.mm(gradient, self._matrices[index], out=self._back[index])
+            residual, _, back = self._loops[index]
+            kernels.through(back, residual, EDGE, index == 0, *self._sums[index])
+        kernels.through_parameters(
+            self._parameters[0],
+            layout.places,
+            layout.sizes[0],
+            price,
+            bit_price,
+            self._signals,
+            self._weights,
+            self._own,
+        )
+        return self.gradients
 
 
 class _Learned(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, fraction: Tensor, bias: Tensor, f: Tensor, i: Tensor, layout: Layout
-    ) -> tuple[Tensor, Tensor]:
-        p = Precision.of(f, i, layout.sizes[0])
-        # an output is no signal: its scale is 1
-        padded = torch.nn.functional.pad(p.scale, (0, layout.sizes[-1]), value=1.0)
-        factor = padded.index_select(0, layout.row).div_(p.scale.index_select(0, layout.column))
-        grid = torch.exp2(fraction.round().clamp_(*FRACTION_LIMITS))
-        codes = torch.round(weight * grid)
-        quantised = codes / grid
-        # bit length of an integer in float32: its exponent's field less 126; 0 for 0
-        bits = codes.abs().view(torch.int32).bitwise_right_shift_(23).sub_(126).clamp_min_(0).to(weight.dtype)
-        widths = p.width.index_select(0, layout.column)
-        row_scale = padded[layout.sizes[0] :]
-        biases = torch.addcmul(layout.half, bias, row_scale).split(layout.bias_sizes)
-        matrices = layout.weights(quantised * factor)
-        lows, tops = p.low.split(layout.signal_sizes), p.top.split(layout.signal_sizes)
-
-        residual = torch.addcmul(_HALF, x, p.scale[: layout.sizes[0]])
-        residuals, hidden = [], []
-        for index, matrix in enumerate(matrices):
-            code = residual.floor()
-            torch.clamp(code, lows[index], tops[index], out=code)
-            residuals.append(residual.sub_(code))
-            hidden.append(code)
-            residual = torch.addmm(biases[index], code, matrix.t())
-
-        ctx.layout, ctx.precision, ctx.residuals, ctx.hidden, ctx.matrices = layout, p, residuals, hidden, matrices
-        ctx.save_for_backward(weight, quantised, bits, widths, factor, row_scale)
-        return residual, torch.dot(bits, widths)
+    def forward(ctx: Any, x: Tensor, layout: Layout, *parameters: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.space = Workspace(layout, len(x), x.dtype)
+        scores, ebops = ctx.space.forward(x, tuple(p.detach().numpy() for p in parameters))
+        return scores, torch.tensor(ebops, dtype=x.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, penalty = gradients
-        weight, quantised, bits, widths, factor, row_scale = ctx.saved_tensors
-        layout: Layout = ctx.layout
-        p: Precision = ctx.precision
-        grad_weight, grad_bias = torch.empty_like(weight), torch.empty_like(row_scale)
-        grad_f, grad_over = torch.empty_like(p.scale), torch.empty_like(p.scale)
-        weights, biases = layout.weights(grad_weight), grad_bias.split(layout.bias_sizes)
-        fs, overs = grad_f.split(layout.signal_sizes), grad_over.split(layout.signal_sizes)
-        total = torch.sum(gradient, 0, out=biases[-1])
-        for index in reversed(range(layout.layers)):
-            torch.mm(gradient.t(), ctx.hidden[index], out=weights[index])
-            upstream = gradient @ ctx.matrices[index]
-            residual = ctx.residuals[index]
-            over = torch.sum(torch.ops.aten.threshold_backward(upstream, residual, 1.0 - EDGE), 0, out=overs[index])
-            gradient = torch.ops.aten.hardtanh_backward(upstream, residual, 0.0 if index else -EDGE, 1.0 - EDGE)
-            # in codes: x - x_q is residual - 1/2 inside, and the largest code moves by 1 (f) and 2**(f+i) (i)
-            torch.sum(residual * gradient, 0, out=fs[index]).add_(over)
-            if index:
-                total = torch.sum(gradient, 0, out=biases[index - 1])
-            else:
-                total = gradient.sum(0)
-                under = upstream.sum(0).sub_(total).sub_(over)
-                over -= under  # the smallest code moves too
-            fs[index].sub_(total, alpha=0.5)
-        push = torch.zeros_like(p.live).index_add_(0, layout.column, bits).mul_(p.live).mul_(penalty)
-        torch.add(push, grad_f, alpha=_LN2, out=grad_f)
-        grad_i = torch.addcmul(push, grad_over, p.above, value=_LN2)
-        grad_weight.mul_(factor)
-        grad_bits = torch.where(quantised != 0, widths, 0.0).mul_(penalty)
-        # integer bits follow the magnitude: d log2 |w| / d w, where w is not quantised to 0 and so half an LSB or more
-        pull = grad_bits / weight
-        grad_bits.addcmul_(grad_weight, weight - quantised, value=_LN2)
-        grad_weight.add_(torch.where(quantised != 0, pull, 0.0), alpha=1 / _LN2)
-        return None, grad_weight, grad_bits, grad_bias.mul_(row_scale), grad_f, grad_i, None
+        # clones: a second backward of the same forward would write into the first one's
+        return None, None, *(g.clone() for g in ctx.space.backward(gradients[0], float(gradients[1])))
 
 
 def learned_forward(x: Tensor, parameters: list[Tensor], layout: Layout) -> tuple[Tensor, Tensor]:
     """Scores (events, outputs) of values ``x`` (events, inputs), and the effective bit operations (a scalar).
 
-    ``parameters``, each flat over all layers: weights; fraction bits of each; biases; fraction bits and integer bits of
-    the inputs and of each hidden neuron. EBOPs (arXiv 2405.00645): the sum over the multiplications of the weight's
-    bits (without sign) times the signal's. All but ``x`` carry gradients.
+    ``parameters``, each flat over all layers: weights; their fraction bits, as many as the layout's granularity has;
+    biases; fraction bits and integer bits of the inputs and of each hidden neuron. EBOPs (arXiv 2405.00645): the sum
+    over the multiplications of the weight's bits (without sign) times the signal's. All but ``x`` carry gradients.
     """
-    return _Learned.apply(x, *parameters, layout)  # type: ignore[no-any-return]
+    return _Learned.apply(x, layout, *parameters)  # type: ignore[no-any-return]

@@ -33,7 +33,7 @@ class LearnedMLP(nn.Module):
 
     def __init__(self, config: LearnedMLPConfig, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.layout = Layout((inputs, *config.widths, outputs))
+        self.layout = Layout((inputs, *config.widths, outputs), config.granularity)
         self.config = config
         self.input = QuantIdentity(
             act_quant=LearnedInputQuantiser,
@@ -79,7 +79,7 @@ class LearnedMLP(nn.Module):
     def fused(self, x: Tensor) -> Tensor:
         """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation."""
         flat = self.flat_parameters()
-        out, self._ebops = learned_forward(x, self.expanded(flat), self.layout)
+        out, self._ebops = learned_forward(x, flat, self.layout)
         self._bits = flat[1].sum() + flat[3].sum() + flat[4].sum()
         return out
 
@@ -97,15 +97,6 @@ class LearnedMLP(nn.Module):
             torch.cat([s.fraction.value for s in signals]),
             torch.cat([s.integer.value for s in signals]),
         ]
-
-    def expanded(self, flat: list[Tensor]) -> list[Tensor]:
-        """Flat parameters with one fraction per weight, whatever the granularity."""
-        if self.config.granularity == "weight":
-            return flat
-        shapes = [m.weight_quant.tensor_quant.fraction.value.shape for m in self.linears]
-        parts = flat[1].split([s.numel() for s in shapes])
-        each = [p.view(s).expand(m.weight.shape).flatten() for p, s, m in zip(parts, shapes, self.linears, strict=True)]
-        return [flat[0], torch.cat(each), *flat[2:]]
 
     @torch.no_grad()
     def set_flat_parameters(self, flat: list[Tensor]) -> None:

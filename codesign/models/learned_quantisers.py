@@ -8,7 +8,7 @@ which computes the same in fewer operations.
 from __future__ import annotations
 
 from math import log
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from brevitas.export.onnx.qonnx.function import BrevitasQuantOp
@@ -19,7 +19,7 @@ from brevitas.inject.enum import FloatToIntImplType
 from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
 from torch import Tensor, nn
 
-from codesign.models.learned_fused import EDGE, FRACTION_LIMITS, INTEGER_LIMITS
+from codesign.models.learned_fused import EDGE, FRACTION_LIMITS, INTEGER_LIMITS, Granularity
 
 __all__ = (
     "BIT_PRICE",
@@ -30,9 +30,6 @@ __all__ = (
     "LearnedWeightQuantiser",
     "row_grid",
 )
-
-#: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
-Granularity = Literal["weight", "channel", "tensor"]
 
 #: constant pull on every fraction and integer bit, beside the EBOPs, which do not see what multiplies nothing
 BIT_PRICE = 1e-5

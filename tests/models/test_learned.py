@@ -12,7 +12,8 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.models.learned import LearnedMLPConfig, LearnedMLPSpace, MLPLearned
-from codesign.models.learned_quantisers import row_grid
+from codesign.models.learned_fused import Workspace
+from codesign.models.learned_quantisers import BIT_PRICE, row_grid
 from codesign.targets import load_target
 from codesign.training import train
 
@@ -72,6 +73,33 @@ def test_twin_has_the_same_numbers_and_gradients(granularity):
     for name, expected in brevitas.items():
         torch.testing.assert_close(fused[name], expected, rtol=1e-4, atol=1e-6)
         assert expected.abs().max() > 0
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+def test_a_workspace_used_again_gives_each_step_its_own_gradients(granularity):
+    """As the loop of a front does: the same memory, step after step, the price of every bit added in it."""
+    _, _, x, y = events()
+    values, labels = torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(y)
+    space = None
+    for seed in (1, 2):
+        network = scattered(granularity, seed=seed)
+        flat = network.flat_parameters()
+        space = space or Workspace(network.layout, len(values))
+        scores, ebops = space.forward(values, tuple(p.detach().numpy() for p in flat))
+        leaf = scores.detach().requires_grad_()
+        torch.nn.functional.cross_entropy(leaf, labels).backward()
+        found = [g.clone() for g in space.backward(leaf.grad, network.config.beta(1.0), BIT_PRICE)]
+        twin = network.fused(values)
+        loss = torch.nn.functional.cross_entropy(twin, labels) + network.penalty(1.0)
+        expected = torch.autograd.grad(loss, list(network.parameters()))
+        assert torch.equal(twin, scores)
+        assert ebops == network._ebops.item()
+        names = [n for n, _ in network.named_parameters()]
+        for gradient, ending in zip(
+            found, (".weight", "weight_quant.tensor_quant.fraction.value", ".bias"), strict=False
+        ):
+            parts = [g.flatten() for n, g in zip(names, expected, strict=True) if n.endswith(ending)]
+            torch.testing.assert_close(gradient, torch.cat(parts), rtol=1e-4, atol=1e-6)
 
 
 def test_gradient_to_the_bits_is_that_of_hgq():
