@@ -4,7 +4,6 @@ The networks are so small that the calls of operations and the traffic between t
 step. All arrays are NumPy views of PyTorch's own memory. A signal is an input or a hidden neuron, inputs first.
 """
 
-
 import math
 from typing import Any
 
