@@ -79,7 +79,7 @@ def test_cms_jets(published_data, record_property) -> None:
         "offline": width((offline.pt / gen.pt)[in_range(gen)]),
     }
     for tier, published in (("L1", 0.22), ("HLT", 0.16), ("offline", 0.135)):
-        record_property(f"resolution, {tier}", found[tier][0])
+        record_property(f"resolution, {tier}", float(found[tier][0]))
         print(f"{tier}: {found[tier][0]:.4f} of {found[tier][1]} pairs")
         assert abs(found[tier][0] - published) < 0.005
     # our own matching of offline to generated jets is CMS's, but for a few jets
