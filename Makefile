@@ -49,7 +49,7 @@ demo: $(READY)  ## run the shipped study and write its report
 	@$(BIN)/codesign run $(STUDY) --workers $(WORKERS)
 
 test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 lint: $(READY)  ## check style and format
 	@$(BIN)/ruff check .
