@@ -63,7 +63,7 @@ def test_score_and_trigger_bit_are_exact_at_two_thresholds(scored, tmp_path):
         (
             "assign trigger = fired",
             "reg late; always @(posedge clk) late <= fired; assign trigger = late",
-            "trigger bit",
+            "outputs are right only with a new event every 2 clocks",
         ),
     ],
 )
