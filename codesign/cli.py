@@ -232,7 +232,7 @@ def data_make(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .parquet or .root file to write.")
     ] = None,
 ) -> None:
-    """Generate events and write them to a file.
+    """Generate a card's jets or trigger events, and write them to a file.
 
     Example: codesign data make jets-13tev --events 10000 -o jets.parquet
     """

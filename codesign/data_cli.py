@@ -14,21 +14,42 @@ __all__ = ("describe", "make_data")
 def make_data(
     card: str, events: int, output: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Path:
-    """Generate jets and write them; returns the file.
+    """Generate what a card says, jets or trigger events, and write it; returns the file.
 
-    ``card``: shipped name or path; ``events``: number of jets; ``output``: a .parquet or .root file, by default
-    ``<card>-<events>.parquet`` in the current folder; ``progress(done, total)`` is called as jets are made.
-    InputError or ToolError as in ``generated_sample``, and InputError where the file cannot be written.
+    ``card``: shipped name or path; ``events``: number of jets or events; ``output``: a .parquet or .root file, by
+    default ``<card>-<events>`` in the current folder, jets as .parquet and events as .root; ``progress(done, total)``
+    is called on the way. InputError or ToolError as in ``generated_sample`` and ``simulated_events``, and InputError
+    where the file cannot be written.
     """
     from codesign.errors import InputError
-    from codesign.physics.card import load_card
+    from codesign.physics.card import load_card, makes_events
     from codesign.physics.generate import generated_sample
     from codesign.physics.writers import write_sample
 
+    if makes_events(card):
+        return _make_events(card, events, output, progress)
     path = Path(output) if output is not None else Path(f"{load_card(card).name}-{events}.parquet")
     if path.suffix.lower() not in (".parquet", ".root"):  # before generating, not after
         raise InputError(f"{path}: a sample is written as .parquet or .root, not '{path.suffix or 'without suffix'}'")
     write_sample(generated_sample(card, events, progress), path)
+    return path
+
+
+def _make_events(
+    card: str, events: int, output: Path | None, progress: Callable[[int, int], None] | None = None
+) -> Path:
+    from codesign.errors import InputError
+    from codesign.physics.detector import load_event_card, simulated_events
+    from codesign.physics.detector.simulate import provenance_of
+    from codesign.physics.events import read_events, write_events
+    from codesign.physics.events.writing import FORMATS
+
+    resolved = load_event_card(card)
+    path = Path(output) if output is not None else Path(f"{resolved.name}-{events}.root")
+    if path.suffix.lower() not in FORMATS.values():  # before generating, not after
+        raise InputError(f"{path}: events are written as .root or .parquet, not '{path.suffix or 'without suffix'}'")
+    files = simulated_events(card, events, progress=progress)
+    write_events(path, read_events(files, None), metadata=provenance_of(resolved))
     return path
 
 

@@ -9,17 +9,28 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import platformdirs
 
 from codesign.errors import ToolError
-from codesign.physics.card import Card
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.runfolder import write_atomically
 
-__all__ = ("cache_folder", "chunk_path", "generator_versions", "locked", "read_chunk", "write_chunk")
+__all__ = ("Cached", "cache_folder", "chunk_path", "generator_versions", "locked", "read_chunk", "write_chunk")
+
+
+class Cached(Protocol):
+    """What is kept under its name and the hash of all that decides it."""
+
+    @property
+    def name(self) -> str:
+        """Name for people."""
+
+    def digest(self) -> str:
+        """Hash of what decides the content."""
 
 
 def generator_versions() -> dict[str, str]:
@@ -30,14 +41,14 @@ def generator_versions() -> dict[str, str]:
         raise ToolError(f"{error.name} is not installed: pip install pythia8mc==8.317.2 fastjet==3.5.2.0") from None
 
 
-def cache_folder(card: Card, generation: int) -> Path:
-    """Folder of a card's chunks: under ``$CODESIGN_CACHE``, else the user's cache.
+def cache_folder(card: Cached, generation: int, kind: str = "jets") -> Path:
+    """Folder of a card's chunks: under ``$CODESIGN_CACHE``, else the user's cache; ``kind`` of what is in the chunks.
 
     Its name holds the hash of the card, the version of this generation code, and Pythia's and FastJet's.
     """
     root = os.environ.get("CODESIGN_CACHE") or platformdirs.user_cache_dir("codesign")
     tools = "-".join(generator_versions().values())
-    return Path(root) / "jets" / f"{card.name}-{card.digest()}-{generation}-{tools}"
+    return Path(root) / kind / f"{card.name}-{card.digest()}-{generation}-{tools}"
 
 
 def chunk_path(folder: Path, class_name: str, number: int) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from codesign.errors import InputError, nearest
 from codesign.validation import validated
 
-__all__ = ("Card", "JetClass", "JetSelection", "load_card", "shipped_cards")
+__all__ = ("Card", "JetClass", "JetSelection", "card_data", "load_card", "makes_events", "shipped_cards")
 
 _FOLDER = Path(__file__).resolve().parent / "cards"
 
@@ -77,8 +77,8 @@ def shipped_cards() -> list[str]:
     return sorted(p.stem for p in _FOLDER.glob("*.yaml"))
 
 
-def load_card(name: str) -> Card:
-    """Load a card by path or by shipped name; InputError names file, key and the nearest known one."""
+def card_data(name: str) -> tuple[Path, Any]:
+    """Path and content of a card, by path or by shipped name; InputError names the file and the nearest known card."""
     path = Path(name)
     if not path.is_file():
         path = _FOLDER / f"{path.name.removesuffix('.yaml')}.yaml"
@@ -88,7 +88,20 @@ def load_card(name: str) -> Card:
             f"no such file and no shipped generator card '{name}'{nearest(name, known)}; known: {', '.join(known)}"
         )
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path, yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+
+
+def makes_events(name: str) -> bool:
+    """Whether a card is one of whole events (``detector.card.EventCard``), not of jets; InputError as ``card_data``."""
+    _, data = card_data(name)
+    return isinstance(data, dict) and data.get("kind") == "events"
+
+
+def load_card(name: str) -> Card:
+    """Load a card of jets by path or by shipped name; InputError names file, key and the nearest known one."""
+    path, data = card_data(name)
+    if isinstance(data, dict) and data.get("kind") == "events":
+        raise InputError(f"{path} is a card of trigger events, not of jets")
     return validated(Card, data, str(path))

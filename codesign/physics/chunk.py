@@ -10,7 +10,7 @@ the underlying event, so they never go to different splits.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from codesign.physics import kernels
 from codesign.physics.card import Card
 from codesign.physics.substructure import features_of_jagged
 
-__all__ = ("LEADING", "Chunk", "make_chunk", "pythia_for", "seed_of")
+__all__ = ("LEADING", "Chunk", "make_chunk", "pythia_for", "seed_of", "seed_of_name", "started_pythia")
 
 #: Number of constituents that are kept, the hardest.
 LEADING = 32
@@ -55,12 +55,26 @@ class Chunk:
 
 def seed_of(card: Card, class_name: str, number: int) -> int:
     """Seed of a chunk, 1 to 900,000,000 (Pythia's range): from the card's seed, the class and the chunk's number."""
-    digest = hashlib.sha256(f"{card.seed}/{class_name}/{number}".encode()).digest()
+    return seed_of_name(card.seed, class_name, number)
+
+
+def seed_of_name(seed: int, name: str, number: int) -> int:
+    """Seed of piece ``number`` of ``name``, 1 to 900,000,000: as if drawn anew for each."""
+    digest = hashlib.sha256(f"{seed}/{name}/{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % 900_000_000 + 1
 
 
 def pythia_for(card: Card, label: int, seed: int) -> Any:
-    """Return an initialised Pythia for a class of the card.
+    """Return an initialised Pythia for a class of the card; errors as of :func:`started_pythia`."""
+    kind = card.classes[label]
+    own = f"PartonLevel:MPI = {'on' if card.multiparton_interactions else 'off'}"
+    return started_pythia(f"card '{card.name}', class '{kind.name}'", seed, (own, *card.common, *kind.settings))
+
+
+def started_pythia(what: str, seed: int, settings: Iterable[str]) -> Any:
+    """Return an initialised, quiet Pythia.
+
+    ``what``: of whose settings an error speaks; ``seed``: 1 to 900,000,000; ``settings``: lines for ``readString``.
 
     Raises
     ------
@@ -71,19 +85,12 @@ def pythia_for(card: Card, label: int, seed: int) -> Any:
         import pythia8mc
     except ImportError:
         raise ToolError("Pythia is not installed: pip install pythia8mc==8.317.2 fastjet==3.5.2.0") from None
-    kind = card.classes[label]
-    own = (
-        "Print:quiet = on",
-        "Random:setSeed = on",
-        f"Random:seed = {seed}",
-        f"PartonLevel:MPI = {'on' if card.multiparton_interactions else 'off'}",
-    )
     pythia = pythia8mc.Pythia("", False)
-    for line in (*own, *card.common, *kind.settings):
+    for line in ("Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}", *settings):
         if not pythia.readString(line):
-            raise InputError(f"card '{card.name}', class '{kind.name}': Pythia does not know the setting '{line}'")
+            raise InputError(f"{what}: Pythia does not know the setting '{line}'")
     if not pythia.init():
-        raise InputError(f"card '{card.name}', class '{kind.name}': Pythia cannot start with these settings")
+        raise InputError(f"{what}: Pythia cannot start with these settings")
     return pythia
 
 

@@ -6,17 +6,9 @@ A smaller sample is the beginning of a larger one.
 
 from __future__ import annotations
 
-import json
 import os
-import queue
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +16,7 @@ from codesign.errors import InputError, ToolError
 from codesign.physics.cache import cache_folder, chunk_path, generator_versions, locked, read_chunk
 from codesign.physics.card import Card, load_card
 from codesign.physics.chunk import LEADING, Chunk
+from codesign.physics.processes import Piece, Progress, make_pieces
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, features_of
 
@@ -36,8 +29,6 @@ CHUNK_JETS = 1000
 #: No chunk simulates as many: the least efficiency is one jet in 100 collisions.
 _MOST_COLLISIONS = 1_000_000
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class _Task:
@@ -47,6 +38,11 @@ class _Task:
     number: int
     jets: int
     path: Path
+
+    def piece(self, card: Card) -> Piece:
+        """What a worker is asked for."""
+        request = {"make": "jets", "card": card.model_dump(mode="json"), "label": self.label}
+        return Piece(self.path, self.jets, request | {"number": self.number, "jets": self.jets})
 
 
 def generated_sample(
@@ -86,7 +82,9 @@ def generated_sample(
         with locked(folder):
             chunks = {task.path: read_chunk(task.path, task.jets) for task in tasks}
             missing = [task for task in tasks if chunks[task.path] is None]
-            _make(resolved, missing, workers or len(os.sched_getaffinity(0)), events, progress)
+            make_pieces(
+                [task.piece(resolved) for task in missing], workers or len(os.sched_getaffinity(0)), events, progress
+            )
             chunks |= {task.path: read_chunk(task.path, task.jets) for task in missing}
     if progress is not None:
         progress(events, events)
@@ -103,107 +101,6 @@ def _tasks(card: Card, events: int, folder: Path) -> list[_Task]:
             jets = min(CHUNK_JETS, wanted - number * CHUNK_JETS)
             tasks.append(_Task(label, number, jets, chunk_path(folder, kind.name, number)))
     return sorted(tasks, key=lambda task: (task.number, task.label))
-
-
-def _make(card: Card, tasks: list[_Task], workers: int, events: int, progress: Progress | None) -> None:
-    """Make chunks in subprocesses; the first error ends them all."""
-    todo: queue.SimpleQueue[_Task] = queue.SimpleQueue()
-    for task in tasks:
-        todo.put(task)
-    news: queue.SimpleQueue[tuple[_Task | None, int, Exception | None]] = queue.SimpleQueue()
-    done = dict.fromkeys(tasks, 0)
-    before = events - sum(task.jets for task in tasks)
-    processes = [_Worker(card, todo, news) for _ in range(min(workers, len(tasks)))]
-    running = len(processes)
-    try:
-        while running:
-            made, jets, error = news.get()
-            if error is not None:
-                raise error
-            if made is None:
-                running -= 1
-                continue
-            done[made] = jets
-            if progress is not None:
-                progress(before + sum(done.values()), events)
-    finally:
-        for process in processes:
-            process.stop()
-
-
-class _Worker:
-    """A subprocess and the thread that feeds it."""
-
-    def __init__(self, card: Card, todo: Any, news: Any) -> None:
-        package = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH")) if p)
-        # one thread each: the processes are the parallelism
-        environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "codesign.physics.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-        )
-        self._card = card.model_dump(mode="json")
-        self._thread = threading.Thread(target=self._serve, args=(todo, news), daemon=True)
-        self._thread.start()
-
-    def _serve(self, todo: Any, news: Any) -> None:
-        try:
-            while True:
-                try:
-                    task = todo.get_nowait()
-                except queue.Empty:
-                    break
-                for jets in self._chunk(task):
-                    news.put((task, jets, None))
-            news.put((None, 0, None))
-        except Exception as error:
-            news.put((None, 0, error))
-
-    def _chunk(self, task: _Task) -> Any:
-        """Have one chunk made; yields the number of jets so far."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        request = {"card": self._card, "label": task.label, "number": task.number, "jets": task.jets}
-        try:
-            stdin.write(json.dumps(request | {"path": str(task.path)}) + "\n")
-            stdin.flush()
-            for line in stdout:
-                reply = json.loads(line)
-                if "error" in reply:
-                    raise (InputError if reply["user"] else ToolError)(reply["error"])
-                if "finished" in reply:
-                    yield task.jets
-                    return
-                yield reply["done"]
-        except OSError:
-            pass
-        raise ToolError(f"a process that generates jets ended early: {self._last_words()}")
-
-    def _last_words(self) -> str:
-        code = self._process.wait()
-        self._errors.seek(0)
-        # not FastJet's banner
-        lines = [line.strip() for line in self._errors if line.strip() and not line.startswith("#")]
-        return lines[-1][:300] if lines else f"exit code {code}"
-
-    def stop(self) -> None:
-        """End the process, at once if it is still at work."""
-        self._process.terminate()
-        self._process.wait()
-        self._thread.join()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:  # a pipe whose reader is gone cannot be flushed
-                    continue
 
 
 def _assembled(

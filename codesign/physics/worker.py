@@ -1,4 +1,4 @@
-"""A process that makes chunks: one JSON request per line in, one JSON answer per line out.
+"""A process that makes pieces of samples: one JSON request per line in, one JSON answer per line out.
 
 A plain subprocess, since multiprocessing would either fork a parent full of threads or run the caller's script again.
 It ends when its input closes, or on its next answer after its parent was killed.
@@ -9,19 +9,57 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from codesign.errors import CodesignError, InputError
-from codesign.physics.cache import write_chunk
-from codesign.physics.card import Card
-from codesign.physics.chunk import make_chunk
 
-__all__ = ("main",)
+__all__ = ("MAKERS", "main")
+
+Done = Callable[[int], None]
+
+
+def _jets(request: dict[str, Any], done: Done) -> None:
+    from codesign.physics.cache import write_chunk
+    from codesign.physics.card import Card
+    from codesign.physics.chunk import make_chunk
+
+    card = Card.model_validate(request["card"])
+    chunk = make_chunk(card, request["label"], request["number"], request["jets"], done)
+    write_chunk(Path(request["path"]), chunk)
+
+
+def _collisions(request: dict[str, Any], done: Done) -> None:
+    from codesign.physics.detector.card import EventCard
+    from codesign.physics.detector.pool import make_collisions, write_collisions
+
+    card = EventCard.model_validate(request["card"])
+    write_collisions(Path(request["path"]), make_collisions(card, request["number"], request["collisions"], done))
+
+
+def _events(request: dict[str, Any], done: Done) -> None:
+    from codesign.physics.detector.card import EventCard
+    from codesign.physics.detector.chunk import make_events
+    from codesign.physics.detector.pool import read_pool
+    from codesign.physics.events import write_events
+
+    card = EventCard.model_validate(request["card"])
+    pool = read_pool([Path(p) for p in request["pool"]])
+    events = make_events(card, request["number"], request["events"], pool, done)
+    write_events(Path(request["path"]), [events], metadata=request["metadata"])
+
+
+#: What can be asked for: name -> function of the request and of a function that is told how much is done.
+MAKERS: dict[str, Callable[[dict[str, Any], Done], None]] = {
+    "jets": _jets,
+    "collisions": _collisions,
+    "events": _events,
+}
 
 
 def main() -> int:
-    """Serve requests ``{card, label, number, jets, path}`` until the input ends."""
+    """Serve requests ``{make, path, ...}`` until the input ends."""
     # Pythia and FastJet print to file descriptor 1 from C++: keep the answers on one of their own.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -32,14 +70,7 @@ def main() -> int:
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            chunk = make_chunk(
-                Card.model_validate(request["card"]),
-                request["label"],
-                request["number"],
-                request["jets"],
-                lambda done: answer(done=done),
-            )
-            write_chunk(Path(request["path"]), chunk)
+            MAKERS[request["make"]](request, lambda done: answer(done=done))
         except CodesignError as error:
             answer(error=str(error), user=isinstance(error, InputError))
         except BrokenPipeError:

@@ -66,7 +66,7 @@ def test_same_sample_whatever_the_processes(small_card: Path, own_cache: Path, m
     np.testing.assert_array_equal(again.constituents, sample.constituents)
 
     calls: list[object] = []
-    monkeypatch.setattr(generate, "_make", lambda *a: calls.append(a))
+    monkeypatch.setattr(generate, "make_pieces", lambda *a: calls.append(a))
     shorter = generated_sample(str(small_card), 100)  # all in the cache
     np.testing.assert_array_equal(shorter.features, sample.features[:100])
     assert not calls
