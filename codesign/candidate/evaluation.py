@@ -89,8 +89,7 @@ def evaluate(
         if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
             quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
     with stages("export"):
-        trigger = getattr(task, "trigger", None) if getattr(flow, "triggers", False) else None
-        design = export.export(network, quantisation, outputs, trigger)
+        design = export.export(network, quantisation, outputs)
         design.save(folder.path)
         _save_weights(network, folder)
     with stages("compile"):

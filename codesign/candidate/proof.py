@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from functools import partial
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from codesign.candidate.stages import (
     measured,
     provenance,
 )
-from codesign.candidate.trial import load_network, synthesised, trial_of
+from codesign.candidate.trial import load_network, synthesisers, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
 from codesign.dse.parts import load_sample, splits_of
@@ -63,9 +61,10 @@ def prove(
             folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=drawn(task, scores, part, points, baselines)))
-    if not measured(folder, Fidelity.SYNTHESISED):
-        with stages("synthesis"), costs_only_itself(folder, "synthesis"):
-            add_figures(folder, synthesised(flow, firmware, folder.path / "synthesis"))
+    for name, measure in synthesisers(flow, firmware).items():
+        if not measured(folder, Fidelity.VENDOR if name == "vivado" else Fidelity.SYNTHESISED):
+            with stages(name), costs_only_itself(folder, name):
+                add_figures(folder, measure(folder.path / name))
     if folder.read("verify.json", Verified) is None:
         with stages("simulation"), costs_only_itself(folder, "simulation"):
             _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves)
@@ -113,8 +112,6 @@ def _simulate(
         getattr(flow, "model", "interpreter"): flow.predict(firmware, codes),
     }
     own = getattr(flow, "verify", verify)
-    if design.trigger is not None:
-        own = partial(own, threshold=_threshold(folder, design))
     verdict: Verified = own(firmware, codes, references, folder.path / "simulation", waves)
     _save_golden(folder, codes, references["qonnx"])
     if verdict.exact and verdict.latency_cycles is not None and verdict.initiation_interval is not None:
@@ -128,15 +125,6 @@ def _simulate(
         ]
         add_figures(folder, provenance(counted, firmware))
     folder.write("verify.json", verdict)
-
-
-def _threshold(folder: TrialFolder, design: Design) -> int | None:
-    """The code of the threshold that was fixed on the validation split; None where the task fixes none."""
-    searched = folder.read("metrics.json", Metrics)
-    value = searched.points.get("threshold") if searched else None
-    if design.threshold is None or value is None:
-        return None
-    return ceil(value / design.threshold.types[0].lsb)
 
 
 def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:

@@ -12,7 +12,7 @@ from codesign.hardware.base import Firmware
 from codesign.records import Figures, TrialStatus
 from codesign.runfolder import TrialFolder
 
-__all__ = ("StageReport", "Stages", "add_figures", "add_seconds", "costs_only_itself", "measured", "provenance")
+__all__ = ("StageReport", "Stages", "add_figures", "add_seconds", "costs_only_itself", "measured", "note", "provenance")
 
 StageReport = Callable[[str], None]
 
@@ -60,11 +60,15 @@ def costs_only_itself(folder: TrialFolder, what: str) -> Iterator[None]:
     try:
         yield
     except CodesignError as error:
-        status = folder.read("status.json", TrialStatus)
-        if status is not None:
-            note = f"{what} not measured: {error}"
-            notes = [n for n in status.notes if not n.startswith(f"{what} not measured")]
-            folder.write("status.json", status.model_copy(update={"notes": [*notes, note]}))
+        note(folder, what, error)
+
+
+def note(folder: TrialFolder, what: str, error: CodesignError) -> None:
+    """Record in a trial's status why something was not measured."""
+    status = folder.read("status.json", TrialStatus)
+    if status is not None:
+        notes = [n for n in status.notes if not n.startswith(f"{what} not measured")]
+        folder.write("status.json", status.model_copy(update={"notes": [*notes, f"{what} not measured: {error}"]}))
 
 
 def add_seconds(folder: TrialFolder, seconds: dict[str, float]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from codesign import plugins
-from codesign.candidate.stages import add_figures, provenance
+from codesign.candidate.stages import add_figures, note, provenance
 from codesign.design import Design
-from codesign.errors import InputError
+from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import family_config, flow_settings
@@ -22,7 +23,7 @@ __all__ = (
     "flow_of",
     "load_network",
     "synthesise_trial",
-    "synthesised",
+    "synthesisers",
     "trial_of",
 )
 
@@ -33,18 +34,37 @@ SYNTHESIS_TIMEOUT = 1800.0
 def synthesise_trial(run: RunFolder, number: int, target_name: str | None = None) -> list[Figure]:
     """Synthesise one trial for a target (default: the study's); figures for the study's own target are recorded."""
     folder, firmware = firmware_for(run, number, target_name)
-    figures = synthesised(flow_of(run, number), firmware, folder.path / f"synthesis-{firmware.target.name}")
-    if firmware.folder == folder.firmware:
-        add_figures(folder, figures)
+    own = firmware.folder == folder.firmware
+    figures: list[Figure] = []
+    errors: list[CodesignError] = []
+    for name, measure in synthesisers(flow_of(run, number), firmware).items():
+        try:
+            found = measure(folder.path / f"{name}-{firmware.target.name}")
+        except CodesignError as error:  # costs its own figures only
+            errors.append(error)
+            continue
+        figures += found
+        if own:
+            add_figures(folder, found)
+    if not figures and errors:
+        raise errors[0]
+    if own and errors:
+        note(folder, "synthesis", errors[0])
     return figures
 
 
-def synthesised(flow: Any, firmware: Firmware, work: Path) -> list[Figure]:
-    """Figures of the firmware's synthesis in folder ``work``: the flow's own way, where it has one, else Yosys'."""
-    from codesign.hardware.yosys import synthesise
+def synthesisers(flow: Any, firmware: Firmware) -> dict[str, Callable[[Path], list[Figure]]]:
+    """By name, what can synthesise this firmware in a folder: the flow's own way or else Yosys, and Vivado if here."""
+    from codesign.hardware import yosys
+    from codesign.hardware.vendor import vivado
 
-    own = getattr(flow, "synthesise", synthesise)
-    return provenance(own(firmware, work, SYNTHESIS_TIMEOUT), firmware)
+    def bound(measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
+        return lambda work: provenance(measure(firmware, work, SYNTHESIS_TIMEOUT), firmware)
+
+    found = {"synthesis": bound(getattr(flow, "synthesise", yosys.synthesise))}
+    if vivado.reaches(firmware):
+        found["vivado"] = bound(vivado.synthesise)
+    return found
 
 
 def bitstream_of_trial(run: RunFolder, number: int, target_name: str, output: Path | None = None) -> Path:

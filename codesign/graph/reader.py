@@ -107,6 +107,13 @@ class Graph:
 
     def run(self, x: Any, domain: Domain) -> Any:
         """Run a signal (events, ...) through the graph."""
+        values = self.signals(x, domain)
+        if self.output in self.constants or self.output not in values:
+            raise UnsupportedError(f"the output '{self.output}' does not depend on the input")
+        return values[self.output]
+
+    def signals(self, x: Any, domain: Domain) -> dict[str, Any]:
+        """Every tensor of the graph by name, constants included, where its input is ``x`` (events, ...)."""
         values: dict[str, Any] = {**self.constants, self.input: x}
         for node in self._nodes:
             if node.output in self.constants:
@@ -118,9 +125,7 @@ class Graph:
                 )
             operands = [_Operand(values[i], i in self.constants) if i else None for i in node.inputs]
             values[node.output] = _OPERATORS[node.op](node, operands, domain)
-        if self.output in self.constants or self.output not in values:
-            raise UnsupportedError(f"the output '{self.output}' does not depend on the input")
-        return values[self.output]
+        return values
 
 
 def read_graph(content: bytes, source: str = "the QONNX model") -> Graph:

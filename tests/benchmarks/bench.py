@@ -26,12 +26,12 @@ from codesign.dse.engine import run_study
 from codesign.dse.progress import Shown, Silent
 from codesign.fixedpoint import InputQuantisation
 from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.hls4ml_csim import CSimulation
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import load_study
 from codesign.targets import load_target
 from tests.benchmarks.event_memory import event_memory
+from tests.benchmarks.hls4ml_csim import HlsSimulation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,7 +141,7 @@ def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
     firmware = flow.compile(design, load_target("vu13p-360"), work / "firmware")
     codes = np.concatenate([probe_codes(design.inputs), quantisation.codes(rng.normal(size=(events, 16)))])
     start = time.perf_counter()
-    csim = CSimulation(design, work / "hls")
+    csim = HlsSimulation(design, work / "hls")
     build = time.perf_counter() - start
     rates, outputs = {}, {}
     for name, predict in (("interpreter", lambda c: flow.predict(firmware, c)), ("hls4ml_csim", csim.predict)):

@@ -25,7 +25,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.hls4ml_csim import CSimulation
+from tests.benchmarks.hls4ml_csim import HlsSimulation
 
 #: widths, bits and sparsity: a small tagger, one of the size that a search ends with, and one without any zero
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -78,17 +78,17 @@ def emulator_rate(made: Design, work: Path, events: int = 200_000, repeats: int 
     emulator = load_emulator(build_emulator(write_emulator(made, "bench", work / "emulator")))
     built = time.perf_counter() - start
     start = time.perf_counter()
-    csim = CSimulation(made, work / "hls")
+    csim = HlsSimulation(made, work / "hls")
     csim_built = time.perf_counter() - start
     narrow = codes.astype(np.int32)  # what a user of the C symbol holds
     expected = made.outputs.codes(read_graph(made.onnx).run(made.inputs.values(codes), Exact()))
     equal = all(np.array_equal(p(codes), expected) for p in (emulator.predict, emulator.predict_any, csim.predict))
     # the conversion from codes to what hls4ml takes, and back, is no part of the simulation
-    values = np.ascontiguousarray(made.inputs.values(codes).astype(np.float32))
+    values = np.ascontiguousarray(made.inputs.values(codes))
     rates = {
         "emulator_batch": _rate(emulator.predict, narrow, repeats),
         "emulator_any": _rate(emulator.predict_any, narrow, repeats),
-        "hls4ml_csim": _rate(csim._model.predict, values, min(repeats, 3)),
+        "hls4ml_csim": _rate(csim.values, values, min(repeats, 3)),
     }
     return {
         "events": len(codes),

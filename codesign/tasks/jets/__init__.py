@@ -1,1 +1,0 @@
-"""Jet energy: inputs, response and its metrics, the factorised correction, turn-on curves, and dijet balance."""
