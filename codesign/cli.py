@@ -257,6 +257,27 @@ def data_show(
     print_facts(describe(file), as_json)
 
 
+@data.command("response")
+def data_response(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An event file with generated jets.")],
+    corrections: Annotated[Path | None, typer.Option(metavar="FILE", help="A correctionlib file (.json.gz).")] = None,
+    correction: Annotated[str, typer.Option(metavar="NAME", help="Name of a correction in that file.")] = "",
+    run: Annotated[Path | None, typer.Option(metavar="RUN", help="Run of jet-energy whose network is applied.")] = None,
+    trial: Annotated[int, typer.Option(metavar="TRIAL", min=0, help="Trial of that run.")] = 0,
+    pictures: Annotated[Path | None, typer.Option("-o", metavar="FOLDER", help="Draw the plots there (SVG).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the response of jets, tier by tier; apply a correction or a trained network to the offline jets.
+
+    Example: codesign data response nano.root --run runs/hlt-jet-energy --trial 7 -o plots
+    """
+    from codesign.jets_cli import jet_response
+
+    chosen = None if corrections is None else (corrections, correction)
+    rows = jet_response(file, chosen, None if run is None else (run, trial), pictures)
+    print_rows(rows, as_json, ("tier", "jets", "response", "resolution"))
+
+
 @app.command()
 def targets(as_json: Json = False) -> None:
     """List the FPGA targets that are shipped.

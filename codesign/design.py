@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.runfolder import write_atomically
 
@@ -20,11 +23,37 @@ class Design:
 
     ``onnx`` is the serialised QONNX model: input (events, n) and output (events, m), whose *values* are
     ``code * 2**-fraction_bits`` of the ports' types. The graph holds only arithmetic that exists in hardware.
+    ``trigger`` names the output that the firmware compares with a programmable threshold: its bit says ``output >=
+    threshold``, both as codes of the output's type.
     """
 
     onnx: bytes
     input_quantisation: InputQuantisation
     outputs: Port
+    trigger: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.trigger is not None and self.trigger not in self.outputs.labels:
+            raise ValueError(f"trigger '{self.trigger}' is no output; outputs: {', '.join(self.outputs.labels)}")
+
+    @property
+    def trigger_index(self) -> int | None:
+        """Place of the output that is compared, None where none is."""
+        return None if self.trigger is None else self.outputs.labels.index(self.trigger)
+
+    @property
+    def threshold(self) -> Port | None:
+        """The threshold's port: one element of the type of the output that is compared."""
+        index = self.trigger_index
+        return (
+            None if index is None else Port(name="threshold", types=(self.outputs.types[index],), labels=("threshold",))
+        )
+
+    def fires(self, outputs: NDArray[np.int64], threshold: int) -> NDArray[np.bool_]:
+        """The trigger bit of output codes (events, m), (events,)."""
+        if self.trigger_index is None:
+            raise ValueError("the design has no trigger")
+        return np.asarray(outputs[:, self.trigger_index] >= threshold)
 
     @property
     def inputs(self) -> Port:
@@ -40,14 +69,12 @@ class Design:
 
     def interface_json(self) -> str:
         """The boundary's types as JSON."""
-        return json.dumps(
-            {
-                "input_quantisation": self.input_quantisation.model_dump(mode="json"),
-                "inputs": self.inputs.model_dump(mode="json"),
-                "outputs": self.outputs.model_dump(mode="json"),
-            },
-            indent=1,
-        )
+        boundary = {
+            "input_quantisation": self.input_quantisation.model_dump(mode="json"),
+            "inputs": self.inputs.model_dump(mode="json"),
+            "outputs": self.outputs.model_dump(mode="json"),
+        }
+        return json.dumps(boundary | ({"trigger": self.trigger} if self.trigger is not None else {}), indent=1)
 
     def save(self, folder: Path) -> None:
         """Write ``model.onnx`` and ``design.json`` into ``folder``."""
@@ -63,4 +90,5 @@ class Design:
             onnx=(folder / "model.onnx").read_bytes(),
             input_quantisation=InputQuantisation.model_validate(interface["input_quantisation"]),
             outputs=Port.model_validate(interface["outputs"]),
+            trigger=interface.get("trigger"),
         )

@@ -19,9 +19,12 @@ from codesign.graph.reader import read_graph
 __all__ = ("brevitas_codes", "export", "qonnx_codes")
 
 
-def export(network: Any, input_quantisation: InputQuantisation, outputs: tuple[str, ...]) -> Design:
+def export(
+    network: Any, input_quantisation: InputQuantisation, outputs: tuple[str, ...], trigger: str | None = None
+) -> Design:
     """Export a folded network to QONNX and derive the types of its outputs by interval arithmetic.
 
+    ``trigger`` names the output that the firmware compares with a programmable threshold.
     UnsupportedError where the graph is not exact (a scale that is no power of two, an accumulator beyond float32).
     """
     with warnings.catch_warnings(), _quiet():
@@ -49,7 +52,7 @@ def export(network: Any, input_quantisation: InputQuantisation, outputs: tuple[s
         tightest_type(float(low), float(high), float(step))
         for low, high, step in zip(ports.low[0], ports.high[0], ports.step[0], strict=True)
     )
-    return Design(content, input_quantisation, Port(name="scores", types=types, labels=outputs))
+    return Design(content, input_quantisation, Port(name="scores", types=types, labels=outputs), trigger)
 
 
 def brevitas_codes(network: Any, design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -74,6 +74,10 @@ class Verified(_Record):
     version: str = ""
     proven: str = Field(default="RTL", description="what was run: RTL, or e.g. C simulation where there is no RTL")
     first_difference: str | None = Field(default=None, description="where it is not exact: event, output, values")
+    thresholds: list[int] = Field(
+        default_factory=list, description="codes at the threshold's port, each simulated with all events"
+    )
+    fired: list[int] = Field(default_factory=list, description="events whose trigger bit was set, for each threshold")
 
 
 class FrontPoint(_Record):

@@ -3,7 +3,8 @@
 // It has no ports, as the other harness, so that the simulation's main program is compiled once and reused. Counted at
 // every rising edge: clocks on which a side waits, events in and out, and breaches of the protocol on the output: valid
 // withdrawn, or data or last changed, before the event was taken (AMBA AXI-Stream, IHI 0051, section 2.2), and valid
-// one clock after reset was asserted. Defined on the command line: CODESIGN_INP_WIDTH, CODESIGN_OUT_WIDTH (bits).
+// one clock after reset was asserted. Defined on the command line: CODESIGN_INP_WIDTH, CODESIGN_OUT_WIDTH (bits), and
+// CODESIGN_THRESHOLD, a sized constant, for a design that triggers.
 `timescale 1ns / 1ps
 
 module axi_harness;
@@ -17,6 +18,10 @@ module axi_harness;
   logic m_axis_tvalid  /* verilator public_flat_rd */;
   logic m_axis_tready  /* verilator public_flat_rw */ = 1'b0;
   logic m_axis_tlast  /* verilator public_flat_rd */;
+
+`ifdef CODESIGN_THRESHOLD
+  logic [$bits(`CODESIGN_THRESHOLD)-1:0] threshold = `CODESIGN_THRESHOLD;
+`endif
 
   int clocks  /* verilator public_flat_rd */ = 0;
   int waits_in  /* verilator public_flat_rd */ = 0;

@@ -2,7 +2,8 @@
 
 It knows nothing of the network: what to play and what the recording means is decided outside. Files in the folder
 that CODESIGN_STREAM names: `stimulus.hex` (one input word per line), `schedule.txt` (per clock, the index of the word
-that is at the input when the edge comes), `response.hex` (written: the output word after each of those edges).
+that is at the input when the edge comes), `response.hex` (written: the output word after each of those edges), and
+for a design that triggers `threshold.hex`, its threshold's word.
 """
 
 import os
@@ -21,6 +22,9 @@ async def stream(dut):
     # Everything happens at the falling edge, half a period away from the edge that samples: no race is possible.
     falling = FallingEdge(dut.clk)
     inp, out = dut.model_inp, dut.model_out
+    threshold = folder / "threshold.hex"
+    if threshold.is_file():
+        dut.threshold.value = int(threshold.read_text(), 16)
     Clock(dut.clk, 2, unit="ns").start(start_high=False)
     responses = []
     previous = None

@@ -89,7 +89,8 @@ def evaluate(
         if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
             quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
     with stages("export"):
-        design = export.export(network, quantisation, outputs)
+        trigger = getattr(task, "trigger", None) if getattr(flow, "triggers", False) else None
+        design = export.export(network, quantisation, outputs, trigger)
         design.save(folder.path)
         _save_weights(network, folder)
     with stages("compile"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import partial
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,8 @@ def _simulate(
         getattr(flow, "model", "interpreter"): flow.predict(firmware, codes),
     }
     own = getattr(flow, "verify", verify)
+    if design.trigger is not None:
+        own = partial(own, threshold=_threshold(folder, design))
     verdict: Verified = own(firmware, codes, references, folder.path / "simulation", waves)
     _save_golden(folder, codes, references["qonnx"])
     if verdict.exact and verdict.latency_cycles is not None and verdict.initiation_interval is not None:
@@ -125,6 +129,15 @@ def _simulate(
         ]
         add_figures(folder, provenance(counted, firmware))
     folder.write("verify.json", verdict)
+
+
+def _threshold(folder: TrialFolder, design: Design) -> int | None:
+    """The code of the threshold that was fixed on the validation split; None where the task fixes none."""
+    searched = folder.read("metrics.json", Metrics)
+    value = searched.points.get("threshold") if searched else None
+    if design.threshold is None or value is None:
+        return None
+    return ceil(value / design.threshold.types[0].lsb)
 
 
 def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:

@@ -61,6 +61,7 @@ class Alkaid:
     """QONNX through our reader into alkaid's ALIR, then pipelined Verilog. Exact, or refused."""
 
     name = "alkaid"
+    triggers = True
     quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
     space = AlkaidSpace
     settings = AlkaidSettings
@@ -133,7 +134,9 @@ class Alkaid:
             (folder / leftover).unlink(missing_ok=True)
         circuit.save(folder / _PROGRAM)
         core_in, core_out = (_types(signals[0]) for signals in (rtl.fsm.inp_signals, rtl.fsm.out_signals))
-        top = top_module(TOP, _CORE, design.inputs, design.outputs, core_in, core_out)
+        top = top_module(TOP, _CORE, design.inputs, design.outputs, core_in, core_out, design.trigger_index)
+        # a comparator is an adder as wide as its operands; result and trigger bit have a register of their own
+        compared = design.threshold.width if design.threshold is not None else 0
         write_atomically(folder / "src" / f"{TOP}.v", top.encode())
         sources = sorted(str(p.relative_to(folder)) for p in (folder / "src").rglob("*.v"))
         record = {
@@ -141,9 +144,9 @@ class Alkaid:
             "target": target.name,
             "top": TOP,
             "sources": sources,
-            "latency_cycles": int(rtl.latency),
-            "lut": float(circuit.cost),
-            "ff": int(rtl.reg_bits),
+            "latency_cycles": int(rtl.latency) + bool(compared),
+            "lut": float(circuit.cost) + compared,
+            "ff": int(rtl.reg_bits) + (design.outputs.width + 1 if compared else 0),
             "notes": notes,
             "settings": record_settings(settings),
             "alkaid": version("alkaid"),

@@ -5,6 +5,9 @@
 out with the event it went in with. ``aresetn`` is synchronous and active low: it forgets every event under way. An
 event leaves the wrapper two clocks later than the firmware alone, and one event each clock passes where nobody stalls.
 How it is done is said in ``targets/boards/axi_stream.v``.
+
+A design that triggers has one more input, ``threshold``, which may change at any time (it holds for the events whose
+result is computed in that clock), and its trigger bit is the bit of ``m_axis_tdata`` above ``model_out``.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from codesign import resources
 from codesign.hardware.base import Firmware
+from codesign.hardware.packing import connections, packed_widths
 from codesign.runfolder import write_atomically
 from codesign.verify.packing import port_width
 
@@ -51,7 +55,11 @@ def axi_stream(firmware: Firmware, folder: Path, depth: int = 0) -> AxiStream:
 
     ``depth``, in events, is raised to the next power of two that lets one event each clock pass.
     """
-    wide, out = port_width(firmware.design.inputs), port_width(firmware.design.outputs)
+    wide = port_width(firmware.design.inputs)
+    port_width(firmware.design.outputs)  # refuses a port without bits
+    every, out = packed_widths(firmware.design)
+    threshold = f"    input wire [{every - wide - 1}:0] threshold,\n" if every > wide else ""
+    above = "threshold, " if every > wide else ""
     # an event is let in, passes the pipeline, the FIFO and its output register, and only then gives its credit back
     address = (max(depth, firmware.latency_cycles + 4) - 1).bit_length()
     text = f"""\
@@ -60,7 +68,7 @@ def axi_stream(firmware: Firmware, folder: Path, depth: int = 0) -> AxiStream:
 module {AXI_TOP} (
     input wire aclk,
     input wire aresetn,
-    // verilator lint_off UNUSEDSIGNAL
+{threshold}    // verilator lint_off UNUSEDSIGNAL
     input wire [{8 * bytes_of(wide) - 1}:0] s_axis_tdata,
     // verilator lint_on UNUSEDSIGNAL
     input wire s_axis_tvalid,
@@ -73,7 +81,8 @@ module {AXI_TOP} (
 );
     wire [{out - 1}:0] result;
     wire [{out - 1}:0] data;
-    {firmware.top} firmware (.clk(aclk), .model_inp(s_axis_tdata[{wide - 1}:0]), .model_out(result));
+    wire [{every - 1}:0] word = {{{above}s_axis_tdata[{wide - 1}:0]}};
+    {firmware.top} firmware (.clk(aclk), {connections(firmware.design, "word", "result")});
     codesign_axi_control #(.OUTPUT_BITS({out}), .LATENCY({firmware.latency_cycles}), .ADDRESS_BITS({address})) control (
         .clk(aclk), .aresetn(aresetn), .s_valid(s_axis_tvalid), .s_ready(s_axis_tready), .s_last(s_axis_tlast),
         .result(result), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_last(m_axis_tlast), .m_data(data)

@@ -18,7 +18,7 @@ from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import last_words, run_tool
 from codesign.verify import verilator
-from codesign.verify.packing import pack, unpack
+from codesign.verify.packing import observed_port, pack, unpack
 
 __all__ = ("Episode", "Received", "episodes_for", "first_difference", "simulate_axi")
 
@@ -61,13 +61,20 @@ class Received:
 
 
 def simulate_axi(
-    firmware: Firmware, codes: Codes, episodes: Sequence[Episode], work: Path, seed: int = 1, timeout: float = 3600
+    firmware: Firmware,
+    codes: Codes,
+    episodes: Sequence[Episode],
+    work: Path,
+    seed: int = 1,
+    timeout: float = 3600,
+    threshold: int = 0,
 ) -> list[Received]:
     """Send ``codes`` (events, n) through the wrapper of ``firmware`` in simulation, episode after episode.
 
     Cocotb with cocotbext-axi on Verilator, in folder ``work``, at most ``timeout`` seconds. InputError where the
     episodes do not send exactly these events; ToolError where the simulation fails. A lost event is no error here:
-    the bench waits for some time, and records what came.
+    the bench waits for some time, and records what came. A design that triggers is given ``threshold``, a code, and its
+    trigger bit is the last column of what is received.
     """
     wanted = sum(sum(e.packets) for e in episodes)
     if wanted != len(codes):
@@ -80,6 +87,9 @@ def simulate_axi(
         "CODESIGN_INP_WIDTH": str(8 * stream.input_bytes),
         "CODESIGN_OUT_WIDTH": str(8 * stream.output_bytes),
     }
+    if firmware.design.threshold is not None:
+        (word,) = pack(firmware.design.threshold, np.array([[threshold]], dtype=np.int64))
+        defines["CODESIGN_THRESHOLD"] = f"{firmware.design.threshold.width}'h{word}"
     simulations = resources.folder("sim").resolve()
     program = verilator.build([simulations / "axi_harness.sv", *stream.sources], _TOP, defines, work)
     plan = {
@@ -111,7 +121,7 @@ def simulate_axi(
 def _received(firmware: Firmware, record: dict[str, Any]) -> Received:
     """Words to codes, for all packets at once."""
     packets: list[list[str]] = record.pop("packets")
-    codes = unpack(firmware.design.outputs, [word for packet in packets for word in packet])
+    codes = unpack(observed_port(firmware.design), [word for packet in packets for word in packet])
     ends = np.cumsum([len(packet) for packet in packets])
     return Received(packets=tuple(np.split(codes, ends[:-1])) if packets else (), **record)
 

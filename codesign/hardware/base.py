@@ -50,7 +50,9 @@ class Rtl:
         ``pipelined``: ports ``clk``, ``model_inp`` and ``model_out``. ``model_inp`` packs the elements of
         ``design.inputs`` from bit 0 upwards, element i in ``design.inputs.types[i].width`` bits, two's complement,
         without padding; ``model_out`` packs ``design.outputs`` in the same way. The result of an event is at the output
-        a fixed number of clocks later, and a new event is taken every ``initiation_interval`` rising edges.
+        a fixed number of clocks later, and a new event is taken every ``initiation_interval`` rising edges. Where
+        ``design.trigger`` names an output, there are a port ``threshold`` as wide as its type and a port ``trigger``,
+        one bit: whether that output, of the event at ``model_out``, was at least the ``threshold`` of the clock before.
 
         ``axi-stream``: the handshake of AXI4-Stream (Arm IHI 0051); the flow that makes it says how an event is laid
         out over beats.
@@ -117,6 +119,8 @@ class Flow(Protocol):
     Used where a flow has them:
 
     - ``model``: what :meth:`predict` runs, in words (default "interpreter");
+    - ``triggers``: true where its RTL has the ports ``threshold`` and ``trigger`` of a design that triggers; others are
+      given such a design without its trigger;
     - ``vendor_quantities``: what :meth:`figures` measures at fidelity ``vendor`` where
       ``vendor() -> Availability`` says that the vendor's tools are here;
     - ``synthesise(firmware, work, timeout) -> list[Figure]`` in place of :func:`codesign.hardware.yosys.synthesise`;

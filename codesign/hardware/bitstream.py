@@ -12,7 +12,7 @@ from pathlib import Path
 
 from codesign import resources
 from codesign.board.uart import BAUD, WINDOW
-from codesign.errors import InputError, ToolError
+from codesign.errors import InputError, ToolError, UnsupportedError
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
 from codesign.hardware.nextpnr import route
@@ -145,6 +145,8 @@ def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
         raise InputError(
             f"target '{target.name}' names no board that a bitstream can be made for; known: {', '.join(_BOARDS)}"
         )
+    if firmware.design.trigger is not None:
+        raise UnsupportedError("the boards' tops set no threshold yet: a design that triggers has no bitstream")
     board = _BOARDS[target.board]
     stream = axi_stream(firmware, folder, depth=WINDOW)
     clocks = divisor(target.clock_mhz, baud)

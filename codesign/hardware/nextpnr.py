@@ -30,6 +30,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Availability, Firmware
 from codesign.hardware.nextpnr_family import FAMILIES, Family, family_of
 from codesign.hardware.nextpnr_synth import write_netlist
+from codesign.hardware.packing import connections, packed_widths
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import used_sources
 
@@ -132,7 +133,7 @@ def _release(family: Family) -> str:
 
 def harness(firmware: Firmware) -> str:
     """Verilog of the module that place and route sees: ``clk``, ``serial_in``, ``serial_out`` and the firmware."""
-    wide, out = firmware.design.inputs.width, firmware.design.outputs.width
+    wide, out = packed_widths(firmware.design)
     return f"""\
 module {_HARNESS} (input wire clk, input wire serial_in, output wire serial_out);
     reg [{wide - 1}:0] word;
@@ -144,7 +145,7 @@ module {_HARNESS} (input wire clk, input wire serial_in, output wire serial_out)
         folded <= {{folded, 1'b0}} ^ kept;
     end
     assign serial_out = folded[{out - 1}];
-    (* keep_hierarchy *) {firmware.top} {_INSTANCE} (.clk(clk), .model_inp(word), .model_out(result));
+    (* keep_hierarchy *) {firmware.top} {_INSTANCE} (.clk(clk), {connections(firmware.design, "word", "result")});
 endmodule
 """
 

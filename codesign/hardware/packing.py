@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from codesign.design import Design
 from codesign.errors import ToolError
 from codesign.fixedpoint import FixedPoint, Port
 
-__all__ = ("bit_range", "top_module")
+__all__ = ("bit_range", "connections", "packed_widths", "top_module")
 
 
 def offsets(port: Port) -> list[int]:
@@ -65,6 +66,49 @@ def _joined(parts: list[str]) -> str:
     return "{" + ",\n        ".join(reversed(parts)) + "}"
 
 
+def _compared(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[str]]:
+    """Ports and body of the comparison with a threshold, result and trigger bit in one register."""
+    high, low = bit_range(outputs, trigger)
+    kind = outputs.types[trigger]
+    sign = "signed " if kind.signed else ""
+    ports = [f"    input wire [{kind.width - 1}:0] threshold,", "    output wire trigger,"]
+    body = [
+        f"    wire [{outputs.width - 1}:0] found = {joined};",
+        f"    wire {sign}[{kind.width - 1}:0] compared = found[{high}:{low}];",
+        f"    wire {sign}[{kind.width - 1}:0] least = threshold;",
+        f"    reg [{outputs.width - 1}:0] kept;",
+        "    reg fired;",
+        "    always @(posedge clk) begin",
+        "        kept <= found;",
+        "        fired <= compared >= least;",
+        "    end",
+        "    assign model_out = kept;",
+        "    assign trigger = fired;",
+    ]
+    return ports, body
+
+
+def connections(design: Design, word: str, result: str) -> str:
+    """Port connections of a firmware's top module, but for the clock.
+
+    Vector ``word`` holds the packed inputs, and above them the threshold of a design that triggers; ``result`` the
+    packed outputs, and above them the trigger bit.
+    """
+    wide, out = design.inputs.width, design.outputs.width
+    made = f".model_inp({word}[{wide - 1}:0]), .model_out({result}[{out - 1}:0])"
+    if design.threshold is not None:
+        above = f"{word}[{wide + design.threshold.width - 1}:{wide}]"
+        made += f", .threshold({above}), .trigger({result}[{out}])"
+    return made
+
+
+def packed_widths(design: Design) -> tuple[int, int]:
+    """Bits of the two vectors of :func:`connections`."""
+    if design.threshold is None:
+        return design.inputs.width, design.outputs.width
+    return design.inputs.width + design.threshold.width, design.outputs.width + 1
+
+
 def top_module(
     name: str,
     core: str,
@@ -72,15 +116,25 @@ def top_module(
     outputs: Port,
     core_inputs: Sequence[FixedPoint],
     core_outputs: Sequence[FixedPoint],
+    trigger: int | None = None,
 ) -> str:
     """Verilog of a module ``name`` with ports ``clk``, ``model_inp``, ``model_out`` packed by the design's types.
 
     ``core`` is the module inside; ``core_inputs`` and ``core_outputs`` are the types of its ports' elements, of width 0
-    where it has none.
+    where it has none. With ``trigger``, the place of an output, there are ports ``threshold`` and ``trigger`` too, and
+    one more register at the output: ``trigger`` says of the event whose result is at ``model_out`` whether that output
+    was at least the ``threshold`` of the clock before.
     """
     width_in, width_out = sum(t.width for t in core_inputs), sum(t.width for t in core_outputs)
     if not width_in or not width_out:
         raise ToolError("the circuit is constant: its outputs do not depend on its inputs")
+    joined = _joined(_output_bits(outputs, core_outputs))
+    ports: list[str] = []
+    result = [f"    assign model_out = {joined};"]
+    if trigger is not None:
+        if outputs.types[trigger].width == 0:
+            raise ToolError(f"output '{outputs.labels[trigger]}' is always 0: there is nothing to trigger on")
+        ports, result = _compared(outputs, trigger, joined)
     lines = [
         "`timescale 1 ns / 1 ps",
         "",
@@ -89,13 +143,14 @@ def top_module(
         "    // verilator lint_off UNUSEDSIGNAL",
         f"    input wire [{inputs.width - 1}:0] model_inp,",
         "    // verilator lint_on UNUSEDSIGNAL",
+        *ports,
         f"    output wire [{outputs.width - 1}:0] model_out",
         ");",
         "    // verilator lint_off UNUSEDSIGNAL",
         f"    wire [{width_out - 1}:0] core_out;",
         "    // verilator lint_on UNUSEDSIGNAL",
         f"    {core} core (.clk(clk), .model_inp({_joined(_input_bits(inputs, core_inputs))}), .model_out(core_out));",
-        f"    assign model_out = {_joined(_output_bits(outputs, core_outputs))};",
+        *result,
         "endmodule",
         "",
     ]

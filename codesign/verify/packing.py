@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.design import Design
 from codesign.errors import InputError, UnsupportedError
-from codesign.fixedpoint import Port
+from codesign.fixedpoint import FixedPoint, Port
 
-__all__ = ("check_codes", "pack", "port_width", "unpack")
+__all__ = ("check_codes", "observed_port", "pack", "port_width", "unpack")
 
 _CODE_BITS = 64  # codes travel as int64
 
@@ -21,6 +22,14 @@ def port_width(port: Port) -> int:
     if port.width == 0:
         raise UnsupportedError(f"port '{port.name}' has no bits: every element is always 0, there is no hardware")
     return port.width
+
+
+def observed_port(design: Design) -> Port:
+    """The outputs, and behind them the trigger bit of a design that has one."""
+    if design.trigger is None:
+        return design.outputs
+    bit = FixedPoint(signed=False, integer_bits=1, fraction_bits=0)
+    return Port(name="observed", types=(*design.outputs.types, bit), labels=(*design.outputs.labels, "trigger bit"))
 
 
 def check_codes(port: Port, codes: NDArray[np.int64]) -> None:

@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign import resources
+from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
 from codesign.verify.handshake import verify_handshake
-from codesign.verify.packing import pack, port_width, unpack
+from codesign.verify.packing import observed_port, pack, port_width, unpack
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
 
@@ -84,13 +85,24 @@ class _Simulation:
             "CODESIGN_INP_WIDTH": str(port_width(firmware.design.inputs)),
             "CODESIGN_OUT_WIDTH": str(port_width(firmware.design.outputs)),
         }
+        if firmware.design.threshold is not None:
+            defines["CODESIGN_THRESHOLD_WIDTH"] = str(firmware.design.threshold.width)
         work.mkdir(parents=True, exist_ok=True)
         (work / "stimulus.hex").write_text("\n".join(words) + "\n", encoding="ascii")
+        self.observed = observed_port(firmware.design)
+        self.threshold(0)
         sources = [resources.folder("sim") / "stream_harness.sv", *(firmware.folder / s for s in firmware.sources)]
         self.program = verilator.build([s.resolve() for s in sources], _TOP, defines, work.resolve(), waves)
 
+    def threshold(self, code: int) -> None:
+        """Set the threshold, a code of its port, for what is played from now on; nothing where there is none."""
+        port = self.firmware.design.threshold
+        if port is not None:
+            (word,) = pack(port, np.array([[code]], dtype=np.int64))
+            (self.work / "threshold.hex").write_text(word, encoding="ascii")
+
     def play(self, schedule: NDArray[np.int64]) -> Codes:
-        """Output codes after each edge of a schedule of event indices."""
+        """Codes of the observed port after each edge of a schedule of event indices."""
         work = self.work.resolve()
         bench = resources.folder("sim") / "stream_bench.py"
         response = work / "response.hex"
@@ -106,7 +118,7 @@ class _Simulation:
                 f"simulation: the bench gave no response; {_reason(done.output)} (see {work}/simulation.log)"
             )
         self.clocks += len(schedule)
-        return unpack(self.firmware.design.outputs, response.read_text(encoding="ascii").split())
+        return unpack(self.observed, response.read_text(encoding="ascii").split())
 
     def stream(self, probes: Sequence[int]) -> _Recording:
         """Every event once, one each clock, then ``probes`` held until the output is at rest."""
@@ -120,9 +132,16 @@ class _Simulation:
 
     def clean(self) -> None:
         """Remove what only this simulation needed; waves and logs stay."""
-        for name in ("stimulus.hex", "schedule.txt", "response.hex", "simulation", "results.xml"):
+        for name in ("stimulus.hex", "schedule.txt", "response.hex", "threshold.hex", "simulation", "results.xml"):
             (self.work / name).unlink(missing_ok=True)
         shutil.rmtree(self.work / "generated", ignore_errors=True)
+
+
+def _with_trigger(design: Design, outputs: Codes, threshold: int) -> Codes:
+    """What a model's outputs say about the observed port."""
+    if design.trigger is None:
+        return outputs
+    return np.concatenate([outputs, design.fires(outputs, threshold)[:, None].astype(np.int64)], axis=1)
 
 
 def _reason(output: str) -> str:
@@ -190,12 +209,13 @@ def simulate(
     if latency is None and (steps or (recorded[MAXIMUM_LATENCY:] != recorded[-1]).any()):
         raise ToolError(f"simulation: the latency cannot be determined ({_steps_in_words(steps)})")
     outputs = recorded[latency or 0 :][: len(codes)] if latency is not None else recorded[-len(codes) :]
+    size = firmware.design.outputs.size
     held = recording.schedule[recording.stretches["held"]][MAXIMUM_LATENCY :: MAXIMUM_LATENCY + 1]
     at_rest = recording.outputs[recording.stretches["held"]][MAXIMUM_LATENCY :: MAXIMUM_LATENCY + 1]
     interval = 1 if np.array_equal(outputs[held], at_rest) else None
     simulation.clean()
     return SimulationResult(
-        outputs=outputs,
+        outputs=outputs[:, :size],
         latency_cycles=latency,
         initiation_interval=interval,
         clocks=simulation.clocks,
@@ -205,9 +225,17 @@ def simulate(
 
 
 def verify(
-    firmware: Firmware, codes: Codes, references: Mapping[str, Codes], work: Path, waves: bool = False
+    firmware: Firmware,
+    codes: Codes,
+    references: Mapping[str, Codes],
+    work: Path,
+    waves: bool = False,
+    threshold: int | None = None,
 ) -> Verified:
     """Compare the simulated RTL with every reference model, for a new event every clock.
+
+    A design that triggers is simulated with all events at two thresholds, one that half of the events reach and
+    ``threshold`` (a code of the output that is compared), and its trigger bit is compared like an output.
 
     ``references`` maps a model's name to its output codes (events, m) for the input ``codes`` (events, n). The verdict
     is exact only where all outputs of all events equal those of every model at one and the same shift, and the latency
@@ -223,6 +251,16 @@ def verify(
     if firmware.rtl is not None and firmware.rtl.protocol == "axi-stream":
         return verify_handshake(firmware, codes, references, work, firmware.rtl.data, waves)
     simulation = _Simulation(firmware, codes, work, waves)
+    design, own = firmware.design, references
+    thresholds: list[int] = []
+    if design.threshold is not None and design.trigger_index is not None:
+        compared = next(iter(own.values()))[:, design.trigger_index]
+        thresholds = [int(np.quantile(compared, 0.5, method="higher"))]
+        kind = design.threshold.types[0]
+        if threshold is not None:
+            thresholds.append(min(max(threshold, kind.minimum), kind.maximum))
+        simulation.threshold(thresholds[0])
+        references = {name: _with_trigger(design, reference, thresholds[0]) for name, reference in own.items()}
     first = next(iter(references.values()))
     recording = simulation.stream(_changing_probes(first))
     recorded = recording.outputs[recording.stretches["stream"]]
@@ -255,6 +293,12 @@ def verify(
             f"outputs are exact, but the measured latency is {latency} cycles and the firmware claims "
             f"{firmware.latency_cycles}"
         )
+    for code in thresholds[1:] if difference is None else ():
+        simulation.threshold(code)
+        again = simulation.play(np.concatenate([np.arange(len(codes)), [len(codes) - 1] * MAXIMUM_LATENCY]))
+        expected = {name: _with_trigger(design, reference, code) for name, reference in own.items()}
+        if any(latency not in _shifts(again, reference) for reference in expected.values()):
+            difference = f"at threshold {code}: {_first_difference(firmware, again, expected, latency or 0)}"
     simulation.clean()
     return Verified(
         exact=difference is None,
@@ -265,6 +309,8 @@ def verify(
         tool="cocotb",
         version=verilator.tool_version(),
         first_difference=difference,
+        thresholds=thresholds,
+        fired=[int(design.fires(next(iter(own.values())), code).sum()) for code in thresholds],
     )
 
 
@@ -305,7 +351,7 @@ def _nearest(recorded: Codes, reference: Codes) -> int:
 
 def _first_difference(firmware: Firmware, recorded: Codes, references: Mapping[str, Codes], shift: int) -> str:
     """The first difference in words: event, output, both codes, and how many events differ."""
-    port = firmware.design.outputs
+    port = observed_port(firmware.design)
     for name, reference in references.items():
         outputs = recorded[shift : shift + len(reference)]
         wrong = np.argwhere(outputs != reference)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from codesign.errors import InputError
 from codesign.hardware.base import Firmware
 from codesign.runfolder import write_atomically
-from codesign.verify.packing import pack, port_width
+from codesign.verify.packing import observed_port, pack, port_width
 
 __all__ = ("run_testbench", "write_testbench")
 
@@ -34,8 +34,8 @@ module tb;
   logic [INPUT_BITS-1:0] model_inp = '0;
   logic [OUTPUT_BITS-1:0] model_out;
   int failures = 0;
-
-  {top} dut (.clk(clk), .model_inp(model_inp), .model_out(model_out));
+{threshold}
+  {top} dut (.clk(clk), {ports});
 
   initial begin
     $readmemh("inputs.mem", inputs);
@@ -65,25 +65,43 @@ def write_testbench(
     """Write ``tb.sv``, ``inputs.mem`` and ``outputs.mem`` into ``folder``; returns their paths.
 
     ``codes`` (events, n) are input codes, ``outputs`` (events, m) the output codes expected of them. The clock runs at
-    the target's frequency. InputError if there are no events, or codes do not fit the design's types.
+    the target's frequency. A design that triggers is given a threshold that half of the events reach, and its trigger
+    bit is compared too. InputError if there are no events, or codes do not fit the design's types.
     """
     if not len(codes) or len(codes) != len(outputs):
         raise InputError(
             f"golden vectors: {len(codes)} events of inputs but {len(outputs)} of outputs; expected as many"
         )
-    inputs, port = firmware.design.inputs, firmware.design.outputs
+    design, inputs = firmware.design, firmware.design.inputs
+    observed, ports, declared = observed_port(design), ".model_inp(model_inp), .model_out(model_out)", ""
+    if design.threshold is not None and design.trigger_index is not None:
+        kind = design.threshold.types[0]
+        code = int(np.quantile(outputs[:, design.trigger_index], 0.5, method="higher"))
+        outputs = np.concatenate([outputs, design.fires(outputs, code)[:, None].astype(np.int64)], axis=1)
+        (word,) = pack(design.threshold, np.array([[code]], dtype=np.int64))
+        declared = (
+            "  // half of the events reach it; the trigger bit is above the outputs in outputs.mem\n"
+            f"  localparam logic [{kind.width - 1}:0] THRESHOLD = {kind.width}'h{word};\n"
+        )
+        high = port_width(design.outputs)
+        ports = (
+            f".model_inp(model_inp), .threshold(THRESHOLD), .model_out(model_out[{high - 1}:0]), "
+            f".trigger(model_out[{high}])"
+        )
     text = _TEMPLATE.format(
         top=firmware.top,
         events=len(codes),
         latency=firmware.latency_cycles,
         inp=port_width(inputs),
-        out=port_width(port),
+        out=port_width(observed),
+        threshold=declared,
+        ports=ports,
         half=f"{firmware.target.clock_ns / 2:.3f}",
     )
     files = {
         "tb.sv": text,
         "inputs.mem": "\n".join(pack(inputs, codes)) + "\n",
-        "outputs.mem": "\n".join(pack(port, outputs)) + "\n",
+        "outputs.mem": "\n".join(pack(observed, outputs)) + "\n",
     }
     for name, content in files.items():
         write_atomically(folder / name, content.encode("ascii"))

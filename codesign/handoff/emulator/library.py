@@ -21,6 +21,13 @@ __all__ = ("Emulator", "build_emulator", "emulator_name", "load_emulator", "writ
 _HERE = Path(__file__).resolve().parent
 _VERSION = 1
 
+#: of a design that triggers
+_TRIGGER = """
+/// The output that the firmware compares with its threshold, and its trigger bit.
+constexpr std::size_t TRIGGER = {index};
+constexpr bool triggered(const Output& output, std::int32_t threshold) {{ return output[TRIGGER] >= threshold; }}
+"""
+
 
 def emulator_name(text: str) -> str:
     """A C++ identifier out of any text."""
@@ -49,6 +56,7 @@ def write_emulator(design: Design, name: str, folder: Path) -> Path:
         "INPUT_TABLE": _table(design.inputs),
         "OUTPUT_TABLE": _table(design.outputs),
         "KERNEL": kernel(Circuit.of(design)),
+        "TRIGGER": "" if design.trigger_index is None else _TRIGGER.format(index=design.trigger_index),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for template, written in (
