@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo test lint types bench lock clean
+.PHONY: help setup tools finn demo test lint types bench calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -60,6 +60,9 @@ types: $(READY)  ## check types
 
 bench: $(READY)  ## run the benchmarks
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench.py
+
+calibration: $(READY)  ## measure 72 networks with every tool here, half an hour; goes on where it was
+	@$(BIN)/python -m codesign.calibration.run runs/calibration --output reports/reference/calibration.json
 
 # What is installed, and what builds this package (hatchling, and editables for 'pip install -e'); without what only this machine has: this package itself, local paths, and local version labels.
 lock:  ## write what is installed in .venv into requirements.lock

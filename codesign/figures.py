@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ("QUANTITIES", "Fidelity", "Figure", "Quantity", "find")
+__all__ = ("QUANTITIES", "Expected", "Fidelity", "Figure", "Quantity", "find")
 
 Quantity = Literal[
     "lut", "ff", "carry", "dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval",
@@ -58,6 +58,19 @@ class Fidelity(StrEnum):
         return order.index(self) > order.index(other)
 
 
+class Expected(BaseModel):
+    """What a tool closer to the chip is expected to find, from an estimate that was calibrated against it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float = Field(ge=0, allow_inf_nan=False)
+    low: float = Field(ge=0, allow_inf_nan=False, description="lower end of a band of one standard deviation")
+    high: float = Field(ge=0, allow_inf_nan=False)
+    fidelity: Fidelity = Field(description="of what is expected")
+    tool: str = Field(min_length=1)
+    source: str = Field(min_length=1, description="the calibration")
+
+
 class Figure(BaseModel):
     """One hardware figure. What was not measured has no Figure: absent, never zero or a default."""
 
@@ -73,6 +86,11 @@ class Figure(BaseModel):
         default_factory=dict,
         exclude_if=lambda settings: not settings,
         description="settings of the flow that made the firmware",
+    )
+    expected: Expected | None = Field(
+        default=None,
+        exclude_if=lambda expected: expected is None,
+        description="what a closer tool should find, where this estimate was calibrated",
     )
 
     @classmethod

@@ -20,6 +20,7 @@ from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.base import Availability, Firmware, Rtl
+from codesign.hardware.expected import with_expected
 from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
 from codesign.runfolder import write_atomically
@@ -173,17 +174,21 @@ class Alkaid:
         )
 
     def figures(self, firmware: Firmware) -> list[Figure]:
-        """LUT by alkaid's cost model, flip-flops of the pipeline, latency and initiation interval by construction."""
+        """LUT by alkaid's cost model, flip-flops of the pipeline, latency and initiation interval by construction.
+
+        LUT and flip-flops with what Yosys, or nextpnr where it places the target's family, should find.
+        """
         tool, release = "alkaid", str(firmware.extra["alkaid"])
         cycles = firmware.latency_cycles
         compiled = Fidelity.COMPILED
-        return [
+        found = [
             Figure.of("lut", round(firmware.extra["lut"], 2), compiled, tool, release),
             Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
             Figure.of("latency_cycles", cycles, compiled, tool, release),
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
             Figure.of("initiation_interval", 1, compiled, tool, release),
         ]
+        return with_expected(found, firmware.target.family)
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """alkaid's bit-exact interpreter on input codes (events, n)."""

@@ -130,10 +130,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure in a table; None stands for what was not measured."""
+    """One figure in a table; None stands for what was not measured. ``expected``: what a closer tool should find."""
 
     value: str
     share: str
+    expected: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ class Section:
     metrics: list[str]
     descriptions: list[str]
     clash: str | None
+    calibration: str
 
 
 def _section(run: Run, point: Point) -> Section:
@@ -171,6 +174,7 @@ def _section(run: Run, point: Point) -> Section:
         metrics=[name for name in run.metric_names() if name in point.test or name in point.trial.metrics],
         descriptions=[plots.describe(p) for p in point.plots],
         clash=_clash(point),
+        calibration="; ".join(dict.fromkeys(f.expected.source for f in point.figures if f.expected)),
     )
 
 
@@ -182,7 +186,7 @@ def _widths(widths: list[int]) -> str:
 def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[Column], list[tuple[str, list[Cell | None]]]]:
     ordered = sorted(figures, key=lambda f: _ORDER.index(f.fidelity))
     keys = list(dict.fromkeys((f.fidelity, f.tool, f.version) for f in ordered))
-    known = {(str(f.quantity), (f.fidelity, f.tool, f.version)): f.value for f in figures}
+    known = {(str(f.quantity), (f.fidelity, f.tool, f.version)): f for f in figures}
     parts = run.target.resources if run.target else None
     rows: list[tuple[str, list[Cell | None]]] = []
     for quantity in QUANTITIES:
@@ -190,10 +194,21 @@ def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[Column], list[t
             continue
         cells: list[Cell | None] = []
         for key in keys:
-            value = known.get((quantity, key))
+            figure = known.get((quantity, key))
+            if figure is None:
+                cells.append(None)
+                continue
             whole = getattr(parts, quantity, None) if parts else None
-            share = words.share(value / whole) if value and whole else ""
-            cells.append(Cell(words.number(value), share) if value is not None else None)
+            share = words.share(figure.value / whole) if figure.value and whole else ""
+            more = figure.expected
+            cells.append(
+                Cell(
+                    words.number(figure.value),
+                    share,
+                    words.expected(more) if more else "",
+                    more.source if more else "",
+                )
+            )
         rows.append((words.quantity(quantity), cells))
     return [Column(f.value, tool, version) for f, tool, version in keys], rows
 

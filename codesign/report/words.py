@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from codesign.figures import QUANTITIES
+from codesign.figures import QUANTITIES, Expected
 from codesign.records import Metric
 from codesign.study import Constraint
 
@@ -15,6 +15,7 @@ __all__ = (
     "bound",
     "config",
     "count",
+    "expected",
     "measured",
     "number",
     "number_free",
@@ -61,6 +62,12 @@ def measured(metric: Metric) -> str:
     if metric.error > 0:
         digits = min(8, max(0, 1 - math.floor(math.log10(metric.error))))
     return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}"
+
+
+def expected(found: Expected) -> str:
+    """What a closer tool should find: ``synthesised by yosys: about 1,540 (1,420 to 1,660)``, to three digits."""
+    low, value, high = (number(float(f"{v:.3g}")) for v in (found.low, found.value, found.high))
+    return f"{found.fidelity.value} by {found.tool}: about {value} ({low} to {high})"
 
 
 def count(n: int, noun: str) -> str:
