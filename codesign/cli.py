@@ -14,7 +14,7 @@ import typer
 
 from codesign import __version__
 from codesign.errors import CodesignError
-from codesign.printing import print_facts, print_front, print_json, print_rows
+from codesign.printing import print_facts, print_front, print_json, print_rows, print_verdict
 
 __all__ = ("app", "main")
 
@@ -122,23 +122,23 @@ def verify(
     folder: Run,
     trial: Trial,
     again: Annotated[bool, typer.Option("--again", help="Simulate even if there is a verdict already.")] = False,
+    waves: Annotated[bool, typer.Option("--waves", help="Simulate again and keep the waveforms (VCD).")] = False,
     as_json: Json = False,
 ) -> None:
     """Simulate a trial's RTL and compare every integer with the trained network's.
+
+    Where a flow has no RTL without the vendor's tools, its own simulation is compared, and the verdict says so.
 
     Example: codesign verify runs/jet-tagger 17
     """
     from codesign.candidate import prove_trial
     from codesign.runfolder import RunFolder
 
-    verdict = prove_trial(RunFolder.open(folder), trial, again)
+    verdict = prove_trial(RunFolder.open(folder), trial, again, waves)
     if as_json:
         print_json(verdict)
     elif verdict.exact:
-        print(
-            f"trial {trial} is exact on {verdict.events} events: latency {verdict.latency_cycles} cycles, "
-            f"initiation interval {verdict.initiation_interval} ({verdict.tool} {verdict.version})"
-        )
+        print_verdict(trial, verdict, sorted((folder / "trials" / f"{trial:04d}" / "simulation").glob("*.vcd")))
     if not verdict.exact:
         raise CodesignError(f"trial {trial} is not exact: {verdict.first_difference or 'outputs differ'}")
 

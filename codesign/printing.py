@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ("print_facts", "print_front", "print_json", "print_rows")
+__all__ = ("print_facts", "print_front", "print_json", "print_rows", "print_verdict")
 
 
 def _plain(thing: Any) -> Any:
@@ -74,6 +74,24 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def print_verdict(trial: int, verdict: Any, waves: Sequence[Path] = ()) -> None:
+    """Print what was proven of an exact trial, and what was not."""
+    start = f"trial {trial} is exact on {verdict.events} events"
+    tool = f"({verdict.tool} {verdict.version})"
+    if verdict.proven != "RTL":
+        print(f"{start} in {verdict.proven} {tool}")
+        print("not proven: its RTL, which needs the vendor's tools; so there is no latency and there are no waveforms")
+        return
+    measured = [
+        ("latency", verdict.latency_cycles, " cycles"),
+        ("initiation interval", verdict.initiation_interval, ""),
+    ]
+    facts = ", ".join(f"{name} {value}{unit}" for name, value, unit in measured if value is not None)
+    print(f"{start}: {facts or 'timing not measured'} {tool}")
+    for path in waves:
+        print(f"waveforms: {path}")
+
+
 def print_front(front: Any, folder: Path) -> None:
     """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
     if not front.points:
@@ -92,9 +110,12 @@ def print_front(front: Any, folder: Path) -> None:
                     f.value for f in point.figures if (f.quantity, f.fidelity) == (objective.name, objective.fidelity)
                 ]
                 cells.append(f"{values[0]:g}" if values else "")
-        cells.append("not run" if point.verified is None else "exact" if point.verified.exact else "NOT EXACT")
+        verdict = point.verified
+        cells.append(
+            "not run" if verdict is None else verdict.proven if verdict.exact else f"{verdict.proven} NOT EXACT"
+        )
         rows.append(cells)
-    _table(["trial", *heads, "RTL"], rows)
+    _table(["trial", *heads, "exact in"], rows)
     print(f"run: {folder}")
 
 

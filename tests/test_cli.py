@@ -143,7 +143,7 @@ def test_a_whole_run_prints_its_front(tmp_path, monkeypatch, capsys):
     arguments = ["run", str(study(tmp_path)), "--trials", "4", "--workers", "1", "--no-report"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert "accuracy (test)  lut (compiled)  RTL" in result.stdout
+    assert "accuracy (test)  lut (compiled)  exact in" in result.stdout
     assert "0.5000 ± 0.0200" in result.stdout
     front = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).stdout)
     assert front["points"][0]["verified"]["exact"]
@@ -151,3 +151,19 @@ def test_a_whole_run_prints_its_front(tmp_path, monkeypatch, capsys):
 
 def test_a_bundle_that_is_none_is_refused(tmp_path):
     assert "is not a bundle" in fails(codesign("check", tmp_path, cwd=tmp_path))
+
+
+def test_a_verdict_says_what_was_proven_and_what_not(capsys):
+    from codesign.printing import print_verdict
+    from codesign.records import Verified
+
+    rtl = Verified(exact=True, events=10, latency_cycles=7, initiation_interval=1, tool="cocotb", version="2")
+    print_verdict(3, rtl, [Path("dump.vcd")])
+    said = capsys.readouterr().out
+    assert "trial 3 is exact on 10 events: latency 7 cycles, initiation interval 1 (cocotb 2)" in said
+    assert "waveforms: dump.vcd" in said
+    print_verdict(3, Verified(exact=True, events=10, tool="g++", version="1", proven="C simulation"))
+    said = capsys.readouterr().out
+    assert "exact on 10 events in C simulation" in said
+    assert "not proven: its RTL" in said
+    assert "None" not in said

@@ -49,7 +49,7 @@ def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: F
         canvas = Canvas(figsize=(8.6, 5.6), layout="constrained")
         axes = canvas.add_subplot()
         timed = next((f for f in _LATENCY if all(find(p.figures, "latency_ns", f) for p in points)), None)
-        for exact, mark, label in ((True, "o", "front"), (False, "X", "not exact in RTL")):
+        for exact, mark, label in ((True, "o", "front"), (False, "X", "not exact")):
             chosen = [p for p in points if (p.verified is None or p.verified.exact) == exact]
             if not chosen:
                 continue

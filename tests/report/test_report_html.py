@@ -120,6 +120,18 @@ def test_a_failed_verification_is_not_hidden(page, finished):
     assert [r[2] for r in page.data["tables"]["front"]["rows"]].count("different") == 1
 
 
+def test_a_verdict_without_rtl_says_so(own, tmp_path):
+    for point in own.read("front.json", Front).points:
+        folder = own.trial(point.trial)
+        record = folder.read("verify.json", Verified)
+        bare = {"proven": "C simulation", "latency_cycles": None, "initiation_interval": None}
+        folder.write("verify.json", record.model_copy(update=bare))
+    text = rendered(own, tmp_path).text
+    assert "bit-exact in C simulation, without RTL" in text
+    assert "in C simulation; of its RTL nothing is proven" in text
+    assert "bit-exact in RTL" not in text
+
+
 def test_a_latency_other_than_promised_is_not_exact(own, tmp_path):
     point = own.read("front.json", Front).points[0]
     record = own.trial(point.trial).read("verify.json", Verified)
