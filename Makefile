@@ -12,10 +12,10 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo test lint types bench calibration lock clean
+.PHONY: help setup tools finn demo test lint types bench bench-peers calibration lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 tools:  # what pip cannot bring
 	@need() { \
@@ -63,6 +63,9 @@ bench: $(READY)  ## run the benchmarks
 
 calibration: $(READY)  ## measure 72 networks with every tool here, half an hour; goes on where it was
 	@$(BIN)/python -m codesign.calibration.run runs/calibration --output reports/reference/calibration.json
+
+bench-peers: $(READY)  ## compare with HGQ2 and alkaid, in an environment of their own in the cache folder
+	@PYTHONPATH=. $(BIN)/python -m tests.benchmarks.peers
 
 # What is installed, and what builds this package (hatchling, and editables for 'pip install -e'); without what only this machine has: this package itself, local paths, and local version labels.
 lock:  ## write what is installed in .venv into requirements.lock
