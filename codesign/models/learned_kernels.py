@@ -7,20 +7,21 @@ step. All arrays are NumPy views of PyTorch's own memory. A signal is an input o
 import math
 from typing import Any
 
-import numba
 import numpy as np
+
+from codesign.compiled import compiled
 
 __all__ = ("prepare", "quantise", "through", "through_parameters")
 
 _LN2 = math.log(2.0)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _whole(value: float, limits: tuple[int, int]) -> int:
     return min(max(int(np.rint(value)), limits[0]), limits[1])
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def prepare(
     parameters: Any,
     places: Any,
@@ -74,7 +75,7 @@ def prepare(
     return total
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def quantise(residual: Any, low: Any, top: Any, code: Any) -> None:
     """Codes (events, n) of a layer, saturated between ``low`` and ``top``; of ``residual`` remains what is left."""
     for e in range(residual.shape[0]):
@@ -84,7 +85,7 @@ def quantise(residual: Any, low: Any, top: Any, code: Any) -> None:
             residual[e, j] -= value
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def through(gradient: Any, residual: Any, edge: float, signed: bool, total: Any, fraction: Any, bound: Any) -> None:
     """Take a gradient (events, n) back through a quantiser, in place, with sums over the events.
 
@@ -114,7 +115,7 @@ def through(gradient: Any, residual: Any, edge: float, signed: bool, total: Any,
             bound[j] -= everything[j] - total[j] - bound[j]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def through_parameters(
     weight: Any, places: Any, inputs: int, price: float, bit_price: float, signals: Any, weights: Any, gradients: Any
 ) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from codesign.compiled import compiled
 
 __all__ = ("hardest", "matched", "mothers", "near")
 
@@ -18,19 +19,19 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _eta(px: float, py: float, pz: float) -> float:
     pt = math.hypot(px, py)
     return math.asinh(pz / pt) if pt > 0 else math.copysign(1e9, pz)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _turn(phi: float) -> float:
     """Bring an angle to [-pi, pi)."""
     return (phi + math.pi) % (2 * math.pi) - math.pi
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def mothers(
     first: Ints, kind: Any, status: Any, daughter: Any, px: Floats, py: Floats, pz: Floats, e: Floats, partons: Ints
 ) -> tuple[Floats, Ints]:
@@ -63,7 +64,7 @@ def mothers(
     return out, offsets
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def near(
     first: Ints,
     kind: Any,
@@ -94,7 +95,7 @@ def near(
     return index[:count].copy(), offsets
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def matched(
     px: Floats,
     py: Floats,
@@ -150,7 +151,7 @@ def matched(
     return pt[:count], eta[:count], phi[:count], np.array(ends), np.array(origin, dtype=np.int64)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def hardest(pt: Floats, eta: Floats, phi: Floats, offsets: Ints, leading: int) -> NDArray[np.float32]:
     """Return the ``leading`` hardest constituents of each jet by falling pT, (jets, leading, 3), zero padded."""
     out = np.zeros((len(offsets) - 1, leading, 3), dtype=np.float32)

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.compiled import compiled
 from codesign.errors import InputError
 
 __all__ = ("FEATURE_NAMES", "FEATURE_UNITS", "ZCUT", "features_of", "features_of_jagged", "groomed_mask")
@@ -54,7 +54,7 @@ ZCUT = 0.1
 _TINY = 1e-30
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _rapidity_phi(e: float, px: float, py: float, pz: float) -> tuple[float, float]:
     """Rapidity and azimuth; the mass squared is floored at 0, which rounding can undercut for one massless particle."""
     pt2 = px * px + py * py
@@ -63,7 +63,7 @@ def _rapidity_phi(e: float, px: float, py: float, pz: float) -> tuple[float, flo
     return (-y if pz > 0 else y), math.atan2(py, px)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _distance2(y1: float, phi1: float, y2: float, phi2: float) -> float:
     dphi = abs(phi1 - phi2)
     if dphi > math.pi:
@@ -71,7 +71,7 @@ def _distance2(y1: float, phi1: float, y2: float, phi2: float) -> float:
     return (y1 - y2) ** 2 + dphi * dphi
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _mmdt(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64], zcut: float
 ) -> NDArray[np.bool_]:
@@ -151,12 +151,12 @@ def _mmdt(
     return keep
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > _TINY else 0.0
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _features(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64], out: NDArray[np.float32]
 ) -> None:
@@ -218,7 +218,7 @@ def _features(
     out[15] = n
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _all_features(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> NDArray[np.float32]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.compiled import compiled
+
 __all__ = ("match", "matched")
 
 
@@ -58,11 +60,9 @@ def _flat(objects: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray
 
 @lru_cache(maxsize=1)
 def _kernel() -> Callable[..., NDArray[np.int64]]:
-    """Compile on first use: numba is slow to import."""
-    import numba
-
-    compiled: Callable[..., NDArray[np.int64]] = numba.njit(cache=True)(_match)
-    return compiled
+    """Compile on first use: Numba is slow to import."""
+    kernel: Callable[..., NDArray[np.int64]] = compiled(_match)
+    return kernel
 
 
 def _match(
