@@ -70,9 +70,8 @@ def evaluate(
         ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
         _must_fit(study, target, ebops)
     with stages("training"):
-        quantisation = InputQuantisation.fit(
-            train.x, tuple(facts["feature_names"]), tuple(facts["units"]), family.input_bits(config)
-        )
+        fitted = getattr(task, "input_quantisation", InputQuantisation.fit)
+        quantisation = fitted(train.x, tuple(facts["feature_names"]), tuple(facts["units"]), family.input_bits(config))
         torch.manual_seed(seed)
         network = family.build(config, quantisation.port.size, len(outputs))
         fit(

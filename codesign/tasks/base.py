@@ -53,6 +53,8 @@ class Task(Protocol):
     - ``working_points(scores, validation) -> dict[str, float]``: what has to be fixed before a design is judged, such
       as a threshold. It is called with the validation split only and recorded with the trial, and ``judge`` and
       ``plots`` get it as their argument ``points``, on every split;
+    - ``input_quantisation(x, features, units, bits) -> InputQuantisation``: how the training split's features (events,
+      n) become integers, where the default, standardised features, is not what is wanted;
     - ``collections: tuple[str, ...]`` and ``inputs(events) -> Inputs``: how the features are computed from a chunk of
       :func:`codesign.physics.events.read_events`. ``sample`` uses the same function, so that training and
       ``codesign apply`` cannot differ.

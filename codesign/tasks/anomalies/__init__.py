@@ -1,0 +1,1 @@
+"""Parts of the task ``anomaly``: its inputs, sample, rates, single-object triggers, baselines and plots."""

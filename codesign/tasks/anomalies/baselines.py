@@ -1,0 +1,76 @@
+"""What an anomaly trigger is compared with: cuts on one quantity, and two classical detectors on the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.physics.sample import Part
+from codesign.tasks.anomalies.menu import objects
+from codesign.tasks.base import Baseline
+
+__all__ = ("baselines_of",)
+
+Scores = NDArray[np.float64]
+
+#: share of the variance that the components of the principal component analysis keep
+_KEPT = 0.9
+#: least standard deviation by which an input is divided, in L1 units: muons are hardly ever there
+_LEAST_WIDTH = 4.0
+
+
+class _Cut:
+    """The pT of one object."""
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name, self._place = name, place
+
+    def __call__(self, part: Part) -> Scores:
+        return objects(part.x)[self._place][:, None]
+
+
+class _Detector:
+    """A score of standardised inputs."""
+
+    def __init__(self, name: str, train: Part, fit: Callable[[Scores], Callable[[Scores], Scores]]) -> None:
+        self.name = name
+        x = train.x.astype(np.float64)
+        self._mean, self._width = x.mean(axis=0), np.maximum(x.std(axis=0), _LEAST_WIDTH)
+        self._score = fit(self._standard(train))
+
+    def _standard(self, part: Part) -> Scores:
+        return np.asarray((part.x - self._mean) / self._width)
+
+    def __call__(self, part: Part) -> Scores:
+        return self._score(self._standard(part))[:, None]
+
+
+def _forest(seed: int) -> Callable[[Scores], Callable[[Scores], Scores]]:
+    def fit(x: Scores) -> Callable[[Scores], Scores]:
+        from sklearn.ensemble import IsolationForest
+
+        model = IsolationForest(n_estimators=200, max_samples=1024, random_state=seed).fit(x)
+        return lambda z: np.asarray(-model.score_samples(z))
+
+    return fit
+
+
+def _components(x: Scores) -> Callable[[Scores], Scores]:
+    """Squared error of what the leading principal components reproduce."""
+    from sklearn.decomposition import PCA
+
+    model = PCA(n_components=_KEPT, svd_solver="full").fit(x)
+    return lambda z: np.asarray(((z - model.inverse_transform(model.transform(z))) ** 2).sum(axis=1))
+
+
+def baselines_of(train: Part, seed: int) -> list[Baseline]:
+    """All baselines, fitted on zero bias alone: the training split holds nothing else."""
+    return [
+        _Detector("isolation forest (scikit-learn IsolationForest)", train, _forest(seed)),
+        _Detector(f"PCA (scikit-learn, squared error, {_KEPT:.0%} of the variance)", train, _components),
+        _Cut("single jet (pT)", "jet"),
+        _Cut("HT (jets above 30 GeV)", "ht"),
+        _Cut("MET", "met"),
+    ]

@@ -1,0 +1,108 @@
+"""The task ``anomaly``: a trigger that learns from zero bias alone which events are unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import InputError
+from codesign.fixedpoint import InputQuantisation
+from codesign.physics.sample import Part, Sample
+from codesign.records import Metric, Plot
+from codesign.tasks.anomalies import drawing, inputs
+from codesign.tasks.anomalies.baselines import baselines_of
+from codesign.tasks.anomalies.judging import judged, thresholds_of
+from codesign.tasks.anomalies.rates import RATES
+from codesign.tasks.anomalies.sample import SIGNALS, AnomalySample, sample_of
+from codesign.tasks.base import Baseline, Inputs
+from codesign.validation import validated
+
+if TYPE_CHECKING:
+    import awkward as ak
+    import torch
+
+__all__ = ("Anomaly",)
+
+#: weight of an angle beside a pT in what is to be reproduced: angles say little, and no network can foretell them
+_ANGLE_WEIGHT = 0.25
+#: standard deviations, at least so many L1 units, at which what is to be reproduced is cut off
+_LEAST_WIDTH, _MOST = 4.0, 16.0
+
+
+class Anomaly:
+    """Unusual events among all collisions, from the objects of the Level-1 trigger (:mod:`.anomalies.inputs`).
+
+    One output, the score, which the firmware compares with a threshold: the one for the smallest false-positive rate
+    that the validation split can tell. Signals are for judging only: the sample holds them out of the training split.
+    """
+
+    name = "anomaly"
+    settings = AnomalySample
+    trigger = "score"
+    collections = inputs.COLLECTIONS
+
+    def __init__(self) -> None:
+        each = [f"auc_{s}" for s in (*SIGNALS, "mean")]
+        each += [f"tpr_{s}_{rate}" for rate in RATES for s in (*SIGNALS, "mean")]
+        each += [f"{what}_tpr_{s}" for what in ("unique", "added") for s in (*SIGNALS, "mean")]
+        self.metrics = dict.fromkeys(each, "maximise")
+        self.metrics |= dict.fromkeys(("unique_rate_khz", "rate_khz", "pile_up_slope"), "minimise")
+
+    def inputs(self, events: ak.Array) -> Inputs:
+        """The inputs of a chunk of events, one row per event."""
+        return inputs.event_inputs(events)
+
+    def input_quantisation(
+        self, x: NDArray[np.floating], features: tuple[str, ...], units: tuple[str, ...], bits: int
+    ) -> InputQuantisation:
+        """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
+        return inputs.quantisation_of(x, features, units, bits)
+
+    def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
+        """Simulate the cards' events (once, then from the cache), or read files. The cards have their own seeds."""
+        return sample_of(validated(AnomalySample, settings, "sample"), progress)
+
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """The score."""
+        return (self.trigger,)
+
+    def target(self, part: Part) -> NDArray[np.float32]:
+        """The standardised inputs, (events, 57), the angles with a smaller weight."""
+        x = part.x.astype(np.float64)
+        standard = np.clip((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _LEAST_WIDTH), -_MOST, _MOST)
+        weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
+        return np.asarray(standard * weights, dtype=np.float32)
+
+    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of what is reproduced; InputError for a network that reproduces nothing."""
+        if outputs.shape != target.shape:
+            raise InputError(
+                f"the task '{self.name}' needs a network that reproduces its {target.shape[1]} inputs, and this one "
+                f"has {outputs.shape[1]} outputs: choose the family 'vae' or 'autoencoder'"
+            )
+        return (outputs - target).square().mean()
+
+    def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
+        """Thresholds on the score for every false-positive rate that the validation split can tell, and on the menu."""
+        return thresholds_of(scores, validation)
+
+    def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
+        return judged(scores, part, points)
+
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
+        """Isolation forest, principal components, and cuts on the hardest jet, HT and the missing energy."""
+        return baselines_of(train, seed)
+
+    def plots(
+        self,
+        scores: NDArray[np.float64],
+        part: Part,
+        baselines: Mapping[str, NDArray[np.float64]] | None = None,
+        points: Mapping[str, float] | None = None,
+    ) -> list[Plot]:
+        """Scores, ROC curves, rate against threshold, efficiency beside the baselines', rate against pile-up."""
+        return drawing.plots(scores, part, baselines or {}, points or {})
