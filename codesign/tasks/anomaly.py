@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ("Anomaly",)
 
 #: weight of an angle beside a pT in what is to be reproduced: angles say little, and no network can foretell them
-_ANGLE_WEIGHT = 0.25
+_ANGLE_WEIGHT = 0.125
 #: standard deviations, at least so many L1 units, at which what is to be reproduced is cut off
 _LEAST_WIDTH, _MOST = 4.0, 16.0
 

