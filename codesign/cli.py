@@ -224,6 +224,42 @@ def check(
         print(f"{bundle} is whole and unchanged; integers equal to the golden vectors: {models}")
 
 
+@app.command()
+def apply(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle: its folder, or its .zip.")],
+    files: Annotated[list[Path], typer.Argument(metavar="EVENTS...", help="Files of events, or tables of features.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="A .root or .parquet file, or a folder for several.")
+    ],
+    form: Annotated[
+        str | None, typer.Option("--form", help="ttree, rntuple or parquet; by default told by the suffix.")
+    ] = None,
+    chunk: Annotated[int, typer.Option(min=1, help="Events in memory at once, for each thread.")] = 50_000,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default one per core.")] = None,
+    histograms: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A ROOT file that gets a histogram of every output.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score events with a bundle's network, into friend trees (ROOT) or Parquet.
+
+    Nothing from the bundle runs but its ONNX, in onnxruntime.
+
+    Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
+    """
+    from codesign.dse.progress import Shown, make_progress
+    from codesign.handoff.apply import apply_bundle
+    from codesign.handoff.archive import opened
+
+    with opened(bundle) as folder, make_progress() as progress:
+        applied = apply_bundle(
+            folder, files, output, form, chunk, threads, histograms,
+            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")),
+        )  # fmt: skip
+    rows = [{"file": str(a.source), "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
+    print_rows(rows, as_json, ("file", "scores", "events", "rows"))
+
+
 @data.command("make")
 def data_make(
     card: Annotated[str, typer.Argument(metavar="CARD", help="A generator card's file or name.")],

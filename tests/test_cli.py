@@ -26,7 +26,7 @@ STUDY = {
 }
 
 COMMANDS = [
-    ["run"], ["report"], ["verify"], ["synth"], ["handoff"], ["check"], ["data", "make"], ["data", "show"],
+    ["run"], ["report"], ["verify"], ["synth"], ["handoff"], ["check"], ["apply"], ["data", "make"], ["data", "show"],
     ["targets"], ["studies"], ["doctor"], ["schema"],
 ]  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""``python -m tests.benchmarks.emulator``: events per second of the C++ emulator beside hls4ml's C simulation.
+"""``python -m tests.benchmarks.emulator``: events per second of the C++ emulator beside hls4ml's C simulation
+and onnxruntime.
 
 One design, one core, one run; prints JSON. Every rate is the median of several calls on the same codes.
 """
@@ -24,6 +25,7 @@ from codesign.design import Design
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
+from codesign.handoff.inference import Session, codes_model
 from codesign.hardware.alkaid import probe_codes
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 
@@ -82,12 +84,19 @@ def emulator_rate(made: Design, work: Path, events: int = 200_000, repeats: int 
     csim_built = time.perf_counter() - start
     narrow = codes.astype(np.int32)  # what a user of the C symbol holds
     expected = made.outputs.codes(read_graph(made.onnx).run(made.inputs.values(codes), Exact()))
+    session = Session(codes_model(made))
+
+    def onnx(x: NDArray[Any]) -> NDArray[Any]:
+        return session.run(x)["output_codes"]
+
     equal = all(np.array_equal(p(codes), expected) for p in (emulator.predict, emulator.predict_any, csim.predict))
+    equal = equal and np.array_equal(onnx(narrow), expected)
     # the conversion from codes to what hls4ml takes, and back, is no part of the simulation
     values = np.ascontiguousarray(made.inputs.values(codes))
     rates = {
         "emulator_batch": _rate(emulator.predict, narrow, repeats),
         "emulator_any": _rate(emulator.predict_any, narrow, repeats),
+        "onnxruntime": _rate(onnx, narrow, repeats),
         "hls4ml_csim": _rate(csim.values, values, min(repeats, 3)),
     }
     return {
@@ -95,6 +104,7 @@ def emulator_rate(made: Design, work: Path, events: int = 200_000, repeats: int 
         "equal": equal,
         "events_per_second": {name: round(rate) for name, rate in rates.items()},
         "batch_over_hls4ml": round(rates["emulator_batch"] / rates["hls4ml_csim"], 1),
+        "batch_over_onnxruntime": round(rates["emulator_batch"] / rates["onnxruntime"], 1),
         "any_over_hls4ml": round(rates["emulator_any"] / rates["hls4ml_csim"], 1),
         "build_seconds": {"emulator": round(built, 2), "hls4ml_csim": round(csim_built, 2)},
     }

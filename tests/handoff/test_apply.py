@@ -1,0 +1,216 @@
+"""Events and tables scored with a bundle: the firmware's integers, in order, kept apart by run, lumi and event."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import awkward as ak
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+import uproot
+
+from codesign import plugins
+from codesign.design import Design
+from codesign.errors import InputError
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.handoff import write_bundle
+from codesign.handoff.apply import Scorer, apply_bundle
+from codesign.physics.events import write_events
+from codesign.tasks.base import Inputs
+
+
+@pytest.fixture
+def bundle(run, trial, tmp_path):
+    return write_bundle(run.path, trial, tmp_path / "bundle")
+
+
+def same(found, expected):
+    """Equal numbers, whatever the width of their type."""
+    return np.array_equal(np.asarray(found), np.asarray(expected))
+
+
+def expected_codes(bundle, features):
+    design = Design.load(bundle)
+    codes = design.input_quantisation.codes(features)
+    found = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
+    assert len(np.unique(found, axis=0)) > 3, "events that tell nothing apart"
+    return found
+
+
+class PerJet:
+    """A task with sixteen features of every jet, made of its pT and eta."""
+
+    collections = ("Jet.pt", "Jet.eta")
+
+    def inputs(self, events):
+        counts = np.asarray(ak.num(events.Jet.pt))
+        pt, eta = (np.asarray(ak.flatten(events.Jet[f]), dtype=np.float32) for f in ("pt", "eta"))
+        features = np.stack([i / 2 + 30 * np.sin(i + (pt if i % 2 else eta)) for i in range(16)], axis=1)
+        event = np.repeat(np.arange(len(counts)), counts)
+        return Inputs(features, event, np.asarray(ak.flatten(ak.local_index(events.Jet.pt))))
+
+
+class PerEvent(PerJet):
+    """One row per event: its leading jet, or nothing."""
+
+    def inputs(self, events):
+        pt = np.asarray(ak.fill_none(ak.firsts(events.Jet.pt), 0), dtype=np.float32)
+        features = (np.arange(16) / 2 + 30 * np.sin(pt[:, None] + np.arange(16))).astype(np.float32)
+        return Inputs(features, np.arange(len(events)), np.full(len(events), -1))
+
+
+@pytest.fixture
+def per_jet(monkeypatch):
+    monkeypatch.setattr(plugins, "load", lambda kind, name: PerJet())
+
+
+@pytest.fixture
+def per_event(monkeypatch):
+    monkeypatch.setattr(plugins, "load", lambda kind, name: PerEvent())
+
+
+def some_events(n=997, seed=0):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 5, n)
+    total = int(counts.sum())
+    columns = {"pt": rng.exponential(30, total), "eta": rng.normal(size=total), "phi": rng.uniform(-3, 3, total)}
+    jets = ak.zip({name: column.astype(np.float32) for name, column in columns.items()} | {"mass": np.ones(total)})
+    return ak.zip(
+        {
+            "run": np.full(n, 7, dtype=np.uint32),
+            "luminosityBlock": np.arange(n, dtype=np.uint32) // 100,
+            "event": np.arange(n, dtype=np.uint64) * 3,
+            "Jet": ak.unflatten(jets, counts),
+        },
+        depth_limit=1,
+    )
+
+
+@pytest.mark.parametrize("form", ["ttree", "rntuple", "parquet"])
+def test_a_friend_has_one_entry_per_event_and_the_firmwares_integers(bundle, per_jet, tmp_path, form):
+    events = some_events()
+    write_events(tmp_path / "events.root", events)
+    suffix = ".parquet" if form == "parquet" else ".root"
+    (done,) = apply_bundle(bundle, [tmp_path / "events.root"], tmp_path / f"scores{suffix}", form, chunk=100)
+    inputs = PerJet().inputs(events)
+    codes = expected_codes(bundle, inputs.features)
+    assert (done.events, done.rows) == (len(events), len(codes))
+    if form == "parquet":
+        columns = pyarrow.parquet.read_table(done.output)
+        read = {name: ak.from_arrow(columns[name]) for name in columns.column_names}
+    else:
+        with uproot.open(done.output) as file:
+            read = {name: file["Events"][name].array() for name in file["Events"].keys(recursive=False)}
+    for name in ("run", "luminosityBlock", "event"):
+        assert same(read[name], events[name])
+    assert ak.all(ak.num(read["codesign_g"]) == ak.num(events.Jet))
+    assert same(ak.flatten(read["codesign_object"]), inputs.object)
+    lsbs = Design.load(bundle).outputs.lsbs
+    for index, name in enumerate(("g", "q", "W", "Z", "t")):
+        assert same(ak.flatten(read[f"codesign_{name}_code"]), codes[:, index])
+        assert same(ak.flatten(read[f"codesign_{name}"]), codes[:, index] * lsbs[index])
+
+
+def test_a_network_of_events_gives_plain_branches(bundle, per_event, tmp_path):
+    events = some_events()
+    write_events(tmp_path / "events.root", events)
+    apply_bundle(bundle, [tmp_path / "events.root"], tmp_path / "scores.root", chunk=64, threads=3)
+    codes = expected_codes(bundle, PerEvent().inputs(events).features)
+    with uproot.open(tmp_path / "scores.root") as file:
+        for index, name in enumerate("gqWZt"):
+            assert same(file["Events"][f"codesign_{name}_code"].array(), codes[:, index])
+
+
+def test_several_files_go_to_a_folder_and_a_bad_one_costs_only_itself(bundle, per_jet, tmp_path):
+    for number in range(2):
+        write_events(tmp_path / f"good{number}.root", some_events(50, number))
+    (tmp_path / "bad.root").write_bytes((tmp_path / "good0.root").read_bytes()[:900])
+    files = [tmp_path / name for name in ("good0.root", "good1.root", "bad.root")]
+    with pytest.raises(InputError, match=r"bad\.root"):
+        apply_bundle(bundle, files, tmp_path / "out")
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"good0-scores.root", "good1-scores.root"}
+
+
+def table(path, rows, seed=0):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(3, 20, (rows, 16)).astype(np.float32)
+    names = [s.name for s in Scorer(path.parent / "bundle").manifest.inputs]
+    columns = {name: features[:, i] for i, name in enumerate(names)} | {"event": np.arange(rows)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path, row_group_size=97)
+    return features
+
+
+def test_a_table_with_a_column_per_feature(bundle, tmp_path):
+    features = table(tmp_path / "jets.parquet", 1000)
+    (done,) = apply_bundle(
+        bundle, [tmp_path / "jets.parquet"], tmp_path / "s.parquet", chunk=128, histograms=tmp_path / "h.root"
+    )
+    read = pyarrow.parquet.read_table(done.output)
+    assert same(read["event"], np.arange(1000))
+    codes = expected_codes(bundle, features)
+    assert same(read["codesign_q_code"], codes[:, 1])
+    with uproot.open(tmp_path / "h.root") as file:
+        counts, edges = file["q"].to_numpy()
+        assert counts.sum() == 1000, "nothing lies outside of what the output's type can hold"
+        values = codes[:, 1] * Design.load(bundle).outputs.lsbs[1]
+        assert same(counts, np.histogram(values, edges)[0])
+
+
+def test_a_missing_column_a_bad_number_and_an_unknown_kind_are_named(bundle, tmp_path):
+    table(tmp_path / "jets.parquet", 10)
+    whole = pyarrow.parquet.read_table(tmp_path / "jets.parquet")
+    values = np.zeros(10, dtype=np.float32)
+    values[3] = np.nan
+    pyarrow.parquet.write_table(whole.set_column(2, "feature_2", pyarrow.array(values)), tmp_path / "nan.parquet")
+    with pytest.raises(InputError, match="'feature_2' of row 3 is not finite"):
+        apply_bundle(bundle, [tmp_path / "nan.parquet"], tmp_path / "s.root")
+    (tmp_path / "text.txt").write_text("no events")
+    with pytest.raises(InputError, match=r"text\.txt|does not compute its inputs"):
+        apply_bundle(bundle, [tmp_path / "text.txt"], tmp_path / "s.root")
+    assert not (tmp_path / "s.root").exists()
+
+
+def test_outputs_that_would_overwrite(bundle, tmp_path):
+    table(tmp_path / "jets.parquet", 10)
+    (tmp_path / "other").mkdir()
+    same = [tmp_path / "jets.parquet", tmp_path / "other" / "jets.parquet"]
+    with pytest.raises(InputError, match="the same file of scores"):
+        apply_bundle(bundle, same, tmp_path / "out")
+    with pytest.raises(InputError, match="would be overwritten"):
+        apply_bundle(bundle, [tmp_path / "jets.parquet"], tmp_path / "jets.parquet")
+    with pytest.raises(InputError, match="give a folder"):
+        apply_bundle(bundle, same, tmp_path / "one.root")
+
+
+def test_a_tampered_bundle_is_not_applied(bundle, tmp_path):
+    table(tmp_path / "jets.parquet", 10)
+    (bundle / "onnx" / "features.onnx").write_bytes((bundle / "onnx" / "codes.onnx").read_bytes())
+    with pytest.raises(InputError, match=r"onnx/features\.onnx"):
+        apply_bundle(bundle, [tmp_path / "jets.parquet"], tmp_path / "s.root")
+
+
+def test_the_scorer_drops_into_a_coffea_processor(bundle, per_jet, tmp_path):
+    from coffea.nanoevents import NanoAODSchema, NanoEventsFactory
+
+    events = some_events(300)
+    write_events(tmp_path / "events.root", events)
+    nano = NanoEventsFactory.from_root(
+        {str(tmp_path / "events.root"): "Events"}, schemaclass=NanoAODSchema, mode="eager"
+    ).events()
+    scores = Scorer(bundle)(nano)
+    assert ak.all(ak.num(scores) == ak.num(nano.Jet))
+    codes = expected_codes(bundle, PerJet().inputs(events).features)
+    assert same(ak.flatten(scores.t_code), codes[:, 4])
+    assert len(nano.Jet[scores.t > 0]) == 300
+
+
+def test_the_command_line(bundle, tmp_path):
+    table(tmp_path / "jets.parquet", 100)
+    command = [sys.executable, "-m", "codesign.cli", "apply", "bundle", "jets.parquet", "-o", "s.root", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [{"file": "jets.parquet", "scores": "s.root", "events": 100, "rows": 100}]
