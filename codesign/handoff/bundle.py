@@ -35,6 +35,7 @@ from codesign.handoff.manifest import (
 from codesign.handoff.readme import readme
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
+from codesign.hardware.vendor.project import write_vivado_project
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
@@ -146,6 +147,8 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
     axi_stream(trial.firmware, bundle / "axi")
+    if trial.firmware.target.part.lower().startswith("xc"):
+        write_vivado_project(trial.firmware, bundle / "vivado", "../firmware")
     write_atomically(bundle / "onnx" / "codes.onnx", codes_model(trial.design))
     write_atomically(bundle / "onnx" / "features.onnx", features_model(trial.design))
     write_repository(trial.design, trial.study.name, bundle / "triton")

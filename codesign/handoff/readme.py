@@ -107,6 +107,7 @@ def readme(manifest: Manifest) -> str:
         "in standard operators that plain onnxruntime runs",
         "- `triton/`: the latter as a model repository of the Triton inference server",
         "- `axi/`: an AXI4-Stream wrapper (`codesign_axi`) around the top module",
+        "- `vivado/`, for a part of AMD: constraints and scripts that build it with one command",
         "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",
         "- `weights.safetensors`: the trained parameters",
         "- `firmware/`: the Verilog",

@@ -32,7 +32,7 @@ def bundle(run, trial, tmp_path):
 def test_everything_is_in_it_and_nothing_else(bundle):
     top = {p.name for p in bundle.iterdir()}
     files = {"model.onnx", "design.json", "weights.safetensors", "golden.npz", "README.md", "manifest.json"}
-    assert top == files | {"firmware", "testbench", "emulator", "axi", "onnx", "triton"}
+    assert top == files | {"firmware", "testbench", "emulator", "axi", "onnx", "triton", "vivado"}
     assert (bundle / "testbench" / "tb.sv").is_file()
     assert check_bundle(bundle) == []
     assert [p.name for p in bundle.parent.iterdir() if p.name.startswith(".")] == []
