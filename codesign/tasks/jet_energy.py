@@ -71,10 +71,17 @@ class JetEnergy:
         return jet_inputs(events, self.jets)
 
     def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
-        """Read the files and match the jets."""
+        """Simulate the cards' events (once, then from the cache) or read the files, and match the jets."""
         chosen = validated(JetEnergySample, settings, "sample")
-        paths = [Path(f) for f in chosen.files]
-        return sample_of(paths, self.jets, chosen, {"files": [p.name for p in paths]})
+        if chosen.files:
+            paths = [Path(f) for f in chosen.files]
+            return sample_of(paths, self.jets, chosen, {"files": [p.name for p in paths]})
+        from codesign.physics.detector import simulated_events
+
+        paths = []
+        for card, events in chosen.cards.items():
+            paths += simulated_events(card, events, progress=progress)
+        return sample_of(paths, self.jets, chosen, {"cards": dict(chosen.cards)})
 
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """Logits of the flavours where their head has a weight, then the correction and its quantiles."""

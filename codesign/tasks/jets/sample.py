@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError
 from codesign.physics.sample import Sample
@@ -47,16 +47,25 @@ class HeadWeights(BaseModel):
 
 
 class JetEnergySample(BaseModel):
-    """The study's ``sample`` section: event files."""
+    """The study's ``sample`` section: event files, or cards with a number of events each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    files: tuple[str, ...] = Field(min_length=1, description="event files, of any kind that read_events reads")
+    cards: dict[str, int] = Field(default_factory=dict, description="event card -> number of events to simulate")
+    files: tuple[str, ...] = Field(default=(), description="event files, of any kind that read_events reads")
     reference: Literal["generated", "offline"] = Field(default="generated", description="whose pT is regressed")
     min_pt: float = Field(default=15.0, ge=5, description="least generated pT, GeV; below the judged bins, on purpose")
     max_eta: float = Field(default=4.7, gt=0, le=5.2, description="largest |eta| of the reconstructed jet")
     jets: int | None = Field(default=None, ge=1000, description="keep so many jets at most, whole events, the first")
     heads: HeadWeights = HeadWeights()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.cards) == bool(self.files):
+            raise ValueError("give either cards or files")
+        if any(n < 1 for n in self.cards.values()):
+            raise ValueError("the number of events of a card must be at least 1")
+        return self
 
 
 def flavour_of(hadron: NDArray[np.int64], parton: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -171,7 +171,8 @@ def test_plots_of_design_and_baseline(parts, baseline):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, "files"),
+        ({}, "give either cards or files"),
+        ({"cards": {"ttbar": 0}}, "must be at least 1"),
         ({"files": ["x.root"], "heads": {"correction": 0}}, "heads.correction"),
         ({"files": ["x.root"], "min_pt": 2}, "min_pt"),
     ],
