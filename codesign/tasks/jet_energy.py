@@ -18,7 +18,7 @@ from codesign.tasks.jets.baseline import FactorisedBaseline
 from codesign.tasks.jets.dijet import balance, balance_mean
 from codesign.tasks.jets.heads import heads_of, joint_loss, outputs_of
 from codesign.tasks.jets.inputs import fields_of, jet_inputs, kinematics
-from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, binned, closure, median, resolution_mean
+from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, binned, cell_of, closure, median, resolution_mean
 from codesign.tasks.jets.sample import FLAVOURS, JetEnergySample, sample_of
 from codesign.tasks.jets.turn_on import OFFLINE_PT, threshold, turn_on
 from codesign.tasks.jets.weights import learning_weights
@@ -89,7 +89,7 @@ class JetEnergy:
         return outputs_of(sample.class_names, tagged=bool(sample.targets[:, 1].any()))
 
     def target(self, part: Part) -> NDArray[np.float32]:
-        """(jets, 5): log correction, weight of each head, flavour.
+        """(jets, 7): log correction, weight of each head and of closure, flavour, cell of closure.
 
         The weights make the spectrum flat in the logarithm of pT: the same number of jets in every bin of it for the
         regression, which otherwise would pull jets to where many are; and of every flavour for the tagger, which
@@ -97,11 +97,12 @@ class JetEnergy:
         """
         assert part.targets is not None
         flat, by_flavour = learning_weights(part.truth["reference_pt"], part.y)
-        weights = part.targets[:, 1:] * np.column_stack([by_flavour, flat, flat])
-        return np.column_stack([part.targets[:, :1], weights, part.y]).astype(np.float32)
+        weights = part.targets[:, 1:] * np.column_stack([by_flavour, flat, flat, np.ones(len(part))])
+        cell = cell_of(part.truth["reference_pt"], part.truth["eta"])
+        return np.column_stack([part.targets[:, :1], weights, part.y, cell]).astype(np.float32)
 
     def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of the flavours, log-cosh of the correction, pinball of its quantiles, by their weights."""
+        """Cross-entropy of the flavours, log-cosh of the correction, its squared bias, pinball of its quantiles."""
         return joint_loss(outputs, target)
 
     def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:

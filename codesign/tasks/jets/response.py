@@ -22,6 +22,7 @@ __all__ = (
     "PT_EDGES",
     "Bin",
     "binned",
+    "cell_of",
     "closure",
     "median",
     "resolution",
@@ -110,6 +111,14 @@ def binned(
                     )
                 )
     return found
+
+
+def cell_of(pt: Array, eta: Array) -> NDArray[np.int64]:
+    """Number of the judged bin of reference pT (GeV) and \\|eta\\| that a jet is in, -1 outside; (jets,)."""
+    column, row = np.digitize(pt, PT_EDGES) - 1, np.digitize(np.abs(eta), ETA_EDGES) - 1
+    columns, rows = len(PT_EDGES) - 1, len(ETA_EDGES) - 1
+    inside = (column >= 0) & (column < columns) & (row < rows)
+    return np.where(inside, row * columns + column, -1)
 
 
 def closure(bins: Sequence[Bin]) -> dict[str, Metric]:

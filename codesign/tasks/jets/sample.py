@@ -44,6 +44,7 @@ class HeadWeights(BaseModel):
     flavour: float = Field(default=0.0, ge=0, description="cross-entropy of the flavours")
     correction: float = Field(default=1.0, gt=0, description="log-cosh of the correction")
     quantiles: float = Field(default=0.5, ge=0, description="pinball loss of the 16 % and 84 % quantiles")
+    closure: float = Field(default=10.0, ge=0, description="squared bias in bins of reference pT and eta")
 
 
 class JetEnergySample(BaseModel):
@@ -159,7 +160,7 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
         )
     whole = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
     heads = chosen.heads
-    weights = np.broadcast_to([heads.flavour, heads.correction, heads.quantiles], (kept, 3))
+    weights = np.broadcast_to([heads.flavour, heads.correction, heads.quantiles, heads.closure], (kept, 4))
     target = np.log(whole["reference_pt"] / whole["raw_pt"])
     counts = np.bincount(whole["flavour"], minlength=len(FLAVOURS))
     return Sample(
@@ -183,6 +184,6 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
         collisions=whole["event"],
         targets=np.column_stack([target, weights]).astype(np.float32),
         target_names=TARGETS,
-        target_units=("ln(ratio of pT)", "", "", ""),
+        target_units=("ln(ratio of pT)", *[""] * (len(TARGETS) - 1)),
         truth={name: whole[name] for name in ("reference_pt", "generated_pt", "offline_pt", "eta", "phi", "event")},
     )

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from codesign.tasks.jets.heads import heads_of, joint_loss, outputs_of
+from codesign.tasks.jets.heads import closure_loss, heads_of, joint_loss, outputs_of
 
 
-def _target(truth, flavour=0.0, correction=1.0, quantiles=1.0, label=0):
+def _target(truth, flavour=0.0, correction=1.0, quantiles=1.0, closure=0.0, label=0, cell=-1):
     n = len(truth)
     columns = [torch.as_tensor(truth, dtype=torch.float32)]
-    columns += [torch.full((n,), float(v)) for v in (flavour, correction, quantiles, label)]
+    columns += [
+        torch.as_tensor(v, dtype=torch.float32).expand(n)
+        for v in (flavour, correction, quantiles, closure, label, cell)
+    ]
     return torch.stack(columns, dim=1)
 
 
@@ -58,3 +61,33 @@ def test_outputs_and_their_parts():
     assert parts.logits.tolist() == [[0, 1], [5, 6]]
     assert parts.correction.tolist() == [2, 7]
     assert heads_of(scores[:, 2:]).logits is None
+
+
+def test_the_closure_loss_is_the_squared_bias_without_its_noise():
+    rng = np.random.default_rng(1)
+    cells = torch.as_tensor(rng.integers(-1, 4, (2000, 64)))
+    biases = torch.tensor([0.1, -0.2, 0.0, 0.3, 9.0])  # the last is that of cell -1, which does not count
+    values = torch.as_tensor(rng.normal(0, 0.5, cells.shape), dtype=torch.float32) + biases[cells]
+    found = torch.stack([closure_loss(v, c) for v, c in zip(values, cells, strict=True)])
+    error = found.std().item() / np.sqrt(len(found))
+    assert found.mean().item() == pytest.approx(float((biases[:4] ** 2).mean()), abs=4 * error)
+    assert closure_loss(values[0], torch.full((64,), -1)).item() == 0
+
+
+def test_closure_is_bought_where_a_regression_would_draw_to_the_middle():
+    rng = np.random.default_rng(2)
+    truth = rng.normal(0, 0.1, 20_000)
+    x = torch.as_tensor(truth + rng.normal(0, 0.1, len(truth)), dtype=torch.float32)
+    cell = np.clip(np.floor(truth / 0.1) + 2, 0, 3)
+    slopes = []
+    for closure in (0.0, 100.0):
+        p = torch.zeros(1, requires_grad=True)
+        optimiser = torch.optim.Adam([p], lr=0.02)
+        for _ in range(200):
+            optimiser.zero_grad()
+            outputs = torch.stack([p * x, torch.zeros_like(x), torch.zeros_like(x)], dim=1)
+            joint_loss(outputs, _target(truth, quantiles=0, closure=closure, cell=cell)).backward()
+            optimiser.step()
+        slopes.append(p.item())
+    assert slopes[0] == pytest.approx(0.5, abs=0.05)  # what is measured as badly as it varies is halved
+    assert slopes[1] > 0.9

@@ -135,7 +135,7 @@ def test_a_multi_head_network_tags_and_corrects(sample, parts, baseline):
     network = MLP().build(config, len(FEATURES), len(task.outputs(sample)))
     grid = quantisation.port.values(quantisation.codes(train.x))
     fit(
-        network, grid, task.target(train), task.loss, epochs=15, batch=256, learning_rate=0.01, sparsity=0.0, seed=1
+        network, grid, task.target(train), task.loss, epochs=30, batch=256, learning_rate=0.01, sparsity=0.0, seed=1
     )  # fmt: skip
 
     def scores(part):
