@@ -163,6 +163,33 @@ def synth(
 
 
 @app.command()
+def flows(
+    folder: Run,
+    trials: Annotated[list[int] | None, typer.Argument(metavar="[TRIAL]...", min=0, help="By default the front.")] = (
+        None
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="Neither synthesise nor simulate RTL.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take trials through every flow: equal integers, and what each flow measures of them.
+
+    Example: codesign flows runs/jet-tagger 17
+    """
+    from codesign.candidate.flows import compare_flows, flow_rows
+    from codesign.runfolder import RunFolder
+
+    found = compare_flows(RunFolder.open(folder), trials or (), quick, lambda stage: print(stage, file=sys.stderr))
+    if as_json:
+        print_json(found)
+    else:
+        rows = flow_rows(found)
+        print_rows(rows, False, rows[0])
+    wrong = [r for r in found.results if r.equal is False or (r.verified is not None and not r.verified.exact)]
+    if wrong:
+        raise CodesignError(f"not exact: {', '.join(f'trial {r.trial} with {r.flow}' for r in wrong)}")
+
+
+@app.command()
 def bitstream(
     folder: Run,
     trial: Trial,

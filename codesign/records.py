@@ -12,6 +12,8 @@ from codesign.figures import Figure
 __all__ = (
     "SCHEMAS",
     "Figures",
+    "FlowResult",
+    "Flows",
     "Front",
     "FrontPoint",
     "Metric",
@@ -100,6 +102,28 @@ class Front(_Record):
     baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
 
 
+class FlowResult(_Record):
+    """One trial through one flow."""
+
+    trial: int = Field(ge=0)
+    flow: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    equal: bool | None = Field(default=None, description="whether the flow's own model gives QONNX' integers")
+    events: int = Field(default=0, ge=0, description="events compared: golden ones, random and extreme codes")
+    figures: list[Figure] = Field(default_factory=list)
+    verified: Verified | None = Field(default=None, description="the RTL's simulation, or what runs in its place")
+    failed: dict[str, str] = Field(default_factory=dict, description="what could not be done -> why")
+    seconds: float = Field(default=0, ge=0)
+
+
+class Flows(_Record):
+    """``flows.json`` of a run: its trials through every flow."""
+
+    study: str
+    target: str
+    results: list[FlowResult]
+
+
 class Series(_Record):
     """One line of a plot: equally long lists, and an optional band of one standard deviation."""
 
@@ -163,4 +187,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "verify.json": Verified,
     "status.json": TrialStatus,
     "plots.json": Plots,
+    "flows.json": Flows,
 }

@@ -16,7 +16,7 @@ from make_run import make_run
 
 from codesign import schemas
 from codesign.errors import InputError
-from codesign.records import SCHEMAS
+from codesign.records import SCHEMAS, FlowResult, Flows
 from codesign.runfolder import RunFolder
 from codesign.validation import validated
 
@@ -28,12 +28,16 @@ PLACES = {
     "verify.json": "trials/*/verify.json",
     "status.json": "trials/*/status.json",
     "plots.json": "trials/*/plots.json",
+    "flows.json": "flows.json",
 }
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> RunFolder:
-    return make_run(tmp_path_factory.mktemp("runs") / "made-up", trials=12, front=3)
+    made = make_run(tmp_path_factory.mktemp("runs") / "made-up", trials=12, front=3)
+    results = [FlowResult(trial=1, flow="alkaid", equal=True, events=9), FlowResult(trial=1, flow="finn")]
+    made.write("flows.json", Flows(study="made-up", target="vu13p-360", results=results))
+    return made
 
 
 def records(run, name):

@@ -1,0 +1,150 @@
+"""One design through every flow: equal integers everywhere, and the figures that each flow reaches here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign import export, plugins
+from codesign.candidate.stages import provenance
+from codesign.candidate.trial import synthesisers, trial_of
+from codesign.design import Design
+from codesign.errors import CodesignError, InputError
+from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.base import Firmware
+from codesign.hardware.settings import flow_settings
+from codesign.records import FlowResult, Flows, Front, Verified
+from codesign.runfolder import RunFolder, TrialFolder
+from codesign.study import Study
+from codesign.targets import Target, load_target
+
+__all__ = ("compare_flows", "flow_rows")
+
+Codes = NDArray[np.int64]
+_RECORD = "flows.json"
+#: quantities that the table shows; the record has them all
+_SHOWN = ("lut", "dsp", "bram", "latency_cycles", "initiation_interval")
+
+
+def compare_flows(
+    run: RunFolder,
+    trials: Sequence[int] = (),
+    quick: bool = False,
+    tick: Callable[[str], None] = lambda stage: None,
+) -> Flows:
+    """Compile trials (default: the front) with every flow that is installed, and write ``flows.json`` into the run.
+
+    A flow's model runs the golden events and random and extreme codes; its integers must be those of the QONNX graph.
+    Unless ``quick``, its RTL is synthesised and simulated where there is any. What fails is recorded with its reason.
+    """
+    chosen = list(trials) or _front(run)
+    results: list[FlowResult] = []
+    for number in chosen:
+        study, folder = trial_of(run, number)
+        for name in plugins.names("flows"):
+            tick(f"trial {number}: {name}")
+            results.append(_through(study, folder, name, quick))
+            run.write(_RECORD, Flows(study=study.name, target=study.target, results=results))
+    found = run.read(_RECORD, Flows)
+    assert found is not None
+    return found
+
+
+def flow_rows(flows: Flows) -> list[dict[str, Any]]:
+    """The comparison as rows of a table: a trial and flow each, a column for each quantity with its fidelity."""
+    columns = sorted({(f.quantity, f.fidelity.value) for r in flows.results for f in r.figures if f.quantity in _SHOWN})
+    rows = []
+    for result in flows.results:
+        known = {(f.quantity, f.fidelity.value): f.value for f in result.figures}
+        row: dict[str, Any] = {"trial": result.trial, "flow": result.flow, "exact": _verdict(result)}
+        row |= {f"{quantity} ({fidelity})": known.get((quantity, fidelity)) for quantity, fidelity in columns}
+        row["not measured"] = "; ".join(f"{what}: {why}" for what, why in result.failed.items())
+        rows.append(row)
+    return rows
+
+
+def _verdict(result: FlowResult) -> str:
+    if result.equal is None:
+        return "not compared"
+    if not result.equal:
+        return "NOT EXACT"
+    rtl = f", {result.verified.proven}" if result.verified is not None and result.verified.exact else ""
+    return f"{result.events:,} events{rtl}"
+
+
+def _front(run: RunFolder) -> list[int]:
+    front = run.read("front.json", Front)
+    if front is None or not front.points:
+        raise InputError(f"{run.path} has no front yet: name the trials to compare")
+    return [point.trial for point in front.points]
+
+
+def _through(study: Study, folder: TrialFolder, name: str, quick: bool) -> FlowResult:
+    """One trial through one flow."""
+    design, target = Design.load(folder.path), load_target(study.target)
+    result = FlowResult(trial=folder.number, flow=name)
+    start = time.perf_counter()
+    with _costs_only_itself(result, "compiling"):
+        flow = plugins.load("flows", name)
+        state = flow.available()
+        if not state.available:
+            raise InputError(state.reason)
+        place = folder.path / "flows" / name
+        codes, truth = _events(design, folder)
+        firmware = _firmware(study, folder, flow, design, target, place / "firmware")
+        result.settings = dict(firmware.settings)
+        result.figures = provenance(flow.figures(firmware), firmware)
+        result.equal = bool(np.array_equal(flow.predict(firmware, codes), truth))
+        result.events = len(codes)
+        if not quick:
+            _measure(result, flow, firmware, codes, truth, place)
+    result.seconds = round(time.perf_counter() - start, 1)
+    return result
+
+
+def _measure(result: FlowResult, flow: Any, firmware: Firmware, codes: Codes, truth: Codes, place: Path) -> None:
+    for what, measure in synthesisers(flow, firmware).items():
+        with _costs_only_itself(result, what):
+            result.figures = [*result.figures, *measure(place / what)]
+    with _costs_only_itself(result, "simulation"):
+        from codesign.verify.rtl import verify
+
+        few = slice(0, 1000)
+        verdict: Verified = getattr(flow, "verify", verify)(
+            firmware, codes[few], {"qonnx": truth[few]}, place / "simulation"
+        )
+        result.verified = verdict
+
+
+def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, target: Target, place: Path) -> Firmware:
+    """The trial's own firmware where it is of this flow, else one of the flow's default settings."""
+    if flow.name == study.flow.name:
+        settings = flow_settings(flow, folder.read_json("config.json") or {})
+        try:
+            return flow.load(design, target, folder.firmware)  # type: ignore[no-any-return]
+        except CodesignError:
+            return flow.compile(design, target, place, settings)  # type: ignore[no-any-return]
+    return flow.compile(design, target, place)  # type: ignore[no-any-return]
+
+
+def _events(design: Design, folder: TrialFolder) -> tuple[Codes, Codes]:
+    """Golden events of the test split if the trial has them, random and extreme codes, and what QONNX makes of all."""
+    codes = probe_codes(design.inputs)
+    if (folder.path / "golden.npz").is_file():
+        with np.load(folder.path / "golden.npz", allow_pickle=False) as stored:
+            codes = np.concatenate([stored["inputs"].astype(np.int64), codes])
+    return codes, export.qonnx_codes(design, codes)
+
+
+@contextmanager
+def _costs_only_itself(result: FlowResult, what: str) -> Iterator[None]:
+    try:
+        yield
+    except CodesignError as error:
+        result.failed[what] = " ".join(str(error).split())
