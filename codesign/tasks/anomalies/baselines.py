@@ -51,7 +51,7 @@ def _forest(seed: int) -> Callable[[Scores], Callable[[Scores], Scores]]:
     def fit(x: Scores) -> Callable[[Scores], Scores]:
         from sklearn.ensemble import IsolationForest
 
-        model = IsolationForest(n_estimators=200, max_samples=1024, random_state=seed).fit(x)
+        model = IsolationForest(n_estimators=200, max_samples=min(1024, len(x)), random_state=seed).fit(x)
         return lambda z: np.asarray(-model.score_samples(z))
 
     return fit

@@ -19,7 +19,17 @@ from codesign.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisatio
 from codesign.physics.events.l1_scales import L1_SUMS, SCALES, hardware
 from codesign.tasks.base import Inputs
 
-__all__ = ("COLLECTIONS", "FEATURES", "KINDS", "OTHERS", "UNITS", "columns_of", "event_inputs", "quantisation_of")
+__all__ = (
+    "ANGLE_LESS",
+    "COLLECTIONS",
+    "FEATURES",
+    "KINDS",
+    "OTHERS",
+    "UNITS",
+    "columns_of",
+    "event_inputs",
+    "quantisation_of",
+)
 
 #: kind of object -> how many, its scale, and where it is found: the first collection that a file has
 KINDS: dict[str, tuple[int, str, tuple[str, ...]]] = {
@@ -62,6 +72,8 @@ OTHERS = tuple(
 
 #: share of the training events whose pT must not saturate, for each object
 _WITHIN = 0.9999
+#: bits that an angle has less than a pT
+ANGLE_LESS = 3
 
 
 def columns_of(kind: str, value: str) -> list[int]:
@@ -117,21 +129,25 @@ def _missing(sums: Any) -> dict[str, NDArray[np.float64]]:
 def quantisation_of(
     x: NDArray[np.floating], features: tuple[str, ...], units: tuple[str, ...], bits: int
 ) -> InputQuantisation:
-    """How the trigger's integers go into ``bits`` bits: less a whole number of steps, and shifted; no multiplication.
+    """How the trigger's integers go into few bits: less a whole number of steps, and shifted; no multiplication.
 
-    The step of a pT is the least power of two (at least one unit) with which all but one in 10,000 of the training
-    events ``x`` (events, 57) are in range, counted from a mean energy; of an angle, with which all are.
+    A pT has ``bits`` bits. Its step is the least power of two (at least one unit) with which all but one in 10,000 of
+    the training events ``x`` (events, 57) are in range, counted from a mean energy. An angle has ``ANGLE_LESS`` bits
+    fewer, and all are in range: it says little, and its bits are the larger part of the input.
     """
-    kind = FixedPoint(signed=True, integer_bits=INPUT_INTEGER_BITS, fraction_bits=bits - 1 - INPUT_INTEGER_BITS)
-    offsets, steps = [], []
+    offsets, steps, types = [], [], []
     for name, values in zip(features, np.asarray(x, dtype=np.float64).T, strict=True):
         if name.endswith("_pt"):
-            mean, top = values.mean(), float(np.quantile(values, _WITHIN))
+            less, mean, top = 0, values.mean(), float(np.quantile(values, _WITHIN))
         else:
-            mean, top = 0.0, float(np.abs(values).max())
+            less, mean, top = min(ANGLE_LESS, bits - 2), 0.0, float(np.abs(values).max())
+        kind = FixedPoint(
+            signed=True, integer_bits=INPUT_INTEGER_BITS - less, fraction_bits=bits - 1 - INPUT_INTEGER_BITS
+        )
         step = 2.0 ** max(0, int(np.ceil(np.log2(max(top - mean, 1.0) / kind.maximum))))
         steps.append(step)
         offsets.append(step * float(np.floor(mean / step)))
+        types.append(kind)
     return InputQuantisation(
-        features=features, units=units, offset=tuple(offsets), step=tuple(steps), types=(kind,) * len(features)
+        features=features, units=units, offset=tuple(offsets), step=tuple(steps), types=tuple(types)
     )

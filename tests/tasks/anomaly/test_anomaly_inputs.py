@@ -90,6 +90,7 @@ def test_integers_are_shifted_and_saturate_only_in_the_tail(bits, scale, seed):
     for offset, step in zip(quantisation.offset, quantisation.step, strict=True):
         assert np.log2(step) == round(np.log2(step)) >= 0
         assert offset % step == 0
+    assert [t.width for t in quantisation.types] == [bits, max(2, bits - 3)]
     codes = quantisation.codes(x)
     low, high = quantisation.port.bounds
     assert (codes[:, 0] > low[0]).mean() > 0.99
