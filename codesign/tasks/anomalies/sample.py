@@ -68,13 +68,21 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
         class_names=names,
         provenance={
             "origin": "files" if chosen.files else "simulated",
-            "cards": None if chosen.files else {name: _card(name) for name in names},
+            **({} if chosen.files else {"cards": _cards(names, chosen.pile_up)}),
             "files": {name: [Path(p).name for p in paths] for name, paths in files.items()},
             "events of each class": {name: len(x) for name, (x, _) in read.items()},
         },
         truth={"pile_up": np.concatenate([pile_up for _, pile_up in read.values()])},
         held_out=names[1:],
     )
+
+
+def _cards(names: tuple[str, ...], pile_up: float | None) -> dict[str, Any]:
+    """Where each class comes from: card, seed, generator and versions."""
+    from codesign.physics.detector import load_event_card
+    from codesign.physics.detector.simulate import provenance_of
+
+    return {name: provenance_of(load_event_card(_card(name), pile_up=pile_up)) for name in names}
 
 
 def _card(name: str) -> str:
