@@ -69,6 +69,13 @@ def run(
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Database of the search instead of a journal in the run's folder.")
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where trained weights, firmware and synthesis are kept; else $CODESIGN_STORE."
+        ),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Make everything anew, and keep nothing.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report at the end.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -78,13 +85,15 @@ def run(
     """
     from codesign.dse.engine import run_study
     from codesign.dse.progress import make_progress
+    from codesign.store import NO_STORE, default_url
     from codesign.study import load_study
 
+    kept = NO_STORE if no_cache else store or default_url()
     loaded = load_study(study)
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
     try:
-        front = run_study(loaded, folder, trials, workers or cores, make_progress(), storage=storage)
+        front = run_study(loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept)
     except KeyboardInterrupt:
         print(
             f"interrupted; what was finished is in {folder}, and the same command goes on from there", file=sys.stderr

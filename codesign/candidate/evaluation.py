@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from codesign import __version__, plugins
+from codesign.candidate.kept import compiled, keep_training, trained, training_key
 from codesign.candidate.stages import StageReport, Stages, provenance
+from codesign.candidate.trial import load_network
 from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
@@ -53,7 +55,7 @@ def evaluate(
 
     Writes ``model.onnx``, ``design.json``, ``weights.safetensors``, ``firmware/``, ``metrics.json`` and
     ``figures.json`` into ``folder``. ``settings`` are the flow's (default: its own). CodesignError says why a candidate
-    failed; it then has no score.
+    failed; it then has no score. What the process's store (:mod:`codesign.store`) holds is not made again.
     """
     import torch
 
@@ -69,32 +71,44 @@ def evaluate(
     with stages("bound"):
         ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
         _must_fit(study, target, ebops)
+    trigger = getattr(task, "trigger", None) if getattr(flow, "triggers", False) else None
+    key, notes = training_key(study, config, seed, facts, task, family, trigger), []
     with stages("training"):
-        fitted = getattr(task, "input_quantisation", InputQuantisation.fit)
-        quantisation = fitted(train.x, tuple(facts["feature_names"]), tuple(facts["units"]), family.input_bits(config))
-        torch.manual_seed(seed)
-        network = family.build(config, quantisation.port.size, len(outputs))
-        fit(
-            network,
-            quantisation.port.values(quantisation.codes(train.x)),
-            task.target(train),
-            task.loss,
-            epochs=study.training.epochs,
-            batch=study.training.batch,
-            learning_rate=study.training.learning_rate,
-            sparsity=getattr(config, "sparsity", 0.0),
-            seed=seed,
-        )
-        if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
-            quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
+        kept = trained(key, folder)
+        if kept is None:
+            fitted = getattr(task, "input_quantisation", InputQuantisation.fit)
+            names, units = tuple(facts["feature_names"]), tuple(facts["units"])
+            quantisation = fitted(train.x, names, units, family.input_bits(config))
+            torch.manual_seed(seed)
+            network = family.build(config, quantisation.port.size, len(outputs))
+            fit(
+                network,
+                quantisation.port.values(quantisation.codes(train.x)),
+                task.target(train),
+                task.loss,
+                epochs=study.training.epochs,
+                batch=study.training.batch,
+                learning_rate=study.training.learning_rate,
+                sparsity=getattr(config, "sparsity", 0.0),
+                seed=seed,
+            )
+            if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
+                quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
     with stages("export"):
-        trigger = getattr(task, "trigger", None) if getattr(flow, "triggers", False) else None
-        design = export.export(network, quantisation, outputs, trigger)
-        design.save(folder.path)
-        _save_weights(network, folder)
+        if kept is None:
+            design = export.export(network, quantisation, outputs, trigger)
+            design.save(folder.path)
+            _save_weights(network, folder)
+            keep_training(key, folder, {"ebops": ebops})
+        else:
+            design, ebops = Design.load(folder.path), float(kept["ebops"])
+            network = load_network(study, folder, design, config)
+            notes.append("trained weights from the store")
     with stages("compile"):
-        gate = quantisation.codes(_enough(validation, train, study.verification.gate_events))
-        firmware = flow.compile(design, target, folder.firmware, settings, probe=gate)
+        gate = design.input_quantisation.codes(_enough(validation, train, study.verification.gate_events))
+        firmware, taken = compiled(flow, design, target, folder.firmware, settings, gate)
+        if taken:
+            notes.append("firmware from the store")
         figures = [Figure.of("ebops", round(ebops, 1), Fidelity.ANALYTIC, "codesign", __version__)]
         figures += provenance(flow.figures(firmware), firmware)
     with stages("gate"):
@@ -109,12 +123,12 @@ def evaluate(
                 what,
             )
     with stages("judging"):
-        scores = design.outputs.values(flow.predict(firmware, quantisation.codes(validation.x)))
+        scores = design.outputs.values(flow.predict(firmware, design.input_quantisation.codes(validation.x)))
         points = fixed(task, scores, validation)
         metrics = judged(task, scores, validation, points)
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))
-    return CandidateResult(metrics, figures, stages.seconds, design.hash, list(firmware.notes))
+    return CandidateResult(metrics, figures, stages.seconds, design.hash, [*firmware.notes, *notes])
 
 
 def _must_fit(study: Study, target: Target, ebops: float) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from codesign import plugins
+from codesign.candidate.kept import synthesised
 from codesign.candidate.stages import add_figures, note, provenance
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
@@ -61,9 +64,14 @@ def synthesisers(flow: Any, firmware: Firmware) -> dict[str, Callable[[Path], li
     def bound(measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
         return lambda work: provenance(measure(firmware, work, SYNTHESIS_TIMEOUT), firmware)
 
-    found = {"synthesis": bound(getattr(flow, "synthesise", yosys.synthesise))}
+    own = getattr(flow, "synthesise", yosys.synthesise)
+
+    def kept(firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
+        return synthesised(firmware, timeout, lambda: own(firmware, work, timeout))
+
+    found = {"synthesis": bound(kept)}
     if vivado.reaches(firmware):
-        found["vivado"] = bound(vivado.synthesise)
+        found["vivado"] = bound(vivado.synthesise)  # every time: which Vivado is here is known once it has run
     return found
 
 
@@ -100,12 +108,13 @@ def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[
     return folder, flow.compile(design, target, folder.path / f"firmware-{target.name}", settings)
 
 
-def load_network(study: Study, folder: TrialFolder, design: Design) -> Any:
-    """Rebuild the trained, folded Brevitas network from ``config.json`` and ``weights.safetensors``."""
+def load_network(study: Study, folder: TrialFolder, design: Design, config: BaseModel | None = None) -> Any:
+    """Rebuild the trained, folded Brevitas network from ``weights.safetensors`` and ``config``, or ``config.json``."""
     from safetensors.torch import load_file
 
     family = plugins.load("families", study.family)
-    config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
+    if config is None:
+        config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
     network = family.build(config, design.inputs.size, design.outputs.size)
     network.load_state_dict(load_file(folder.path / "weights.safetensors"))
     network.folded = True

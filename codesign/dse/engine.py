@@ -32,6 +32,7 @@ from codesign.dse.worker import WORKERS_LOCK
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
+from codesign.store import NO_STORE, Store
 from codesign.study import Study
 
 __all__ = ("run_study",)
@@ -48,22 +49,26 @@ def run_study(
     progress: Progress | None = None,
     *,
     storage: str | None = None,
+    store: str | None = None,
     evaluate: str = "codesign.candidate:evaluate",
     prove: str = "codesign.candidate:prove",
 ) -> Front:
     """Search until ``trials`` are finished (by default the study's), prove the front, and write ``front.json``.
 
     Called again on the same folder, it goes on where it was; with nothing left to do it returns the front.
-    ``evaluate`` and ``prove`` are ``module:function`` (see :mod:`codesign.candidate`). KeyboardInterrupt, also on
-    SIGTERM, leaves the folder in order: what was running will be drawn again.
+    ``evaluate`` and ``prove`` are ``module:function`` (see :mod:`codesign.candidate`). ``store`` is the path or URL of
+    what was made once (:mod:`codesign.store`); None for none. KeyboardInterrupt, also on SIGTERM, leaves the folder in
+    order: what was running will be drawn again.
     """
     if workers < 1:
         raise InputError(f"--workers must be at least 1, not {workers}")
     if trials is not None and trials < 1:
         raise InputError(f"--trials must be at least 1, not {trials}")
     resolved = resolve(study)
+    if store not in (None, NO_STORE):
+        Store(str(store))  # a URL that cannot be used is told before any work begins
     run = RunFolder(Path(run_folder).resolve())
-    settings = messages.Settings(study, str(run.path), storage, evaluate, prove)
+    settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store)
     with _alone(run), _terminable(), progress or Silent() as shows:
         return _Search(resolved, settings, trials or study.search.trials, workers, shows).run()
 

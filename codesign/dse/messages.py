@@ -25,13 +25,15 @@ __all__ = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker needs to know from the start. ``evaluate`` and ``prove`` are ``module:function``."""
+    """What a worker needs to know from the start. ``evaluate`` and ``prove`` are ``module:function``, ``store`` is the
+    path or URL of the store (:mod:`codesign.store`), None for none."""
 
     study: Study
     run: str
     storage: str | None
     evaluate: str
     prove: str
+    store: str | None = None
 
 
 # ------------------------------------------------------------------------------------------ from the driver to a worker

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from codesign import plugins
+from codesign import plugins, store
 from codesign.dse import messages
 from codesign.dse.lock import hold
 from codesign.dse.scoring import Outcome, limits, score, violations
@@ -64,6 +64,7 @@ def main(connection: Connection, settings: messages.Settings) -> None:
     run = RunFolder(Path(settings.run))
     try:
         with hold(run.path / WORKERS_LOCK, shared=True, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
+            store.use(settings.store)
             worker = _Worker(connection, settings, run)
             while (job := connection.recv()) is not None:
                 worker.do(job)

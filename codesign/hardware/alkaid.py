@@ -63,6 +63,7 @@ class Alkaid:
 
     name = "alkaid"
     triggers = True
+    storable = True
     quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
     space = AlkaidSpace
     settings = AlkaidSettings

@@ -121,6 +121,8 @@ class Flow(Protocol):
     - ``model``: what :meth:`predict` runs, in words (default "interpreter");
     - ``triggers``: true where its RTL has the ports ``threshold`` and ``trigger`` of a design that triggers; others are
       given such a design without its trigger;
+    - ``storable``: true where its firmware is text and data that may be taken from a store (:mod:`codesign.store`), not
+      code that runs here, and lies as it is in any folder;
     - ``vendor_quantities``: what :meth:`figures` measures at fidelity ``vendor`` where
       ``vendor() -> Availability`` says that the vendor's tools are here;
     - ``synthesise(firmware, work, timeout) -> list[Figure]`` in place of :func:`codesign.hardware.yosys.synthesise`;

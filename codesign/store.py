@@ -1,0 +1,192 @@
+"""A store of what was made once: trained weights, compiled firmware, synthesis, each under the hash of its origin.
+
+A store is a folder (by default in the user's cache) or any URL that fsspec knows: ``s3://bucket/path``,
+``memory://``. An entry is a zip of files of plain data, never of anything that could run when it is read; what is
+damaged, too large or oddly named counts as absent, and is made again. A store that cannot be read or written costs
+time, never a candidate. A store in a folder keeps below a size, the least recently used going first; in a remote one,
+that is left to whoever owns it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import platform
+import uuid
+import zipfile
+import zlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import platformdirs
+
+from codesign import __version__
+from codesign.errors import InputError
+from codesign.runfolder import write_atomically
+
+__all__ = ("NO_STORE", "Store", "current", "default_url", "digest", "source_hash", "use", "versions")
+
+#: in place of a URL: nothing is kept, nothing is looked up
+NO_STORE = "none"
+#: bytes that a local store may take
+MOST_BYTES = 5 << 30
+#: bytes of one entry, unpacked
+MOST_ENTRY_BYTES = 1 << 28
+
+_KINDS = ("weights", "firmware", "synthesis")
+#: between two looks at how large the store has become, of which other processes' share is not seen otherwise
+_PUTS_BETWEEN_LOOKS = 64
+
+
+def default_url() -> str:
+    """``$CODESIGN_STORE`` (a folder, a URL, or "none"), else a folder in the user's cache."""
+    if url := os.environ.get("CODESIGN_STORE"):
+        return url
+    root = os.environ.get("CODESIGN_CACHE") or platformdirs.user_cache_dir("codesign")
+    return str(Path(root) / "store")
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Hash (SHA-256, hex) of JSON-serialisable content, the same for equal content everywhere."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+@cache
+def source_hash(*modules: str) -> str:
+    """Hash of the source of modules and whole packages: code that changed makes anew what it made before."""
+    whole = hashlib.sha256()
+    for name in sorted(set(modules)):
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            continue
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.rglob("*.py")) if spec.submodule_search_locations else [origin]
+        for path in files:
+            whole.update(f"{name}/{path.relative_to(origin.parent)}\n".encode())
+            whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+@cache
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of codesign and of packages, those that are not installed left out, and the kind of processor."""
+    found = {"codesign": __version__, "machine": platform.machine()}
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+class Store:
+    """A store at a path or URL."""
+
+    def __init__(self, url: str, most: int = MOST_BYTES) -> None:
+        import fsspec
+
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:  # an unknown scheme, or one whose package is not installed
+            scheme = url.split("://", 1)[0]
+            raise InputError(f"--store: cannot use '{scheme}://...': {' '.join(str(error).split())}") from None
+        protocol = self._files.protocol
+        self._local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+        self._most = most
+        self._size, self._until_look = 0, 0
+
+    def _path(self, kind: str, key: str) -> str:
+        assert kind in _KINDS
+        return f"{self._root}/{kind}/{key[:2]}/{key}.zip"
+
+    def get(self, kind: str, key: str) -> dict[str, bytes] | None:
+        """The files of an entry by name; None where there is none that is whole."""
+        path = self._path(kind, key)
+        try:
+            content = self._files.cat_file(path)
+            found = _unpacked(content)
+        except (OSError, ValueError):  # not there, not to be reached, or damaged
+            return None
+        if found is not None and self._local:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        return found
+
+    def put(self, kind: str, key: str, files: Mapping[str, bytes]) -> None:
+        """Keep an entry, whole or not at all; one that is there stays. That it cannot be written is no error."""
+        path, content = self._path(kind, key), _packed(files)
+        if _unpacked(content) is None:
+            return
+        with contextlib.suppress(OSError, ValueError):
+            if self._files.exists(path):
+                return
+            if self._local:
+                write_atomically(Path(path), content)
+                self._bound(len(content))
+            else:
+                temporary = f"{path}.{uuid.uuid4().hex}.partial"
+                self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+                self._files.pipe_file(temporary, content)
+                self._files.mv(temporary, path)
+
+    def _bound(self, added: int) -> None:
+        self._size += added
+        self._until_look -= 1
+        if self._until_look > 0 and self._size <= self._most:
+            return
+        entries = []
+        for path in Path(self._root).rglob("*.zip"):
+            with contextlib.suppress(OSError):  # another process may be at it, too
+                facts = path.stat()
+                entries.append((facts.st_mtime_ns, facts.st_size, path))
+        self._size, self._until_look = sum(size for _, size, _ in entries), _PUTS_BETWEEN_LOOKS
+        if self._size <= self._most:
+            return
+        for _, size, path in sorted(entries):
+            if self._size <= 0.9 * self._most:
+                break
+            path.unlink(missing_ok=True)
+            self._size -= size
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, content in sorted(files.items()):
+            archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _unpacked(content: bytes) -> dict[str, bytes] | None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if sum(e.file_size for e in entries) > MOST_ENTRY_BYTES or not all(_plain(e.filename) for e in entries):
+                return None
+            # read() gives no more than the size that was added up, and checks the checksum
+            return {entry.filename: archive.read(entry) for entry in entries}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error):
+        return None
+
+
+def _plain(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and "\\" not in name and not path.is_absolute() and ".." not in path.parts
+
+
+_current: list[Store | None] = [None]
+
+
+def use(url: str | None) -> None:
+    """Set the store of this process; None or "none": without one, as it is at first."""
+    _current[0] = None if url in (None, NO_STORE) else Store(str(url))
+
+
+def current() -> Store | None:
+    """The store of this process, if it has one."""
+    return _current[0]
