@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codesign.design import Design
-from codesign.errors import ToolError
+from codesign.errors import ToolError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
 
 __all__ = ("bit_range", "connections", "packed_widths", "top_module")
@@ -127,7 +127,7 @@ def top_module(
     """
     width_in, width_out = sum(t.width for t in core_inputs), sum(t.width for t in core_outputs)
     if not width_in or not width_out:
-        raise ToolError("the circuit is constant: its outputs do not depend on its inputs")
+        raise UnsupportedError("the circuit is constant: its outputs do not depend on its inputs, there is no hardware")
     joined = _joined(_output_bits(outputs, core_outputs))
     ports: list[str] = []
     result = [f"    assign model_out = {joined};"]

@@ -194,6 +194,8 @@ class Finn:
 
     def predict(self, firmware: Firmware, codes: Codes) -> Codes:
         """FINN's execution of its own hardware layers on input codes (events, n)."""
+        if not len(codes):
+            return np.zeros((0, firmware.design.outputs.size), dtype=np.int64)
         return _executed(layers_of(firmware.design), firmware.folder, codes)
 
 

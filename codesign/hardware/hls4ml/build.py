@@ -48,9 +48,14 @@ def _name(kind: dict[str, Any]) -> str:
 
 
 def _narrow(graph: Any, kinds: list[dict[str, Any]]) -> None:
-    """Give every result the type that interval arithmetic found: hls4ml's own is that of any weights."""
+    """Give every result the type that interval arithmetic found: hls4ml's own is that of any weights.
+
+    A result that saturates is left: hls4ml made a quantiser that follows without a ReLU part of its matrix.
+    """
     for layer, kind in zip((x for x in graph.get_layers() if x.class_name == "Dense"), kinds, strict=True):
         precision = layer.get_output_variable().type.precision
+        if precision.saturation_mode.name != "WRAP":
+            continue
         precision.width, precision.integer, precision.signed = kind["width"], kind["integer"], kind["signed"]
 
 

@@ -1,0 +1,153 @@
+"""Every flow that comes with codesign keeps its contract; all that it refuses is written here."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codesign.graph.exact import Exact
+from codesign.graph.quantiser import RoundingMode
+from codesign.graph.reader import read_graph
+from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
+from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.finn.environment import availability
+from codesign.hardware.finn.flow import Finn, FinnSettings
+from codesign.hardware.hls4ml.flow import Hls4ml, Hls4mlSettings
+from codesign.targets import load_target
+from codesign.testing import CASES, conforms, random_design
+
+TARGET = load_target("vu13p-360")
+INEXACT = {case.name for case in CASES if not case.exact}
+MODES = {f"rounding-{mode.value.lower()}" for mode in RoundingMode}
+
+#: what a flow refuses beyond what nobody can do
+REFUSED = {
+    "alkaid": {"constant-outputs"},
+    "hls4ml": {
+        *(MODES - {"rounding-round", "rounding-floor"}),
+        *("signs", "squares", "family-vae", "family-autoencoder", "widths-of-their-own"),
+    },
+    "finn": {"constant-outputs", "squares", "family-vae", "family-autoencoder"},
+}
+#: firmware that is simulated in each run of the tests; that of all cases is with -m slow
+SIMULATED = {"single", "dead-neurons", "family-mlp-learned"}
+#: of flows whose compilers take seconds, what is compiled in each run of the tests; the others are with -m slow
+USUAL = {"hls4ml": {"dead-neurons", "weights-1", "unsigned-1", "signed-16"}, "finn": {"dead-neurons", "signed-5"}}
+
+
+def outcome(flow, case, folder, settings=None, simulate=True):
+    made = conforms(flow, case, TARGET, folder, settings, simulate)
+    assert (made.refused is not None) == (case.name in INEXACT | REFUSED[flow.name]), made.refused
+    return made
+
+
+def some(flow):
+    """Every case; those that take long are marked slow."""
+    quick = INEXACT | REFUSED[flow] | USUAL[flow]
+    return [pytest.param(c, id=c.name, marks=() if c.name in quick else pytest.mark.slow) for c in CASES]
+
+
+def test_cases_are_what_they_say():
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+    design = next(case for case in CASES if case.name == "weights-7").make()
+    assert design.hash == next(case for case in CASES if case.name == "weights-7").make().hash
+    for case in CASES:
+        if case.exact and not case.name.startswith("family"):
+            made = case.make()
+            outputs = read_graph(made.onnx).run(made.inputs.values(probe_codes(made.inputs)), Exact())
+            assert (len(np.unique(outputs, axis=0)) > 3) == (case.name != "constant-outputs"), case
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_alkaid(case, tmp_path):
+    outcome(Alkaid(), case, tmp_path, simulate=case.name in SIMULATED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_alkaid_simulated(case, tmp_path):
+    outcome(Alkaid(), case, tmp_path)
+
+
+@pytest.mark.parametrize("case", some("hls4ml"))
+def test_hls4ml(case, tmp_path):
+    made = outcome(Hls4ml(), case, tmp_path)
+    assert made.verified is None or made.verified.proven == "C simulation"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [c for c in CASES if c.core], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strategy": "resource", "reuse_factor": 2},
+        {"strategy": "distributed_arithmetic"},
+        {"strategy": "resource", "reuse_factor": 4, "io": "io_stream"},
+        {"strategy": "distributed_arithmetic", "io": "io_stream"},
+    ],
+    ids=lambda s: "-".join(map(str, s.values())),
+)
+def test_hls4ml_strategies(case, settings, tmp_path):
+    outcome(Hls4ml(), case, tmp_path, Hls4mlSettings(**settings))
+
+
+@pytest.mark.skipif(not availability().available, reason=availability().reason)
+@pytest.mark.parametrize("case", some("finn"))
+def test_finn(case, tmp_path):
+    outcome(Finn(), case, tmp_path, FinnSettings(initiation_interval=4))
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS, depth=st.integers(0, 2), per_channel=st.booleans())
+def test_random_networks_through_alkaid(tmp_path_factory, seed, depth, per_channel):
+    design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
+    try:
+        conforms(Alkaid(), design, TARGET, tmp_path_factory.mktemp("random"), simulate=False)
+    except AssertionError as error:
+        if "the circuit is constant" not in str(error):
+            raise
+
+
+@settings(max_examples=4, deadline=None)
+@given(seed=SEEDS, depth=st.integers(0, 3), per_channel=st.booleans())
+def test_random_networks_through_the_emulator(tmp_path_factory, seed, depth, per_channel):
+    design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
+    codes = probe_codes(design.inputs)
+    expected = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
+    folder = tmp_path_factory.mktemp("random")
+    emulator = load_emulator(build_emulator(write_emulator(design, "random", folder)))
+    assert np.array_equal(emulator.predict(codes), expected)
+    assert np.array_equal(emulator.predict_any(codes), expected)
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=SEEDS,
+    depth=st.integers(0, 2),
+    io=st.sampled_from(["io_parallel", "io_stream"]),
+    strategy=st.sampled_from(["latency", "resource"]),
+    reuse=st.sampled_from([1, 2, 5]),
+    per_channel=st.booleans(),
+)
+def test_random_networks_through_hls4ml(tmp_path_factory, seed, depth, io, strategy, reuse, per_channel):
+    chosen = Hls4mlSettings(io=io, strategy=strategy, reuse_factor=reuse)
+    design = random_design(seed, depth, per_channel=per_channel)
+    conforms(Hls4ml(), design, TARGET, tmp_path_factory.mktemp("random"), chosen)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not availability().available, reason=availability().reason)
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS, depth=st.integers(0, 2), per_channel=st.booleans())
+def test_random_networks_through_finn(tmp_path_factory, seed, depth, per_channel):
+    design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
+    try:
+        conforms(Finn(), design, TARGET, tmp_path_factory.mktemp("random"), FinnSettings(initiation_interval=2))
+    except AssertionError as error:
+        if "every output is constant" not in str(error):
+            raise
