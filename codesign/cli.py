@@ -352,15 +352,17 @@ def data_response(
 
 @app.command()
 def targets(as_json: Json = False) -> None:
-    """List the FPGA targets that are shipped.
+    """List the FPGA targets that are shipped, and what the tools that are here reach for each.
 
     Example: codesign targets
     """
+    from codesign.hardware.reach import reach
     from codesign.resources import available
     from codesign.targets import load_target
 
-    rows = [load_target(name).model_dump(mode="json") for name in available("targets")]
-    print_rows(rows, as_json, ("name", "part", "clock_mhz", "description"))
+    found = [load_target(name) for name in available("targets")]
+    rows = [{**target.model_dump(mode="json"), "reached": reach(target)} for target in found]
+    print_rows(rows, as_json, ("name", "part", "clock_mhz", "description", "reached"))
 
 
 @app.command()

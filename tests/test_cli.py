@@ -126,7 +126,7 @@ def test_data_are_printed_as_json(tmp_path):
 
 def test_tables_are_readable():
     lines = CliRunner().invoke(app, ["targets"]).stdout.splitlines()
-    assert lines[0].split() == ["name", "part", "clock_mhz", "description"]
+    assert lines[0].split() == ["name", "part", "clock_mhz", "description", "reached"]
     assert any(line.startswith("vu13p-240 ") for line in lines[1:])
 
 

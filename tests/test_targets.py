@@ -9,6 +9,7 @@ import pytest
 
 from codesign import resources
 from codesign.errors import InputError
+from codesign.hardware.base import Availability
 from codesign.targets import load_target
 
 _PER_ADDER = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6), "nexus": (2.5, 8)}
@@ -38,6 +39,33 @@ def test_values_are_plausible_and_cited(name: str) -> None:
     low, high = _PER_ADDER[target.family]
     assert low <= per_adder <= high
     assert target.part.startswith(_PARTS[target.family])
+
+
+def test_what_is_reached_follows_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    from codesign.hardware import nextpnr_family, reach
+
+    here = reach.reach(load_target("ulx3s-85f"))
+    assert here == ["compiled", "synthesised", "simulated", "placed", "bitstream"]
+    assert reach.reach(load_target("lifcl-40"))[-1] == "placed"
+    monkeypatch.setattr(nextpnr_family.Family, "available", lambda self: Availability(False, "not here"))
+    assert reach.reach(load_target("ulx3s-85f"))[-1] == "simulated"
+    for there, last in ((True, "vendor"), (False, "simulated")):
+        monkeypatch.setattr(reach, "vivado", lambda there=there: Availability(there, ""))
+        assert reach.reach(load_target("vu13p-360"))[-1] == last
+
+
+#: CLBs of 8 LUTs, block memories and DSP slices of each die, as the open data base of UltraScale+ counts them
+_DIES = {
+    "xcvu13p": (216000, 2688, 12288), "xcu250": (216000, 2688, 12288), "xcvu9p": (147780, 2160, 6840),
+    "xcu55c": (162960, 2016, 9024), "xczu9eg": (34260, 912, 2520), "xck26": (14640, 144, 1248),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n in SHIPPED if load_target(n).family == "xcup"])
+def test_resources_are_those_of_the_die(name: str) -> None:
+    target = load_target(name)
+    blocks, memories, slices = _DIES[target.part.split("-")[0]]
+    assert (target.resources.lut, target.resources.bram, target.resources.dsp) == (8 * blocks, memories, slices)
 
 
 def test_parts_are_not_named_twice_with_different_resources() -> None:
