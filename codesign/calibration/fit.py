@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError
 
-__all__ = ("Judged", "judge")
+__all__ = ("Judged", "judge", "spearman")
 
 #: a slope and an intercept leave nothing to judge with fewer
 _LEAST = 10
@@ -60,7 +60,7 @@ def judge(given: NDArray[np.float64], found: NDArray[np.float64], same_unit: boo
         networks=len(x),
         low=float(given.min()),
         high=float(given.max()),
-        spearman=round(_spearman(given, found), 4),
+        spearman=spearman(given, found),
         error_as_it_is=round(float(np.mean(np.abs(given / found - 1))), 4) if same_unit else None,
         error_fitted=round(float(np.mean(np.abs(np.exp(left_out) / found - 1))), 4),
         slope=round(slope, 5),
@@ -80,7 +80,8 @@ def _without(x: NDArray[np.float64], y: NDArray[np.float64], index: int) -> floa
     return slope * float(x[index]) + intercept
 
 
-def _spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Rank correlation, to four digits."""
     from scipy.stats import spearmanr
 
-    return float(spearmanr(a, b).statistic)
+    return round(float(spearmanr(a, b).statistic), 4)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from codesign.calibration.fit import judge
+from codesign.calibration.fit import judge, spearman
 from codesign.calibration.measure import RECORD, TARGETS
 from codesign.calibration.plan import Member
 from codesign.hardware.nextpnr_family import FAMILIES
@@ -94,9 +95,11 @@ def _predictors(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         given: list[tuple[str, str, str]] = [("analytic", "ebops", "lut"), ("compiled", "lut", "lut")]
         given.append(("compiled", "ff", "ff"))
         if truth == "placed":
+            given.append(("configured", "stage_delay", "fmax"))
             given += [("synthesised", "lut", "lut"), ("synthesised", "ff", "ff")]
         for stage, quantity, aim in given:
             pairs = [(_value(r, stage, family, quantity), _value(r, truth, family, aim)) for r in rows]
+            networks = [r["name"].rpartition("-")[0] for r, p in zip(rows, pairs, strict=True) if all(p)]
             both = np.array([p for p in pairs if all(p)], dtype=float)
             if len(both) < _ENOUGH:
                 continue
@@ -105,12 +108,19 @@ def _predictors(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 {"predictor": {"stage": stage, "quantity": quantity}, "family": family, "quantity": aim}
                 | {"fidelity": truth, "tool": tool}
                 | asdict(judged)
+                | {"spearman_within": _within(both, networks)}
             )
     return found
 
 
+def _within(both: NDArray[np.float64], networks: Sequence[str]) -> dict[str, float]:
+    """Rank correlation of (given, found) within each family of networks: not all count bit operations alike."""
+    members = {name: both[[n == name for n in networks]] for name in dict.fromkeys(networks)}
+    return {name: spearman(part[:, 0], part[:, 1]) for name, part in members.items() if len(part) >= _ENOUGH}
+
+
 def _value(row: dict[str, Any], stage: str, family: str, quantity: str) -> float | None:
-    if stage == "analytic":
-        return float(row["ebops"])
+    if stage in ("analytic", "configured"):
+        return float(row[quantity])
     found = row["measured"].get(f"{stage}-{family}", {}).get(quantity)
     return None if found is None else float(found)
