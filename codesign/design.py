@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,12 @@ class Design:
         return (
             None if index is None else Port(name="threshold", types=(self.outputs.types[index],), labels=("threshold",))
         )
+
+    def threshold_code(self, value: float) -> int:
+        """The smallest code of the output that is compared which reaches a threshold given as a value."""
+        if self.threshold is None:
+            raise ValueError("the design has no trigger")
+        return ceil(value / self.threshold.types[0].lsb)
 
     def fires(self, outputs: NDArray[np.int64], threshold: int) -> NDArray[np.bool_]:
         """The trigger bit of output codes (events, m), (events,)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from functools import partial
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -137,7 +136,7 @@ def _threshold(folder: TrialFolder, design: Design) -> int | None:
     value = searched.points.get("threshold") if searched else None
     if design.threshold is None or value is None:
         return None
-    return ceil(value / design.threshold.types[0].lsb)
+    return design.threshold_code(value)
 
 
 def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:

@@ -31,6 +31,7 @@ from codesign.handoff.manifest import (
     Manifest,
     OutputSignal,
     TargetFacts,
+    Trigger,
 )
 from codesign.handoff.readme import readme
 from codesign.hardware.axi import axi_stream
@@ -44,6 +45,9 @@ from codesign.targets import Target, load_target
 __all__ = ("write_bundle",)
 
 _COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
+#: what a build left behind: a bundle holds sources, and who gets it builds them
+_BINARY = (".so", ".o", ".a")
+_BITSTREAM = (".bit", ".json", ".txt", ".log")
 #: flow -> (folder in the firmware with the flow's own modules, the package they come from)
 _STATIC = {"alkaid": ("src/static", "alkaid")}
 
@@ -116,10 +120,11 @@ def _open(path: Path, number: int) -> _Trial:
     # cheap, and it catches firmware or vectors that were exchanged after the verification
     if not np.array_equal(flow.predict(firmware, inputs), outputs):
         raise InputError(f"trial {number}: the firmware does not reproduce golden.npz: verify it again; not handed on")
-    if verified.latency_cycles != firmware.latency_cycles:
+    claimed = firmware.rtl.latency_cycles if firmware.rtl is not None else None
+    if claimed is not None and verified.latency_cycles != claimed:
         raise InputError(
             f"trial {number}: the simulation measured {verified.latency_cycles} cycles of latency, the firmware says "
-            f"{firmware.latency_cycles}: verify it again; not handed on"
+            f"{claimed}: verify it again; not handed on"
         )
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
@@ -144,11 +149,14 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     for name in _COPIED:
         shutil.copyfile(trial.folder.path / name, bundle / name)
     _copy_tree(trial.firmware.folder, bundle / "firmware")
-    write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
+    if trial.firmware.rtl is not None and trial.firmware.rtl.protocol == "pipelined":
+        write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
+        axi_stream(trial.firmware, bundle / "axi")
+        if trial.firmware.target.part.lower().startswith("xc"):
+            write_vivado_project(trial.firmware, bundle / "vivado", "../firmware")
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
-    axi_stream(trial.firmware, bundle / "axi")
-    if trial.firmware.target.part.lower().startswith("xc"):
-        write_vivado_project(trial.firmware, bundle / "vivado", "../firmware")
+    for folder in sorted(trial.folder.path.glob("bitstream-*")):
+        _copy_made(folder, bundle / "bitstream" / folder.name.removeprefix("bitstream-"))
     write_atomically(bundle / "onnx" / "codes.onnx", codes_model(trial.design))
     write_atomically(bundle / "onnx" / "features.onnx", features_model(trial.design))
     write_repository(trial.design, trial.study.name, bundle / "triton")
@@ -164,11 +172,19 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     (bundle / "manifest.json").write_text(text, encoding="utf-8")
 
 
+def _copy_made(source: Path, destination: Path) -> None:
+    """Copy a bitstream and its timing report; nothing where the bitstream was not finished."""
+    for path in sorted(source.iterdir()):
+        if path.is_file() and path.suffix in _BITSTREAM and any(source.glob("*.bit*")):
+            destination.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, destination / path.name)
+
+
 def _copy_tree(source: Path, destination: Path) -> None:
     """Copy what a flow wrote; a link could lead out of the folder, so there may be none."""
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
-        if any(part.startswith(".") for part in relative.parts):
+        if any(part.startswith(".") for part in relative.parts) or path.suffix in _BINARY:
             continue
         if path.is_symlink():
             raise InputError(f"{path} is a symbolic link: a bundle holds files only")
@@ -187,6 +203,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
     return Manifest(
         format_version=FORMAT_VERSION,
         study=study.name,
+        description=study.description,
         task=study.task,
         family=study.family,
         flow=study.flow.name,
@@ -195,12 +212,15 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         design=trial.design.hash,
         config=folder.read_json("config.json") or {},
         seed=trial.status.seed,
-        top=firmware.top,
-        sources=[f"firmware/{p.as_posix()}" for p in firmware.sources],
-        latency_cycles=firmware.latency_cycles,
+        top=firmware.rtl.top if firmware.rtl else None,
+        protocol=firmware.rtl.protocol if firmware.rtl else None,
+        sources=[f"firmware/{p.as_posix()}" for p in (firmware.rtl.sources if firmware.rtl else ())],
+        latency_cycles=trial.verified.latency_cycles if firmware.rtl else None,
         inputs=_inputs(trial.design),
         outputs=[OutputSignal(**signal) for signal in _signals(trial.design.outputs)],
         metrics=test.metrics,
+        working_points=validation.points,
+        trigger=_trigger(trial.design, validation.points.get("threshold")),
         validation=validation.metrics,
         baseline={name: Metric.model_validate(m) for name, m in baseline.get("metrics", {}).items()},
         figures=figures.figures,
@@ -212,6 +232,13 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         components=_components(study.flow.name, firmware.folder),
         files=[],
     )
+
+
+def _trigger(design: Design, threshold: float | None) -> Trigger | None:
+    if design.trigger is None:
+        return None
+    code = None if threshold is None else design.threshold_code(threshold)
+    return Trigger(output=design.trigger, threshold=threshold, threshold_code=code)
 
 
 def _inputs(design: Design) -> list[InputSignal]:

@@ -9,9 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from codesign.figures import Figure
 from codesign.records import Metric, Verified
 
-__all__ = ("FORMAT_VERSION", "BundleFile", "Component", "InputSignal", "Manifest", "OutputSignal", "TargetFacts")
+__all__ = (
+    "FORMAT_VERSION",
+    "BundleFile",
+    "Component",
+    "InputSignal",
+    "Manifest",
+    "OutputSignal",
+    "TargetFacts",
+    "Trigger",
+)
 
-FORMAT_VERSION: Literal[1] = 1
+FORMAT_VERSION: Literal[2] = 2
 
 
 class _Part(BaseModel):
@@ -42,6 +51,14 @@ class OutputSignal(_Signal):
     """One output."""
 
 
+class Trigger(_Part):
+    """The output that the firmware compares with its programmable threshold: the bit is ``code >= threshold``."""
+
+    output: str
+    threshold: float | None = Field(description="fixed on the validation split; null where the task fixes none")
+    threshold_code: int | None = Field(description="the smallest code of the output that reaches it")
+
+
 class TargetFacts(_Part):
     """What the design was compiled for."""
 
@@ -69,8 +86,9 @@ class BundleFile(_Part):
 class Manifest(_Part):
     """``manifest.json`` of a bundle."""
 
-    format_version: Literal[1]
+    format_version: Literal[2]
     study: str
+    description: str = ""
     task: str
     family: str
     flow: str
@@ -79,12 +97,17 @@ class Manifest(_Part):
     design: str = Field(pattern="^[0-9a-f]{64}$", description="content hash of the design")
     config: dict[str, Any]
     seed: int
-    top: str = Field(description="name of the top module")
+    top: str | None = Field(description="name of the top module; null where the flow made no RTL")
+    protocol: str | None = Field(description="how events enter the RTL: pipelined, or axi-stream")
     sources: list[str] = Field(description="Verilog files of the design, relative to the bundle")
-    latency_cycles: int = Field(ge=1)
+    latency_cycles: int | None = Field(ge=1, description="as simulated; null where there is no RTL")
     inputs: list[InputSignal]
     outputs: list[OutputSignal]
     metrics: dict[str, Metric] = Field(description="on the test split")
+    working_points: dict[str, float] = Field(
+        default_factory=dict, description="what was fixed on the validation split before judging, such as thresholds"
+    )
+    trigger: Trigger | None = None
     validation: dict[str, Metric] = Field(description="on the validation split, which the search used")
     baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
     figures: list[Figure]

@@ -15,13 +15,11 @@ __all__ = ("readme",)
 def readme(manifest: Manifest) -> str:
     """Markdown: what the design is, its ports bit by bit, and how to simulate and use it."""
     m = manifest
-    width_in, width_out = (sum(s.width for s in signals) for signals in (m.inputs, m.outputs))
-    period = 1e3 / m.target.clock_mhz
     lines = [
         f"# {_text(m.study)}, trial {m.trial}",
         "",
         f"A quantised network for the task `{m.task}`, compiled by `{m.flow}` for {_text(m.target.part)} at "
-        f"{m.target.clock_mhz:g} MHz. Proven bit-exact in RTL simulation on {m.verified.events:,} events.",
+        f"{m.target.clock_mhz:g} MHz. Proven bit-exact {_how(m)} on {m.verified.events:,} events.",
         "",
         "## Physics",
         "",
@@ -48,17 +46,7 @@ def readme(manifest: Manifest) -> str:
         "",
         "## Ports",
         "",
-        f"Top module `{m.top}`:",
-        "",
-        "| port | direction | width |",
-        "|---|---|---|",
-        "| `clk` | input | 1 |",
-        f"| `model_inp` | input | {width_in} |",
-        f"| `model_out` | output | {width_out} |",
-        "",
-        f"A new event is taken at every {_every(m.verified.initiation_interval)}rising edge of `clk`. Latency: "
-        f"{m.latency_cycles} cycles ({m.latency_cycles * period:.4g} ns), measured in simulation, counted in "
-        f"{QUANTITIES['latency_cycles'][1]}. There is no reset and no valid signal.",
+        *_ports(m),
         "",
         "### Inputs, packed in `model_inp`",
         "",
@@ -80,20 +68,7 @@ def readme(manifest: Manifest) -> str:
         "|---|---|---|---|",
         *(f"| {_text(s.name)} | {_bits(s)} | `{s.type}` | 2^{-s.fraction_bits} |" for s in m.outputs),
         "",
-        "## Simulate",
-        "",
-        "`testbench/` holds a self-checking test bench with golden vectors, for any simulator that reads "
-        "SystemVerilog. With Verilator 5:",
-        "",
-        "```sh",
-        "cd testbench",
-        f"verilator --binary --timing -Wno-fatal -CFLAGS -std=c++20 --top-module tb tb.sv {_sources(m)}",
-        "./obj_dir/Vtb",
-        "```",
-        "",
-        "It prints PASS and the number of events, or the events that differ and FAIL. `golden.npz` holds the same "
-        "vectors as integers: `inputs` (events, inputs) and `outputs` (events, outputs).",
-        "",
+        *_simulation(m),
         "## Emulate in software",
         "",
         f"`make -C emulator` builds `{emulator_name(m.study)}_v1.so` from C++17 without any dependency. It computes "
@@ -120,6 +95,68 @@ def readme(manifest: Manifest) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _how(manifest: Manifest) -> str:
+    return "in RTL simulation" if manifest.top else f"by the model of the flow `{manifest.flow}` (it made no RTL)"
+
+
+def _ports(m: Manifest) -> list[str]:
+    """The top module's ports, and when what is at them."""
+    if m.top is None:
+        return ["This flow made no RTL: the HLS project in `firmware/` needs the vendor's compiler."]
+    if m.protocol != "pipelined":
+        return [f"Top module `{m.top}`, protocol `{m.protocol}`: see its source in `firmware/`."]
+    width_in, width_out = (sum(s.width for s in signals) for signals in (m.inputs, m.outputs))
+    table = [
+        f"Top module `{m.top}`:",
+        "",
+        "| port | direction | width |",
+        "|---|---|---|",
+        "| `clk` | input | 1 |",
+        f"| `model_inp` | input | {width_in} |",
+        f"| `model_out` | output | {width_out} |",
+    ]
+    if m.trigger is not None:
+        width = next(s.width for s in m.outputs if s.name == m.trigger.output)
+        table += [f"| `threshold` | input | {width} |", "| `trigger` | output | 1 |"]
+    latency = "" if m.latency_cycles is None else f"{m.latency_cycles * 1e3 / m.target.clock_mhz:.4g} ns"
+    table += [
+        "",
+        f"A new event is taken at every {_every(m.verified.initiation_interval)}rising edge of `clk`. Latency: "
+        f"{m.latency_cycles} cycles ({latency}), measured in simulation, counted in "
+        f"{QUANTITIES['latency_cycles'][1]}. There is no reset and no valid signal.",
+    ]
+    if m.trigger is not None:
+        code = m.trigger.threshold_code
+        fixed = "" if code is None else f" Fixed on the validation split: code {code} (value {m.trigger.threshold:g})."
+        table += [
+            "",
+            f"`trigger` says whether `{_text(m.trigger.output)}` of the event at `model_out` reached the "
+            f"`threshold` of the clock before, both as codes.{fixed}",
+        ]
+    return table
+
+
+def _simulation(m: Manifest) -> list[str]:
+    if m.top is None or m.protocol != "pipelined":
+        return []
+    return [
+        "## Simulate",
+        "",
+        "`testbench/` holds a self-checking test bench with golden vectors, for any simulator that reads "
+        "SystemVerilog. With Verilator 5:",
+        "",
+        "```sh",
+        "cd testbench",
+        f"verilator --binary --timing -Wno-fatal -CFLAGS -std=c++20 --top-module tb tb.sv {_sources(m)}",
+        "./obj_dir/Vtb",
+        "```",
+        "",
+        "It prints PASS and the number of events, or the events that differ and FAIL. `golden.npz` holds the same "
+        "vectors as integers: `inputs` (events, inputs) and `outputs` (events, outputs).",
+        "",
+    ]
 
 
 def _text(text: str) -> str:

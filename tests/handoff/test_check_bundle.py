@@ -35,7 +35,7 @@ def bundle(tmp_path):
         for name in ("firmware/top.v", "model.onnx")
     ]
     manifest = Manifest(
-        format_version=1,
+        format_version=2,
         study="s",
         task="t",
         family="mlp",
@@ -46,6 +46,7 @@ def bundle(tmp_path):
         config={},
         seed=1,
         top="top",
+        protocol="pipelined",
         sources=["firmware/top.v"],
         latency_cycles=3,
         inputs=[InputSignal(**COMMON, unit="GeV", offset=0, step=1, minimum=-8, maximum=7)],
@@ -129,14 +130,14 @@ def test_a_file_listed_twice_and_a_source_not_listed(bundle):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", None])
+@pytest.mark.parametrize("version", [1, 3, "2", None])
 def test_an_unknown_format_version(bundle, version):
     edit(bundle, lambda d: d.update(format_version=version))
     (problem,) = check_bundle(bundle)
     assert f"unknown format version {version!r}" in problem
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '"x"', "{}", '{"format_version": 1}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '"x"', "{}", '{"format_version": 2}', "[" * 100_000])
 def test_a_manifest_that_is_none(bundle, text):
     (bundle / "manifest.json").write_text(text)
     assert len(check_bundle(bundle)) == 1

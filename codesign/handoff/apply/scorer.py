@@ -32,8 +32,9 @@ class Scorer:
     ``Scorer("jets-17")(events)`` takes a chunk of events with NanoAOD's names, from
     :func:`codesign.physics.events.read_events` or coffea's NanoEvents, and returns an awkward array of the same length:
     one record per event, or one list of records per event where the network judges objects. Each record has the
-    network's outputs by name (float32), their integers (``<output>_code``, int32), and for objects ``object``, the
-    place in their collection.
+    network's outputs by name (float32), their integers (``<output>_code``, int32), for objects ``object``, the place in
+    their collection, and where the firmware compares an output with a threshold ``trigger``, its bit at the threshold
+    that was fixed on the validation split.
 
     InputError where the bundle is damaged (``checked`` leaves the check of its hashes out), or its task is not
     installed or knows no events.
@@ -81,7 +82,11 @@ class Scorer:
             raise InputError(f"feature '{self.features[column]}' of row {row} is not finite")
         found = self._session.run(np.ascontiguousarray(features, dtype=np.float32))
         columns = {name: found["scores"][:, i] for i, name in enumerate(self.outputs)}
-        return columns | {f"{name}_code": found["output_codes"][:, i] for i, name in enumerate(self.outputs)}
+        columns |= {f"{name}_code": found["output_codes"][:, i] for i, name in enumerate(self.outputs)}
+        trigger = self.manifest.trigger
+        if trigger is not None and trigger.threshold_code is not None:
+            columns["trigger"] = columns[f"{branch_name(trigger.output)}_code"] >= trigger.threshold_code
+        return columns
 
     def of_inputs(self, inputs: Inputs, events: int) -> ak.Array:
         """Score prepared inputs, and give each of ``events`` events its own."""
