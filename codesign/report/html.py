@@ -14,7 +14,9 @@ from codesign import __version__
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.records import State
 from codesign.report import plots, words
+from codesign.report.choices import importances, parallel
 from codesign.report.collect import Point, Run, Trial, collect
+from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, Layer, draw, layers
 from codesign.runfolder import write_atomically
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ("write_report",)
 
 _HERE = Path(__file__).resolve().parent
+_SCRIPTS = ("base.js", "budgets.js", "plots.js", "search.js", "table.js")
 _ORDER = (
     Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED, Fidelity.PLACED, Fidelity.VENDOR, Fidelity.SIMULATED,
 )  # fmt: skip
@@ -51,9 +54,11 @@ def render(run: Run) -> str:
 
     scripts = [
         get_plotlyjs(),
-        *((_HERE / "assets" / name).read_text(encoding="utf-8") for name in ("plots.js", "table.js")),
+        *((_HERE / "assets" / name).read_text(encoding="utf-8") for name in _SCRIPTS),
     ]
     data = plots.front_data(run)
+    grown = progress(run.trials, run.objectives)
+    data |= {"parallel": parallel(run), "progress": grown}
     data["physics"] = {
         f"plot-{p.trial.number}-{i}": plots.physics_figure(plot) for p in run.points for i, plot in enumerate(p.plots)
     }
@@ -65,6 +70,9 @@ def render(run: Run) -> str:
             run=run,
             sections=sections,
             overview=_overview(run),
+            progress=grown,
+            last_gain=next((n for n, v in grown if v == grown[-1][1]), None),
+            importances=importances(run),
             failures=_by_reason(run, State.FAILED),
             infeasible=_by_reason(run, State.INFEASIBLE),
             sample=words.sample(run.sample),

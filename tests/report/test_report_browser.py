@@ -23,7 +23,7 @@ const change = (id, value) => {
   e.value = value;
   e.dispatchEvent(new Event(e.type === "search" ? "input" : "change"));
 };
-window.addEventListener("load", () => {
+window.addEventListener("load", () => requestAnimationFrame(() => {
   const rows = () => document.querySelectorAll("#trial-table tbody tr").length;
   const first = () => document.querySelector("#trial-table tbody th").textContent;
   const plot = document.getElementById("front-plot");
@@ -31,6 +31,21 @@ window.addEventListener("load", () => {
     change("view", i);
     return plot.querySelectorAll(".scatterlayer .point").length;
   });
+  // a budget on the front's first figure: at its lowest step one point is left, and lifted none is outside
+  const outside = () => document.querySelectorAll(".overview tr.outside").length;
+  change("view", 2);
+  const slider = [...document.querySelectorAll("#budget-main input")].find((e) => e.dataset.column.startsWith("lut "));
+  const slide = (at) => { slider.value = at; slider.dispatchEvent(new Event("input")); };
+  const grey = () => plot.data.filter((t) => t.name === "outside the budgets").reduce((n, t) => n + t.x.length, 0);
+  out.budgets = [0, 2, slider.max].map((at) => { slide(at); return [outside(), grey()]; });
+  slide(0);
+  out.said = document.getElementById("budget-count").textContent;
+  document.getElementById("budget-reset").click();
+  out.lifted = outside() + grey();
+  const canvas = document.getElementById("parallel");
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  out.lines = pixels.some((v) => v);
+  out.progress = document.querySelectorAll("#progress-plot .main-svg").length;
   out.rows = rows();
   document.querySelectorAll("#trial-table thead button")[3].click();
   const low = first();
@@ -48,7 +63,7 @@ window.addEventListener("load", () => {
   // the page's own styles must not reach into the plots
   out.icon = [...document.querySelectorAll(".modebar svg")].every((e) => e.getBoundingClientRect().width < 30);
   document.title = "PROBED " + JSON.stringify(out);
-});
+}));
 """
 
 
@@ -82,7 +97,8 @@ def test_everything_a_reader_can_do(finished, tmp_path, width):
     # two views of all 32 scored trials (compiled, analytic) and four of the front's 6; three drawing layers per plot;
     # nothing sticks out of the page sideways
     assert json.loads(html.unescape(found.group(1))) == {
-        "views": [32, 32, 6, 6, 6, 6], "rows": 40, "sorted": True, "failed": 8, "found": 4, "marked": "2",
+        "views": [32, 32, 6, 6, 6, 6], "budgets": [[5, 5], [3, 3], [0, 0]], "lifted": 0, "lines": True, "progress": 3,
+        "said": "1 of 6 trials meet the budgets.", "rows": 40, "sorted": True, "failed": 8, "found": 4, "marked": "2",
         "physics": 6 * 2 * 3, "wide": 0, "icon": True,
     }  # fmt: skip
 

@@ -1,35 +1,5 @@
 "use strict";
-// The front's scatter plot, and the tasks' plots. Reads the JSON in #data; loads nothing.
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const BLUE = "#0072B2", RED = "#C04000", GREY = "#8a8f98", INK = "#1a1a1a";
-const FONT = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif", size: 13, color: INK };
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]] };
-const AXIS = { gridcolor: "#e6e8eb", linecolor: "#444", ticks: "outside", tickcolor: "#444", showline: true, mirror: true,
-  zeroline: false, automargin: true, exponentformat: "power" };
-const COLUMN = { number: 0, state: 1, verdict: 2, config: 3, seconds: 4, reason: 5, values: 6 };
-
-// plotly reads a small HTML in every label: what comes from a record must reach it as text
-function plain(text) {
-  return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-}
-
-function formatNumber(value) {
-  if (Number.isInteger(value)) return value.toLocaleString("en-US");
-  return Math.abs(value) >= 1000 ? value.toLocaleString("en-US", { maximumFractionDigits: 1 }) : String(Number(value.toPrecision(4)));
-}
-
-// a metric is [value, error], a figure a number; null is what was not measured
-function formatCell(cell) {
-  if (cell === null || cell === undefined) return "not measured";
-  if (!Array.isArray(cell)) return formatNumber(cell);
-  const digits = cell[1] > 0 ? Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(cell[1])))) : 4;
-  return cell[0].toFixed(digits) + " ± " + cell[1].toFixed(digits);
-}
-
-function columnTitle(column) {
-  return column.fidelity ? `${column.label} (${column.fidelity})` : column.label;
-}
-
+// The front's scatter plot, and the tasks' plots.
 (function frontPlot() {
   const holder = document.getElementById("front-plot");
   const select = (id) => document.getElementById(id);
@@ -63,6 +33,7 @@ function columnTitle(column) {
     fill(select("axis-c"), [["", "none"], ...options], colour ? colour.index : "");
     const values = DATA.tables[view.table].rows.map((r) => center(r, x)).filter((v) => v > 0);
     select("log-x").checked = values.length > 1 && Math.max(...values) > 12 * Math.min(...values);
+    BUDGETS.show(view);
     draw();
   }
 
@@ -72,7 +43,8 @@ function columnTitle(column) {
   }
 
   function trace(rows, name, x, y, more) {
-    const errors = (axis) => axis.fidelity ? undefined : { type: "data", array: rows.map((r) => r[COLUMN.values][axis.index][1]),
+    // thousands of error bars hide what they belong to, and take their time
+    const errors = (axis) => axis.fidelity || !more.errorColour || rows.length > 400 ? undefined : { type: "data", array: rows.map((r) => r[COLUMN.values][axis.index][1]),
       thickness: 1, width: 0, color: more.errorColour };
     return { type: "scatter", mode: "markers", name, x: rows.map((r) => center(r, x)), y: rows.map((r) => center(r, y)),
       error_x: errors(x), error_y: errors(y), customdata: rows.map((r) => r[COLUMN.number]),
@@ -132,8 +104,9 @@ function columnTitle(column) {
     const log = select("log-x").checked, compact = holder.clientWidth < 560;
     const shown = table.rows.filter((r) => ["complete", "infeasible"].includes(r[COLUMN.state]) || view.table === "front")
       .filter((r) => center(r, x) !== null && center(r, y) !== null);
-    const front = shown.filter((r) => onFront.has(r[COLUMN.number]));
-    const rest = shown.filter((r) => !onFront.has(r[COLUMN.number]));
+    const [inside, outside] = BUDGETS.split(shown);
+    const front = inside.filter((r) => onFront.has(r[COLUMN.number]));
+    const rest = inside.filter((r) => !onFront.has(r[COLUMN.number]));
     const infeasible = rest.filter((r) => r[COLUMN.state] === "infeasible");
     const complete = rest.filter((r) => r[COLUMN.state] !== "infeasible");
     const refuted = front.filter((r) => r[COLUMN.verdict] === "different");
@@ -146,6 +119,7 @@ function columnTitle(column) {
           ...(compact ? { orientation: "h", y: -0.32, yanchor: "top", len: 0.9 } : { len: 0.85 }) } });
     }
     const traces = [];
+    if (outside.length) traces.push(trace(outside, "outside the budgets", x, y, { errorColour: null, marker: { size: 6, color: "#d3d7dd", symbol: "diamond" } }));
     if (complete.length) traces.push(trace(complete, "not on the front", x, y, { errorColour: "rgba(138,143,152,0.35)", marker: { size: 7, color: GREY } }));
     if (infeasible.length) traces.push(trace(infeasible, "infeasible", x, y, { errorColour: "rgba(138,143,152,0.35)",
       marker: { size: 8, color: GREY, symbol: "circle-open", line: { width: 1.5 } } }));
@@ -170,7 +144,8 @@ function columnTitle(column) {
     }, CONFIG);
     const split = view.table === "front" ? "test split (measured for the front only)" : "validation split";
     select("front-caption").textContent = `Metrics are on the ${split}, with one standard deviation; figures are ${view.fidelity}. `
-      + `${front.length} on the front, ${complete.length} others, ${infeasible.length} infeasible. `
+      + `${front.length} on the front, ${complete.length} others, ${infeasible.length} infeasible`
+      + (outside.length ? `, ${outside.length} outside the budgets. ` : ". ")
       + (Object.keys(view.baseline).length ? "Dashed line and band: the baseline, on the same split. " : "")
       + "Click on a point to go to its section, or to its row in the table of all trials.";
     holder.setAttribute("aria-label", `Scatter plot of ${columnTitle(y)} against ${columnTitle(x)}, ${shown.length} trials, `
@@ -180,6 +155,7 @@ function columnTitle(column) {
   fill(select("view"), DATA.views.map((view, i) => [i, view.label]), 0);
   select("view").addEventListener("change", offer);
   for (const id of ["axis-x", "axis-y", "axis-c", "log-x"]) select(id).addEventListener("change", draw);
+  document.addEventListener("budgets", draw);
   select("controls").hidden = false;
   offer();
   holder.on("plotly_click", (event) => {
