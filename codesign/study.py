@@ -108,6 +108,10 @@ class SearchSettings(_Section):
     trials: int = Field(default=40, ge=1)
     sampler: Literal["nsga2", "nsga3", "tpe", "gp", "random"] = "nsga2"
     population: int = Field(default=16, ge=2, description="of NSGA-II and III")
+    seeds: tuple[dict[str, Any], ...] = Field(
+        default=(), description="configurations tried first, as config.json of a trial has them"
+    )
+    trial_seconds: float | None = Field(default=None, gt=0, description="after which a trial is ended, and has failed")
 
 
 class Verification(_Section):

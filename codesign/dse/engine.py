@@ -212,7 +212,7 @@ class _Search:
                 self._exhausted = True
             elif isinstance(message, Died) and isinstance(message.job, messages.Evaluate):
                 number = message.job.trial
-                if self._lost(number, message.how):
+                if self._lost(number, message.how, message.late):
                     notes[number] = f"drawn again: at first its worker {message.how}"
                     self._todo.appendleft(number)
 
@@ -269,7 +269,13 @@ class _Search:
                         self._shown.running[job.trial] = "start"
             if all(worker.job is None for worker in pool.workers):
                 return
-            for worker, message in pool.hear(0.25):
+            limit = self._study.search.trial_seconds
+            ended = [
+                (w, w.end(limit))
+                for w in pool.workers
+                if limit and isinstance(w.job, messages.Evaluate) and w.late(limit)
+            ]
+            for worker, message in [*ended, *pool.hear(0.25, [w for w, _ in ended])]:
                 if isinstance(message, messages.Broken):
                     raise ToolError(message.reason)
                 if isinstance(message, messages.Stage):
@@ -281,7 +287,7 @@ class _Search:
             self._progress.show(self._shown)
 
     def _replace(self, pool: Pool, worker: Worker, death: Died) -> None:
-        self._deaths_in_a_row += 1
+        self._deaths_in_a_row += not death.late
         most = 2 * self._workers + 4
         pool.remove(worker)
         if self._deaths_in_a_row > most:
@@ -291,7 +297,8 @@ class _Search:
             )
         if isinstance(death.job, messages.Evaluate | messages.Prove):
             self._shown.running.pop(death.job.trial, None)
-            self._progress.note(f"trial {death.job.trial}: its worker {death.how}; starting another")
+            who = "it" if death.late else "its worker"
+            self._progress.note(f"trial {death.job.trial}: {who} {death.how}; starting another")
         pool.add()
 
     def _drawn(self, worker: Worker, drawn: messages.Drawn) -> None:
@@ -306,8 +313,9 @@ class _Search:
         assert status is not None, "a worker writes the record before it says so"
         self._count(number, status, here=True)
 
-    def _lost(self, number: int, how: str) -> bool:
-        """Clear up after a worker that died with this trial; whether the trial is to be drawn again."""
+    def _lost(self, number: int, how: str, late: bool) -> bool:
+        """Clear up after a worker that died with this trial; whether the trial is to be drawn again (a ``late`` one is
+        not)."""
         folder = self._run.trial(number)
         self._deaths[number] += 1
         asked = next((t for t in self._optuna.get_trials(deepcopy=False) if t.number == self._asked.get(number)), None)
@@ -317,8 +325,8 @@ class _Search:
             self._over(number)
             return False
         if asked is not None and not asked.state.is_finished():
-            fail(self._optuna, asked, f"its worker {how}")
-        again = self._deaths[number] < _DEATHS_PER_TRIAL
+            fail(self._optuna, asked, f"it {how}" if late else f"its worker {how}")
+        again = not late and self._deaths[number] < _DEATHS_PER_TRIAL
         if again:
             self._keys = {key: n for key, n in self._keys.items() if n != number}
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -330,7 +338,7 @@ class _Search:
                 trial=number,
                 state=State.FAILED,
                 stage=running.stage if running else "",
-                reason=f"its worker {how}, {self._deaths[number]} times",
+                reason=f"it {how}" if late else f"its worker {how}, {self._deaths[number]} times",
                 seed=derived_seed(self._study.seed, "trial", number),
             ),
         )

@@ -6,7 +6,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection as connections
 from types import TracebackType
@@ -32,13 +33,17 @@ _ONE_THREAD = dict.fromkeys(
 
 _SECONDS_TO_LEAVE = 2.0
 
+#: the one clock by which jobs are timed: no change of the time of day sets it back
+now = time.monotonic
+
 
 @dataclass(frozen=True)
 class Died:
-    """A worker is gone without having been told to go."""
+    """A worker is gone without having been told to go, or because its job took too long (``late``)."""
 
     job: Any
     how: str
+    late: bool = False
 
 
 class Worker:
@@ -48,6 +53,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.job: Any = None
+        self._began = 0.0
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=main, args=(theirs, settings), name=f"codesign-worker-{number}")
         # blocked signals stay so in the child: Ctrl-C must not reach it even before it has a group of its own
@@ -62,7 +68,17 @@ class Worker:
     def give(self, job: Any) -> None:
         """Hand over a job; that a worker is gone shows when it is waited for."""
         self.job = job
+        self._began = now()
         self.say(job)
+
+    def late(self, seconds: float | None) -> bool:
+        """Whether its job has been running for longer than that."""
+        return seconds is not None and self.job is not None and now() - self._began > seconds
+
+    def end(self, seconds: float) -> Died:
+        """End the process because its job took longer than so many seconds."""
+        self._kill()
+        return Died(self.job, f"took longer than {seconds:g} s", late=True)
 
     def say(self, message: Any) -> None:
         """Send a message."""
@@ -142,10 +158,11 @@ class Pool:
         worker.connection.close()
         self.workers.remove(worker)
 
-    def hear(self, seconds: float) -> Iterator[tuple[Worker, Any]]:
-        """Yield what the workers say, waiting at most so long for the first to speak."""
-        ready = connections.wait([w.connection for w in self.workers], timeout=seconds)
-        for worker in [w for w in self.workers if w.connection in ready]:
+    def hear(self, seconds: float, gone: Sequence[Worker] = ()) -> Iterator[tuple[Worker, Any]]:
+        """Yield what the workers say, but those ``gone``, waiting at most so long for the first to speak."""
+        heard = [w for w in self.workers if w not in gone]
+        ready = connections.wait([w.connection for w in heard], timeout=0 if gone else seconds)
+        for worker in [w for w in heard if w.connection in ready]:
             yield worker, worker.hear()
 
 

@@ -24,28 +24,24 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from codesign import plugins, store
+from codesign import store
 from codesign.dse import messages
 from codesign.dse.lock import hold
 from codesign.dse.scoring import Outcome, limits, score, violations
-from codesign.dse.space import choose
 from codesign.errors import CodesignError, InputError
-from codesign.hardware.settings import draw_settings, resolve_space, whole_config
+from codesign.hardware.settings import whole_config
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
-from codesign.validation import validated
 
 if TYPE_CHECKING:
+    from codesign.dse.draw import Drawer
     from codesign.physics.sample import Part, Sample
 
 __all__ = ("WORKERS_LOCK", "function", "main")
 
 #: held by every worker while it lives, so that no search begins while workers of a killed one still write
 WORKERS_LOCK = ".workers.lock"
-
-#: draws that may repeat earlier trials before the sampler gives way to a random one, and that one gives up
-_DRAWS, _RANDOM_DRAWS = 10, 40
 
 
 def function(path: str) -> Callable[..., Any]:
@@ -134,14 +130,10 @@ class _Worker:
 
     # ------------------------------------------------------------------------------------------- loaded with first use
     @cached_property
-    def _family(self) -> tuple[Any, BaseModel]:
-        family = plugins.load("families", self._study.family)
-        return family, validated(family.space, self._study.space, "space")
+    def _drawer(self) -> Drawer:
+        from codesign.dse.draw import Drawer
 
-    @cached_property
-    def _flow(self) -> tuple[Any, BaseModel]:
-        flow = plugins.load("flows", self._study.flow.name)
-        return flow, resolve_space(flow, self._study.flow.space, "flow")
+        return Drawer(self._study, self._search)
 
     @cached_property
     def _evaluate(self) -> Callable[..., Outcome]:
@@ -174,42 +166,15 @@ class _Worker:
 
     # ---------------------------------------------------------------------------------------------------------- search
     def _draw(self, number: int) -> tuple[Any, BaseModel, BaseModel] | None:
-        """Ask for a configuration that no trial has had yet; None when there seems to be none left."""
-        from codesign.dse.storage import derived_seed, make_sampler
-
-        (family, space), (flow, flow_space) = self._family, self._flow
-        refused: Exception | None = None
-        for attempt in range(_DRAWS + _RANDOM_DRAWS):
-            # A sampler seeded by the trial's number, not by the worker: who draws it, and after how many
-            # interruptions, makes no difference; only the history does.
-            seed = derived_seed(self._study.seed, "sampler", number, attempt)
-            self._search.sampler = make_sampler(self._study.search, seed, explore=attempt >= _DRAWS)
-            asked = self._search.ask()
-            asked.set_user_attr("trial", number)
-            try:
-                config: BaseModel = family.suggest(space, choose(asked))
-                settings = draw_settings(flow, flow_space, choose(asked))
-            except (CodesignError, ValueError) as error:  # pydantic's errors are ValueErrors
-                self._give_up(asked, f"not a valid configuration: {_reason(error)}")
-                refused = error
-                continue
-            refused = None
-            self._send(messages.Drawn(number, asked.number, whole_config(config, settings)))
+        def repeats(asked: Any, config: dict[str, Any]) -> int | None:
+            self._send(messages.Drawn(number, asked.number, config))
             answer: messages.Answer = self._connection.recv()
-            if answer.repeats is None:
-                return asked, config, settings
-            self._give_up(asked, f"repeats trial {answer.repeats}")
-        if refused is not None:
-            raise refused
-        return None
+            return answer.repeats
 
-    def _give_up(self, asked: Any, reason: str) -> None:
-        from optuna.trial import TrialState
-
-        asked.set_user_attr("reason", reason)
-        self._search.tell(asked, state=TrialState.FAIL)
+        return self._drawer.draw(number, repeats)
 
     def _trial(self, job: messages.Evaluate) -> None:
+        from codesign.dse.draw import give_up
         from codesign.dse.storage import derived_seed
 
         _ = self._evaluate, self._parts  # what is missing is missing for every trial: no candidate is to blame
@@ -247,7 +212,7 @@ class _Worker:
         # the record first: should this process die before Optuna knows, the next start tells it
         folder.write("status.json", status)
         if values is None:
-            self._give_up(asked, status.reason or "failed")
+            give_up(self._search, asked, status.reason or "failed")
         else:
             self._search.tell(asked, list(values))
         self._send(messages.Finished(job.trial))

@@ -110,3 +110,17 @@ def test_a_candidate_that_kills_its_worker_fails_and_the_others_go_on(tmp_path, 
     assert sorted(found) == [0, 1, 2, 3]
     failed = [s for s in found.values() if s.state == State.FAILED]
     assert [s.reason for s in failed] == ["its worker was killed by SIGKILL, 2 times"]
+
+
+def test_a_candidate_that_hangs_is_ended_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY", "hang")
+    notes = Notes()
+    limited = changed(search={"trials": 5, "sampler": "random", "trial_seconds": 2})
+    front = search(limited, tmp_path, progress=notes)
+    found = statuses(tmp_path)
+    assert [n for n, s in found.items() if s.state == State.FAILED] == [3]
+    assert (found[3].reason, found[3].stage) == ("it took longer than 2 s", "training")
+    assert notes.notes == ["trial 3: it took longer than 2 s; starting another"]
+    assert not alive(int((tmp_path / "hanging").read_text()))
+    assert (3, "FAIL", "it took longer than 2 s") in optuna_states(tmp_path, limited)
+    assert front.points
