@@ -2,8 +2,8 @@
 
 Of every run: seconds, trials, whether every point of the front was exact in RTL simulation, and the front's metrics on
 the test split beside the baselines'. ``best`` is the point that is best in the first objective on the validation split;
-``over_seeds`` are its metrics' mean and standard deviation over the seeds. The entry of this study in
-``reports/reference/studies.json`` is replaced, those of others stay.
+``over_seeds`` are its metrics' mean and standard deviation over the seeds. In ``reports/reference/studies.json``, the
+entries of these seeds are replaced after each run; those of other seeds and studies stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from codesign.dse.engine import run_study
 from codesign.records import Front, FrontPoint, State, TrialStatus
-from codesign.runfolder import RunFolder
+from codesign.runfolder import RunFolder, write_atomically
 from codesign.study import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +99,6 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "studies.json")
     arguments = parser.parse_args()
     base = load_study(arguments.study)
-    runs = []
     with tempfile.TemporaryDirectory() as scratch:
         for seed in arguments.seeds:
             study = base.model_copy(update={"seed": seed})
@@ -112,18 +111,24 @@ def main() -> None:
                 f"all exact: {run['every_point_exact']}, {first} {run['best']['metrics'].get(first)}",
                 flush=True,
             )
-            runs.append(run)
-    report = json.loads(arguments.output.read_text()) if arguments.output.is_file() else {}
-    report[base.name] = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {arguments.workers} workers",
+            _write(arguments.output, base, run, arguments.workers)
+    print(f"wrote {arguments.output}")
+
+
+def _write(path: Path, study: Study, run: dict[str, Any], workers: int) -> None:
+    """Put a run in place of the one of its study and seed."""
+    report = json.loads(path.read_text()) if path.is_file() else {}
+    others = [r for r in report.get(study.name, {}).get("runs", []) if r["seed"] != run["seed"]]
+    runs = sorted([*others, run], key=lambda r: int(r["seed"]))
+    report[study.name] = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {workers} workers",
         "versions": {name: version(name) for name in ("torch", "brevitas", "alkaid", "cocotb", "pyosys") if _has(name)},
-        "objectives": [o.name for o in base.objectives],
+        "objectives": [o.name for o in study.objectives],
         "over_seeds": _over_seeds(runs),
         "runs": runs,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
-    print(f"wrote {arguments.output}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(report, indent=1) + "\n").encode())
 
 
 def _has(name: str) -> bool:

@@ -5,10 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
 from codesign.models.mlp import MLP, MLPConfig
+from codesign.physics.card import card_data
 from codesign.physics.sample import Splits
 from codesign.tasks.jet_energy import JetEnergy, JetEnergyOffline
 from codesign.tasks.jets.heads import TARGETS
@@ -191,3 +193,18 @@ def test_a_file_without_what_is_needed_is_named(tmp_path):
     write_events(path, ak.zip({"Jet": ak.zip({"pt": [[30.0], [40.0]]})}, depth_limit=1))
     with pytest.raises(InputError, match=r"bare\.root.*HLTJet_pt"):
         JetEnergy().sample({"files": [str(path)]}, 1)
+
+
+def test_cards_are_simulated(tmp_path, monkeypatch):
+    pytest.importorskip("pythia8mc", reason="pythia8mc is not installed")
+    pytest.importorskip("fastjet", reason="fastjet is not installed")
+    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "cache"))
+    _, card = card_data("qcd-dijets")
+    path = tmp_path / "dijets.yaml"
+    path.write_text(yaml.safe_dump(card | {"name": "dijets", "pile_up": {"mean": 20, "collisions": 300}}))
+    sample = JetEnergy().sample({"cards": {str(path): 60}}, 1)
+    assert sample.provenance["events read"] == 60
+    assert 60 < len(sample) < 600
+    assert np.median(np.exp(sample.targets[:, 0])) < 1  # pile-up lies in the uncorrected jets
+    assert (sample.truth["offline_pt"] > 0).mean() > 0.8
+    assert len(np.unique(sample.collisions)) > 50
