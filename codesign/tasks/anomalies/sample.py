@@ -32,8 +32,8 @@ class AnomalySample(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zero_bias: int = Field(default=60000, ge=1000, description="zero-bias events to simulate, or the most to read")
-    signal: int = Field(default=2000, ge=100, description="events of each signal to simulate, or the most to read")
+    zero_bias: int = Field(default=40000, ge=1000, description="zero-bias events to simulate, or the most to read")
+    signal: int = Field(default=1500, ge=100, description="events of each signal to simulate, or the most to read")
     pile_up: float | None = Field(default=None, ge=0, description="mean number of collisions, instead of the cards'")
     files: tuple[str, ...] = Field(default=(), description="files of zero-bias events, instead of simulated ones")
     signal_files: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="signal -> its files")
