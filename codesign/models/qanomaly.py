@@ -121,13 +121,31 @@ class _Scored(nn.Module):
         """The largest score of any training event: what is beyond saturates, and lies above every threshold."""
         set_activation_range(self.score, max(score.max().item(), 2.0**-8))
 
+    def _drop_negligible(self) -> None:
+        """Clear the weights of what they cannot move by half an LSB, whatever comes in: of inputs that are hardly ever
+        there. A sum of such small weights would need more bits than any other."""
+        bound = self.input.act_quant.scale() * 2 ** (self.config.input_bits - 1) * self.gain
+        for index, (linear, following) in enumerate(zip(self.linears, [*self.activations, self.squared], strict=True)):
+            reach = quantised_weight(linear.weight, self.config.weight_bits[index]).abs() @ bound
+            lsb = activation_scale(following)
+            linear.weight.data[reach < lsb / 2] = 0.0
+            if index < len(self.activations):
+                bound = (lsb * 2 ** self.config.activation_bits[index]).expand(len(linear.weight))
+
+    def _grid(self, index: int, lsb: Tensor, result: Tensor) -> Tensor:
+        """Grid of each sum of a layer (out,): of products of inputs on the grid ``lsb``, and of the ``result``;
+        of the result alone where all weights are zero."""
+        weight = self.linears[index].weight
+        grid = lsb * self.linears[index].weight_quant.scale().double().flatten()
+        empty = (quantised_weight(weight, self.config.weight_bits[index]) == 0).all(dim=1)
+        return torch.where(empty, result, torch.minimum(grid, result))
+
     def _fold_hidden(self, upto: int) -> Tensor:
         """Fold half LSBs into the first layers' biases (see QuantMLP.fold); the LSB of what comes out."""
         lsb: Tensor = (self.input.act_quant.scale().double() * self.gain.double()).min()
-        for linear, activation in zip(self.linears[:upto], self.activations[:upto], strict=True):
-            grid = lsb * linear.weight_quant.scale().double().flatten()
-            lsb = activation_scale(activation).double()
-            grid = torch.minimum(grid, lsb)
+        for index, (linear, activation) in enumerate(zip(self.linears[:upto], self.activations[:upto], strict=True)):
+            result = activation_scale(activation).double()
+            grid, lsb = self._grid(index, lsb, result), result
             linear.bias.copy_(torch.floor((linear.bias.double() + lsb / 2) / grid) * grid)
         return lsb
 
@@ -182,6 +200,7 @@ class QuantVAE(_Scored):
     @torch.no_grad()
     def settle(self, x: Tensor) -> None:
         """After training: the score's range from all training events (events, n)."""
+        self._drop_negligible()
         mean = self._fused_mean(self._fused_hidden(x * self.gain, len(self.activations)))
         self._set_score_range(mean.square().sum(dim=1))
 
@@ -192,7 +211,7 @@ class QuantVAE(_Scored):
             return
         lsb = self._fold_hidden(len(self.activations))
         head, scale = self.linears[-1], activation_scale(self.squared).double()
-        grid = torch.minimum(lsb * head.weight_quant.scale().double().flatten(), scale)
+        grid = self._grid(len(self.activations), lsb, scale)
         head.bias.copy_(torch.floor((head.bias.double() + scale / 2) / grid) * grid)
         self.folded = True
 
@@ -233,6 +252,8 @@ class QuantAutoencoder(_Scored):
         x = x * self.gain
         error = x - self._reproduced(x)
         self._set_squared_range(error)
+        self._drop_negligible()
+        error = x - self._reproduced(x)
         quantised = quantised_signed(error, range_parameter(self.squared), self.config.square_bits)
         self._set_score_range(quantised.square().sum(dim=1))
 
@@ -248,6 +269,6 @@ class QuantAutoencoder(_Scored):
         lsb = self._fold_hidden(len(self.activations))
         head, scale = self.linears[-1], activation_scale(self.squared).double()
         inputs = self.input.act_quant.scale().double() * self.gain.double()
-        grid = torch.minimum(lsb * head.weight_quant.scale().double().flatten(), torch.minimum(inputs, scale))
+        grid = torch.minimum(self._grid(len(self.activations), lsb, scale), inputs)
         head.bias.copy_(-torch.floor((scale / 2 - head.bias.double()) / grid) * grid)
         self.folded = True

@@ -184,3 +184,29 @@ def test_space_draws_every_layer():
 def test_impossible_network_is_refused(change):
     with pytest.raises(ValidationError):
         VAEConfig.model_validate(CASES[0][1].model_dump() | change)
+
+
+@pytest.mark.parametrize(("family", "config"), CASES)
+def test_an_input_that_is_hardly_ever_there_costs_no_bits(family, config):
+    """What cannot move a result is cleared, and its bias lies on the result's grid; the circuit's sums stay narrow."""
+    quantisation, x, target = data(config, 3000)
+    x[:, 2], target[:, 2] = 0.0, 0.0
+    x[::1000, 2], target[::1000, 2] = 0.125, 1e-4
+    torch.manual_seed(2)
+    network = family.build(config, N, 1)
+    loss = torch.nn.functional.mse_loss
+    train(network, x, target, loss, epochs=25, batch=100, learning_rate=5e-3, sparsity=config.sparsity, seed=2)
+    with torch.no_grad():
+        network.linears[0].weight[0] = 1e-6
+        before = network.folded
+        network.folded = False
+        network.settle(torch.as_tensor(x))
+        network.linears[0].bias[0] = 0.3
+        network.fold()
+    assert before
+    assert not network.linears[0].weight[0].any()
+    lsb = float(activation_scale(network.activations[0]).detach())
+    assert float(network.linears[0].bias[0].detach()) / lsb == round(float(network.linears[0].bias[0].detach()) / lsb)
+    design = export.export(network, quantisation, ("score",))
+    codes = design.inputs.codes(x.astype(np.float64))
+    assert np.array_equal(export.brevitas_codes(network, design, codes), export.qonnx_codes(design, codes))
