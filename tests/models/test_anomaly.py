@@ -195,7 +195,7 @@ def test_an_input_that_is_hardly_ever_there_costs_no_bits(family, config):
     torch.manual_seed(2)
     network = family.build(config, N, 1)
     loss = torch.nn.functional.mse_loss
-    train(network, x, target, loss, epochs=25, batch=100, learning_rate=5e-3, sparsity=config.sparsity, seed=2)
+    train(network, x, target, loss, epochs=6, batch=100, learning_rate=5e-3, sparsity=config.sparsity, seed=2)
     with torch.no_grad():
         network.linears[0].weight[0] = 1e-6
         before = network.folded
