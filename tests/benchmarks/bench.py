@@ -31,7 +31,9 @@ from codesign.runfolder import RunFolder
 from codesign.study import load_study
 from codesign.targets import load_target
 from tests.benchmarks.event_memory import event_memory
+from tests.benchmarks.flow_rates import flow_rates
 from tests.benchmarks.hls4ml_csim import HlsSimulation
+from tests.benchmarks.time_multiplexing import time_multiplexing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -158,6 +160,13 @@ def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
     }
 
 
+def calibration() -> list[dict[str, Any]]:
+    """What each estimate is worth, by the table that ``make calibration`` made."""
+    made = json.loads((ROOT / "reports" / "reference" / "calibration.json").read_text(encoding="utf-8"))
+    names = ("predictor", "family", "quantity", "fidelity", "networks", "spearman", "error_fitted", "band")
+    return [{name: predictor[name] for name in names} for predictor in made["predictors"]]
+
+
 def main() -> None:
     """Run all benchmarks and write their record."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -181,6 +190,9 @@ def main() -> None:
             "training_step": training_step(),
             "event_rates": event_rates(work),
             "event_files": event_memory(work),
+            "flows": flow_rates(work / "flows"),
+            "time_multiplexing": time_multiplexing(),
+            "calibration": calibration(),
             "search": search_rate(work, options.trials, options.workers),
         }
     finally:
