@@ -112,18 +112,18 @@ def run(
 @app.command("report")
 def report_(
     folder: Run,
+    other: Annotated[Path | None, typer.Argument(metavar="[RUN_B]", help="A second run to compare with.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A file, or a folder; by default reports/<study>.")
     ] = None,
 ) -> None:
-    """Write the HTML report of a run, finished or not.
+    """Write the HTML report of a run, finished or not; of two runs, their comparison.
 
     Example: codesign report runs/jet-tagger -o jet-tagger.html
     """
-    from codesign.report import write_report
-    from codesign.runfolder import RunFolder
+    from codesign.report import write_comparison, write_report
 
-    print(write_report(RunFolder.open(folder).path, output))
+    print(write_report(folder, output) if other is None else write_comparison(folder, other, output))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """The report of a run: one HTML file that explains itself, and a picture of the front."""
 
+from codesign.report.compare import write_comparison
 from codesign.report.html import write_report
 from codesign.report.picture import front_picture
 
-__all__ = ("front_picture", "write_report")
+__all__ = ("front_picture", "write_comparison", "write_report")

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from codesign import __version__
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.records import State
 from codesign.report import plots, words
 from codesign.report.choices import importances, parallel
 from codesign.report.collect import Point, Run, Trial, collect
+from codesign.report.designs import design_rows
 from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, Layer, draw, layers
+from codesign.report.page import page
 from codesign.runfolder import write_atomically
-
-if TYPE_CHECKING:
-    import jinja2
 
 __all__ = ("write_report",)
 
-_HERE = Path(__file__).resolve().parent
-_SCRIPTS = ("base.js", "budgets.js", "plots.js", "search.js", "table.js")
+_SCRIPTS = ("base.js", "budgets.js", "plots.js", "search.js", "compare.js", "table.js")
 _ORDER = (
     Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED, Fidelity.PLACED, Fidelity.VENDOR, Fidelity.SIMULATED,
 )  # fmt: skip
@@ -50,81 +43,28 @@ def write_report(run: Path, output: Path | None = None) -> Path:
 
 def render(run: Run) -> str:
     """The report as HTML."""
-    from plotly.offline import get_plotlyjs
-
-    scripts = [
-        get_plotlyjs(),
-        *((_HERE / "assets" / name).read_text(encoding="utf-8") for name in _SCRIPTS),
-    ]
     data = plots.front_data(run)
     grown = progress(run.trials, run.objectives)
-    data |= {"parallel": parallel(run), "progress": grown}
+    data |= {"parallel": parallel(run), "progress": grown, "designs": [design_rows(run, p) for p in run.points]}
     data["physics"] = {
         f"plot-{p.trial.number}-{i}": plots.physics_figure(plot) for p in run.points for i, plot in enumerate(p.plots)
     }
     sections = [_section(run, p) for p in run.points]
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            run=run,
-            sections=sections,
-            overview=_overview(run),
-            progress=grown,
-            last_gain=next((n for n, v in grown if v == grown[-1][1]), None),
-            importances=importances(run),
-            failures=_by_reason(run, State.FAILED),
-            infeasible=_by_reason(run, State.INFEASIBLE),
-            sample=words.sample(run.sample),
-            states=words.STATES,
-            version=__version__,
-            style=_safe((_HERE / "assets" / "report.css").read_text(encoding="utf-8")),
-            scripts=[_safe(s) for s in scripts],
-            policy=_policy(scripts),
-            data=_safe(_json(data)),
-        )
+    return page(
+        "report.html.j2",
+        _SCRIPTS,
+        data,
+        run=run,
+        sections=sections,
+        overview=_overview(run),
+        progress=grown,
+        last_gain=next((n for n, v in grown if v == grown[-1][1]), None),
+        importances=importances(run),
+        failures=_by_reason(run, State.FAILED),
+        infeasible=_by_reason(run, State.INFEASIBLE),
+        sample=words.sample(run.sample),
+        states=words.STATES,
     )
-
-
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": words.number, "measured": words.measured, "quantity": words.quantity, "bound": words.bound,
-        "count": words.count, "size": words.size, "config": words.config,
-    }  # fmt: skip
-    return environment
-
-
-def _safe(text: str) -> Any:
-    """Mark text as what the page's own scripts and styles are, which autoescaping must leave alone."""
-    import markupsafe
-
-    if "</script" in text.lower() or "</style" in text.lower():
-        raise ValueError("a script or style would end its own element")
-    return markupsafe.Markup(text)  # noqa: S704 - only files of this package, plotly, and what _json escaped
-
-
-def _json(data: Any) -> str:
-    """JSON that can stand in a script element: nothing in it can end that element or begin a comment."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-def _policy(scripts: list[str]) -> str:
-    """A content security policy: no network at all, and no script but those of this report, by their hashes."""
-    hashes = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
-    allowed = " ".join(f"'sha256-{h}'" for h in hashes)
-    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'"
 
 
 @dataclass(frozen=True)

@@ -68,13 +68,15 @@ window.addEventListener("load", () => requestAnimationFrame(() => {
 
 
 def probed(run, tmp_path, width):
-    path = write_report(run.path, tmp_path / "report.html")
-    # the report's own policy forbids foreign scripts, the probe's too: it is taken off for the probe alone
+    return browse(without_policy(write_report(run.path, tmp_path / "report.html"), PROBE), tmp_path, width)
+
+
+def without_policy(path, probe):
+    """A copy of a page with a probe in it: the page's policy forbids foreign scripts, and is taken off for that."""
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", path.read_text(encoding="utf-8"))
-    path.with_name("probe.html").write_text(
-        text.replace("</body>", f"<script>{PROBE}</script></body>"), encoding="utf-8"
-    )
-    return browse(path.with_name("probe.html"), tmp_path, width)
+    made = path.with_name("probe.html")
+    made.write_text(text.replace("</body>", f"<script>{probe}</script></body>"), encoding="utf-8")
+    return made
 
 
 def browse(path, tmp_path, width=1400):

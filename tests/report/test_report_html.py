@@ -70,8 +70,8 @@ def rendered(run, tmp_path):
 
 
 def test_what_users_and_tools_write_is_text(page):
-    # the data, plotly and five scripts of ours: nothing that a record smuggled in
-    assert [a.get("type") for tag, a in page.tags if tag == "script"] == ["application/json", *[None] * 6]
+    # the data, plotly and six scripts of ours: nothing that a record smuggled in
+    assert [a.get("type") for tag, a in page.tags if tag == "script"] == ["application/json", *[None] * 7]
     assert not [a for _, a in page.tags if any(name.startswith("on") for name in a)]
     assert HOSTILE in page.text
     assert "<i>nothing else</i>" in page.text

@@ -1,0 +1,112 @@
+"""Two runs side by side: what differs between their studies, their fronts in one plot, and any two of their designs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from codesign.errors import InputError
+from codesign.report import plots, words
+from codesign.report.collect import Axis, Run, collect
+from codesign.report.designs import design_rows
+from codesign.report.hypervolume import Cost, costs, progress, span
+from codesign.report.page import page
+from codesign.runfolder import write_atomically
+
+__all__ = ("write_comparison",)
+
+
+def write_comparison(one: Path, other: Path, output: Path | None = None) -> Path:
+    """Write the comparison of two runs, and return its path; by default ``reports/<run>-<run>/index.html``.
+
+    InputError for one run twice.
+    """
+    if Path(one).resolve() == Path(other).resolve():
+        raise InputError(f"two runs are compared, but {one} was given twice: give another run's folder")
+    runs = [collect(Path(one)), collect(Path(other))]
+    if output is None:
+        output = Path("reports") / "-".join(run.path.name for run in runs) / "index.html"
+    elif output.is_dir() or not output.suffix:
+        output = output / "index.html"
+    write_atomically(output, render(runs).encode())
+    return output
+
+
+def render(runs: list[Run]) -> str:
+    """The comparison as HTML."""
+    names = [f"{letter}: {run.path.name}" for letter, run in zip("AB", runs, strict=True)]
+    shared = [axis for axis in runs[0].objectives if axis in runs[1].objectives]
+    box = _box(runs, shared)
+    grown = [progress(run.trials, shared, box) if box else [] for run in runs]
+    data = {
+        "names": [plots.plain(name) for name in names],
+        "fronts": [_front(run) for run in runs],
+        "goals": [a.name for a in runs[0].objectives],
+        "progress_of": grown,
+        "designs": [design_rows(run, p, f"{a}, ") for a, run in zip("AB", runs, strict=True) for p in run.points],
+    }
+    rows = [
+        (name, a, b, a != b)
+        for name, a, b in (
+            (k, x.get(k, "–"), y.get(k, "–")) for x, y in [[_facts(r) for r in runs]] for k in {**x, **y}
+        )
+    ]
+    return page(
+        "compare.html.j2",
+        ("base.js", "fronts.js", "compare.js"),
+        data,
+        runs=runs,
+        names=names,
+        rows=rows,
+        shared=shared,
+        volumes=[g[-1][1] if g else None for g in grown],
+    )
+
+
+def _box(runs: list[Run], shared: list[Axis]) -> tuple[Cost, Cost] | None:
+    """The box around both runs' feasible trials in the objectives that they share."""
+    return span([cost for run in runs for _, cost in costs(run.trials, shared)]) if shared else None
+
+
+def _front(run: Run) -> dict[str, Any]:
+    """The front's points; metrics on the test split, or on validation where the run is not finished."""
+    points = [
+        {
+            "trial": point.trial.number,
+            "exact": point.verified.exact if point.verified else None,
+            "metrics": {
+                n: [m.value, m.error] for n, m in (point.trial.metrics if run.provisional else point.test).items()
+            },
+            "figures": {f"{words.quantity(f.quantity)} ({f.fidelity.value})": f.value for f in point.figures},
+        }
+        for point in run.points
+    ]
+    return {"split": "validation" if run.provisional else "test", "points": points}
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """What a study says and what came of it, in words."""
+    study = run.study
+    facts = {
+        "task": study.task,
+        "networks": study.family,
+        "search space": words.config(study.space),
+        "flow": words.config({"": study.flow.name, **study.flow.space}).strip(),
+        "target": f"{run.target.part} at {words.number(run.target.clock_mhz)} MHz" if run.target else study.target,
+        "objectives": "; ".join(
+            f"{'maximise' if a.maximise else 'minimise'} {words.quantity(a.name)}" for a in run.objectives
+        ),
+        "constraints": "; ".join(words.bound(c) for c in run.constraints) or "none",
+        "training": words.config(study.training.model_dump()),
+        "search": words.config(study.search.model_dump()),
+        "seed": str(study.seed),
+        "sample": str(run.sample.get("hash", "not recorded"))[:16],
+        "events": words.number(run.sample["events"]) if isinstance(run.sample.get("events"), int) else "not recorded",
+        "trials": ", ".join(f"{n:,} {state}" for state, n in run.states.items() if n) or "none",
+        "on the front": str(len(run.points)) + (" so far" if run.provisional else ""),
+        "proven exact": str(sum(p.verified is not None and p.verified.exact for p in run.points)),
+    }
+    for baseline in run.baselines:
+        for name, metric in baseline.test.items():
+            facts[f"{words.quantity(name)} of {baseline.short} (test)"] = words.measured(metric)
+    return facts
