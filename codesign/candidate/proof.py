@@ -18,6 +18,7 @@ from codesign.candidate.stages import (
     add_seconds,
     costs_only_itself,
     measured,
+    measured_by,
     provenance,
 )
 from codesign.candidate.trial import load_network, synthesisers, trial_of
@@ -63,7 +64,8 @@ def prove(
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=drawn(task, scores, part, points, baselines)))
     for name, measure in synthesisers(flow, firmware).items():
-        if not measured(folder, Fidelity.VENDOR if name == "vivado" else Fidelity.SYNTHESISED):
+        by_vivado = name == "vivado" or firmware.rtl is None  # an HLS project's Verilog goes there too
+        if not (measured_by(folder, "Vivado") if by_vivado else measured(folder, Fidelity.SYNTHESISED)):
             with stages(name), costs_only_itself(folder, name):
                 add_figures(folder, measure(folder.path / name))
     if folder.read("verify.json", Verified) is None:

@@ -12,7 +12,17 @@ from codesign.hardware.base import Firmware
 from codesign.records import Figures, TrialStatus
 from codesign.runfolder import TrialFolder
 
-__all__ = ("StageReport", "Stages", "add_figures", "add_seconds", "costs_only_itself", "measured", "note", "provenance")
+__all__ = (
+    "StageReport",
+    "Stages",
+    "add_figures",
+    "add_seconds",
+    "costs_only_itself",
+    "measured",
+    "measured_by",
+    "note",
+    "provenance",
+)
 
 StageReport = Callable[[str], None]
 
@@ -39,6 +49,12 @@ def measured(folder: TrialFolder, fidelity: Fidelity) -> bool:
     """Whether a trial has any figure of this fidelity."""
     record = folder.read("figures.json", Figures)
     return record is not None and any(f.fidelity == fidelity for f in record.figures)
+
+
+def measured_by(folder: TrialFolder, tool: str) -> bool:
+    """Whether a trial has any figure of this tool."""
+    record = folder.read("figures.json", Figures)
+    return record is not None and any(f.tool == tool for f in record.figures)
 
 
 def provenance(figures: list[Figure], firmware: Firmware) -> list[Figure]:

@@ -134,8 +134,10 @@ class Hls4ml:
                 f"hls4ml: its C simulation differs from the design on {int(wrong.sum())} of {len(codes)} events, first "
                 f"on event {int(wrong.argmax())}"
             )
-        notes, estimated = [*_notes(made, chosen), _NO_RTL], []
-        if self.vendor().available:
+        notes, estimated = _notes(made, chosen), []
+        if not self.vendor().available:
+            notes.append(_NO_RTL)
+        else:
             from codesign.hardware.hls4ml.vitis import c_synthesis
 
             try:

@@ -82,7 +82,10 @@ def co_simulation(
     rows = [[float(word) for word in line.split()] for line in _report(project, _RESULTS).splitlines() if line.strip()]
     if len(rows) != len(codes) or any(len(row) != design.outputs.size for row in rows):
         raise ToolError(f"Vitis HLS: the co-simulation gave {len(rows)} results of {len(codes)} events")
-    simulated = np.rint(np.array(rows) / design.outputs.lsbs).astype(np.int64)
+    scaled = np.array(rows) / design.outputs.lsbs
+    simulated = np.rint(scaled).astype(np.int64)
+    if (simulated != scaled).any():
+        raise ToolError("Vitis HLS: the co-simulation gave a value that no output of the design can have")
     difference = first_difference(firmware, simulated, references, "RTL")
     return Verified(
         exact=difference is None,
