@@ -59,7 +59,7 @@ def _distributions(
 ) -> Plot:
     top = max(float(np.quantile(score[usual], 0.9999)) * 1.5, float(score[usual].max()), 1e-6)
     edges = np.linspace(0.0, top, _SCORE_BINS + 1)
-    series = [_steps(score[chosen], edges, name) for name, chosen in {"zero bias": usual, **signals}.items()]
+    series = [_steps(score[chosen], edges, name) for name, chosen in {**signals, "zero bias": usual}.items()]
     where = points.get("threshold")
     series += [Series(label="threshold", x=[where, where], y=[1e-5, 1.0], dashed=True)] if where is not None else []
     khz = f"; the threshold is for {points['rate'] * CROSSINGS_KHZ:.3g} kHz" if where is not None else ""
@@ -189,13 +189,14 @@ def _against_pile_up(score: Scores, pile_up: Scores, split: str, points: Mapping
     series = []
     for name in rates_in(points):
         rates = [share(score[places == k] >= points[f"threshold_{name}"]) for k in range(_PILE_UP_BINS)]
+        seen = [k for k in range(_PILE_UP_BINS) if rates[k].value]
         series.append(
             Series(
                 label=f"threshold for {RATES[name] * CROSSINGS_KHZ:.3g} kHz",
-                x=[float(pile_up[places == k].mean()) for k in range(_PILE_UP_BINS)],
-                y=[max(r.value, 0.1 / len(score)) * CROSSINGS_KHZ for r in rates],
-                low=[max(r.value - r.error, 0.1 / len(score)) * CROSSINGS_KHZ for r in rates],
-                high=[(r.value + r.error) * CROSSINGS_KHZ for r in rates],
+                x=[float(pile_up[places == k].mean()) for k in seen],
+                y=[rates[k].value * CROSSINGS_KHZ for k in seen],
+                low=[max(rates[k].value - rates[k].error, 0.1 / len(score)) * CROSSINGS_KHZ for k in seen],
+                high=[(rates[k].value + rates[k].error) * CROSSINGS_KHZ for k in seen],
             )
         )
     return Plot(
@@ -205,6 +206,6 @@ def _against_pile_up(score: Scores, pile_up: Scores, split: str, points: Mapping
         y_label="rate [kHz]",
         log_y=True,
         series=series,
-        caption=f"{len(score)} {split} zero-bias events in {_PILE_UP_BINS} bins of as many each; bands: one standard "
-        "deviation.",
+        caption=f"{len(score)} {split} zero-bias events in {_PILE_UP_BINS} bins of as many each, those left out "
+        "in which none fires; bands: one standard deviation.",
     )
