@@ -112,6 +112,10 @@ def test_rtl_is_simulated_and_a_synthesis_that_fails_costs_its_figures_only(
     assert result.verified.exact
     assert result.verified.events == 1000
     assert result.verified.compared == ["qonnx"]
+    assert {f.quantity for f in result.figures if f.fidelity == "simulated"} >= {
+        "latency_cycles",
+        "initiation_interval",
+    }
     assert next(f.value for f in result.figures if f.quantity == "latency_cycles") == result.verified.latency_cycles
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign import export, plugins
-from codesign.candidate.stages import provenance
+from codesign.candidate.stages import counted, provenance
 from codesign.candidate.trial import synthesisers, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
@@ -120,6 +120,7 @@ def _measure(result: FlowResult, flow: Any, firmware: Firmware, codes: Codes, tr
             firmware, codes[few], {"qonnx": truth[few]}, place / "simulation"
         )
         result.verified = verdict
+        result.figures = [*result.figures, *counted(verdict, firmware)]
 
 
 def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, target: Target, place: Path) -> Firmware:

@@ -17,16 +17,16 @@ from codesign.candidate.stages import (
     add_figures,
     add_seconds,
     costs_only_itself,
+    counted,
     measured,
     measured_by,
-    provenance,
 )
 from codesign.candidate.trial import load_network, synthesisers, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import InputError, ToolError
-from codesign.figures import Fidelity, Figure
+from codesign.figures import Fidelity
 from codesign.hardware.base import Firmware
 from codesign.physics.sample import Sample
 from codesign.records import Metrics, Plots, State, TrialStatus, Verified
@@ -119,16 +119,7 @@ def _simulate(
         own = partial(own, threshold=_threshold(folder, design))
     verdict: Verified = own(firmware, codes, references, folder.path / "simulation", waves)
     _save_golden(folder, codes, references["qonnx"])
-    if verdict.exact and verdict.latency_cycles is not None and verdict.initiation_interval is not None:
-        cycles, simulated = verdict.latency_cycles, Fidelity.SIMULATED
-        counted = [
-            Figure.of("latency_cycles", cycles, simulated, verdict.tool, verdict.version),
-            Figure.of(
-                "latency_ns", round(cycles * firmware.target.clock_ns, 4), simulated, verdict.tool, verdict.version
-            ),
-            Figure.of("initiation_interval", verdict.initiation_interval, simulated, verdict.tool, verdict.version),
-        ]
-        add_figures(folder, provenance(counted, firmware))
+    add_figures(folder, counted(verdict, firmware))
     folder.write("verify.json", verdict)
 
 

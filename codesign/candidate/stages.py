@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from codesign.errors import CodesignError
-from codesign.figures import Fidelity, Figure
+from codesign.figures import Fidelity, Figure, Quantity
 from codesign.hardware.base import Firmware
-from codesign.records import Figures, TrialStatus
+from codesign.records import Figures, TrialStatus, Verified
 from codesign.runfolder import TrialFolder
 
 __all__ = (
@@ -18,6 +18,7 @@ __all__ = (
     "add_figures",
     "add_seconds",
     "costs_only_itself",
+    "counted",
     "measured",
     "measured_by",
     "note",
@@ -60,6 +61,23 @@ def measured_by(folder: TrialFolder, tool: str) -> bool:
 def provenance(figures: list[Figure], firmware: Firmware) -> list[Figure]:
     """Figures measured on ``firmware``, with its flow's settings."""
     return [figure.model_copy(update={"settings": dict(firmware.settings)}) for figure in figures]
+
+
+def counted(verdict: Verified, firmware: Firmware) -> list[Figure]:
+    """What an exact simulation counted: latency and initiation interval; nothing where it counted none."""
+    cycles, interval = verdict.latency_cycles, verdict.initiation_interval
+    if not verdict.exact or cycles is None or interval is None:
+        return []
+    quantities: dict[Quantity, float] = {
+        "latency_cycles": cycles,
+        "latency_ns": round(cycles * firmware.target.clock_ns, 4),
+        "initiation_interval": interval,
+    }
+    simulated = [
+        Figure.of(quantity, value, Fidelity.SIMULATED, verdict.tool, verdict.version)
+        for quantity, value in quantities.items()
+    ]
+    return provenance(simulated, firmware)
 
 
 def add_figures(folder: TrialFolder, new: list[Figure]) -> None:
