@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from codesign import __version__, plugins
 from codesign.design import Design
+from codesign.dse.parts import load_part, part_path
 from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
 from codesign.handoff.emulator import emulator_name, write_emulator
+from codesign.handoff.fastsim import write_fast_simulation
 from codesign.handoff.inference import codes_model, features_model, write_repository
 from codesign.handoff.manifest import (
     FORMAT_VERSION,
@@ -37,6 +39,7 @@ from codesign.handoff.readme import readme
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
 from codesign.hardware.vendor.project import write_vivado_project
+from codesign.physics.sample import Part
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
@@ -160,8 +163,9 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     write_atomically(bundle / "onnx" / "codes.onnx", codes_model(trial.design))
     write_atomically(bundle / "onnx" / "features.onnx", features_model(trial.design))
     write_repository(trial.design, trial.study.name, bundle / "triton")
+    _write_tables(trial, bundle / "fastsim")
     manifest = _manifest(trial, licence)
-    (bundle / "README.md").write_text(readme(manifest), encoding="utf-8")
+    (bundle / "README.md").write_text(readme(manifest, (bundle / "fastsim").is_dir()), encoding="utf-8")
     files = []
     for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
         path.chmod(0o644)
@@ -170,6 +174,24 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     whole = manifest.model_copy(update={"files": sorted(files, key=lambda f: f.path)})
     text = json.dumps(whole.model_dump(mode="json"), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
     (bundle / "manifest.json").write_text(text, encoding="utf-8")
+
+
+def _write_tables(trial: _Trial, folder: Path) -> None:
+    """Tables for generator-level work, where the task can give any and the run still has its splits."""
+    task = plugins.load("tasks", trial.study.task)
+    if not (hasattr(task, "outcome") or hasattr(task, "table")):
+        return
+    if not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
+        return
+    flow = plugins.load("flows", trial.study.flow.name)
+    searched = trial.folder.read("metrics.json", Metrics)
+
+    def scored(name: str) -> tuple[Part, NDArray[np.float64]]:
+        part = load_part(trial.run, name)
+        codes = trial.design.input_quantisation.codes(part.x)
+        return part, trial.design.outputs.values(flow.predict(trial.firmware, codes))
+
+    write_fast_simulation(task, searched.points if searched else {}, scored("validation"), scored("test"), folder)
 
 
 def _copy_made(source: Path, destination: Path) -> None:

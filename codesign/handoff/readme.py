@@ -12,8 +12,11 @@ from codesign.records import Metric
 __all__ = ("readme",)
 
 
-def readme(manifest: Manifest) -> str:
-    """Markdown: what the design is, its ports bit by bit, and how to simulate and use it."""
+def readme(manifest: Manifest, tables: bool = False) -> str:
+    """Markdown: what the design is, its ports bit by bit, and how to simulate and use it.
+
+    ``tables``: whether the bundle has any for generator-level work.
+    """
     m = manifest
     lines = [
         f"# {_text(m.study)}, trial {m.trial}",
@@ -81,6 +84,11 @@ def readme(manifest: Manifest) -> str:
         "- `onnx/codes.onnx`: integers to integers, and `onnx/features.onnx`: features to scores and integers, "
         "in standard operators that plain onnxruntime runs",
         "- `triton/`: the latter as a model repository of the Triton inference server",
+        *(
+            ["- `fastsim/`: efficiency, response and correction as tables for correctionlib, and their closure"]
+            if tables
+            else []
+        ),
         "- `axi/`: an AXI4-Stream wrapper (`codesign_axi`) around the top module",
         "- `vivado/`, for a part of AMD: constraints and scripts that build it with one command",
         "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",

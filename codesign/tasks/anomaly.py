@@ -18,6 +18,7 @@ from codesign.tasks.anomalies.judging import judged, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.anomalies.sample import SIGNALS, AnomalySample, sample_of
 from codesign.tasks.base import Baseline, Inputs
+from codesign.tasks.outcome import Axis, Outcome
 from codesign.validation import validated
 
 if TYPE_CHECKING:
@@ -92,6 +93,14 @@ class Anomaly:
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
         return judged(scores, part, points)
+
+    def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
+        """Whether an event fires, by its process and the pile-up."""
+        axes = {
+            "Process": Axis(part.y.astype(np.float64), names=part.class_names, meaning="process of the hard collision"),
+            "PileUp": Axis(part.truth["pile_up"], (0.0, 35, 42, 49, 56, 300), meaning="mean number of collisions"),
+        }
+        return Outcome(axes, passed=scores[:, 0] >= points["threshold"])
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """Isolation forest, principal components, and cuts on the hardest jet, HT and the missing energy."""

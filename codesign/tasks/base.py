@@ -57,7 +57,9 @@ class Task(Protocol):
       n) become integers, where the default, standardised features, is not what is wanted;
     - ``collections: tuple[str, ...]`` and ``inputs(events) -> Inputs``: how the features are computed from a chunk of
       :func:`codesign.physics.events.read_events`. ``sample`` uses the same function, so that training and
-      ``codesign apply`` cannot differ.
+      ``codesign apply`` cannot differ;
+    - ``outcome(scores, part, points) -> Outcome`` and ``table(scores, part) -> Tabulated``
+      (:mod:`codesign.tasks.outcome`): what a bundle's tables for generator-level work are fitted to.
     """
 
     name: str

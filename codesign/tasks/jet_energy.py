@@ -18,10 +18,12 @@ from codesign.tasks.jets.baseline import FactorisedBaseline
 from codesign.tasks.jets.dijet import balance, balance_mean
 from codesign.tasks.jets.heads import heads_of, joint_loss, outputs_of
 from codesign.tasks.jets.inputs import fields_of, jet_inputs, kinematics
+from codesign.tasks.jets.outcome import outcome_of, table_of
 from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, binned, cell_of, closure, median, resolution_mean
 from codesign.tasks.jets.sample import FLAVOURS, JetEnergySample, sample_of
 from codesign.tasks.jets.turn_on import OFFLINE_PT, threshold, turn_on
 from codesign.tasks.jets.weights import learning_weights
+from codesign.tasks.outcome import Outcome, Tabulated
 from codesign.validation import validated
 
 if TYPE_CHECKING:
@@ -141,6 +143,14 @@ class JetEnergy:
             found["accuracy"] = classification.accuracy(heads.logits, part.y)
             found |= classification.auc_with_error(chance, part.y, FLAVOURS)
         return found
+
+    def outcome(self, scores: NDArray[np.float64], part: Part, points: dict[str, float]) -> Outcome:
+        """What became of generated jets: above the threshold or not, and the response."""
+        return outcome_of(scores, part, points)
+
+    def table(self, scores: NDArray[np.float64], part: Part) -> Tabulated:
+        """The correction by uncorrected pT, pseudorapidity and density, as a table may hold it."""
+        return table_of(scores, part)
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """The factorised correction, and boosted trees for the flavours where they are tagged."""

@@ -35,6 +35,8 @@ MATCH_RADIUS = 0.2
 #: an uncorrected jet below this pT (GeV) is not reconstructed by any trigger
 _LEAST_RAW_PT = 8.0
 
+_TRUTH = ("reference_pt", "generated_pt", "offline_pt", "eta", "phi", "event", "pile_up")
+
 
 class HeadWeights(BaseModel):
     """Weight of each head in the loss; the outputs of the flavours exist where theirs is above 0."""
@@ -85,7 +87,7 @@ def jets_of(events: Any, collection: str, radius: float = MATCH_RADIUS) -> dict[
 
     ``x``; ``event``: place in the chunk; ``eta``, ``phi``; ``raw_pt``, ``generated_pt``, ``offline_pt`` in GeV, the
     last two -1 where there is no partner (offline_pt: the corrected pT of the nearest jet of ``Jet``); ``flavour``: of
-    the generated partner, -1 where none is known.
+    the generated partner, -1 where none is known; ``pile_up``: mean number of collisions, 0 where the file has none.
     """
     import awkward as ak
 
@@ -110,6 +112,8 @@ def jets_of(events: Any, collection: str, radius: float = MATCH_RADIUS) -> dict[
         found["offline_pt"] = partner_values(events.Jet.pt, offline)
     else:
         found["offline_pt"] = np.full(len(inputs.event), -1.0)
+    pile_up = events.Pileup.nTrueInt if "Pileup" in events.fields else np.zeros(len(events))
+    found["pile_up"] = np.asarray(pile_up, dtype=np.float64)[inputs.event]
     return found
 
 
@@ -127,7 +131,7 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
 
     Rows are the reconstructed jets of ``collection`` with a generated partner above ``min_pt`` and a known flavour;
     targets are in natural logarithms. ``truth``: ``reference_pt``, ``generated_pt``, ``offline_pt`` (-1: none),
-    ``eta``, ``phi``, ``event``.
+    ``eta``, ``phi``, ``event``, ``pile_up``.
 
     Raises
     ------
@@ -138,7 +142,7 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
     fields = (*fields_of(collection), "GenJet")
     pieces: list[dict[str, NDArray[Any]]] = []
     seen = kept = unmatched = unknown = 0
-    for events in read_events(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi")):
+    for events in read_events(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi", "Pileup.nTrueInt")):
         jets = jets_of(events, collection)
         jets["event"] = jets["event"] + seen
         seen += len(events)
@@ -185,5 +189,8 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
         targets=np.column_stack([target, weights]).astype(np.float32),
         target_names=TARGETS,
         target_units=("ln(ratio of pT)", *[""] * (len(TARGETS) - 1)),
-        truth={name: whole[name] for name in ("reference_pt", "generated_pt", "offline_pt", "eta", "phi", "event")},
+        truth={
+            name: whole[name]
+            for name in ("reference_pt", "generated_pt", "offline_pt", "eta", "phi", "event", "pile_up")
+        },
     )
