@@ -15,7 +15,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup tools finn demo test lint types bench bench-peers calibration lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 tools:  # what pip cannot bring
 	@need() { \
