@@ -69,6 +69,11 @@ class Signals:
             overflow = "SAT_SYM"
         elif spec.narrow:
             rounded = np.minimum(rounded, np.broadcast_to(spec.high * spec.lsb, shape))
+        elif not spec.signed:
+            saturated = [
+                _saturated(*each) for each in zip(_flat(rounded), integers.flat, (-exponent).flat, strict=True)
+            ]
+            return FVArray(np.array(saturated).reshape(shape), rounded.solver_options, hwconf=rounded.hwconf)
         return rounded.quantize(
             k=np.full(shape, int(spec.signed)), i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN"
         )
@@ -110,3 +115,25 @@ class Signals:
     def transpose(self, x: Any, order: tuple[int, ...]) -> Any:
         """Permute the axes."""
         return np.transpose(x, order)
+
+
+def _flat(x: FVArray) -> list[Any]:
+    return list(np.asarray(x).ravel())
+
+
+def _saturated(x: Any, whole: np.integer, fraction: np.integer) -> Any:
+    """``x`` floored and clipped to an unsigned type: any bit above it sets all of its bits.
+
+    alkaid's own saturation compares with the largest number, an adder as wide as ``x`` for each signal; here a bit of
+    the result is one look-up table, rectifier included.
+    """
+    integers, fractions = int(whole), int(fraction)
+    signed, wide, fine = (int(v) for v in x.kif)
+    if signed + wide + fractions > 0:
+        x = x.quantize(signed, wide, min(fractions, fine))
+    x = x.max_of(0)
+    highest = 2.0**integers - 2.0**-fractions
+    if x.high <= highest or x.low == x.high:
+        return x.quantize(0, integers, fractions, "SAT")
+    over = x.quantize(0, int(x.kif[1]), -integers).unary_bit_op("any")
+    return over.msb_mux(highest, x.quantize(0, integers, fractions))

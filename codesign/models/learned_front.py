@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import cos, pi
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ __all__ = ("Checkpoint", "Front", "accuracy", "checkpoints")
 Loss = Callable[[Tensor, Tensor], Tensor]
 #: learning rate of the bits relative to the weights': they have further to go
 _BITS_RATE = 2.0
+#: between the seeds of two starts of one training: a prime, so that neighbouring seeds share none
+_NEXT_SEED = 7919
 
 #: of scores (events, outputs) and targets; larger is better
 Score = Callable[[Tensor, Tensor], float]
@@ -103,35 +105,62 @@ def checkpoints(
     score: Score = accuracy,
     limit: int = 32,
     warm: float = 0.1,
+    starts: int = 1,
 ) -> list[Checkpoint]:
-    """Train once and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
+    """Train and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
 
     ``x_*``: (events, n) values on the base grid of the inputs (``config.input_bits``); ``y_*``: (events,) or (events,
     targets). For the share ``warm`` of the epochs beta stays at ``beta_low``, then it rises logarithmically to
-    ``beta_high`` (HGQ, arXiv 2405.00645). The network of each epoch is judged on the validation events. Deterministic
-    for a seed and one torch thread.
+    ``beta_high`` (HGQ, arXiv 2405.00645). The network of each epoch is judged on the validation events. With several
+    ``starts`` the epochs are shared out among as many trainings from other weights, and their fronts are one: what was
+    pruned early, by chance, does not come back. Deterministic for a seed and one torch thread.
     """
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
     inputs, targets = _tensor(x_train), torch.as_tensor(y_train)
     val_inputs, val_targets = _tensor(x_val), torch.as_tensor(y_val)
-    family = MLPLearned()
-    network = family.build(config, inputs.shape[1], outputs)
-    network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
+    front = Front()
+    for start in range(starts):
+        first, share = epochs * start // starts, epochs * (start + 1) // starts - epochs * start // starts
+        torch.manual_seed(seed + _NEXT_SEED * start)
+        network = MLPLearned().build(config, inputs.shape[1], outputs)
+        generator = torch.Generator().manual_seed(seed + _NEXT_SEED * start)
+        network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
+        walk = _walk(network, inputs, targets, loss, share, min(batch, len(inputs)), learning_rate, warm, generator)
+        for epoch, flat in enumerate(walk):
+            with torch.no_grad():
+                scores, ebops = learned_forward(val_inputs, flat, network.layout)
+                cost, quality = float(ebops), score(scores, val_targets)
+                constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
+                if not constant and front.offers(cost, quality):
+                    front.add(cost, quality, first + epoch, [p.detach().clone() for p in flat])
+    sizes = (inputs.shape[1], *config.widths, outputs)
+    found = [_checkpoint(config, point, sizes) for point in front.thinned(limit)]
+    return [c for c in found if c.ebops > 0]
+
+
+def _walk(
+    network: LearnedMLP,
+    inputs: Tensor,
+    targets: Tensor,
+    loss: Loss,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    warm: float,
+    generator: torch.Generator,
+) -> Iterator[list[Tensor]]:
+    """Train, and give the network's flat parameters after each epoch: the same tensors each time."""
     layout = network.layout
     # few large tensors instead of many small ones: a step is short enough for their number to matter
     flat = [p.detach().clone().requires_grad_() for p in network.flat_parameters()]
     weights, bits = [flat[0], flat[2]], [flat[1], flat[3], flat[4]]
     groups = [{"params": weights, "rate": 1.0}, {"params": bits, "rate": _BITS_RATE}]
     optimiser = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-    batch = min(batch, len(inputs))
     steps = len(inputs) // batch
     space, arrays = Workspace(layout, batch), tuple(p.detach().numpy() for p in flat)
     for parameter, gradient in zip(flat, space.gradients, strict=True):
         parameter.grad = gradient
-    front = Front()
     for epoch in range(epochs):
-        beta = config.beta(max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm)))
+        beta = network.config.beta(max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm)))
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * group["rate"] * _rate(epoch / epochs)
         order = torch.randperm(len(inputs), generator=generator)
@@ -143,14 +172,7 @@ def checkpoints(
             assert leaf.grad is not None
             space.backward(leaf.grad, beta, BIT_PRICE)
             optimiser.step()
-        with torch.no_grad():
-            scores, ebops = learned_forward(val_inputs, flat, layout)
-            cost, quality = float(ebops), score(scores, val_targets)
-            constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
-            if not constant and front.offers(cost, quality):
-                front.add(cost, quality, epoch, [p.detach().clone() for p in flat])
-    found = [_checkpoint(config, point, layout.sizes) for point in front.thinned(limit)]
-    return [c for c in found if c.ebops > 0]
+        yield flat
 
 
 def _checkpoint(config: LearnedMLPConfig, point: _Point, sizes: tuple[int, ...]) -> Checkpoint:

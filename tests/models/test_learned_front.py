@@ -49,6 +49,18 @@ def test_training_is_repeatable_and_limited():
     assert few[-1].score == points[0][-1][1]
 
 
+def test_several_starts_share_the_epochs_and_make_one_front():
+    def points(**more):
+        return [(c.ebops, c.score, c.epoch) for c in trained(0, limit=1000, **more)[3]]
+
+    two = points(epochs=36, starts=3)
+    first = points(epochs=12)
+    assert any(epoch >= 12 for _, _, epoch in two)
+    assert all(epoch < 36 for _, _, epoch in two)
+    assert {p for p in two if p[2] < 12} <= set(first)  # the first training is the same to the bit
+    assert max(s for _, s, _ in two) >= max(s for _, s, _ in first)
+
+
 def test_front_keeps_what_nothing_dominates():
     front = Front()
     rng = np.random.default_rng(0)
