@@ -240,19 +240,23 @@ def check(
         bool, typer.Option("--emulator", help="Also build the bundle's C++ emulator and run it here.")
     ] = False,
     rtl: Annotated[bool, typer.Option("--rtl", help="Also simulate the bundle's Verilog here, in Verilator.")] = False,
+    events: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="With --emulator: compare it with the ONNX on N drawn events as well."),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """See that a bundle is whole and unchanged, and that its network gives its golden integers.
 
     Nothing from the bundle runs but its ONNX, in onnxruntime, unless --emulator or --rtl asks for more.
 
-    Example: codesign check jet-tagger-17.zip --emulator
+    Example: codesign check jet-tagger-17.zip --emulator --events 100000
     """
     from codesign.handoff.archive import opened
     from codesign.handoff.proof import prove_bundle
 
     with opened(bundle) as folder:
-        proven = prove_bundle(folder, emulator, rtl)
+        proven = prove_bundle(folder, emulator, rtl, events)
     if as_json:
         print_json({"whole": True, "equal_events": proven})
     else:
@@ -275,11 +279,14 @@ def apply(
     histograms: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A ROOT file that gets a histogram of every output.")
     ] = None,
+    emulator: Annotated[
+        bool, typer.Option("--emulator", help="Build the bundle's C++ emulator, and score with it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score events with a bundle's network, into friend trees (ROOT) or Parquet.
 
-    Nothing from the bundle runs but its ONNX, in onnxruntime.
+    Nothing from the bundle runs but its ONNX, in onnxruntime, unless --emulator asks for its C++.
 
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
@@ -290,7 +297,7 @@ def apply(
     with opened(bundle) as folder, make_progress() as progress:
         applied = apply_bundle(
             folder, files, output, form, chunk, threads, histograms,
-            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")),
+            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator,
         )  # fmt: skip
     rows = [{"file": str(a.source), "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
     print_rows(rows, as_json, ("file", "scores", "events", "rows"))

@@ -44,12 +44,16 @@ def golden_vectors(folder: Path, manifest: Manifest) -> tuple[Codes, Codes]:
     return inputs, outputs
 
 
-def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False) -> dict[str, int]:
+def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False, drawn: int = 0) -> dict[str, int]:
     """Check a bundle and run its golden vectors; returns how many events each model gave with equal integers.
 
     ``emulator`` builds and loads the C++ of the bundle, ``rtl`` its Verilog and test bench: code from the bundle then
-    runs on this machine. InputError names what is damaged, or the first event that differs.
+    runs on this machine. ``drawn`` events, spread evenly over the range of every input and a tenth beyond it, are
+    compared between ONNX and emulator, from physical features on. InputError names what is damaged, or the first event
+    that differs.
     """
+    if drawn and not emulator:
+        raise InputError("events are drawn to compare the emulator with the ONNX: ask for the emulator as well")
     folder = Path(folder)
     problems = check_bundle(folder)
     if problems:
@@ -74,6 +78,8 @@ def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False) -> dic
     proven["onnx from features"] = len(outputs)
     if emulator:
         compare("emulator", _emulated(folder, inputs))
+    if drawn:
+        proven["emulator beside onnx, drawn"] = _beside(folder, manifest, drawn)
     if rtl:
         proven["rtl"] = _simulated(folder, manifest, len(outputs))
     return proven
@@ -90,6 +96,18 @@ def _same_quantisation(folder: Path, manifest: Manifest, inputs: Codes, outputs:
     found = Session(folder / "onnx" / "features.onnx").run(features[usable])["output_codes"]
     if not np.array_equal(found, outputs[usable]):
         raise InputError("onnx/features.onnx does not give the integers of golden.npz for the same inputs")
+
+
+def _beside(folder: Path, manifest: Manifest, events: int) -> int:
+    from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, compare
+
+    offset, step, low, high = (
+        np.array([getattr(i, key) for i in manifest.inputs]) for key in ("offset", "step", "minimum", "maximum")
+    )
+    beyond = (high - low + 1) / 10
+    codes = np.random.default_rng(events).uniform(low - beyond, high + beyond, (events, len(manifest.inputs)))
+    features = (offset + step * codes).astype(np.float32)
+    return compare(OnnxEngine(folder, manifest), EmulatorEngine(folder, manifest), features, ("onnx", "the emulator"))
 
 
 def _emulated(folder: Path, inputs: Codes) -> NDArray[np.int32]:

@@ -20,6 +20,8 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, apply_bundle
+from codesign.handoff.apply.engine import OnnxEngine, compare
+from codesign.handoff.check import read_manifest
 from codesign.physics.events import write_events
 from codesign.tasks.base import Inputs
 
@@ -214,3 +216,30 @@ def test_the_command_line(bundle, tmp_path):
     command = [sys.executable, "-m", "codesign.cli", "apply", "bundle", "jets.parquet", "-o", "s.root", "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [{"file": "jets.parquet", "scores": "s.root", "events": 100, "rows": 100}]
+
+
+def test_the_emulator_scores_the_same(bundle, per_jet, tmp_path):
+    """The bundle's own C++, built and loaded by the command: every number of every row is that of onnxruntime."""
+    random = np.random.default_rng(3)
+    features = (40 * random.standard_normal((5000, 16))).astype(np.float32)
+    columns, built = (Scorer(bundle, emulator=e).rows(features) for e in (False, True))
+    assert list(columns) == list(built)
+    assert len(np.unique(columns["t"])) > 3
+    for name, values in columns.items():
+        assert values.dtype == built[name].dtype
+        assert np.array_equal(values, built[name]), name
+
+
+def test_engines_that_differ_are_told_apart(bundle):
+    class Off:
+        def run(self, features):
+            scores, codes = engine.run(features)
+            codes = codes.copy()
+            codes[7, 2] += 1
+            return scores, codes
+
+    engine = OnnxEngine(bundle, read_manifest(bundle))
+    features = np.random.default_rng(4).normal(size=(20, 16)).astype(np.float32)
+    assert compare(engine, engine, features) == 20
+    with pytest.raises(InputError, match="row 7: first gives"):
+        compare(engine, Off(), features)

@@ -36,7 +36,14 @@ def forge(bundle, name, content):
 
 
 def test_all_models_of_a_bundle_agree(bundle):
-    assert prove_bundle(bundle, emulator=True) == {"onnx": 40, "onnx from features": 40, "emulator": 40}
+    assert prove_bundle(bundle, emulator=True, drawn=20_000) == {
+        "onnx": 40,
+        "onnx from features": 40,
+        "emulator": 40,
+        "emulator beside onnx, drawn": 20_000,
+    }
+    with pytest.raises(InputError, match="ask for the emulator"):
+        prove_bundle(bundle, drawn=10)
     assert not list((bundle / "emulator").glob("*.so")), "a bundle is not changed by checking it"
 
 

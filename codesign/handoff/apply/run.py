@@ -48,6 +48,7 @@ def apply_bundle(
     threads: int | None = None,
     histograms: Path | None = None,
     progress: Callable[[str, int], None] | None = None,
+    emulator: bool = False,
 ) -> list[Applied]:
     """Score files and write one file of scores for each.
 
@@ -61,6 +62,7 @@ def apply_bundle(
     threads: chunks scored at the same time; by default one per core that this process may use.
     histograms: a ROOT file that gets a histogram of every output, over all files.
     progress: called as ``progress(file, events)`` after each chunk.
+    emulator: build the bundle's C++ emulator and score with it, instead of the ONNX in onnxruntime.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def apply_bundle(
         raise InputError("no file of events was given")
     if chunk < 1 or (threads is not None and threads < 1):
         raise InputError("chunk and threads are whole numbers from 1")
-    scorer = Scorer(bundle)
+    scorer = Scorer(bundle, emulator=emulator)
     places = _places([Path(f) for f in files], Path(output), form)
     counted = Histograms(scorer.manifest.outputs) if histograms is not None else None
     done = []

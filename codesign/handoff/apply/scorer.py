@@ -1,7 +1,7 @@
 """Score events with a bundle's network inside an analysis: a function on awkward arrays, for a coffea processor.
 
-The network runs in onnxruntime; nothing else of the bundle is executed. What the network is given is computed by the
-*installed* task that the manifest names, not by anything in the bundle.
+The network runs in onnxruntime; nothing else of the bundle is executed, unless the bundle's emulator is asked for. What
+the network is given is computed by the *installed* task that the manifest names, not by anything in the bundle.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from codesign import plugins
 from codesign.errors import InputError
+from codesign.handoff.apply.engine import EmulatorEngine, Engine, OnnxEngine
 from codesign.handoff.check import check_bundle, read_manifest
-from codesign.handoff.inference import Session
 from codesign.handoff.manifest import Manifest
 from codesign.tasks.base import Inputs
 
@@ -36,20 +36,21 @@ class Scorer:
     their collection, and where the firmware compares an output with a threshold ``trigger``, its bit at the threshold
     that was fixed on the validation split.
 
+    ``emulator`` builds the bundle's C++ and runs it instead of the ONNX: the same integers, but the bundle's code runs.
     InputError where the bundle is damaged (``checked`` leaves the check of its hashes out), or its task is not
     installed or knows no events.
     """
 
-    def __init__(self, bundle: Path | str, threads: int = 1, checked: bool = True) -> None:
+    def __init__(self, bundle: Path | str, threads: int = 1, checked: bool = True, emulator: bool = False) -> None:
         folder = Path(bundle)
         if checked and (problems := check_bundle(folder)):
             raise InputError(f"{problems[0]}" + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
         self.manifest: Manifest = read_manifest(folder)
         self.features = tuple(s.name for s in self.manifest.inputs)
         self.outputs = tuple(branch_name(s.name) for s in self.manifest.outputs)
-        self._session = Session(folder / "onnx" / "features.onnx", threads)
-        if self._session.size != len(self.features):
-            raise InputError(f"{folder}: its network takes {self._session.size} features, its manifest names others")
+        self._engine: Engine = (
+            EmulatorEngine(folder, self.manifest) if emulator else OnnxEngine(folder, self.manifest, threads)
+        )
 
     @property
     def task(self) -> Any:
@@ -80,9 +81,9 @@ class Scorer:
         if not np.isfinite(features).all():
             row, column = np.argwhere(~np.isfinite(features))[0]
             raise InputError(f"feature '{self.features[column]}' of row {row} is not finite")
-        found = self._session.run(np.ascontiguousarray(features, dtype=np.float32))
-        columns = {name: found["scores"][:, i] for i, name in enumerate(self.outputs)}
-        columns |= {f"{name}_code": found["output_codes"][:, i] for i, name in enumerate(self.outputs)}
+        scores, codes = self._engine.run(features)
+        columns: dict[str, NDArray[Any]] = {name: scores[:, i] for i, name in enumerate(self.outputs)}
+        columns |= {f"{name}_code": codes[:, i] for i, name in enumerate(self.outputs)}
         trigger = self.manifest.trigger
         if trigger is not None and trigger.threshold_code is not None:
             columns["trigger"] = columns[f"{branch_name(trigger.output)}_code"] >= trigger.threshold_code

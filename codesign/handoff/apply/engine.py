@@ -1,0 +1,93 @@
+"""What computes a bundle's integers from physical features: its ONNX in onnxruntime, or its C++ emulator."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.errors import InputError
+from codesign.handoff.inference import Session
+from codesign.handoff.manifest import Manifest
+
+__all__ = ("EmulatorEngine", "Engine", "OnnxEngine", "compare")
+
+Features = NDArray[np.float32]
+#: outputs in units of the task (float32), and their integers (int32), (rows, outputs) each
+Scored = tuple[NDArray[np.float32], NDArray[np.int32]]
+
+#: rows held at once while two engines are compared
+_AT_ONCE = 50_000
+
+
+class Engine(Protocol):
+    """A bundle's network as a function of features (rows, inputs), finite."""
+
+    def run(self, features: Features) -> Scored:
+        """Scores and their integers."""
+        ...
+
+
+class OnnxEngine:
+    """``onnx/features.onnx`` in onnxruntime: no code of the bundle runs. ``threads``: 0 for all cores."""
+
+    def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
+        self._session = Session(folder / "onnx" / "features.onnx", threads)
+        if self._session.size != len(manifest.inputs):
+            raise InputError(f"{folder}: its network takes {self._session.size} features, its manifest names others")
+
+    def run(self, features: Features) -> Scored:
+        """Scores and their integers; ToolError where onnxruntime fails."""
+        found = self._session.run(np.ascontiguousarray(features, dtype=np.float32))
+        return found["scores"], found["output_codes"]
+
+
+class EmulatorEngine:
+    """The bundle's C++ emulator, built here with make and g++ and loaded: code of the bundle runs on this machine.
+
+    Features are quantised as the manifest says, in float64: ``clip(floor((x - offset) / step + 1/2), low, high)``.
+    ToolError where it cannot be built; InputError where it takes or gives other numbers than the manifest says.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        from codesign.handoff.emulator import build_emulator, load_emulator
+
+        workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
+        try:
+            shutil.copytree(folder / "emulator", workshop / "emulator")
+            self._emulator = load_emulator(build_emulator(workshop / "emulator"))
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)  # what is loaded stays
+        if (self._emulator.inputs, self._emulator.outputs) != (len(manifest.inputs), len(manifest.outputs)):
+            raise InputError(f"{folder}: its emulator takes or gives other numbers than its manifest names")
+        inputs = manifest.inputs
+        self._offset, self._step = (np.array([getattr(i, key) for i in inputs]) for key in ("offset", "step"))
+        self._low, self._high = (np.array([getattr(i, key) for i in inputs]) for key in ("minimum", "maximum"))
+        self._lsb = np.array([2.0**-o.fraction_bits for o in manifest.outputs])
+
+    def run(self, features: Features) -> Scored:
+        """Scores and their integers."""
+        scaled = (features.astype(np.float64) - self._offset) / self._step
+        codes = np.clip(np.floor(scaled + 0.5), self._low, self._high)
+        found = self._emulator.predict(codes.astype(np.int32))
+        return (found * self._lsb).astype(np.float32), found
+
+
+def compare(first: Engine, second: Engine, features: Features, names: Sequence[str] = ("first", "second")) -> int:
+    """Rows for which two engines give the same integers and the same outputs, ``==``: all, or InputError."""
+    for start in range(0, len(features), _AT_ONCE):
+        piece = features[start : start + _AT_ONCE]
+        (one, one_codes), (other, other_codes) = first.run(piece), second.run(piece)
+        unequal = (one_codes != other_codes).any(axis=1) | (one != other).any(axis=1)
+        if unequal.any():
+            row = int(np.flatnonzero(unequal)[0])
+            raise InputError(
+                f"row {start + row}: {names[0]} gives {one_codes[row].tolist()}, "
+                f"{names[1]} {other_codes[row].tolist()} for the same features"
+            )
+    return len(features)
