@@ -157,6 +157,15 @@ class Plots(_Record):
     plots: list[Plot]
 
 
+class InputImportance(_Record):
+    """``inputs.json`` of a trial on the front: what a metric loses when one input is shuffled among the events."""
+
+    metric: str
+    split: str = Field(pattern="^test$")
+    events: int = Field(gt=0)
+    inputs: dict[str, Metric] = Field(description="loss, positive where the input helps; its error over five pieces")
+
+
 class State(StrEnum):
     """How far a trial got."""
 
@@ -188,4 +197,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "status.json": TrialStatus,
     "plots.json": Plots,
     "flows.json": Flows,
+    "inputs.json": InputImportance,
 }

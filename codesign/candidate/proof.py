@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign import plugins
+from codesign.candidate.inputs import input_importance
 from codesign.candidate.stages import (
     StageReport,
     Stages,
@@ -63,6 +64,12 @@ def prove(
             folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=drawn(task, scores, part, points, baselines)))
+    if not (folder.path / "inputs.json").is_file():
+        with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
+            searched = folder.read("metrics.json", Metrics)
+            importance = input_importance(study, task, design, part, searched.points if searched else {}, seed)
+            if importance is not None:
+                folder.write("inputs.json", importance)
     for name, measure in synthesisers(flow, firmware).items():
         by_vivado = name == "vivado" or firmware.rtl is None  # an HLS project's Verilog goes there too
         if not (measured_by(folder, "Vivado") if by_vivado else measured(folder, Fidelity.SYNTHESISED)):

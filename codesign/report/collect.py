@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,19 @@ from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
-from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, Plot, Plots, State, TrialStatus, Verified
+from codesign.records import (
+    Figures,
+    Front,
+    FrontPoint,
+    InputImportance,
+    Metric,
+    Metrics,
+    Plot,
+    Plots,
+    State,
+    TrialStatus,
+    Verified,
+)
 from codesign.report.layers import count_weights
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Constraint, Study, parse_study
@@ -93,6 +106,9 @@ class Point:
     boundary: Boundary | None
     weights: list[tuple[int, int, int]]
     files: list[tuple[str, int]]
+    inputs: InputImportance | None = None
+    #: (name, data URI, bytes) of what the page itself holds
+    downloads: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -248,7 +264,21 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
         boundary=Boundary(design.input_quantisation, design.outputs) if design else None,
         weights=read.attempt(graph, lambda: count_weights(design.onnx, design.inputs), []) if design else [],
         files=_files(folder.path),
+        inputs=read.record(folder, "inputs.json", InputImportance),
+        downloads=_downloads(folder.path),
     )
+
+
+def _downloads(folder: Path, largest: int = 150_000) -> list[tuple[str, str, int]]:
+    """What a reader takes along of a design, as data URIs; a file that would swell the page stays in the folder."""
+    found = []
+    for name in ("model.onnx", "design.json", "figures.json"):
+        path = folder / name
+        if path.is_file() and path.stat().st_size <= largest:
+            kind = "application/json" if path.suffix == ".json" else "application/octet-stream"
+            content = path.read_bytes()
+            found.append((name, f"data:{kind};base64,{base64.b64encode(content).decode()}", len(content)))
+    return found
 
 
 def _files(folder: Path, most: int = 60) -> list[tuple[str, int]]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
-from codesign.records import State
+from codesign.records import InputImportance, Metric, State
 from codesign.report import plots, words
+from codesign.report.bars import BudgetBar, budget_bars
 from codesign.report.choices import importances, parallel
 from codesign.report.collect import Point, Run, Trial, collect
 from codesign.report.designs import design_rows
@@ -99,6 +100,10 @@ class Section:
     descriptions: list[str]
     clash: str | None
     calibration: str
+    bars: list[BudgetBar]
+    inputs: InputImportance | None
+    #: (input, loss, share of the largest in percent), the most important first
+    ranked: list[tuple[str, Metric, float]]
 
 
 def _section(run: Run, point: Point) -> Section:
@@ -123,7 +128,16 @@ def _section(run: Run, point: Point) -> Section:
         descriptions=[plots.describe(p) for p in point.plots],
         clash=_clash(point),
         calibration="; ".join(dict.fromkeys(f.expected.source for f in point.figures if f.expected)),
+        bars=budget_bars(run, point),
+        inputs=point.inputs,
+        ranked=_ranked(point.inputs),
     )
+
+
+def _ranked(inputs: InputImportance | None) -> list[tuple[str, Metric, float]]:
+    ordered = sorted(inputs.inputs.items(), key=lambda item: -item[1].value) if inputs else []
+    largest = max((m.value for _, m in ordered), default=0.0)
+    return [(name, m, max(0.0, 100 * m.value / largest) if largest > 0 else 0.0) for name, m in ordered]
 
 
 def _widths(widths: list[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -13,7 +14,8 @@ import pytest
 from make_run import HOSTILE, make_run
 
 from codesign.errors import InputError
-from codesign.records import Front, Verified
+from codesign.figures import Fidelity, find
+from codesign.records import Front, InputImportance, Metric, Verified
 from codesign.report import write_report
 
 #: attributes by which a page loads or leads to something
@@ -88,7 +90,7 @@ def test_labels_reach_plotly_as_text(page):
 def test_nothing_is_loaded_from_anywhere(page):
     leading = [(tag, a[name]) for tag, a in page.tags for name in _LOADING if name in a]
     assert leading
-    assert all(tag == "a" and target.startswith("#") for tag, target in leading)
+    assert all(tag == "a" and target.startswith(("#", "data:application/")) for tag, target in leading)
     policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "http" not in policy
@@ -97,8 +99,30 @@ def test_nothing_is_loaded_from_anywhere(page):
 def test_links_and_ids_fit(page):
     assert len(page.ids) == len(set(page.ids))
     for tag, attributes in page.tags:
-        if tag == "a":
+        if tag == "a" and "download" not in attributes:
             assert attributes["href"][1:] in page.ids
+
+
+def test_what_is_downloaded_is_what_lies_in_the_folder(page, finished):
+    links = {a["download"]: a["href"] for tag, a in page.tags if "download" in a}
+    points = finished.read("front.json", Front).points
+    assert len(links) == 3 * len(points)
+    for point in points:
+        for name in ("model.onnx", "design.json", "figures.json"):
+            encoded = links[f"trial-{point.trial:04d}-{name}"].partition(";base64,")[2]
+            assert base64.b64decode(encoded) == (finished.trial(point.trial).path / name).read_bytes()
+
+
+def test_budgets_and_inputs_of_a_design(own, tmp_path):
+    point = own.read("front.json", Front).points[0]
+    losses = {"mass": Metric(value=0.2, error=0.01), "noise": Metric(value=-0.001, error=0.002)}
+    own.trial(point.trial).write(
+        "inputs.json", InputImportance(metric="accuracy", split="test", events=5000, inputs=losses)
+    )
+    text = rendered(own, tmp_path).text
+    assert "mass 0.200 ± 0.010 noise -0.0010 ± 0.0020" in text
+    lut = find(point.figures, "lut", Fidelity.COMPILED).value
+    assert f"{lut:,.0f} 6,000 (the study's budget) {lut / 60:.2f} %" in text
 
 
 def test_every_front_point_has_its_section_and_plots(page, finished):

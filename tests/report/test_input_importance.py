@@ -1,0 +1,37 @@
+"""Importance of the inputs, on a design whose labels are its own answers."""
+
+from __future__ import annotations
+
+import numpy as np
+from make_run import CLASSES, FEATURES, STUDY, design
+
+from codesign.candidate.inputs import input_importance
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.physics.sample import Part
+from codesign.study import Study
+from codesign.tasks.jet_tagging import JetTagging
+
+CONFIG = {"widths": [16], "weight_bits": [6, 6], "activation_bits": [6], "input_bits": 8, "sparsity": 0.0}
+
+
+def test_an_input_that_never_changes_has_none_and_labels_of_the_design_lose_by_shuffling():
+    made = design(CONFIG, 3)
+    rng = np.random.default_rng(1)
+    low, high = made.inputs.bounds
+    codes = rng.integers(low, high, (1000, made.inputs.size), endpoint=True)
+    codes[:, 4] = low[4]
+    quantisation = made.input_quantisation
+    x = (codes * np.array(quantisation.step) + np.array(quantisation.offset)).astype(np.float32)
+    scores = read_graph(made.onnx).run(made.inputs.values(quantisation.codes(x)), Exact())
+    part = Part("test", x, np.asarray(scores).argmax(1), class_names=CLASSES)
+
+    found = input_importance(Study.model_validate(STUDY), JetTagging(), made, part, {}, seed=1)
+    assert found is not None
+    assert (found.metric, found.split, found.events) == ("accuracy", "test", 1000)
+    assert list(found.inputs) == list(FEATURES)
+    constant = found.inputs[FEATURES[4]]
+    assert (constant.value, constant.error) == (0, 0)
+    # the labels are the design's own answers: every other input loses, beyond its error
+    assert all(m.value > 3 * m.error > 0 for name, m in found.inputs.items() if name != FEATURES[4])
+    assert found == input_importance(Study.model_validate(STUDY), JetTagging(), made, part, {}, seed=1)
