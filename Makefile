@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo test lint types bench bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test lint types bench bench-peers calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,6 +47,10 @@ finn: $(READY)  ## set up FINN, in an environment of its own in the cache folder
 
 demo: $(READY)  ## run the shipped study and write its report
 	@$(BIN)/codesign run $(STUDY) --workers $(WORKERS)
+
+docs: $(READY)  ## build the documentation into build/site
+	@$(BIN)/python -m mkdocs build --strict -q
+	@echo "build/site/index.html"
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -n auto

@@ -21,8 +21,8 @@ __all__ = ("app", "main")
 app = typer.Typer(
     name="codesign",
     help="From a physics data set to verified, Pareto-optimal FPGA firmware.",
+    epilog="Ends with 0: done; 1: an error, one line on standard error; 2: wrong usage; 130: interrupted.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -124,6 +124,41 @@ def report_(
     from codesign.report import write_comparison, write_report
 
     print(write_report(folder, output) if other is None else write_comparison(folder, other, output))
+
+
+@app.command()
+def dashboard(
+    folder: Run,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8080,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Database of the search, where it was run with one.")
+    ] = None,
+) -> None:
+    """Show the live search in a browser, on this machine only (extra 'dashboard').
+
+    Example: codesign dashboard runs/jet-tagger
+    """
+    from codesign.dse.dashboard import HOST, serve
+    from codesign.runfolder import RunFolder
+
+    run_folder = RunFolder.open(folder)
+    print(f"http://{HOST}:{port}/ until interrupted (Ctrl-C)", file=sys.stderr)
+    serve(run_folder, port, storage)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your table of jets, or file of events.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="STUDY", help="The study to write.")] = None,
+    target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
+) -> None:
+    """Look at a file of yours, and write a commented study for it.
+
+    Example: codesign init jets.parquet -o jets.yaml
+    """
+    from codesign.init import write_study
+
+    print(write_study(file, output, target))
 
 
 @app.command()

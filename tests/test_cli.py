@@ -27,7 +27,7 @@ STUDY = {
 
 COMMANDS = [
     ["run"], ["report"], ["verify"], ["synth"], ["handoff"], ["check"], ["apply"], ["data", "make"], ["data", "show"],
-    ["targets"], ["studies"], ["doctor"], ["schema"],
+    ["targets"], ["studies"], ["doctor"], ["schema"], ["init"], ["dashboard"],
 ]  # fmt: skip
 
 

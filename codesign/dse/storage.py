@@ -24,7 +24,7 @@ from codesign.errors import InputError
 from codesign.runfolder import RunFolder
 from codesign.study import SearchSettings, Study
 
-__all__ = ("JOURNAL", "derived_seed", "make_sampler", "open_study", "repair_journal", "study_name")
+__all__ = ("JOURNAL", "derived_seed", "make_sampler", "open_storage", "open_study", "repair_journal", "study_name")
 
 #: the journal's name in a run folder
 JOURNAL = "study.journal"
@@ -48,7 +48,8 @@ class _KernelLock:
         os.close(self._handle)
 
 
-def _open_storage(run: RunFolder, url: str | None) -> Any:
+def open_storage(run: RunFolder, url: str | None) -> Any:
+    """The journal of a run, or the database of a URL; InputError where that cannot be opened."""
     if url is None:
         journal = run.path / JOURNAL
         lock = _KernelLock(journal.with_suffix(".lock"))
@@ -78,7 +79,7 @@ def open_study(run: RunFolder, study: Study, url: str | None) -> Any:
     with _quiet():
         directions = ["maximize" if o.direction == "maximise" else "minimize" for o in study.objectives]
         return optuna.create_study(
-            storage=_open_storage(run, url),
+            storage=open_storage(run, url),
             study_name=study_name(run, study),
             directions=directions,
             load_if_exists=True,

@@ -26,6 +26,11 @@ class BudgetBar:
     percent: float
     kept: bool
 
+    @property
+    def share(self) -> str:
+        """The share in words."""
+        return words.share(self.percent / 100) if self.percent else "0 %"
+
 
 def budget_bars(run: Run, point: Point) -> list[BudgetBar]:
     """The design's resources as shares of the part, each figure that the study bounds, and the clock."""

@@ -1,0 +1,69 @@
+"""The documentation: it builds without a warning, loads nothing, and its cheap examples do what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from codesign.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+
+
+def blocks(language):
+    """What stands between fences of a language; fences are taken in pairs, from the top of each page."""
+    fences = r"(?ms)^```(\w*)\n(.*?)^```$"
+    found = (b for page in PAGES for b in re.findall(fences, page.read_text(encoding="utf-8")))
+    return [text for name, text in found if name == language]
+
+
+def lines(language, prefix):
+    return [s.removeprefix(prefix) for b in blocks(language) for s in b.splitlines() if s.startswith(prefix)]
+
+
+@pytest.mark.parametrize("line", sorted(set(lines("console", "$ "))))
+def test_examples_run(line):
+    command = shlex.split(line)
+    assert command[0] == "codesign"
+    done = CliRunner().invoke(app, command[1:])
+    assert done.exit_code == 0, done.output
+    assert done.output.strip()
+
+
+@pytest.mark.parametrize("line", sorted(set(lines("", "codesign "))))
+def test_examples_that_are_not_run_name_commands_and_options_that_there_are(line):
+    words, command = shlex.split(line), typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    context = command.make_context("codesign", words, resilient_parsing=True)
+    assert not context.args, "an argument too many"
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_the_shortest_task_is_one():
+    made: dict[str, type] = {}
+    exec(blocks("python")[0], made)
+    assert made["FiveJets"]().metrics["auc_uds"] == "maximise"
+
+
+def test_the_site_builds_and_loads_nothing(tmp_path):
+    pytest.importorskip("mkdocs", reason="extra 'docs' is not installed")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for page in PAGES:
+        text = (tmp_path / "site" / f"{page.stem}.html").read_text(encoding="utf-8")
+        tags = re.findall(r"<(?:script|img|iframe|link)\b[^>]*>", text)
+        loading = [t for t in tags if not t.startswith("<link") or "stylesheet" in t or "icon" in t]
+        assert loading
+        assert not [t for t in loading if "//" in t]

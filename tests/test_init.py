@@ -1,0 +1,58 @@
+"""codesign init: a study for a file that was really looked at, and a refusal by name where no task fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from codesign import plugins
+from codesign.errors import InputError
+from codesign.init import write_study
+from codesign.physics.sample import Sample
+from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
+from codesign.physics.writers import write_sample
+from codesign.study import load_study
+
+
+def table(path, classes=("g", "q", "w", "z", "t")):
+    rng = np.random.default_rng(1)
+    names = FEATURE_NAMES
+    features = rng.normal(100, 10, (600, len(names))).astype(np.float32)
+    write_sample(Sample(features, rng.integers(0, len(classes), 600), names, FEATURE_UNITS, classes), path)
+    return path
+
+
+def test_a_table_of_jets_gets_a_study_that_loads_and_reads_it(tmp_path):
+    file = table(tmp_path / "My Jets: 2026.parquet")
+    path = write_study(file, tmp_path / "own.yaml", target="vu13p-240")
+    text = path.read_text()
+    assert "# 600 rows" in text
+    assert "[GeV]:" in text
+    study = load_study(str(path))
+    assert (study.name, study.task, study.target) == ("my-jets-2026", "jet-tagging", "vu13p-240")
+    assert len(plugins.load("tasks", study.task).sample(study.sample, study.seed)) == 600
+
+
+def test_events_with_jets_get_a_study_of_their_energy(tmp_path):
+    import awkward as ak
+
+    from codesign.physics.events import write_events
+
+    jets = ak.zip({name: [[50.0, 30.0], []] for name in ("pt", "eta", "phi", "mass")})
+    write_events(tmp_path / "nano.root", [ak.Array({"Jet": jets, "GenJet": jets})])
+    study = load_study(str(write_study(tmp_path / "nano.root", tmp_path / "own.yaml")))
+    assert study.task == "jet-energy-offline"
+    assert list(study.sample["files"]) == [str(tmp_path / "nano.root")]
+
+
+def test_what_fits_no_task_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match="has the classes a, b; jet-tagging wants g, q, w, z, t"):
+        write_study(table(tmp_path / "jets.parquet", ("a", "b")), tmp_path / "own.yaml")
+    assert not (tmp_path / "own.yaml").exists()
+
+
+def test_no_study_is_written_over(tmp_path):
+    (tmp_path / "own.yaml").write_text("mine")
+    with pytest.raises(InputError, match="is there already"):
+        write_study(table(tmp_path / "jets.parquet"), tmp_path / "own.yaml")
+    assert (tmp_path / "own.yaml").read_text() == "mine"
