@@ -260,6 +260,16 @@ def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -
     folder.write("test.json", test)
     folder.write("verify.json", verified)
     folder.write("plots.json", plots(rng))
+    losses = np.random.default_rng(folder.number).exponential(0.01, len(FEATURES))  # of its own: draws nothing of rng
+    folder.write(
+        "inputs.json",
+        r.InputImportance(
+            metric="accuracy",
+            split="test",
+            events=5000,
+            inputs={n: r.Metric(value=round(float(v), 5), error=0.002) for n, v in zip(FEATURES, losses, strict=True)},
+        ),
+    )
     made = design(config, folder.number)
     made.save(folder.path)
     status = folder.read("status.json", r.TrialStatus)

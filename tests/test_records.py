@@ -29,6 +29,7 @@ PLACES = {
     "status.json": "trials/*/status.json",
     "plots.json": "trials/*/plots.json",
     "flows.json": "flows.json",
+    "inputs.json": "trials/*/inputs.json",
 }
 
 
