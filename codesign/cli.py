@@ -192,16 +192,24 @@ def synth(
     folder: Run,
     trial: Trial,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the study's.")] = None,
+    close_timing: Annotated[
+        bool, typer.Option("--close-timing", help="Deepen the pipeline until the placed design reaches the clock.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Synthesise a trial for a target, and print what it takes.
+    """Synthesise a trial for a target, place and route it where nextpnr or Vivado can, and print what it takes.
 
-    Example: codesign synth runs/jet-tagger 17 --target vu13p-240
+    Example: codesign synth runs/jet-tagger 17 --target ulx3s-85f --close-timing
     """
-    from codesign.candidate import synthesise_trial
+    from codesign.candidate import close_timing_of_trial, synthesise_trial
     from codesign.runfolder import RunFolder
 
-    figures = synthesise_trial(RunFolder.open(folder), trial, target)
+    if close_timing:
+        closure = close_timing_of_trial(RunFolder.open(folder), trial, target)
+        print(closure, file=sys.stderr)
+        figures = closure.figures
+    else:
+        figures = synthesise_trial(RunFolder.open(folder), trial, target)
     rows = [f.model_dump(mode="json") for f in figures]
     print_rows(rows, as_json, ("quantity", "value", "unit", "fidelity", "tool", "version"))
 
@@ -212,7 +220,9 @@ def flows(
     trials: Annotated[list[int] | None, typer.Argument(metavar="[TRIAL]...", min=0, help="By default the front.")] = (
         None
     ),
+    target: Annotated[str | None, typer.Option(help="A target's file or name; by default the study's.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Neither synthesise nor simulate RTL.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure again what was measured.")] = False,
     as_json: Json = False,
 ) -> None:
     """Take trials through every flow: equal integers, and what each flow measures of them.
@@ -222,7 +232,8 @@ def flows(
     from codesign.candidate.flows import compare_flows, flow_rows
     from codesign.runfolder import RunFolder
 
-    found = compare_flows(RunFolder.open(folder), trials or (), quick, lambda stage: print(stage, file=sys.stderr))
+    run = RunFolder.open(folder)
+    found = compare_flows(run, trials or (), quick, lambda stage: print(stage, file=sys.stderr), target, again)
     if as_json:
         print_json(found)
     else:
@@ -242,14 +253,17 @@ def bitstream(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Copy the bitstream here.")
     ] = None,
 ) -> None:
-    """Place and route a trial for a board with open tools, and write its bitstream.
+    """Place and route a trial for a board, write its bitstream, and simulate the board through its serial line.
+
+    Where the clock is missed the pipeline is deepened, up to four times. The timing report lies beside the bitstream.
 
     Example: codesign bitstream runs/jet-tagger 17 --target ulx3s-85f -o jets.bit
     """
     from codesign.candidate import bitstream_of_trial
     from codesign.runfolder import RunFolder
 
-    typer.echo(bitstream_of_trial(RunFolder.open(folder), trial, target, output))
+    run = RunFolder.open(folder)
+    print(bitstream_of_trial(run, trial, target, output, lambda stage: print(stage, file=sys.stderr)))
 
 
 @app.command()

@@ -84,7 +84,40 @@ def test_every_trial_of_the_front_goes_through_every_flow(run: RunFolder) -> Non
     assert found["broken"].failed == {"compiling": "the tool stopped with exit code 9"}
     assert found["broken"].equal is None
     assert found["broken"].figures == []
-    assert run.read("flows.json", Flows) == flows
+    record = run.read("flows.json", Flows)
+    assert record is not None
+    assert sorted(record.results, key=lambda r: (r.trial, r.flow)) == sorted(
+        flows.results, key=lambda r: (r.trial, r.flow)
+    )
+
+
+def test_what_was_measured_is_kept_and_what_failed_is_tried_again(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = [p.trial for p in run.read("front.json", Front).points][:2]  # type: ignore[union-attr]
+    before = compare_flows(run, [first], quick=True)
+    stages: list[str] = []
+    compare_flows(run, [second], quick=True)
+    again = compare_flows(run, [first], True, stages.append)
+    assert stages == [f"trial {first}: {name}" for name in ("absent", "broken")]  # the others lacked nothing
+    assert by_flow(again, first)["alkaid"] == by_flow(before, first)["alkaid"]
+    record = run.read("flows.json", Flows)
+    assert record is not None
+    assert {r.trial for r in record.results} == {first, second}
+    compare_flows(run, [first], True, stages.append, again=True)
+    assert len(stages) == 2 + len(FLOWS)
+
+
+def test_another_target_has_a_record_of_its_own(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "names", lambda kind: ["alkaid"])
+    trial = trial_with_design(run)
+    flows = compare_flows(run, [trial], quick=True, target_name="ulx3s-85f")
+    assert flows.target == "ulx3s-85f"
+    (lut,) = [f for f in flows.results[0].figures if f.quantity == "lut"]
+    assert lut.expected is not None
+    assert lut.expected.tool == "nextpnr-ecp5"
+    assert run.read("flows-ulx3s-85f.json", Flows) == flows
+    assert run.read("flows.json", Flows) is None
 
 
 def test_the_table_has_a_row_for_each_and_says_what_is_absent(run: RunFolder) -> None:
@@ -146,5 +179,5 @@ def test_golden_events_are_compared_too(run: RunFolder, monkeypatch: pytest.Monk
 
     size = Design.load(folder.path).inputs.size
     np.savez(folder.path / "golden.npz", inputs=np.zeros((7, size), dtype=np.int64), outputs=np.zeros((7, 5)))
-    (with_golden,) = compare_flows(run, [folder.number], quick=True).results
+    (with_golden,) = compare_flows(run, [folder.number], quick=True, again=True).results
     assert with_golden.events == without.events + 7

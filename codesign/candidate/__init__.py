@@ -1,12 +1,14 @@
 """One candidate's way: trained, exported, compiled, gated; on the front judged on test, synthesised, simulated."""
 
+from codesign.candidate.board import bitstream_of_trial, close_timing_of_trial
 from codesign.candidate.evaluation import CandidateResult, evaluate
 from codesign.candidate.proof import prove, prove_trial
-from codesign.candidate.trial import bitstream_of_trial, firmware_for, load_network, synthesise_trial
+from codesign.candidate.trial import firmware_for, load_network, synthesise_trial
 
 __all__ = (
     "CandidateResult",
     "bitstream_of_trial",
+    "close_timing_of_trial",
     "evaluate",
     "firmware_for",
     "load_network",

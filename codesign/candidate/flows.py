@@ -29,7 +29,7 @@ __all__ = ("compare_flows", "flow_rows")
 Codes = NDArray[np.int64]
 _RECORD = "flows.json"
 #: quantities that the table shows; the record has them all
-_SHOWN = ("lut", "dsp", "bram", "latency_cycles", "initiation_interval")
+_SHOWN = ("lut", "dsp", "bram", "fmax", "latency_cycles", "initiation_interval")
 
 
 def compare_flows(
@@ -37,23 +37,39 @@ def compare_flows(
     trials: Sequence[int] = (),
     quick: bool = False,
     tick: Callable[[str], None] = lambda stage: None,
+    target_name: str | None = None,
+    again: bool = False,
 ) -> Flows:
     """Compile trials (default: the front) with every flow that is installed, and write ``flows.json`` into the run.
 
     A flow's model runs the golden events and random and extreme codes; its integers must be those of the QONNX graph.
-    Unless ``quick``, its RTL is synthesised and simulated where there is any. What fails is recorded with its reason.
+    Unless ``quick``, its RTL is synthesised, placed where that is possible, and simulated where there is any. What
+    fails is recorded with its reason. For another target than the study's the record is ``flows-TARGET.json``. What an
+    earlier call measured without a failure is kept, unless ``again``; the record also keeps what is of other trials.
     """
     chosen = list(trials) or _front(run)
+    studied = trial_of(run, chosen[0])[0]
+    target = load_target(target_name or studied.target)
+    record = _RECORD if target.name == load_target(studied.target).name else f"flows-{target.name}.json"
+    earlier = run.read(record, Flows)
+    known = {(r.trial, r.flow): r for r in (earlier.results if earlier else ())}
     results: list[FlowResult] = []
     for number in chosen:
         study, folder = trial_of(run, number)
         for name in plugins.names("flows"):
-            tick(f"trial {number}: {name}")
-            results.append(_through(study, folder, name, quick))
-            run.write(_RECORD, Flows(study=study.name, target=study.target, results=results))
-    found = run.read(_RECORD, Flows)
-    assert found is not None
-    return found
+            before = known.get((number, name))
+            if before is None or again or not _whole(before, quick):
+                tick(f"trial {number}: {name}")
+                known[number, name] = _through(study, folder, name, target, quick)
+                every = [known[key] for key in sorted(known)]
+                run.write(record, Flows(study=study.name, target=target.name, results=every))
+            results.append(known[number, name])
+    return Flows(study=studied.name, target=target.name, results=results)
+
+
+def _whole(result: FlowResult, quick: bool) -> bool:
+    """Whether nothing of a result is left to do."""
+    return result.equal is not None and not result.failed and (quick or result.verified is not None)
 
 
 def flow_rows(flows: Flows) -> list[dict[str, Any]]:
@@ -85,9 +101,9 @@ def _front(run: RunFolder) -> list[int]:
     return [point.trial for point in front.points]
 
 
-def _through(study: Study, folder: TrialFolder, name: str, quick: bool) -> FlowResult:
+def _through(study: Study, folder: TrialFolder, name: str, target: Target, quick: bool) -> FlowResult:
     """One trial through one flow."""
-    design, target = Design.load(folder.path), load_target(study.target)
+    design = Design.load(folder.path)
     result = FlowResult(trial=folder.number, flow=name)
     start = time.perf_counter()
     with _costs_only_itself(result, "compiling"):
@@ -95,7 +111,8 @@ def _through(study: Study, folder: TrialFolder, name: str, quick: bool) -> FlowR
         state = flow.available()
         if not state.available:
             raise InputError(state.reason)
-        place = folder.path / "flows" / name
+        own = target.name == load_target(study.target).name
+        place = folder.path / "flows" / (name if own else f"{name}-{target.name}")
         codes, truth = _events(design, folder)
         firmware = _firmware(study, folder, flow, design, target, place / "firmware")
         result.settings = dict(firmware.settings)
@@ -124,7 +141,7 @@ def _measure(result: FlowResult, flow: Any, firmware: Firmware, codes: Codes, tr
 
 
 def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, target: Target, place: Path) -> Firmware:
-    """The trial's own firmware where it is of this flow, else one of the flow's default settings."""
+    """The trial's own firmware where it is of this flow and target, else one of the flow's default settings."""
     if flow.name == study.flow.name:
         settings = flow_settings(flow, folder.read_json("config.json") or {})
         try:

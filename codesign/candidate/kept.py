@@ -129,8 +129,8 @@ def compiled(
     return firmware, False
 
 
-def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[Figure]]) -> list[Figure]:
-    """Figures of a synthesis with packaged tools, from the store where the same RTL went through the same tools."""
+def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[Figure]], what: str) -> list[Figure]:
+    """Figures of ``what`` (synthesis, placement), from the store where the same RTL went through the same tools."""
     kept = store.current()
     if kept is None or firmware.rtl is None:
         return measure()
@@ -138,6 +138,7 @@ def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[F
     key = store.digest(
         {
             "sources": {p.as_posix(): hashlib.sha256((firmware.folder / p).read_bytes()).hexdigest() for p in sources},
+            "what": what,
             "top": firmware.rtl.top,
             "target": firmware.target.model_dump(mode="json"),
             "timeout": timeout,

@@ -71,14 +71,20 @@ def prove(
             if importance is not None:
                 folder.write("inputs.json", importance)
     for name, measure in synthesisers(flow, firmware).items():
-        by_vivado = name == "vivado" or firmware.rtl is None  # an HLS project's Verilog goes there too
-        if not (measured_by(folder, "Vivado") if by_vivado else measured(folder, Fidelity.SYNTHESISED)):
+        if not _is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):
                 add_figures(folder, measure(folder.path / name))
     if folder.read("verify.json", Verified) is None:
         with stages("simulation"), costs_only_itself(folder, "simulation"):
             _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves)
     add_seconds(folder, stages.seconds)
+
+
+def _is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
+    """Whether a trial has the figures of the measurement of this name."""
+    if name == "vivado" or firmware.rtl is None:  # an HLS project's Verilog goes there too
+        return measured_by(folder, "Vivado")
+    return measured(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
 
 
 def prove_trial(run: RunFolder, number: int, again: bool = False, waves: bool = False) -> Verified:

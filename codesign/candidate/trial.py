@@ -16,12 +16,11 @@ from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import family_config, flow_settings
-from codesign.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import load_target
 
 __all__ = (
-    "bitstream_of_trial",
     "firmware_for",
     "flow_of",
     "load_network",
@@ -57,44 +56,22 @@ def synthesise_trial(run: RunFolder, number: int, target_name: str | None = None
 
 
 def synthesisers(flow: Any, firmware: Firmware) -> dict[str, Callable[[Path], list[Figure]]]:
-    """By name, what can synthesise this firmware in a folder: the flow's own way or else Yosys, and Vivado if here."""
-    from codesign.hardware import yosys
+    """By name, what measures this firmware in a folder: the flow's synthesis or Yosys', nextpnr and Vivado if here."""
+    from codesign.hardware import nextpnr, yosys
     from codesign.hardware.vendor import vivado
 
     def bound(measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
         return lambda work: provenance(measure(firmware, work, SYNTHESIS_TIMEOUT), firmware)
 
-    own = getattr(flow, "synthesise", yosys.synthesise)
+    def kept(what: str, measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
+        return bound(lambda f, work, timeout: synthesised(f, timeout, lambda: measure(f, work, timeout), what))
 
-    def kept(firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
-        return synthesised(firmware, timeout, lambda: own(firmware, work, timeout))
-
-    found = {"synthesis": bound(kept)}
+    found = {"synthesis": kept("synthesis", getattr(flow, "synthesise", yosys.synthesise))}
+    if nextpnr.reaches(firmware):
+        found["placement"] = kept("placement", nextpnr.place_and_route)
     if vivado.reaches(firmware):
         found["vivado"] = bound(vivado.synthesise)  # every time: which Vivado is here is known once it has run
     return found
-
-
-def bitstream_of_trial(run: RunFolder, number: int, target_name: str, output: Path | None = None) -> Path:
-    """Compile one trial for a board, place and route it, and write its bitstream (``codesign bitstream``).
-
-    The bitstream, the logs and the timing report land in ``trials/NNNN/bitstream-TARGET``; ``output`` gets a copy.
-    """
-    from codesign.hardware.bitstream import bitstream
-
-    folder, firmware = firmware_for(run, number, target_name)
-    work = folder.path / f"bitstream-{firmware.target.name}"
-    own = getattr(flow_of(run, number), "bitstream", None)
-    made: Path
-    if own is None:
-        made = bitstream(firmware, work)
-    else:
-        made, figures = own(firmware, work)
-        if firmware.folder == folder.firmware:
-            add_figures(folder, provenance(figures, firmware))
-    if output is not None:
-        write_atomically(output, made.read_bytes())
-    return output or made
 
 
 def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[TrialFolder, Firmware]:

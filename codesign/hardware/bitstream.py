@@ -22,10 +22,38 @@ from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import used_sources
 from codesign.runfolder import write_atomically
 
-__all__ = ("BOARD_TOP", "Board", "BoardTop", "Pll", "bitstream", "board_top", "divisor", "pll")
+__all__ = (
+    "BOARD_TOP",
+    "Bitstream",
+    "Board",
+    "BoardTop",
+    "MissedClock",
+    "Pll",
+    "bitstream",
+    "board_top",
+    "divisor",
+    "pll",
+)
 
 BOARD_TOP = "codesign_board"
 _UART = "uart.v"
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """A bitstream, nextpnr's timing report, and the frequency that the design in it reaches."""
+
+    path: Path
+    report: Path
+    fmax_mhz: float
+
+
+class MissedClock(ToolError):
+    """The placed design does not reach its target's clock; ``fmax_mhz`` is what it reaches."""
+
+    def __init__(self, words: str, fmax_mhz: float) -> None:
+        super().__init__(words)
+        self.fmax_mhz = fmax_mhz
 
 
 @dataclass(frozen=True)
@@ -169,11 +197,12 @@ def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
     return BoardTop(BOARD_TOP, (*own, *stream.sources), clocks, shipped / board.constraints)
 
 
-def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int = 1, baud: int = BAUD) -> Path:
-    """Make the bitstream of ``firmware`` for its target's board in ``work``; returns the ``.bit`` file.
+def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int = 1, baud: int = BAUD) -> Bitstream:
+    """Make the bitstream of ``firmware`` for its target's board in ``work``.
 
-    Every tool has ``timeout`` seconds. ToolError where a tool is missing or fails, and where the placed design does not
-    reach the target's clock: no bitstream is made that might compute wrongly. InputError as in :func:`board_top`.
+    Every tool has ``timeout`` seconds. ToolError where a tool is missing or fails, MissedClock where the placed design
+    does not reach the target's clock: no bitstream is made that might compute wrongly. InputError as in
+    :func:`board_top`.
     """
     work.mkdir(parents=True, exist_ok=True)
     work = work.resolve()
@@ -189,10 +218,11 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     routed = route(netlist.path, family, target.part, clock, timeout, seed, top.constraints)
     fmax = min(routed.fmax_mhz.values())
     if fmax < clock:
-        raise ToolError(
+        raise MissedClock(
             f"{family.tool}: the board's design reaches {fmax:.1f} MHz, not the {clock:g} MHz of its "
             f"clock, from {routed.slowest[0]} to {routed.slowest[1]}: lower the target's stage_delay or its clock, or "
-            "try another seed"
+            "try another seed",
+            fmax,
         )
     log = work / f"{family.packer}.log"
     log.unlink(missing_ok=True)
@@ -200,7 +230,7 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     run_tool([*packer, *arguments], work, timeout, None, log, name=family.packer)
     if not result.is_file() or not result.stat().st_size:
         raise ToolError(f"{family.packer}: wrote no bitstream (see {log})")
-    return result
+    return Bitstream(result, routed.report, fmax)
 
 
 def _clock(board: Board, clock_mhz: float) -> str:

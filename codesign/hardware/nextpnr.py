@@ -34,7 +34,7 @@ from codesign.hardware.packing import connections, packed_widths
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import used_sources
 
-__all__ = ("Routed", "available", "harness", "place_and_route", "route")
+__all__ = ("Routed", "available", "harness", "place_and_route", "reaches", "route")
 
 _HARNESS = "codesign_harness"
 _INSTANCE = "firmware"
@@ -45,13 +45,19 @@ def available(family: str = "ecp5") -> Availability:
     return FAMILIES[family].available()
 
 
+def reaches(firmware: Firmware) -> bool:
+    """Whether a placement of this firmware can be had here: pipelined RTL for a family whose nextpnr is installed."""
+    family, rtl = FAMILIES.get(firmware.target.family), firmware.rtl
+    return rtl is not None and rtl.protocol == "pipelined" and family is not None and family.available().available
+
+
 @dataclass(frozen=True)
 class Routed:
     """A placed and routed netlist.
 
     Attributes
     ----------
-    config: the chip's configuration as text, for the bitstream packer.
+    config: the chip's configuration as text, for the bitstream packer; ``report``: utilisation and timing, as JSON.
     fmax_mhz: highest frequency of every clock that drives a register.
     used: cells of each type in use; ``carry``: carry cells of two bits.
     slowest: first and last cell of the critical path from clock to clock.
@@ -59,6 +65,7 @@ class Routed:
     """
 
     config: Path
+    report: Path
     fmax_mhz: dict[str, float]
     used: dict[str, int]
     slowest: tuple[str, str]
@@ -118,7 +125,7 @@ def _read(family: Family, report: Path, config: Path, seconds: float) -> Routed:
         raise ToolError(f"{tool}: its report names no {' or '.join(family.needed)}: resources not measured")
     # each half of a carry cell states its mode
     used["carry"] = len(re.findall(family.carry, text, re.MULTILINE)) // 2
-    return Routed(config, fmax, used, ends, _release(family), seconds)
+    return Routed(config, report, fmax, used, ends, _release(family), seconds)
 
 
 def _release(family: Family) -> str:

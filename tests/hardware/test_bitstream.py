@@ -96,7 +96,10 @@ def test_a_host_that_sends_too_much_is_told(tmp_path: Path) -> None:
 
 @needs_nextpnr
 def test_bitstream_of_a_small_network(small: Small, tmp_path: Path) -> None:
-    path = bitstream(small.firmware, tmp_path)
+    made = bitstream(small.firmware, tmp_path)
+    path = made.path
+    assert made.fmax_mhz >= 50
+    assert "critical_paths" in made.report.read_text()
     content = path.read_bytes()
     assert path.suffix == ".bit"
     assert len(content) > 100_000
@@ -106,7 +109,7 @@ def test_bitstream_of_a_small_network(small: Small, tmp_path: Path) -> None:
 
 @needs_nexus
 def test_bitstream_of_a_small_network_for_the_second_board(small: Small, tmp_path: Path) -> None:
-    content = bitstream(replace(small.firmware, target=NEXUS), tmp_path).read_bytes()
+    content = bitstream(replace(small.firmware, target=NEXUS), tmp_path).path.read_bytes()
     assert content.startswith(b"LSCC")
     assert b"\xff\xff\xbd\xb3" in content[:300]  # the same preamble
     assert len(content) > 50_000
@@ -116,7 +119,7 @@ def test_bitstream_of_a_small_network_for_the_second_board(small: Small, tmp_pat
 @needs_nextpnr
 def test_the_same_seed_gives_the_same_bitstream_and_another_another(small: Small, tmp_path: Path) -> None:
     first, again, other = (
-        bitstream(small.firmware, tmp_path / str(i), seed=seed).read_bytes() for i, seed in enumerate((1, 1, 2))
+        bitstream(small.firmware, tmp_path / str(i), seed=seed).path.read_bytes() for i, seed in enumerate((1, 1, 2))
     )
     assert first == again != other
 
@@ -124,7 +127,7 @@ def test_the_same_seed_gives_the_same_bitstream_and_another_another(small: Small
 def test_a_design_that_misses_its_clock_gets_no_bitstream(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Routed(tmp_path / "c", {"clk": 49.0}, {}, ("a", "b"), "1", 1.0)
+    slow = Routed(tmp_path / "c", tmp_path / "r", {"clk": 49.0}, {}, ("a", "b"), "1", 1.0)
     monkeypatch.setattr(module, "route", lambda *a: slow)
     monkeypatch.setattr(module, "family_of", lambda target, name: FAMILIES["ecp5"])
     monkeypatch.setattr(module, "write_netlist", lambda *a: type("N", (), {"path": tmp_path / "n.json"}))
