@@ -163,6 +163,24 @@ def test_a_table_with_a_column_per_feature(bundle, tmp_path):
         assert same(counts, np.histogram(values, edges)[0])
 
 
+def test_memory_stays_bounded_whatever_the_length_of_a_table(bundle, tmp_path):
+    """What Arrow holds at most, for a table of 40 row groups, is a few of its row groups."""
+    rows, groups = 4000, 40
+    values = np.random.default_rng(6).normal(size=(rows, 16)).astype(np.float32)
+    one = pyarrow.table({name: values[:, i] for i, name in enumerate(Scorer(bundle).features)})
+    with pyarrow.parquet.ParquetWriter(tmp_path / "long.parquet", one.schema, compression="none") as writer:
+        for _ in range(groups):
+            writer.write_table(one)
+    command = (
+        "import sys, pyarrow; from codesign.handoff.apply import apply_bundle; from pathlib import Path;"
+        "apply_bundle(Path('bundle'), [Path('long.parquet')], Path('s.parquet'), chunk=4000, threads=1);"
+        "print(pyarrow.default_memory_pool().max_memory())"
+    )
+    done = subprocess.run([sys.executable, "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 10 * one.nbytes
+    assert pyarrow.parquet.read_metadata(tmp_path / "s.parquet").num_rows == rows * groups
+
+
 def test_a_missing_column_a_bad_number_and_an_unknown_kind_are_named(bundle, tmp_path):
     table(tmp_path / "jets.parquet", 10)
     whole = pyarrow.parquet.read_table(tmp_path / "jets.parquet")
@@ -211,11 +229,12 @@ def test_the_scorer_drops_into_a_coffea_processor(bundle, per_jet, tmp_path):
     assert len(nano.Jet[scores.t > 0]) == 300
 
 
-def test_the_command_line(bundle, tmp_path):
+@pytest.mark.parametrize("scores", ["s.root", "s.parquet"])
+def test_the_command_line(bundle, tmp_path, scores):
     table(tmp_path / "jets.parquet", 100)
-    command = [sys.executable, "-m", "codesign.cli", "apply", "bundle", "jets.parquet", "-o", "s.root", "--json"]
+    command = [sys.executable, "-m", "codesign.cli", "apply", "bundle", "jets.parquet", "-o", scores, "--json"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [{"file": "jets.parquet", "scores": "s.root", "events": 100, "rows": 100}]
+    assert json.loads(done.stdout) == [{"file": "jets.parquet", "scores": scores, "events": 100, "rows": 100}]
 
 
 def test_the_emulator_scores_the_same(bundle, per_jet, tmp_path):

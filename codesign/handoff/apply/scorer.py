@@ -82,8 +82,10 @@ class Scorer:
             row, column = np.argwhere(~np.isfinite(features))[0]
             raise InputError(f"feature '{self.features[column]}' of row {row} is not finite")
         scores, codes = self._engine.run(features)
-        columns: dict[str, NDArray[Any]] = {name: scores[:, i] for i, name in enumerate(self.outputs)}
-        columns |= {f"{name}_code": codes[:, i] for i, name in enumerate(self.outputs)}
+        columns: dict[str, NDArray[Any]] = {}
+        for suffix, table in (("", scores), ("_code", codes)):
+            by_output = np.ascontiguousarray(table.T)  # Arrow takes nothing strided
+            columns |= {f"{name}{suffix}": by_output[i] for i, name in enumerate(self.outputs)}
         trigger = self.manifest.trigger
         if trigger is not None and trigger.threshold_code is not None:
             columns["trigger"] = columns[f"{branch_name(trigger.output)}_code"] >= trigger.threshold_code

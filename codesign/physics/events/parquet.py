@@ -25,7 +25,8 @@ class Table:
         import pyarrow.parquet
 
         self._path = path
-        self._file = pyarrow.parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 20)
+        # a pre-buffer keeps every row group that was read, to the end of the file
+        self._file = pyarrow.parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 20, pre_buffer=False)
         self.entries: int | None = int(self._file.metadata.num_rows)
         self.natives: Mapping[str, Native] = {field.name: _native(field.type) for field in self._file.schema_arrow}
 
