@@ -75,6 +75,10 @@ def run(
             metavar="URL", help="Where trained weights, firmware and synthesis are kept; else $CODESIGN_STORE."
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask scheduler, or a YAML file of a batch system, instead of workers."),
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make everything anew, and keep nothing.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report at the end.")] = True,
     as_json: Json = False,
@@ -93,7 +97,9 @@ def run(
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
     try:
-        front = run_study(loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept)
+        front = run_study(
+            loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
+        )
     except KeyboardInterrupt:
         print(
             f"interrupted; what was finished is in {folder}, and the same command goes on from there", file=sys.stderr

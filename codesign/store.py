@@ -31,7 +31,18 @@ from codesign import __version__
 from codesign.errors import InputError
 from codesign.runfolder import write_atomically
 
-__all__ = ("NO_STORE", "Store", "current", "default_url", "digest", "source_hash", "use", "versions")
+__all__ = (
+    "NO_STORE",
+    "Store",
+    "current",
+    "default_url",
+    "digest",
+    "packed",
+    "source_hash",
+    "unpacked",
+    "use",
+    "versions",
+)
 
 #: in place of a URL: nothing is kept, nothing is looked up
 NO_STORE = "none"
@@ -109,7 +120,7 @@ class Store:
         path = self._path(kind, key)
         try:
             content = self._files.cat_file(path)
-            found = _unpacked(content)
+            found = unpacked(content)
         except (OSError, ValueError):  # not there, not to be reached, or damaged
             return None
         if found is not None and self._local:
@@ -119,8 +130,8 @@ class Store:
 
     def put(self, kind: str, key: str, files: Mapping[str, bytes]) -> None:
         """Keep an entry, whole or not at all; one that is there stays. That it cannot be written is no error."""
-        path, content = self._path(kind, key), _packed(files)
-        if _unpacked(content) is None:
+        path, content = self._path(kind, key), packed(files)
+        if unpacked(content) is None:
             return
         with contextlib.suppress(OSError, ValueError):
             if self._files.exists(path):
@@ -154,7 +165,8 @@ class Store:
             self._size -= size
 
 
-def _packed(files: Mapping[str, bytes]) -> bytes:
+def packed(files: Mapping[str, bytes]) -> bytes:
+    """A zip of files by name; equal files are an equal zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, content in sorted(files.items()):
@@ -162,7 +174,8 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _unpacked(content: bytes) -> dict[str, bytes] | None:
+def unpacked(content: bytes) -> dict[str, bytes] | None:
+    """The files of a zip by name; None where it is damaged, too large, or a name leads out of a folder."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()

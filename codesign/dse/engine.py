@@ -50,6 +50,7 @@ def run_study(
     *,
     storage: str | None = None,
     store: str | None = None,
+    cluster: str | None = None,
     evaluate: str = "codesign.candidate:evaluate",
     prove: str = "codesign.candidate:prove",
 ) -> Front:
@@ -57,8 +58,9 @@ def run_study(
 
     Called again on the same folder, it goes on where it was; with nothing left to do it returns the front.
     ``evaluate`` and ``prove`` are ``module:function`` (see :mod:`codesign.candidate`). ``store`` is the path or URL of
-    what was made once (:mod:`codesign.store`); None for none. KeyboardInterrupt, also on SIGTERM, leaves the folder in
-    order: what was running will be drawn again.
+    what was made once (:mod:`codesign.store`); None for none. ``cluster`` is the address of a Dask scheduler, or a YAML
+    file of a batch system, in the place of ``workers`` here (:mod:`codesign.dse.cluster`). KeyboardInterrupt, also on
+    SIGTERM, leaves the folder in order: what was running will be drawn again.
     """
     if workers < 1:
         raise InputError(f"--workers must be at least 1, not {workers}")
@@ -70,7 +72,7 @@ def run_study(
     run = RunFolder(Path(run_folder).resolve())
     settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store)
     with _alone(run), _terminable(), progress or Silent() as shows:
-        return _Search(resolved, settings, trials or study.search.trials, workers, shows).run()
+        return _Search(resolved, settings, trials or study.search.trials, workers, shows, cluster).run()
 
 
 @contextmanager
@@ -122,12 +124,18 @@ class _Search:
     """One start of the driver."""
 
     def __init__(
-        self, resolved: Resolved, settings: messages.Settings, wanted: int, workers: int, progress: Progress
+        self,
+        resolved: Resolved,
+        settings: messages.Settings,
+        wanted: int,
+        workers: int,
+        progress: Progress,
+        cluster: str | None,
     ) -> None:
         self._resolved, self._study = resolved, resolved.study
         self._run, self._settings = RunFolder(Path(settings.run)), settings
         self._wanted, self._workers = wanted, workers
-        self._progress = progress
+        self._progress, self._cluster = progress, cluster
         self._directions = [o.direction for o in self._study.objectives]
         columns = tuple(f"{o.name} ({o.fidelity or 'validation'})" for o in self._study.objectives)
         self._shown = Shown(wanted=wanted, columns=columns)
@@ -155,7 +163,7 @@ class _Search:
             return done
         self._sample(searching=bool(todo))
         try:
-            with Pool(self._workers, self._settings) as pool:
+            with self._pool() as pool:
                 self._search(pool, todo)
                 return self._prove(pool, proof)
         except KeyboardInterrupt:
@@ -163,6 +171,13 @@ class _Search:
             raise
 
     # ---------------------------------------------------------------------------------------------------------- pieces
+    def _pool(self) -> Any:
+        if self._cluster is None:
+            return Pool(self._workers, self._settings)
+        from codesign.dse.cluster import ClusterPool
+
+        return ClusterPool(self._cluster, self._settings, self._optuna, self._claim)
+
     def _sample(self, searching: bool) -> None:
         """Make the sample, or see that it is still the same; a search never has the test split on disk before it."""
         self._show("sample")
@@ -188,7 +203,7 @@ class _Search:
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")
 
-    def _search(self, pool: Pool, todo: deque[int]) -> None:
+    def _search(self, pool: Any, todo: deque[int]) -> None:
         if not todo:
             return
         self._todo = todo
@@ -202,7 +217,7 @@ class _Search:
 
         def hear(worker: Worker, message: Any) -> None:
             if isinstance(message, messages.Drawn):
-                self._drawn(worker, message)
+                worker.say(messages.Answer(self._claim(message)))
             elif isinstance(message, messages.Finished):
                 worker.job = None
                 self._over(message.trial)
@@ -224,7 +239,7 @@ class _Search:
                 "the sampler finds no configuration that was not tried already"
             )
 
-    def _prove(self, pool: Pool, proof: Proof) -> Front:
+    def _prove(self, pool: Any, proof: Proof) -> Front:
         self._test()
         self._show("baseline")
         queue: deque[Any] = deque(proof.baseline())
@@ -259,7 +274,7 @@ class _Search:
         return proof.write()
 
     # ------------------------------------------------------------------------------------------------------ the driver
-    def _drive(self, pool: Pool, jobs: Callable[[], Any], hear: Callable[[Worker, Any], None]) -> None:
+    def _drive(self, pool: Any, jobs: Callable[[], Any], hear: Callable[[Worker, Any], None]) -> None:
         """Keep the workers busy until there is no job left and none running."""
         while True:
             for worker in pool.workers:
@@ -286,7 +301,7 @@ class _Search:
                 hear(worker, message)
             self._progress.show(self._shown)
 
-    def _replace(self, pool: Pool, worker: Worker, death: Died) -> None:
+    def _replace(self, pool: Any, worker: Worker, death: Died) -> None:
         self._deaths_in_a_row += not death.late
         most = 2 * self._workers + 4
         pool.remove(worker)
@@ -301,10 +316,11 @@ class _Search:
             self._progress.note(f"trial {death.job.trial}: {who} {death.how}; starting another")
         pool.add()
 
-    def _drawn(self, worker: Worker, drawn: messages.Drawn) -> None:
+    def _claim(self, drawn: messages.Drawn) -> int | None:
+        """Note what a trial drew; the trial that it repeats, None if it is new."""
         self._asked[drawn.trial] = drawn.asked
         first = self._keys.setdefault(config_key(drawn.config), drawn.trial)
-        worker.say(messages.Answer(None if first == drawn.trial else first))
+        return None if first == drawn.trial else first
 
     def _over(self, number: int) -> None:
         self._deaths_in_a_row = 0

@@ -16,10 +16,10 @@ from typing import Any, Self
 from codesign.dse import messages
 from codesign.dse.worker import main
 
-__all__ = ("Died", "Pool", "Worker")
+__all__ = ("ONE_THREAD", "Died", "Pool", "Worker")
 
 #: one thread per process: with more, the workers take each other's cores
-_ONE_THREAD = dict.fromkeys(
+ONE_THREAD = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
         "MKL_NUM_THREADS",
@@ -59,7 +59,7 @@ class Worker:
         # blocked signals stay so in the child: Ctrl-C must not reach it even before it has a group of its own
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            with _environment(_ONE_THREAD):
+            with _environment(ONE_THREAD):
                 self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

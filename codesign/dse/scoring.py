@@ -12,7 +12,7 @@ from codesign.records import Metric
 from codesign.study import Study
 from codesign.targets import Target
 
-__all__ = ("Limit", "Outcome", "Score", "limits", "score", "violations")
+__all__ = ("Limit", "Outcome", "Score", "excess_of", "limits", "score", "violations")
 
 
 class Outcome(Protocol):
@@ -125,3 +125,15 @@ def violations(
                 words = f"{bound.name} {value:g} is {side} {limit:g}"
         result[bound.name] = (excess, words)
     return result
+
+
+def excess_of(
+    study: Study, target: Target, metrics: Mapping[str, Metric], figures: Sequence[Figure]
+) -> tuple[dict[str, float], str]:
+    """By how much a trial breaks its bounds, as the sampler is told, and in words; no words where it breaks none."""
+    bounds = limits(study, target)
+    broken = violations(bounds, metrics, figures)
+    # the target's own bounds are one constraint to the sampler: each costs a write to the storage
+    excess = {bound.name: broken[bound.name][0] for bound in bounds if not bound.implied}
+    excess["target"] = max((broken[bound.name][0] for bound in bounds if bound.implied), default=0.0)
+    return excess, "; ".join(words for _, words in broken.values() if words)

@@ -7,6 +7,7 @@ threads is fixed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -27,9 +28,9 @@ from pydantic import BaseModel
 from codesign import store
 from codesign.dse import messages
 from codesign.dse.lock import hold
-from codesign.dse.scoring import Outcome, limits, score, violations
+from codesign.dse.scoring import Outcome, excess_of, score
 from codesign.errors import CodesignError, InputError
-from codesign.hardware.settings import whole_config
+from codesign.hardware.settings import family_config, flow_settings, whole_config
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
@@ -38,10 +39,15 @@ if TYPE_CHECKING:
     from codesign.dse.draw import Drawer
     from codesign.physics.sample import Part, Sample
 
-__all__ = ("WORKERS_LOCK", "function", "main")
+__all__ = ("WORKERS_LOCK", "Bench", "function", "main")
 
 #: held by every worker while it lives, so that no search begins while workers of a killed one still write
 WORKERS_LOCK = ".workers.lock"
+
+
+#: what the system says where a disk, a quota or a limit on file sizes is full
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_KEPT = "what was finished is kept: make room and start again"
 
 
 def function(path: str) -> Callable[..., Any]:
@@ -66,7 +72,9 @@ def main(connection: Connection, settings: messages.Settings) -> None:
                 worker.do(job)
     except Exception as error:
         reason = _reason(error)
-        if not isinstance(error, CodesignError):
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            reason = f"{error.filename or 'the run folder'}: {error.strerror}; {_KEPT}"
+        elif not isinstance(error, CodesignError):
             (run.path / "worker.log").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
             reason = f"a worker cannot go on: {reason}; see worker.log in the run folder"
         with contextlib.suppress(OSError):
@@ -84,6 +92,12 @@ def _die_with_driver() -> None:
 def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, CodesignError) else f"{type(error).__name__}: {text}"
+
+
+def _no_room(error: BaseException) -> None:
+    """Stop the search where the disk is full: no candidate is to blame, and none could be recorded."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        raise CodesignError(f"{error.filename or 'the run folder'}: {error.strerror}; {_KEPT}") from None
 
 
 @contextlib.contextmanager
@@ -109,32 +123,31 @@ def _logged(path: Path) -> Iterator[None]:
                 path.unlink()
 
 
-class _Worker:
-    def __init__(self, connection: Connection, settings: messages.Settings, run: RunFolder) -> None:
-        self._connection = connection
+class Bench:
+    """Where jobs are done, in whatever process: ``send`` is told the stages."""
+
+    def __init__(self, settings: messages.Settings, run: RunFolder, send: Callable[[Any], None]) -> None:
         self._settings = settings
         self._study = settings.study
         self._run = run
+        self._send = send
 
-    def do(self, job: Any) -> None:
-        if isinstance(job, messages.Evaluate):
-            self._trial(job)
-        elif isinstance(job, messages.Prove):
-            error = self._guarded(lambda: self._prove(job.trial), self._run.trial(job.trial).path / "log.txt")
-            self._send(messages.Proven(job.trial, error))
-        else:
-            self._send(messages.BaselineDone(self._guarded(self._baseline, self._run.path / "baseline.log")))
+    def carry_out(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Do a job away from the driver, on files in the run folder, and say what came of it."""
+        if job["kind"] == "Baseline":
+            return {"error": self.baseline()}
+        number = int(job["trial"])
+        if job["kind"] == "Prove":
+            return {"error": self.prove(number)}
+        from codesign import plugins
 
-    def _send(self, message: Any) -> None:
-        self._connection.send(message)
+        whole = self._run.trial(number).read_json("config.json") or {}
+        config = plugins.load("families", self._study.family).config.model_validate(family_config(whole))
+        settings = flow_settings(plugins.load("flows", self._study.flow.name), whole)
+        status, _, _ = self.judged(number, job["note"], config, settings)
+        return {"status": status.model_dump(mode="json")}
 
     # ------------------------------------------------------------------------------------------- loaded with first use
-    @cached_property
-    def _drawer(self) -> Drawer:
-        from codesign.dse.draw import Drawer
-
-        return Drawer(self._study, self._search)
-
     @cached_property
     def _evaluate(self) -> Callable[..., Outcome]:
         return self._loaded(self._settings.evaluate)
@@ -145,12 +158,6 @@ class _Worker:
             # beyond the environment's OMP_NUM_THREADS, which torch obeys only where it was built with OpenMP
             sys.modules["torch"].set_num_threads(1)
         return found
-
-    @cached_property
-    def _search(self) -> Any:
-        from codesign.dse.storage import open_study
-
-        return open_study(self._run, self._study, self._settings.storage)
 
     @cached_property
     def _parts(self) -> tuple[Part, Part]:
@@ -165,40 +172,26 @@ class _Worker:
         return load_sample(self._run)
 
     # ---------------------------------------------------------------------------------------------------------- search
-    def _draw(self, number: int) -> tuple[Any, BaseModel, BaseModel] | None:
-        def repeats(asked: Any, config: dict[str, Any]) -> int | None:
-            self._send(messages.Drawn(number, asked.number, config))
-            answer: messages.Answer = self._connection.recv()
-            return answer.repeats
-
-        return self._drawer.draw(number, repeats)
-
-    def _trial(self, job: messages.Evaluate) -> None:
-        from codesign.dse.draw import give_up
+    def judged(
+        self, number: int, note: str | None, config: BaseModel, settings: BaseModel
+    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
+        """Evaluate a configuration; the trial's last status, which is still to be written, its score and excesses."""
         from codesign.dse.storage import derived_seed
 
-        _ = self._evaluate, self._parts  # what is missing is missing for every trial: no candidate is to blame
-        drawn = self._draw(job.trial)
-        if drawn is None:
-            self._send(messages.Exhausted(job.trial))
-            return
-        asked, config, settings = drawn
-        folder = self._run.trial(job.trial)
+        folder = self._run.trial(number)
         status = TrialStatus(
-            trial=job.trial,
+            trial=number,
             state=State.RUNNING,
-            seed=derived_seed(self._study.seed, "trial", job.trial),
-            notes=[job.note] if job.note else [],
+            seed=derived_seed(self._study.seed, "trial", number),
+            notes=[note] if note else [],
         )
         began = time.perf_counter()
-        values = None
         folder.write("config.json", whole_config(config, settings))
         with _logged(folder.path / "log.txt"):
             try:
-                status, values, excess = self._evaluated(folder, config, settings, status)
-                for name, value in excess.items():
-                    asked.set_constraint(name, value)
+                return self._evaluated(folder, config, settings, status)
             except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
+                _no_room(error)
                 if not isinstance(error, CodesignError):
                     traceback.print_exc()
                 entered = folder.read("status.json", TrialStatus)
@@ -208,14 +201,7 @@ class _Worker:
                     "reason": _reason(error),
                     "seconds": {"total": time.perf_counter() - began},
                 }
-                status = status.model_copy(update=update)
-        # the record first: should this process die before Optuna knows, the next start tells it
-        folder.write("status.json", status)
-        if values is None:
-            give_up(self._search, asked, status.reason or "failed")
-        else:
-            self._search.tell(asked, list(values))
-        self._send(messages.Finished(job.trial))
+                return status.model_copy(update=update), None, {}
 
     def _evaluated(
         self, folder: TrialFolder, config: BaseModel, settings: BaseModel, status: TrialStatus
@@ -230,12 +216,7 @@ class _Worker:
         began = time.perf_counter()
         result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
         scored = score(status.trial, self._study, result.metrics, result.figures)
-        bounds = limits(self._study, target)
-        broken = violations(bounds, result.metrics, result.figures)
-        # the target's own bounds are one constraint to the sampler: each costs a write to the storage
-        excess = {bound.name: broken[bound.name][0] for bound in bounds if not bound.implied}
-        excess["target"] = max((broken[bound.name][0] for bound in bounds if bound.implied), default=0.0)
-        reason = "; ".join(words for _, words in broken.values() if words)
+        excess, reason = excess_of(self._study, target, result.metrics, result.figures)
         update = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
             "reason": reason or None,
@@ -246,6 +227,14 @@ class _Worker:
         return status.model_copy(update=update), scored.values, excess
 
     # ----------------------------------------------------------------------------------------------------------- proof
+    def prove(self, number: int) -> str | None:
+        """Prove a trial; why it broke off, if it did."""
+        return self._guarded(lambda: self._prove(number), self._run.trial(number).path / "log.txt")
+
+    def baseline(self) -> str | None:
+        """Judge the classical baselines; why that failed, if it did."""
+        return self._guarded(self._baseline, self._run.path / "baseline.log")
+
     def _guarded(self, work: Callable[[], None], log: Path) -> str | None:
         with _logged(log):
             try:
@@ -278,3 +267,59 @@ class _Worker:
         record, scores = judge_baselines(self._study, self._sample, splits_of(self._study))
         write_atomically(self._run.path / "parts" / "baselines-test.npz", scores)
         write_atomically(self._run.path / "baseline.json", (json.dumps(record, indent=1) + "\n").encode())
+
+
+class _Worker(Bench):
+    """A worker process of the driver's own machine, which draws its trials from the storage itself."""
+
+    def __init__(self, connection: Connection, settings: messages.Settings, run: RunFolder) -> None:
+        super().__init__(settings, run, connection.send)
+        self._connection = connection
+
+    def do(self, job: Any) -> None:
+        if isinstance(job, messages.Evaluate):
+            self._trial(job)
+        elif isinstance(job, messages.Prove):
+            self._send(messages.Proven(job.trial, self.prove(job.trial)))
+        else:
+            self._send(messages.BaselineDone(self.baseline()))
+
+    @cached_property
+    def _drawer(self) -> Drawer:
+        from codesign.dse.draw import Drawer
+
+        return Drawer(self._study, self._search)
+
+    @cached_property
+    def _search(self) -> Any:
+        from codesign.dse.storage import open_study
+
+        return open_study(self._run, self._study, self._settings.storage)
+
+    def _draw(self, number: int) -> tuple[Any, BaseModel, BaseModel] | None:
+        def repeats(asked: Any, config: dict[str, Any]) -> int | None:
+            self._send(messages.Drawn(number, asked.number, config))
+            answer: messages.Answer = self._connection.recv()
+            return answer.repeats
+
+        return self._drawer.draw(number, repeats)
+
+    def _trial(self, job: messages.Evaluate) -> None:
+        from codesign.dse.draw import give_up
+
+        _ = self._evaluate, self._parts  # what is missing is missing for every trial: no candidate is to blame
+        drawn = self._draw(job.trial)
+        if drawn is None:
+            self._send(messages.Exhausted(job.trial))
+            return
+        asked, config, settings = drawn
+        status, values, excess = self.judged(job.trial, job.note, config, settings)
+        for name, value in excess.items():
+            asked.set_constraint(name, value)
+        # the record first: should this process die before Optuna knows, the next start tells it
+        self._run.trial(job.trial).write("status.json", status)
+        if values is None:
+            give_up(self._search, asked, status.reason or "failed")
+        else:
+            self._search.tell(asked, list(values))
+        self._send(messages.Finished(job.trial))

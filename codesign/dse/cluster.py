@@ -1,0 +1,290 @@
+"""A Dask cluster in the place of local worker processes: the driver draws, the cluster evaluates.
+
+The scheduling is Dask's own. The driver alone speaks to the search's storage and writes the run's folder; a job takes
+its files along and brings its results back (:mod:`codesign.dse.remote`), so that the machines share nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.dse import messages
+from codesign.dse.draw import Drawer, give_up
+from codesign.dse.parts import PARTS, part_path
+from codesign.dse.pool import Died
+from codesign.dse.remote import carry_out, files_below
+from codesign.dse.scoring import excess_of, score
+from codesign.dse.storage import derived_seed
+from codesign.errors import CodesignError, InputError, ToolError
+from codesign.hardware.settings import whole_config
+from codesign.records import Figures, Metrics, State, TrialStatus
+from codesign.runfolder import RunFolder, write_atomically
+from codesign.store import packed, unpacked
+from codesign.targets import load_target
+from codesign.validation import validated
+
+__all__ = ("ClusterPool", "JobQueue", "Slot", "job_queue")
+
+_SECONDS_TO_CONNECT = 60.0
+
+#: of a drawn configuration, by Optuna's number: the trial that it repeats
+Claim = Callable[[messages.Drawn], int | None]
+
+
+class JobQueue(BaseModel):
+    """The YAML file of ``--cluster``: a batch system, the number of its jobs, and Dask-Jobqueue's settings for one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["htcondor", "slurm", "lsf", "pbs", "sge", "oar", "moab", "local"]
+    jobs: int = Field(ge=1, description="batch jobs to ask for; the search begins with the first that runs")
+    settings: dict[str, Any] = Field(default_factory=dict, description="of the class in dask_jobqueue: cores, memory")
+
+
+_CLASSES = {
+    "htcondor": "HTCondorCluster", "slurm": "SLURMCluster", "lsf": "LSFCluster", "pbs": "PBSCluster",
+    "sge": "SGECluster", "oar": "OARCluster", "moab": "MoabCluster",
+}  # fmt: skip
+
+
+def job_queue(path: Path) -> tuple[Any, int]:
+    """The Dask-Jobqueue cluster that a YAML file describes, and how many jobs it is to have.
+
+    InputError says what is wrong with the file.
+    """
+    try:
+        import dask_jobqueue
+        from dask_jobqueue.local import LocalCluster
+    except ImportError:
+        raise ToolError("a batch system needs the extra 'cluster': pip install 'codesign[cluster]'") from None
+    try:
+        given = validated(JobQueue, yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from None
+    kind = LocalCluster if given.kind == "local" else getattr(dask_jobqueue, _CLASSES[given.kind])
+    try:
+        return kind(**{"cores": 1, "processes": 1, "memory": "4 GB"} | given.settings), given.jobs
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        raise InputError(f"{path}: {given.kind}: {' '.join(str(error).split())[:300]}") from None
+
+
+class Slot:
+    """Room for one job on the cluster."""
+
+    def __init__(self, pool: ClusterPool) -> None:
+        self._pool = pool
+        self.job: Any = None
+        self.future: Any = None
+        self.asked: Any = None
+        #: what there is to hear of the job before anything ran on the cluster
+        self.said: list[Any] = []
+
+    def give(self, job: Any) -> None:
+        """Send a job to the cluster; of a trial, its configuration is drawn here."""
+        self.job = job
+        self._pool.send(self)
+
+    def say(self, message: Any) -> None:
+        """Answers are given at once, by the driver's own hand."""
+
+    def late(self, seconds: float | None) -> bool:
+        """The job itself sees to its time."""
+        return False
+
+
+class ClusterPool:
+    """As many slots as the cluster has threads."""
+
+    def __init__(self, where: str, settings: messages.Settings, search: Any, claim: Claim) -> None:
+        self._where, self._settings, self._search, self._claim = where, settings, search, claim
+        self._run = RunFolder(Path(settings.run))
+        self._drawer = Drawer(settings.study, search)
+        self._shared: dict[bool, Any] = {}
+        self._opened = contextlib.ExitStack()
+        self.workers: list[Slot] = []
+
+    def __enter__(self) -> Self:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise ToolError("--cluster needs the extra 'cluster': pip install 'codesign[cluster]'") from None
+        address: Any = self._where
+        if self._where.endswith((".yaml", ".yml")):
+            queue, jobs = job_queue(Path(self._where))
+            address = self._opened.enter_context(queue)
+            submit = str(getattr(queue, "submit_command", None) or queue.job_cls.submit_command or "").split()
+            if submit and shutil.which(submit[0]) is None:
+                self._opened.close()
+                raise ToolError(
+                    f"--cluster: {self._where} needs '{submit[0]}', which is not on the PATH of this machine"
+                )
+            queue.scale(jobs=jobs)
+        try:
+            self._client = self._opened.enter_context(Client(address, timeout=_SECONDS_TO_CONNECT))
+            if isinstance(address, str):
+                self._client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
+            else:
+                self._client.wait_for_workers(1)  # a batch system starts jobs when it does
+        except (OSError, TimeoutError, ValueError) as error:
+            self._opened.close()
+            raise InputError(
+                f"--cluster: no Dask scheduler with a worker at {self._where} ({' '.join(str(error).split())[:200]}): "
+                "give the address that 'dask scheduler' printed, or a YAML file of a batch system"
+            ) from None
+        self._fit()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(Exception):  # of a cluster that is gone, too
+            self._client.cancel([slot.future for slot in self.workers if slot.future is not None], force=True)
+        with contextlib.suppress(Exception):
+            self._opened.close()
+        self.workers.clear()
+
+    def _fit(self) -> None:
+        """As many slots as there are threads now: batch jobs come and go."""
+        threads = max(1, sum(w["nthreads"] for w in self._client.scheduler_info(n_workers=-1)["workers"].values()))
+        idle = [slot for slot in self.workers if slot.job is None]
+        for slot in idle[: max(0, len(self.workers) - threads)]:
+            self.workers.remove(slot)
+        while len(self.workers) < threads:
+            self.add()
+
+    def add(self) -> None:
+        """One more slot."""
+        self.workers.append(Slot(self))
+
+    def remove(self, slot: Slot) -> None:
+        """One slot less: a job of it died."""
+        self.workers.remove(slot)
+
+    # ------------------------------------------------------------------------------------------------------------ jobs
+    def send(self, slot: Slot) -> None:
+        """Draw what is to be drawn, and submit the slot's job."""
+        job, words, paths = slot.job, self._words(slot.job), []
+        if isinstance(job, messages.Evaluate):
+            try:
+                drawn = self._drawer.draw(
+                    job.trial, lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config))
+                )
+            except (CodesignError, ValueError) as error:
+                slot.said.append(messages.Broken(" ".join(str(error).split())))
+                return
+            if drawn is None:
+                slot.said.append(messages.Exhausted(job.trial))
+                return
+            slot.asked, config, settings = drawn
+            folder, seed = self._run.trial(job.trial), derived_seed(self._settings.study.seed, "trial", job.trial)
+            folder.write("config.json", whole_config(config, settings))
+            folder.write("status.json", TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed))
+            words |= {"trial": job.trial, "note": job.note}
+            paths = [folder.path]
+            slot.said.append(messages.Stage(job.trial, "cluster"))
+        elif isinstance(job, messages.Prove):
+            words |= {"trial": job.trial}
+            paths = [self._run.trial(job.trial).path, *self._run.path.glob("parts/baselines-test.npz")]
+            slot.said.append(messages.Stage(job.trial, "cluster"))
+        limit = self._settings.study.search.trial_seconds if isinstance(job, messages.Evaluate) else None
+        files = packed(files_below(self._run.path, *paths))
+        slot.future = self._client.submit(
+            carry_out, json.dumps(words), files, self._parts(not isinstance(job, messages.Evaluate)), limit, pure=False
+        )
+
+    def _words(self, job: Any) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "kind": type(job).__name__,
+            "study": settings.study.to_yaml(),
+            "evaluate": settings.evaluate,
+            "prove": settings.prove,
+            "store": settings.store,
+        }
+
+    def _parts(self, with_test: bool) -> Any:
+        """The sample on the cluster; the test split only once the search is over."""
+        if with_test not in self._shared:
+            names = [n for n in PARTS if with_test or n != "test"]
+            paths = [self._run.path / n for n in ("sample.json", "study.yaml", "target.json")]
+            content = packed(files_below(self._run.path, *paths, *(part_path(self._run, n) for n in names)))
+            self._shared[with_test] = self._client.scatter(content, broadcast=True)
+        return self._shared[with_test]
+
+    # ---------------------------------------------------------------------------------------------------------- answers
+    def hear(self, seconds: float, gone: Sequence[Slot] = ()) -> Iterator[tuple[Slot, Any]]:
+        """Yield what became of jobs, waiting at most so long for the first."""
+        from distributed import wait
+
+        for slot in list(self.workers):
+            while slot.said:
+                yield slot, slot.said.pop(0)
+        running = [slot.future for slot in self.workers if slot.future is not None]
+        with contextlib.suppress(TimeoutError):
+            if running:
+                wait(running, timeout=seconds, return_when="FIRST_COMPLETED")
+        if self._client.status not in ("running", "connecting", "newly-created"):
+            raise ToolError(f"the cluster at {self._where} is gone; what was finished is kept: start the same again")
+        for slot in list(self.workers):
+            if slot.future is not None and slot.future.done():
+                message = self._heard(slot)
+                slot.future = None
+                yield slot, message
+        self._fit()
+
+    def _heard(self, slot: Slot) -> Any:
+        job = slot.job
+        if slot.future.status != "finished":
+            error = slot.future.exception() if slot.future.status == "error" else None
+            if error is None or type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError"):
+                return Died(job, f"was lost with its cluster worker ({type(error).__name__ if error else 'cancelled'})")
+            return messages.Broken(f"the cluster cannot run a job: {type(error).__name__}: {error}"[:400])
+        words, content = slot.future.result()
+        answer, files = json.loads(words), unpacked(content)
+        if "broken" in answer:
+            return messages.Broken(answer["broken"])
+        if "died" in answer or files is None:
+            return Died(job, answer.get("died", "sent back damaged files"), late=answer.get("late", False))
+        if isinstance(job, messages.Evaluate):
+            return self._evaluated(slot, answer, files)
+        if isinstance(job, messages.Prove):
+            self._take(files, f"trials/{self._run.trial(job.trial).path.name}/")
+            return messages.Proven(job.trial, answer["error"])
+        self._take(files, "baseline", "parts/baselines-test.npz")
+        return messages.BaselineDone(answer["error"])
+
+    def _take(self, files: dict[str, bytes], *beginnings: str) -> None:
+        """Write what a job brought back, of what it is to bring."""
+        for name, content in files.items():
+            if name.startswith(beginnings):
+                write_atomically(self._run.path / name, content)
+
+    def _evaluated(self, slot: Slot, answer: dict[str, Any], files: dict[str, bytes]) -> messages.Finished:
+        """Take in a trial: its files, its record, and last the storage, as a local worker does."""
+        study, folder = self._settings.study, self._run.trial(slot.job.trial)
+        status = TrialStatus.model_validate(answer["status"])
+        own = f"trials/{folder.path.name}/"
+        shutil.rmtree(folder.firmware, ignore_errors=True)
+        files.pop(f"{own}status.json", None)
+        self._take(files, own)
+        if status.state == State.FAILED:
+            folder.write("status.json", status)
+            give_up(self._search, slot.asked, status.reason or "failed")
+            return messages.Finished(status.trial)
+        metrics, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
+        assert metrics is not None
+        assert figures is not None
+        for name, value in excess_of(study, load_target(study.target), metrics.metrics, figures.figures)[0].items():
+            slot.asked.set_constraint(name, value)
+        folder.write("status.json", status)
+        self._search.tell(slot.asked, list(score(status.trial, study, metrics.metrics, figures.figures).values))
+        return messages.Finished(status.trial)
