@@ -96,7 +96,7 @@ def _alone(run: RunFolder) -> Iterator[None]:
         where = error.filename or run.path
         raise InputError(f"cannot write to {where}: {error.strerror}; give another folder with --run") from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
             raise
         raise CodesignError(
             f"{error.filename or run.path}: {error.strerror}; what was finished is kept: make room and start again"
@@ -218,6 +218,7 @@ class _Search:
         def hear(worker: Worker, message: Any) -> None:
             if isinstance(message, messages.Drawn):
                 worker.say(messages.Answer(self._claim(message)))
+                worker.begin()
             elif isinstance(message, messages.Finished):
                 worker.job = None
                 self._over(message.trial)

@@ -53,7 +53,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.number = number
         self.job: Any = None
-        self._began = 0.0
+        self._began: float | None = None
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=main, args=(theirs, settings), name=f"codesign-worker-{number}")
         # blocked signals stay so in the child: Ctrl-C must not reach it even before it has a group of its own
@@ -67,13 +67,16 @@ class Worker:
 
     def give(self, job: Any) -> None:
         """Hand over a job; that a worker is gone shows when it is waited for."""
-        self.job = job
-        self._began = now()
+        self.job, self._began = job, None
         self.say(job)
+
+    def begin(self) -> None:
+        """The job's time runs from here: what came before, a new process and a draw, is not the candidate's."""
+        self._began = now()
 
     def late(self, seconds: float | None) -> bool:
         """Whether its job has been running for longer than that."""
-        return seconds is not None and self.job is not None and now() - self._began > seconds
+        return seconds is not None and self._began is not None and now() - self._began > seconds
 
     def end(self, seconds: float) -> Died:
         """End the process because its job took longer than so many seconds."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from codesign.errors import InputError
@@ -54,11 +54,13 @@ def open_storage(run: RunFolder, url: str | None) -> Any:
         journal = run.path / JOURNAL
         lock = _KernelLock(journal.with_suffix(".lock"))
         return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+    from codesign.dse.patient import PatientStorage
+
     settings: dict[str, Any] = {}
     if url.startswith("sqlite"):
         settings["connect_args"] = {"timeout": _SECONDS_TO_WAIT}
     try:
-        return RDBStorage(url, engine_kwargs=settings)
+        return optuna.storages.get_storage(PatientStorage(url, engine_kwargs=settings))
     except (Exception, SystemExit) as error:  # drivers raise their own types, or are not installed
         reason = " ".join(str(error).split())[:300]
         scheme = url.split(":", 1)[0]

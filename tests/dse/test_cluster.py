@@ -1,7 +1,6 @@
 """A search on a Dask cluster of several processes: the same trials as on this machine, and the same faults survived."""
 
 import os
-import re
 import signal
 import threading
 import time
@@ -123,7 +122,7 @@ def test_the_example_of_lxplus_is_a_htcondor_job():
         script = queue.job_script()
     assert jobs == 20
     assert '+JobFlavour = "longlunch"' in script
-    assert re.search(r"RequestCpus\s*=\s*1\b", script)
+    assert "DaskWorkerCores = 1\n" in script
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ from tests.dse.conftest import PLUGIN, STUDY
 from tests.dse.test_engine import Notes, changed, optuna_states, search, statuses, trace
 
 
-def start(tmp_path, behaviour, trials=6, workers=1):
+def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
     (tmp_path / "toy.yaml").write_text(STUDY)
     root = Path(__file__).parents[2]
     environment = os.environ | {"TOY": behaviour, "PYTHONPATH": f"{root}{os.pathsep}{PLUGIN}"}
     command = [sys.executable, "-m", "toy_driver", "toy.yaml", "run", str(trials), str(workers)]
+    if most_bytes is not None:
+        command = ["prlimit", f"--fsize={most_bytes}", *command]
     return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -115,12 +117,42 @@ def test_a_candidate_that_kills_its_worker_fails_and_the_others_go_on(tmp_path, 
 def test_a_candidate_that_hangs_is_ended_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setenv("TOY", "hang")
     notes = Notes()
-    limited = changed(search={"trials": 5, "sampler": "random", "trial_seconds": 2})
+    limited = changed(search={"trials": 5, "sampler": "random", "trial_seconds": 5})
     front = search(limited, tmp_path, progress=notes)
     found = statuses(tmp_path)
     assert [n for n, s in found.items() if s.state == State.FAILED] == [3]
-    assert (found[3].reason, found[3].stage) == ("it took longer than 2 s", "training")
-    assert notes.notes == ["trial 3: it took longer than 2 s; starting another"]
+    assert (found[3].reason, found[3].stage) == ("it took longer than 5 s", "training")
+    assert notes.notes == ["trial 3: it took longer than 5 s; starting another"]
     assert not alive(int((tmp_path / "hanging").read_text()))
-    assert (3, "FAIL", "it took longer than 2 s") in optuna_states(tmp_path, limited)
+    assert (3, "FAIL", "it took longer than 5 s") in optuna_states(tmp_path, limited)
     assert front.points
+
+
+def test_a_full_disk_ends_the_search_in_order_and_loses_nothing(study, tmp_path):
+    """A limit on the size of files, on which the search's journal runs up: the driver and its workers are under it."""
+    run = tmp_path / "run"
+    (tmp_path / "toy.yaml").write_text(STUDY)
+    driver = start(tmp_path, "", trials=40, workers=2, most_bytes=12_000)
+    assert driver.wait(120) == 1
+    said = driver.stderr.read()
+    assert "File too large; what was finished is kept: make room and start again" in said
+    assert "Traceback" not in said
+    before = {n: s for n, s in statuses(run).items() if s.state != State.RUNNING}
+    assert 0 < len(before) < 40
+    search(study, run, len(before) + 2)
+    found = statuses(run)
+    assert sorted(found) == list(range(len(before) + 2))
+    assert {n: (found[n].state, found[n].seconds) for n in before} == {
+        n: (s.state, s.seconds) for n, s in before.items()
+    }
+    finished = [n for n, state, _ in optuna_states(run, study) if state == "COMPLETE"]
+    assert sorted(finished) == sorted(found), "none lost, none counted twice"
+
+
+def test_a_clock_that_is_set_back_changes_nothing(study, tmp_path, monkeypatch):
+    now = time.time()
+    earlier = iter(range(10**9))
+    monkeypatch.setattr(time, "time", lambda: now - 60 * next(earlier))
+    limited = changed(search={"trials": 4, "sampler": "random", "trial_seconds": 60})
+    search(limited, tmp_path)
+    assert {s.state for s in statuses(tmp_path).values()} <= {State.COMPLETE, State.INFEASIBLE}
