@@ -173,6 +173,7 @@ class State(StrEnum):
     COMPLETE = "complete"
     INFEASIBLE = "infeasible"  # scored, but outside the study's constraints
     FAILED = "failed"  # with its reason; never scored
+    STOPPED = "stopped"  # on a lower rung of the search's ladder; never scored
 
 
 class TrialStatus(_Record):

@@ -16,6 +16,7 @@ from codesign.validation import validated
 __all__ = (
     "Constraint",
     "FlowChoice",
+    "Ladder",
     "Objective",
     "SearchSettings",
     "SplitFractions",
@@ -102,6 +103,19 @@ class Constraint(_Section):
         return self
 
 
+class Ladder(_Section):
+    """Shorter trainings before the study's own, after each of which only the best are trained for longer."""
+
+    epochs: tuple[int, ...] = Field(min_length=1, description="of the shorter trainings, rising")
+    reduction: int = Field(default=3, ge=2, description="at least one of so many climbs on, and all not dominated")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if any(e < 1 for e in self.epochs) or list(self.epochs) != sorted(set(self.epochs)):
+            raise ValueError(f"epochs must be positive and rise, not {list(self.epochs)}")
+        return self
+
+
 class SearchSettings(_Section):
     """Budget and sampler."""
 
@@ -112,6 +126,7 @@ class SearchSettings(_Section):
         default=(), description="configurations tried first, as config.json of a trial has them"
     )
     trial_seconds: float | None = Field(default=None, gt=0, description="after which a trial is ended, and has failed")
+    ladder: Ladder | None = Field(default=None, description="shorter trainings first; default: every trial in full")
 
 
 class Verification(_Section):
@@ -166,6 +181,15 @@ class Study(_Section):
     constraints: tuple[Constraint, ...] = ()
     search: SearchSettings = SearchSettings()
     verification: Verification = Verification()
+
+    @model_validator(mode="after")
+    def _ladder_ends(self) -> Self:
+        ladder = self.search.ladder
+        if ladder is not None and ladder.epochs[-1] >= self.training.epochs:
+            raise ValueError(
+                f"search.ladder.epochs must end below training.epochs ({self.training.epochs}), not {ladder.epochs[-1]}"
+            )
+        return self
 
     def to_yaml(self) -> str:
         """The study as it stands in the run folder."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.dse import messages
 from codesign.dse.draw import Drawer, give_up
+from codesign.dse.ladder import RUNGS
 from codesign.dse.parts import PARTS, part_path
 from codesign.dse.pool import Died
 from codesign.dse.remote import carry_out, files_below
@@ -189,7 +190,7 @@ class ClusterPool:
             folder.write("config.json", whole_config(config, settings))
             folder.write("status.json", TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed))
             words |= {"trial": job.trial, "note": job.note}
-            paths = [folder.path]
+            paths = [folder.path, *self._run.path.glob(f"trials/*/{RUNGS}")]
             slot.said.append(messages.Stage(job.trial, "cluster"))
         elif isinstance(job, messages.Prove):
             words |= {"trial": job.trial}
@@ -276,7 +277,7 @@ class ClusterPool:
         shutil.rmtree(folder.firmware, ignore_errors=True)
         files.pop(f"{own}status.json", None)
         self._take(files, own)
-        if status.state == State.FAILED:
+        if status.state in (State.FAILED, State.STOPPED):
             folder.write("status.json", status)
             give_up(self._search, slot.asked, status.reason or "failed")
             return messages.Finished(status.trial)

@@ -26,6 +26,7 @@ class Shown:
     complete: int = 0
     infeasible: int = 0
     failed: int = 0
+    stopped: int = 0
     found_here: int = 0
     running: dict[int, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
@@ -35,7 +36,7 @@ class Shown:
     @property
     def finished(self) -> int:
         """Trials at their end."""
-        return self.complete + self.infeasible + self.failed
+        return self.complete + self.infeasible + self.failed + self.stopped
 
     def rate(self) -> float | None:
         """Trials per minute of this start."""
@@ -47,7 +48,8 @@ class Shown:
         if not self.stage.startswith("search"):
             return self.stage
         parts = [f"{self.stage}: {self.finished} of {self.wanted} trials"]
-        parts += [f"{n} {what}" for n, what in ((self.infeasible, "infeasible"), (self.failed, "failed")) if n]
+        others = ((self.infeasible, "infeasible"), (self.stopped, "stopped"), (self.failed, "failed"))
+        parts += [f"{n} {what}" for n, what in others if n]
         rate = self.rate()
         if rate is not None:
             parts.append(f"{rate:.1f} per minute")

@@ -125,7 +125,7 @@ def tell(search: Any, trial: Any, folder: TrialFolder, study: Study) -> None:
     """Tell the storage what the records of a finished trial say."""
     status = finished(folder)
     assert status is not None, "only finished trials are told"
-    if status.state == State.FAILED:
+    if status.state in (State.FAILED, State.STOPPED):
         fail(search, trial, status.reason or "failed")
     else:
         search.tell(trial.number, list(recorded_score(folder, study).values))

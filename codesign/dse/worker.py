@@ -205,7 +205,7 @@ class Bench:
 
     def _evaluated(
         self, folder: TrialFolder, config: BaseModel, settings: BaseModel, status: TrialStatus
-    ) -> tuple[TrialStatus, tuple[float, ...], dict[str, float]]:
+    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
         def stage(name: str) -> None:
             folder.write("status.json", status.model_copy(update={"stage": name}))
             self._send(messages.Stage(status.trial, name))
@@ -214,6 +214,21 @@ class Bench:
         train, validation = self._parts
         target = load_target(self._study.target)
         began = time.perf_counter()
+        ladder = self._study.search.ladder
+        for epochs in ladder.epochs if ladder else ():
+            training = self._study.training.model_copy(update={"epochs": epochs})
+            shorter = self._study.model_copy(update={"training": training})
+            result = self._evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
+            if not self._climbs(
+                folder, epochs, result, excess_of(self._study, target, result.metrics, result.figures)[1]
+            ):
+                update: dict[str, Any] = {
+                    "state": State.STOPPED,
+                    "stage": f"after {epochs} epochs",
+                    "reason": f"not among the best after {epochs} of {self._study.training.epochs} epochs",
+                    "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
+                }
+                return status.model_copy(update=update), None, {}
         result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
         scored = score(status.trial, self._study, result.metrics, result.figures)
         excess, reason = excess_of(self._study, target, result.metrics, result.figures)
@@ -225,6 +240,20 @@ class Bench:
             "notes": [*status.notes, *result.notes],
         }
         return status.model_copy(update=update), scored.values, excess
+
+    def _climbs(self, folder: TrialFolder, epochs: int, result: Outcome, broken: str) -> bool:
+        """Record a rung of the ladder; whether the candidate is trained for longer. Its figures do not stay."""
+        from codesign.dse.ladder import climbs, record_rung, rungs_of
+
+        ladder = self._study.search.ladder
+        assert ladder is not None
+        for name in ("metrics.json", "figures.json"):
+            (folder.path / name).unlink(missing_ok=True)
+        if broken:
+            return False  # it breaks a bound of the study, which longer training does not mend
+        own = record_rung(folder, self._study, epochs, result)
+        directions = [o.direction for o in self._study.objectives]
+        return climbs(own, rungs_of(self._run, epochs, folder.number), directions, ladder.reduction)
 
     # ----------------------------------------------------------------------------------------------------------- proof
     def prove(self, number: int) -> str | None:

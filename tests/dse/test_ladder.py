@@ -1,0 +1,86 @@
+"""The ladder of fidelities: who climbs, and that nobody of a lower rung meets the front."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codesign.dse.ladder import RUNGS, Rung, climbs, surely_dominates
+from codesign.errors import InputError
+from codesign.records import State
+from codesign.runfolder import RunFolder
+from tests.dse.test_engine import changed, optuna_states, search, statuses, trace
+
+BOTH = ("maximise", "minimise")
+
+
+def rung(accuracy, lut, error=0.01):
+    return Rung(5, (accuracy, lut), (error, 0.0))
+
+
+def test_domination_is_with_uncertainty():
+    assert surely_dominates(rung(0.70, 100), rung(0.60, 100), BOTH)
+    assert surely_dominates(rung(0.70, 100), rung(0.60, 200), BOTH)
+    assert not surely_dominates(rung(0.61, 100), rung(0.60, 200), BOTH), "accuracies do not differ by one deviation"
+    assert not surely_dominates(rung(0.70, 101), rung(0.60, 100), BOTH)
+    assert not surely_dominates(rung(0.70, 100, 0.0), rung(0.70, 100, 0.0), BOTH)
+
+
+def test_the_first_and_those_that_none_dominates_climb():
+    good, bad = rung(0.7, 100), rung(0.5, 300)
+    assert climbs(bad, [good], BOTH, 3)
+    assert not climbs(bad, [good, good], BOTH, 3)
+    assert climbs(rung(0.3, 50), [good, good, bad], BOTH, 3)
+    assert climbs(rung(0.69, 150), [good, bad, bad, bad, bad, bad], BOTH, 3), "within the best third"
+
+
+rungs = st.builds(rung, st.floats(0, 1), st.integers(1, 50).map(float), st.floats(0, 0.1))
+
+
+@given(rungs, st.lists(rungs, max_size=12), st.integers(2, 4))
+def test_no_rung_stops_everybody(own, others, reduction):
+    every = [own, *others]
+    assert any(climbs(one, [o for j, o in enumerate(every) if j != i], BOTH, reduction) for i, one in enumerate(every))
+
+
+def test_a_search_on_a_ladder(tmp_path):
+    """The double does not train, so a rung scores like the full training; only what came up all rungs has a score."""
+    study = changed(
+        training={"epochs": 10},
+        search={"trials": 14, "sampler": "random", "ladder": {"epochs": [2, 5], "reduction": 2}},
+    )
+    front = search(study, tmp_path)
+    found = statuses(tmp_path)
+    stopped = {n for n, s in found.items() if s.state == State.STOPPED}
+    complete = {n for n, s in found.items() if s.state == State.COMPLETE}
+    assert stopped
+    assert complete
+    assert stopped | complete == set(range(14))
+    for number in stopped:
+        folder = RunFolder(tmp_path).trial(number).path
+        assert not (folder / "metrics.json").exists(), "nothing of a lower rung looks like a score"
+        assert not (folder / "figures.json").exists()
+    for number in complete:
+        entries = json.loads((RunFolder(tmp_path).trial(number).path / RUNGS).read_text())
+        assert [e["epochs"] for e in entries] == [2, 5]
+    assert {p.trial for p in front.points} <= complete
+    known = {n: state for n, state, _ in optuna_states(tmp_path, study)}
+    assert {n for n, state in known.items() if state == "COMPLETE"} == complete
+    assert all("not among the best after" in found[n].reason or "above" in found[n].reason for n in stopped)
+
+
+def test_a_ladder_goes_on_as_if_it_had_not_stopped(tmp_path):
+    study = changed(training={"epochs": 10}, search={"trials": 10, "population": 4, "ladder": {"epochs": [2]}})
+    search(study, tmp_path / "whole")
+    search(study, tmp_path / "again", 4)
+    search(study, tmp_path / "again")
+    assert trace(tmp_path / "whole") == trace(tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "words"), [([5, 2], "rise"), ([2, 10], "must end below training.epochs"), ([], "epochs")]
+)
+def test_a_wrong_ladder_is_named(epochs, words):
+    with pytest.raises(InputError, match=words):
+        changed(training={"epochs": 10}, search={"ladder": {"epochs": epochs}})
