@@ -84,9 +84,8 @@ class _Watch(Silent):
 def measured(way: str, seed: int, seconds: float) -> dict[str, Any]:
     """One search from nothing."""
     watch = _Watch(seconds)
-    with tempfile.TemporaryDirectory() as folder:
-        with contextlib.suppress(KeyboardInterrupt):
-            run_study(study_for(way, seed), Path(folder) / "run", workers=1, progress=watch)
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
+        run_study(study_for(way, seed), Path(folder) / "run", workers=1, progress=watch)
     return {
         "way": way,
         "seed": seed,

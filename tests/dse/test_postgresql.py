@@ -52,7 +52,7 @@ class Server:
 def server():
     if binary("initdb") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    root = Path(tempfile.mkdtemp(prefix="codesign-pg-"))
+    root = Path(tempfile.mkdtemp(prefix="codesign-pg-", dir="/tmp"))
     server = Server(root)
     server.start()
     yield server
