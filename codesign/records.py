@@ -11,11 +11,16 @@ from codesign.figures import Figure
 
 __all__ = (
     "SCHEMAS",
+    "Explained",
+    "Explanations",
     "Figures",
     "FlowResult",
     "Flows",
     "Front",
     "FrontPoint",
+    "InputImportance",
+    "LayerCost",
+    "LayerCosts",
     "Metric",
     "Metrics",
     "Objective",
@@ -166,6 +171,49 @@ class InputImportance(_Record):
     inputs: dict[str, Metric] = Field(description="loss, positive where the input helps; its error over five pieces")
 
 
+class Explained(_Record):
+    """One event, and what each of its inputs adds to what was decided of it.
+
+    ``base`` plus all shares is ``score``: of Shapley's values, which are the means over random orders in which the
+    event's inputs replace those of background events, their sum is exact, and each carries its error.
+    """
+
+    place: int = Field(ge=0, description="place in the test split")
+    why: str = Field(description="why this event is shown")
+    label: str = Field(default="", description="its class in the sample")
+    output: str = Field(description="the output that decided")
+    against: str | None = Field(default=None, description="the output that came second: the score is the difference")
+    score: float = Field(allow_inf_nan=False)
+    base: float = Field(allow_inf_nan=False, description="mean score of the background events")
+    threshold: float | None = Field(default=None, description="what the score has to reach for a trigger")
+    values: dict[str, float] = Field(description="the event's inputs, as the firmware reads them, in their units")
+    shares: dict[str, Metric]
+
+
+class Explanations(_Record):
+    """``explained.json`` of a trial on the front: why single events of the test split were kept or decided so."""
+
+    split: str = Field(pattern="^test$")
+    background: int = Field(gt=0, description="events of the same split that stand for all others; each is used once")
+    events: list[Explained]
+
+
+class LayerCost(_Record):
+    """What the circuit costs up to where the next layer begins: cumulative, so that differences are a layer's own."""
+
+    lut: float = Field(ge=0)
+    ff: int = Field(ge=0)
+    latency_cycles: int = Field(ge=0)
+
+
+class LayerCosts(_Record):
+    """``layers.json`` of a trial on the front: compiled up to each of its layers, the last one the whole circuit."""
+
+    tool: str
+    version: str
+    layers: list[LayerCost]
+
+
 class State(StrEnum):
     """How far a trial got."""
 
@@ -199,4 +247,6 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "plots.json": Plots,
     "flows.json": Flows,
     "inputs.json": InputImportance,
+    "explained.json": Explanations,
+    "layers.json": LayerCosts,
 }

@@ -272,6 +272,32 @@ def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -
     )
     made = design(config, folder.number)
     made.save(folder.path)
+    shares = {
+        n: r.Metric(value=round(float(v) * (-1) ** i, 5), error=0.03)
+        for i, (n, v) in enumerate(zip(FEATURES, losses, strict=True))
+    }
+    event = r.Explained(
+        place=17,
+        why=f"taken for W {HOSTILE}",
+        label="Z",
+        output="W",
+        against="Z",
+        score=0.25 + sum(m.value for m in shares.values()),
+        base=0.25,
+        values=dict.fromkeys(FEATURES, 1.5),
+        shares=shares,
+    )
+    folder.write("explained.json", r.Explanations(split="test", background=200, events=[event]))
+    depth, cycles = len(config["widths"]) + 1, int(by_name["latency_cycles"])
+    steps = [
+        r.LayerCost(
+            lut=by_name["lut"] * i / depth,
+            ff=int(by_name["ff"] * i / depth),
+            latency_cycles=max(1, cycles * i // depth),
+        )
+        for i in range(1, depth + 1)
+    ]
+    folder.write("layers.json", r.LayerCosts(tool="alkaid", version="0.8.2", layers=steps))
     status = folder.read("status.json", r.TrialStatus)
     assert status is not None
     folder.write("status.json", status.model_copy(update={"design": made.hash}))

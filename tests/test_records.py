@@ -30,6 +30,8 @@ PLACES = {
     "plots.json": "trials/*/plots.json",
     "flows.json": "flows.json",
     "inputs.json": "trials/*/inputs.json",
+    "explained.json": "trials/*/explained.json",
+    "layers.json": "trials/*/layers.json",
 }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign import plugins
+from codesign.candidate.explain import explain
 from codesign.candidate.inputs import input_importance
 from codesign.candidate.stages import (
     StageReport,
@@ -70,6 +71,17 @@ def prove(
             importance = input_importance(study, task, design, part, searched.points if searched else {}, seed)
             if importance is not None:
                 folder.write("inputs.json", importance)
+    if not (folder.path / "explained.json").is_file():
+        with stages("explanations"), costs_only_itself(folder, "explanation of single events"):
+            searched = folder.read("metrics.json", Metrics)
+            threshold = searched.points.get("threshold") if searched else None
+            explained = explain(design, part, threshold, seed)
+            if explained is not None:
+                folder.write("explained.json", explained)
+    layered = getattr(flow, "layers", None)
+    if layered is not None and not (folder.path / "layers.json").is_file():
+        with stages("layers"), costs_only_itself(folder, "cost of each layer"):
+            folder.write("layers.json", layered(firmware))
     for name, measure in synthesisers(flow, firmware).items():
         if not _is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):

@@ -16,7 +16,7 @@ from codesign.errors import InputError, UnsupportedError
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QuantSpec, RoundingMode, exponents
 
-__all__ = ("Domain", "Graph", "read_graph")
+__all__ = ("Domain", "Graph", "Weighted", "read_graph")
 
 Array = NDArray[np.float64]
 
@@ -64,6 +64,14 @@ class _Node:
     attributes: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """A layer with weights: the name of the signal that enters it, and its matrix (inputs, outputs)."""
+
+    signal: str
+    weights: Array
+
+
 class Graph:
     """A checked QONNX graph with one input and one output, both with the events as their first axis."""
 
@@ -104,6 +112,20 @@ class Graph:
                 operands = [_Operand(found[i], True) if i else None for i in node.inputs]
                 found[node.output] = _OPERATORS[node.op](node, operands, cast(Domain, _CONSTANTS))
         return found
+
+    @cached_property
+    def layers(self) -> tuple[Weighted, ...]:
+        """The products of a signal with a constant matrix, in order of execution."""
+        found = []
+        for node in self._nodes:
+            if node.op not in ("MatMul", "Gemm") or node.output in self.constants:
+                continue
+            first, second = node.inputs[:2]
+            if second in self.constants and first not in self.constants:
+                weights = self.constants[second]
+                turned = node.op == "Gemm" and node.attributes.get("transB", 0)
+                found.append(Weighted(first, weights.T if turned else weights))
+        return tuple(w for w in found if w.weights.ndim == 2)
 
     def run(self, x: Any, domain: Domain) -> Any:
         """Run a signal (events, ...) through the graph."""

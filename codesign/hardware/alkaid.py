@@ -29,6 +29,7 @@ from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.expected import with_expected
 from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
+from codesign.records import LayerCosts
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed
 from codesign.targets import Target
@@ -196,6 +197,13 @@ class Alkaid:
             Figure.of("initiation_interval", 1, compiled, tool, release),
         ]
         return with_expected(found, firmware.target.family)
+
+    def layers(self, firmware: Firmware) -> LayerCosts:
+        """What the circuit costs up to each of its layers, in the same cost model (:mod:`.alkaid_layers`)."""
+        from codesign.hardware.alkaid_layers import layer_costs
+
+        stage_delay = firmware.settings.get("stage_delay") or firmware.target.stage_delay
+        return layer_costs(firmware, float(stage_delay))
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """alkaid's bit-exact interpreter on input codes (events, n)."""

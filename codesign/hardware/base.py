@@ -125,6 +125,7 @@ class Flow(Protocol):
       code that runs here, and lies as it is in any folder;
     - ``vendor_quantities``: what :meth:`figures` measures at fidelity ``vendor`` where
       ``vendor() -> Availability`` says that the vendor's tools are here;
+    - ``layers(firmware) -> LayerCosts``: what the circuit costs up to each of its layers;
     - ``synthesise(firmware, work, timeout) -> list[Figure]`` in place of :func:`codesign.hardware.yosys.synthesise`;
     - ``bitstream(firmware, work) -> (Path, list[Figure])`` in place of :func:`codesign.hardware.bitstream.bitstream`;
     - ``verify(firmware, codes, references, work, waves) -> Verified`` in place of :func:`codesign.verify.rtl.verify`,

@@ -13,10 +13,12 @@ from codesign.errors import CodesignError
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.records import (
+    Explanations,
     Figures,
     Front,
     FrontPoint,
     InputImportance,
+    LayerCosts,
     Metric,
     Metrics,
     Plot,
@@ -25,7 +27,8 @@ from codesign.records import (
     TrialStatus,
     Verified,
 )
-from codesign.report.layers import count_weights
+from codesign.report.layers import Counted, count_layers
+from codesign.report.waves import Waves, read_waves
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Constraint, Study, parse_study
 from codesign.targets import Target, load_target
@@ -94,7 +97,7 @@ class Trial:
 class Point:
     """One trial of the front, with everything that only the front has.
 
-    ``test`` is on the test split; ``weights`` are (inputs, outputs, weights other than zero) of each layer.
+    ``test`` is on the test split.
     """
 
     trial: Trial
@@ -104,9 +107,12 @@ class Point:
     verified: Verified | None
     plots: list[Plot]
     boundary: Boundary | None
-    weights: list[tuple[int, int, int]]
+    layers: list[Counted]
     files: list[tuple[str, int]]
     inputs: InputImportance | None = None
+    explained: Explanations | None = None
+    costs: LayerCosts | None = None
+    waves: Waves | None = None
     #: (name, data URI, bytes) of what the page itself holds
     downloads: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -253,6 +259,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
     design = (
         read.attempt(where, lambda: Design.load(folder.path), None) if (folder.path / "design.json").is_file() else None
     )
+    latency = verified.latency_cycles if verified else None
     return Point(
         trial=trial,
         test=point.metrics if point else test.metrics if test else {},
@@ -262,11 +269,20 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
         verified=verified or (point.verified if point else None),
         plots=plots.plots if plots else [],
         boundary=Boundary(design.input_quantisation, design.outputs) if design else None,
-        weights=read.attempt(graph, lambda: count_weights(design.onnx, design.inputs), []) if design else [],
+        layers=read.attempt(graph, lambda: count_layers(design.onnx, design.inputs), []) if design else [],
         files=_files(folder.path),
         inputs=read.record(folder, "inputs.json", InputImportance),
+        explained=read.record(folder, "explained.json", Explanations),
+        costs=read.record(folder, "layers.json", LayerCosts),
+        waves=read.attempt(f"trials/{folder.path.name}/simulation", lambda: _waves(folder.path, design, latency), None),
         downloads=_downloads(folder.path),
     )
+
+
+def _waves(folder: Path, design: Design | None, latency: int | None) -> Waves | None:
+    """The beginning of the traces that ``codesign verify --waves`` kept."""
+    found = sorted((folder / "simulation").glob("*.vcd"))
+    return read_waves(found[0], design, latency) if found and design else None
 
 
 def _downloads(folder: Path, largest: int = 150_000) -> list[tuple[str, str, int]]:

@@ -13,9 +13,11 @@ from codesign.report.bars import BudgetBar, budget_bars
 from codesign.report.choices import importances, parallel
 from codesign.report.collect import Point, Run, Trial, collect
 from codesign.report.designs import design_rows
+from codesign.report.explained import Story, stories
 from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, Layer, draw, layers
 from codesign.report.page import page
+from codesign.report.waterfall import Step, waterfall
 from codesign.runfolder import write_atomically
 
 __all__ = ("write_report",)
@@ -102,6 +104,8 @@ class Section:
     calibration: str
     bars: list[BudgetBar]
     inputs: InputImportance | None
+    steps: list[Step]
+    stories: list[Story]
     #: (input, loss, share of the largest in percent), the most important first
     ranked: list[tuple[str, Metric, float]]
 
@@ -110,7 +114,7 @@ def _section(run: Run, point: Point) -> Section:
     boundary = point.boundary
     n = boundary.quantisation.port.size if boundary else None
     m = boundary.outputs.size if boundary else None
-    found = layers(point.trial.config, n, m, point.weights)
+    found = layers(point.trial.config, n, m, point.layers)
     ends = ("", "")
     if boundary:
         ends = (
@@ -130,6 +134,8 @@ def _section(run: Run, point: Point) -> Section:
         calibration="; ".join(dict.fromkeys(f.expected.source for f in point.figures if f.expected)),
         bars=budget_bars(run, point),
         inputs=point.inputs,
+        steps=waterfall(run, point, found),
+        stories=stories(point),
         ranked=_ranked(point.inputs),
     )
 

@@ -12,20 +12,40 @@ from numpy.typing import NDArray
 
 from codesign.fixedpoint import Port
 
-__all__ = ("Bar", "Drawing", "Layer", "Link", "count_weights", "draw", "layers")
+__all__ = ("Bar", "Counted", "Drawing", "Layer", "Link", "bits", "count_layers", "draw", "layers")
+
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the exported graph says of one layer. Bits are (fewest, most) of weights other than zero, and of signals.
+
+    ``ebops`` as HGQ counts them (arXiv:2405.00645): for every weight its bits without sign and trailing zeros, times
+    the bits of the signal that it is multiplied with.
+    """
+
+    inputs: int
+    outputs: int
+    nonzero: int
+    weight_bits: Range
+    signal_bits: Range
+    ebops: float
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer with weights. Bit widths are None where the configuration does not say."""
+    """One layer with weights. Bits are one number, or a range (fewest, most); None where nothing says them."""
 
     name: str
     inputs: int
     outputs: int
-    weight_bits: int | None
-    activation_bits: int | None
-    #: weights other than zero, counted in the exported graph; None where there is no graph to count in
+    weight_bits: Range | None
+    activation_bits: Range | None
+    #: weights other than zero, and bit operations, counted in the exported graph; None where there is none to count in
     nonzero: int | None
+    ebops: float | None
 
     @property
     def weights(self) -> int:
@@ -65,33 +85,60 @@ class Drawing:
     words: str
 
 
-def count_weights(onnx: bytes, inputs: Port) -> list[tuple[int, int, int]]:
-    """(inputs, outputs, weights other than zero) of each matrix product in a QONNX graph, in order of execution."""
-    from codesign.graph.exact import Exact
+def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
+    """Every product with a constant matrix in a QONNX graph, in order of execution."""
+    from codesign.graph.interval import Interval, Intervals, grid, tightest_type
     from codesign.graph.reader import read_graph
 
-    found: list[tuple[int, int, int]] = []
-
-    class Counting(Exact):
-        def matmul(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-            if b.ndim == 2:
-                found.append((b.shape[0], b.shape[1], int(np.count_nonzero(b))))
-            return super().matmul(a, b)
-
-    read_graph(onnx).run(np.zeros((1, inputs.size)), Counting())
+    graph = read_graph(onnx)
+    signals = graph.signals(Interval.of_port(inputs), Intervals())
+    found: list[Counted] = []
+    for layer in graph.layers:
+        weights, signal = layer.weights, signals[layer.signal]
+        ends = (signal.low.ravel().tolist(), signal.high.ravel().tolist(), signal.step.ravel().tolist())
+        widths = np.array([tightest_type(*end).width for end in zip(*ends, strict=True)])
+        if widths.size != weights.shape[0]:
+            continue
+        kept = weights[weights != 0]
+        odd = np.abs(kept) / grid(kept)  # without trailing zeros
+        # a layer's weights share a grid, the finest that any of them needs; one bit more where there are signs
+        step, signed = (grid(kept).min(), int((kept < 0).any())) if kept.size else (1.0, 0)
+        bits = np.frexp(np.abs(kept) / step)[1] + signed
+        operations = np.zeros_like(weights)
+        operations[weights != 0] = np.frexp(odd)[1]
+        found.append(
+            Counted(
+                inputs=weights.shape[0],
+                outputs=weights.shape[1],
+                nonzero=kept.size,
+                weight_bits=_range(bits),
+                signal_bits=_range(widths),
+                ebops=float((operations * widths[:, None]).sum()),
+            )
+        )
     return found
 
 
-def layers(
-    config: dict[str, Any], inputs: int | None, outputs: int | None, weights: list[tuple[int, int, int]]
-) -> list[Layer]:
-    """Layers with weights: those of the exported graph, with what the configuration says of their bits.
+def _range(values: NDArray[Any]) -> Range:
+    return (int(values.min()), int(values.max())) if values.size else (0, 0)
+
+
+def bits(span: Range | None) -> str:
+    """``4``, ``2–6``, or nothing."""
+    if span is None:
+        return ""
+    return str(span[1]) if span[0] == span[1] else f"{span[0]}–{span[1]}"
+
+
+def layers(config: dict[str, Any], inputs: int | None, outputs: int | None, counted: list[Counted]) -> list[Layer]:
+    """Layers with weights: those of the exported graph, with the bits that the configuration gives them, or else those
+    that they use.
 
     ``config``: ``widths`` are the hidden layers' widths; a bit width is one number for all layers or a list with one
-    each. ``weights``: what :func:`count_weights` found. Without either, no layers.
+    each. ``counted``: what :func:`count_layers` found. Without either, no layers.
     """
     widths = config.get("widths")
-    sizes: list[tuple[int, int]] = [(n, m) for n, m, _ in weights]
+    sizes: list[tuple[int, int]] = [(c.inputs, c.outputs) for c in counted]
     if isinstance(widths, list) and all(isinstance(w, int) and w > 0 for w in widths) and inputs and outputs:
         ends = [inputs, *widths, outputs]
         configured = list(itertools.pairwise(ends))
@@ -101,23 +148,29 @@ def layers(
     else:
         config = {}
     last = len(sizes) - 1
-    return [
-        Layer(
-            name="output" if i == last else f"layer {i + 1}",
-            inputs=n,
-            outputs=m,
-            weight_bits=_nth(config.get("weight_bits"), i),
-            activation_bits=_nth(config.get("activation_bits"), i) if i < last else None,
-            nonzero=weights[i][2] if weights else None,
+    made = []
+    for i, (n, m) in enumerate(sizes):
+        here, after = (counted[i] if counted else None), (counted[i + 1] if i < last and counted else None)
+        made.append(
+            Layer(
+                name="output" if i == last else f"layer {i + 1}",
+                inputs=n,
+                outputs=m,
+                weight_bits=_nth(config.get("weight_bits"), i) or (here.weight_bits if here else None),
+                activation_bits=None
+                if i == last
+                else _nth(config.get("activation_bits"), i) or (after.signal_bits if after else None),
+                nonzero=here.nonzero if here else None,
+                ebops=here.ebops if here else None,
+            )
         )
-        for i, (n, m) in enumerate(sizes)
-    ]
+    return made
 
 
-def _nth(bits: Any, i: int) -> int | None:
+def _nth(bits: Any, i: int) -> Range | None:
     if isinstance(bits, list):
-        return bits[i] if i < len(bits) and isinstance(bits[i], int) else None
-    return bits if isinstance(bits, int) else None
+        bits = bits[i] if i < len(bits) else None
+    return (bits, bits) if isinstance(bits, int) else None
 
 
 def draw(found: list[Layer], input_bits: str, output_bits: str) -> Drawing | None:
@@ -127,12 +180,16 @@ def draw(found: list[Layer], input_bits: str, output_bits: str) -> Drawing | Non
     pitch, thick, tall, margin = 118.0, 26.0, 96.0, 30.0
     sizes = [found[0].inputs, *(layer.outputs for layer in found)]
     largest = math.sqrt(max(sizes))
-    bits = [input_bits, *(f"{x.activation_bits} bit" if x.activation_bits else "" for x in found[:-1]), output_bits]
+    widths = [
+        input_bits,
+        *(f"{bits(x.activation_bits)} bit" if x.activation_bits else "" for x in found[:-1]),
+        output_bits,
+    ]
     bars, links = [], []
     for i, n in enumerate(sizes):
         height = max(16.0, tall * math.sqrt(n) / largest)
         label = f"{n} in" if i == 0 else f"{n} out" if i == len(sizes) - 1 else str(n)
-        bars.append(Bar(margin + i * pitch, 28 + (tall - height) / 2, height, label, bits[i]))
+        bars.append(Bar(margin + i * pitch, 28 + (tall - height) / 2, height, label, widths[i]))
     for layer, left, right in zip(found, bars, bars[1:], strict=False):
         corners = [
             (left.x + thick, left.top), (right.x, right.top),
@@ -142,14 +199,14 @@ def draw(found: list[Layer], input_bits: str, output_bits: str) -> Drawing | Non
             Link(
                 polygon=" ".join(f"{x:.1f},{y:.1f}" for x, y in corners),
                 middle=(left.x + thick + right.x) / 2,
-                label=f"{layer.weight_bits} bit" if layer.weight_bits else "",
-                opacity=round(0.10 + 0.06 * min(layer.weight_bits or 0, 8), 2),
+                label=f"{bits(layer.weight_bits)} bit" if layer.weight_bits else "",
+                opacity=round(0.10 + 0.06 * min(layer.weight_bits[1] if layer.weight_bits else 0, 8), 2),
             )
         )
     words = f"{sizes[0]} inputs" + "".join(
         f", then {x.name} with {x.outputs} outputs"
-        + (f", {x.weight_bits}-bit weights" if x.weight_bits else "")
-        + (f", {x.activation_bits}-bit activations" if x.activation_bits else "")
+        + (f", {bits(x.weight_bits)}-bit weights" if x.weight_bits else "")
+        + (f", {bits(x.activation_bits)}-bit activations" if x.activation_bits else "")
         for x in found
     )
     return Drawing(2 * margin + pitch * len(found) + thick, 160.0, bars, links, words)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from codesign import __version__
 from codesign.report import words
+from codesign.report.layers import bits
 
 if TYPE_CHECKING:
     import jinja2
@@ -50,7 +51,7 @@ def environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": words.number, "measured": words.measured, "quantity": words.quantity, "bound": words.bound,
-        "count": words.count, "size": words.size, "config": words.config,
+        "count": words.count, "size": words.size, "config": words.config, "signed": words.signed, "bits": bits,
     }  # fmt: skip
     return environment
 

@@ -22,6 +22,7 @@ __all__ = (
     "provenance",
     "quantity",
     "share",
+    "signed",
     "size",
 )
 
@@ -62,6 +63,12 @@ def measured(metric: Metric) -> str:
     if metric.error > 0:
         digits = min(8, max(0, 1 - math.floor(math.log10(metric.error))))
     return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """A difference: with its sign, whole from 100 on."""
+    rounded = round(value) if abs(value) >= 100 else float(f"{value:.3g}")
+    return "0" if not rounded else f"{'+' if rounded > 0 else '−'}{number(abs(rounded))}"
 
 
 def expected(found: Expected) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import onnx
 import pytest
 from make_run import HOSTILE, design, plots
 
 from codesign.errors import InputError
+from codesign.fixedpoint import FixedPoint, Port
 from codesign.records import Metric, Plot, Series
 from codesign.report import front_picture, words
 from codesign.report.collect import collect
-from codesign.report.layers import count_weights, draw, layers
+from codesign.report.explained import stories
+from codesign.report.layers import Counted, bits, count_layers, draw, layers
 from codesign.report.plots import describe, physics_figure
+from codesign.report.waterfall import waterfall
 from codesign.study import Constraint
 
 CONFIG = {"widths": [16, 8], "weight_bits": [4, 3, 4], "activation_bits": [4, 5], "input_bits": 8, "sparsity": 0.4}
@@ -58,30 +64,78 @@ def test_provenance_keeps_every_key():
     assert lines == [("events", "5"), ("card: cuts", "pt 1"), ("card: list", "1, 2"), ("other", "x")]
 
 
-def test_weights_are_counted_in_the_graph():
+def test_layers_are_counted_in_the_graph():
     made = design(CONFIG)
-    counted = count_weights(made.onnx, made.inputs)
-    assert [(n, m) for n, m, _ in counted] == [(16, 16), (16, 8), (8, 5)]
-    assert all(0 < k < n * m for n, m, k in counted)
+    counted = count_layers(made.onnx, made.inputs)
+    assert [(c.inputs, c.outputs) for c in counted] == [(16, 16), (16, 8), (8, 5)]
+    assert all(0 < c.nonzero < c.inputs * c.outputs for c in counted)
+    # inputs of 8 bits with sign, then activations of 4 and 5 bits, of which no more can be used than there are values
+    assert counted[0].signal_bits == (8, 8)
+    assert [c.signal_bits[1] <= most for c, most in zip(counted[1:], (4, 5), strict=True)] == [True, True]
+    assert [c.weight_bits[1] <= most for c, most in zip(counted, (4, 3, 4), strict=True)] == [True] * 3
     found = layers(CONFIG, 16, 5, counted)
-    assert [x.weight_bits for x in found] == [4, 3, 4]
-    assert [x.activation_bits for x in found] == [4, 5, None]
-    assert [x.nonzero for x in found] == [k for _, _, k in counted]
+    assert [x.weight_bits for x in found] == [(4, 4), (3, 3), (4, 4)]
+    assert [x.activation_bits for x in found] == [(4, 4), (5, 5), None]
+    assert [(x.nonzero, x.ebops) for x in found] == [(c.nonzero, c.ebops) for c in counted]
+
+
+def test_bit_operations_by_hand():
+    weights = np.array([[0.75, 0.0, -2.0], [1.0, 0.25, 0.5]], dtype=np.float32)
+    nodes = [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", size])
+        for name, size in (("x", 2), ("y", 3))
+    ]
+    graph = onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], [onnx.numpy_helper.from_array(weights, "w")])
+    kinds = (
+        FixedPoint(signed=True, integer_bits=2, fraction_bits=2),
+        FixedPoint(signed=False, integer_bits=3, fraction_bits=0),
+    )
+    port = Port(name="x", types=kinds, labels=("a", "b"))
+    (counted,) = count_layers(onnx.helper.make_model(graph).SerializeToString(), port)
+    # 0.75 is two bits (11) and the others one each; a has 5 bits, b has 3
+    assert counted.ebops == (2 + 1) * 5 + (1 + 1 + 1) * 3
+    assert counted.nonzero == 5
+    assert counted.signal_bits == (3, 5)
+    # on the grid of a quarter: 0.25 and its sign take 2 bits, -2 takes 5
+    assert counted.weight_bits == (2, 5)
 
 
 def test_bits_of_another_architecture_are_not_guessed():
-    found = layers(CONFIG, 16, 5, [(16, 99, 3), (99, 5, 4)])
-    assert [(x.inputs, x.outputs, x.weight_bits) for x in found] == [(16, 99, None), (99, 5, None)]
+    counted = [Counted(16, 99, 3, (2, 4), (8, 8), 9.0), Counted(99, 5, 4, (3, 3), (1, 2), 9.0)]
+    found = layers(CONFIG, 16, 5, counted)
+    assert [(x.inputs, x.outputs) for x in found] == [(16, 99), (99, 5)]
+    assert [(bits(x.weight_bits), bits(x.activation_bits)) for x in found] == [("2–4", "1–2"), ("3", "")]
     assert layers({"channels": [3]}, 16, 5, []) == []
     assert layers(CONFIG, None, None, []) == []
 
 
 def test_layers_that_are_no_chain_are_not_drawn():
-    assert draw(layers({}, 16, 5, [(3, 8, 1), (256, 5, 1)]), "", "") is None
+    apart = [Counted(3, 8, 1, (1, 1), (1, 1), 1.0), Counted(256, 5, 1, (1, 1), (1, 1), 1.0)]
+    assert draw(layers({}, 16, 5, apart), "", "") is None
     drawing = draw(layers(CONFIG, 16, 5, []), "8 bit", "9 bit")
     assert len(drawing.bars) == 4
     assert len(drawing.links) == 3
     assert drawing.words.startswith("16 inputs, then layer 1 with 16 outputs, 4-bit weights, 4-bit activations, then")
+
+
+def test_a_waterfall_adds_up(finished):
+    run = collect(finished.path)
+    for point in run.points:
+        steps = waterfall(run, point, layers(point.trial.config, 16, 5, point.layers))
+        assert sum(s.cycles for s in steps) == steps[-1].until == point.verified.latency_cycles
+        assert steps[-1].start + steps[-1].width == pytest.approx(100)
+    assert waterfall(run, dataclasses.replace(run.points[0], costs=None), []) == []
+
+
+def test_the_shares_of_an_event_add_up(finished):
+    (story,) = stories(collect(finished.path).points[0])
+    assert len(story.shares) + story.others == 16
+    assert story.base + sum(s.share.value for s in story.shares) + story.rest == pytest.approx(story.score)
+    assert all(s.start >= 0 and s.start + s.width <= 100.001 for s in story.shares)
+    assert words.signed(-0.1234) == "−0.123"
+    assert words.signed(1234.6) == "+1,235"
+    assert words.signed(0.0) == "0"
 
 
 def test_the_front_so_far_is_what_nothing_dominates(own):
