@@ -58,6 +58,10 @@ def test_every_point_of_the_front_is_exact_and_judged_on_test(run):
         figures = {(f["quantity"], f["fidelity"]): f["value"] for f in point["figures"]}
         assert figures["latency_cycles", "compiled"] == figures["latency_cycles", "simulated"]
         assert figures["lut", "synthesised"] > 0
+        folder = run / "run" / "trials" / f"{point['trial']:04d}"
+        assert read(folder / "layers.json")["layers"][-1]["latency_cycles"] == verdict["latency_cycles"]
+        assert len(read(folder / "explained.json")["events"]) > 1
+        assert len(read(folder / "inputs.json")["inputs"]) == 16
         assert figures["latency_ns", "simulated"] == pytest.approx(verdict["latency_cycles"] * 1e3 / 360, rel=1e-4)
     test = read(run / "run" / "sample.json")["splits"]["test"]
     assert read(run / "run" / "trials" / f"{front['points'][0]['trial']:04d}" / "test.json")["events"] == test

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from codesign.errors import InputError, ToolError
+from codesign.report.waves import read_waves
 from codesign.verify.rtl import simulate, verify
 from tests.verify.small_firmware import Small, make_small, plant_fault, with_top
 
@@ -37,7 +38,12 @@ def test_simulation_needs_no_reference(small: Small, tmp_path: Path) -> None:
 def test_waves(small: Small, tmp_path: Path) -> None:
     result = simulate(small.firmware, small.codes, tmp_path, waves=True)
     np.testing.assert_array_equal(result.outputs, small.outputs)
-    assert "model_out" in (tmp_path / "dump.vcd").read_text()
+    picture = read_waves(tmp_path / "dump.vcd", small.firmware.design, result.latency_cycles)
+    assert picture is not None
+    for column, row in enumerate(picture.rows[1:]):
+        shown = {cell.event: int(cell.text) for cell in row.cells if cell.event is not None}
+        assert len(shown) > 3
+        assert shown == {event: int(result.outputs[event, column]) for event in shown}
 
 
 @pytest.mark.parametrize("stage_delay", [1.0, 100.0])
