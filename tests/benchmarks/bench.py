@@ -34,6 +34,7 @@ from tests.benchmarks.event_memory import event_memory
 from tests.benchmarks.flow_rates import flow_rates
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 from tests.benchmarks.time_multiplexing import time_multiplexing
+from tests.benchmarks.trigger_events import trigger_events
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -193,6 +194,7 @@ def main() -> None:
             "flows": flow_rates(work / "flows"),
             "time_multiplexing": time_multiplexing(),
             "calibration": calibration(),
+            "trigger_events": trigger_events(work),
             "search": search_rate(work, options.trials, options.workers),
         }
     finally:

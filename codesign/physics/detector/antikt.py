@@ -1,8 +1,9 @@
 """Anti-kt in numba, for events of a few hundred to a thousand inputs: FastJet's tiled N^2 idea without its overhead.
 
 A particle's nearest neighbour within R is searched in its own tile and the eight around it; the pair or particle of
-smallest distance is merged or becomes a jet (Cacciari, Salam, Soyez, JHEP 04 (2008) 063; Cacciari, Salam, PLB 641
-(2006) 57). Recombination adds four-momenta. The same jets as FastJet's, tested jet by jet.
+smallest distance, found by the least of each block of them, is merged or becomes a jet (Cacciari, Salam, Soyez, JHEP 04
+(2008) 063; Cacciari, Salam, PLB 641 (2006) 57). Recombination adds four-momenta. The same jets as FastJet's, tested jet
+by jet.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 __all__ = ("cluster",)
 
 _Y_MAX = 5.6
+#: Distances are searched for the least in blocks of so many.
+_BLOCK = 16
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -45,18 +48,22 @@ def cluster(px: Any, py: Any, pz: Any, e: Any, radius: float, pt_min: float) -> 
         place[i] = i
     for i in range(n):
         _search(i, y, phi, tile, head, after, tiles_y, tiles_phi, r2, nearest, distance)
-    weighed = np.empty(n)  # anti-kt distance of each of ``alive``
+    # anti-kt distance of each of ``alive``, and the place of the least in each block of them
+    weighed = np.full((n // _BLOCK + 1) * _BLOCK, np.inf)
+    block = np.empty(n // _BLOCK + 1, np.int64)
     for i in range(n):
         weighed[i] = _weigh(i, nearest, distance, kt)
+    for b in range(len(block)):
+        _scan(b, weighed, block)
     left = n
     axes = np.empty((n, 4))
     jets = 0
     touched = np.empty(n, np.int64)
     while left > 0:
-        best, least = -1, 1e300
-        for k in range(left):
-            if weighed[k] < least:
-                best, least = k, weighed[k]
+        best = block[0]
+        for b in range(1, left // _BLOCK + 1):
+            if weighed[block[b]] < weighed[best]:
+                best = block[b]
         i = alive[best]
         j = nearest[i]
         # those that had either as their neighbour search again; near tiles hold them all
@@ -78,8 +85,11 @@ def cluster(px: Any, py: Any, pz: Any, e: Any, radius: float, pt_min: float) -> 
         _leave(i, tile, head, after, before)
         left -= 1
         last = alive[left]
-        alive[place[i]], weighed[place[i]] = last, weighed[left]
-        place[last] = place[i]
+        alive[place[i]], place[last] = last, place[i]
+        moved = weighed[left]
+        _set(left, np.inf, weighed, block)
+        if place[i] < left:
+            _set(place[i], moved, weighed, block)
         if j < 0:
             axes[jets] = momentum[i]
             jet_of[i] = jets
@@ -90,7 +100,7 @@ def cluster(px: Any, py: Any, pz: Any, e: Any, radius: float, pt_min: float) -> 
             parent[i] = j
             _enter(j, momentum, y, phi, kt, tile, head, after, before, tiles_y, tiles_phi)
             _search(j, y, phi, tile, head, after, tiles_y, tiles_phi, r2, nearest, distance)
-            weighed[place[j]] = _weigh(j, nearest, distance, kt)
+            _set(place[j], _weigh(j, nearest, distance, kt), weighed, block)
             # the new one may be the nearest of those around it
             ty, tp = tile[j] // tiles_phi, tile[j] % tiles_phi
             for a in range(max(ty - 1, 0), min(ty + 2, tiles_y)):
@@ -101,12 +111,12 @@ def cluster(px: Any, py: Any, pz: Any, e: Any, radius: float, pt_min: float) -> 
                             d = _apart(y[m], phi[m], y[j], phi[j])
                             if d < distance[m]:
                                 distance[m], nearest[m] = d, j
-                                weighed[place[m]] = _weigh(m, nearest, distance, kt)
+                                _set(place[m], _weigh(m, nearest, distance, kt), weighed, block)
                         m = after[m]
         for k in range(count):
             m = touched[k]
             _search(m, y, phi, tile, head, after, tiles_y, tiles_phi, r2, nearest, distance)
-            weighed[place[m]] = _weigh(m, nearest, distance, kt)
+            _set(place[m], _weigh(m, nearest, distance, kt), weighed, block)
 
     for i in range(n):
         root = i
@@ -124,6 +134,29 @@ def cluster(px: Any, py: Any, pz: Any, e: Any, radius: float, pt_min: float) -> 
     for i in range(n):
         jet_of[i] = rank[jet_of[i]]
     return axes[order[:kept]], jet_of
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _scan(b: int, weighed: Any, block: Any) -> None:
+    """Find the least of a block."""
+    best = b * _BLOCK
+    for k in range(best + 1, (b + 1) * _BLOCK):
+        if weighed[k] < weighed[best]:
+            best = k
+    block[b] = best
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _set(k: int, value: float, weighed: Any, block: Any) -> None:
+    """Change one distance, and its block's least."""
+    b = k // _BLOCK
+    old = weighed[k]
+    weighed[k] = value
+    if block[b] == k:
+        if value > old:
+            _scan(b, weighed, block)
+    elif value < weighed[block[b]]:
+        block[b] = k
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

@@ -2,7 +2,7 @@
 
 Offset at HLT: the mean density of pile-up in each bin of |eta| over the event's density. Response: the median of the
 measured over the generated pT for isolated jets matched within 0.2, in bins of generated pT, inverted bin by bin
-("numerical inversion", arXiv 1609.05331).
+("numerical inversion", arXiv 1609.05331). Resolution: what the tiers lack of that of CMS (``resolution``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from codesign.physics.detector import particle_flow
 from codesign.physics.detector.calibration import ETA_EDGES, PATH, TIERS, tables
 from codesign.physics.detector.pool import overlay, read_pool
 from codesign.physics.detector.record import nearest_jet
+from codesign.physics.detector.resolution import published
 from codesign.physics.detector.response import new_grid, wipe
 from codesign.physics.detector.towers import PHIS, RING_AREA, RING_CENTRE, RINGS
 from codesign.physics.events.l1_scales import SCALES
@@ -31,7 +32,7 @@ __all__ = ("main", "matched", "offsets", "responses")
 PT_EDGES = (15, 20, 25, 30, 40, 50, 70, 100, 140, 200, 300, 450, 700, 1100, 2000)
 _MATCH = 0.2
 _ALONE = 0.8
-_LEAST_JETS = 40
+_LEAST_JETS = 30
 _LEAST_FOUND = 0.85
 
 
@@ -60,7 +61,7 @@ def matched(events: Any, collection: str, reach: float = _MATCH, alone: float = 
         part = slice(gen_first[e], gen_first[e + 1])
         eta, phi, pt = gen_eta[part], gen_phi[part], gen_pt[part]
         apart = np.hypot(eta[:, None] - eta, turn_all(phi[:, None] - phi))
-        near = (apart < alone) & (pt[None, :] > 0.25 * pt[:, None])
+        near = (apart <= alone) & (pt[None, :] > 0.25 * pt[:, None])
         lonely[part] = near.sum(axis=1) == 1
     flavour = np.abs(flat(gen.partonFlavour))
     return {
@@ -117,41 +118,68 @@ def responses(events: Any, tier: str, offset: list[float]) -> dict[str, Any]:
     if tier == "l1":  # saturated ones say nothing of the response
         full = np.where(has, np.asarray(jets.hwPt)[found["place"]] >= SCALES["L1Jet"].pt_most, False)
         measured, true, eta, has = measured[~full], true[~full], eta[~full], has[~full]
-    table: dict[str, Any] = {"offset": offset, "measured": [], "true": []}
+    table: dict[str, Any] = {"offset": offset, "measured": [], "true": [], "extra": {"pt": [], "width": []}}
     for low, high in pairwise(ETA_EDGES):
-        steps: list[tuple[float, float]] = []
+        steps: list[tuple[float, float, float]] = []
         for a, b in pairwise(PT_EDGES):
             here = (eta >= low) & (eta < high) & (true >= a) & (true < b)
             if here.sum() < _LEAST_JETS or has[here].mean() < _LEAST_FOUND:
                 continue  # below threshold only what fluctuates upwards is found
             here &= has
             centre = float(np.exp(np.mean(np.log(true[here]))))
-            steps.append((centre * float(np.median(measured[here] / true[here])), centre))
-        rising = [s for i, s in enumerate(steps) if i == 0 or s[0] > max(t[0] for t in steps[:i])]
-        table["measured"].append([round(m, 3) for m, _ in rising])
-        table["true"].append([round(t, 3) for _, t in rising])
+            lower, median, upper = np.quantile(measured[here] / true[here], [0.1587, 0.5, 0.8413])
+            if not steps or centre * median > steps[-1][0]:
+                steps.append((centre * float(median), centre, float((upper - lower) / 2 / median)))
+        x, y, width = np.array(steps).reshape(-1, 3).T
+        table["measured"].append(np.round(x, 3).tolist())
+        table["true"].append(np.round(y, 3).tolist())
+        # calibration stretches what is measured, and the width with it, by the slope of its curve
+        slope = np.gradient(np.log(y), np.log(x)) if len(x) > 1 else np.ones(len(x))
+        goal = published(tier, y, np.full(len(y), (low + high) / 2))
+        missing = np.sqrt(np.maximum(goal**2 - (width * slope) ** 2, 0.0)) / slope
+        table["extra"]["pt"].append(np.round(y, 3).tolist())
+        table["extra"]["width"].append(np.round(missing, 4).tolist())
     return table
 
 
 def main() -> None:
-    """Simulate dijets with the calibrations as they are, and write new ones."""
-    from codesign.physics.detector.simulate import pool_files, simulated_events
-    from codesign.physics.events import read_events
+    """Simulate dijets with nothing added to find what resolution lacks, then with it, and write new calibrations."""
+    from codesign.physics.detector.simulate import pool_files
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--card", default="qcd-flat")
+    parser.add_argument("--passes", type=int, default=1, help="passes before the last: the first selects by old ones")
     options = parser.parse_args()
+    hlt = [round(x, 4) for x in offsets(pool_files(options.card)[0])]
+    shares = {"l1": [1.0] * len(hlt), "hlt": hlt, "offline": [0.0] * len(hlt)}
+    bare = {tier: {**tables()[tier], "offset": shares[tier], "extra": None} for tier in TIERS}
+    _write(bare)
+    for _ in range(options.passes):
+        found = _found(options.card, options.events, shares)
+        bare = {tier: {**found[tier], "extra": None} for tier in TIERS}
+        _write(bare)
+    _write(found)
+    widened = _found(options.card, options.events, shares)
+    _write({tier: {**widened[tier], "extra": found[tier]["extra"]} for tier in TIERS})
+
+
+def _found(card: str, events: int, shares: dict[str, list[float]]) -> dict[str, Any]:
+    """Tables of all tiers from events of a card, simulated with the calibrations as they are."""
     import awkward as ak
 
+    from codesign.physics.detector.simulate import simulated_events
+    from codesign.physics.events import read_events
+
     fields = ["GenJet", "L1Jet.*", "HLTJet", "Jet", "Rho"]
-    files = simulated_events(options.card, options.events)
-    events = ak.concatenate([chunk for path in files for chunk in read_events([path], fields)])
-    hlt = [round(x, 4) for x in offsets(pool_files(options.card)[0])]
-    old = tables()
-    shares = {"l1": old["l1"]["offset"], "hlt": hlt, "offline": [0.0] * (len(ETA_EDGES) - 1)}
-    made = {tier: responses(events, tier, shares[tier]) for tier in TIERS}
-    write_atomically(PATH, (json.dumps(made, indent=1) + "\n").encode())
+    files = simulated_events(card, events)
+    sample = ak.concatenate([chunk for path in files for chunk in read_events([path], fields)])
+    return {tier: responses(sample, tier, shares[tier]) for tier in TIERS}
+
+
+def _write(content: dict[str, Any]) -> None:
+    write_atomically(PATH, (json.dumps(content, indent=1) + "\n").encode())
+    tables.cache_clear()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "corrected", "tables")
+__all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "corrected", "pile_up_share", "tables")
 
 PATH = Path(__file__).resolve().parent / "calibration.json"
 TIERS = ("l1", "hlt", "offline")
@@ -25,7 +25,7 @@ ETA_EDGES = (0.0, 0.8, 1.3, 1.74, 2.1, 2.5, 3.0, 3.5, 4.2, 5.2)
 
 @functools.cache
 def tables() -> dict[str, Any]:
-    """``{tier: {"offset": [per eta bin], "measured": [[pT per step] per eta bin], "true": ...}}``."""
+    """``{tier: {"offset": [per eta bin], "measured": [[pT per step] per eta bin], "true": ..., "extra": ...}}``."""
     content: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
     return content
 
@@ -35,18 +35,29 @@ def calibration_hash() -> str:
     return hashlib.sha256(PATH.read_bytes()).hexdigest()[:8]
 
 
+def pile_up_share(tier: str, eta: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of the offset that is taken off at each ``eta``."""
+    bins = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(ETA_EDGES) - 2)
+    shares: NDArray[np.float64] = np.asarray(tables()[tier]["offset"], dtype=np.float64)[bins]
+    return shares
+
+
 def corrected(tier: str, pt: NDArray[Any], eta: NDArray[Any], offset: NDArray[Any] | float = 0.0) -> NDArray[Any]:
     """Calibrated pT, GeV: ``pt`` less the tier's share of ``offset`` (pile-up's density times area), over the response.
 
-    A pT below the lowest step gets that step's factor. Never negative.
+    Below the lowest step the factor goes to 1. Never negative.
     """
     table = tables()[tier]
     bins = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(ETA_EDGES) - 2)
-    less = np.maximum(pt - np.asarray(table["offset"])[bins] * offset, 0.0)
+    less: NDArray[np.float64] = np.maximum(pt - pile_up_share(tier, eta) * offset, 0.0)
     out = np.zeros(len(pt))
     for number in np.unique(bins):
         here = bins == number
+        if not table["measured"][number]:
+            out[here] = less[here]
+            continue
         measured, true = np.asarray(table["measured"][number]), np.asarray(table["true"][number])
         factor = np.interp(np.log(np.maximum(less[here], 1e-3)), np.log(measured), true / measured)
-        out[here] = less[here] * factor
+        # what lies below is mostly noise: scaled up less and less
+        out[here] = less[here] * (1 + (factor - 1) * np.minimum(less[here] / measured[0], 1))
     return out

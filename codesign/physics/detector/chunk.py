@@ -146,7 +146,7 @@ def _simulated(
     )
     _truth(event, primary, random)
     _level1(event, hard, soft, np.concatenate(muons), random)
-    _high_level(event, hard, soft)
+    _high_level(event, hard, soft, random)
     _offline(event, hard, soft, random)
     return event
 
@@ -154,7 +154,7 @@ def _simulated(
 def _truth(event: Event, primary: Collision | None, random: np.random.Generator) -> None:
     """Generated jets with their flavours, invisible momentum, and leptons as the offline reconstruction finds them."""
     if primary is None:
-        event.objects["gen"] = np.zeros((0, 6))
+        event.objects["gen"] = np.zeros((0, 7))
         event.objects["leptons"] = np.zeros((0, 6))
         event.values |= {"gen_x": 0.0, "gen_y": 0.0}
         return
@@ -163,7 +163,7 @@ def _truth(event: Event, primary: Collision | None, random: np.random.Generator)
     axes, _ = cluster(momenta[0], momenta[1], momenta[2], momenta[3], _RADIUS, GEN_LEAST)
     jets = record.kinematics(axes)
     hadron, parton = flavours(c.kind, c.status, c.px, c.py, c.pz, jets[:, 1], jets[:, 2])
-    event.objects["gen"] = np.column_stack([jets, hadron, parton])
+    event.objects["gen"] = np.column_stack([jets, hadron, parton, random.normal(size=len(jets))])
     leptons = true_leptons(c.kind, c.status, c.px, c.py, c.pz, 3.0)
     event.objects["leptons"] = record.measured_leptons(leptons, random)
     event.values |= {"gen_x": float(lost[0]), "gen_y": float(lost[1])}
@@ -171,32 +171,34 @@ def _truth(event: Event, primary: Collision | None, random: np.random.Generator)
 
 def _level1(event: Event, hard: Any, soft: Any, muons: Any, random: np.random.Generator) -> None:
     towers = level1.trigger_towers(hard, soft, random)
-    event.objects["l1_jets"] = level1.jets(towers)
+    jets = level1.jets(towers)
+    event.objects["l1_jets"] = np.column_stack([jets, random.normal(size=len(jets))])
     event.objects["l1_eg"] = level1.candidates(towers)
     event.objects["l1_muons"] = level1.measured_muons(muons, random)
     event.objects["l1_sums"] = level1.sums(towers, level1.PILE_UP_SLOPE)[None]
 
 
-def _high_level(event: Event, hard: Any, soft: Any) -> None:
+def _high_level(event: Event, hard: Any, soft: Any, random: np.random.Generator) -> None:
     inputs = particle_flow.hlt_inputs(hard, soft)
     rho = particle_flow.density(inputs, 5.2)
     event.values["rho_hlt"] = rho
     wanted = particle_flow.near_seeds(inputs, rho, _HLT_LESS)
-    event.objects["hlt_jets"] = _jets(inputs, wanted, _HLT_RAW)
+    event.objects["hlt_jets"] = _jets(inputs, wanted, _HLT_RAW, random)
 
 
 def _offline(event: Event, hard: Any, soft: Any, random: np.random.Generator) -> None:
     whole, kept = particle_flow.offline_inputs(hard, soft, float(event.pile_up), random)
     event.values["rho"] = particle_flow.density(whole, 5.2)
-    event.objects["jets"] = _jets(kept, particle_flow.near_seeds(kept, 0.0, _OFFLINE_RAW), _OFFLINE_RAW)
+    event.objects["jets"] = _jets(kept, particle_flow.near_seeds(kept, 0.0, _OFFLINE_RAW), _OFFLINE_RAW, random)
     x, y, total = particle_flow.vector_sum(kept)
     event.values |= {"met_x": -x, "met_y": -y, "sum_et": total}
 
 
-def _jets(inputs: Any, wanted: Any, least: float) -> NDArray[np.float64]:
-    """(jets, 12): pT, eta, phi, mass, area, then energies by kind of constituent and their numbers."""
+def _jets(inputs: Any, wanted: Any, least: float, random: np.random.Generator) -> NDArray[np.float64]:
+    """(jets, 15): pT, eta, phi, mass, area, energies by kind of constituent and their numbers, a normal number."""
     index, momenta = particle_flow.four_momenta(inputs, wanted)
     axes, jet_of = cluster(momenta[0], momenta[1], momenta[2], momenta[3], _RADIUS, least)
     jets = record.kinematics(axes)
     area = particle_flow.areas(jets[:, 0], jets[:, 1], jets[:, 2], _RADIUS)
-    return np.column_stack([jets, area, particle_flow.jet_parts(inputs, index, jet_of, len(axes))])
+    parts = particle_flow.jet_parts(inputs, index, jet_of, len(axes))
+    return np.column_stack([jets, area, parts, random.normal(size=len(axes))])

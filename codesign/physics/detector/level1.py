@@ -1,9 +1,10 @@
 """The L1 calorimeter and muon triggers: coarse towers in integers, no tracks.
 
 Follows CMS's stage-2 calorimeter trigger (JINST 15 (2020) P10017, sections 3 and 5): towers of ECAL and HCAL transverse
-energy in steps of 0.5 GeV; jets are local maxima with the 9 x 9 towers around them, less the three quietest of the
-four 3 x 9 strips at their borders ("chunky donut"); electrons and photons are ECAL maxima with their neighbours, a veto
-on the HCAL behind and an isolation; energy sums count towers above a threshold that grows with the number of central
+energy in steps of 0.5 GeV; jets are local maxima with the 9 x 9 towers around them, less the mean of the quiet towers
+of the same rings, the choice "phi ring" of CMS's emulator (its other one, the strips at the jet's borders, fluctuates
+more: twice as many jets above 20 GeV in zero bias); electrons and photons are ECAL maxima with their neighbours, a
+veto on the HCAL behind and an isolation; energy sums count towers above a threshold that grows with that of central
 towers in use. Muons come from true muons, and from pions and kaons that decay in flight.
 """
 
@@ -44,6 +45,8 @@ EG_LEAST = 3.0
 #: Threshold of towers in the missing transverse energy: units per central tower in use.
 PILE_UP_SLOPE = 0.01
 _SEED_JET = 8  # 4 GeV
+#: Towers from this on, 8 GeV, are no pile-up: they are left out of the mean.
+_QUIET = 16
 _SEED_EG = 4  # 2 GeV
 #: Energy sums end with the endcap, |eta| = 3; with the forward calorimeter they are other sums.
 _ENDCAP = (12, 68)
@@ -74,9 +77,20 @@ def trigger_towers(hard: Any, pile_up: Any, random: Any) -> Any:
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def jets(towers: Any) -> Any:
-    """Jets before calibration: (jets, 5) raw ET and donut ET in units of 0.5 GeV, ring, phi index, saturated or not."""
+    """Jets before calibration: (jets, 5) raw ET and pile-up's in units of 0.5 GeV, ring, phi index, saturated or not.
+
+    Pile-up's is that of 81 towers (fewer at the end of the detector) as the rings' quiet ones have it, rounded down.
+    """
     total = np.minimum(towers[0] + towers[1], TOWER_MAX)
     found = np.empty((400, 5), np.int64)
+    quiet = np.zeros(RINGS)  # mean of a ring's quiet towers
+    for ring in range(RINGS):
+        used = 0
+        for k in range(PHIS):
+            if total[ring, k] < _QUIET:
+                quiet[ring] += total[ring, k]
+                used += 1
+        quiet[ring] /= max(used, 1)
     count = 0
     for ring in range(RINGS):
         for k in range(PHIS):
@@ -99,18 +113,8 @@ def jets(towers: Any) -> Any:
                     break
             if not top or count == len(found):
                 continue
-            low, high, left, right = 0, 0, 0, 0
-            for a in range(5, 8):
-                for b in range(-4, 5):
-                    if ring - a >= 0:
-                        low += total[ring - a, (k + b) % PHIS]
-                    if ring + a < RINGS:
-                        high += total[ring + a, (k + b) % PHIS]
-                    if 0 <= ring + b < RINGS:
-                        left += total[ring + b, (k - a) % PHIS]
-                        right += total[ring + b, (k + a) % PHIS]
-            strips = low + high + left + right - max(low, high, left, right)
-            found[count] = (raw, strips, ring, k, 1 if seed == TOWER_MAX else 0)
+            pile_up = 9 * quiet[max(ring - 4, 0) : ring + 5].sum()
+            found[count] = (raw, int(pile_up), ring, k, 1 if seed == TOWER_MAX else 0)
             count += 1
     return found[:count]
 

@@ -58,6 +58,8 @@ PARTS = 9
 #: Borders of the patches of the density grid: about 0.5 in eta, as CMS's fixedGridRho (0.55), and 6 towers in phi.
 _PATCHES = np.array([0, 2, 5, 8, 11, 13, 17, 22, 28, 34, 40, 46, 52, 58, 63, 67, 69, 72, 75, 78, 80])
 _PATCH_PHIS = 6
+#: Share of pile-up's neutrals near the primary vertex's tracks that are kept.
+_LEFT = 0.3
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -137,6 +139,9 @@ def offline_inputs(hard: Any, pile_up: Any, collisions: float, random: Any) -> t
         if central:
             weight = near[tower] ** 2 / (near[tower] ** 2 + (0.25 * collisions) ** 2 + 1e-9)
             least = 0.2 + 0.012 * collisions
+            # of pile-up's neutrals among them, weights of single particles leave some
+            ph = min(ph, hard[tower, PH] + _LEFT * pile_up[tower, PH])
+            nh = min(nh, hard[tower, NH_OFF] + _LEFT * pile_up[tower, NH_OFF])
         else:
             # without tracks, only a high pT tells a neutral from pile-up
             weight, least = 1.0, 0.5 + 0.05 * collisions

@@ -2,7 +2,7 @@
 
 Raw columns: jets (pT, eta, phi, mass, area, energies of charged and neutral hadrons, electrons, photons, muons, numbers
 of all and of charged constituents); generated jets (pT, eta, phi, mass, flavours of hadron and parton); L1 objects as
-``level1`` gives them.
+``level1`` gives them. The last column of jets of every kind is a normal number (``resolution``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.physics.detector import level1
-from codesign.physics.detector.calibration import corrected
+from codesign.physics.detector.calibration import corrected, pile_up_share
+from codesign.physics.detector.resolution import smeared
 from codesign.physics.detector.towers import PHI_STEP, RING_AREA, RING_CENTRE, turn
 from codesign.physics.events.l1_scales import L1_SUMS, SCALES, hardware, physical
 
@@ -145,7 +146,7 @@ def assembled(events: list[Event], first: int, block: int) -> Any:
     np.subtract.at(x, offline.event, change * np.cos(offline.rows[:, 2]))
     np.subtract.at(y, offline.event, change * np.sin(offline.rows[:, 2]))
     fields["PuppiMET"] = _group(pt=_f(np.hypot(x, y)), phi=_f(np.arctan2(y, x)), sumEt=_f(value["sum_et"]))
-    fields |= _level1(events)
+    fields |= _level1(events, gen)
     fields["TrigObj"] = _trigger_objects(hlt, hlt_pt, fields["L1Jet"])
     fields |= _leptons(events)
     return ak.Array(ak.contents.RecordArray(list(fields.values()), list(fields)))
@@ -157,13 +158,13 @@ def _jets(
     """Calibrate and cut the jets of a tier; their rows, calibrated pT and collection."""
     jets = _Flat(events, name)
     raw = jets.rows[:, 0]
-    offset = 0.0 if rho is None else rho[jets.event] * jets.rows[:, 4]
-    pt = corrected(tier, raw, jets.rows[:, 1], offset)
+    offset = np.zeros(len(raw)) if rho is None else rho[jets.event] * jets.rows[:, 4]
+    jets.rows[:, 0] += _widened(tier, raw - pile_up_share(tier, jets.rows[:, 1]) * offset, jets, jets.rows[:, 1:3], gen)
+    pt = corrected(tier, jets.rows[:, 0], jets.rows[:, 1], offset)
     pt = jets.select(pt, pt >= JET_LEAST)
     rows = jets.rows
     raw = rows[:, 0]
-    match = nearest_jet(rows[:, 1], rows[:, 2], jets.first, gen.rows[:, 1], gen.rows[:, 2], gen.first, _MATCH)
-    place = np.where(match < 0, 0, gen.first[jets.event] + match)
+    match, place = _matched(jets, rows[:, 1:3], gen)
     flavour = gen.rows[place, 4:6] if len(gen.rows) else np.zeros((len(rows), 2))
     flavour = np.where(match[:, None] < 0, 0, flavour)
     energy = np.maximum(rows[:, 5:10].sum(axis=1), 1e-6)
@@ -187,19 +188,37 @@ def _jets(
     return jets, pt, collection
 
 
-def _level1(events: list[Event]) -> dict[str, Any]:
+def _matched(jets: _Flat, axes: NDArray[Any], gen: _Flat) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of jets with (eta, phi) ``axes``: the generated jet's place in its event (-1: none) and its row (0: none)."""
+    match = nearest_jet(axes[:, 0], axes[:, 1], jets.first, gen.rows[:, 1], gen.rows[:, 2], gen.first, _MATCH)
+    return match, np.where(match < 0, 0, gen.first[jets.event] + match)
+
+
+def _widened(tier: str, signal: NDArray[Any], jets: _Flat, axes: NDArray[Any], gen: _Flat) -> NDArray[np.float64]:
+    """What ``smeared`` adds to each jet."""
+    if not len(gen.rows):
+        return np.zeros(len(signal))
+    match, place = _matched(jets, axes, gen)
+    gen_pt = np.where(match < 0, 0.0, gen.rows[place, 0])
+    return smeared(tier, signal, axes[:, 0], gen_pt, gen.rows[place, 6], jets.rows[:, -1])
+
+
+def _level1(events: list[Event], gen: _Flat) -> dict[str, Any]:
     """L1 jets, electrons and photons, muons and sums, all of them on the trigger's integer scales."""
     jets = _Flat(events, "l1_jets")
     ring = jets.rows[:, 2].astype(np.int64)
     eta = RING_CENTRE[ring]
-    raw, strips = jets.rows[:, 0] * level1.UNIT, jets.rows[:, 1] * level1.UNIT
-    pt = corrected("l1", raw, eta, strips)
+    raw, pile_up = jets.rows[:, 0] * level1.UNIT, jets.rows[:, 1] * level1.UNIT
+    axes = np.column_stack([eta, (jets.rows[:, 3] + 0.5) * PHI_STEP])
+    raw = raw + _widened("l1", raw - pile_up, jets, axes, gen)
+    jets.rows[:, 0] = raw
+    pt = corrected("l1", raw, eta, pile_up)
     pt = np.where(jets.rows[:, 4] > 0, SCALES["L1Jet"].pt_most * level1.UNIT, pt)  # of unknown energy: the highest code
     pt = jets.select(pt, pt >= _L1_JET_LEAST, level1.MOST_OBJECTS)
     eta, phi = RING_CENTRE[jets.rows[:, 2].astype(np.int64)], (jets.rows[:, 3] + 0.5) * PHI_STEP
     out = {
         "L1Jet": _integers(
-            jets, "L1Jet", pt, eta, phi, rawEt=_f(jets.rows[:, 0] * level1.UNIT), puEt=_f(jets.rows[:, 1] * level1.UNIT)
+            jets, "L1Jet", pt, eta, phi, rawEt=_f(jets.rows[:, 0]), puEt=_f(jets.rows[:, 1] * level1.UNIT)
         )
     }
     code_pt = physical("L1Jet", "pt", hardware("L1Jet", "pt", pt)).astype(np.float64)

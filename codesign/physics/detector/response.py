@@ -171,8 +171,8 @@ def fill(
         if charge != 0 and abs(eta) < 2.5 and pt > 0.3:
             chance = random.random()
             lost = 0.1 if abs(eta) > 2.0 else 0.0
-            dense = 0.15 * min(1.0, max(0.0, (pt - 20) / 100))  # merged hits in the core of hard jets
-            if code == 13 or chance < (0.75 if pt < 0.7 else 0.92) - dense - lost:
+            dense = 0.10 * min(1.0, max(0.0, (pt - 20) / 100))  # merged hits in the core of hard jets
+            if code == 13 or chance < (0.80 if pt < 0.7 else 0.95) - dense - lost:
                 best = max(0.0, 1 + (0.01 + 2e-4 * pt) * random.normal())
             if code == 13 or (pt > 0.7 and chance < 0.78 - 1.5 * dense - 1.5 * lost):
                 quick = max(0.0, 1 + (0.015 + 3e-4 * pt) * random.normal())

@@ -1,0 +1,231 @@
+"""What the simulation gives beside what CMS has published: ``python -m codesign.physics.detector.validate``.
+
+Writes ``detector.json`` (every number with its statistical error) and ``detector.svg``. Rates are of one crossing's
+probability times 2,544 filled bunches that each pass 11,245 times a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.physics.detector.calibrate import matched
+from codesign.physics.detector.calibration import TIERS
+from codesign.physics.detector.card import load_event_card
+from codesign.physics.detector.pool import HARD_SCALE, HARD_SHARE
+from codesign.physics.detector.resolution import CMS_SAMPLE, published
+from codesign.runfolder import write_atomically
+
+__all__ = ("COLLECTIONS", "crossings", "main", "rate_of_dijets", "resolutions")
+
+COLLECTIONS = {"l1": "L1Jet", "hlt": "HLTJet", "offline": "Jet"}
+#: kHz of crossings of filled bunches, at the 2,544 bunches per beam of the menus of 2018 to 2022.
+CROSSINGS = 2544 * 11.245
+_PT = (30, 40, 50, 70, 100, 140, 200, 300, 450, 700)
+_ETA = (("barrel", 0.0, 1.3), ("endcap", 1.3, 2.5))
+_THRESHOLDS = (20, 30, 35, 45, 60, 90, 120, 150, 180, 200)
+_RESAMPLED = 100
+
+
+def _width(ratio: NDArray[Any]) -> tuple[float, float]:
+    low, median, high = np.quantile(ratio, [0.1587, 0.5, 0.8413])
+    return float(median), float((high - low) / 2 / median)
+
+
+def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[float, float], alone: float) -> list[Any]:
+    """Per bin of generated pT: ``pt`` (geometric mean), ``jets``, ``response`` and ``resolution`` with errors.
+
+    Medians and half the central 68 % over the median, of calibrated over generated pT; errors by bootstrap. ``alone``:
+    distance within which there is no other jet above a quarter of the pT. Bins of fewer than 30 jets are left out.
+    """
+    import awkward as ak
+
+    found = matched(events, COLLECTIONS[tier], 0.3 if tier == "l1" else 0.2, alone)
+    pt = np.asarray(ak.flatten(events[COLLECTIONS[tier]].pt), dtype=np.float64)
+    has = found["place"] >= 0
+    true, measured = found["gen_pt"][has], pt[found["place"][has]]
+    place = np.abs(found["gen_eta"][has])
+    random = np.random.default_rng(1)
+    out = []
+    for low, high in pairwise(bins):
+        here = (true >= low) & (true < high) & (place >= eta[0]) & (place < eta[1])
+        if here.sum() < 30:
+            continue
+        ratio = measured[here] / true[here]
+        again = np.array([_width(random.choice(ratio, len(ratio))) for _ in range(_RESAMPLED)])
+        response, resolution = _width(ratio)
+        out.append(
+            {
+                "low": low,
+                "high": high,
+                "pt": float(np.exp(np.mean(np.log(true[here])))),
+                "jets": int(here.sum()),
+                "response": response,
+                "response_error": float(again[:, 0].std()),
+                "resolution": resolution,
+                "resolution_error": float(again[:, 1].std()),
+                "published": float(np.mean(published(tier, true[here], place[here]))),
+            }
+        )
+    return out
+
+
+def _leading(jets: Any) -> NDArray[np.float64]:
+    import awkward as ak
+
+    return np.asarray(ak.fill_none(ak.max(jets.pt, axis=1), 0.0), dtype=np.float64)
+
+
+def crossings(events: Any) -> dict[str, Any]:
+    """What a crossing of zero bias holds: jets, rates of a single L1 jet by threshold, and densities."""
+    import awkward as ak
+
+    n = len(events)
+    leading = _leading(events.L1Jet[abs(events.L1Jet.eta) < 2.5])
+    rates = {}
+    for threshold in _THRESHOLDS:
+        p = float(np.mean(leading >= threshold))
+        if p:
+            rates[str(threshold)] = {"khz": p * CROSSINGS, "error": math.sqrt(p * (1 - p) / n) * CROSSINGS}
+    per_event = {
+        f"{name} above {pt} GeV": float(ak.mean(ak.sum(events[name].pt > pt, axis=1)))
+        for name, pt in (("L1Jet", 10), ("L1Jet", 20), ("L1Jet", 30), ("HLTJet", 30), ("Jet", 30), ("L1EG", 10))
+    }
+    return {
+        "events": n,
+        "per_event": per_event,
+        "l1_single_jet_rate": rates,
+        "collisions": float(ak.mean(events.Pileup.nPU)),
+        "density_offline": float(ak.mean(events.Rho.fixedGridRhoFastjetAll)),
+        "density_hlt": float(ak.mean(events.Rho.fixedGridRhoFastjetAllHLT)),
+    }
+
+
+def rate_of_dijets(events: Any, mean: float) -> dict[str, Any]:
+    """Rates of a single central L1 jet, by threshold, from weighted dijets: where zero bias has too few events.
+
+    Dijets that start at ``HARD_SCALE`` are a known share of all collisions, ``mean`` of which are in a crossing. A
+    weight is (15 GeV / pT-hat)^4.5 (card ``qcd-flat``).
+    """
+    weight = np.asarray(events.genWeight, dtype=np.float64)
+    hard = weight <= (15 / HARD_SCALE) ** 4.5
+    weight = weight[hard] / weight[hard].sum()
+    leading = _leading(events.L1Jet[abs(events.L1Jet.eta) < 2.5])[hard]
+    out = {}
+    for threshold in (t for t in _THRESHOLDS if t >= 60):
+        passed = weight[leading >= threshold]
+        if len(passed) < 10:
+            continue
+        scale = mean * HARD_SHARE * CROSSINGS
+        out[str(threshold)] = {"khz": float(passed.sum()) * scale, "error": float(np.hypot.reduce(passed)) * scale}
+    return out
+
+
+def _events(card: str, number: int) -> Any:
+    import awkward as ak
+
+    from codesign.physics.detector.simulate import simulated_events
+    from codesign.physics.events import read_events
+
+    return ak.concatenate(list(read_events(simulated_events(card, number))))
+
+
+def measured(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
+    """All numbers, from as many events of each card."""
+    from codesign.physics.detector.simulate import provenance_of
+
+    content: dict[str, Any] = {}
+    events = _events("qcd-flat", dijets)
+    content["dijets"] = {
+        "events": dijets,
+        **{t: {name: resolutions(events, t, _PT, (low, high), 0.8) for name, low, high in _ETA} for t in TIERS},
+    }
+    content["l1_single_jet_rate_of_dijets"] = rate_of_dijets(events, load_event_card("qcd-flat").pile_up.mean)
+    events = _events("ttbar", top_pairs)
+    content["top_pairs"] = {"events": top_pairs}
+    for tier in TIERS:
+        rows = resolutions(events, tier, (40, 60, 120, 250), (0.0, 5.2), 0.0)
+        for row, (_, _, width, error) in zip(rows, CMS_SAMPLE[tier], strict=True):
+            row |= {"published": width, "published_error": error}
+        content["top_pairs"][tier] = rows
+    content["zero_bias"] = crossings(_events("zero-bias", zero_bias))
+    provenance = provenance_of(load_event_card("zero-bias"))
+    content["provenance"] = {key: value for key, value in provenance.items() if key not in ("card", "seed")}
+    return content
+
+
+def _draw(content: dict[str, Any], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams["svg.hashsalt"] = "detector"
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+    colours = {"l1": "#D55E00", "hlt": "#0072B2", "offline": "#009E73"}
+    names = {"l1": "L1", "hlt": "HLT", "offline": "offline"}
+    for tier, colour in colours.items():
+        rows = content["dijets"][tier]["barrel"]
+        x = [row["pt"] for row in rows]
+        style = {"fmt": "o", "color": colour, "markersize": 4}
+        axes[0].errorbar(x, [r["resolution"] for r in rows], [r["resolution_error"] for r in rows], **style)
+        axes[0].plot(x, [r["published"] for r in rows], color=colour, label=f"{names[tier]}: published")
+        axes[1].errorbar(
+            x, [r["response"] for r in rows], [r["response_error"] for r in rows], label=names[tier], **style
+        )
+        for row in content["top_pairs"][tier]:
+            axes[0].errorbar(
+                row["pt"], row["published"], row["published_error"], fmt="s", color=colour, mfc="none", markersize=6
+            )
+    axes[0].plot([], [], "ko", markersize=4, label="simulated dijets, |η| < 1.3")
+    axes[0].plot([], [], "ks", mfc="none", label="top pairs of CMS's simulation")
+    axes[0].set(xscale="log", xlabel="generated pT [GeV]", ylabel="resolution of pT", ylim=(0, None))
+    axes[1].axhline(1, color="grey", linewidth=0.8)
+    axes[1].set(xscale="log", xlabel="generated pT [GeV]", ylabel="median of pT over generated pT", ylim=(0.8, 1.2))
+    for key, label, shape in (
+        ("zero", "zero bias", "o"),
+        ("dijets", "weighted dijets", "s"),
+    ):
+        rates = content["zero_bias"]["l1_single_jet_rate"] if key == "zero" else content["l1_single_jet_rate_of_dijets"]
+        values = list(rates.values())
+        axes[2].errorbar(
+            [float(t) for t in rates],
+            [v["khz"] for v in values],
+            [v["error"] for v in values],
+            fmt=shape,
+            markersize=4,
+            label=label,
+        )
+    axes[2].axhline(100, color="grey", linewidth=0.8, linestyle="--", label="all that L1 may accept")
+    axes[2].set(yscale="log", xlabel="threshold on an L1 jet, |η| < 2.5 [GeV]", ylabel="rate [kHz]")
+    for ax in axes:
+        ax.legend(frameon=False, fontsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    """Simulate, compare and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dijets", type=int, default=6000)
+    parser.add_argument("--top-pairs", type=int, default=1000)
+    parser.add_argument("--zero-bias", type=int, default=4000)
+    parser.add_argument("-o", "--output", type=Path, default=Path("reports/reference"))
+    options = parser.parse_args()
+    content = measured(options.dijets, options.top_pairs, options.zero_bias)
+    write_atomically(options.output / "detector.json", (json.dumps(content, indent=1) + "\n").encode())
+    _draw(content, options.output / "detector.svg")
+    print(json.dumps({"top_pairs": content["top_pairs"], "zero_bias": content["zero_bias"]}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
