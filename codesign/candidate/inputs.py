@@ -25,7 +25,7 @@ def input_importance(
 ) -> InputImportance | None:
     """Permutation importance of every input for the study's first metric; None where it cannot be judged on a fifth.
 
-    The split's first 5,000 events are cut into five disjoint pieces. In each, an input is shuffled among the events,
+    5,000 events of the split, or all where there are fewer, are dealt into five pieces, each class evenly. In each, an input is shuffled among the events,
     and the metric's loss against the piece as it is counts once: its mean over the pieces, and the error of that mean.
     The design's exact graph is evaluated, so that nothing depends on the flow.
     """
@@ -33,14 +33,17 @@ def input_importance(
     from codesign.graph.reader import read_graph
 
     goal = next((o for o in study.objectives if o.fidelity is None), None)
-    pieces = np.array_split(np.arange(min(len(part), _MOST_EVENTS)), _PIECES)
-    if goal is None or len(pieces[-1]) < 2:
-        return None
     graph, rng = read_graph(design.onnx), np.random.default_rng(seed)
+    pieces = _dealt(part, rng)
+    if goal is None or min(map(len, pieces)) < 2:
+        return None
 
     def value(codes: NDArray[np.int64], some: Part) -> float | None:
         scores = np.asarray(graph.run(design.inputs.values(codes), Exact()), dtype=np.float64)
-        found = judged(task, scores, some, points).get(goal.name)
+        try:
+            found = judged(task, scores, some, points).get(goal.name)
+        except (ArithmeticError, ValueError, IndexError):  # a task that cannot judge so few events
+            return None
         return None if found is None else found.value
 
     sign = 1.0 if goal.direction == "maximise" else -1.0
@@ -66,6 +69,18 @@ def input_importance(
             for name, loss, error in zip(design.inputs.labels, losses.mean(axis=0), errors, strict=True)
         },
     )
+
+
+def _dealt(part: Part, rng: np.random.Generator) -> list[NDArray[np.intp]]:
+    """Places of the events of each piece: a sample may be sorted by class, and a rare class must reach every piece."""
+    order = rng.permutation(len(part))
+    share = min(1.0, _MOST_EVENTS / max(1, len(part)))
+    hands: list[list[int]] = [[] for _ in range(_PIECES)]
+    for label in np.unique(part.y):
+        mine = order[part.y[order] == label]
+        for i, hand in enumerate(hands):
+            hand.extend(mine[: round(share * len(mine))][i::_PIECES].tolist())
+    return [np.sort(np.array(hand, dtype=np.intp)) for hand in hands]
 
 
 def _taken(part: Part, index: NDArray[np.intp]) -> Part:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from make_run import CLASSES, FEATURES, STUDY, design
 
 from codesign.candidate.inputs import input_importance
@@ -35,3 +36,22 @@ def test_an_input_that_never_changes_has_none_and_labels_of_the_design_lose_by_s
     # the labels are the design's own answers: every other input loses, beyond its error
     assert all(m.value > 3 * m.error > 0 for name, m in found.inputs.items() if name != FEATURES[4])
     assert found == input_importance(Study.model_validate(STUDY), JetTagging(), made, part, {}, seed=1)
+
+
+class Choosy(JetTagging):
+    """Judges only where every class is there, as a task may."""
+
+    def judge(self, scores, part):
+        share = 1.0 / min(np.count_nonzero(part.y == i) for i in range(len(CLASSES)))
+        return super().judge(scores, part) if share else {}
+
+
+@pytest.mark.parametrize(("events", "judged"), [(12_000, True), (24, False)])
+def test_a_sample_sorted_by_class_reaches_every_piece(events, judged):
+    made, rng = design(CONFIG, 3), np.random.default_rng(1)
+    y = np.repeat([0, 1, 2, 3, 4], [events - 4 * (events // 12), *[events // 12] * 4])
+    part = Part("test", rng.normal(0, 4, (events, made.inputs.size)).astype(np.float32), y, class_names=CLASSES)
+    found = input_importance(Study.model_validate(STUDY), Choosy(), made, part, {}, seed=1)
+    assert (found is not None) == judged
+    if judged:
+        assert abs(found.events - 5000) <= len(CLASSES)
