@@ -25,9 +25,9 @@ def input_importance(
 ) -> InputImportance | None:
     """Permutation importance of every input for the study's first metric; None where it cannot be judged on a fifth.
 
-    5,000 events of the split, or all where there are fewer, are dealt into five pieces, each class evenly. In each, an input is shuffled among the events,
-    and the metric's loss against the piece as it is counts once: its mean over the pieces, and the error of that mean.
-    The design's exact graph is evaluated, so that nothing depends on the flow.
+    5,000 events of the split, or all where there are fewer, are dealt into five pieces, each class evenly. In each, an
+    input is shuffled among the events, and the metric's loss against the piece as it is counts once: its mean over the
+    pieces, and the error of that mean. The design's exact graph is evaluated, so that nothing depends on the flow.
     """
     from codesign.graph.exact import Exact
     from codesign.graph.reader import read_graph
