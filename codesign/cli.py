@@ -14,7 +14,7 @@ import typer
 
 from codesign import __version__
 from codesign.errors import CodesignError
-from codesign.printing import print_facts, print_front, print_json, print_rows, print_verdict
+from codesign.printing import print_facts, print_front, print_json, print_made, print_rows, print_verdict, stage_line
 
 __all__ = ("app", "main")
 
@@ -122,6 +122,7 @@ def report_(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A file, or a folder; by default reports/<study>.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run, finished or not; of two runs, their comparison.
 
@@ -129,7 +130,8 @@ def report_(
     """
     from codesign.report import write_comparison, write_report
 
-    print(write_report(folder, output) if other is None else write_comparison(folder, other, output))
+    made = write_report(folder, output) if other is None else write_comparison(folder, other, output)
+    print_made(made, as_json)
 
 
 @app.command()
@@ -139,6 +141,7 @@ def dashboard(
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Database of the search, where it was run with one.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Show the live search in a browser, on this machine only (extra 'dashboard').
 
@@ -148,7 +151,10 @@ def dashboard(
     from codesign.runfolder import RunFolder
 
     run_folder = RunFolder.open(folder)
-    print(f"http://{HOST}:{port}/ until interrupted (Ctrl-C)", file=sys.stderr)
+    if as_json:
+        print_json({"url": f"http://{HOST}:{port}/"}, flush=True)
+    else:
+        print(f"http://{HOST}:{port}/ until interrupted (Ctrl-C)", file=sys.stderr)
     serve(run_folder, port, storage)
 
 
@@ -157,6 +163,7 @@ def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your table of jets, or file of events.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="STUDY", help="The study to write.")] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Look at a file of yours, and write a commented study for it.
 
@@ -164,7 +171,7 @@ def init(
     """
     from codesign.init import write_study
 
-    print(write_study(file, output, target))
+    print_made(write_study(file, output, target), as_json)
 
 
 @app.command()
@@ -239,7 +246,7 @@ def flows(
     from codesign.runfolder import RunFolder
 
     run = RunFolder.open(folder)
-    found = compare_flows(run, trials or (), quick, lambda stage: print(stage, file=sys.stderr), target, again)
+    found = compare_flows(run, trials or (), quick, stage_line, target, again)
     if as_json:
         print_json(found)
     else:
@@ -258,6 +265,7 @@ def bitstream(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Copy the bitstream here.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Place and route a trial for a board, write its bitstream, and simulate the board through its serial line.
 
@@ -269,7 +277,8 @@ def bitstream(
     from codesign.runfolder import RunFolder
 
     run = RunFolder.open(folder)
-    print(bitstream_of_trial(run, trial, target, output, lambda stage: print(stage, file=sys.stderr)))
+    made = bitstream_of_trial(run, trial, target, output, stage_line)
+    print_json(made) if as_json else print(made)
 
 
 @app.command()
@@ -277,6 +286,7 @@ def handoff(
     folder: Run,
     trial: Trial,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="A new folder, or a new .zip file.")],
+    as_json: Json = False,
 ) -> None:
     """Pack a verified trial for those who use it, with a checksum of every file.
 
@@ -285,7 +295,7 @@ def handoff(
     from codesign.handoff.bundle import write_bundle
     from codesign.runfolder import RunFolder
 
-    print(write_bundle(RunFolder.open(folder).path, trial, output))
+    print_made(write_bundle(RunFolder.open(folder).path, trial, output), as_json)
 
 
 @app.command()
@@ -365,6 +375,7 @@ def data_make(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .parquet or .root file to write.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Generate a card's jets or trigger events, and write them to a file.
 
@@ -375,7 +386,7 @@ def data_make(
 
     with make_progress() as progress:
         made = make_data(card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")))
-    print(made)
+    print_made(made, as_json)
 
 
 @data.command("show")
@@ -464,8 +475,9 @@ def doctor(
 @app.command()
 def schema(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A record of a run or a bundle, e.g. front.json.")],
+    as_json: Json = False,
 ) -> None:
-    """Print the JSON Schema of a record.
+    """Print the JSON Schema of a record, which is JSON with and without --json.
 
     Example: codesign schema front.json
     """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ("print_facts", "print_front", "print_json", "print_rows", "print_verdict")
+__all__ = ("print_facts", "print_front", "print_json", "print_made", "print_rows", "print_verdict", "stage_line")
 
 
 def _plain(thing: Any) -> Any:
@@ -23,9 +24,20 @@ def _plain(thing: Any) -> Any:
     return thing
 
 
-def print_json(thing: Any) -> None:
+def print_json(thing: Any, flush: bool = False) -> None:
     """Print a record, or anything made of records, as JSON."""
-    print(json.dumps(_plain(thing), indent=1, default=str))
+    print(json.dumps(_plain(thing), indent=1, default=str), flush=flush)
+
+
+def print_made(made: Path | str, as_json: bool) -> None:
+    """Print where something was written; as JSON, ``{"written": path}``."""
+    print_json({"written": str(made)}) if as_json else print(made)
+
+
+def stage_line(stage: str) -> None:
+    """Name the running stage on a terminal; nothing in a pipe."""
+    if sys.stderr.isatty():
+        print(stage, file=sys.stderr)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Iterable[str]) -> None:

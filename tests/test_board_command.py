@@ -63,6 +63,7 @@ def test_the_pipeline_is_deepened_and_the_board_gives_the_golden_events(
 ) -> None:
     monkeypatch.setattr(board, "bitstream", routed(lambda f: 180 / (delay(f) + 0.5)))  # 50 MHz at 3 adders and less
     monkeypatch.setattr(board, "_EVENTS", 5)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # stages are named on a terminal only
     copy = tmp_path / "jets.bit"
     app(["bitstream", str(run.path), str(number), "--target", "ulx3s-85f", "-o", str(copy)], standalone_mode=False)
     said = capsys.readouterr()

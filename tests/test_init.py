@@ -22,8 +22,9 @@ def table(path, classes=("g", "q", "w", "z", "t")):
     return path
 
 
-def test_a_table_of_jets_gets_a_study_that_loads_and_reads_it(tmp_path):
-    file = table(tmp_path / "My Jets: 2026.parquet")
+@pytest.mark.parametrize("suffix", [".parquet", ".root"])
+def test_a_table_of_jets_gets_a_study_that_loads_and_reads_it(tmp_path, suffix):
+    file = table(tmp_path / f"My Jets 2026{suffix}")
     path = write_study(file, tmp_path / "own.yaml", target="vu13p-240")
     text = path.read_text()
     assert "# 600 rows" in text
@@ -33,16 +34,17 @@ def test_a_table_of_jets_gets_a_study_that_loads_and_reads_it(tmp_path):
     assert len(plugins.load("tasks", study.task).sample(study.sample, study.seed)) == 600
 
 
-def test_events_with_jets_get_a_study_of_their_energy(tmp_path):
+@pytest.mark.parametrize("name", ["nano.root", "nano.parquet"])
+def test_events_with_jets_get_a_study_of_their_energy(tmp_path, name):
     import awkward as ak
 
     from codesign.physics.events import write_events
 
-    jets = ak.zip({name: [[50.0, 30.0], []] for name in ("pt", "eta", "phi", "mass")})
-    write_events(tmp_path / "nano.root", [ak.Array({"Jet": jets, "GenJet": jets})])
-    study = load_study(str(write_study(tmp_path / "nano.root", tmp_path / "own.yaml")))
+    jets = ak.zip({field: [[50.0, 30.0], []] for field in ("pt", "eta", "phi", "mass")})
+    write_events(tmp_path / name, [ak.Array({"Jet": jets, "GenJet": jets})])
+    study = load_study(str(write_study(tmp_path / name, tmp_path / "own.yaml")))
     assert study.task == "jet-energy-offline"
-    assert list(study.sample["files"]) == [str(tmp_path / "nano.root")]
+    assert list(study.sample["files"]) == [str(tmp_path / name)]
 
 
 def test_what_fits_no_task_is_refused_by_name(tmp_path):

@@ -28,8 +28,8 @@ def test_the_search_of_a_run_is_served_on_the_loopback(tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
-    command = [sys.executable, "-m", "codesign.cli", "dashboard", str(tmp_path), "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "codesign.cli", "dashboard", str(tmp_path), "--port", str(port), "--json"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     studies = []
     try:
         for _ in range(600):
@@ -44,7 +44,10 @@ def test_the_search_of_a_run_is_served_on_the_loopback(tmp_path):
     finally:
         server.terminate()
         server.wait(30)
+        said = server.stdout.read()
+        server.stdout.close()
         server.stderr.close()
+    assert json.loads(said) == {"url": f"http://127.0.0.1:{port}/"}
 
 
 def test_a_run_without_a_search_is_named(tmp_path):

@@ -1,0 +1,127 @@
+"""Every command: help with an example, JSON for scripts, nothing but its result in a pipe.
+
+What takes minutes is replaced here by what it returns; its own tests are elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from make_run import make_run
+
+from codesign import candidate, data_cli, jets_cli
+from codesign.candidate.board import OnBoard
+from codesign.cli import app
+from codesign.figures import Fidelity, Figure
+from codesign.physics.sample import Sample
+from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
+from codesign.physics.writers import write_sample
+from codesign.records import Verified
+from tests.handoff.conftest import build
+
+
+def all_commands():
+    found, waiting = {}, [((), typer.main.get_command(app))]
+    while waiting:
+        name, command = waiting.pop()
+        inner = getattr(command, "commands", {})
+        waiting += [((*name, n), c) for n, c in inner.items()]
+        if not inner:
+            found[" ".join(name)] = command
+    return found
+
+
+COMMANDS = all_commands()
+#: tried where what they need is at hand: a search, several flows, a server
+ELSEWHERE = {"run": "test_cli.py", "flows": "test_flows_command.py", "dashboard": "dse/test_dashboard.py"}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help_with_an_example_and_json(name):
+    result = CliRunner().invoke(app, [*name.split(), "--help"])
+    assert result.exit_code == 0
+    assert f"Example: codesign {name}" in result.stdout
+    assert "--json" in {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert COMMANDS[name].help
+    assert all(p.help for p in COMMANDS[name].params if p.param_type_name == "option"), "an option without a word"
+
+
+@pytest.fixture(scope="module")
+def at_hand(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    run = make_run(folder / "made-up", trials=12, front=3)
+    number = build(run)
+    rng = np.random.default_rng(1)
+    features = rng.normal(100, 10, (60, len(FEATURE_NAMES))).astype(np.float32)
+    classes = ("g", "q", "w", "z", "t")
+    write_sample(
+        Sample(features, rng.integers(0, 5, 60), FEATURE_NAMES, FEATURE_UNITS, classes), folder / "jets.parquet"
+    )
+    return folder, str(run.path), str(number)
+
+
+def arguments(name, folder, run, number):
+    return {
+        "report": [run, "-o", f"{folder}/report.html"],
+        "verify": [run, number],
+        "bitstream": [run, number, "--target", "ulx3s-85f"],
+        "data make": ["jets-13tev", "--events", "20"],
+        "data response": [f"{folder}/nano.root"],
+        "synth": [run, number],
+        "handoff": [run, number, "-o", f"{folder}/bundle-{len(list(folder.glob('bundle-*')))}"],
+        "check": [f"{folder}/bundle"],
+        "apply": [f"{folder}/bundle", f"{folder}/features.parquet", "-o", f"{folder}/scores"],
+        "data show": [f"{folder}/jets.parquet"],
+        "init": [f"{folder}/jets.parquet", "-o", f"{folder}/study-{len(list(folder.glob('study-*')))}.yaml"],
+        "targets": [],
+        "studies": [],
+        "doctor": [],
+        "schema": ["front.json"],
+    }[name]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - ELSEWHERE.keys()))
+def test_in_a_pipe_there_is_the_result_and_nothing_else(name, at_hand, monkeypatch, capfd):
+    folder, run, number = at_hand
+    monkeypatch.setattr(candidate, "prove_trial", lambda *_: Verified(exact=True, events=9, tool="t", version="1"))
+    monkeypatch.setattr(candidate, "bitstream_of_trial", lambda *_: OnBoard(folder / "jets.bit"))
+    monkeypatch.setattr(data_cli, "make_data", lambda *_: folder / "jets.parquet")
+    monkeypatch.setattr(jets_cli, "jet_response", lambda *_: [{"tier": "L1", "jets": 3, "response": 0.9}])
+    found = [Figure.of("lut", 9, Fidelity.SYNTHESISED, "t", "1")]
+    monkeypatch.setattr(candidate, "synthesise_trial", lambda *_: found)
+    if name in ("check", "apply") and not (folder / "bundle").exists():
+        app(["handoff", run, number, "-o", f"{folder}/bundle"], standalone_mode=False)
+        _features(folder)
+    capfd.readouterr()
+    app([*name.split(), *arguments(name, folder, run, number)], standalone_mode=False)
+    said = capfd.readouterr()
+    assert said.out.strip()
+    assert "\x1b" not in said.out + said.err, "no colours and no moving lines in a pipe"
+    app([*name.split(), *arguments(name, folder, run, number), "--json"], standalone_mode=False)
+    said = capfd.readouterr()
+    assert json.loads(said.out)
+    assert said.err == "" or name == "apply"
+
+
+def _features(folder):
+    import pandas as pd
+    from make_run import FEATURES
+
+    pd.DataFrame(np.ones((5, len(FEATURES))), columns=list(FEATURES)).to_parquet(folder / "features.parquet")
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_the_others_are_tried_elsewhere(name):
+    assert ELSEWHERE.keys() <= COMMANDS.keys()
+    text = (Path(__file__).parent / ELSEWHERE[name]).read_text(encoding="utf-8")
+    assert f'"{name}"' in text
+    assert "--json" in text
