@@ -152,9 +152,10 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     for name in _COPIED:
         shutil.copyfile(trial.folder.path / name, bundle / name)
     _copy_tree(trial.firmware.folder, bundle / "firmware")
+    if trial.firmware.rtl is not None:
+        axi_stream(trial.firmware, bundle / "axi")
     if trial.firmware.rtl is not None and trial.firmware.rtl.protocol == "pipelined":
         write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
-        axi_stream(trial.firmware, bundle / "axi")
         if trial.firmware.target.part.lower().startswith("xc"):
             write_vivado_project(trial.firmware, bundle / "vivado", "../firmware")
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")

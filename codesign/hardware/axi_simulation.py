@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,8 @@ def simulate_axi(
         raise ToolError("cocotbext-axi is missing: python -m pip install cocotbext-axi==0.1.28")
     work = work.resolve()
     stream = axi_stream(firmware, work / "axi")
+    for path in stream.data:
+        shutil.copyfile(path, work / path.name)
     defines = {
         "CODESIGN_INP_WIDTH": str(8 * stream.input_bytes),
         "CODESIGN_OUT_WIDTH": str(8 * stream.output_bytes),

@@ -50,12 +50,14 @@ class Rtl:
         ``pipelined``: ports ``clk``, ``model_inp`` and ``model_out``. ``model_inp`` packs the elements of
         ``design.inputs`` from bit 0 upwards, element i in ``design.inputs.types[i].width`` bits, two's complement,
         without padding; ``model_out`` packs ``design.outputs`` in the same way. The result of an event is at the output
-        a fixed number of clocks later, and a new event is taken every ``initiation_interval`` rising edges. Where
+        a fixed number of clocks later, and a new event is taken every ``initiation_interval`` rising edges: so long an
+        event must stay at ``model_inp``, and may come at any edge after that. Where
         ``design.trigger`` names an output, there are a port ``threshold`` as wide as its type and a port ``trigger``,
         one bit: whether that output, of the event at ``model_out``, was at least the ``threshold`` of the clock before.
 
-        ``axi-stream``: the handshake of AXI4-Stream (Arm IHI 0051); the flow that makes it says how an event is laid
-        out over beats.
+        ``axi-stream``: ports ``aclk``, ``aresetn``, ``s_axis_tdata``, ``s_axis_tvalid``, ``s_axis_tready`` and the same
+        of ``m_axis``, with the handshake of AXI4-Stream (Arm IHI 0051). A beat is an event, packed as above and filled
+        up to whole bytes with zeros.
     """
 
     sources: tuple[Path, ...]

@@ -56,6 +56,7 @@ class _Simulation:
     program: Path
     work: Path
     events: int
+    waves: bool
 
 
 def simulation_of(
@@ -78,7 +79,7 @@ def simulation_of(
     harness = resources.folder("sim") / f"{_TOP}.sv"
     sources = [*(firmware.folder / s for s in firmware.sources), harness]
     program = verilator.build([s.resolve() for s in sources], _TOP, defines, work, waves)
-    return _Simulation(firmware, program, work, len(codes))
+    return _Simulation(firmware, program, work, len(codes), waves)
 
 
 def play(simulation: _Simulation, events: int, period: int = 0, stalls: tuple[int, int] = (0, 0)) -> Played:
@@ -90,6 +91,7 @@ def play(simulation: _Simulation, events: int, period: int = 0, stalls: tuple[in
     environment = verilator.simulate_environment(bench.resolve(), _TOP, work / "results.xml")
     arguments: list[str | Path] = [simulation.program, "+verilator+rand+reset+2", "+verilator+seed+1"]
     arguments += [f"+period={period}", f"+stall_in={stalls[0]}", f"+stall_out={stalls[1]}", f"+events={events}"]
+    arguments += ["--trace"] if simulation.waves else []
     done = run_tool(arguments, work, _SECONDS, environment, work / "simulation.log", name="simulation")
     if not response.is_file():
         raise ToolError(f"simulation: the bench gave no response; {last_words(done.output)}")

@@ -232,7 +232,7 @@ def verify(
     waves: bool = False,
     threshold: int | None = None,
 ) -> Verified:
-    """Compare the simulated RTL with every reference model, for a new event every clock.
+    """Compare the simulated RTL with every reference model, for a new event every clock, or as often as it says.
 
     A design that triggers is simulated with all events at two thresholds, one that half of the events reach and
     ``threshold`` (a code of the output that is compared), and its trigger bit is compared like an output.
@@ -271,12 +271,16 @@ def verify(
     if not common:
         matched = next((shifts[0] for shifts in by_model.values() if shifts), None)
         interval = 1 if matched is not None else None
-        at = latency if matched is None else matched
+        at: int | None = latency if matched is None else matched
         slower = _slower(simulation, first) if matched is None else None
         if slower is not None:
             interval, at = slower
             latency = at
-            words = _first_difference(firmware, recorded, references, at)
+        if slower is not None and firmware.rtl is not None and interval == firmware.rtl.initiation_interval:
+            if any(not _at_interval(simulation, reference, interval, at) for reference in references.values()):
+                difference = f"with a new event every {interval} clocks the models differ"
+        elif slower is not None:
+            words = _first_difference(firmware, recorded, references, slower[1])
             difference = f"outputs are right only with a new event every {interval} clocks; at one a clock, {words}"
         else:
             latency = matched
@@ -312,6 +316,12 @@ def verify(
         thresholds=thresholds,
         fired=[int(design.fires(next(iter(own.values())), code).sum()) for code in thresholds],
     )
+
+
+def _at_interval(simulation: _Simulation, reference: Codes, interval: int, shift: int | None) -> bool:
+    """Whether every output is right at this shift with an event every ``interval`` clocks."""
+    schedule = np.concatenate([np.repeat(np.arange(len(reference)), interval), [len(reference) - 1] * MAXIMUM_LATENCY])
+    return shift in _shifts(simulation.play(schedule), reference, interval)
 
 
 def _slower(simulation: _Simulation, reference: Codes) -> tuple[int, int] | None:

@@ -72,3 +72,36 @@ module codesign_axi_control #(
   assign m_valid = full;
   assign {m_last, m_data} = head;
 endmodule
+
+// The ends of packets, beside RTL that takes and gives events by handshake, in order, and knows nothing of packets. At
+// most 2**ADDRESS_BITS events are let in before the first has left.
+module codesign_axi_last #(
+    parameter ADDRESS_BITS = 2
+) (
+    input wire clk,
+    input wire aresetn,
+    input wire enters,
+    input wire s_last,
+    input wire leaves,
+    output wire m_last,
+    output wire room
+);
+  reg memory[0:(1<<ADDRESS_BITS)-1];
+  reg [ADDRESS_BITS:0] written, read;
+  wire [ADDRESS_BITS:0] held = written - read;
+
+  always @(posedge clk) begin
+    if (enters) begin
+      memory[written[ADDRESS_BITS-1:0]] <= s_last;
+      written <= written + 1'b1;
+    end
+    if (leaves) read <= read + 1'b1;
+    if (!aresetn) begin
+      written <= 0;
+      read <= 0;
+    end
+  end
+
+  assign room = ~held[ADDRESS_BITS];
+  assign m_last = memory[read[ADDRESS_BITS-1:0]];
+endmodule

@@ -14,6 +14,7 @@ from codesign.hardware import axi_simulation
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.axi_simulation import Episode, episodes_for, first_difference, simulate_axi
 from codesign.verify.packing import pack, unpack
+from codesign.verify.rtl import verify
 from tests.verify.small_firmware import Small, make_small, with_top
 
 
@@ -59,6 +60,35 @@ def test_one_register_and_no_latency(small: Small, tmp_path: Path) -> None:
     episodes = [Episode((150, 50)), Episode((1,) * 100 + (100,), 0.5, 0.5)]
     received = simulate_axi(firmware, codes, episodes, tmp_path / "w")
     assert first_difference(episodes, received, unpack(firmware.design.outputs, words)) is None
+
+
+@pytest.mark.parametrize("interval", [2, 5])
+def test_a_pipeline_that_takes_an_event_every_few_clocks(interval: int, small: Small, tmp_path: Path) -> None:
+    """It gives the event's bits only if they stood at its input for so many edges, and their complement otherwise."""
+    firmware = with_top(
+        small.firmware,
+        tmp_path / "f",
+        "localparam W = $bits(model_out); reg [W-1:0] q; reg [$bits(model_inp)-1:0] prior; reg [3:0] same;\n"
+        "wire [3:0] now = prior == model_inp ? (same == 4'd15 ? same : same + 4'd1) : 4'd1;\n"
+        "always @(posedge clk) begin prior <= model_inp; same <= now;\n"
+        f"q <= now >= {interval} ? model_inp[W-1:0] : ~model_inp[W-1:0]; end\n"
+        "assign model_out = q;",
+        interval - 1,
+    )
+    firmware = replace(firmware, rtl=replace(firmware.rtl, initiation_interval=interval))
+    codes = small.codes[:1500]
+    width = sum(t.width for t in firmware.design.outputs.types)
+    words = [f"{int(word, 16) % (1 << width):x}" for word in pack(firmware.design.inputs, codes)]
+    reference = unpack(firmware.design.outputs, words)
+    episodes = episodes_for(len(codes))
+    received = simulate_axi(firmware, codes, episodes, tmp_path / "w")
+    assert first_difference(episodes, received, reference) is None
+    assert received[0].clocks >= interval * received[0].events_in
+    verdict = verify(firmware, codes[:200], {"itself": reference[:200]}, tmp_path / "v")
+    assert verdict.exact, verdict.first_difference
+    assert (verdict.initiation_interval, verdict.latency_cycles) == (interval, interval - 1)
+    claimed = replace(firmware, rtl=replace(firmware.rtl, initiation_interval=1))
+    assert not verify(claimed, codes[:200], {"itself": reference[:200]}, tmp_path / "v").exact
 
 
 FAULTS = {
