@@ -51,7 +51,7 @@ MOST_BYTES = 5 << 30
 #: bytes of one entry, unpacked
 MOST_ENTRY_BYTES = 1 << 28
 
-_KINDS = ("weights", "firmware", "synthesis")
+_KINDS = ("weights", "trainings", "firmware", "synthesis")
 #: between two looks at how large the store has become, of which other processes' share is not seen otherwise
 _PUTS_BETWEEN_LOOKS = 64
 

@@ -92,3 +92,39 @@ def test_what_cannot_fit_is_refused_before_it_is_trained(setting):
 def test_shipped_studies_resolve():
     for name in ("jet-tagger", "finnas"):
         assert resolve(load_study(name)).task.name == "jet-tagging"
+
+
+def test_checkpoints_of_one_training_are_candidates(setting, monkeypatch):
+    """Two budgets, one training: the second candidate's network comes of the first one's, exact as any other."""
+    from codesign.models import learned_front
+
+    study, folder, train, validation = setting
+    study = study.model_copy(
+        update={
+            "family": "mlp-learned",
+            "training": study.training.model_copy(update={"epochs": 30, "batch": 64, "learning_rate": 0.02}),
+        }
+    )
+    family, run = plugins.load("families", "mlp-learned"), RunFolder(folder.path.parent.parent)
+    trained, count = learned_front.checkpoints, []
+
+    def counted(*given, **how):
+        count.append(how["seed"])
+        return trained(*given, **how)
+
+    monkeypatch.setattr(learned_front, "checkpoints", counted)
+    found = []
+    for trial, budget in enumerate((2000.0, 120.0)):
+        config = family.config(widths=(12, 8), beta_low=1e-4, beta_high=3e-2, budget=budget)
+        result = candidate.evaluate(study, config, run.trial(trial), trial, train, validation, lambda stage: None)
+        ebops = next(f.value for f in result.figures if f.quantity == "ebops")
+        assert 0 < ebops <= budget
+        found.append((ebops, result.metrics["accuracy"].value, result.design_hash))
+    assert len(count) == 1
+    assert found[1][0] < found[0][0]
+    assert found[1][2] != found[0][2]
+    assert "made before" in result.notes[-1]
+    tiny = family.config(widths=(12, 8), beta_low=1e-4, beta_high=3e-2, budget=1.0)
+    with pytest.raises(CodesignError, match="no network of at most 1 effective bit operations"):
+        candidate.evaluate(study, tiny, run.trial(2), 2, train, validation, lambda stage: None)
+    assert len(count) == 1

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from codesign import __version__, plugins
+from codesign import __version__, plugins, store
 from codesign.candidate.kept import compiled, keep_training, trained, training_key
+from codesign.candidate.shared import shared_training
 from codesign.candidate.stages import StageReport, Stages, provenance
 from codesign.candidate.trial import load_network
 from codesign.design import Design
@@ -72,6 +73,9 @@ def evaluate(
         ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
         _must_fit(study, target, ebops)
     trigger = getattr(task, "trigger", None) if getattr(flow, "triggers", False) else None
+    shared = family.shared(config) if hasattr(family, "shared") else None
+    if shared is not None:  # all candidates of one training have its seed
+        seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
     key, notes = training_key(study, config, seed, facts, task, family, trigger), []
     with stages("training"):
         kept = trained(key, folder)
@@ -79,19 +83,23 @@ def evaluate(
             fitted = getattr(task, "input_quantisation", InputQuantisation.fit)
             names, units = tuple(facts["feature_names"]), tuple(facts["units"])
             quantisation = fitted(train.x, names, units, family.input_bits(config))
+            x = [quantisation.port.values(quantisation.codes(part.x)) for part in (train, validation)]
+            sizes, how = (quantisation.port.size, len(outputs)), study.training.model_dump()
             torch.manual_seed(seed)
-            network = family.build(config, quantisation.port.size, len(outputs))
-            fit(
-                network,
-                quantisation.port.values(quantisation.codes(train.x)),
-                task.target(train),
-                task.loss,
-                epochs=study.training.epochs,
-                batch=study.training.batch,
-                learning_rate=study.training.learning_rate,
-                sparsity=getattr(config, "sparsity", 0.0),
-                seed=seed,
-            )
+            if shared is None:
+                network = family.build(config, *sizes)
+                sparsity = getattr(config, "sparsity", 0.0)
+                fit(network, x[0], task.target(train), task.loss, **how, sparsity=sparsity, seed=seed)
+            else:
+                targets = task.target(train), task.target(validation)
+                name = training_key(study, shared, seed, facts, task, family, None) or store.digest(shared.model_dump())
+                files, there = shared_training(
+                    RunFolder(folder.path.parent.parent),
+                    name,
+                    lambda: family.front(shared, tuple(x), targets, task.loss, outputs=sizes[1], seed=seed, **how),
+                )
+                network = family.pick(config, files, *sizes)
+                notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
             if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
                 quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
     with stages("export"):

@@ -39,7 +39,13 @@ class Network(Protocol):
 
 
 class Family(Protocol):
-    """A family of networks: its search space, its configuration, and how to build one."""
+    """A family of networks: its search space, its configuration, and how to build one.
+
+    Where one training gives several candidates, a family has three methods more. ``shared(config)``: a configuration
+    that all candidates of one training have in common, or None. ``front(config, x, y, loss, outputs=, epochs=, batch=,
+    learning_rate=, seed=)``: that training, on pairs of arrays of the training and the validation split, as files of
+    plain data by name. ``pick(config, files, inputs, outputs)``: the folded network of them that ``config`` means.
+    """
 
     name: str
     #: pydantic model of the study's ``space`` section; each field is a dimension

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.space import Choose, Fixed, FloatDimension, IntDimension
+from codesign.space import Choose, Dimension, Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
     from codesign.models.learned_network import LearnedMLP
 
 __all__ = ("LearnedMLPConfig", "LearnedMLPSpace", "MLPLearned")
+
+#: in place of a budget, in the name of a training that has no single one
+_ANY = 1.0
+#: networks that are kept of one training
+_KEPT = 64
 
 
 class LearnedMLPConfig(BaseModel):
@@ -20,7 +30,9 @@ class LearnedMLPConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer before any is pruned")
-    beta_low: float = Field(default=1e-5, gt=0, description="price of one effective bit operation when training begins")
+    beta_low: float | None = Field(
+        default=1e-5, gt=0, description="price of one effective bit operation when training begins; None: beta_high"
+    )
     beta_high: float = Field(default=3e-3, gt=0, description="the same when training ends; a logarithmic ramp between")
     fraction_bits: int = Field(default=5, ge=1, le=8, description="fraction bits of weights and signals at the start")
     input_bits: int = Field(
@@ -29,18 +41,30 @@ class LearnedMLPConfig(BaseModel):
     granularity: Literal["weight", "channel", "tensor"] = Field(
         default="weight", description="what has a width of its own: each weight, each neuron's weights, or each layer"
     )
+    budget: float | None = Field(
+        default=None,
+        gt=0,
+        description="effective bit operations: the best network of at most so many that the training passes through, "
+        "by the validation split; trainings that differ in this alone are one. None: the network at the end",
+    )
+    starts: int = Field(
+        default=1, ge=1, description="with a budget: trainings that share the epochs, and make one front"
+    )
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
         if any(w < 1 for w in self.widths):
             raise ValueError("every width must be at least 1")
-        if self.beta_low > self.beta_high:
+        if self.beta_low is not None and self.beta_low > self.beta_high:
             raise ValueError("beta_low must not exceed beta_high")
+        if self.budget is None and self.starts > 1:
+            raise ValueError("several starts make one front: give a budget, which picks from it")
         return self
 
     def beta(self, progress: float) -> float:
         """Price of one effective bit operation at ``progress`` (0 to 1) of the training."""
-        return float(self.beta_low ** (1 - progress) * self.beta_high**progress)
+        low = self.beta_high if self.beta_low is None else self.beta_low
+        return float(low ** (1 - progress) * self.beta_high**progress)
 
 
 class LearnedMLPSpace(BaseModel):
@@ -50,10 +74,15 @@ class LearnedMLPSpace(BaseModel):
 
     depth: IntDimension = Field(description="number of hidden layers")
     width: IntDimension = Field(description="neurons, drawn for each hidden layer")
-    beta_low: FloatDimension = Field(default=Fixed(1e-5), description="price of a bit operation at the start")
+    beta_low: Dimension = Field(
+        default=Fixed(1e-5), description="price of a bit operation at the start; null: the same as at the end"
+    )
     beta_high: FloatDimension = Field(default=Fixed(3e-3), description="price of a bit operation at the end")
     fraction_bits: IntDimension = Field(default=Fixed(5), description="fraction bits at the start")
     input_bits: IntDimension = Field(default=Fixed(12), description="bits of the inputs' grid")
+    granularity: Dimension = Field(default=Fixed("weight"), description="what has a width: weight, channel or tensor")
+    budget: Dimension = Field(default=Fixed(None), description="effective bit operations of the network picked")
+    starts: IntDimension = Field(default=Fixed(1), description="trainings that make one front to pick from")
 
 
 class MLPLearned:
@@ -73,6 +102,9 @@ class MLPLearned:
             beta_high=choose("beta_high", space.beta_high),
             fraction_bits=choose("fraction_bits", space.fraction_bits),
             input_bits=choose("input_bits", space.input_bits),
+            granularity=choose("granularity", space.granularity),
+            budget=choose("budget", space.budget),
+            starts=choose("starts", space.starts),
         )
 
     def build(self, config: BaseModel, inputs: int, outputs: int) -> LearnedMLP:
@@ -90,3 +122,43 @@ class MLPLearned:
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
         """Nothing can be said before training, which may prune anything: 0. The trained network's ``ebops`` counts."""
         return 0.0
+
+    def shared(self, config: BaseModel) -> LearnedMLPConfig | None:
+        """What a candidate's training is known by, if others may share it: the configuration without its budget."""
+        assert isinstance(config, LearnedMLPConfig)
+        if config.budget is None:
+            return None
+        return config.model_copy(update={"budget": _ANY})
+
+    def front(
+        self,
+        config: BaseModel,
+        x: tuple[NDArray[Any], NDArray[Any]],
+        y: tuple[NDArray[Any], NDArray[Any]],
+        loss: Callable[[Tensor, Tensor], Tensor],
+        *,
+        outputs: int,
+        epochs: int,
+        batch: int,
+        learning_rate: float,
+        seed: int,
+    ) -> Mapping[str, bytes]:
+        """Train once; the front as files. ``x``, ``y``: of the training and of the validation split."""
+        from codesign.models.learned_front import accuracy, checkpoints
+        from codesign.models.learned_picks import front_files
+
+        assert isinstance(config, LearnedMLPConfig)
+        classes = y[0].ndim == 1 and y[0].dtype.kind in "iu"
+        found = checkpoints(
+            config, x[0], y[0], x[1], y[1], loss, outputs=outputs, epochs=epochs, batch=batch, seed=seed,
+            learning_rate=learning_rate, starts=config.starts, limit=_KEPT,
+            score=accuracy if classes else lambda scores, target: -float(loss(scores, target)),
+        )  # fmt: skip
+        return front_files(found)
+
+    def pick(self, config: BaseModel, files: Mapping[str, bytes], inputs: int, outputs: int) -> LearnedMLP:
+        """The network of :meth:`front` that ``config.budget`` picks, folded."""
+        from codesign.models.learned_picks import pick
+
+        assert isinstance(config, LearnedMLPConfig)
+        return pick(config, files, inputs, outputs)

@@ -313,3 +313,18 @@ def test_space_draws_what_it_says():
 def test_impossible_network_is_refused(change):
     with pytest.raises(ValidationError):
         LearnedMLPConfig.model_validate({"widths": (8,)} | change)
+
+
+def test_price_may_be_constant_and_starts_need_a_budget():
+    ramp, constant = LearnedMLPConfig(widths=(4,)), LearnedMLPConfig(widths=(4,), beta_low=None, beta_high=1e-4)
+    assert [constant.beta(p) for p in (0, 0.5, 1)] == pytest.approx([1e-4] * 3)
+    assert [ramp.beta(p) for p in (0, 1)] == pytest.approx([1e-5, 3e-3])
+    with pytest.raises(ValidationError, match="give a budget"):
+        LearnedMLPConfig(widths=(4,), starts=2)
+    space = LearnedMLPSpace.model_validate(
+        {"depth": 1, "width": 4, "beta_low": [None, 1e-5], "granularity": ["weight", "channel"], "budget": [100, 400]}
+    )
+    drawn = MLPLearned().suggest(space, lambda name, d: getattr(d, "values", (getattr(d, "value", None),))[-1])
+    assert (drawn.granularity, drawn.budget, drawn.beta_low, drawn.starts) == ("channel", 400, 1e-5, 1)
+    assert MLPLearned().shared(drawn) == MLPLearned().shared(drawn.model_copy(update={"budget": 99.0}))
+    assert MLPLearned().shared(ramp) is None

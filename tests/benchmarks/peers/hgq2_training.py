@@ -201,6 +201,7 @@ def main() -> None:
         own = np.asarray(model.layers[0].iq(jnp.asarray(data["x_val"]), training=False))
         if not np.array_equal(own, inputs(data["x_val"])):
             raise SystemExit("the inputs' rounding is not HGQ2's")
+        low = np.minimum(low, high)  # of an input without bits, the range that it was given is empty
         wild = np.random.default_rng(0).uniform(low, high, (4000, model.input_shape[1]))
         labels, wrong = judged(model, circuit, inputs(data["x_val"]))
         _, wrong_wild = judged(model, circuit, inputs(wild))

@@ -1,0 +1,39 @@
+"""Several candidates of one training: what the training gives is made once, by whoever comes first, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from codesign import store
+from codesign.dse.lock import Locked, hold
+from codesign.errors import ToolError
+from codesign.runfolder import RunFolder, write_atomically
+
+__all__ = ("shared_training",)
+
+#: s that a candidate waits for another one that is at the training
+_LONGEST = 86400.0
+
+
+def shared_training(run: RunFolder, key: str, make: Callable[[], Mapping[str, bytes]]) -> tuple[dict[str, bytes], bool]:
+    """The files of the training ``key``, and whether they were there: in the run's ``trainings/`` or in the store.
+
+    Two candidates of a run never train the same at the same time: the second waits.
+    """
+    folder = run.path / "trainings"
+    folder.mkdir(parents=True, exist_ok=True)
+    path, kept = folder / f"{key}.zip", store.current()
+    try:
+        with hold(folder / f".{key}.lock", wait=_LONGEST):
+            files = store.unpacked(path.read_bytes()) if path.is_file() else None
+            if files is not None:
+                return files, True
+            files = kept.get("trainings", key) if kept is not None else None
+            there = files is not None
+            files = files if files is not None else dict(make())
+            write_atomically(path, store.packed(files))
+            if kept is not None and not there:
+                kept.put("trainings", key, files)
+            return files, there
+    except Locked as locked:
+        raise ToolError(f"another candidate (process {locked.owner}) is at the same training for a day") from None
