@@ -302,7 +302,7 @@ def test_grid_of_rows():
 def test_space_draws_what_it_says():
     space = LearnedMLPSpace.model_validate({"depth": {"low": 1, "high": 3}, "width": [8, 16]})
     given = {"depth": 2, "width_0": 8, "width_1": 16, "beta_low": 1e-6, "beta_high": 1e-3, "fraction_bits": 5}
-    config = MLPLearned().suggest(space, lambda name, _: given.get(name, 12))
+    config = MLPLearned().suggest(space, lambda name, d: given.get(name, getattr(d, "value", None)))
     assert config.widths == (8, 16)
     assert config.beta(0) == pytest.approx(1e-6)
     assert config.beta(0.5) == pytest.approx(10**-4.5)
