@@ -2,7 +2,7 @@
 
 Writes a Parquet table of features (by default ten million rows) and one of a hundredth of it, scores both with the
 command in a process of its own, and prints JSON: rate, and the peak of what is resident, for either. Memory is bounded
-where the two peaks hardly differ.
+where the two peaks hardly differ. The record goes into ``reports/reference/handoff.json`` as well.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pyarrow
 import pyarrow.parquet
 
 from codesign.handoff.check import read_manifest
+from tests.benchmarks.handoff_record import put
 
 _AT_ONCE = 200_000
 #: in a process of its own, VmHWM [kB] is the peak of what is resident
@@ -88,7 +89,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="codesign-bench-") as work:
-        print(json.dumps(apply_rate(options.bundle, Path(work), options.rows), indent=1))
+        found = apply_rate(options.bundle, Path(work), options.rows)
+    put(found, "apply")
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

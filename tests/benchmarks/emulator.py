@@ -1,7 +1,8 @@
 """``python -m tests.benchmarks.emulator``: events per second of the C++ emulator beside hls4ml's C simulation
 and onnxruntime.
 
-One design, one core, one run; prints JSON. Every rate is the median of several calls on the same codes.
+One design, one core, one run; prints JSON, which also goes into ``reports/reference/handoff.json``. Every rate is the
+median of several calls on the same codes.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model
 from codesign.hardware.alkaid import probe_codes
+from tests.benchmarks.handoff_record import put
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 
 #: widths, bits and sparsity: a small tagger, one of the size that a search ends with, and one without any zero
@@ -122,7 +124,9 @@ def main() -> None:
             found[name] = emulator_rate(design(**shape), Path(work), options.events)
     machine = {"python": platform.python_version(), "architecture": platform.machine(), "cores_used": 1}
     versions = {name: version(name) for name in ("codesign", "hls4ml")}
-    print(json.dumps({"machine": machine, "versions": versions, "networks": found}, indent=1))
+    record = {"machine": machine, "versions": versions, "networks": found}
+    put(record, "emulator")
+    print(json.dumps(record, indent=1))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def _point(point: FrontPoint) -> dict[str, Any]:
     }
 
 
-def _best(study: Study, front: Front) -> FrontPoint:
+def best_point(study: Study, front: Front) -> FrontPoint:
     """The point that is best in the first objective, on the validation split where it is a metric."""
     first = study.objectives[0]
     sign = -1.0 if first.direction == "minimise" else 1.0
@@ -74,7 +74,7 @@ def measured(study: Study, folder: Path, trials: int | None, workers: int) -> di
         "seconds": round(seconds),
         "trials": {state.value: sum(s.state == state for s in statuses) for state in State},
         "every_point_exact": all(p.verified is not None and p.verified.exact for p in front.points),
-        "best": _point(_best(study, front)),
+        "best": _point(best_point(study, front)),
         "front": [_point(p) for p in front.points],
         "baselines": {b["name"]: _metrics(b["metrics"]) for b in named},
     }
