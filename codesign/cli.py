@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from codesign import __version__
-from codesign.errors import CodesignError
+from codesign.errors import CodesignError, InputError
 from codesign.printing import print_facts, print_front, print_json, print_made, print_rows, print_verdict, stage_line
 
 __all__ = ("app", "main")
@@ -180,6 +180,8 @@ def verify(
     trial: Trial,
     again: Annotated[bool, typer.Option("--again", help="Simulate even if there is a verdict already.")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="Simulate again and keep the waveforms (VCD).")] = False,
+    gates: Annotated[bool, typer.Option("--gates", help="Simulate the netlist that Yosys makes of the RTL.")] = False,
+    target: Annotated[str | None, typer.Option(help="With --gates: a target's file or name.")] = None,
     as_json: Json = False,
 ) -> None:
     """Simulate a trial's RTL and compare every integer with the trained network's.
@@ -188,10 +190,13 @@ def verify(
 
     Example: codesign verify runs/jet-tagger 17
     """
-    from codesign.candidate import prove_trial
+    from codesign.candidate import prove_trial, verify_gates
     from codesign.runfolder import RunFolder
 
-    verdict = prove_trial(RunFolder.open(folder), trial, again, waves)
+    if target is not None and not gates:
+        raise InputError("--target is for --gates: without it the trial's own firmware is simulated")
+    run = RunFolder.open(folder)
+    verdict = verify_gates(run, trial, target) if gates else prove_trial(run, trial, again, waves)
     if as_json:
         print_json(verdict)
     elif verdict.exact:

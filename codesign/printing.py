@@ -88,9 +88,10 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_verdict(trial: int, verdict: Any, waves: Sequence[Path] = ()) -> None:
     """Print what was proven of an exact trial, and what was not."""
-    start = f"trial {trial} is exact on {verdict.events} events"
+    at = " at gate level" if verdict.proven == "gates" else ""
+    start = f"trial {trial} is exact{at} on {verdict.events} events"
     tool = f"({verdict.tool} {verdict.version})"
-    if verdict.proven != "RTL":
+    if verdict.proven not in ("RTL", "gates"):
         print(f"{start} in {verdict.proven} {tool}")
         print("not proven: its RTL, which needs the vendor's tools; so there is no latency and there are no waveforms")
         return

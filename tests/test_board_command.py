@@ -140,6 +140,14 @@ def test_timing_closure_of_a_trial(
         close_timing_of_trial(run, number, "ulx3s-85f")
 
 
+def test_gates_of_a_trial(run: RunFolder, number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["verify", str(run.path), str(number), "--gates", "--target", "ulx3s-85f"], standalone_mode=False)
+    assert f"trial {number} is exact at gate level on" in capsys.readouterr().out
+    assert "LUT4" in (run.trial(number).path / "gates-ulx3s-85f" / "gates.v").read_text()
+    with pytest.raises(InputError, match="--target is for --gates"):
+        app(["verify", str(run.path), str(number), "--target", "ulx3s-85f"], standalone_mode=False)
+
+
 def test_what_is_placed_and_where(run: RunFolder, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from codesign.candidate import firmware_for, synthesise_trial
 

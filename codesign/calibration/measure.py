@@ -10,22 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from codesign import plugins
-from codesign.calibration.plan import Member
+from codesign.calibration.plan import Member, plan
 from codesign.design import Design
-from codesign.errors import CodesignError
-from codesign.figures import Figure
+from codesign.errors import CodesignError, ToolError
+from codesign.figures import Fidelity, Figure
+from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Firmware
+from codesign.hardware.finn.environment import availability
 from codesign.hardware.nextpnr import place_and_route
 from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.hardware.yosys import synthesise
 from codesign.runfolder import write_atomically
 from codesign.targets import Target, load_target
 
-__all__ = ("RECORD", "TARGETS", "measure")
+__all__ = ("FINN", "RECORD", "TARGETS", "measure")
 
 RECORD = "record.json"
 #: the target of each family that is measured
 TARGETS = {"xcup": "vu13p-360", "ecp5": "ulx3s-85f", "nexus": "lifcl-40"}
+#: the column of the flow finn, on the first of these targets
+FINN = "finn"
+#: networks, from the start of the plan, whose RTL by FINN is synthesised and simulated too: a minute each
+_FINN_SYNTHESISED = 12
+_FINN_EVENTS = 100
 #: a network of the plan takes a minute or two; a tool that hangs must not stop the others
 _TIMEOUT = 600.0
 
@@ -61,6 +68,12 @@ def _stages(one: Member, folder: Path) -> dict[str, Callable[[Design], list[Figu
         stages[f"synthesised-{family}"] = partial(_synthesised, target, folder / family)
         if family in FAMILIES:
             stages[f"placed-{family}"] = partial(_placed, target, folder / family)
+    if availability().available:
+        target = load_target(TARGETS["xcup"])
+        stages[f"compiled-{FINN}"] = partial(_finn_compiled, target, folder / FINN)
+        if one.number in {m.number for m in plan()[:_FINN_SYNTHESISED]}:
+            stages[f"synthesised-{FINN}"] = partial(_finn_synthesised, target, folder / FINN)
+            stages[f"simulated-{FINN}"] = partial(_finn_simulated, target, folder / FINN)
     return stages
 
 
@@ -76,8 +89,8 @@ def _design(one: Member, folder: Path, record: dict[str, Any]) -> Design:
     return Design.load(folder)
 
 
-def _firmware(design: Design, target: Target, folder: Path) -> Firmware:
-    flow = plugins.load("flows", "alkaid")
+def _firmware(design: Design, target: Target, folder: Path, flow_name: str = "alkaid") -> Firmware:
+    flow = plugins.load("flows", flow_name)
     try:
         return flow.load(design, target, folder / "firmware")  # type: ignore[no-any-return]
     except CodesignError:
@@ -94,3 +107,30 @@ def _synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
 
 def _placed(target: Target, folder: Path, design: Design) -> list[Figure]:
     return place_and_route(_firmware(design, target, folder), folder / "nextpnr", _TIMEOUT)
+
+
+def _finn_compiled(target: Target, folder: Path, design: Design) -> list[Figure]:
+    """FINN's estimates, and with them its own count of LUTs, which the flow does not give: RTL matrices count as 0."""
+    firmware = _firmware(design, target, folder, FINN)
+    luts = sum(found["LUT"] for found in firmware.extra["estimates"]["resources"].values())
+    own = Figure.of("lut", luts, Fidelity.COMPILED, "finn-plus", str(firmware.extra["version"]))
+    return [*plugins.load("flows", FINN).figures(firmware), own]
+
+
+def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
+    flow = plugins.load("flows", FINN)
+    return flow.synthesise(_firmware(design, target, folder, FINN), folder / "yosys", _TIMEOUT)  # type: ignore[no-any-return]
+
+
+def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure]:
+    """Latency and interval of FINN's RTL; ToolError where an integer is not the design's."""
+    from codesign import export
+    from codesign.candidate.stages import counted
+    from codesign.verify.rtl import verify
+
+    firmware = _firmware(design, target, folder, FINN)
+    codes = probe_codes(design.inputs)[-_FINN_EVENTS:]
+    verdict = verify(firmware, codes, {"qonnx": export.qonnx_codes(design, codes)}, folder / "simulation")
+    if not verdict.exact:
+        raise ToolError(f"not exact: {verdict.first_difference}")
+    return counted(verdict, firmware)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.calibration.fit import judge, spearman
-from codesign.calibration.measure import RECORD, TARGETS
+from codesign.calibration.measure import FINN, RECORD, TARGETS
 from codesign.calibration.plan import Member
 from codesign.hardware.nextpnr_family import FAMILIES
 
@@ -34,6 +34,13 @@ PUBLISHED = {
 #: of a fit, what the package ships
 _SHIPPED = ("networks", "low", "high", "spearman", "error_fitted", "slope", "intercept", "band")
 _ENOUGH = 10
+#: FINN's estimates and what they are compared with: stage, quantity -> quantity, fidelity and tool of the other
+_OF_FINN = (
+    ("analytic", "ebops", "lut", "synthesised", "yosys"),
+    ("compiled", "lut", "lut", "synthesised", "yosys"),
+    ("compiled", "dsp", "dsp", "synthesised", "yosys"),
+    ("compiled", "latency_cycles", "latency_cycles", "simulated", "verilator"),
+)
 
 
 def table(work: Path, members: Sequence[Member]) -> dict[str, Any]:
@@ -67,7 +74,9 @@ def fits(made: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {key: p[key] for key in ("family", "quantity", "fidelity", "tool", *_SHIPPED)}
         for p in made["predictors"]
-        if p["predictor"]["stage"] == "compiled" and p["predictor"]["quantity"] == p["quantity"]
+        if p["predictor"]["stage"] == "compiled"
+        and p["predictor"]["quantity"] == p["quantity"]
+        and p["family"] in TARGETS
     ]
 
 
@@ -97,20 +106,28 @@ def _predictors(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if truth == "placed":
             given.append(("configured", "stage_delay", "fmax"))
             given += [("synthesised", "lut", "lut"), ("synthesised", "ff", "ff")]
-        for stage, quantity, aim in given:
-            pairs = [(_value(r, stage, family, quantity), _value(r, truth, family, aim)) for r in rows]
-            networks = [r["name"].rpartition("-")[0] for r, p in zip(rows, pairs, strict=True) if all(p)]
-            both = np.array([p for p in pairs if all(p)], dtype=float)
-            if len(both) < _ENOUGH:
-                continue
-            judged = judge(both[:, 0], both[:, 1], same_unit=quantity == aim)
-            found.append(
-                {"predictor": {"stage": stage, "quantity": quantity}, "family": family, "quantity": aim}
-                | {"fidelity": truth, "tool": tool}
-                | asdict(judged)
-                | {"spearman_within": _within(both, networks)}
-            )
-    return found
+        found += [_predictor(rows, family, *one, truth, tool) for one in given]
+    for stage, quantity, aim, truth, tool in _OF_FINN:
+        found.append(_predictor(rows, FINN, stage, quantity, aim, truth, tool))
+    return [predictor for predictor in found if predictor is not None]
+
+
+def _predictor(
+    rows: list[dict[str, Any]], family: str, stage: str, quantity: str, aim: str, truth: str, tool: str
+) -> dict[str, Any] | None:
+    """One predictor, judged by the networks that have both figures above 0; None where they are too few."""
+    pairs = [(_value(r, stage, family, quantity), _value(r, truth, family, aim)) for r in rows]
+    networks = [r["name"].rpartition("-")[0] for r, p in zip(rows, pairs, strict=True) if all(p)]
+    both = np.array([p for p in pairs if all(p)], dtype=float)
+    if len(both) < _ENOUGH:
+        return None
+    judged = judge(both[:, 0], both[:, 1], same_unit=quantity == aim)
+    return (
+        {"predictor": {"stage": stage, "quantity": quantity}, "family": family, "quantity": aim}
+        | {"fidelity": truth, "tool": tool}
+        | asdict(judged)
+        | {"spearman_within": _within(both, networks)}
+    )
 
 
 def _within(both: NDArray[np.float64], networks: Sequence[str]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from codesign.candidate.board import bitstream_of_trial, close_timing_of_trial
 from codesign.candidate.evaluation import CandidateResult, evaluate
+from codesign.candidate.gates import verify_gates
 from codesign.candidate.proof import prove, prove_trial
 from codesign.candidate.trial import firmware_for, load_network, synthesise_trial
 
@@ -15,4 +16,5 @@ __all__ = (
     "prove",
     "prove_trial",
     "synthesise_trial",
+    "verify_gates",
 )

@@ -12,6 +12,7 @@ import platform
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -174,6 +175,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "bench.json")
+    parser.add_argument("--only", nargs="*", default=[], metavar="PART", help="measure these, keep what is recorded")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
@@ -181,6 +183,19 @@ def main() -> None:
     torch.set_num_threads(1)
     work = Path(tempfile.mkdtemp(prefix="codesign-bench-"))
     try:
+        parts: dict[str, Callable[[], Any]] = {
+            "training_step": training_step,
+            "event_rates": lambda: event_rates(work),
+            "event_files": lambda: event_memory(work),
+            "flows": lambda: flow_rates(work / "flows"),
+            "time_multiplexing": time_multiplexing,
+            "calibration": calibration,
+            "trigger_events": lambda: trigger_events(work),
+            "search": lambda: search_rate(work, options.trials, options.workers),
+        }
+        unknown = sorted(set(options.only) - parts.keys())
+        if unknown:
+            parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
         record = {
             "machine": {
                 "cores": os.cpu_count(),
@@ -188,15 +203,10 @@ def main() -> None:
                 "architecture": platform.machine(),
             },
             "versions": {name: version(name) for name in ("codesign", "torch", "brevitas", "alkaid", "hls4ml")},
-            "training_step": training_step(),
-            "event_rates": event_rates(work),
-            "event_files": event_memory(work),
-            "flows": flow_rates(work / "flows"),
-            "time_multiplexing": time_multiplexing(),
-            "calibration": calibration(),
-            "trigger_events": trigger_events(work),
-            "search": search_rate(work, options.trials, options.workers),
         }
+        if options.only and options.output.is_file():
+            record = json.loads(options.output.read_text(encoding="utf-8")) | record
+        record |= {name: run() for name, run in parts.items() if not options.only or name in options.only}
     finally:
         shutil.rmtree(work, ignore_errors=True)
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from codesign.calibration.plan import plan
 from codesign.calibration.table import fits, table, text
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
+from codesign.hardware.base import Availability
 from codesign.hardware.expected import FITS, expected, with_expected
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reports" / "reference" / "calibration.json"
@@ -107,6 +108,7 @@ def test_a_run_goes_on_where_it_was_and_records_what_failed(tmp_path: Path, monk
 
         return run
 
+    monkeypatch.setattr(measuring, "availability", lambda: Availability(False, "not set up"))
     for name, fidelity in (("_compiled", "compiled"), ("_synthesised", "synthesised"), ("_placed", "placed")):
         monkeypatch.setattr(measuring, name, figures(Fidelity(fidelity)))
     monkeypatch.setattr(measuring, "_design", lambda one, folder, record: record.setdefault("ebops", 1.0))
@@ -121,6 +123,40 @@ def test_a_run_goes_on_where_it_was_and_records_what_failed(tmp_path: Path, monk
     assert set(row["failed"]) == {"placed-ecp5", "placed-nexus"}
     assert made["predictors"] == []  # one network is no calibration
     assert json.loads(text(made)) == made
+
+
+def test_finn_has_columns_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve networks are synthesised and simulated too; each predictor is compared with its own kind of truth."""
+    monkeypatch.setattr(measuring, "availability", lambda: Availability(True, "here"))
+    monkeypatch.setattr(
+        measuring, "_design", lambda one, folder, record: record.setdefault("ebops", 100.0 + one.number)
+    )
+    for name in ("_compiled", "_synthesised", "_placed"):
+        monkeypatch.setattr(measuring, name, lambda *_: [])
+    for name, fidelity, factor in (
+        ("_finn_compiled", Fidelity.COMPILED, 1),
+        ("_finn_synthesised", Fidelity.SYNTHESISED, 2),
+        ("_finn_simulated", Fidelity.SIMULATED, 3),
+    ):
+
+        def run(target: object, folder: Path, design: object, fidelity: Fidelity = fidelity, factor: int = factor):  # type: ignore[no-untyped-def]
+            value = factor * float(1 + int(folder.parent.name[-3:]))
+            return [Figure.of(q, value, fidelity, "tool", "1") for q in ("lut", "latency_cycles")]  # type: ignore[arg-type]
+
+        monkeypatch.setattr(measuring, name, run)
+    for one in plan()[:14]:
+        measuring.measure(one, tmp_path / one.name)
+    made = table(tmp_path, plan())
+    assert sum("synthesised-finn" in row["measured"] for row in made["networks"]) == 12
+    found = {(p["predictor"]["stage"], p["quantity"], p["fidelity"]): p for p in made["predictors"]}
+    assert set(found) == {
+        ("analytic", "lut", "synthesised"),
+        ("compiled", "lut", "synthesised"),
+        ("compiled", "latency_cycles", "simulated"),
+    }
+    assert found["compiled", "lut", "synthesised"]["error_as_it_is"] == pytest.approx(0.5)
+    assert found["compiled", "latency_cycles", "simulated"]["spearman"] == pytest.approx(1)
+    assert fits(made) == []  # the flow gives no figure of LUTs, so that nothing is expected of it
 
 
 def test_the_plan_is_always_the_same_and_spreads_over_sizes() -> None:

@@ -124,30 +124,57 @@ def test_random_networks_through_the_emulator(tmp_path_factory, seed, depth, per
     assert np.array_equal(emulator.predict_any(codes), expected)
 
 
+def through_hls4ml(folder, seed, depth, io, strategy, reuse, per_channel):
+    chosen = Hls4mlSettings(io=io, strategy=strategy, reuse_factor=reuse)
+    conforms(Hls4ml(), random_design(seed, depth, per_channel=per_channel), TARGET, folder, chosen)
+
+
+HLS = {
+    "seed": SEEDS,
+    "depth": st.integers(0, 2),
+    "io": st.sampled_from(["io_parallel", "io_stream"]),
+    "strategy": st.sampled_from(["latency", "resource"]),
+    "reuse": st.sampled_from([1, 2, 5]),
+    "per_channel": st.booleans(),
+}
+
+
+@settings(max_examples=2, deadline=None)
+@given(**HLS)
+def test_a_few_random_networks_through_hls4ml(tmp_path_factory, **drawn):
+    through_hls4ml(tmp_path_factory.mktemp("random"), **drawn)
+
+
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
-@given(
-    seed=SEEDS,
-    depth=st.integers(0, 2),
-    io=st.sampled_from(["io_parallel", "io_stream"]),
-    strategy=st.sampled_from(["latency", "resource"]),
-    reuse=st.sampled_from([1, 2, 5]),
-    per_channel=st.booleans(),
-)
-def test_random_networks_through_hls4ml(tmp_path_factory, seed, depth, io, strategy, reuse, per_channel):
-    chosen = Hls4mlSettings(io=io, strategy=strategy, reuse_factor=reuse)
-    design = random_design(seed, depth, per_channel=per_channel)
-    conforms(Hls4ml(), design, TARGET, tmp_path_factory.mktemp("random"), chosen)
+@given(**HLS)
+def test_random_networks_through_hls4ml(tmp_path_factory, **drawn):
+    through_hls4ml(tmp_path_factory.mktemp("random"), **drawn)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not availability().available, reason=availability().reason)
-@settings(max_examples=10, deadline=None)
-@given(seed=SEEDS, depth=st.integers(0, 2), per_channel=st.booleans())
-def test_random_networks_through_finn(tmp_path_factory, seed, depth, per_channel):
+def through_finn(folder, seed, depth, per_channel):
     design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
     try:
-        conforms(Finn(), design, TARGET, tmp_path_factory.mktemp("random"), FinnSettings(initiation_interval=2))
+        conforms(Finn(), design, TARGET, folder, FinnSettings(initiation_interval=2))
     except AssertionError as error:
         if "every output is constant" not in str(error):
             raise
+
+
+FINN = {"seed": SEEDS, "depth": st.integers(0, 2), "per_channel": st.booleans()}
+needs_finn = pytest.mark.skipif(not availability().available, reason=availability().reason)
+
+
+@needs_finn
+@settings(max_examples=2, deadline=None)
+@given(**FINN)
+def test_a_few_random_networks_through_finn(tmp_path_factory, **drawn):
+    through_finn(tmp_path_factory.mktemp("random"), **drawn)
+
+
+@pytest.mark.slow
+@needs_finn
+@settings(max_examples=10, deadline=None)
+@given(**FINN)
+def test_random_networks_through_finn(tmp_path_factory, **drawn):
+    through_finn(tmp_path_factory.mktemp("random"), **drawn)
