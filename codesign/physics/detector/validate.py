@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 from codesign.physics.detector.calibrate import matched
 from codesign.physics.detector.calibration import TIERS
 from codesign.physics.detector.card import load_event_card
+from codesign.physics.detector.level1 import UNIT
 from codesign.physics.detector.pool import HARD_SCALE, HARD_SHARE
 from codesign.physics.detector.resolution import CMS_SAMPLE, published
+from codesign.physics.detector.validation_plot import draw
+from codesign.physics.events.l1_scales import SCALES
 from codesign.runfolder import write_atomically
 
-__all__ = ("COLLECTIONS", "crossings", "main", "rate_of_dijets", "resolutions")
+__all__ = ("COLLECTIONS", "crossings", "densities", "main", "rate_of_dijets", "resolutions")
 
 COLLECTIONS = {"l1": "L1Jet", "hlt": "HLTJet", "offline": "Jet"}
 #: kHz of crossings of filled bunches, at the 2,544 bunches per beam of the menus of 2018 to 2022.
@@ -32,6 +35,12 @@ _PT = (30, 40, 50, 70, 100, 140, 200, 300, 450, 700)
 _ETA = (("barrel", 0.0, 1.3), ("endcap", 1.3, 2.5))
 _THRESHOLDS = (20, 30, 35, 45, 60, 90, 120, 150, 180, 200)
 _RESAMPLED = 100
+#: pT of an L1 jet with a full tower, GeV.
+_FULL = SCALES["L1Jet"].pt_most * UNIT
+#: Density of pile-up (``fixedGridRhoFastjetAll``, GeV) in the same 200 top pairs of CMS as ``CMS_SAMPLE``: mean number
+#: of collisions, density and its statistical error, in bins of the mean number of collisions.
+_DENSITY_BINS = (30, 40, 46, 52, 65)
+CMS_DENSITY = ((35.2, 26.5, 1.1), (43.0, 29.8, 1.5), (49.2, 33.3, 0.8), (55.5, 38.0, 1.0))
 
 
 def _width(ratio: NDArray[Any]) -> tuple[float, float]:
@@ -43,7 +52,9 @@ def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[floa
     """Per bin of generated pT: ``pt`` (geometric mean), ``jets``, ``response`` and ``resolution`` with errors.
 
     Medians and half the central 68 % over the median, of calibrated over generated pT; errors by bootstrap. ``alone``:
-    distance within which there is no other jet above a quarter of the pT. Bins of fewer than 30 jets are left out.
+    distance within which there is no other jet above a quarter of the pT. L1 jets whose tower is full carry the highest
+    code instead of a measurement: their share is ``full``, and they count in nothing else. Bins of fewer than 30 jets
+    are left out.
     """
     import awkward as ak
 
@@ -52,10 +63,13 @@ def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[floa
     has = found["place"] >= 0
     true, measured = found["gen_pt"][has], pt[found["place"][has]]
     place = np.abs(found["gen_eta"][has])
+    full = measured >= _FULL if tier == "l1" else np.zeros(len(measured), np.bool_)
     random = np.random.default_rng(1)
     out = []
     for low, high in pairwise(bins):
         here = (true >= low) & (true < high) & (place >= eta[0]) & (place < eta[1])
+        share = float(np.mean(full[here])) if here.any() else 0.0
+        here &= ~full
         if here.sum() < 30:
             continue
         ratio = measured[here] / true[here]
@@ -67,6 +81,7 @@ def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[floa
                 "high": high,
                 "pt": float(np.exp(np.mean(np.log(true[here])))),
                 "jets": int(here.sum()),
+                "full": share,
                 "response": response,
                 "response_error": float(again[:, 0].std()),
                 "resolution": resolution,
@@ -108,16 +123,29 @@ def crossings(events: Any) -> dict[str, Any]:
     }
 
 
-def rate_of_dijets(events: Any, mean: float) -> dict[str, Any]:
+def densities(events: Any) -> list[dict[str, float]]:
+    """Offline density in bins of the mean number of collisions, with statistical errors, beside CMS's."""
+    true, rho = np.asarray(events.Pileup.nTrueInt), np.asarray(events.Rho.fixedGridRhoFastjetAll)
+    out = []
+    for (low, high), (mean, cms, error) in zip(pairwise(_DENSITY_BINS), CMS_DENSITY, strict=True):
+        here = rho[(true >= low) & (true < high)]
+        if len(here) > 1:
+            row = {"low": low, "high": high, "collisions": float(true[(true >= low) & (true < high)].mean())}
+            row |= {"density": float(here.mean()), "density_error": float(here.std(ddof=1) / math.sqrt(len(here)))}
+            out.append(row | {"cms_collisions": mean, "cms_density": cms, "cms_density_error": error})
+    return out
+
+
+def rate_of_dijets(events: Any, mean: float, jets: str = "L1Jet") -> dict[str, Any]:
     """Rates of a single central L1 jet, by threshold, from weighted dijets: where zero bias has too few events.
 
     Dijets that start at ``HARD_SCALE`` are a known share of all collisions, ``mean`` of which are in a crossing. A
-    weight is (15 GeV / pT-hat)^4.5 (card ``qcd-flat``).
+    weight is (15 GeV / pT-hat)^4.5 (card ``qcd-flat``). ``jets``: ``GenJet`` for the rate of generated jets.
     """
     weight = np.asarray(events.genWeight, dtype=np.float64)
     hard = weight <= (15 / HARD_SCALE) ** 4.5
     weight = weight[hard] / weight[hard].sum()
-    leading = _leading(events.L1Jet[abs(events.L1Jet.eta) < 2.5])[hard]
+    leading = _leading(events[jets][abs(events[jets].eta) < 2.5])[hard]
     out = {}
     for threshold in (t for t in _THRESHOLDS if t >= 60):
         passed = weight[leading >= threshold]
@@ -147,7 +175,9 @@ def measured(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
         "events": dijets,
         **{t: {name: resolutions(events, t, _PT, (low, high), 0.8) for name, low, high in _ETA} for t in TIERS},
     }
-    content["l1_single_jet_rate_of_dijets"] = rate_of_dijets(events, load_event_card("qcd-flat").pile_up.mean)
+    mean = load_event_card("qcd-flat").pile_up.mean
+    content["l1_single_jet_rate_of_dijets"] = rate_of_dijets(events, mean)
+    content["generated_single_jet_rate_of_dijets"] = rate_of_dijets(events, mean, "GenJet")
     events = _events("ttbar", top_pairs)
     content["top_pairs"] = {"events": top_pairs}
     for tier in TIERS:
@@ -155,62 +185,11 @@ def measured(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
         for row, (_, _, width, error) in zip(rows, CMS_SAMPLE[tier], strict=True):
             row |= {"published": width, "published_error": error}
         content["top_pairs"][tier] = rows
+    content["top_pairs"]["density"] = densities(events)
     content["zero_bias"] = crossings(_events("zero-bias", zero_bias))
     provenance = provenance_of(load_event_card("zero-bias"))
     content["provenance"] = {key: value for key, value in provenance.items() if key not in ("card", "seed")}
     return content
-
-
-def _draw(content: dict[str, Any], path: Path) -> None:
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
-
-    mpl.rcParams["svg.hashsalt"] = "detector"
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-    colours = {"l1": "#D55E00", "hlt": "#0072B2", "offline": "#009E73"}
-    names = {"l1": "L1", "hlt": "HLT", "offline": "offline"}
-    for tier, colour in colours.items():
-        rows = content["dijets"][tier]["barrel"]
-        x = [row["pt"] for row in rows]
-        style = {"fmt": "o", "color": colour, "markersize": 4}
-        axes[0].errorbar(x, [r["resolution"] for r in rows], [r["resolution_error"] for r in rows], **style)
-        axes[0].plot(x, [r["published"] for r in rows], color=colour, label=f"{names[tier]}: published")
-        axes[1].errorbar(
-            x, [r["response"] for r in rows], [r["response_error"] for r in rows], label=names[tier], **style
-        )
-        for row in content["top_pairs"][tier]:
-            axes[0].errorbar(
-                row["pt"], row["published"], row["published_error"], fmt="s", color=colour, mfc="none", markersize=6
-            )
-    axes[0].plot([], [], "ko", markersize=4, label="simulated dijets, |η| < 1.3")
-    axes[0].plot([], [], "ks", mfc="none", label="top pairs of CMS's simulation")
-    axes[0].set(xscale="log", xlabel="generated pT [GeV]", ylabel="resolution of pT", ylim=(0, None))
-    axes[1].axhline(1, color="grey", linewidth=0.8)
-    axes[1].set(xscale="log", xlabel="generated pT [GeV]", ylabel="median of pT over generated pT", ylim=(0.8, 1.2))
-    for key, label, shape in (
-        ("zero", "zero bias", "o"),
-        ("dijets", "weighted dijets", "s"),
-    ):
-        rates = content["zero_bias"]["l1_single_jet_rate"] if key == "zero" else content["l1_single_jet_rate_of_dijets"]
-        values = list(rates.values())
-        axes[2].errorbar(
-            [float(t) for t in rates],
-            [v["khz"] for v in values],
-            [v["error"] for v in values],
-            fmt=shape,
-            markersize=4,
-            label=label,
-        )
-    axes[2].axhline(100, color="grey", linewidth=0.8, linestyle="--", label="all that L1 may accept")
-    axes[2].set(yscale="log", xlabel="threshold on an L1 jet, |η| < 2.5 [GeV]", ylabel="rate [kHz]")
-    for ax in axes:
-        ax.legend(frameon=False, fontsize=8)
-        ax.spines[["top", "right"]].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
 
 
 def main() -> None:
@@ -223,7 +202,7 @@ def main() -> None:
     options = parser.parse_args()
     content = measured(options.dijets, options.top_pairs, options.zero_bias)
     write_atomically(options.output / "detector.json", (json.dumps(content, indent=1) + "\n").encode())
-    _draw(content, options.output / "detector.svg")
+    draw(content, options.output / "detector.svg")
     print(json.dumps({"top_pairs": content["top_pairs"], "zero_bias": content["zero_bias"]}, indent=1))
 
 

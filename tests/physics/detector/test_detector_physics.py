@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,8 +19,19 @@ from codesign.physics.detector import calibration, resolution
 from codesign.physics.detector.calibrate import matched
 from codesign.physics.detector.calibration import ETA_EDGES, TIERS, corrected
 from codesign.physics.detector.resolution import JER, JER_PT, SHARED, published, smeared
-from codesign.physics.detector.validate import COLLECTIONS, crossings, rate_of_dijets, resolutions
+from codesign.physics.detector.simulate import GENERATION_VERSION
+from codesign.physics.detector.validate import (
+    CMS_DENSITY,
+    COLLECTIONS,
+    crossings,
+    densities,
+    rate_of_dijets,
+    resolutions,
+)
+from codesign.physics.detector.validation_plot import draw
+from codesign.physics.events import read_events
 
+ROOT = Path(__file__).resolve().parents[3]
 ZERO_BIAS, DIJETS = 500, 700
 
 
@@ -77,6 +89,41 @@ def test_response_and_resolution(tier: str, simulated: Callable[..., Any]) -> No
     for row in rows:
         assert abs(row["response"] - 1) < 0.05 + 4 * row["response_error"], row
         assert abs(row["resolution"] / row["published"] - 1) < 0.2 + 4 * row["resolution_error"] / row["published"], row
+
+
+def test_full_towers_are_no_measurement(simulated: Callable[..., Any]) -> None:
+    """L1 jets with a full tower, the more the harder, count in no resolution; no other tier has any."""
+    events = simulated("qcd-flat", DIJETS)
+    rows = resolutions(events, "l1", (60, 120, 250, 500), (0.0, 2.5), 0.8)
+    shares = [row["full"] for row in rows]
+    assert len(shares) == 3
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert 0 < shares[-1] < 1
+    assert abs(rows[-1]["response"] - 1) < 0.1
+    assert rows[-1]["resolution"] < 0.2
+    assert all(row["full"] == 0 for row in resolutions(events, "hlt", (60, 500), (0.0, 2.5), 0.8))
+
+
+def test_record_is_of_these_events(tmp_path: Path) -> None:
+    """The numbers in ``reports/reference`` are of the events that the code makes now, and make a picture."""
+    content = json.loads((ROOT / "reports" / "reference" / "detector.json").read_text(encoding="utf-8"))
+    assert content["provenance"]["generation_version"] == GENERATION_VERSION
+    assert content["provenance"]["calibration"] == calibration.calibration_hash()
+    draw(content, tmp_path / "some.svg")
+    text = (tmp_path / "some.svg").read_text(encoding="utf-8")
+    assert text.count('<g id="axes_') == 6
+
+
+def test_density_of_cms(published_data: Callable[[str], Path]) -> None:
+    """The densities that are quoted are those of CMS's file; of the same events, ``densities`` finds the same."""
+    path = published_data("cms_nanoaod/nano_tt_v15.root")
+    rows = densities(ak.concatenate(list(read_events([path], ["Pileup", "Rho"]))))
+    assert len(rows) == len(CMS_DENSITY)
+    for row in rows:
+        assert abs(row["collisions"] - row["cms_collisions"]) < 0.06
+        assert abs(row["density"] - row["cms_density"]) < 0.06
+        assert abs(row["density_error"] - row["cms_density_error"]) < 0.06
 
 
 def test_pile_up_under_jets(simulated: Callable[..., Any]) -> None:
