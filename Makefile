@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo docs test lint types bench bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test stress lint types bench bench-peers calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -54,6 +54,9 @@ docs: $(READY)  ## build the documentation into build/site
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -n auto
+
+stress: $(READY)  ## send a million events through the AXI4-Stream wrappers, with stalls and resets: some minutes
+	@$(BIN)/python -m pytest -n 0 -m slow -k million tests/hardware
 
 lint: $(READY)  ## check style and format
 	@$(BIN)/ruff check .

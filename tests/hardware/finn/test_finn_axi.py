@@ -32,3 +32,14 @@ def test_waves_of_rtl_with_handshakes(finn, tmp_path):
     codes = probe_codes(design.inputs)[:40]
     assert verify(firmware, codes, {"finn": finn.predict(firmware, codes)}, tmp_path / "w", waves=True).exact
     assert "m_axis_tdata" in (tmp_path / "w" / "dump.vcd").read_text()
+
+
+@pytest.mark.slow
+def test_a_million_events(finn, tmp_path):
+    design = small(seed=3)
+    firmware = finn.compile(design, load_target("vu13p-360"), tmp_path / "fw", FinnSettings(initiation_interval=1))
+    codes = np.tile(probe_codes(design.inputs), (400, 1))[:1_000_000]
+    reference = np.tile(finn.predict(firmware, probe_codes(design.inputs)), (400, 1))[:1_000_000]
+    episodes = episodes_for(len(codes), seed=3)
+    received = simulate_axi(firmware, codes, episodes, tmp_path / "w", seed=3)
+    assert first_difference(episodes, received, reference) is None
