@@ -56,7 +56,7 @@ def front_data(run: Run) -> dict[str, Any]:
     return {
         "tables": tables,
         "views": views,
-        "baseline": run.baseline.name if run.baseline else "",
+        "baseline": run.baseline.short if run.baseline else "",
         "constraints": [{"name": c.name, "min": c.min, "max": c.max} for c in run.constraints],
         "points": [p.trial.number for p in run.points],
         "provisional": run.provisional,

@@ -112,7 +112,7 @@ def config(values: dict[str, Any]) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "none"}[value]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "-".join(_value(v) for v in value) or "none"
     if isinstance(value, dict):
         return "{" + config(value) + "}"

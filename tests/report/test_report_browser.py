@@ -42,6 +42,7 @@ window.addEventListener("load", () => requestAnimationFrame(() => {
   out.said = document.getElementById("budget-count").textContent;
   document.getElementById("budget-reset").click();
   out.lifted = outside() + grey();
+  window.dispatchEvent(new Event("beforeprint"));  // what is drawn when it is seen
   const canvas = document.getElementById("parallel");
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   out.lines = pixels.some((v) => v);
@@ -55,9 +56,29 @@ window.addEventListener("load", () => requestAnimationFrame(() => {
   out.failed = rows();
   change("trial-search", "rounding");
   out.found = rows();
+  // every link within the page has its target; following one shows that section
+  const inner = [...document.querySelectorAll("a[href^='#']")].map((a) => a.getAttribute("href"));
+  out.broken = inner.filter((href) => !document.getElementById(href.slice(1)));
+  const link = document.querySelector(".overview a");
+  link.click();
+  const shown = document.querySelector(":target");
+  out.opened = location.hash === link.getAttribute("href") && shown.classList.contains("trial");
+  // downloads hold what they say
+  const given = [...document.querySelectorAll(".downloads a")];
+  out.downloads = given.length > 0 && given.every((a) => a.download && atob(a.href.split(",")[1]).length > 0);
+  // whatever takes the focus has a name, what shows something has words for it, and no identifier is there twice
+  const named = (e) => (e.labels && e.labels.length) || e.ariaLabel || e.hasAttribute("aria-labelledby")
+    || e.textContent.trim();
+  const own = (selector) => [...document.querySelectorAll(selector)].filter((e) => !e.closest(".js-plotly-plot"));
+  out.nameless = own("a, button, input, select, summary, [tabindex]").filter((e) => !named(e)).map((e) => e.outerHTML);
+  out.wordless = own("[role=img]").filter((e) => !e.getAttribute("aria-label")).length;
+  const ids = own("[id]").map((e) => e.id);
+  out.twice = ids.filter((id, i) => ids.indexOf(id) !== i);
+  const first_slider = document.querySelector("#budget-main input");
+  first_slider.focus();
+  out.keyboard = document.activeElement === first_slider && first_slider.getAttribute("aria-valuetext") !== null;
   document.dispatchEvent(new CustomEvent("show-trial", { detail: 2 }));
   out.marked = document.querySelector("#trial-table .marked th").textContent;
-  window.dispatchEvent(new Event("beforeprint"));
   out.physics = document.querySelectorAll(".plots .plot .main-svg").length;
   out.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
   // the page's own styles must not reach into the plots
@@ -100,6 +121,7 @@ def test_everything_a_reader_can_do(finished, tmp_path, width):
     # nothing sticks out of the page sideways
     assert json.loads(html.unescape(found.group(1))) == {
         "views": [32, 32, 6, 6, 6, 6], "budgets": [[5, 5], [3, 3], [0, 0]], "lifted": 0, "lines": True, "progress": 3,
+        "broken": [], "opened": True, "downloads": True, "nameless": [], "wordless": 0, "twice": [], "keyboard": True,
         "said": "1 of 6 trials meet the budgets.", "rows": 40, "sorted": True, "failed": 8, "found": 4, "marked": "2",
         "physics": 6 * 2 * 3, "wide": 0, "icon": True,
     }  # fmt: skip

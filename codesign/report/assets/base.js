@@ -13,9 +13,25 @@ function plain(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
+// made once: toLocaleString makes one for every number, and thousands of them take their time
+const WHOLE = new Intl.NumberFormat("en-US"), LARGE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
+
 function formatNumber(value) {
-  if (Number.isInteger(value)) return value.toLocaleString("en-US");
-  return Math.abs(value) >= 1000 ? value.toLocaleString("en-US", { maximumFractionDigits: 1 }) : String(Number(value.toPrecision(4)));
+  if (Number.isInteger(value)) return WHOLE.format(value);
+  return Math.abs(value) >= 1000 ? LARGE.format(value) : String(Number(value.toPrecision(4)));
+}
+
+// what lies below is drawn when it comes into view, and before printing
+function whenSeen(element, draw) {
+  let drawn = false;
+  const once = () => { if (!drawn) draw(); drawn = true; };
+  const watcher = new IntersectionObserver((entries) => {
+    if (!entries.some((e) => e.isIntersecting)) return;
+    watcher.disconnect();
+    once();
+  }, { rootMargin: "600px" });
+  watcher.observe(element);
+  window.addEventListener("beforeprint", once);
 }
 
 // a metric is [value, error], a figure a number; null is what was not measured

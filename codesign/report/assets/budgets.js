@@ -3,7 +3,7 @@
 const BUDGETS = (function budgets() {
   const byId = (id) => document.getElementById(id);
   const limits = new Map(); // key of a column -> the value allowed; a column without a limit has no entry
-  let view = null;
+  let view = null, gone = new Set();
 
   const key = (column) => `${column.name} ${column.fidelity || ""}`;
   const floor = (column) => (column.maximise === null ? !column.fidelity || column.name === "fmax" : column.maximise);
@@ -31,7 +31,8 @@ const BUDGETS = (function budgets() {
 
   function mark() {
     const scored = DATA.tables[view.table].rows.filter((r) => r[COLUMN.values].some((v) => v !== null));
-    const [kept, lost] = split(scored), gone = new Set(lost.map((r) => r[COLUMN.number]));
+    const [kept, lost] = split(scored);
+    gone = new Set(lost.map((r) => r[COLUMN.number]));
     for (const row of document.querySelectorAll("tr[data-trial]")) {
       const out = gone.has(Number(row.dataset.trial));
       row.classList.toggle("outside", out);
@@ -49,6 +50,7 @@ const BUDGETS = (function budgets() {
     label.append(`${columnTitle(column)} at ${least ? "least" : "most"}`, output, input);
     Object.assign(input, { type: "range", min: 0, max: values.length - 1, step: 1, value: free });
     input.dataset.column = key(column);
+    input.setAttribute("aria-label", label.firstChild.data);  // a label names its first control, which is the output
     if (limits.has(key(column))) {
       const limit = limits.get(key(column));
       const at = least ? values.findIndex((v) => v >= limit) : values.length - 1 - [...values].reverse().findIndex((v) => v <= limit);
@@ -82,5 +84,5 @@ const BUDGETS = (function budgets() {
   }
 
   byId("budget-reset").addEventListener("click", () => { limits.clear(); show(view); });
-  return { show, split, again: () => view && mark() };
+  return { show, split, outside: () => gone };
 })();

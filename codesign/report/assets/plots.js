@@ -33,8 +33,7 @@
     fill(select("axis-c"), [["", "none"], ...options], colour ? colour.index : "");
     const values = DATA.tables[view.table].rows.map((r) => center(r, x)).filter((v) => v > 0);
     select("log-x").checked = values.length > 1 && Math.max(...values) > 12 * Math.min(...values);
-    BUDGETS.show(view);
-    draw();
+    BUDGETS.show(view);  // says "budgets", and so draws
   }
 
   function center(row, column) {
@@ -170,21 +169,11 @@
   // drawn when they come into view: a front of twenty has a hundred of them
   function draw(element) {
     const figure = DATA.physics[element.id];
-    if (!figure || element.dataset.drawn) return;
-    element.dataset.drawn = "yes";
+    if (!figure) return;
     const layout = { font: { ...FONT, size: 12 }, margin: { l: 56, r: 12, t: 26, b: 46 }, hovermode: "closest",
       paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
       ...figure.layout, xaxis: { ...AXIS, ...figure.layout.xaxis }, yaxis: { ...AXIS, ...figure.layout.yaxis } };
     Plotly.newPlot(element, figure.data, layout, CONFIG);
   }
-  const all = [...document.querySelectorAll(".plots .plot")];
-  const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      watcher.unobserve(entry.target);
-      draw(entry.target);
-    }
-  }, { rootMargin: "600px" });
-  all.forEach((element) => watcher.observe(element));
-  window.addEventListener("beforeprint", () => all.forEach(draw));
+  for (const element of document.querySelectorAll(".plots .plot")) whenSeen(element, () => draw(element));
 })();

@@ -3,7 +3,7 @@
 (function parallelCoordinates() {
   const canvas = document.getElementById("parallel"), { axes, rows } = DATA.parallel;
   const onFront = new Set(DATA.points);
-  let gone = new Set(), wanted = false;
+  let gone = BUDGETS.outside(), wanted = false, seen = false;
   if (!axes.length || !rows.length) {
     canvas.parentElement.replaceWith("Nothing to show: no trial was scored yet.");
     return;
@@ -74,22 +74,21 @@
   }
 
   function later() {
-    if (!wanted) requestAnimationFrame(draw);
-    wanted = true;
+    if (!wanted && seen) requestAnimationFrame(draw);
+    wanted = seen;
   }
   document.addEventListener("budgets", (event) => { gone = event.detail; later(); });
   window.addEventListener("resize", later);
   window.addEventListener("beforeprint", draw);
-  later();
-  BUDGETS.again();
+  whenSeen(canvas, () => { seen = true; later(); });
 })();
 
 (function progressPlot() {
   const holder = document.getElementById("progress-plot");
   if (!holder) return;
   const points = DATA.progress;
-  Plotly.newPlot(holder, [{ type: "scatter", mode: "lines", x: points.map((p) => p[0]), y: points.map((p) => p[1]),
+  whenSeen(holder, () => Plotly.newPlot(holder, [{ type: "scatter", mode: "lines", x: points.map((p) => p[0]), y: points.map((p) => p[1]),
     line: { color: BLUE, width: 2, shape: "hv" }, hovertemplate: "after trial %{x}: %{y:.4f}<extra></extra>" }], {
     font: { ...FONT, size: 12 }, margin: { l: 56, r: 12, t: 12, b: 46 }, paper_bgcolor: "#fff", plot_bgcolor: "#fff",
-    xaxis: { ...AXIS, title: { text: "trial" } }, yaxis: { ...AXIS, title: { text: "hypervolume" }, rangemode: "tozero" } }, CONFIG);
+    xaxis: { ...AXIS, title: { text: "trial" } }, yaxis: { ...AXIS, title: { text: "hypervolume" }, rangemode: "tozero" } }, CONFIG));
 })();
