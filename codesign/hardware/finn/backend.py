@@ -115,7 +115,9 @@ def _dataflow(model: Any, part: str, target_cycles: int) -> Any:
         raise NotImplementedError(f"FINN has no hardware for {', '.join(strange)}")
     for node in model.graph.node:
         getCustomOp(node).set_nodeattr("preferred_impl_style", "rtl")
-    model = model.transform(MinimizeAccumulatorWidth()).transform(InferDataTypes())
+    model = model.transform(MinimizeAccumulatorWidth())
+    _hold_a_product(model)
+    model = model.transform(InferDataTypes())
     model = model.transform(RoundAndClipThresholds()).transform(InferDataTypes())
     model = model.transform(MinimizeWeightBitWidth()).transform(InferDataTypes())
     model = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
@@ -123,6 +125,22 @@ def _dataflow(model: Any, part: str, target_cycles: int) -> Any:
     if high_level:
         raise NotImplementedError(f"FINN has no RTL, only C++ for Vitis HLS, for {', '.join(high_level)}")
     return model.transform(SetFolding(target_cycles, mvau_wwidth_max=10**6)).transform(GiveUniqueNodeNames())
+
+
+def _hold_a_product(model: Any) -> None:
+    """Accumulators as wide as one product of their operands' types, which the RTL demands whatever the weights are."""
+    from qonnx.core.datatype import DataType
+    from qonnx.custom_op.registry import getCustomOp
+
+    for node in model.graph.node:
+        if node.op_type.startswith("MVAU"):
+            layer = getCustomOp(node)
+            given, weights = layer.get_input_datatype(0), layer.get_input_datatype(1)
+            least = int(given.bitwidth()) + int(weights.bitwidth()) - int(given.signed())
+            if layer.get_accumulator_datatype().bitwidth() < least:
+                layer.set_nodeattr("accDataType", f"INT{least}")
+                layer.set_nodeattr("outputDataType", f"INT{least}")
+                model.set_tensor_datatype(node.output[0], DataType[f"INT{least}"])
 
 
 def _estimates(model: Any, part: str) -> dict[str, Any]:

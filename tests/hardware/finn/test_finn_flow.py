@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from codesign import export
+from codesign.calibration.plan import member
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import probe_codes
@@ -106,6 +107,15 @@ def test_synthesis_finds_the_slices_that_the_estimate_says(finn, target, interva
     assert counted["dsp"] == value(finn.figures(firmware), "dsp") > 0
     assert counted["lut"] > 100
     assert counted["ff"] > 100
+
+
+def test_an_accumulator_narrower_than_a_product(finn, tmp_path):
+    """So few weights are left that a sum needs fewer bits than FINN's RTL wants for the product of its types."""
+    design, _ = member(5).design()
+    firmware = finn.compile(design, TARGET, tmp_path / "fw")
+    codes = probe_codes(design.inputs)[:60]
+    verdict = verify(firmware, codes, {"qonnx": export.qonnx_codes(design, codes)}, tmp_path / "sim")
+    assert verdict.exact, verdict.first_difference
 
 
 def test_lanes_of_a_slice():
