@@ -133,7 +133,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="codesign-handoff-") as scratch:
         work = Path(scratch)
-        codesign = options.codesign or fresh_environment(work / "venv")
+        codesign = options.codesign.absolute() if options.codesign else fresh_environment(work / "venv")
         for folder in options.runs:
             run = RunFolder.open(folder)
             name, found = tried(run, options.events, codesign, work)
