@@ -380,6 +380,9 @@ def data_make(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .parquet or .root file to write.")
     ] = None,
+    pile_up: Annotated[
+        float | None, typer.Option(min=0, help="Mean number of collisions of a trigger event; the card's by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Generate a card's jets or trigger events, and write them to a file.
@@ -390,7 +393,9 @@ def data_make(
     from codesign.dse.progress import Shown, make_progress
 
     with make_progress() as progress:
-        made = make_data(card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")))
+        made = make_data(
+            card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")), pile_up
+        )
     print_made(made, as_json)
 
 

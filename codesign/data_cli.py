@@ -12,14 +12,18 @@ __all__ = ("describe", "make_data")
 
 
 def make_data(
-    card: str, events: int, output: Path | None = None, progress: Callable[[int, int], None] | None = None
+    card: str,
+    events: int,
+    output: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    pile_up: float | None = None,
 ) -> Path:
     """Generate what a card says, jets or trigger events, and write it; returns the file.
 
     ``card``: shipped name or path; ``events``: number of jets or events; ``output``: a .parquet or .root file, by
     default ``<card>-<events>`` in the current folder, jets as .parquet and events as .root; ``progress(done, total)``
-    is called on the way. InputError or ToolError as in ``generated_sample`` and ``simulated_events``, and InputError
-    where the file cannot be written.
+    is called on the way; ``pile_up``: mean number of collisions of trigger events, instead of the card's. InputError
+    or ToolError as in ``generated_sample`` and ``simulated_events``, and InputError where the file cannot be written.
     """
     from codesign.errors import InputError
     from codesign.physics.card import load_card, makes_events
@@ -27,7 +31,9 @@ def make_data(
     from codesign.physics.writers import write_sample
 
     if makes_events(card):
-        return _make_events(card, events, output, progress)
+        return _make_events(card, events, output, progress, pile_up)
+    if pile_up is not None:
+        raise InputError(f"'{card}' makes jets of one collision: only cards of trigger events have pile-up")
     path = Path(output) if output is not None else Path(f"{load_card(card).name}-{events}.parquet")
     if path.suffix.lower() not in (".parquet", ".root"):  # before generating, not after
         raise InputError(f"{path}: a sample is written as .parquet or .root, not '{path.suffix or 'without suffix'}'")
@@ -36,7 +42,7 @@ def make_data(
 
 
 def _make_events(
-    card: str, events: int, output: Path | None, progress: Callable[[int, int], None] | None = None
+    card: str, events: int, output: Path | None, progress: Callable[[int, int], None] | None, pile_up: float | None
 ) -> Path:
     from codesign.errors import InputError
     from codesign.physics.detector import load_event_card, simulated_events
@@ -44,11 +50,11 @@ def _make_events(
     from codesign.physics.events import read_events, write_events
     from codesign.physics.events.writing import FORMATS
 
-    resolved = load_event_card(card)
+    resolved = load_event_card(card, pile_up=pile_up)
     path = Path(output) if output is not None else Path(f"{resolved.name}-{events}.root")
     if path.suffix.lower() not in FORMATS.values():  # before generating, not after
         raise InputError(f"{path}: events are written as .root or .parquet, not '{path.suffix or 'without suffix'}'")
-    files = simulated_events(card, events, progress=progress)
+    files = simulated_events(card, events, pile_up=pile_up, progress=progress)
     write_events(path, read_events(files, None), metadata=provenance_of(resolved))
     return path
 

@@ -136,6 +136,8 @@ def test_make_data(small_card: Path, own_cache: Path, tmp_path: Path, monkeypatc
     assert read_sample(path).provenance["card"]["name"] == "small"
     with pytest.raises(InputError, match=r"not '\.csv'"):
         make_data(str(small_card), 20, tmp_path / "jets.csv")
+    with pytest.raises(InputError, match="only cards of trigger events have pile-up"):
+        make_data(str(small_card), 20, pile_up=60)
 
 
 def test_cards_are_checked(small_card: Path, own_cache: Path, tmp_path: Path) -> None:

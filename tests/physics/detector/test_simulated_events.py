@@ -165,6 +165,8 @@ def test_data_make(small: Callable[..., str], tmp_path: Path, monkeypatch: pytes
             assert file.dialect == "NanoAOD"
         assert len(whole([made])) == 12
         assert describe(made)["events"] == 12
+    crowded = whole([make_data(card, 12, tmp_path / "crowded.root", pile_up=60)])
+    assert 40 < np.mean(crowded.Pileup.nTrueInt) < 80
     with pytest.raises(InputError, match=r"\.root or \.parquet"):
         make_data(card, 12, tmp_path / "some.csv")
 
