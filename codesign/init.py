@@ -56,7 +56,7 @@ def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
     if "classes" in facts:
         from codesign import plugins
 
-        classes, expected = tuple(facts["classes"]), plugins.load("tasks", "jet-tagging")._classes
+        classes, expected = tuple(facts["classes"]), plugins.load("tasks", "jet-tagging").classes
         if classes != expected:
             raise InputError(
                 f"{file} has the classes {', '.join(classes)}; jet-tagging wants {', '.join(expected)} in this order: "

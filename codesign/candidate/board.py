@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from codesign import export
 from codesign.candidate.stages import add_figures, provenance
-from codesign.candidate.trial import firmware_for, flow_of, trial_of
+from codesign.candidate.trial import firmware_for, flow_of, golden_codes, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.alkaid import Alkaid, AlkaidSettings, probe_codes
@@ -132,11 +130,8 @@ def _proven(made: Bitstream, firmware: Firmware, folder: TrialFolder, work: Path
     from codesign.hardware.bitstream_simulation import SimulatedPort
 
     design = firmware.design
-    codes = probe_codes(design.inputs)
-    if (folder.path / "golden.npz").is_file():
-        with np.load(folder.path / "golden.npz", allow_pickle=False) as stored:
-            codes = stored["inputs"].astype(np.int64)
-    codes = codes[:_EVENTS]
+    codes = golden_codes(folder)
+    codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
     failed: str | None = None
     try:
         port = SimulatedPort(firmware, work / "simulation")

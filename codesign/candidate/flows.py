@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from codesign import export, plugins
 from codesign.candidate.stages import counted, provenance
-from codesign.candidate.trial import synthesisers, trial_of
+from codesign.candidate.trial import golden_codes, synthesisers, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.hardware.alkaid import probe_codes
@@ -154,9 +154,8 @@ def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, targ
 def _events(design: Design, folder: TrialFolder) -> tuple[Codes, Codes]:
     """Golden events of the test split if the trial has them, random and extreme codes, and what QONNX makes of all."""
     codes = probe_codes(design.inputs)
-    if (folder.path / "golden.npz").is_file():
-        with np.load(folder.path / "golden.npz", allow_pickle=False) as stored:
-            codes = np.concatenate([stored["inputs"].astype(np.int64), codes])
+    if (golden := golden_codes(folder)) is not None:
+        codes = np.concatenate([golden, codes])
     return codes, export.qonnx_codes(design, codes)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from codesign import export
-from codesign.candidate.trial import SYNTHESIS_TIMEOUT, firmware_for
+from codesign.candidate.trial import SYNTHESIS_TIMEOUT, firmware_for, golden_codes
 from codesign.errors import InputError
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.gates import gate_level
@@ -32,10 +30,7 @@ def verify_gates(run: RunFolder, number: int, target_name: str | None = None) ->
     design, work = firmware.design, folder.path / f"gates-{firmware.target.name}"
     work.mkdir(exist_ok=True)
     gates = gate_level(firmware, work, SYNTHESIS_TIMEOUT)
-    codes = probe_codes(design.inputs)
-    if (folder.path / "golden.npz").is_file():
-        with np.load(folder.path / "golden.npz", allow_pickle=False) as stored:
-            codes = stored["inputs"].astype(np.int64)
-    codes = codes[:_EVENTS]
+    codes = golden_codes(folder)
+    codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
     verdict = verify(gates, codes, {"qonnx": export.qonnx_codes(design, codes)}, work / "simulation")
     return verdict.model_copy(update={"proven": "gates"})

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from codesign import plugins
@@ -96,6 +98,15 @@ def load_network(study: Study, folder: TrialFolder, design: Design, config: Base
     network.load_state_dict(load_file(folder.path / "weights.safetensors"))
     network.folded = True
     return network.eval()
+
+
+def golden_codes(folder: TrialFolder) -> NDArray[np.int64] | None:
+    """Input codes (events, inputs) of the events of the test split that a trial was proven on; None before that."""
+    path = folder.path / "golden.npz"
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        return np.asarray(stored["inputs"], dtype=np.int64)
 
 
 def flow_of(run: RunFolder, number: int) -> Any:

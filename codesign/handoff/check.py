@@ -11,7 +11,7 @@ from codesign.errors import InputError
 from codesign.handoff.manifest import FORMAT_VERSION, Manifest
 from codesign.validation import validated
 
-__all__ = ("check_bundle", "checksum", "inside", "read_manifest")
+__all__ = ("check_bundle", "checked_manifest", "checksum", "inside", "read_manifest")
 
 _MANIFEST = "manifest.json"
 
@@ -35,6 +35,13 @@ def read_manifest(folder: Path) -> Manifest:
     if isinstance(data, dict) and version != FORMAT_VERSION:
         raise InputError(f"{path}: unknown format version {version!r}; this codesign reads version {FORMAT_VERSION}")
     return validated(Manifest, data, str(path))
+
+
+def checked_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle that is whole and unchanged; InputError names the first problem, and how many more."""
+    if problems := check_bundle(folder):
+        raise InputError(problems[0] + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
+    return read_manifest(folder)
 
 
 def check_bundle(folder: Path) -> list[str]:

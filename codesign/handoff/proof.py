@@ -10,14 +10,19 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError
-from codesign.handoff.check import check_bundle, read_manifest
+from codesign.handoff.check import checked_manifest
 from codesign.handoff.inference import Session
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.scales import Scales
+
+if TYPE_CHECKING:
+    from codesign.handoff.emulator import Emulator
 
 __all__ = ("golden_vectors", "prove_bundle")
 
@@ -55,11 +60,7 @@ def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False, drawn:
     if drawn and not emulator:
         raise InputError("events are drawn to compare the emulator with the ONNX: ask for the emulator as well")
     folder = Path(folder)
-    problems = check_bundle(folder)
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise InputError(f"{problems[0]}{more}")
-    manifest = read_manifest(folder)
+    manifest = checked_manifest(folder)
     inputs, outputs = golden_vectors(folder, manifest)
     proven: dict[str, int] = {}
 
@@ -77,9 +78,12 @@ def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False, drawn:
     _same_quantisation(folder, manifest, inputs, outputs)
     proven["onnx from features"] = len(outputs)
     if emulator:
-        compare("emulator", _emulated(folder, inputs))
-    if drawn:
-        proven["emulator beside onnx, drawn"] = _beside(folder, manifest, drawn)
+        from codesign.handoff.apply.engine import built_emulator
+
+        built = built_emulator(folder)
+        compare("emulator", built.predict(inputs.astype(np.int32)))
+        if drawn:
+            proven["emulator beside onnx, drawn"] = _beside(built, folder, manifest, drawn)
     if rtl:
         proven["rtl"] = _simulated(folder, manifest, len(outputs))
     return proven
@@ -87,38 +91,24 @@ def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False, drawn:
 
 def _same_quantisation(folder: Path, manifest: Manifest, inputs: Codes, outputs: Codes) -> None:
     """The middle of each input code, in physical units, must come out as the golden integers as well."""
-    offset, step = (np.array([getattr(i, key) for i in manifest.inputs]) for key in ("offset", "step"))
-    exact = offset + inputs * step
-    features = exact.astype(np.float32)
+    scales = Scales.of(manifest)
+    features = scales.features(inputs)
     # float32 may round a feature over the edge of its code where steps are as small as its own resolution
-    codes = np.floor((features.astype(np.float64) - offset) / step + 0.5)
-    usable = (codes == inputs).all(axis=1)
+    usable = (scales.codes(features) == inputs).all(axis=1)
     found = Session(folder / "onnx" / "features.onnx").run(features[usable])["output_codes"]
     if not np.array_equal(found, outputs[usable]):
         raise InputError("onnx/features.onnx does not give the integers of golden.npz for the same inputs")
 
 
-def _beside(folder: Path, manifest: Manifest, events: int) -> int:
+def _beside(built: Emulator, folder: Path, manifest: Manifest, events: int) -> int:
+    """Events drawn beyond what the inputs can take, for which ONNX and emulator agree from features on."""
     from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, compare
 
-    offset, step, low, high = (
-        np.array([getattr(i, key) for i in manifest.inputs]) for key in ("offset", "step", "minimum", "maximum")
-    )
-    beyond = (high - low + 1) / 10
-    codes = np.random.default_rng(events).uniform(low - beyond, high + beyond, (events, len(manifest.inputs)))
-    features = (offset + step * codes).astype(np.float32)
-    return compare(OnnxEngine(folder, manifest), EmulatorEngine(folder, manifest), features, ("onnx", "the emulator"))
-
-
-def _emulated(folder: Path, inputs: Codes) -> NDArray[np.int32]:
-    from codesign.handoff.emulator import build_emulator, load_emulator
-
-    workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
-    try:
-        shutil.copytree(folder / "emulator", workshop / "emulator")
-        return load_emulator(build_emulator(workshop / "emulator")).predict(inputs.astype(np.int32))
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+    scales = Scales.of(manifest)
+    beyond = (scales.high - scales.low + 1) / 10
+    size = (events, len(manifest.inputs))
+    features = scales.features(np.random.default_rng(events).uniform(scales.low - beyond, scales.high + beyond, size))
+    return compare(OnnxEngine(folder, manifest), EmulatorEngine(built, manifest), features, ("onnx", "the emulator"))
 
 
 def _simulated(folder: Path, manifest: Manifest, events: int) -> int:

@@ -67,7 +67,7 @@ class JetTagging:
     settings = JetSample
 
     def __init__(self, classes: tuple[str, ...] = ("g", "q", "w", "z", "t")) -> None:
-        self._classes = classes
+        self.classes = classes
         self.metrics = {"accuracy": "maximise", "auc_mean": "maximise"}
         self.metrics |= {f"auc_{c}": "maximise" for c in classes}
         self.metrics |= {f"rejection_{c}_{p}": "maximise" for p in WORKING_POINTS for c in classes}
@@ -87,10 +87,10 @@ class JetTagging:
         return self._known_classes(read_sample(Path(chosen.file)))
 
     def _known_classes(self, sample: Sample) -> Sample:
-        if sample.class_names != self._classes:
+        if sample.class_names != self.classes:
             raise InputError(
                 f"the sample's classes are {', '.join(sample.class_names)}; the task {self.name} expects "
-                f"{', '.join(self._classes)} in this order"
+                f"{', '.join(self.classes)} in this order"
             )
         return sample
 
@@ -112,9 +112,9 @@ class JetTagging:
         """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
         chance = metrics.probabilities(scores)
         found = {"accuracy": metrics.accuracy(scores, part.y)}
-        found |= metrics.auc_with_error(chance, part.y, self._classes)
+        found |= metrics.auc_with_error(chance, part.y, self.classes)
         for point in WORKING_POINTS:
-            for index, name in enumerate(self._classes):
+            for index, name in enumerate(self.classes):
                 value = metrics.rejection(chance[:, index], part.y == index, point / 100)
                 if value is not None:  # absent where the sample is too small to say
                     found[f"rejection_{name}_{point}"] = value
@@ -134,11 +134,11 @@ class JetTagging:
         curves: list[Series] = []
         for source, dashed in ((scores, False), *((b, True) for b in (baselines or {}).values())):
             chance = metrics.probabilities(source)
-            for index, name in enumerate(self._classes):
+            for index, name in enumerate(self.classes):
                 curves.append(
                     _curve(f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed)
                 )
-        n = len(self._classes)
+        n = len(self.classes)
         counts = np.zeros((n, n))
         np.add.at(counts, (part.y, scores.argmax(axis=1)), 1)
         share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
@@ -159,8 +159,8 @@ class JetTagging:
                 x_label="predicted class",
                 y_label="true class",
                 matrix=share.tolist(),
-                x_ticks=list(self._classes),
-                y_ticks=list(self._classes),
+                x_ticks=list(self.classes),
+                y_ticks=list(self.classes),
                 caption=f"{len(part)} {part.name} events; each row adds up to 1.",
             ),
         ]

@@ -29,7 +29,7 @@ from codesign import plugins
 from codesign.errors import CodesignError
 from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, apply_bundle
-from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, compare
+from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, built_emulator, compare
 from codesign.handoff.apply.tables import KEPT, is_table, table_chunks
 from codesign.handoff.archive import opened
 from codesign.handoff.check import read_manifest
@@ -72,7 +72,7 @@ def on_sample(run: RunFolder, folder: Path) -> int:
     study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path))
     sample = plugins.load("tasks", study.task).sample(study.sample, study.seed)
     manifest = read_manifest(folder)
-    engines = OnnxEngine(folder, manifest), EmulatorEngine(folder, manifest)
+    engines = OnnxEngine(folder, manifest), EmulatorEngine(built_emulator(folder), manifest)
     return compare(*engines, sample.features.astype(np.float32), ("onnx", "the emulator"))
 
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from codesign.errors import InputError
 from codesign.handoff.inference import Session
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.scales import Scales
 
-__all__ = ("EmulatorEngine", "Engine", "OnnxEngine", "compare")
+if TYPE_CHECKING:
+    from codesign.handoff.emulator import Emulator
+
+__all__ = ("EmulatorEngine", "Engine", "OnnxEngine", "built_emulator", "compare")
 
 Features = NDArray[np.float32]
 #: outputs in units of the task (float32), and their integers (int32), (rows, outputs) each
@@ -47,34 +51,36 @@ class OnnxEngine:
         return found["scores"], found["output_codes"]
 
 
-class EmulatorEngine:
-    """The bundle's C++ emulator, built here with make and g++ and loaded: code of the bundle runs on this machine.
+def built_emulator(folder: Path) -> Emulator:
+    """Build the C++ emulator of the bundle in ``folder`` and load it: code of the bundle runs on this machine.
 
-    Features are quantised as the manifest says, in float64: ``clip(floor((x - offset) / step + 1/2), low, high)``.
-    ToolError where it cannot be built; InputError where it takes or gives other numbers than the manifest says.
+    ToolError where it cannot be built.
+    """
+    from codesign.handoff.emulator import build_emulator, load_emulator
+
+    workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
+    try:
+        shutil.copytree(folder / "emulator", workshop / "emulator")
+        return load_emulator(build_emulator(workshop / "emulator"))  # what is loaded stays
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+class EmulatorEngine:
+    """A built emulator, on features that are quantised as the manifest says.
+
+    InputError where it takes or gives other numbers than the manifest says.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
-        from codesign.handoff.emulator import build_emulator, load_emulator
-
-        workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
-        try:
-            shutil.copytree(folder / "emulator", workshop / "emulator")
-            self._emulator = load_emulator(build_emulator(workshop / "emulator"))
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)  # what is loaded stays
-        if (self._emulator.inputs, self._emulator.outputs) != (len(manifest.inputs), len(manifest.outputs)):
-            raise InputError(f"{folder}: its emulator takes or gives other numbers than its manifest names")
-        inputs = manifest.inputs
-        self._offset, self._step = (np.array([getattr(i, key) for i in inputs]) for key in ("offset", "step"))
-        self._low, self._high = (np.array([getattr(i, key) for i in inputs]) for key in ("minimum", "maximum"))
+    def __init__(self, emulator: Emulator, manifest: Manifest) -> None:
+        if (emulator.inputs, emulator.outputs) != (len(manifest.inputs), len(manifest.outputs)):
+            raise InputError("the bundle's emulator takes or gives other numbers than its manifest names")
+        self._emulator, self._scales = emulator, Scales.of(manifest)
         self._lsb = np.array([2.0**-o.fraction_bits for o in manifest.outputs])
 
     def run(self, features: Features) -> Scored:
         """Scores and their integers."""
-        scaled = (features.astype(np.float64) - self._offset) / self._step
-        codes = np.clip(np.floor(scaled + 0.5), self._low, self._high)
-        found = self._emulator.predict(codes.astype(np.int32))
+        found = self._emulator.predict(self._scales.codes(features))
         return (found * self._lsb).astype(np.float32), found
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from codesign import plugins
 from codesign.errors import InputError
-from codesign.handoff.apply.engine import EmulatorEngine, Engine, OnnxEngine
-from codesign.handoff.check import check_bundle, read_manifest
+from codesign.handoff.apply.engine import EmulatorEngine, Engine, OnnxEngine, built_emulator
+from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.tasks.base import Inputs
 
@@ -43,13 +43,13 @@ class Scorer:
 
     def __init__(self, bundle: Path | str, threads: int = 1, checked: bool = True, emulator: bool = False) -> None:
         folder = Path(bundle)
-        if checked and (problems := check_bundle(folder)):
-            raise InputError(f"{problems[0]}" + (f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""))
-        self.manifest: Manifest = read_manifest(folder)
+        self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
         self.features = tuple(s.name for s in self.manifest.inputs)
         self.outputs = tuple(branch_name(s.name) for s in self.manifest.outputs)
         self._engine: Engine = (
-            EmulatorEngine(folder, self.manifest) if emulator else OnnxEngine(folder, self.manifest, threads)
+            EmulatorEngine(built_emulator(folder), self.manifest)
+            if emulator
+            else OnnxEngine(folder, self.manifest, threads)
         )
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "corrected", "pile_up_share", "tables")
+__all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "corrected", "eta_bins", "pile_up_share", "tables")
 
 PATH = Path(__file__).resolve().parent / "calibration.json"
 TIERS = ("l1", "hlt", "offline")
@@ -35,9 +35,15 @@ def calibration_hash() -> str:
     return hashlib.sha256(PATH.read_bytes()).hexdigest()[:8]
 
 
+def eta_bins(eta: NDArray[Any]) -> NDArray[np.int64]:
+    """Bin of ``ETA_EDGES`` that each ``eta`` lies in, the last one for what lies beyond."""
+    bins: NDArray[np.int64] = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(ETA_EDGES) - 2)
+    return bins
+
+
 def pile_up_share(tier: str, eta: NDArray[Any]) -> NDArray[np.float64]:
     """Share of the offset that is taken off at each ``eta``."""
-    bins = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(ETA_EDGES) - 2)
+    bins = eta_bins(eta)
     shares: NDArray[np.float64] = np.asarray(tables()[tier]["offset"], dtype=np.float64)[bins]
     return shares
 
@@ -48,7 +54,7 @@ def corrected(tier: str, pt: NDArray[Any], eta: NDArray[Any], offset: NDArray[An
     Below the lowest step the factor goes to 1. Never negative.
     """
     table = tables()[tier]
-    bins = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(ETA_EDGES) - 2)
+    bins = eta_bins(eta)
     less: NDArray[np.float64] = np.maximum(pt - pile_up_share(tier, eta) * offset, 0.0)
     out = np.zeros(len(pt))
     for number in np.unique(bins):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.physics.detector.calibration import ETA_EDGES, tables
+from codesign.physics.detector.calibration import eta_bins, tables
 
 __all__ = ("CMS_SAMPLE", "JER", "JER_PT", "SHARED", "published", "smeared")
 
@@ -57,7 +57,7 @@ def published(tier: str, pt: NDArray[Any], eta: NDArray[Any]) -> NDArray[np.floa
     if tier == "l1":
         pt = np.maximum(pt, _L1_LEAST)
         return np.asarray(np.sqrt((11 / pt) ** 2 + 1.1**2 / pt + 0.05**2))
-    bins = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(JER) - 1)
+    bins = eta_bins(eta)
     offline = np.empty(np.broadcast(pt, bins).shape)
     for number, row in enumerate(JER):
         here = bins == number
@@ -82,7 +82,7 @@ def smeared(
     change = np.zeros(len(signal))
     if table is None:
         return change
-    bins = np.clip(np.digitize(np.abs(eta), ETA_EDGES) - 1, 0, len(ETA_EDGES) - 2)
+    bins = eta_bins(eta)
     draw = np.sqrt(SHARED[tier]) * common + np.sqrt(1 - SHARED[tier]) * own
     for number in np.unique(bins):
         here = (bins == number) & (gen_pt > 0)

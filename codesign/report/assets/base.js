@@ -21,6 +21,13 @@ function formatNumber(value) {
   return Math.abs(value) >= 1000 ? LARGE.format(value) : String(Number(value.toPrecision(4)));
 }
 
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
 // what lies below is drawn when it comes into view, and before printing
 function whenSeen(element, draw) {
   let drawn = false;

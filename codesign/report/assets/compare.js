@@ -7,13 +7,6 @@
     return;
   }
 
-  function element(name, text, className) {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (className) made.className = className;
-    return made;
-  }
-
   function difference(a, b) {
     if (!a || !b) return "only in one";
     if (a[2] === null || b[2] === null) return "";
