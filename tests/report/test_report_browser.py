@@ -104,7 +104,7 @@ def browse(path, tmp_path, width=1400):
     command = [
         BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
-        f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", f"--window-size={width},2000",
+        f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=30000", f"--window-size={width},2000",
         "--dump-dom", path.as_uri(),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=180)
