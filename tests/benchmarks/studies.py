@@ -61,7 +61,8 @@ def best_point(study: Study, front: Front) -> FrontPoint:
 
 
 def measured(study: Study, folder: Path, trials: int | None, workers: int) -> dict[str, Any]:
-    """Run a study and say what came of it; of a run that was begun before, the seconds of the rest."""
+    """Run a study and say what came of it; a run that was begun before has no seconds."""
+    begun = folder.exists()
     start = time.perf_counter()
     front = run_study(study, folder, trials=trials, workers=workers)
     seconds = time.perf_counter() - start
@@ -71,7 +72,7 @@ def measured(study: Study, folder: Path, trials: int | None, workers: int) -> di
     named = [baseline, *baseline.get("others", ())] if baseline.get("metrics") else []
     return {
         "seed": study.seed,
-        "seconds": round(seconds),
+        "seconds": None if begun else round(seconds),
         "trials": {state.value: sum(s.state == state for s in statuses) for state in State},
         "every_point_exact": all(p.verified is not None and p.verified.exact for p in front.points),
         "best": _point(best_point(study, front)),
