@@ -89,6 +89,29 @@ def _mend_distributed_arithmetic() -> None:
     distributed_arithmetic.get_input_layers = lambda node: [node.get_input_node()]
 
 
+def _mend_scales() -> None:
+    """Keep the scales of a matrix's inputs before it, where they are.
+
+    hls4ml 1.3 moves them behind the matrix whenever their shape lets it, as with a square matrix, whose outputs they
+    then scale. Moving is right only for a scale that all inputs share.
+    """
+    import numpy as np
+    from hls4ml.model.layers import ApplyAlpha
+    from hls4ml.model.optimizer.passes.move_scales import ScaleDownMatMul
+
+    matches = ScaleDownMatMul.match
+
+    def mended(self: Any, node: Any) -> bool:
+        if not matches(self, node):
+            return False
+        signal, weights = (node.get_input_node(name) for name in node.inputs)
+        if not isinstance(signal, ApplyAlpha) or isinstance(weights, ApplyAlpha):
+            return True
+        return len(np.unique(signal.weights["scale"].data_unquantized)) == 1
+
+    ScaleDownMatMul.match = mended
+
+
 def _main() -> None:
     warnings.simplefilter("ignore")
     import hls4ml
@@ -99,6 +122,7 @@ def _main() -> None:
     request = json.loads(path.read_text(encoding="utf-8"))
     if request["strategy"] == "distributed_arithmetic":
         _mend_distributed_arithmetic()
+    _mend_scales()
     model = cleanup_model(ModelWrapper(request["model"]))
     graph = hls4ml.converters.convert_from_onnx_model(
         model,
