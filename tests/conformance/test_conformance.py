@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codesign.graph.exact import Exact
@@ -141,6 +141,7 @@ HLS = {
 
 @settings(max_examples=2, deadline=None)
 @given(**HLS)
+@example(seed=255, depth=1, io="io_parallel", strategy="latency", reuse=1, per_channel=True)  # a square matrix
 def test_a_few_random_networks_through_hls4ml(tmp_path_factory, **drawn):
     through_hls4ml(tmp_path_factory.mktemp("random"), **drawn)
 
@@ -168,6 +169,7 @@ needs_finn = pytest.mark.skipif(not availability().available, reason=availabilit
 @needs_finn
 @settings(max_examples=2, deadline=None)
 @given(**FINN)
+@example(seed=46776, depth=0, per_channel=False)  # no negative weight
 def test_a_few_random_networks_through_finn(tmp_path_factory, **drawn):
     through_finn(tmp_path_factory.mktemp("random"), **drawn)
 

@@ -119,12 +119,28 @@ def _dataflow(model: Any, part: str, target_cycles: int) -> Any:
     _hold_a_product(model)
     model = model.transform(InferDataTypes())
     model = model.transform(RoundAndClipThresholds()).transform(InferDataTypes())
-    model = model.transform(MinimizeWeightBitWidth()).transform(InferDataTypes())
+    model = model.transform(MinimizeWeightBitWidth())
+    _sign_weights(model)
+    model = model.transform(InferDataTypes())
     model = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
     high_level = [node.name for node in model.graph.node if not node.op_type.endswith("_rtl")]
     if high_level:
         raise NotImplementedError(f"FINN has no RTL, only C++ for Vitis HLS, for {', '.join(high_level)}")
     return model.transform(SetFolding(target_cycles, mvau_wwidth_max=10**6)).transform(GiveUniqueNodeNames())
+
+
+def _sign_weights(model: Any) -> None:
+    """Weights of a signed type of at least two bits: what the RTL multiplier takes, also where none is negative."""
+    from qonnx.core.datatype import DataType
+    from qonnx.custom_op.registry import getCustomOp
+
+    for node in model.graph.node:
+        if node.op_type.startswith("MVAU"):
+            layer = getCustomOp(node)
+            kind = layer.get_input_datatype(1)
+            signed = f"INT{max(2, int(kind.bitwidth()) + int(not kind.signed()))}"
+            layer.set_nodeattr("weightDataType", signed)
+            model.set_tensor_datatype(node.input[1], DataType[signed])
 
 
 def _hold_a_product(model: Any) -> None:
