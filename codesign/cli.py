@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -180,6 +180,7 @@ def verify(
     trial: Trial,
     again: Annotated[bool, typer.Option("--again", help="Simulate even if there is a verdict already.")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="Simulate again and keep the waveforms (VCD).")] = False,
+    fst: Annotated[bool, typer.Option("--fst", help="Keep them as FST, smaller; the report draws only VCD.")] = False,
     gates: Annotated[bool, typer.Option("--gates", help="Simulate the netlist that Yosys makes of the RTL.")] = False,
     target: Annotated[str | None, typer.Option(help="With --gates: a target's file or name.")] = None,
     as_json: Json = False,
@@ -196,11 +197,12 @@ def verify(
     if target is not None and not gates:
         raise InputError("--target is for --gates: without it the trial's own firmware is simulated")
     run = RunFolder.open(folder)
-    verdict = verify_gates(run, trial, target) if gates else prove_trial(run, trial, again, waves)
+    form: Literal["vcd", "fst"] | None = "fst" if fst else "vcd" if waves else None
+    verdict = verify_gates(run, trial, target) if gates else prove_trial(run, trial, again, form)
     if as_json:
         print_json(verdict)
     elif verdict.exact:
-        print_verdict(trial, verdict, sorted((folder / "trials" / f"{trial:04d}" / "simulation").glob("*.vcd")))
+        print_verdict(trial, verdict, sorted((folder / "trials" / f"{trial:04d}" / "simulation").glob("dump.*")))
     if not verdict.exact:
         raise CodesignError(f"trial {trial} is not exact: {verdict.first_difference or 'outputs differ'}")
 

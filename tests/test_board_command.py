@@ -148,6 +148,18 @@ def test_gates_of_a_trial(run: RunFolder, number: int, capsys: pytest.CaptureFix
         app(["verify", str(run.path), str(number), "--target", "ulx3s-85f"], standalone_mode=False)
 
 
+def test_waves_that_cannot_be_kept_cost_no_verdict(
+    run: RunFolder, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (run.trial(number).path / "verify.json").read_bytes()
+    monkeypatch.setattr("codesign.verify.verilator._FST_NEEDS", (("no-such-header.h", "z", "apt install nothing"),))
+    with pytest.raises(
+        ToolError, match=r"no-such-header.h with libz \(apt install nothing\); as VCD they need nothing"
+    ):
+        app(["verify", str(run.path), str(number), "--fst"], standalone_mode=False)
+    assert (run.trial(number).path / "verify.json").read_bytes() == before
+
+
 def test_what_is_placed_and_where(run: RunFolder, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from codesign.candidate import firmware_for, synthesise_trial
 

@@ -36,17 +36,18 @@ from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import load_target
 from codesign.tasks.judging import drawn, judged
+from codesign.verify.verilator import WaveFormat, require_fst
 
 __all__ = ("prove", "prove_trial")
 
 
 def prove(
-    study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport, waves: bool = False
+    study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport, waves: WaveFormat | None = None
 ) -> None:
     """Judge a trial on the test split, synthesise it, and simulate its RTL. A trial already proven is left as it is.
 
     A synthesis or simulation that fails costs that figure only; the trial's status says why it is absent.
-    With ``waves`` a simulation keeps its traces in ``simulation/``.
+    With ``waves`` a simulation keeps its traces in ``simulation/``, in that form.
     """
     stages = Stages(stage)
     part = sample.part("test", splits_of(study))
@@ -99,9 +100,15 @@ def _is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
     return measured(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
 
 
-def prove_trial(run: RunFolder, number: int, again: bool = False, waves: bool = False) -> Verified:
-    """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more."""
+def prove_trial(run: RunFolder, number: int, again: bool = False, waves: WaveFormat | None = None) -> Verified:
+    """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more.
+
+    ToolError where it could not be simulated, or waveforms cannot be kept in that form here: then the last verdict
+    stays.
+    """
     study, folder = trial_of(run, number)
+    if waves == "fst":
+        require_fst()
     if again or waves:
         (folder.path / "verify.json").unlink(missing_ok=True)
     status = folder.read("status.json", TrialStatus)
@@ -122,7 +129,7 @@ def _simulate(
     flow: Any,
     firmware: Firmware,
     codes: NDArray[np.int64],
-    waves: bool,
+    waves: WaveFormat | None,
 ) -> None:
     """Run the firmware against every model: its RTL, or what the flow has of it where there is none here."""
     from codesign import export

@@ -25,6 +25,7 @@ from codesign.hardware.process import last_words, run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
 from codesign.verify.packing import pack, unpack
+from codesign.verify.verilator import WaveFormat
 
 __all__ = ("Played", "play", "simulation_of", "verify_handshake")
 
@@ -56,11 +57,11 @@ class _Simulation:
     program: Path
     work: Path
     events: int
-    waves: bool
+    waves: WaveFormat | None
 
 
 def simulation_of(
-    firmware: Firmware, codes: Codes, work: Path, data: Sequence[Path] = (), waves: bool = False
+    firmware: Firmware, codes: Codes, work: Path, data: Sequence[Path] = (), waves: WaveFormat | None = None
 ) -> _Simulation:
     """Compile the RTL with the harness for ``codes`` (events, n); ``data`` are memory files that it reads."""
     if not len(codes):
@@ -120,7 +121,7 @@ def verify_handshake(
     references: Mapping[str, Codes],
     work: Path,
     data: Sequence[Path] = (),
-    waves: bool = False,
+    waves: WaveFormat | None = None,
 ) -> Verified:
     """Compare the simulated RTL with every reference (model -> output codes (events, m)), and measure its timing.
 

@@ -29,6 +29,7 @@ from codesign.records import Verified
 from codesign.verify import verilator
 from codesign.verify.handshake import verify_handshake
 from codesign.verify.packing import observed_port, pack, port_width, unpack
+from codesign.verify.verilator import WaveFormat
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
 
@@ -74,7 +75,7 @@ class _Recording:
 class _Simulation:
     """A compiled firmware with its events, which plays schedules."""
 
-    def __init__(self, firmware: Firmware, codes: Codes, work: Path, waves: bool) -> None:
+    def __init__(self, firmware: Firmware, codes: Codes, work: Path, waves: WaveFormat | None) -> None:
         self.firmware, self.codes, self.work, self.waves = firmware, codes, work, waves
         self.clocks = 0
         if not len(codes):
@@ -193,13 +194,18 @@ def _shifts(recorded: Codes, reference: Codes, interval: int = 1) -> list[int]:
 
 
 def simulate(
-    firmware: Firmware, codes: Codes, work: Path, waves: bool = False, probes: Sequence[int] | None = None
+    firmware: Firmware,
+    codes: Codes,
+    work: Path,
+    waves: WaveFormat | None = None,
+    probes: Sequence[int] | None = None,
 ) -> SimulationResult:
     """Simulate input ``codes`` (events, n), a new event every clock, with cocotb on Verilator in folder ``work``.
 
     ``probes`` are indices of events held for the latency measurement (default: some, evenly spread). With ``waves``,
-    ``work/dump.vcd`` holds the traces. InputError if codes do not fit the design's input types; ToolError if the
-    firmware does not compile, or its latency cannot be determined although its output moves.
+    ``work/dump.vcd`` or ``work/dump.fst`` holds the traces. InputError if codes do not fit the design's input types;
+    ToolError if the firmware does not compile, its latency cannot be determined although its output moves, or a header
+    that FST needs is missing.
     """
     simulation = _Simulation(firmware, codes, work, waves)
     recording = simulation.stream(_even_probes(len(codes)) if probes is None else probes)
@@ -229,7 +235,7 @@ def verify(
     codes: Codes,
     references: Mapping[str, Codes],
     work: Path,
-    waves: bool = False,
+    waves: WaveFormat | None = None,
     threshold: int | None = None,
 ) -> Verified:
     """Compare the simulated RTL with every reference model, for a new event every clock, or as often as it says.

@@ -18,16 +18,35 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import platformdirs
 
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
 
-__all__ = ("build", "cache_folder", "compiler", "root", "simulate_environment", "tool_version", "verilator_version")
+__all__ = (
+    "WaveFormat",
+    "build",
+    "cache_folder",
+    "compiler",
+    "require_fst",
+    "root",
+    "simulate_environment",
+    "tool_version",
+    "verilator_version",
+)
+
+#: in which form a simulation keeps its waveforms: VCD is text (IEEE 1800-2017, 21.7), FST GTKWave's compressed form
+WaveFormat: TypeAlias = Literal["vcd", "fst"]
 
 _STANDARD = "-std=c++17"
-_DEFINES = ("COVERAGE", "SC", "TIMING", "TRACE_FST", "TRACE_SAIF")
+_DEFINES = ("COVERAGE", "SC", "TIMING", "TRACE_SAIF")
+#: what Verilator's writer of FST takes from the system: header, library, and the packages that bring both
+_FST_NEEDS = (
+    ("lz4.h", "lz4", "apt install liblz4-dev (Debian), dnf install lz4-devel (Fedora)"),
+    ("zlib.h", "z", "apt install zlib1g-dev (Debian), dnf install zlib-devel (Fedora)"),
+)
 _BUILD_SECONDS = 1800.0
 
 
@@ -76,13 +95,16 @@ def build(
     top: str,
     defines: Mapping[str, str],
     work: Path,
-    waves: bool = False,
+    waves: WaveFormat | None = None,
 ) -> Path:
     """Compile Verilog ``sources`` with top module ``top`` (without ports) to a cocotb simulation in ``work``.
 
-    Returns the program. ToolError with the first errors where Verilator or the compiler refuse.
+    Returns the program; with ``waves``, its option ``--trace`` writes ``dump.vcd`` or ``dump.fst``. ToolError with the
+    first errors where Verilator or the compiler refuse, and where a header that FST needs is not on this machine.
     """
     here = root()
+    if waves == "fst":
+        require_fst()
     generated = work / "generated"
     shutil.rmtree(generated, ignore_errors=True)
     generated.mkdir(parents=True)
@@ -101,7 +123,7 @@ def build(
         "--x-initial",
         "unique",
     ]
-    arguments += ["--trace-vcd"] if waves else []
+    arguments += [f"--trace-{waves}"] if waves else []
     arguments += [f"-D{name}={value}" for name, value in defines.items()]
     run_tool(arguments + list(sources), work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
     flags = _flags(here, waves)
@@ -127,14 +149,31 @@ def build(
         generated / "whole.o",
         *sorted(library.glob("*.o")),
         *_cocotb_link_flags(),
+        *(f"-l{name}" for _, name, _ in (_FST_NEEDS if waves == "fst" else ())),
     ]
     run_tool(link, work, _BUILD_SECONDS, None, log, name="linker")
     shutil.rmtree(generated)
     return program
 
 
-def _flags(here: Path, waves: bool) -> list[str]:
-    tracing = [f"-DVM_TRACE={int(waves)}", f"-DVM_TRACE_VCD={int(waves)}"]
+def require_fst() -> None:
+    """ToolError that names each header or library of FST's that the compiler does not find, and how to get it."""
+    missing = []
+    with tempfile.TemporaryDirectory(prefix="codesign-") as folder:
+        source = Path(folder) / "probe.cpp"
+        for header, name, packages in _FST_NEEDS:
+            source.write_text(f"#include <{header}>\nint main() {{ return 0; }}\n", encoding="ascii")
+            try:
+                run_tool([compiler(), source, "-o", "probe", f"-l{name}"], source.parent, 60, name="C++ compiler")
+            except ToolError:
+                missing.append(f"{header} with lib{name} ({packages})")
+    if missing:
+        raise ToolError(f"waveforms as FST need {', and '.join(missing)}; as VCD they need nothing more")
+
+
+def _flags(here: Path, waves: WaveFormat | None) -> list[str]:
+    tracing = [f"-DVM_TRACE={int(waves is not None)}"]
+    tracing += [f"-DVM_TRACE_{form.upper()}={int(waves == form)}" for form in ("vcd", "fst")]
     includes = [f"-I{here / 'include'}", f"-I{here / 'include' / 'vltstd'}"]
     return ["-O0", _STANDARD, "-w", "-DVERILATOR=1", *(f"-DVM_{name}=0" for name in _DEFINES), *tracing, *includes]
 
@@ -145,7 +184,7 @@ def _cocotb_link_flags() -> list[str]:
     return [f"-L{libs_dir}", f"-Wl,-rpath,{libs_dir}", "-lcocotbvpi_verilator", "-pthread"]
 
 
-def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
+def _library(generated: Path, flags: list[str], waves: WaveFormat | None, log: Path) -> Path:
     """The cached folder of the run-time library's objects and precompiled header; built where it is missing.
 
     The key holds all that goes in. Of several processes that need it one builds, in a temporary folder that is renamed
@@ -174,13 +213,15 @@ def _library(generated: Path, flags: list[str], waves: bool, log: Path) -> Path:
     return place
 
 
-def _build_library(place: Path, main: Path, headers: list[Path], flags: list[str], waves: bool, log: Path) -> None:
+def _build_library(
+    place: Path, main: Path, headers: list[Path], flags: list[str], waves: WaveFormat | None, log: Path
+) -> None:
     temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".building-"))
     try:
         for header in headers:
             shutil.copy(header, temporary)
         names = ["verilated", "verilated_dpi", "verilated_vpi", "verilated_threads"]
-        names += ["verilated_vcd_c"] if waves else []
+        names += [f"verilated_{waves}_c"] if waves else []
         for source in [root() / "include" / f"{name}.cpp" for name in names] + [main]:
             run_tool(
                 [compiler(), *flags, "-I.", "-c", source, "-o", f"{source.stem}.o"],

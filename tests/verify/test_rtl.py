@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from dataclasses import replace
 from pathlib import Path
 
+import cramjam
 import numpy as np
 import pytest
 
 from codesign.errors import InputError, ToolError
 from codesign.report.waves import read_waves
 from codesign.verify.rtl import simulate, verify
+from codesign.verify.verilator import require_fst
 from tests.verify.small_firmware import Small, make_small, plant_fault, with_top
 
 INNER = "inner_top inner (.clk(clk), .model_inp(model_inp), .model_out({}));"
@@ -36,7 +40,7 @@ def test_simulation_needs_no_reference(small: Small, tmp_path: Path) -> None:
 
 @pytest.mark.slow  # compiles a run-time library of its own, once
 def test_waves(small: Small, tmp_path: Path) -> None:
-    result = simulate(small.firmware, small.codes, tmp_path, waves=True)
+    result = simulate(small.firmware, small.codes, tmp_path, waves="vcd")
     np.testing.assert_array_equal(result.outputs, small.outputs)
     picture = read_waves(tmp_path / "dump.vcd", small.firmware.design, result.latency_cycles)
     assert picture is not None
@@ -44,6 +48,41 @@ def test_waves(small: Small, tmp_path: Path) -> None:
         shown = {cell.event: int(cell.text) for cell in row.cells if cell.event is not None}
         assert len(shown) > 3
         assert shown == {event: int(result.outputs[event, column]) for event in shown}
+
+
+@pytest.mark.slow  # compiles two run-time libraries of its own, once
+def test_waves_as_fst_hold_what_they_hold_as_vcd(small: Small, tmp_path: Path) -> None:
+    try:
+        require_fst()
+    except ToolError as error:
+        pytest.skip(str(error))
+    for form in ("vcd", "fst"):
+        result = simulate(small.firmware, small.codes, tmp_path, waves=form)
+        np.testing.assert_array_equal(result.outputs, small.outputs)
+    text, packed = (tmp_path / "dump.vcd").read_text(), (tmp_path / "dump.fst").read_bytes()
+    # the blocks of an FST: kind (one byte), length of what follows (eight bytes, big-endian), content
+    blocks, at = {}, 0
+    while at < len(packed):
+        kind, length = struct.unpack_from(">BQ", packed, at)
+        blocks[kind], at = packed[at + 9 : at + 1 + length], at + 1 + length
+    _, last, _, _, _, variables = struct.unpack_from(">QQdQQQ", blocks[0])
+    assert last == int(re.findall(r"^#(\d+)$", text, re.MULTILINE)[-1])
+    assert variables == len(re.findall(r"^\s*\$var ", text, re.MULTILINE))
+    (size,) = struct.unpack_from(">Q", blocks[6])
+    names = bytes(cramjam.lz4.decompress_block(blocks[6][8:], output_len=size)).split(b"\0")
+    assert any(name.startswith(b"model_out") for name in names), names
+    assert len(packed) < len(text) / 2
+
+
+def test_what_fst_lacks_is_named_before_anything_is_built(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = (("zlib-of-nobody.h", "z", "apt install zlib-of-nobody"), ("stdio.h", "c", "apt install libc6-dev"))
+    monkeypatch.setattr("codesign.verify.verilator._FST_NEEDS", needs)
+    with pytest.raises(ToolError, match=r"zlib-of-nobody.h with libz \(apt install zlib-of-nobody\); as VCD") as raised:
+        simulate(small.firmware, small.codes, tmp_path, waves="fst")
+    assert "stdio.h" not in str(raised.value)
+    assert not (tmp_path / "build.log").exists()
 
 
 @pytest.mark.parametrize("stage_delay", [1.0, 100.0])

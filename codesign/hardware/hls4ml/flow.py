@@ -38,6 +38,7 @@ from codesign.records import Verified
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed, IntDimension
 from codesign.targets import Target
+from codesign.verify.verilator import WaveFormat
 
 __all__ = ("FOLDER", "PROJECT", "Hls4ml", "Hls4mlSettings", "Hls4mlSpace")
 
@@ -187,7 +188,12 @@ class Hls4ml:
         return design.outputs.codes(_simulated(project, design.inputs.values(codes), design.outputs.size))
 
     def verify(
-        self, firmware: Firmware, codes: Codes, references: Mapping[str, Codes], work: Path, waves: bool = False
+        self,
+        firmware: Firmware,
+        codes: Codes,
+        references: Mapping[str, Codes],
+        work: Path,
+        waves: WaveFormat | None = None,
     ) -> Verified:
         """Compare the RTL that Vitis made, in its co-simulation, with every model; without Vitis the C simulation.
 

@@ -30,7 +30,7 @@ def test_waves_of_rtl_with_handshakes(finn, tmp_path):
     design = small(seed=3)
     firmware = finn.compile(design, load_target("vu13p-360"), tmp_path / "fw", FinnSettings(initiation_interval=4))
     codes = probe_codes(design.inputs)[:40]
-    assert verify(firmware, codes, {"finn": finn.predict(firmware, codes)}, tmp_path / "w", waves=True).exact
+    assert verify(firmware, codes, {"finn": finn.predict(firmware, codes)}, tmp_path / "w", waves="vcd").exact
     assert "m_axis_tdata" in (tmp_path / "w" / "dump.vcd").read_text()
 
 
