@@ -6,6 +6,14 @@ Any object with ``write(bytes)`` and ``read(n) -> bytes`` is a port, such as pys
         outputs = SerialBoard(design, port).run(codes)
 
 Codes go in and come out: the integers are those of every other model of the design, and are compared with ``==``.
+
+The line: 8 data bits, no parity, one stop bit. An event is its input word in whole bytes, the lowest first, its result
+the output word likewise; nothing frames them. A break forgets all that is under way, and so brings host and board into
+step. A design that triggers has its trigger bit in the result, above the outputs, and takes after every break one byte
+more: 0 keeps the threshold, 1 is followed by a new one, its code in whole bytes, the lowest first. Events follow. Until
+a host sets one, the threshold is what the bitstream was made with::
+
+    scores_and_bits = SerialBoard(design, port).run(codes, threshold=design.threshold_code(12.5))
 """
 
 from __future__ import annotations
@@ -18,7 +26,7 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import Port
-from codesign.verify.packing import pack, port_width, unpack
+from codesign.verify.packing import observed_port, pack, port_width, unpack
 
 __all__ = ("BAUD", "WINDOW", "ByteStream", "SerialBoard", "decode", "encode", "event_bytes")
 
@@ -28,8 +36,15 @@ BAUD = 1_000_000
 WINDOW = 64
 
 
+#: bytes after a break, for a design that triggers
+_KEEP, _SET = b"\0", b"\1"
+
+
 class ByteStream(Protocol):
-    """What a port must be able to do; one that also has ``send_break()`` is brought into step before use."""
+    """What a port must be able to do; one that also has ``send_break()`` is brought into step before use.
+
+    Without it no threshold can be set.
+    """
 
     def write(self, data: bytes, /) -> object:
         """Send bytes."""
@@ -68,20 +83,37 @@ class SerialBoard:
             raise InputError(f"window of {window} events: the board holds 1 to {WINDOW}")
         self.design, self.port, self.window = design, port, window
 
-    def run(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    def run(self, codes: NDArray[np.int64], threshold: int | None = None) -> NDArray[np.int64]:
         """Output codes (events, m) of input codes (events, n), from the chip.
 
-        ToolError where the board answers too little before the port's time is over.
+        Of a design that triggers there is one more column, the trigger bit: whether the output that is compared reached
+        ``threshold``, a code of its type. None keeps the threshold that the board has.
+
+        ToolError where the board answers too little before the port's time is over. InputError where the design or the
+        port cannot have a threshold set, or it lies outside its type's range.
         """
+        setting = b"" if self.design.threshold is None else _KEEP
         start = getattr(self.port, "send_break", None)
+        if threshold is not None:
+            if self.design.threshold is None:
+                raise InputError("this design triggers on nothing: it has no threshold")
+            if start is None:
+                raise InputError("a threshold is set after a break, and this port has no send_break()")
+            setting = _SET + encode(self.design.threshold, np.array([[threshold]], dtype=np.int64))
         if start is not None:
             start()
+            if setting:
+                self.port.write(setting)
         parts = [self._window(codes[i : i + self.window]) for i in range(0, len(codes), self.window)]
-        return np.concatenate(parts) if parts else np.zeros((0, self.design.outputs.size), dtype=np.int64)
+        return np.concatenate(parts) if parts else np.zeros((0, self._results.size), dtype=np.int64)
+
+    @property
+    def _results(self) -> Port:
+        return observed_port(self.design)
 
     def _window(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         self.port.write(encode(self.design.inputs, codes))
-        wanted = len(codes) * event_bytes(self.design.outputs)
+        wanted = len(codes) * event_bytes(self._results)
         answer = b""
         while len(answer) < wanted:
             more = self.port.read(wanted - len(answer))
@@ -91,4 +123,4 @@ class SerialBoard:
                     f"this design ({self.design.hash[:12]}), and the line at its speed?"
                 )
             answer += more
-        return decode(self.design.outputs, answer)
+        return decode(self._results, answer)

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from codesign import export
 from codesign.candidate.stages import add_figures, provenance
-from codesign.candidate.trial import firmware_for, flow_of, golden_codes, trial_of
+from codesign.candidate.trial import firmware_for, flow_of, golden_codes, threshold_of, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.alkaid import Alkaid, AlkaidSettings, probe_codes
 from codesign.hardware.base import Firmware
-from codesign.hardware.bitstream import Bitstream, MissedClock, bitstream
+from codesign.hardware.bitstream import Bitstream, MissedClock, bitstream, starting_threshold
 from codesign.hardware.nextpnr_timing import Closure, close_timing, next_stage_delay
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
+from codesign.verify.packing import with_trigger
 
 __all__ = ("OnBoard", "bitstream_of_trial", "close_timing_of_trial")
 
@@ -37,6 +40,8 @@ class OnBoard:
     latency_cycles: of the firmware; ``stage_delay``: the logic between two registers that reached the clock.
     simulated_events: golden events that came back right through the simulated board's serial line; ``not_simulated``:
         why there are none.
+    threshold: of a design that triggers, the code that the board compares with after a reset; ``thresholds``: those at
+        which the golden events came back, the first as it is, the second set by the host; ``fired``: how many trigger.
     """
 
     bitstream: Path
@@ -47,6 +52,9 @@ class OnBoard:
     stage_delay: float | None = None
     simulated_events: int = 0
     not_simulated: str | None = None
+    threshold: int | None = None
+    thresholds: tuple[int, ...] = ()
+    fired: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"bitstream: {self.bitstream}"]
@@ -59,6 +67,9 @@ class OnBoard:
             lines.append(f"board not simulated: {self.not_simulated}")
         elif self.simulated_events:
             lines.append(f"board simulated: {self.simulated_events} golden events through the serial line, all equal")
+        for code, fired in zip(self.thresholds, self.fired, strict=True):
+            after = " (after a reset)" if code == self.threshold else ""
+            lines.append(f"threshold {code}{after}: {fired} of {self.simulated_events} events trigger")
         return "\n".join(lines)
 
 
@@ -91,9 +102,10 @@ def bitstream_of_trial(
     work = folder.path / f"bitstream-{firmware.target.name}"
     own = getattr(flow_of(run, number), "bitstream", None)
     if own is None:
-        made, firmware = _closed(run, number, firmware, work, tick)
+        threshold = threshold_of(folder, firmware.design)
+        made, firmware = _closed(run, number, firmware, work, threshold, tick)
         tick("simulating the board")
-        found = _proven(made, firmware, folder, work)
+        found = _proven(made, firmware, folder, work, threshold)
         write_atomically(work / _RECORD, (json.dumps(asdict(found), indent=1, default=str) + "\n").encode())
     else:
         path, figures = own(firmware, work)
@@ -106,15 +118,18 @@ def bitstream_of_trial(
 
 
 def _closed(
-    run: RunFolder, number: int, firmware: Firmware, work: Path, tick: Callable[[str], None]
+    run: RunFolder, number: int, firmware: Firmware, work: Path, threshold: int | None, tick: Callable[[str], None]
 ) -> tuple[Bitstream, Firmware]:
-    """A bitstream that reaches the clock, and the firmware in it; MissedClock where no pipeline that was tried does."""
+    """A bitstream that reaches the clock, and the firmware in it; MissedClock where no pipeline that was tried does.
+
+    ``threshold`` is what a design that triggers compares with after a reset.
+    """
     flow, design, target = flow_of(run, number), firmware.design, firmware.target
     delay = float(firmware.settings.get("stage_delay") or target.stage_delay)
     for step in range(_STEPS):
         tick(f"placing and routing, {delay:g} adders between registers")
         try:
-            return bitstream(firmware, work), firmware
+            return bitstream(firmware, work, threshold=threshold), firmware
         except MissedClock as missed:
             deeper = next_stage_delay(delay, missed.fmax_mhz, target.clock_mhz)
             if deeper is None or step == _STEPS - 1 or not isinstance(flow, Alkaid):
@@ -124,27 +139,35 @@ def _closed(
     raise AssertionError("every step ends the loop or goes on")
 
 
-def _proven(made: Bitstream, firmware: Firmware, folder: TrialFolder, work: Path) -> OnBoard:
-    """Golden events through the simulated serial line; a simulation that cannot run costs the proof only."""
+def _proven(made: Bitstream, firmware: Firmware, folder: TrialFolder, work: Path, threshold: int | None) -> OnBoard:
+    """Golden events through the simulated serial line; a simulation that cannot run costs the proof only.
+
+    Those of a design that triggers go twice: at the threshold that the board has after a reset, and at one that half of
+    the events reach, which the host sets.
+    """
     from codesign.board.uart import SerialBoard
     from codesign.hardware.bitstream_simulation import SimulatedPort
 
     design = firmware.design
     codes = golden_codes(folder)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
+    outputs = export.qonnx_codes(design, codes)
+    start = starting_threshold(design, threshold)
+    thresholds = () if start is None else (start, int(np.median(outputs[:, design.trigger_index])))
     failed: str | None = None
     try:
-        port = SimulatedPort(firmware, work / "simulation")
-        answered = SerialBoard(design, port).run(codes)
+        board = SerialBoard(design, SimulatedPort(firmware, work / "simulation", threshold=threshold))
+        answered = [board.run(codes), *(board.run(codes, threshold=code) for code in thresholds[1:])]
     except CodesignError as error:
         failed = " ".join(str(error).split())
     else:
-        wrong = (answered != export.qonnx_codes(design, codes)).any(axis=1)
+        expected = [with_trigger(design, outputs, code) for code in thresholds] or [outputs]
+        wrong = sum((a != e).any(axis=1) for a, e in zip(answered, expected, strict=True))
         if wrong.any():
             made.path.unlink()
             raise ToolError(
-                f"board: {int(wrong.sum())} of {len(codes)} golden events come back wrong through the simulated serial "
-                "line: no bitstream is made"
+                f"board: {int((wrong > 0).sum())} of {len(codes)} golden events come back wrong through the simulated "
+                "serial line: no bitstream is made"
             )
     return OnBoard(
         made.path,
@@ -155,4 +178,7 @@ def _proven(made: Bitstream, firmware: Firmware, folder: TrialFolder, work: Path
         float(firmware.settings.get("stage_delay") or firmware.target.stage_delay),
         0 if failed else len(codes),
         failed,
+        start,
+        () if failed else thresholds,
+        () if failed else tuple(int(design.fires(outputs, code).sum()) for code in thresholds),
     )

@@ -23,7 +23,7 @@ from codesign.candidate.stages import (
     measured,
     measured_by,
 )
-from codesign.candidate.trial import load_network, synthesisers, trial_of
+from codesign.candidate.trial import load_network, synthesisers, threshold_of, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
 from codesign.dse.parts import load_sample, splits_of
@@ -148,20 +148,11 @@ def _simulate(
     }
     own = getattr(flow, "verify", verify)
     if design.trigger is not None:
-        own = partial(own, threshold=_threshold(folder, design))
+        own = partial(own, threshold=threshold_of(folder, design))
     verdict: Verified = own(firmware, codes, references, folder.path / "simulation", waves)
     _save_golden(folder, codes, references["qonnx"])
     add_figures(folder, counted(verdict, firmware))
     folder.write("verify.json", verdict)
-
-
-def _threshold(folder: TrialFolder, design: Design) -> int | None:
-    """The code of the threshold that was fixed on the validation split; None where the task fixes none."""
-    searched = folder.read("metrics.json", Metrics)
-    value = searched.points.get("threshold") if searched else None
-    if design.threshold is None or value is None:
-        return None
-    return design.threshold_code(value)
 
 
 def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:

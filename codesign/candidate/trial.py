@@ -18,6 +18,7 @@ from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import family_config, flow_settings
+from codesign.records import Metrics
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import load_target
@@ -28,6 +29,7 @@ __all__ = (
     "load_network",
     "synthesise_trial",
     "synthesisers",
+    "threshold_of",
     "trial_of",
 )
 
@@ -74,6 +76,15 @@ def synthesisers(flow: Any, firmware: Firmware) -> dict[str, Callable[[Path], li
     if vivado.reaches(firmware):
         found["vivado"] = bound(vivado.synthesise)  # every time: which Vivado is here is known once it has run
     return found
+
+
+def threshold_of(folder: TrialFolder, design: Design) -> int | None:
+    """The code of the threshold that was fixed on the validation split; None where the task fixes none."""
+    searched = folder.read("metrics.json", Metrics)
+    value = searched.points.get("threshold") if searched else None
+    if design.threshold is None or value is None:
+        return None
+    return design.threshold_code(value)
 
 
 def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[TrialFolder, Firmware]:

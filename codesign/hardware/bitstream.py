@@ -1,8 +1,9 @@
 """A bitstream for a real board, with open tools only: the firmware between a serial receiver and a serial sender.
 
 The board top holds the firmware in its AXI4-Stream wrapper, the serial line's receiver and sender
-(``targets/boards/uart.v``), and a PLL that makes the target's clock from the board's oscillator. The host's side is
-:class:`codesign.board.uart.SerialBoard`. The FPGA is loaded with, for instance, ``openFPGALoader --board ulx3s``.
+(``targets/boards/uart.v``), and a PLL that makes the target's clock from the board's oscillator. The host's side, and
+how it sets the threshold of a design that triggers, is :mod:`codesign.board.uart`. The FPGA is loaded with, for
+instance, ``openFPGALoader --board ulx3s``.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from codesign import resources
-from codesign.board.uart import BAUD, WINDOW
-from codesign.errors import InputError, ToolError, UnsupportedError
+from codesign.board.uart import BAUD, WINDOW, event_bytes
+from codesign.design import Design
+from codesign.errors import InputError, ToolError
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
 from codesign.hardware.nextpnr import route
@@ -21,6 +25,7 @@ from codesign.hardware.nextpnr_synth import write_netlist
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import used_sources
 from codesign.runfolder import write_atomically
+from codesign.verify.packing import pack
 
 __all__ = (
     "BOARD_TOP",
@@ -33,6 +38,7 @@ __all__ = (
     "board_top",
     "divisor",
     "pll",
+    "starting_threshold",
 )
 
 BOARD_TOP = "codesign_board"
@@ -162,8 +168,12 @@ class BoardTop:
     constraints: Path
 
 
-def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
+def board_top(firmware: Firmware, folder: Path, baud: int = BAUD, threshold: int | None = None) -> BoardTop:
     """Write the board's top module around ``firmware`` into ``folder``.
+
+    A design that triggers has ``threshold``, a code of the output that is compared, after a reset and until the host
+    sets another; one outside its type's range becomes the nearest in it. By default it is the largest: only a score at
+    the end of its range triggers.
 
     InputError where the firmware's target is no board that is known here, or clock and ``baud`` (bits per second)
     cannot be made of its oscillator.
@@ -173,8 +183,6 @@ def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
         raise InputError(
             f"target '{target.name}' names no board that a bitstream can be made for; known: {', '.join(_BOARDS)}"
         )
-    if firmware.design.trigger is not None:
-        raise UnsupportedError("the boards' tops set no threshold yet: a design that triggers has no bitstream")
     board = _BOARDS[target.board]
     stream = axi_stream(firmware, folder, depth=WINDOW)
     clocks = divisor(target.clock_mhz, baud)
@@ -189,6 +197,7 @@ def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
         output_high=8 * stream.output_bytes - 1,
         divisor=clocks,
         axi=stream.top,
+        **_threshold(firmware.design, threshold),
     )
     write_atomically(folder / f"{BOARD_TOP}.v", text.encode())
     shipped = resources.folder("targets") / "boards"
@@ -197,8 +206,15 @@ def board_top(firmware: Firmware, folder: Path, baud: int = BAUD) -> BoardTop:
     return BoardTop(BOARD_TOP, (*own, *stream.sources), clocks, shipped / board.constraints)
 
 
-def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int = 1, baud: int = BAUD) -> Bitstream:
-    """Make the bitstream of ``firmware`` for its target's board in ``work``.
+def bitstream(
+    firmware: Firmware,
+    work: Path,
+    timeout: float = 1800,
+    seed: int = 1,
+    baud: int = BAUD,
+    threshold: int | None = None,
+) -> Bitstream:
+    """Make the bitstream of ``firmware`` for its target's board in ``work``; ``threshold`` as in :func:`board_top`.
 
     Every tool has ``timeout`` seconds. ToolError where a tool is missing or fails, MissedClock where the placed design
     does not reach the target's clock: no bitstream is made that might compute wrongly. InputError as in
@@ -208,7 +224,7 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     work = work.resolve()
     result = work / f"{BOARD_TOP}.bit"
     result.unlink(missing_ok=True)
-    top = board_top(firmware, work, baud)
+    top = board_top(firmware, work, baud, threshold)
     target = firmware.target
     family = family_of(target.name, target.family)
     packer = family.command(family.packer)  # before minutes go into synthesis
@@ -231,6 +247,29 @@ def bitstream(firmware: Firmware, work: Path, timeout: float = 1800, seed: int =
     if not result.is_file() or not result.stat().st_size:
         raise ToolError(f"{family.packer}: wrote no bitstream (see {log})")
     return Bitstream(result, routed.report, fmax)
+
+
+def starting_threshold(design: Design, code: int | None) -> int | None:
+    """The threshold after a reset, as :func:`board_top` says; None for a design that triggers on nothing."""
+    if design.threshold is None:
+        return None
+    (kind,) = design.threshold.types
+    return kind.maximum if code is None else min(max(code, kind.minimum), kind.maximum)
+
+
+def _threshold(design: Design, code: int | None) -> dict[str, str]:
+    """What the top module says about a threshold; nothing for a design that triggers on nothing."""
+    port, start = design.threshold, starting_threshold(design, code)
+    if port is None:
+        return {"settings": "", "setting_wire": "", "setting": "", "threshold": ""}
+    (word,) = pack(port, np.array([[start]], dtype=np.int64))
+    size = event_bytes(port)
+    return {
+        "settings": f".SETTING_BYTES({size}), .SETTING_START({8 * size + 8}'h{word}), ",
+        "setting_wire": f"    wire [{8 * size + 7}:0] setting;\n",
+        "setting": ".setting(setting), ",
+        "threshold": f".threshold(setting[{port.width - 1}:0]), ",
+    }
 
 
 def _clock(board: Board, clock_mhz: float) -> str:
@@ -283,22 +322,22 @@ module {name} (
     wire forget, overrun, in_valid, in_ready, out_valid, out_ready;
     wire [{input_high}:0] in_data;
     wire [{output_high}:0] out_data;
-    reg enabled, blink;
+{setting_wire}    reg enabled, blink;
     always @(posedge clk) begin
         enabled <= ~(reset | forget);
         if (reset) blink <= 1'b0;
         else if (in_valid & in_ready) blink <= ~blink;
     end
 
-    codesign_serial #(.INPUT_BYTES({inputs}), .OUTPUT_BYTES({outputs}), .DIVISOR({divisor})) serial (
-        .clk(clk), .reset(reset), .rx(rx), .tx(tx), .forget(forget), .overrun(overrun),
+    codesign_serial #(.INPUT_BYTES({inputs}), .OUTPUT_BYTES({outputs}), {settings}.DIVISOR({divisor})) serial (
+        .clk(clk), .reset(reset), .rx(rx), .tx(tx), {setting}.forget(forget), .overrun(overrun),
         .event_data(in_data), .event_valid(in_valid), .event_ready(in_ready),
         .result_data(out_data), .result_valid(out_valid), .result_ready(out_ready)
     );
     {axi} axi (
-        .aclk(clk), .aresetn(enabled), .s_axis_tdata(in_data), .s_axis_tvalid(in_valid), .s_axis_tready(in_ready),
-        .s_axis_tlast(1'b0), .m_axis_tdata(out_data), .m_axis_tvalid(out_valid), .m_axis_tready(out_ready),
-        .m_axis_tlast()
+        .aclk(clk), .aresetn(enabled), {threshold}.s_axis_tdata(in_data), .s_axis_tvalid(in_valid),
+        .s_axis_tready(in_ready), .s_axis_tlast(1'b0), .m_axis_tdata(out_data), .m_axis_tvalid(out_valid),
+        .m_axis_tready(out_ready), .m_axis_tlast()
     );
 
     assign lights = {{blink, overrun, ~reset}};

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from codesign import resources
+from codesign.board.uart import event_bytes
 from codesign.errors import ToolError
 from codesign.hardware.base import Firmware
 from codesign.hardware.bitstream import board_top
@@ -20,16 +21,23 @@ _TOP = "board_harness"
 class SimulatedPort:
     """A port for :class:`codesign.board.uart.SerialBoard` behind which the board top of ``firmware`` is simulated.
 
-    The first :meth:`read` after writing simulates the board from its start, until it has nothing more to send. The
-    line is fast, at eight clocks per bit, to save time. ``overrun`` tells whether the board lost an event.
+    The first :meth:`read` after writing simulates the board from its start, until it has nothing more to send; what set
+    its threshold before is sent to it again first. The line is fast, at eight clocks per bit, to save time. ``overrun``
+    tells whether the board lost an event. ``threshold`` is the board's after a reset, as in
+    :func:`codesign.hardware.bitstream.board_top`.
     """
 
-    def __init__(self, firmware: Firmware, work: Path, timeout: float = 3600) -> None:
+    def __init__(self, firmware: Firmware, work: Path, timeout: float = 3600, threshold: int | None = None) -> None:
         self.work, self.timeout, self.overrun = work.resolve(), timeout, False
         self._symbols: list[int | str] = []
         self._answer = b""
+        port = firmware.design.threshold
+        self._setting: list[int | str] = []
+        self._setting_bytes = None if port is None else event_bytes(port)
         self._divisor = 8
-        top = board_top(firmware, self.work, baud=round(firmware.target.clock_mhz * 1e6 / self._divisor))
+        top = board_top(
+            firmware, self.work, baud=round(firmware.target.clock_mhz * 1e6 / self._divisor), threshold=threshold
+        )
         simulations = resources.folder("sim").resolve()
         models = [simulations / f"{_TOP}.sv", simulations / "ehxplll.sv"]
         ports = {f"BOARD_{str(firmware.target.board).replace('-', '_').upper()}": "1"}
@@ -54,7 +62,7 @@ class SimulatedPort:
     def _simulate(self) -> bytes:
         answer = self.work / "answer.json"
         answer.unlink(missing_ok=True)
-        plan = {"divisor": self._divisor, "symbols": self._symbols}
+        plan = {"divisor": self._divisor, "symbols": self._setting + self._symbols}
         (self.work / "serial.json").write_text(json.dumps(plan), encoding="utf-8")
         bench = resources.folder("sim").resolve() / "axi_board_bench.py"
         environment = verilator.simulate_environment(bench, _TOP, self.work / "results.xml")
@@ -67,5 +75,14 @@ class SimulatedPort:
         data = json.loads(answer.read_text(encoding="utf-8"))
         if data["broken"]:
             raise ToolError(f"simulation: {data['broken']} frames from the board have a wrong stop bit")
+        self._setting = self._set_last()
         self._symbols, self.overrun = [], bool(data["led"] & 2)
         return bytes(data["bytes"])
+
+    def _set_last(self) -> list[int | str]:
+        """What set the threshold last of all that was sent, a break first."""
+        size = self._setting_bytes
+        for i in reversed(range(len(self._symbols))) if size is not None else ():
+            if self._symbols[i : i + 2] == ["break", 1] and len(self._symbols) >= i + 2 + size:
+                return self._symbols[i : i + 2 + size]
+        return self._setting

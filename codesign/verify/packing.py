@@ -9,7 +9,7 @@ from codesign.design import Design
 from codesign.errors import InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
 
-__all__ = ("check_codes", "observed_port", "pack", "port_width", "unpack")
+__all__ = ("check_codes", "observed_port", "pack", "port_width", "unpack", "with_trigger")
 
 _CODE_BITS = 64  # codes travel as int64
 
@@ -30,6 +30,13 @@ def observed_port(design: Design) -> Port:
         return design.outputs
     bit = FixedPoint(signed=False, integer_bits=1, fraction_bits=0)
     return Port(name="observed", types=(*design.outputs.types, bit), labels=(*design.outputs.labels, "trigger bit"))
+
+
+def with_trigger(design: Design, outputs: NDArray[np.int64], threshold: int) -> NDArray[np.int64]:
+    """What a model's output codes (events, m) say of the observed port, at a threshold that is a code."""
+    if design.trigger is None:
+        return outputs
+    return np.concatenate([outputs, design.fires(outputs, threshold)[:, None].astype(np.int64)], axis=1)
 
 
 def check_codes(port: Port, codes: NDArray[np.int64]) -> None:

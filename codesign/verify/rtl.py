@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign import resources
-from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
 from codesign.verify.handshake import verify_handshake
-from codesign.verify.packing import observed_port, pack, port_width, unpack
+from codesign.verify.packing import observed_port, pack, port_width, unpack, with_trigger
 from codesign.verify.verilator import WaveFormat
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
@@ -136,13 +135,6 @@ class _Simulation:
         for name in ("stimulus.hex", "schedule.txt", "response.hex", "threshold.hex", "simulation", "results.xml"):
             (self.work / name).unlink(missing_ok=True)
         shutil.rmtree(self.work / "generated", ignore_errors=True)
-
-
-def _with_trigger(design: Design, outputs: Codes, threshold: int) -> Codes:
-    """What a model's outputs say about the observed port."""
-    if design.trigger is None:
-        return outputs
-    return np.concatenate([outputs, design.fires(outputs, threshold)[:, None].astype(np.int64)], axis=1)
 
 
 def _reason(output: str) -> str:
@@ -266,7 +258,7 @@ def verify(
         if threshold is not None:
             thresholds.append(min(max(threshold, kind.minimum), kind.maximum))
         simulation.threshold(thresholds[0])
-        references = {name: _with_trigger(design, reference, thresholds[0]) for name, reference in own.items()}
+        references = {name: with_trigger(design, reference, thresholds[0]) for name, reference in own.items()}
     first = next(iter(references.values()))
     recording = simulation.stream(_changing_probes(first))
     recorded = recording.outputs[recording.stretches["stream"]]
@@ -306,7 +298,7 @@ def verify(
     for code in thresholds[1:] if difference is None else ():
         simulation.threshold(code)
         again = simulation.play(np.concatenate([np.arange(len(codes)), [len(codes) - 1] * MAXIMUM_LATENCY]))
-        expected = {name: _with_trigger(design, reference, code) for name, reference in own.items()}
+        expected = {name: with_trigger(design, reference, code) for name, reference in own.items()}
         if any(latency not in _shifts(again, reference) for reference in expected.values()):
             difference = f"at threshold {code}: {_first_difference(firmware, again, expected, latency or 0)}"
     simulation.clean()

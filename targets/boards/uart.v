@@ -3,6 +3,10 @@
 // An event is INPUT_BYTES bytes, the lowest first, its result OUTPUT_BYTES bytes, the lowest first; nothing frames them.
 // A break (the line low throughout a frame, its stop bit included) forgets every event under way, part of one too: so a
 // host that does not know in which state it finds the board gets into step with it.
+//
+// With SETTING_BYTES above 0 the first byte after a break is a command: 0 keeps the setting, 1 is followed by a new one,
+// SETTING_BYTES bytes, the lowest first, which holds from its last byte on. Events follow. The setting is SETTING_START
+// after a reset, and events may follow that at once.
 
 module codesign_uart_rx #(
     parameter DIVISOR = 16
@@ -97,12 +101,15 @@ endmodule
 module codesign_serial #(
     parameter INPUT_BYTES = 1,
     parameter OUTPUT_BYTES = 1,
+    parameter SETTING_BYTES = 0,
+    parameter [8*SETTING_BYTES+7:0] SETTING_START = 0,
     parameter DIVISOR = 16
 ) (
     input wire clk,
     input wire reset,
     input wire rx,
     output wire tx,
+    output wire [8*SETTING_BYTES+7:0] setting,  // the highest byte is 0
     output wire forget,  // the host sent a break
     output reg overrun,  // the host sent more than it may: an event was lost
     output wire [8*INPUT_BYTES-1:0] event_data,
@@ -121,6 +128,38 @@ module codesign_serial #(
       .clk(clk), .reset(reset), .rx(rx), .data(received), .valid(received_valid), .line_break(forget)
   );
 
+  wire for_setting;  // the byte received is a command, or of a setting
+  generate
+    if (SETTING_BYTES > 0) begin : settings
+      reg [8*SETTING_BYTES-1:0] value, coming;
+      reg command;
+      reg [$clog2(SETTING_BYTES+1)-1:0] missing;
+      wire [8*SETTING_BYTES+7:0] coming_next = {received, coming};
+      assign for_setting = command | (missing != 0);
+      assign setting = {8'd0, value};
+
+      always @(posedge clk) begin
+        if (received_valid) begin
+          if (command) begin
+            command <= 1'b0;
+            if (received == 8'd1) missing <= SETTING_BYTES;
+          end else if (missing != 0) begin
+            missing <= missing - 1'b1;
+            coming <= coming_next[8*SETTING_BYTES+7:8];
+            if (missing == 1) value <= coming_next[8*SETTING_BYTES+7:8];
+          end
+        end
+        if (forget) command <= 1'b1;
+        if (reset) command <= 1'b0;
+        if (reset | forget) missing <= 0;
+        if (reset) value <= SETTING_START[8*SETTING_BYTES-1:0];
+      end
+    end else begin : no_settings
+      assign for_setting = 1'b0;
+      assign setting = 8'd0;
+    end
+  endgenerate
+
   reg [8*INPUT_BYTES-1:0] word;
   reg [IN_BITS-1:0] bytes;
   wire [8*INPUT_BYTES+7:0] word_next = {received, word};
@@ -128,7 +167,7 @@ module codesign_serial #(
 
   always @(posedge clk) begin
     if (event_ready) event_valid <= 1'b0;
-    if (received_valid) begin
+    if (received_valid & ~for_setting) begin
       word <= word_next[8*INPUT_BYTES+7:8];
       bytes <= bytes + 1'b1;
       if (event_valid & ~event_ready) overrun <= 1'b1;  // the word changes before it was taken

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from codesign import export
+from codesign.board.uart import SerialBoard, encode, event_bytes
 from codesign.design import Design
-from codesign.errors import ToolError, UnsupportedError
+from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.emulator import build_emulator, write_emulator
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.hardware.axi_simulation import Episode, simulate_axi
 from codesign.hardware.bitstream import board_top
+from codesign.hardware.bitstream_simulation import SimulatedPort
 from codesign.hardware.packing import top_module
 from codesign.targets import load_target
+from codesign.verify.packing import with_trigger
 from codesign.verify.rtl import simulate, verify
 from codesign.verify.testbench import run_testbench, write_testbench
 from tests.graph.graphs import GraphBuilder, design_of
@@ -112,6 +115,41 @@ def test_the_trigger_bit_passes_the_axi_wrapper(scored, tmp_path):
     assert 30 < found[:, 1].sum() < 290
 
 
+def test_a_board_takes_thresholds_over_its_serial_line(scored, tmp_path):
+    """At the threshold it starts with, at two that the host sets, and kept where the host sets none."""
+    firmware, codes, outputs = scored
+    firmware, codes, outputs = replace(firmware, target=load_target("ulx3s-85f")), codes[:70], outputs[:70]
+    start, low, high = (int(np.quantile(outputs, q)) for q in (0.7, 0.3, 0.9))
+    port = SimulatedPort(firmware, tmp_path, threshold=start)
+    board = SerialBoard(firmware.design, port)
+    seen = []
+    for sent, holds, events in ((None, start, 20), (high, high, 70), (None, high, 20), (low, low, 70)):
+        answered = board.run(codes[:events], threshold=sent)
+        assert np.array_equal(answered, with_trigger(firmware.design, outputs[:events], holds))
+        seen.append(answered[:20, 1].sum())
+    assert seen[1] == seen[2] < seen[0] < seen[3]
+    port.send_break()  # a host that dies within a threshold sets none
+    port.write(b"\1" + encode(firmware.design.threshold, np.array([[high]]))[:-1])
+    assert np.array_equal(board.run(codes[:20]), with_trigger(firmware.design, outputs[:20], low))
+    with pytest.raises(InputError, match=r"'threshold' is -1, outside 0 \.\. "):
+        board.run(codes, threshold=-1)
+
+
+def test_a_board_whose_trial_fixes_no_threshold_starts_with_the_largest(scored, tmp_path):
+    firmware, _, _ = scored
+    kind = firmware.design.threshold.types[0]
+    firmware = replace(firmware, target=load_target("ulx3s-85f"))
+    size = 8 * event_bytes(firmware.design.threshold) + 8
+    for given, code in ((None, kind.maximum), (kind.maximum + 7, kind.maximum), (-3, kind.minimum), (5, 5)):
+        text = board_top(firmware, tmp_path, threshold=given).sources[0].read_text()
+        (word,) = re.findall(rf"SETTING_START\({size}'h(\w+)\)", text)
+        assert int(word, 16) == code
+    with pytest.raises(InputError, match="this port has no send_break"):
+        SerialBoard(firmware.design, object()).run(np.zeros((1, 1), dtype=np.int64), threshold=3)
+    with pytest.raises(InputError, match="triggers on nothing"):
+        SerialBoard(replace(firmware.design, trigger=None), object()).run(np.zeros((1, 1), dtype=np.int64), threshold=3)
+
+
 def test_the_emulator_has_the_trigger_too(scored, tmp_path):
     firmware, codes, outputs = scored
     write_emulator(firmware.design, "score", tmp_path)
@@ -161,8 +199,6 @@ def test_what_cannot_trigger_is_refused(scored, tmp_path):
     port = Port(name="o", types=(alive, dead), labels=("a", "b"))
     with pytest.raises(ToolError, match="'b' is always 0: there is nothing to trigger on"):
         top_module("top", "core", port, port, (alive, dead), (alive, dead), trigger=1)
-    with pytest.raises(UnsupportedError, match="a design that triggers has no bitstream"):
-        board_top(replace(firmware, target=load_target("ulx3s-85f")), Path(tmp_path))
 
 
 def test_a_design_with_a_trigger_is_read_back(scored, tmp_path):
