@@ -145,7 +145,11 @@ def _verified(flow: Any, case: Case, firmware: Firmware, codes: Codes, truth: Co
     verdict: Verified = own(firmware, codes, references, folder / "simulation")
     if not verdict.exact:
         raise Nonconformity(f"{flow.name}, {case}: {verdict.proven} differs: {verdict.first_difference}")
-    claimed = find(flow.figures(firmware), "latency_cycles", Fidelity.COMPILED)
+    figures = flow.figures(firmware)
+    interval, found = find(figures, "initiation_interval", Fidelity.COMPILED), verdict.initiation_interval
+    if interval is not None and found is not None and found > interval.value:
+        raise Nonconformity(f"{flow.name}, {case}: claims an interval of {interval.value:g} cycles, simulated {found}")
+    claimed = find(figures, "latency_cycles", Fidelity.COMPILED)
     measured = verdict.latency_cycles
     if firmware.rtl is None or claimed is None or measured is None:
         return verdict

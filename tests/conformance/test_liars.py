@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from codesign.errors import UnsupportedError
+from codesign.figures import Fidelity, Figure
 from codesign.hardware.alkaid import Alkaid
 from codesign.targets import load_target
 from codesign.testing import CASES, Nonconformity, conforms
@@ -36,6 +37,14 @@ class Optimist(Alkaid):
     def load(self, design, target, folder):
         made = super().load(design, target, folder)
         return replace(made, rtl=replace(made.rtl, latency_cycles=made.rtl.latency_cycles - 1))
+
+
+class Hasty(Alkaid):
+    """Claims to take more than one event a clock."""
+
+    def figures(self, firmware):
+        hasty = Figure.of("initiation_interval", 0, Fidelity.COMPILED, "hasty", "0")
+        return [hasty, *(f for f in super().figures(firmware) if f.quantity != "initiation_interval")]
 
 
 class TwoLatencies(Alkaid):
@@ -101,6 +110,11 @@ def test_what_a_flow_breaks_is_said(flow, words, tmp_path):
 def test_a_latency_that_simulation_does_not_confirm(tmp_path):
     with pytest.raises(Nonconformity, match=r"the measured latency is \d+ cycles and the firmware claims"):
         conforms(Optimist(), CASE, load_target("vu13p-360"), tmp_path)
+
+
+def test_an_interval_that_simulation_does_not_confirm(tmp_path):
+    with pytest.raises(Nonconformity, match="claims an interval of 0 cycles, simulated 1"):
+        conforms(Hasty(), CASE, load_target("vu13p-360"), tmp_path)
 
 
 def test_what_has_no_exact_hardware_must_be_refused(tmp_path):

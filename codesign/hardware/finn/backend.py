@@ -285,6 +285,9 @@ def _write_rtl(model: Any, part: str, clock_ns: float, folder: Path) -> list[dic
             entry |= {"memory": wrapper.stem, "weight_stream_bits": int(layer.get_instream_width_padded(1))}
             entry["sources"].append(wrapper.name)
             entry["data"].append(memory)
+        if kind == "StreamingDataWidthConverter":
+            entry["bits"] = [int(layer.get_instream_width()), int(layer.get_outstream_width())]
+            entry["beats"] = int(np.prod(layer.get_folded_input_shape()[:-1]))
         if kind == "Thresholding":
             for path in sorted(made.glob("*.dat")):
                 shutil.copyfile(path, folder / path.name)

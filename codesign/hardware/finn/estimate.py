@@ -2,6 +2,8 @@
 
 - DSP: FINN takes four products into one DSP slice whatever their widths; its RTL packs as many as fit the slice's
   multiplier (``NUM_LANES`` in ``mvu.sv``, computed here in the same way).
+- Initiation interval: FINN takes the slowest layer and leaves out what lies between the layers. A width converter
+  between widths neither of which divides the other is slower than either side: its cycles are counted too.
 - Latency: FINN adds up the cycles of all layers and leaves out the depth of their pipelines, which for small networks
   is as much again. The registers of each kind of module are added. What overlaps is not taken off, so it is an upper
   bound.
@@ -11,9 +13,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import gcd
 from typing import Any
 
-__all__ = ("dsp_slices", "lanes", "latency_bound")
+__all__ = ("converter_cycles", "dsp_slices", "initiation_interval", "lanes", "latency_bound")
 
 
 def lanes(weight_bits: int, activation_bits: int, narrow: bool, seven_series: bool) -> int:
@@ -32,6 +35,24 @@ def dsp_slices(folding: Sequence[Mapping[str, Any]], seven_series: bool) -> int:
             each = lanes(layer["weight_bits"], layer["activation_bits"], layer["narrow"], seven_series)
             total += -(-layer["PE"] // each) * layer["SIMD"]
     return total
+
+
+def converter_cycles(taken: int, given: int, beats: int) -> int:
+    """Clock cycles that a width converter needs for an event of so many beats of ``taken`` bits; it gives ``given``.
+
+    FINN's converter (``genGeneric`` in ``vpc.sv``) holds one beat of either side and neither takes a beat unless it
+    has room for it, nor learns in the same cycle that room is made. In units of what both widths share, so that no
+    factor is left in common, one turn takes ``given`` beats, gives ``taken``, and does both at once in one cycle only.
+    """
+    shared = gcd(taken, given)
+    taken, given = taken // shared, given // shared
+    return -(-beats * (taken + given - 1) // given)
+
+
+def initiation_interval(slowest: int, modules: Sequence[Mapping[str, Any]]) -> int:
+    """Clock cycles between events: FINN's slowest layer, or the slowest width converter between its layers."""
+    converters = [m for m in modules if m["kind"] == "StreamingDataWidthConverter" and "beats" in m]
+    return max([slowest, *(converter_cycles(*m["bits"], m["beats"]) for m in converters)])
 
 
 def latency_bound(cycles: int, folding: Sequence[Mapping[str, Any]], modules: Sequence[Mapping[str, Any]]) -> int:

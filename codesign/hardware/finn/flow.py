@@ -27,7 +27,7 @@ from codesign.graph.reader import read_graph
 from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.finn.client import ask
 from codesign.hardware.finn.environment import availability
-from codesign.hardware.finn.estimate import dsp_slices, latency_bound
+from codesign.hardware.finn.estimate import dsp_slices, initiation_interval, latency_bound
 from codesign.hardware.finn.layers import Layers, layers_of
 from codesign.hardware.finn.repair import repair
 from codesign.hardware.finn.stitch import TOP, top_module
@@ -53,7 +53,9 @@ class FinnSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     initiation_interval: int = Field(
-        default=16, ge=1, description="clock cycles between two events that folding aims at; it may need fewer"
+        default=16,
+        ge=1,
+        description="clock cycles between two events that folding aims at; layers may need fewer, converters more",
     )
 
 
@@ -169,7 +171,7 @@ class Finn:
                 ("bram", blocks / 2),
                 ("latency_cycles", latency),
                 ("latency_ns", round(latency * firmware.target.clock_ns, 4)),
-                ("initiation_interval", estimates["initiation_interval"]),
+                ("initiation_interval", initiation_interval(estimates["initiation_interval"], record["modules"])),
             )
         ]
 

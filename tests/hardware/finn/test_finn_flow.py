@@ -1,7 +1,7 @@
 """FINN's graph and its RTL give the design's integers, at the interval that folding aims at."""
 
 import json
-from math import ceil
+from math import ceil, gcd
 
 import numpy as np
 import pytest
@@ -11,10 +11,11 @@ from codesign.calibration.plan import member
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.finn.estimate import dsp_slices, lanes
+from codesign.hardware.finn.estimate import converter_cycles, dsp_slices, lanes
 from codesign.hardware.finn.flow import FinnSettings
 from codesign.hardware.finn.repair import repair
 from codesign.targets import load_target
+from codesign.testing.cases import family_design
 from codesign.verify.rtl import verify
 from tests.hardware.finn.test_layers import KIND, small
 from tests.hardware.test_alkaid import design_of
@@ -44,6 +45,42 @@ def test_graph_and_rtl_equal_the_network(finn, config, interval, tmp_path):
     assert 0.7 * value(figures, "latency_cycles") < verdict.latency_cycles <= value(figures, "latency_cycles")
     assert find(figures, "lut", Fidelity.COMPILED) is None
     assert len(firmware.notes) == 2
+
+
+@pytest.mark.parametrize(
+    ("inputs", "hidden", "outputs", "asked", "converter", "interval"),
+    [
+        (4, 10, 2, 5, (2, 5), 6),  # 4 x 10 in beats of 2, 10 x 2 in beats of 5: no layer needs more than 5
+        pytest.param(16, 48, 5, 16, (3, 16), 18, marks=pytest.mark.slow),
+        pytest.param(4, 30, 2, 15, (2, 5), 18, marks=pytest.mark.slow),
+        pytest.param(4, 18, 4, 9, (2, 9), 10, marks=pytest.mark.slow),
+        pytest.param(4, 24, 2, 8, (3, 6), 8, marks=pytest.mark.slow),  # one width divides the other
+    ],
+)
+def test_a_width_converter_may_be_the_slowest(finn, inputs, hidden, outputs, asked, converter, interval, tmp_path):
+    config = {"widths": (hidden,), "weight_bits": (4, 4), "activation_bits": (3,), "input_bits": 5, "sparsity": 0.3}
+    design = family_design("mlp", config, outputs, inputs)
+    firmware = finn.compile(design, TARGET, tmp_path / "fw", FinnSettings(initiation_interval=asked))
+    (made,) = (m for m in firmware.extra["modules"] if m["kind"] == "StreamingDataWidthConverter")
+    assert [b // 3 for b in made["bits"]] == list(converter)  # activations of 3 bits
+    assert firmware.extra["estimates"]["initiation_interval"] <= asked
+    codes = probe_codes(design.inputs)[:60]
+    verdict = verify(firmware, codes, {"qonnx": export.qonnx_codes(design, codes)}, tmp_path / "sim")
+    assert verdict.exact, verdict.first_difference
+    assert verdict.initiation_interval == value(finn.figures(firmware), "initiation_interval") == interval
+
+
+@pytest.mark.parametrize(("taken", "given"), [(3, 16), (16, 3), (2, 5), (1, 7), (7, 1), (4, 6), (10, 15), (9, 2)])
+def test_cycles_of_a_width_converter_are_those_of_its_counter(taken, given):
+    """FINN's converter by the one counter that steers it, both sides always ready."""
+    unit = gcd(taken, given)
+    a, b = taken // unit, given // unit
+    room, clocks = b, []  # at which clock a beat was taken
+    for clock in range(20 * (a + b)):
+        takes, gives = room >= 0, room <= 0
+        room += gives * b - takes * a
+        clocks += [clock] * takes
+    assert clocks[12 * b] - clocks[2 * b] == converter_cycles(taken, given, 10 * b)
 
 
 def test_widths_of_their_own(finn, tmp_path):
