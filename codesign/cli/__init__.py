@@ -1,0 +1,64 @@
+"""The command line: each command parses, calls one function, and prints.
+
+Nothing heavy is imported before a command needs it: ``codesign --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from codesign import __version__
+from codesign.cli import about, handoff, hardware, search
+from codesign.cli import data as data_
+from codesign.errors import CodesignError
+
+__all__ = ("app", "main")
+
+app = typer.Typer(
+    name="codesign",
+    help="From a physics data set to verified, Pareto-optimal FPGA firmware.",
+    epilog="Ends with 0: done; 1: an error, one line on standard error; 2: wrong usage; 130: interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data = typer.Typer(help="Make and look at samples of events.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+def main() -> None:
+    """Entry point: an error that is the user's to mend is one line, and no stack trace."""
+    try:
+        app()
+    except CodesignError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"codesign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = (
+        False
+    ),
+) -> None:
+    pass
+
+
+for command in (
+    *(search.run, search.report, search.dashboard, search.init),
+    *(hardware.verify, hardware.synth, hardware.flows, hardware.bitstream),
+    *(handoff.handoff, handoff.check, handoff.apply),
+    *(about.targets, about.studies, about.doctor, about.schema),
+):
+    app.command()(command)
+for command in (data_.make, data_.show, data_.response):
+    data.command()(command)

@@ -1,0 +1,71 @@
+"""Commands that say what there is: targets, studies, tools, records."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from codesign.cli.arguments import Json
+from codesign.printing import print_facts, print_json, print_rows
+
+__all__ = ("doctor", "schema", "studies", "targets")
+
+
+def targets(as_json: Json = False) -> None:
+    """List the FPGA targets that are shipped, and what the tools that are here reach for each.
+
+    Example: codesign targets
+    """
+    from codesign.hardware.reach import reach
+    from codesign.resources import available
+    from codesign.targets import load_target
+
+    found = [load_target(name) for name in available("targets")]
+    rows = [{**target.model_dump(mode="json"), "reached": reach(target)} for target in found]
+    print_rows(rows, as_json, ("name", "part", "clock_mhz", "description", "reached"))
+
+
+def studies(as_json: Json = False) -> None:
+    """List the studies that are shipped.
+
+    Example: codesign studies
+    """
+    from codesign.resources import available
+    from codesign.study import load_study
+
+    rows = [load_study(name).model_dump(mode="json") for name in available("search")]
+    print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
+
+
+def doctor(
+    install: Annotated[
+        str | None, typer.Option(metavar="TOOL", help="Set up a tool that has an environment of its own: finn.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which tools are here, what each enables, and how to get the missing ones.
+
+    Example: codesign doctor --install finn
+    """
+    from codesign.doctor import diagnose
+    from codesign.doctor import install as set_up
+
+    if install is not None:
+        place = set_up(install)
+        print_json({"installed": place}) if as_json else typer.echo(f"{install} is set up in {place}")
+        return
+    print_facts(diagnose(), as_json)
+
+
+def schema(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A record of a run or a bundle, e.g. front.json.")],
+    as_json: Json = False,
+) -> None:
+    """Print the JSON Schema of a record, which is JSON with and without --json.
+
+    Example: codesign schema front.json
+    """
+    from codesign.schemas import schema as schema_of
+
+    print_json(schema_of(name))

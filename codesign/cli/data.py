@@ -1,0 +1,70 @@
+"""Commands of ``codesign data``: make and look at samples of events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codesign.cli.arguments import Json
+from codesign.printing import print_facts, print_made, print_rows
+
+__all__ = ("make", "response", "show")
+
+
+def make(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="A generator card's file or name.")],
+    events: Annotated[int, typer.Option(min=1, help="Events to make, all classes together.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .parquet or .root file to write.")
+    ] = None,
+    pile_up: Annotated[
+        float | None, typer.Option(min=0, help="Mean number of collisions of a trigger event; the card's by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Generate a card's jets or trigger events, and write them to a file.
+
+    Example: codesign data make jets-13tev --events 10000 -o jets.parquet
+    """
+    from codesign.data_cli import make_data
+    from codesign.dse.progress import Shown, make_progress
+
+    with make_progress() as progress:
+        made = make_data(
+            card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")), pile_up
+        )
+    print_made(made, as_json)
+
+
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of events.")], as_json: Json = False
+) -> None:
+    """Say what a file of jets or events holds: classes, features, units and origin; or collections, counts and ranges.
+
+    Example: codesign data show jets.parquet
+    """
+    from codesign.data_cli import describe
+
+    print_facts(describe(file), as_json)
+
+
+def response(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An event file with generated jets.")],
+    corrections: Annotated[Path | None, typer.Option(metavar="FILE", help="A correctionlib file (.json.gz).")] = None,
+    correction: Annotated[str, typer.Option(metavar="NAME", help="Name of a correction in that file.")] = "",
+    run: Annotated[Path | None, typer.Option(metavar="RUN", help="Run of jet-energy whose network is applied.")] = None,
+    trial: Annotated[int, typer.Option(metavar="TRIAL", min=0, help="Trial of that run.")] = 0,
+    pictures: Annotated[Path | None, typer.Option("-o", metavar="FOLDER", help="Draw the plots there (SVG).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the response of jets, tier by tier; apply a correction or a trained network to the offline jets.
+
+    Example: codesign data response nano.root --run runs/hlt-jet-energy --trial 7 -o plots
+    """
+    from codesign.jets_cli import jet_response
+
+    chosen = None if corrections is None else (corrections, correction)
+    rows = jet_response(file, chosen, None if run is None else (run, trial), pictures)
+    print_rows(rows, as_json, ("tier", "jets", "response", "resolution"))

@@ -1,0 +1,127 @@
+"""Commands that search, and show what a search found."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codesign.cli.arguments import Json, Run
+from codesign.printing import print_front, print_json, print_made
+
+__all__ = ("dashboard", "init", "report", "run")
+
+
+def run(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study's file, or the name of a shipped one.")],
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in all, instead of the study's number.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="The run's folder; by default runs/<study>.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Database of the search instead of a journal in the run's folder.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Where trained weights, firmware and synthesis are kept; else $CODESIGN_STORE."
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask scheduler, or a YAML file of a batch system, instead of workers."),
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Make everything anew, and keep nothing.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report at the end.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Search, prove the front, and report. The same command again goes on where it was.
+
+    Example: codesign run jet-tagger --trials 40 --workers 2
+    """
+    from codesign.dse.engine import run_study
+    from codesign.dse.progress import make_progress
+    from codesign.store import NO_STORE, default_url
+    from codesign.study import load_study
+
+    kept = NO_STORE if no_cache else store or default_url()
+    loaded = load_study(study)
+    folder = folder or Path("runs") / loaded.name
+    cores = len(os.sched_getaffinity(0))
+    try:
+        front = run_study(
+            loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
+        )
+    except KeyboardInterrupt:
+        print(
+            f"interrupted; what was finished is in {folder}, and the same command goes on from there", file=sys.stderr
+        )
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(front)
+    else:
+        print_front(front, folder)
+    if report:
+        from codesign.report import write_report
+
+        print(f"report: {write_report(folder)}", file=sys.stderr if as_json else sys.stdout)
+
+
+def report(
+    folder: Run,
+    other: Annotated[Path | None, typer.Argument(metavar="[RUN_B]", help="A second run to compare with.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A file, or a folder; by default reports/<study>.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the HTML report of a run, finished or not; of two runs, their comparison.
+
+    Example: codesign report runs/jet-tagger -o jet-tagger.html
+    """
+    from codesign.report import write_comparison, write_report
+
+    made = write_report(folder, output) if other is None else write_comparison(folder, other, output)
+    print_made(made, as_json)
+
+
+def dashboard(
+    folder: Run,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8080,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Database of the search, where it was run with one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the live search in a browser, on this machine only (extra 'dashboard').
+
+    Example: codesign dashboard runs/jet-tagger
+    """
+    from codesign.dse.dashboard import HOST, serve
+    from codesign.runfolder import RunFolder
+
+    run_folder = RunFolder.open(folder)
+    if as_json:
+        print_json({"url": f"http://{HOST}:{port}/"}, flush=True)
+    else:
+        print(f"http://{HOST}:{port}/ until interrupted (Ctrl-C)", file=sys.stderr)
+    serve(run_folder, port, storage)
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your table of jets, or file of events.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="STUDY", help="The study to write.")] = None,
+    target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at a file of yours, and write a commented study for it.
+
+    Example: codesign init jets.parquet -o jets.yaml
+    """
+    from codesign.init import write_study
+
+    print_made(write_study(file, output, target), as_json)
