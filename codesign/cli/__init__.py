@@ -60,5 +60,5 @@ for command in (
     *(about.targets, about.studies, about.doctor, about.schema),
 ):
     app.command()(command)
-for command in (data_.make, data_.show, data_.response):
-    data.command()(command)
+for of_data in (data_.make, data_.show, data_.response):
+    data.command()(of_data)

@@ -82,7 +82,9 @@ class SimulatedPort:
     def _set_last(self) -> list[int | str]:
         """What set the threshold last of all that was sent, a break first."""
         size = self._setting_bytes
-        for i in reversed(range(len(self._symbols))) if size is not None else ():
+        if size is None:
+            return []
+        for i in reversed(range(len(self._symbols))):
             if self._symbols[i : i + 2] == ["break", 1] and len(self._symbols) >= i + 2 + size:
                 return self._symbols[i : i + 2 + size]
         return self._setting

@@ -52,7 +52,7 @@ def converter_cycles(taken: int, given: int, beats: int) -> int:
 def initiation_interval(slowest: int, modules: Sequence[Mapping[str, Any]]) -> int:
     """Clock cycles between events: FINN's slowest layer, or the slowest width converter between its layers."""
     converters = [m for m in modules if m["kind"] == "StreamingDataWidthConverter" and "beats" in m]
-    return max([slowest, *(converter_cycles(*m["bits"], m["beats"]) for m in converters)])
+    return max([slowest, *(converter_cycles(m["bits"][0], m["bits"][1], m["beats"]) for m in converters)])
 
 
 def latency_bound(cycles: int, folding: Sequence[Mapping[str, Any]], modules: Sequence[Mapping[str, Any]]) -> int:
