@@ -68,7 +68,7 @@ types: $(READY)  ## check types
 bench: $(READY)  ## run the benchmarks
 	@PYTHONPATH=. $(BIN)/python tests/benchmarks/bench.py
 
-calibration: $(READY)  ## measure 72 networks with every tool here, half an hour; goes on where it was
+calibration: $(READY)  ## measure 72 networks with every tool here, two hours on one core; goes on where it was
 	@$(BIN)/python -m codesign.calibration.run runs/calibration --output reports/reference/calibration.json
 
 bench-peers: $(READY)  ## compare with HGQ2 and alkaid, in an environment of their own in the cache folder
