@@ -30,7 +30,7 @@ class History:
 class Twin(Protocol):
     """What a network's ``twin(events)`` gives: its parameters while it is trained in steps of so many events."""
 
-    #: what the optimiser moves; their ``grad`` stays the same memory
+    #: what the optimiser moves
     parameters: list[Tensor]
     #: weights that may be pruned, layer by layer, as views into ``parameters``
     prunable: list[Tensor]

@@ -73,7 +73,8 @@ class Float(nn.Module):
 
 
 def training_step(rounds: int = 100, steps: int = 5) -> dict[str, Any]:
-    """Milliseconds per training step, 64-32-32 at batch 1024, in turns: medians of ``rounds`` short runs each.
+    """Milliseconds per training step, 64-32-32 at batch 1024, in turns: medians of ``rounds`` short runs each, in
+    processor time, which a busy machine changes least.
 
     The optimiser (Adam, fused), the loss and the batch are the same: float32, our twins of ``mlp`` and ``mlp-learned``
     as training uses them, and Brevitas' own forward.
@@ -121,10 +122,10 @@ def training_step(rounds: int = 100, steps: int = 5) -> dict[str, Any]:
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, step in runs.items():
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(steps):
                 step()
-            times[name].append((time.perf_counter() - start) / steps)
+            times[name].append((time.process_time() - start) / steps)
     found = {name: median(values[5:]) * 1e3 for name, values in times.items()}
     return {
         "milliseconds_per_step": {name: round(value, 3) for name, value in found.items()},
