@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
-from codesign.models.learned_fused import Workspace, learned_forward
-from codesign.models.learned_quantisers import BIT_PRICE
+from codesign.models.learned_fused import learned_forward
 
 if TYPE_CHECKING:
     from codesign.models.learned_network import LearnedMLP
@@ -149,30 +148,21 @@ def _walk(
     generator: torch.Generator,
 ) -> Iterator[list[Tensor]]:
     """Train, and give the network's flat parameters after each epoch: the same tensors each time."""
-    layout = network.layout
-    # few large tensors instead of many small ones: a step is short enough for their number to matter
-    flat = [p.detach().clone().requires_grad_() for p in network.flat_parameters()]
-    weights, bits = [flat[0], flat[2]], [flat[1], flat[3], flat[4]]
-    groups = [{"params": weights, "rate": 1.0}, {"params": bits, "rate": _BITS_RATE}]
+    twin = network.twin(batch)
+    weights, bits = twin.parameters
+    groups = [{"params": [weights], "rate": 1.0}, {"params": [bits], "rate": _BITS_RATE}]
     optimiser = torch.optim.Adam(groups, lr=learning_rate, fused=True)
     steps = len(inputs) // batch
-    space, arrays = Workspace(layout, batch), tuple(p.detach().numpy() for p in flat)
-    for parameter, gradient in zip(flat, space.gradients, strict=True):
-        parameter.grad = gradient
     for epoch in range(epochs):
-        beta = network.config.beta(max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm)))
+        progress = max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm))
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * group["rate"] * _rate(epoch / epochs)
         order = torch.randperm(len(inputs), generator=generator)
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
-            scores, _ = space.forward(inputs[index], arrays)
-            leaf = scores.detach().requires_grad_()  # the loss alone goes through autograd
-            loss(leaf, targets[index]).backward()
-            assert leaf.grad is not None
-            space.backward(leaf.grad, beta, BIT_PRICE)
+            twin.gradients(inputs.index_select(0, index), targets.index_select(0, index), loss, progress)
             optimiser.step()
-        yield flat
+        yield twin.flat
 
 
 def _checkpoint(config: LearnedMLPConfig, point: _Point, sizes: tuple[int, ...]) -> Checkpoint:

@@ -37,8 +37,7 @@ _POWERS = np.exp2(np.arange(FRACTION_LIMITS[0], FRACTION_LIMITS[1] + 1, dtype=np
 class Layout:
     """Sizes of a fully connected network, inputs first; says where each layer lies in the flat tensors.
 
-    A signal is an input or a hidden neuron. ``places`` gives, for each weight, the index of the signal that it feeds
-    (an output: as if the outputs were signals, too), of the signal that it reads, and of its fraction bits.
+    A signal is an input or a hidden neuron. ``which`` gives, for each weight, the index of its fraction bits.
     """
 
     def __init__(self, sizes: tuple[int, ...], granularity: Granularity = "weight") -> None:
@@ -47,38 +46,44 @@ class Layout:
         self.signal_sizes, self.bias_sizes = list(sizes[:-1]), list(sizes[1:])
         self.shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
         self.weight_sizes = [a * b for a, b in self.shapes]
-        first, bits = 0, 0
-        rows, columns, which = [], [], []
+        bits, which = 0, []
         for out, inn in self.shapes:
             target, source = np.indices((out, inn))
-            rows.append(target.ravel() + first + inn)
-            columns.append(source.ravel() + first)
             own = {"weight": target * inn + source, "channel": target, "tensor": target * 0}[granularity]
             which.append(own.ravel() + bits)
-            first += inn
             bits += int(own.max()) + 1
+        self.which: NDArray[np.int64] = np.concatenate(which)
         #: number of fraction bits of weights
         self.bits = bits
-        self.places: tuple[NDArray[np.int64], ...] = tuple(np.concatenate(p) for p in (rows, columns, which))
+        signals = sum(self.signal_sizes)
+        #: of weights, their fraction bits, biases, fraction and integer bits of the signals
+        self.counts = [len(self.which), bits, sum(self.bias_sizes), signals, signals]
 
     def matrices(self, flat: Tensor) -> list[Tensor]:
         """Views (out, in) of each layer's part of a flat tensor over all weights."""
         return [p.view(shape) for p, shape in zip(flat.split(self.weight_sizes), self.shapes, strict=True)]
 
+    def parts(self, values: Tensor, bits: Tensor) -> list[Tensor]:
+        """Views, in the order of :attr:`counts`, of a tensor for weights and biases, and one for all bits."""
+        weights, fraction, biases, f, i = self.counts
+        (own, bias), (fine, signal, integer) = values.split([weights, biases]), bits.split([fraction, f, i])
+        return [own, fine, bias, signal, integer]
+
 
 class Workspace:
     """Memory of one forward and backward of ``events`` events; used again by a training loop, step after step.
 
-    ``gradients``: of weights, their fraction bits, biases, fraction and integer bits of the signals, each flat.
+    ``gradients``: of weights, their fraction bits, biases, fraction and integer bits of the signals, each flat;
+    ``together``: the same as two tensors, of weights and biases, and of all bits.
     """
 
     def __init__(self, layout: Layout, events: int, dtype: torch.dtype = torch.float32) -> None:
         self.layout = layout
-        sizes, number = layout.sizes, sum(layout.weight_sizes)
+        sizes, (number, bits, outs, inns, _) = layout.sizes, layout.counts
         signals, weights = torch.empty((6, sum(sizes)), dtype=dtype), torch.empty((3, number), dtype=dtype)
-        biases = torch.empty(sum(layout.bias_sizes), dtype=dtype)
-        counts = (number, layout.bits, len(biases), sum(sizes[:-1]), sum(sizes[:-1]))
-        self.gradients = [torch.empty(n, dtype=dtype) for n in counts]
+        biases = torch.empty(outs, dtype=dtype)
+        self.together = [torch.empty(number + outs, dtype=dtype), torch.empty(bits + 2 * inns, dtype=dtype)]
+        self.gradients = layout.parts(*self.together)
         self._matrices, self._biases = layout.matrices(weights[1]), biases.split(layout.bias_sizes)
         self._transposed = [m.t() for m in self._matrices]
         self._ahead = [torch.empty((events, n), dtype=dtype) for n in sizes]
@@ -91,6 +96,10 @@ class Workspace:
         # the same memory as NumPy arrays, for the compiled loops
         self._signals = tuple(signals.numpy())
         self._weights, self._shifts = tuple(weights.numpy()), biases.numpy()
+        self._shapes = np.array(layout.shapes)
+        limits = np.finfo(self._shifts.dtype)
+        raw = self._weights[2].view(np.dtype(f"i{limits.dtype.itemsize}"))
+        self._exponents = (raw, limits.nmant, -limits.minexp)
         edges = np.cumsum((0, *sizes))
         slices = [slice(a, b) for a, b in pairwise(edges[:-1])]
         self._limits = [(self._signals[2][s], self._signals[3][s]) for s in slices]
@@ -110,13 +119,14 @@ class Workspace:
         self._parameters = parameters
         ebops = kernels.prepare(
             parameters,
-            layout.places,
-            layout.sizes[0],
+            self._shapes,
+            layout.which,
             FRACTION_LIMITS,
             INTEGER_LIMITS,
             _POWERS,
             self._signals,
             self._weights,
+            self._exponents,
             self._shifts,
         )
         torch.addcmul(self._half, x, self._scale, out=self._ahead[0])
@@ -141,8 +151,8 @@ class Workspace:
             kernels.through(back, residual, EDGE, index == 0, *self._sums[index])
         kernels.through_parameters(
             self._parameters[0],
-            layout.places,
-            layout.sizes[0],
+            self._shapes,
+            layout.which,
             price,
             bit_price,
             self._signals,

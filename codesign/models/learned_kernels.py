@@ -24,27 +24,30 @@ def _whole(value: float, limits: tuple[int, int]) -> int:
 @compiled
 def prepare(
     parameters: Any,
-    places: Any,
-    inputs: int,
+    shapes: Any,
+    which: Any,
     fraction_limits: tuple[int, int],
     integer_limits: tuple[int, int],
     powers: Any,
     signals: Any,
     weights: Any,
+    exponents: Any,
     biases: Any,
 ) -> float:
     """What the parameters mean, all layers at once; returns the effective bit operations.
 
     ``parameters``: weights, their fraction bits, biases, fraction and integer bits of the signals, each flat.
-    ``places``: for each weight the signal that it feeds (or an output), the signal that it reads, and the fraction bits
-    that are its own. ``powers``: 2**f for the allowed fraction bits. Written, rows of ``signals``: codes per unit (of
-    the outputs, too: 1), width with the sign, smallest code, largest code, 2**(f + i), 1 where there are bits; of
-    ``weights``: quantised, matrix from codes to codes, bits without the sign; ``biases``: in codes, with half an LSB.
+    ``shapes``: (out, in) of each layer; ``which``: for each weight the fraction bits that are its own; ``powers``: 2**f
+    for the allowed fraction bits. Written, rows of ``signals``: codes per unit (of the outputs, too: 1), width with the
+    sign, smallest code, largest code, 2**(f + i), 1 where there are bits; of ``weights``: quantised, matrix from codes
+    to codes, bits without the sign; ``biases``: in codes, with half an LSB. ``exponents``: the memory of
+    the bits as integers, the bits of a float's mantissa, and the exponent of 1/2 as it is stored.
     """
     weight, fraction, bias, f, i = parameters
-    row, column, which = places
     scale, width, low, top, above, live = signals
     quantised, matrix, bits = weights
+    raw, mantissa, half = exponents
+    inputs = shapes[0, 1]
     for k in range(len(scale)):
         scale[k] = 1
     for k in range(len(f)):
@@ -60,18 +63,26 @@ def prepare(
     for k in range(len(bias)):
         hidden = inputs + k < len(f)
         biases[k] = bias[k] * scale[inputs + k] + (0.5 if hidden else 0.0)
-    total = 0.0
     for j in range(len(weight)):
         grid = powers[_whole(fraction[which[j]], fraction_limits) - fraction_limits[0]]
         code = np.rint(weight[j] * grid)
         quantised[j] = code / grid
-        matrix[j] = quantised[j] * (scale[row[j]] / scale[column[j]])
-        length, rest = 0, abs(code)
-        while rest >= 1:
-            rest *= 0.5
-            length += 1
-        bits[j] = length
-        total += length * width[column[j]]
+        bits[j] = abs(code)
+    for j in range(len(weight)):
+        bits[j] = max((raw[j] >> mantissa) - half, 0)  # the length of a whole number is its float's exponent
+    total, first, reads = 0.0, 0, 0
+    for layer in range(len(shapes)):
+        out, inn = shapes[layer]
+        unit, used = 1 / scale[reads : reads + inn], np.zeros(inn, weight.dtype)
+        for r in range(out):
+            outer = scale[reads + inn + r]
+            for c in range(inn):
+                matrix[first + c] = quantised[first + c] * (outer * unit[c])
+                used[c] += bits[first + c]
+            first += inn
+        for c in range(inn):
+            total += used[c] * width[reads + c]
+        reads += inn
     return total
 
 
@@ -94,30 +105,28 @@ def through(gradient: Any, residual: Any, edge: float, signed: bool, total: Any,
     i. In codes, x - x_q is residual - 1/2 inside, and the largest code moves by 1 (f) and 2**(f + i) (i); so does the
     smallest.
     """
-    most, least = gradient.dtype.type(1 - edge), gradient.dtype.type(-edge if signed else 0.0)
-    none = gradient.dtype.type(0)
-    fraction[:] = 0
-    bound[:] = 0
-    total[:] = 0
-    everything = np.zeros_like(total)
+    number = gradient.dtype.type
+    most, least, half = number(1 - edge), number(-edge if signed else 0.0), number(0.5)
+    has_sign = number(signed)
+    passes, finer, wider = np.zeros_like(total), np.zeros_like(total), np.zeros_like(total)
     for e in range(gradient.shape[0]):
+        back, rest = gradient[e], residual[e]
         for j in range(gradient.shape[1]):
-            value, rest = gradient[e, j], residual[e, j]
-            passed = value if least < rest < most else none
-            gradient[e, j] = passed
-            everything[j] += value
-            bound[j] += value if rest > most else none
-            fraction[j] += passed * rest
-            total[j] += passed
-    for j in range(len(total)):
-        fraction[j] += bound[j] - total[j] / 2
-        if signed:
-            bound[j] -= everything[j] - total[j] - bound[j]
+            # products instead of branches, which would keep the loop from being vectorised
+            over = back[j] * number(rest[j] > most)
+            under = back[j] * (number(rest[j] <= least) * has_sign)
+            back[j] *= number(rest[j] > least) * number(rest[j] < most)
+            passes[j] += back[j]
+            finer[j] += back[j] * (rest[j] - half) + over
+            wider[j] += over - under
+    total[:] = passes
+    fraction[:] = finer
+    bound[:] = wider
 
 
 @compiled
 def through_parameters(
-    weight: Any, places: Any, inputs: int, price: float, bit_price: float, signals: Any, weights: Any, gradients: Any
+    weight: Any, shapes: Any, which: Any, price: float, bit_price: float, signals: Any, weights: Any, gradients: Any
 ) -> None:
     """Take the gradients of matrices, biases, and of what :func:`through` gave, back to the parameters, in place.
 
@@ -125,12 +134,12 @@ def through_parameters(
     weight's integer bits follow its magnitude: d log2 |w| / d w, where it is not quantised to 0 and so half an LSB or
     more.
     """
-    row, column, which = places
     scale, width, _, _, above, live = signals
     quantised, _, bits = weights
     own, fraction, bias, f, i = gradients
-    ln2 = weight.dtype.type(_LN2)
-    cost = weight.dtype.type(price)
+    number = weight.dtype.type
+    ln2, none = number(_LN2), number(0)
+    inputs = shapes[0, 1]
     for k in range(len(bias)):
         bias[k] *= scale[inputs + k]
     for k in range(len(f)):
@@ -138,15 +147,31 @@ def through_parameters(
         i[k] = ln2 * i[k] * above[k] + bit_price
     for j in range(len(fraction)):
         fraction[j] = bit_price
-    for j in range(len(weight)):
-        reads = column[j]
-        gradient = own[j] * (scale[row[j]] / scale[reads])
-        of_bits = gradient * (weight[j] - quantised[j]) * ln2
-        if quantised[j] != 0:
-            of_bits += cost * width[reads]
-            gradient += cost * width[reads] / weight[j] / ln2
-            push = cost * bits[j] * live[reads]
-            f[reads] += push
-            i[reads] += push
-        own[j] = gradient
-        fraction[which[j]] += of_bits
+    each = len(fraction) == len(weight)
+    first, reads = 0, 0
+    for layer in range(len(shapes)):
+        out, inn = shapes[layer]
+        unit, used = 1 / scale[reads : reads + inn], np.zeros(inn, weight.dtype)
+        of_bits = np.empty(inn, weight.dtype)
+        cost = number(price) * width[reads : reads + inn]
+        for r in range(out):
+            outer = scale[reads + inn + r]
+            for c in range(inn):
+                j = first + c
+                gradient = own[j] * (outer * unit[c])
+                counts = quantised[j] != 0
+                of_bits[c] = gradient * (weight[j] - quantised[j]) * ln2 + (cost[c] if counts else none)
+                own[j] = gradient + (cost[c] / weight[j] / ln2 if counts else none)
+                used[c] += bits[j]
+            if each:
+                for c in range(inn):
+                    fraction[first + c] += of_bits[c]
+            else:
+                for c in range(inn):
+                    fraction[which[first + c]] += of_bits[c]
+            first += inn
+        for c in range(inn):
+            push = number(price) * used[c] * live[reads + c]
+            f[reads + c] += push
+            i[reads + c] += push
+        reads += inn

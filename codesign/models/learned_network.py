@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from codesign.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisation
 from codesign.models.learned import LearnedMLPConfig
-from codesign.models.learned_fused import FRACTION_LIMITS, Layout, learned_forward
+from codesign.models.learned_fused import FRACTION_LIMITS, Layout, Workspace, learned_forward
 from codesign.models.learned_quantisers import (
     BIT_PRICE,
     LearnedActivationQuantiser,
@@ -20,7 +21,7 @@ from codesign.models.learned_quantisers import (
     row_grid,
 )
 
-__all__ = ("LearnedMLP",)
+__all__ = ("LearnedMLP", "Twin")
 
 
 class LearnedMLP(nn.Module):
@@ -82,6 +83,10 @@ class LearnedMLP(nn.Module):
         out, self._ebops = learned_forward(x, flat, self.layout)
         self._bits = flat[1].sum() + flat[3].sum() + flat[4].sum()
         return out
+
+    def twin(self, events: int) -> Twin:
+        """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
+        return Twin(self, events)
 
     def penalty(self, progress: float) -> Tensor:
         """The price of the last :meth:`fused`, to add to its loss: beta times EBOPs, and a little for every bit."""
@@ -189,6 +194,38 @@ class LearnedMLP(nn.Module):
                 bias = torch.round(bias / grid) * grid
             linear.bias.copy_(bias)
         self.folded = True
+
+
+class Twin:
+    """A :class:`LearnedMLP` in training: flat parameters, and memory that every step uses again.
+
+    ``parameters``: weights and biases, and all bits; ``flat``: views of them as in ``flat_parameters``.
+    """
+
+    def __init__(self, network: LearnedMLP, events: int) -> None:
+        layout = network.layout
+        self._network, self._space = network, Workspace(layout, events)
+        weight, fraction, bias, f, i = (p.detach() for p in network.flat_parameters())
+        self.parameters = [torch.cat([weight, bias]), torch.cat([fraction, f, i])]
+        self.flat = layout.parts(*self.parameters)
+        self.prunable = layout.matrices(self.flat[0])
+        self._arrays = tuple(p.numpy() for p in self.flat)
+        for parameter, gradient in zip(self.parameters, self._space.together, strict=True):
+            parameter.requires_grad_().grad = gradient
+
+    def gradients(self, x: Tensor, target: Tensor, loss: Callable[[Tensor, Tensor], Tensor], progress: float) -> float:
+        """The loss of a step, its gradients and those of the price at ``progress`` left in the parameters."""
+        scores, _ = self._space.forward(x, self._arrays)
+        leaf = scores.detach().requires_grad_()  # the loss alone goes through autograd
+        value = loss(leaf, target)
+        value.backward()
+        assert leaf.grad is not None
+        self._space.backward(leaf.grad, self._network.config.beta(progress), BIT_PRICE)
+        return value.item()
+
+    def finish(self) -> None:
+        """Give the parameters back to the network."""
+        self._network.set_flat_parameters(self.flat)
 
 
 def _bits(quantiser: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,8 +10,8 @@ from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
 from torch import Tensor, nn
 
 from codesign.fixedpoint import INPUT_INTEGER_BITS
-from codesign.models.fused import quantised_activation, quantised_weight
 from codesign.models.mlp import MLPConfig
+from codesign.models.mlp_fused import Layout, Workspace, mlp_forward
 from codesign.models.quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -20,7 +21,7 @@ from codesign.models.quantisers import (
     set_activation_range,
 )
 
-__all__ = ("QuantMLP",)
+__all__ = ("QuantMLP", "Twin")
 
 
 class QuantMLP(nn.Module):
@@ -37,13 +38,12 @@ class QuantMLP(nn.Module):
             act_quant=InputQuantiser, bit_width=config.input_bits, scaling_init=2.0**INPUT_INTEGER_BITS
         )
         sizes = (inputs, *config.widths, outputs)
+        self.layout = Layout(sizes, config.weight_bits, config.activation_bits)
         layers = zip(sizes[:-1], sizes[1:], config.weight_bits, strict=True)
         linears = [QuantLinear(a, b, bias=True, weight_quant=WeightQuantiser, weight_bit_width=w) for a, b, w in layers]
         activations = [QuantReLU(act_quant=ActivationQuantiser, bit_width=bits) for bits in config.activation_bits]
         self.linears: Any = nn.ModuleList(linears)
         self.activations: Any = nn.ModuleList(activations)
-        self.weight_bits = config.weight_bits
-        self.activation_bits = config.activation_bits
         self.folded = False
         for linear in linears:
             nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
@@ -60,17 +60,30 @@ class QuantMLP(nn.Module):
         return self.linears[-1](x)  # type: ignore[no-any-return]
 
     def fused(self, x: Tensor) -> Tensor:
-        """The same function as :meth:`forward` of the unfolded network and the same gradients, in far fewer operations.
+        """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation.
 
-        ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out.
+        ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out, and has no gradient.
         """
-        for linear, activation, weight_bits, bits in zip(
-            self.linears, self.activations, self.weight_bits, self.activation_bits, strict=False
-        ):
-            x = nn.functional.linear(x, quantised_weight(linear.weight, weight_bits), linear.bias)
-            x = quantised_activation(x, range_parameter(activation), bits)
-        head = self.linears[-1]
-        return nn.functional.linear(x, quantised_weight(head.weight, self.weight_bits[-1]), head.bias)
+        return mlp_forward(x, self.flat_parameters(), self.layout)
+
+    def twin(self, events: int) -> Twin:
+        """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
+        return Twin(self, events)
+
+    def flat_parameters(self) -> Tensor:
+        """Weights, biases and logarithms of the activations' ranges, all layers in one, with gradients."""
+        return torch.cat([p.flatten() for p in self._in_order()])
+
+    @torch.no_grad()
+    def set_flat_parameters(self, flat: Tensor) -> None:
+        """Take over parameters in the order of :meth:`flat_parameters`."""
+        parameters = self._in_order()
+        for p, values in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            p.copy_(values.view(p.shape))
+
+    def _in_order(self) -> list[Tensor]:
+        ranges = [range_parameter(activation) for activation in self.activations]
+        return [*(m.weight for m in self.linears), *(m.bias for m in self.linears), *ranges]
 
     @torch.no_grad()
     def calibrate(self, x: Tensor, quantile: float = 0.999) -> None:
@@ -102,3 +115,28 @@ class QuantMLP(nn.Module):
                 bias = torch.round(bias / grid) * grid
             linear.bias.copy_(bias)
         self.folded = True
+
+
+class Twin:
+    """A :class:`QuantMLP` in training: flat parameters, and memory that every step uses again."""
+
+    def __init__(self, network: QuantMLP, events: int) -> None:
+        self._network = network
+        self._space = Workspace(network.layout, events)
+        self._flat = network.flat_parameters().detach().requires_grad_()
+        self._flat.grad = self._space.gradient
+        self.parameters = [self._flat]
+        self.prunable = network.layout.split(self._flat.detach())[0]
+
+    def gradients(self, x: Tensor, target: Tensor, loss: Callable[[Tensor, Tensor], Tensor], progress: float) -> float:
+        """The loss of a step, its gradients left in the parameters."""
+        scores = self._space.forward(x, self._flat).detach().requires_grad_()  # the loss alone goes through autograd
+        value = loss(scores, target)
+        value.backward()
+        assert scores.grad is not None
+        self._space.backward(scores.grad)
+        return value.item()
+
+    def finish(self) -> None:
+        """Give the parameters back to the network."""
+        self._network.set_flat_parameters(self._flat)

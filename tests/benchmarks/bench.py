@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,6 +34,7 @@ from tests.benchmarks.event_memory import event_memory
 from tests.benchmarks.flow_rates import flow_rates
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 from tests.benchmarks.time_multiplexing import time_multiplexing
+from tests.benchmarks.training_ways import training_step, training_ways
 from tests.benchmarks.trigger_events import trigger_events
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,45 +83,6 @@ def search_rate(work: Path, trials: int, workers: int) -> dict[str, Any]:
             stage: round(median(s.seconds[stage] for s in known if stage in s.seconds), 3) for stage in stages
         },
         "points_on_front": len(front.points),
-    }
-
-
-def training_step(steps: int = 300) -> dict[str, Any]:
-    """Milliseconds per training step, 64-32-32 at batch 1024: float, our fused twin, and Brevitas' own forward."""
-    import torch
-
-    from codesign.models.mlp import MLP, MLPConfig
-
-    config = MLPConfig(widths=(64, 32, 32), weight_bits=(4,) * 4, activation_bits=(4,) * 3, input_bits=8)
-    torch.manual_seed(0)
-    x = torch.round(torch.randn(1024, 16) * 32).clamp(-128, 127) / 32
-    y = torch.randint(0, 5, (1024,))
-    network = MLP().build(config, 16, 5)
-    network.calibrate(x)
-    sizes = (16, 64, 32, 32, 5)
-    layers: list[Any] = []
-    for a, b in pairwise(sizes):
-        layers += [torch.nn.Linear(a, b), torch.nn.ReLU()]
-    plain = torch.nn.Sequential(*layers[:-1])
-    found: dict[str, Any] = {}
-    for name, forward, parameters in (
-        ("float", plain, plain.parameters()),
-        ("fused", network.fused, network.parameters()),
-        ("brevitas", network, network.parameters()),
-    ):
-        optimiser = torch.optim.Adam(list(parameters), fused=True)
-        times = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            optimiser.zero_grad(set_to_none=True)
-            torch.nn.functional.cross_entropy(forward(x), y).backward()
-            optimiser.step()
-            times.append(time.perf_counter() - start)
-        found[name] = round(median(times) * 1e3, 3)
-    return {
-        "milliseconds_per_step": found,
-        "fused_over_float": round(found["fused"] / found["float"], 2),
-        "brevitas_over_fused": round(found["brevitas"] / found["fused"], 2),
     }
 
 
@@ -185,6 +146,7 @@ def main() -> None:
     try:
         parts: dict[str, Callable[[], Any]] = {
             "training_step": training_step,
+            "training_ways": lambda: training_ways(work / "ways"),
             "event_rates": lambda: event_rates(work),
             "event_files": lambda: event_memory(work),
             "flows": lambda: flow_rates(work / "flows"),

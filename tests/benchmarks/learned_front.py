@@ -2,8 +2,8 @@
 
 One training per seed gives a whole front of ``mlp-learned``; each point of ``mlp`` is a training of its own. Networks
 are chosen on the validation split and judged on the test split, through the firmware's own integers, at budgets of
-EBOPs and of LUT (the compiler's cost). Also the time of a step beside that of the same network in float32. Writes
-``reports/reference/learned.json``.
+EBOPs and of LUT (the compiler's cost). Also the time of a step beside that of the same network in float32
+(:mod:`tests.benchmarks.training_ways`). Writes ``reports/reference/learned.json``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -27,15 +26,14 @@ import torch
 from codesign import export
 from codesign.fixedpoint import InputQuantisation
 from codesign.hardware.alkaid import Alkaid
-from codesign.models.learned import LearnedMLPConfig, MLPLearned
+from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_front import Checkpoint, checkpoints
-from codesign.models.learned_fused import Workspace
-from codesign.models.learned_quantisers import BIT_PRICE
 from codesign.models.mlp import MLP, MLPConfig
 from codesign.physics.generate import generated_sample
 from codesign.physics.sample import Splits
 from codesign.targets import load_target
 from codesign.training import train
+from tests.benchmarks.training_ways import training_step
 
 ROOT = Path(__file__).resolve().parents[2]
 BUDGETS = (300, 600, 1200, 2500, 5000)
@@ -153,49 +151,6 @@ def at_budgets(rows: list[dict[str, Any]], cost: str) -> dict[str, Any]:
     return found
 
 
-def step_milliseconds(steps: int = 400) -> dict[str, float]:
-    """A training step of 64-32-32 at batch 1024, learned precision and float32: the fastest of many short runs each."""
-    torch.manual_seed(0)
-    network = MLPLearned().build(LearnedMLPConfig(widths=(64, 32, 32)), 16, 5)
-    x, y = torch.randn(1024, 16), torch.randint(0, 5, (1024,))
-    network.calibrate(x)
-    flat = [p.detach().clone().requires_grad_() for p in network.flat_parameters()]
-    sizes = network.layout.sizes
-    layers = [m for a, b in pairwise(sizes) for m in (torch.nn.Linear(a, b), torch.nn.ReLU())]
-    plain = torch.nn.Sequential(*layers[:-1])
-
-    space, arrays = Workspace(network.layout, len(x)), tuple(p.detach().numpy() for p in flat)
-    for parameter, gradient in zip(flat, space.gradients, strict=True):
-        parameter.grad = gradient
-
-    def learned() -> None:
-        leaf = space.forward(x, arrays)[0].detach().requires_grad_()
-        LOSS(leaf, y).backward()
-        assert leaf.grad is not None
-        space.backward(leaf.grad, 1e-6, BIT_PRICE)
-
-    def float32() -> None:
-        optimisers["float32"].zero_grad(set_to_none=True)
-        LOSS(plain(x), y).backward()
-
-    best: dict[str, float] = {}
-    runs: dict[str, tuple[Any, Callable[[], None]]] = {
-        "learned": (flat, learned),
-        "float32": (list(plain.parameters()), float32),
-    }
-    optimisers = {n: torch.optim.Adam(p, lr=1e-4, fused=True) for n, (p, _) in runs.items()}
-    for _ in range(steps // 10):
-        for name, (_, gradients) in runs.items():  # in turns, and processor time: a busy machine does not tell
-            start = time.process_time()
-            for _ in range(10):
-                gradients()
-                optimisers[name].step()
-            best[name] = min(best.get(name, np.inf), (time.process_time() - start) * 100)
-    return {name: round(value, 3) for name, value in best.items()} | {
-        "ratio": round(best["learned"] / best["float32"], 2)
-    }
-
-
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -214,7 +169,7 @@ def main() -> None:
         "epochs": {"mlp-learned": arguments.epochs, "mlp": arguments.mlp_epochs},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
         "versions": {name: version(name) for name in ("torch", "brevitas", "alkaid")},
-        "step_milliseconds": step_milliseconds(),
+        "step_milliseconds": training_step()["milliseconds_per_step"],
         "fronts": [],
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -59,6 +59,50 @@ def test_twin_has_the_same_numbers_and_gradients(config):
 
 
 @pytest.mark.parametrize("config", CONFIGS)
+def test_training_twin_steps_as_the_brevitas_network_would(config):
+    """The same memory, step after step; with dead rows, weights equally large, ties and numbers that saturate."""
+    _, x, y = quantised(config)
+    values, labels = torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(y)
+    network = network_of(config, x)
+    twin = network.twin(len(values))
+    (flat,) = twin.parameters
+    for seed in range(4):
+        torch.manual_seed(seed)
+        with torch.no_grad():
+            flat.add_(0.1 * torch.randn_like(flat))
+            twin.prunable[0][1] = 0.0
+            twin.prunable[-1][0, :3] = torch.tensor([0.5, -0.5, 0.5])
+            biases = network.layout.split(flat)[1]
+            biases[0][0], biases[0][1], biases[0][2] = 0.0, -(2.0**-seed), 100.0
+        value = twin.gradients(values, labels, torch.nn.functional.cross_entropy, 0.0)
+        twin.finish()
+        network.zero_grad()
+        out = network(values)
+        expected = torch.nn.functional.cross_entropy(out, labels)
+        expected.backward()
+        assert value == expected.item()
+        gradients = torch.cat([p.grad.flatten() for p in network._in_order()])
+        torch.testing.assert_close(flat.grad, gradients, rtol=1e-4, atol=1e-6)
+        assert (gradients[-len(config.widths) :] != 0).any()
+
+
+def test_twin_and_automatic_differentiation_train_alike():
+    config = CONFIGS[2]
+    _, x, y = quantised(config)
+    losses = []
+    for own in (True, False):
+        torch.manual_seed(4)
+        network = MLP().build(config, 16, 5)
+        if not own:
+            network.objective = lambda values, target, loss, net=network: loss(net(values), target)
+        loss, how = torch.nn.functional.cross_entropy, {"epochs": 4, "batch": 100, "learning_rate": 5e-3}
+        losses.append(train(network, x, y, loss, **how, sparsity=config.sparsity, seed=4).loss)
+    # Adam and some sums round in another order
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0][-1] < losses[0][0]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
 def test_folding_leaves_every_hidden_activation(config):
     _, x, _ = quantised(config)
     network = network_of(config, x).double().eval()
