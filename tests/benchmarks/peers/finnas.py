@@ -60,6 +60,8 @@ GATE = 1000
 INTERVAL = 16
 #: of ours: the published layout of this task, as for HGQ2, and how many networks of one training are kept
 WIDTHS, STARTS, KEPT, EBOPS = (64, 32, 32), 3, 100, (60.0, 4000.0)
+#: networks of each front that are synthesised
+FINALISTS = 5
 #: processor time of one of our trainings, as a share of all
 ROUND = 0.25
 
@@ -240,7 +242,7 @@ def walked(data: Data, seed: int, seconds: float, target: Target, work: Path) ->
     clock = Clock([])
     front(20, 0)
     epoch = clock.spent / 20
-    while clock.spent < seconds:
+    while clock.spent + ROUND * seconds < seconds:
         made = front(max(101, int(ROUND * seconds / epoch)), trainings)
         trainings += 1
         made = [c for c in made if EBOPS[0] <= c.ebops <= EBOPS[1]]
@@ -273,11 +275,11 @@ def _rates(number: int, spent: float, wall: float) -> dict[str, Any]:
     }
 
 
-def finalists(candidates: list[Candidate], flow: Any, limit: int, data: Data) -> list[dict[str, Any]]:
-    """At most ``limit`` of the front in (estimate, accuracy on validation), each with what it gets right on test."""
+def finalists(candidates: list[Candidate], flow: Any, data: Data) -> list[dict[str, Any]]:
+    """:data:`FINALISTS` or fewer of the front in (estimate, validation), with what each gets right on test."""
     points = []
     test = data.parts["test"]
-    for number in spread([c.cost for c in candidates], [c.validation for c in candidates], limit):
+    for number in spread([c.cost for c in candidates], [c.validation for c in candidates], FINALISTS):
         candidate = candidates[number]
         design = candidate.firmware.design
         codes = candidate.quantisation.codes(test.x)
@@ -295,7 +297,6 @@ def comparison(
     data: Data,
     seed: int,
     seconds: float,
-    limit: int,
     target: Target,
     work: Path,
     measured: Callable[[dict[str, Any], Any], list[dict[str, Any]]],
@@ -309,7 +310,6 @@ def comparison(
         "candidates_per_hour_published": PUBLISHED_PER_HOUR,
         "seed": seed,
         "seconds": seconds,
-        "limit": limit,
     }
     sides = {}
     for name, search, flow in (
@@ -318,7 +318,7 @@ def comparison(
     ):
         candidates, facts = search(data, seed, seconds, target, work / name)
         print(f"{name:8} {facts['candidates']} candidates, {facts['candidates_per_hour']:g} an hour", flush=True)
-        side = facts | {"points": finalists(candidates, flow, limit, data)}
+        side = facts | {"points": finalists(candidates, flow, data)}
         good = measured(side, getattr(flow, "synthesise", synthesise))
         if not good:
             raise SystemExit(f"{name} has no finalist that was synthesised: give it more --search-seconds")
