@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ("Side", "chosen", "compare", "hypervolume", "lut_ratio")
+__all__ = ("Side", "chosen", "compare", "hypervolume", "lut_ratio", "spread")
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +40,19 @@ def chosen(costs: Sequence[float], low: float, high: float, limit: int) -> list[
     for a, b in pairwise(np.geomspace(low, high, limit + 1)):
         found += [i for i, c in enumerate(costs) if a <= c < b][-1:]
     return found
+
+
+def spread(costs: Sequence[float], scores: Sequence[float], limit: int) -> list[int]:
+    """Places of at most ``limit`` of the non-dominated points: the best of each of as many equal steps in log cost."""
+    front, best = [], -np.inf
+    for i in sorted(range(len(costs)), key=lambda i: (costs[i], -scores[i])):
+        if scores[i] > best:
+            front.append(i)
+            best = scores[i]
+    if len(front) <= limit:
+        return front
+    along = [costs[i] for i in front]
+    return [front[place] for place in chosen(along, along[0], along[-1] * (1 + 1e-9), limit)]
 
 
 def hypervolume(lut: Floats, accuracy: Floats, largest: float, smallest: float, chance: float) -> float:
@@ -73,8 +86,13 @@ def _monotone(lut: Floats, accuracy: Floats) -> tuple[Floats, Floats]:
     return lut[keep], accuracy[keep]
 
 
-def compare(ours: Side, theirs: Side, chance: float, resamplings: int = 300, seed: int = 0) -> dict[str, Any]:
-    """Ratios ours over theirs, each with the standard deviation over resamplings of the test events (both alike)."""
+def compare(
+    ours: Side, theirs: Side, chance: float, peer: str = "hgq2", resamplings: int = 300, seed: int = 0
+) -> dict[str, Any]:
+    """Ratios ours over theirs, each with the standard deviation over resamplings of the test events (both alike).
+
+    ``peer`` names their figures.
+    """
     both = np.concatenate([ours.lut, theirs.lut])
     smallest, largest = float(both.min()), float(both.max())
 
@@ -84,7 +102,7 @@ def compare(ours: Side, theirs: Side, chance: float, resamplings: int = 300, see
         return volumes[0] / volumes[1], lut_ratio(a, b)
 
     rng, number = np.random.default_rng(seed), ours.right.shape[1]
-    spread = np.array([ratios(rng.integers(0, number, number)) for _ in range(resamplings)])
+    found = np.array([ratios(rng.integers(0, number, number)) for _ in range(resamplings)])
     volume, lut = ratios(None)
     a, b = _monotone(ours.lut, ours.accuracy()), _monotone(theirs.lut, theirs.accuracy())
     table = []
@@ -92,16 +110,16 @@ def compare(ours: Side, theirs: Side, chance: float, resamplings: int = 300, see
         reached = a[1][0] <= accuracy <= a[1][-1]
         need = float(np.exp(np.interp(accuracy, a[1], np.log(a[0])))) if reached else None
         table.append(
-            {"accuracy": round(float(accuracy), 4), "hgq2_lut": their_lut, "codesign_lut": need and round(need, 1)}
+            {"accuracy": round(float(accuracy), 4), f"{peer}_lut": their_lut, "codesign_lut": need and round(need, 1)}
         )
     return {
         "hypervolume_ratio": _rounded(volume),
-        "hypervolume_ratio_error": _rounded(float(np.nanstd(spread[:, 0]))),
+        "hypervolume_ratio_error": _rounded(float(np.nanstd(found[:, 0]))),
         "hypervolume_bounds": {"lut": [smallest, largest], "accuracy_of_chance": round(chance, 4)},
         "lut_ratio_at_equal_accuracy": _rounded(lut),
-        "lut_ratio_error": _rounded(float(np.nanstd(spread[:, 1]))),
-        "best_accuracy": {"codesign": round(float(a[1][-1]), 4), "hgq2": round(float(b[1][-1]), 4)},
-        "lut_at_hgq2s_accuracies": table,
+        "lut_ratio_error": _rounded(float(np.nanstd(found[:, 1]))),
+        "best_accuracy": {"codesign": round(float(a[1][-1]), 4), peer: round(float(b[1][-1]), 4)},
+        "lut_at_their_accuracies": table,
     }
 
 
