@@ -113,6 +113,7 @@ def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageR
         except CodesignError as error:
             note(folder, name, error)
             raise
+        note(folder, name, None)
     add_seconds(folder, stages.seconds)
 
 
