@@ -76,6 +76,9 @@ def test_a_finished_run_climbs_on_and_each_fidelity_has_a_front_of_its_own(tmp_p
     before = (tmp_path / "front.json").stat().st_mtime_ns, len(measurements(tmp_path))
     assert search(study, tmp_path) == front
     assert ((tmp_path / "front.json").stat().st_mtime_ns, len(measurements(tmp_path))) == before, "nothing left to do"
+    (tmp_path / "front.json").unlink()  # as if it had been killed before the end
+    assert search(study, tmp_path) == front
+    assert len(measurements(tmp_path)) == before[1], "what was measured before a kill is kept"
     more = search(study, tmp_path, 17)
     check(tmp_path, study, more)
     assert max(Counter(measurements(tmp_path)).values()) == 1, "a longer search measures what is new only"
