@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from codesign.figures import Figure
+from codesign.figures import Fidelity, Figure
 
 __all__ = (
     "SCHEMAS",
     "Explained",
     "Explanations",
+    "FidelityFront",
     "Figures",
     "FlowResult",
     "Flows",
@@ -98,12 +99,33 @@ class FrontPoint(_Record):
     verified: Verified | None = Field(description="null where the verification could not run; see the trial's status")
 
 
+class FidelityFront(_Record):
+    """The front at one fidelity: each objective is of the same fidelity for all of its trials."""
+
+    fidelity: Fidelity
+    objectives: list[Objective] = Field(description="as compared here")
+    measured: list[int] = Field(description="trials that have these figures")
+    trials: list[int] = Field(description="the front: those of the measured that no other one dominates")
+    dominated: dict[int, int] = Field(
+        default_factory=dict, description="trials not measured here -> one that surely dominates them one rung below"
+    )
+    failed: dict[int, str] = Field(default_factory=dict, description="trials that could not be measured -> why")
+    missed: dict[int, float] = Field(
+        default_factory=dict, description="trials that miss the target's clock, and so are on no front -> MHz reached"
+    )
+
+
 class Front(_Record):
     """``front.json`` of a run."""
 
     study: str
     objectives: list[Objective]
-    points: list[FrontPoint]
+    points: list[FrontPoint] = Field(description="all trials that are on the front, at any of the fidelities compared")
+    fronts: list[FidelityFront] = Field(
+        default_factory=list,
+        exclude_if=lambda fronts: not fronts,
+        description="of a ladder with rungs of measurement: the front at each fidelity, the search's own first",
+    )
     baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
 
 

@@ -104,13 +104,21 @@ class Constraint(_Section):
 
 
 class Ladder(_Section):
-    """Shorter trainings before the study's own, after each of which only the best are trained for longer."""
+    """Shorter trainings before the study's own, after each of which only the best are trained for longer; and what of
+    the search is measured closer to the chip, and has a front of its own there."""
 
-    epochs: tuple[int, ...] = Field(min_length=1, description="of the shorter trainings, rising")
+    epochs: tuple[int, ...] = Field(default=(), description="of the shorter trainings, rising")
     reduction: int = Field(default=3, ge=2, description="at least one of so many climbs on, and all not dominated")
+    measured: tuple[Literal["synthesised", "placed"], ...] = Field(
+        default=(), description="fidelities, rising, at which all are measured that are not surely dominated before"
+    )
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
+        if not self.epochs and not self.measured:
+            raise ValueError("a ladder needs rungs: epochs, or measured")
+        if self.measured not in ((), ("synthesised",), ("placed",), ("synthesised", "placed")):
+            raise ValueError(f"measured must rise, at most from synthesised to placed, not {list(self.measured)}")
         if any(e < 1 for e in self.epochs) or list(self.epochs) != sorted(set(self.epochs)):
             raise ValueError(f"epochs must be positive and rise, not {list(self.epochs)}")
         return self
@@ -126,7 +134,7 @@ class SearchSettings(_Section):
         default=(), description="configurations tried first, as config.json of a trial has them"
     )
     trial_seconds: float | None = Field(default=None, gt=0, description="after which a trial is ended, and has failed")
-    ladder: Ladder | None = Field(default=None, description="shorter trainings first; default: every trial in full")
+    ladder: Ladder | None = Field(default=None, description="default: every trial in full, its front measured")
 
 
 class Verification(_Section):
@@ -185,7 +193,7 @@ class Study(_Section):
     @model_validator(mode="after")
     def _ladder_ends(self) -> Self:
         ladder = self.search.ladder
-        if ladder is not None and ladder.epochs[-1] >= self.training.epochs:
+        if ladder is not None and ladder.epochs and ladder.epochs[-1] >= self.training.epochs:
             raise ValueError(
                 f"search.ladder.epochs must end below training.epochs ({self.training.epochs}), not {ladder.epochs[-1]}"
             )

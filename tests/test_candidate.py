@@ -1,12 +1,17 @@
 """The gate in front of every score, and the bound in front of every training."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from codesign import candidate, plugins
 from codesign.dse.resolve import resolve
-from codesign.errors import CodesignError
+from codesign.errors import CodesignError, ToolError
+from codesign.figures import Fidelity, find
+from codesign.hardware import nextpnr, nextpnr_family
 from codesign.physics.sample import Part
+from codesign.records import Figures, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import load_study
 
@@ -128,3 +133,37 @@ def test_checkpoints_of_one_training_are_candidates(setting, monkeypatch):
     with pytest.raises(CodesignError, match="no network of at most 1 effective bit operations"):
         candidate.evaluate(study, tiny, run.trial(2), 2, train, validation, lambda stage: None)
     assert len(count) == 1
+
+
+@pytest.mark.skipif(not nextpnr.available().available, reason=nextpnr.available().reason)
+def test_rungs_of_measurement_on_real_tools(setting, monkeypatch):
+    """Synthesised and placed on the study's own target; what cannot be routed costs the placed figures only."""
+    study, folder, *parts = setting
+    study = study.model_copy(update={"target": "ulx3s-85f"})
+    evaluate((study, folder, *parts))
+    folder.write("status.json", TrialStatus(trial=0, state=State.COMPLETE, seed=3))
+    stages = []
+
+    def fidelities():
+        return {f.fidelity for f in folder.read("figures.json", Figures).figures}
+
+    candidate.measure(study, folder, Fidelity.SYNTHESISED, stages.append)
+    with monkeypatch.context() as broken:
+        said = "import sys; print('ERROR: Routing design failed.'); sys.exit(1)"
+        broken.setattr(nextpnr_family.Family, "command", lambda self, name: [sys.executable, "-c", said])
+        with pytest.raises(ToolError, match=r"Routing design failed"):
+            candidate.measure(study, folder, Fidelity.PLACED, stages.append)
+    assert fidelities() == {Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED}
+    (note,) = folder.read("status.json", TrialStatus).notes
+    assert note.startswith("placement not measured: nextpnr-ecp5: ")
+    assert "Routing design failed" in note
+    candidate.measure(study, folder, Fidelity.PLACED, stages.append)
+    found = folder.read("figures.json", Figures).figures
+    compiled, placed = (find(found, "lut", f) for f in (Fidelity.COMPILED, Fidelity.PLACED))
+    assert 0.5 * compiled.expected.low < placed.value < 2 * compiled.expected.high
+    assert find(found, "fmax", Fidelity.PLACED).tool == "nextpnr-ecp5"
+    assert stages[-3:] == ["synthesis", "placement", "placement"]
+    before = len(stages)
+    candidate.measure(study, folder, Fidelity.PLACED, stages.append)
+    assert len(stages) == before, "what is measured is left as it is"
+    assert folder.read("status.json", TrialStatus).notes == [], "and nothing is said to be missing"

@@ -3,7 +3,7 @@
 from codesign.candidate.board import bitstream_of_trial, close_timing_of_trial
 from codesign.candidate.evaluation import CandidateResult, evaluate
 from codesign.candidate.gates import verify_gates
-from codesign.candidate.proof import prove, prove_trial
+from codesign.candidate.proof import measure, prove, prove_trial
 from codesign.candidate.trial import firmware_for, load_network, synthesise_trial
 
 __all__ = (
@@ -13,6 +13,7 @@ __all__ = (
     "evaluate",
     "firmware_for",
     "load_network",
+    "measure",
     "prove",
     "prove_trial",
     "synthesise_trial",

@@ -22,12 +22,14 @@ from codesign.candidate.stages import (
     counted,
     measured,
     measured_by,
+    note,
 )
 from codesign.candidate.trial import load_network, synthesisers, threshold_of, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
+from codesign.dse.measured import MEASUREMENTS
 from codesign.dse.parts import load_sample, splits_of
-from codesign.errors import InputError, ToolError
+from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity
 from codesign.hardware.base import Firmware
 from codesign.physics.sample import Sample
@@ -38,7 +40,7 @@ from codesign.targets import load_target
 from codesign.tasks.judging import drawn, judged
 from codesign.verify.verilator import WaveFormat, require_fst
 
-__all__ = ("prove", "prove_trial")
+__all__ = ("measure", "prove", "prove_trial")
 
 
 def prove(
@@ -90,6 +92,28 @@ def prove(
     if folder.read("verify.json", Verified) is None:
         with stages("simulation"), costs_only_itself(folder, "simulation"):
             _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves)
+    add_seconds(folder, stages.seconds)
+
+
+def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageReport) -> None:
+    """Synthesise, or place and route, a trial of the search on the study's target; one that was is left as it is.
+
+    ToolError says why it could not be: its status keeps the reason, and it has no figure of this fidelity.
+    """
+    stages, name = Stages(stage), MEASUREMENTS[fidelity]
+    flow = plugins.load("flows", study.flow.name)
+    firmware = flow.load(Design.load(folder.path), load_target(study.target), folder.firmware)
+    if _is_measured(folder, name, firmware):
+        return
+    with stages(name):
+        try:
+            if name not in (known := synthesisers(flow, firmware)):
+                raise ToolError(f"{firmware.target.name} has no {name} of this firmware here")
+            add_figures(folder, known[name](folder.path / name))
+        except CodesignError as error:
+            note(folder, name, error)
+            raise
+        note(folder, name, None)
     add_seconds(folder, stages.seconds)
 
 

@@ -95,14 +95,18 @@ def costs_only_itself(folder: TrialFolder, what: str) -> Iterator[None]:
         yield
     except CodesignError as error:
         note(folder, what, error)
+    else:
+        note(folder, what, None)
 
 
-def note(folder: TrialFolder, what: str, error: CodesignError) -> None:
-    """Record in a trial's status why something was not measured."""
+def note(folder: TrialFolder, what: str, error: CodesignError | None) -> None:
+    """Record in a trial's status why something was not measured; or, with None, that it was, at last."""
     status = folder.read("status.json", TrialStatus)
     if status is not None:
         notes = [n for n in status.notes if not n.startswith(f"{what} not measured")]
-        folder.write("status.json", status.model_copy(update={"notes": [*notes, f"{what} not measured: {error}"]}))
+        notes += [] if error is None else [f"{what} not measured: {error}"]
+        if notes != status.notes:
+            folder.write("status.json", status.model_copy(update={"notes": notes}))
 
 
 def add_seconds(folder: TrialFolder, seconds: dict[str, float]) -> None:

@@ -192,8 +192,10 @@ class ClusterPool:
             words |= {"trial": job.trial, "note": job.note}
             paths = [folder.path, *self._run.path.glob(f"trials/*/{RUNGS}")]
             slot.said.append(messages.Stage(job.trial, "cluster"))
-        elif isinstance(job, messages.Prove):
-            words |= {"trial": job.trial}
+        elif isinstance(job, messages.Prove | messages.Measure):
+            words |= {"trial": job.trial} | (
+                {} if isinstance(job, messages.Prove) else {"fidelity": job.fidelity.value}
+            )
             paths = [self._run.trial(job.trial).path, *self._run.path.glob("parts/baselines-test.npz")]
             slot.said.append(messages.Stage(job.trial, "cluster"))
         limit = self._settings.study.search.trial_seconds if isinstance(job, messages.Evaluate) else None
@@ -209,6 +211,7 @@ class ClusterPool:
             "study": settings.study.to_yaml(),
             "evaluate": settings.evaluate,
             "prove": settings.prove,
+            "measure": settings.measure,
             "store": settings.store,
         }
 
@@ -257,8 +260,10 @@ class ClusterPool:
             return Died(job, answer.get("died", "sent back damaged files"), late=answer.get("late", False))
         if isinstance(job, messages.Evaluate):
             return self._evaluated(slot, answer, files)
-        if isinstance(job, messages.Prove):
+        if isinstance(job, messages.Prove | messages.Measure):
             self._take(files, f"trials/{self._run.trial(job.trial).path.name}/")
+            if isinstance(job, messages.Measure):
+                return messages.Measured(job.trial, job.fidelity, answer["error"])
             return messages.Proven(job.trial, answer["error"])
         self._take(files, "baseline", "parts/baselines-test.npz")
         return messages.BaselineDone(answer["error"])

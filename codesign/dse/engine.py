@@ -20,6 +20,7 @@ from typing import Any
 from codesign.dse import messages
 from codesign.dse.front import pareto
 from codesign.dse.lock import Locked, hold
+from codesign.dse.measured import Climb
 from codesign.dse.parts import part_path, record, splits_of, write_part
 from codesign.dse.pool import Died, Pool, Worker
 from codesign.dse.progress import Progress, Shown, Silent
@@ -53,14 +54,15 @@ def run_study(
     cluster: str | None = None,
     evaluate: str = "codesign.candidate:evaluate",
     prove: str = "codesign.candidate:prove",
+    measure: str = "codesign.candidate:measure",
 ) -> Front:
     """Search until ``trials`` are finished (by default the study's), prove the front, and write ``front.json``.
 
     Called again on the same folder, it goes on where it was; with nothing left to do it returns the front.
-    ``evaluate`` and ``prove`` are ``module:function`` (see :mod:`codesign.candidate`). ``store`` is the path or URL of
-    what was made once (:mod:`codesign.store`); None for none. ``cluster`` is the address of a Dask scheduler, or a YAML
-    file of a batch system, in the place of ``workers`` here (:mod:`codesign.dse.cluster`). KeyboardInterrupt, also on
-    SIGTERM, leaves the folder in order: what was running will be drawn again.
+    ``evaluate``, ``prove`` and ``measure`` are ``module:function`` (see :mod:`codesign.candidate`). ``store`` is the
+    path or URL of what was made once (:mod:`codesign.store`); None for none. ``cluster`` is the address of a Dask
+    scheduler, or a YAML file of a batch system, in the place of ``workers`` here (:mod:`codesign.dse.cluster`).
+    KeyboardInterrupt, also on SIGTERM, leaves the folder in order: what was running will be drawn again.
     """
     if workers < 1:
         raise InputError(f"--workers must be at least 1, not {workers}")
@@ -70,7 +72,7 @@ def run_study(
     if store not in (None, NO_STORE):
         Store(str(store))  # a URL that cannot be used is told before any work begins
     run = RunFolder(Path(run_folder).resolve())
-    settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store)
+    settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store, measure)
     with _alone(run), _terminable(), progress or Silent() as shows:
         return _Search(resolved, settings, trials or study.search.trials, workers, shows, cluster).run()
 
@@ -157,7 +159,8 @@ class _Search:
         for number, status in statuses.items():
             self._count(number, status, here=False)
         todo = deque(n for n in range(self._wanted) if n not in statuses)
-        proof = Proof(run, study, self._progress, self._front)
+        climb = Climb(run, study, self._resolved.target, lambda: list(self._scores))
+        proof = Proof(run, study, self._progress, self._front, climb)
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
@@ -250,7 +253,7 @@ class _Search:
             return queue.popleft() if queue else None
 
         def hear(worker: Worker, message: Any) -> None:
-            if isinstance(message, messages.BaselineDone | messages.Proven):
+            if isinstance(message, messages.BaselineDone | messages.Proven | messages.Measured):
                 worker.job = None
                 self._deaths_in_a_row = 0
                 self._shown.running.pop(getattr(message, "trial", -1), None)
@@ -311,7 +314,7 @@ class _Search:
                 f"{self._deaths_in_a_row} workers died one after the other, the last one {death.how}: is there enough "
                 "memory for --workers of this number? what was finished is kept, and the same command goes on"
             )
-        if isinstance(death.job, messages.Evaluate | messages.Prove):
+        if isinstance(death.job, messages.Evaluate | messages.Prove | messages.Measure):
             self._shown.running.pop(death.job.trial, None)
             who = "it" if death.late else "its worker"
             self._progress.note(f"trial {death.job.trial}: {who} {death.how}; starting another")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from codesign.figures import Fidelity
 from codesign.study import Study
 
 __all__ = (
@@ -16,6 +17,8 @@ __all__ = (
     "Evaluate",
     "Exhausted",
     "Finished",
+    "Measure",
+    "Measured",
     "Prove",
     "Proven",
     "Settings",
@@ -25,8 +28,8 @@ __all__ = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker needs to know from the start. ``evaluate`` and ``prove`` are ``module:function``, ``store`` is the
-    path or URL of the store (:mod:`codesign.store`), None for none."""
+    """What a worker needs to know from the start. ``evaluate``, ``prove`` and ``measure`` are ``module:function``,
+    ``store`` is the path or URL of the store (:mod:`codesign.store`), None for none."""
 
     study: Study
     run: str
@@ -34,6 +37,7 @@ class Settings:
     evaluate: str
     prove: str
     store: str | None = None
+    measure: str = "codesign.candidate:measure"
 
 
 # ------------------------------------------------------------------------------------------ from the driver to a worker
@@ -62,6 +66,14 @@ class Prove:
     """Prove this trial of the front."""
 
     trial: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Measure this trial at this fidelity."""
+
+    trial: int
+    fidelity: Fidelity
 
 
 # ------------------------------------------------------------------------------------------ from a worker to the driver
@@ -108,6 +120,15 @@ class Proven:
     """The proof of a trial came to its end, or broke off with this reason."""
 
     trial: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The measurement of a trial is done, or failed with this reason."""
+
+    trial: int
+    fidelity: Fidelity
     error: str | None
 
 

@@ -1,4 +1,8 @@
-"""The end of a search: its front is proven, judged on the test split, and written."""
+"""The end of a search: its front is proven, judged on the test split, and written.
+
+With rungs of measurement (:mod:`codesign.dse.measured`) the search's front is proven first, then the rungs are climbed,
+and what is on the front of one of them is proven, too.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from codesign.dse import messages
+from codesign.dse.measured import MEASUREMENTS, Climb, compared
 from codesign.dse.progress import Progress
 from codesign.dse.scoring import Score
 from codesign.errors import CodesignError
-from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, Objective, State, TrialStatus, Verified
+from codesign.figures import Fidelity
+from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder
 from codesign.study import Study
 
@@ -27,52 +33,84 @@ class _Baseline(BaseModel):
 class Proof:
     """Which trials of the front are still to be proven, and what became of the others."""
 
-    def __init__(self, run: RunFolder, study: Study, progress: Progress, front: Callable[[], list[Score]]) -> None:
+    def __init__(
+        self, run: RunFolder, study: Study, progress: Progress, front: Callable[[], list[Score]], climb: Climb
+    ) -> None:
         self._run, self._study = run, study
         self._progress = progress
-        self._front = front
+        self._front, self._climb = front, climb
         self._proven: set[int] = set()
         self._unproven: dict[int, str] = {}
 
     def done(self) -> Front | None:
         """The front as written, if it is the front of the trials as they are."""
         written = self._run.read("front.json", Front)
-        front = {score.trial for score in self._front()}
-        return written if written is not None and {p.trial for p in written.points} == front else None
+        if written is None:
+            return None
+        # what could not be measured is not tried again, unless there is something else to do
+        known = {(t, front.fidelity): reason for front in written.fronts for t, reason in front.failed.items()}
+        self._climb.failed |= known
+        same = not self._climb.open() and self._climb.fronts() == written.fronts
+        if same and {p.trial for p in written.points} == set(self._members()):
+            return written
+        self._climb.failed.clear()
+        return None
+
+    def _members(self) -> list[int]:
+        """Trials on the search's front, and then those on the front of a rung only."""
+        own = [score.trial for score in self._front()]
+        return own + sorted({t for front in self._climb.fronts() for t in front.trials} - set(own))
 
     def baseline(self) -> list[messages.Baseline]:
         """The baseline, unless it is there."""
         return [] if (self._run.path / "baseline.json").is_file() else [messages.Baseline()]
 
-    def open(self) -> list[messages.Prove]:
-        """Proofs that the front as it is now still lacks."""
+    def open(self) -> list[messages.Prove | messages.Measure]:
+        """What the front as it is now still lacks: proofs of it, then measurements, then proofs of their fronts."""
         done = self._proven | self._unproven.keys()
-        return [messages.Prove(score.trial) for score in self._front() if score.trial not in done]
+        own = [score.trial for score in self._front() if score.trial not in done]
+        if not own and (jobs := self._climb.open()):
+            return list(jobs)
+        return [messages.Prove(trial) for trial in own or self._members() if trial not in done]
 
     def stage(self) -> str:
         """How far the proof of the front is, in words."""
-        front = {score.trial for score in self._front()}
-        return f"proof of the front: {len(front & (self._proven | self._unproven.keys()))} of {len(front)} trials"
+        done = self._proven | self._unproven.keys()
+        own = {score.trial for score in self._front()}
+        if own <= done and (jobs := self._climb.open()):
+            return f"measured, {jobs[0].fidelity}: {len(jobs)} to go"
+        front = own if not own <= done else set(self._members())
+        return f"proof of the front: {len(front & done)} of {len(front)} trials"
 
     def died(self, job: Any, how: str) -> None:
         """A job cost its worker's life more than once."""
         reason = f"its worker {how}"
         if isinstance(job, messages.Prove):
             self._broke_off(job.trial, reason)
+        elif isinstance(job, messages.Measure):
+            self._lacks(job.trial, job.fidelity, reason)
         else:
             self._progress.note(f"the baseline failed: {reason}")
 
-    def hear(self, message: messages.BaselineDone | messages.Proven) -> int | None:
+    def hear(self, message: messages.BaselineDone | messages.Proven | messages.Measured) -> int | None:
         """Take in the end of a job; returns the trial that has to leave the front, if one has."""
         if isinstance(message, messages.BaselineDone):
             if message.error:
                 self._progress.note(f"the baseline failed: {message.error}; see baseline.log in the run folder")
+            return None
+        if isinstance(message, messages.Measured):
+            # a measurement that says nothing and leaves nothing is not asked for for ever
+            missing = messages.Measure(message.trial, message.fidelity) in self._climb.open()
+            if message.error or missing:
+                self._lacks(message.trial, message.fidelity, message.error or "it gave no figure that is compared")
             return None
         folder = self._run.trial(message.trial)
         if message.error:
             self._broke_off(message.trial, message.error)
             return None
         self._proven.add(message.trial)
+        for what, reason in self._absent(message.trial).items():
+            self._climb.failed.setdefault((message.trial, what), reason)
         verdict = folder.read("verify.json", Verified)
         if verdict is None or verdict.exact:
             return None
@@ -90,6 +128,21 @@ class Proof:
         if status is not None and note not in status.notes:
             self._mark(trial, {"notes": [*status.notes, note]})
 
+    def _lacks(self, trial: int, fidelity: Fidelity, reason: str) -> None:
+        self._climb.failed[trial, fidelity] = reason
+        self._progress.note(f"trial {trial} has no {fidelity} figures: {reason}; see its log.txt")
+
+    def _absent(self, trial: int) -> dict[Fidelity, str]:
+        """What a trial's proof could not measure and why, from the notes in its status."""
+        status = self._run.trial(trial).read("status.json", TrialStatus)
+        found = {}
+        for fidelity, name in MEASUREMENTS.items():
+            begin = f"{name} not measured: "
+            for text in status.notes if status else []:
+                if text.startswith(begin):
+                    found[fidelity] = text.removeprefix(begin)
+        return found
+
     def _mark(self, trial: int, update: dict[str, Any]) -> None:
         folder = self._run.trial(trial)
         status = folder.read("status.json", TrialStatus)
@@ -98,7 +151,7 @@ class Proof:
 
     def write(self) -> Front:
         """Write ``front.json``: every trial on the front that was judged on the test split."""
-        points = [point for score in self._front() if (point := self._point(score.trial)) is not None]
+        points = [point for trial in self._members() if (point := self._point(trial)) is not None]
         if not points and self._unproven:
             trial, reason = next(iter(self._unproven.items()))
             raise CodesignError(
@@ -108,10 +161,9 @@ class Proof:
         baseline = self._run.read("baseline.json", _Baseline)
         front = Front(
             study=self._study.name,
-            objectives=[
-                Objective(name=o.name, direction=o.direction, fidelity=o.fidelity) for o in self._study.objectives
-            ],
+            objectives=compared(self._study),
             points=points,
+            fronts=self._climb.fronts(),
             baseline=baseline.metrics if baseline else {},
         )
         self._run.write("front.json", front)

@@ -108,7 +108,9 @@ def _main(root: Path) -> None:
     job = json.loads((root / _JOB).read_text(encoding="utf-8"))
     run = RunFolder(root / "run")
     study = parse_study(job["study"], "study.yaml")
-    settings = messages.Settings(study, str(run.path), None, job["evaluate"], job["prove"], job["store"])
+    settings = messages.Settings(
+        study, str(run.path), None, job["evaluate"], job["prove"], job["store"], job["measure"]
+    )
     try:
         store.use(settings.store)
         answer = Bench(settings, run, lambda message: None).carry_out(job)

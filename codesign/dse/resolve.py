@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from codesign import plugins
+from codesign.dse.measured import at_fidelity
 from codesign.dse.seeds import seed_parameters
 from codesign.errors import InputError, ToolError, nearest
 from codesign.figures import QUANTITIES, Fidelity
+from codesign.hardware.nextpnr_family import family_of
 from codesign.hardware.settings import resolve_space
 from codesign.study import Constraint, Objective, Study
 from codesign.targets import Target, load_target
@@ -46,6 +48,7 @@ def resolve(study: Study) -> Resolved:
     seed_parameters(study.search.seeds, family, space, flow, flow_space, f"study '{study.name}'")
     _check_objectives(study, task.metrics, flow)
     _check_constraints(study, task.metrics, flow, target)
+    _check_rungs(study, target)
     availability = flow.available()
     if not availability.available:
         raise ToolError(f"flow '{study.flow.name}' cannot run here: {availability.reason}")
@@ -76,6 +79,16 @@ def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: dic
         f"{n} ({f})" if f is not Fidelity.COMPILED else n for f, ns in measured.items() for n in sorted(ns)
     )
     raise InputError(f"{where}: {what}; metrics of the task '{study.task}': {', '.join(metrics)}; figures: {figures}")
+
+
+def _check_rungs(study: Study, target: Target) -> None:
+    """Refuse rungs of measurement that nothing can measure, or that no objective can tell apart."""
+    for name in study.search.ladder.measured if study.search.ladder else ():
+        where, fidelity = f"study '{study.name}', search.ladder.measured", Fidelity(name)
+        if at_fidelity(study, fidelity) == study:
+            raise InputError(f"{where}: no objective is a compiled figure that is measured {name}, such as lut")
+        if fidelity is Fidelity.PLACED and not (here := family_of(target.name, target.family).available()).available:
+            raise ToolError(f"{where}: {here.reason}")
 
 
 def _check_objectives(study: Study, metrics: dict[str, str], flow: Any) -> None:

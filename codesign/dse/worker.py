@@ -30,6 +30,7 @@ from codesign.dse import messages
 from codesign.dse.lock import hold
 from codesign.dse.scoring import Outcome, excess_of, score
 from codesign.errors import CodesignError, InputError
+from codesign.figures import Fidelity
 from codesign.hardware.settings import family_config, flow_settings, whole_config
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -139,6 +140,8 @@ class Bench:
         number = int(job["trial"])
         if job["kind"] == "Prove":
             return {"error": self.prove(number)}
+        if job["kind"] == "Measure":
+            return {"error": self.measure(number, Fidelity(job["fidelity"]))}
         from codesign import plugins
 
         whole = self._run.trial(number).read_json("config.json") or {}
@@ -260,6 +263,15 @@ class Bench:
         """Prove a trial; why it broke off, if it did."""
         return self._guarded(lambda: self._prove(number), self._run.trial(number).path / "log.txt")
 
+    def measure(self, number: int, fidelity: Fidelity) -> str | None:
+        """Measure a trial at a fidelity; why that failed, if it did."""
+
+        def work() -> None:
+            folder, _, stage = self._opened(number)
+            self._loaded(self._settings.measure)(self._study, folder, fidelity, stage)
+
+        return self._guarded(work, self._run.trial(number).path / "log.txt")
+
     def baseline(self) -> str | None:
         """Judge the classical baselines; why that failed, if it did."""
         return self._guarded(self._baseline, self._run.path / "baseline.log")
@@ -275,6 +287,11 @@ class Bench:
         return None
 
     def _prove(self, number: int) -> None:
+        folder, seed, stage = self._opened(number)
+        self._loaded(self._settings.prove)(self._study, folder, self._sample, seed, stage)
+
+    def _opened(self, number: int) -> tuple[TrialFolder, int, Callable[[str], None]]:
+        """A finished trial's folder and seed, and what is told its stages."""
         folder = self._run.trial(number)
         status = folder.read("status.json", TrialStatus)
         if status is None:
@@ -286,7 +303,7 @@ class Bench:
             folder.write("status.json", now.model_copy(update={"stage": name}))
             self._send(messages.Stage(number, name))
 
-        self._loaded(self._settings.prove)(self._study, folder, self._sample, status.seed, stage)
+        return folder, status.seed, stage
 
     def _baseline(self) -> None:
         """Judge the classical baselines, and keep their scores for the plots of the front."""
@@ -310,6 +327,8 @@ class _Worker(Bench):
             self._trial(job)
         elif isinstance(job, messages.Prove):
             self._send(messages.Proven(job.trial, self.prove(job.trial)))
+        elif isinstance(job, messages.Measure):
+            self._send(messages.Measured(job.trial, job.fidelity, self.measure(job.trial, job.fidelity)))
         else:
             self._send(messages.BaselineDone(self.baseline()))
 

@@ -105,6 +105,7 @@ def checkpoints(
     limit: int = 32,
     warm: float = 0.1,
     starts: int = 1,
+    prepare: Callable[[LearnedMLP], None] | None = None,
 ) -> list[Checkpoint]:
     """Train and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
 
@@ -112,7 +113,8 @@ def checkpoints(
     targets). For the share ``warm`` of the epochs beta stays at ``beta_low``, then it rises logarithmically to
     ``beta_high`` (HGQ, arXiv 2405.00645). The network of each epoch is judged on the validation events. With several
     ``starts`` the epochs are shared out among as many trainings from other weights, and their fronts are one: what was
-    pruned early, by chance, does not come back. Deterministic for a seed and one torch thread.
+    pruned early, by chance, does not come back. ``prepare`` may set the weights that a start begins with; its ranges
+    are fitted after that. Deterministic for a seed and one torch thread.
     """
     inputs, targets = _tensor(x_train), torch.as_tensor(y_train)
     val_inputs, val_targets = _tensor(x_val), torch.as_tensor(y_val)
@@ -122,6 +124,8 @@ def checkpoints(
         torch.manual_seed(seed + _NEXT_SEED * start)
         network = MLPLearned().build(config, inputs.shape[1], outputs)
         generator = torch.Generator().manual_seed(seed + _NEXT_SEED * start)
+        if prepare is not None:
+            prepare(network)
         network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
         walk = _walk(network, inputs, targets, loss, share, min(batch, len(inputs)), learning_rate, warm, generator)
         for epoch, flat in enumerate(walk):

@@ -14,6 +14,7 @@ from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.records import (
     Explanations,
+    FidelityFront,
     Figures,
     Front,
     FrontPoint,
@@ -132,6 +133,8 @@ class Run:
     points: list[Point]
     provisional: bool
     problems: list[str] = field(default_factory=list)
+    #: of a study with rungs of measurement: the front at each fidelity, the search's own first
+    fronts: list[FidelityFront] = field(default_factory=list)
 
     @property
     def baseline(self) -> Baseline | None:
@@ -146,6 +149,13 @@ class Run:
         for trial in self.trials:  # any other state, such as stopped, is spoken of last, and only where there is one
             counts[trial.state] = counts.get(trial.state, 0) + 1
         return counts
+
+    def members(self, fidelity: Fidelity) -> list[int]:
+        """Trials on the front of figures of this fidelity: the search's own, where that fidelity has none."""
+        if not self.fronts:
+            return [p.trial.number for p in self.points]
+        found = next((f for f in self.fronts if f.fidelity is fidelity), self.fronts[0])
+        return found.trials
 
     def figure_columns(self, fidelities: tuple[Fidelity, ...]) -> list[tuple[str, Fidelity]]:
         """Every (quantity, fidelity) that some trial measured, in a fixed order."""
@@ -218,6 +228,7 @@ def collect(path: Path) -> Run:
         points=points,
         provisional=front is None,
         problems=read.problems,
+        fronts=front.fronts if front else [],
     )
 
 

@@ -201,6 +201,8 @@ class Overview:
     metrics: list[str]
     columns: list[tuple[str, str]]
     cells: list[list[str | None]]
+    #: of each point, the fidelities whose front it is on; empty where there is one front only
+    fronts: list[str]
 
 
 def _overview(run: Run) -> Overview:
@@ -216,7 +218,8 @@ def _overview(run: Run) -> Overview:
         found = (find(point.figures, q, f) for q, f in keys)
         cells.append([words.number(f.value) if f else None for f in found])
     metrics = [a.name for a in run.objectives if not a.fidelity] or run.metric_names()[:1]
-    return Overview(metrics, [(words.quantity(q), f.value) for q, f in keys], cells)
+    fronts = [", ".join(f.fidelity for f in run.fronts if p.trial.number in f.trials) for p in run.points]
+    return Overview(metrics, [(words.quantity(q), f.value) for q, f in keys], cells, fronts if run.fronts else [])
 
 
 def _by_reason(run: Run, state: State) -> list[tuple[str, str, list[Trial]]]:

@@ -37,7 +37,8 @@ def front_data(run: Run) -> dict[str, Any]:
     A view shows one table at one fidelity, so that two fidelities never meet in a plot.
     """
     metrics = run.metric_names()
-    every = run.figure_columns(_EVERY_TRIAL)
+    # of a ladder with rungs of measurement, more than the front was measured there
+    every = run.figure_columns((*_EVERY_TRIAL, *(f.fidelity for f in run.fronts[1:])))
     front = [(q, f) for f in _FRONT for q in QUANTITIES if any(_has(p, q, f) for p in run.points)]
     verdicts = {p.trial.number: _verdict(p) for p in run.points}
     tables: dict[str, Any] = {
@@ -112,7 +113,14 @@ def _views(
     bands = {n: [m.value, m.error] for n, m in baseline.items()}
     goals = [a.name for a in run.objectives]
     return [
-        {"table": table, "label": f"{label}, {f.value} figures", "fidelity": f.value, "baseline": bands, "goals": goals}
+        {
+            "table": table,
+            "label": f"{label}, {f.value} figures",
+            "fidelity": f.value,
+            "baseline": bands,
+            "goals": goals,
+            "members": run.members(f),
+        }
         for f in fidelities
     ]
 

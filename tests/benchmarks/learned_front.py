@@ -188,6 +188,8 @@ def main() -> None:
                 print(f"{family:12} seed {seed}: {seconds:6.1f} s, test accuracy at LUT {lines}", flush=True)
     error = mean(np.sqrt(p["test"] * (1 - p["test"]) / len(bench.test)) for e in report["fronts"] for p in e["points"])
     report["statistical_error_of_test"] = round(float(error), 4)
+    if arguments.output.is_file():  # of tests.benchmarks.learned_choices
+        report |= {k: v for k, v in json.loads(arguments.output.read_text()).items() if k == "choices"}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     print(f"step: {report['step_milliseconds']}; wrote {arguments.output}")

@@ -28,12 +28,14 @@ def cluster():
         yield cluster
 
 
-def test_a_cluster_of_one_finds_what_one_worker_finds(study, tmp_path):
+def test_a_cluster_of_one_finds_what_one_worker_finds(tmp_path):
+    study = changed(target="ulx3s-85f", search={"trials": 6, "population": 4, "ladder": {"measured": ["placed"]}})
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as one:
         front = search(study, tmp_path / "cluster", 6, cluster=one.scheduler_address)
     assert front.model_copy(update={"baseline": {}}) == search(study, tmp_path / "here", 6).model_copy(
         update={"baseline": {}}
     )
+    assert front.fronts[1].measured
     assert trace(tmp_path / "cluster") == trace(tmp_path / "here")
     assert optuna_states(tmp_path / "cluster", study) == optuna_states(tmp_path / "here", study)
     assert (tmp_path / "cluster" / "baseline.json").read_bytes() == (tmp_path / "here" / "baseline.json").read_bytes()

@@ -27,7 +27,8 @@ class Notes(Silent):
 
 
 def search(study, path, trials=None, workers=1, **more):
-    return run_study(study, path, trials, workers, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove", **more)
+    doubles = {name: f"codesign_toy:{name}" for name in ("evaluate", "prove", "measure")}
+    return run_study(study, path, trials, workers, **doubles, **more)
 
 
 def changed(**changes):

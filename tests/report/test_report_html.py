@@ -15,7 +15,7 @@ from make_run import HOSTILE, make_run
 
 from codesign.errors import InputError
 from codesign.figures import Fidelity, find
-from codesign.records import Front, InputImportance, Metric, Verified
+from codesign.records import FidelityFront, Front, InputImportance, Metric, Verified
 from codesign.report import write_report
 
 #: attributes by which a page loads or leads to something
@@ -312,3 +312,26 @@ def test_the_report_needs_neither_optuna_nor_torch(own, tmp_path):
     command = [sys.executable, "-c", code, str(own.path), str(tmp_path / "report.html")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_each_fidelity_has_a_front_of_its_own(own, tmp_path):
+    front = own.read("front.json", Front)
+    numbers = [p.trial for p in front.points]
+    record = {"objectives": front.objectives, "measured": numbers}
+    fronts = [
+        FidelityFront(fidelity="compiled", trials=numbers[:-1], **record),
+        FidelityFront(
+            fidelity="synthesised", trials=numbers[1:], dominated={3: 0}, failed={5: f"no way {HOSTILE}"}, **record
+        ),
+        FidelityFront(fidelity="placed", trials=[], missed={numbers[0]: 47.5}, **record),
+    ]
+    own.write("front.json", front.model_copy(update={"fronts": fronts}))
+    page = rendered(own, tmp_path)
+    members = {(v["table"], v["fidelity"]): v["members"] for v in page.data["views"]}
+    for table in ("all", "front"):
+        assert members[table, "compiled"] == numbers[:-1]
+        assert members[table, "synthesised"] == numbers[1:]
+    assert "synthesised" in {c["fidelity"] for c in page.data["tables"]["all"]["columns"]}
+    assert f"trial 5 not measured: no way {HOSTILE}" in page.text
+    assert f"trial {numbers[0]} misses the clock: 47.5 MHz of 360" in page.text
+    assert "compiled, synthesised" in page.text

@@ -104,8 +104,9 @@
     const shown = table.rows.filter((r) => ["complete", "infeasible"].includes(r[COLUMN.state]) || view.table === "front")
       .filter((r) => center(r, x) !== null && center(r, y) !== null);
     const [inside, outside] = BUDGETS.split(shown);
-    const front = inside.filter((r) => onFront.has(r[COLUMN.number]));
-    const rest = inside.filter((r) => !onFront.has(r[COLUMN.number]));
+    const members = new Set(view.members);  // each fidelity has a front of its own
+    const front = inside.filter((r) => members.has(r[COLUMN.number]));
+    const rest = inside.filter((r) => !members.has(r[COLUMN.number]));
     const infeasible = rest.filter((r) => r[COLUMN.state] === "infeasible");
     const complete = rest.filter((r) => r[COLUMN.state] !== "infeasible");
     const refuted = front.filter((r) => r[COLUMN.verdict] === "different");

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Availability
+from codesign.hardware.expected import with_expected
 from codesign.physics.sample import Sample
 from codesign.records import Figures, Metric, Metrics, Verified
 from codesign.space import Dimension, Fixed, FloatDimension, IntDimension
+from codesign.targets import load_target
 
 
 class ToyTask:
@@ -132,8 +134,9 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
         raise ZeroDivisionError("a bug of this candidate")
     luck = np.random.default_rng(seed).normal(scale=0.01)
     metrics = {"accuracy": Metric(value=float(1 - 1 / (1 + config.width) - config.sparsity**2 + luck), error=0.01)}
+    lut = Figure.of("lut", round(100 * config.width * (1 - config.sparsity)), Fidelity.COMPILED, "toy", "1")
     figures = [
-        Figure.of("lut", round(100 * config.width * (1 - config.sparsity)), Fidelity.COMPILED, "toy", "1"),
+        *with_expected([lut], load_target(study.target).family),
         Figure.of("latency_ns", 10, Fidelity.COMPILED, "toy", "1"),
     ]
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics))
@@ -158,3 +161,22 @@ def prove(study, folder, sample, seed, stage):
     folder.write(
         "verify.json", Verified(exact=exact, events=1000, first_difference=None if exact else "event 5: 3, not 4")
     )
+
+
+def measure(study, folder, fidelity, stage):
+    """What Yosys and nextpnr would find: of a large sparsity less than the compiler thought, of some widths nothing."""
+    stage(f"measuring {fidelity}")
+    behaviour = os.environ.get("TOY", "")
+    config = folder.read_json("config.json")
+    with Path(folder.path.parent.parent / "measured.txt").open("a") as log:
+        log.write(f"{folder.number} {fidelity}\n")
+    if "measure-dies" in behaviour and folder.number % 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "unroutable" in behaviour and fidelity == Fidelity.PLACED and config["width"] % 2:
+        raise CodesignError("nextpnr-ecp5: the design does not route")
+    found = folder.read("figures.json", Figures).figures
+    lut = next(f.value for f in found if f.quantity == "lut" and f.fidelity == Fidelity.COMPILED)
+    new = [Figure.of("lut", round(lut * (1.5 - config["sparsity"] / 2)), fidelity, "toy-tool", "1")]
+    if fidelity == Fidelity.PLACED:
+        new.append(Figure.of("fmax", 60, fidelity, "toy-tool", "1"))
+    folder.write("figures.json", Figures(figures=[*found, *new]))
