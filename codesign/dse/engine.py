@@ -143,6 +143,7 @@ class _Search:
         self._shown = Shown(wanted=wanted, columns=columns)
         self._keys: dict[str, int] = {}
         self._scores: dict[int, Score] = {}
+        self._best: list[Score] = []
         self._asked: dict[int, int] = {}
         self._deaths: Counter[int] = Counter()
         self._deaths_in_a_row = 0
@@ -157,7 +158,8 @@ class _Search:
         self._optuna = open_study(run, study, self._settings.storage)
         statuses = recover(run, study, self._optuna)
         for number, status in statuses.items():
-            self._count(number, status, here=False)
+            self._count(number, status)
+        self._put(list(self._scores.values()))
         todo = deque(n for n in range(self._wanted) if n not in statuses)
         climb = Climb(run, study, self._resolved.target, lambda: list(self._scores))
         proof = Proof(run, study, self._progress, self._front, climb)
@@ -259,6 +261,7 @@ class _Search:
                 self._shown.running.pop(getattr(message, "trial", -1), None)
                 if (number := proof.hear(message)) is not None:
                     self._scores.pop(number)
+                    self._put(list(self._scores.values()))
                     self._shown.complete -= 1
                     self._shown.failed += 1
                 self._shown.stage = proof.stage()
@@ -331,7 +334,7 @@ class _Search:
         self._shown.running.pop(number, None)
         status = finished(self._run.trial(number))
         assert status is not None, "a worker writes the record before it says so"
-        self._count(number, status, here=True)
+        self._ended(number, status)
 
     def _lost(self, number: int, how: str, late: bool) -> bool:
         """Clear up after a worker that died with this trial; whether the trial is to be drawn again (a ``late`` one is
@@ -362,13 +365,20 @@ class _Search:
                 seed=derived_seed(self._study.seed, "trial", number),
             ),
         )
-        self._count(number, finished(folder), here=True)
+        status = finished(folder)
+        assert status is not None, "it was just written"
+        self._ended(number, status)
         return False
 
-    def _count(self, number: int, status: TrialStatus | None, here: bool) -> None:
-        assert status is not None
+    def _ended(self, number: int, status: TrialStatus) -> None:
+        """Count a trial of this start, and put it on the front if it belongs there."""
+        self._count(number, status)
+        self._shown.found_here += 1
+        if number in self._scores:  # against the front alone: with thousands of trials, all of them take a while
+            self._put([*self._best, self._scores[number]])
+
+    def _count(self, number: int, status: TrialStatus) -> None:
         shown, folder = self._shown, self._run.trial(number)
-        shown.found_here += here
         if (config := folder.read_json("config.json")) is not None:
             self._keys.setdefault(config_key(config), number)
         if status.state == State.COMPLETE:
@@ -380,10 +390,14 @@ class _Search:
             shown.stopped += 1
         else:
             shown.failed += 1
-        shown.front = [(s.trial, s.values) for s in self._front()]
+
+    def _put(self, scores: list[Score]) -> None:
+        """The front is now that of these."""
+        self._best = pareto(scores, self._directions)
+        self._shown.front = [(s.trial, s.values) for s in self._best]
 
     def _front(self) -> list[Score]:
-        return pareto(list(self._scores.values()), self._directions)
+        return self._best
 
     def _show(self, stage: str) -> None:
         self._shown.stage = stage

@@ -1,0 +1,124 @@
+"""``python -m tests.benchmarks.search.ladder``: short trainings first against every trial in full, in the same time.
+
+The jet tagger as shipped (without its latency), NSGA-II, one worker, and the same processor seconds for both ways.
+Summary: the volume that each way has at the end, and how many seconds the ladder takes to what the plain search of the
+same seed ends with. Draws ``search.svg`` beside the record. A search that is in the record already, with the same
+budget, is not made again (``--again`` makes it).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from codesign.study import Study, load_study
+from tests.benchmarks.search.budget import searched
+from tests.benchmarks.search.record import OUTPUT, read_section, spread, write_section
+from tests.benchmarks.search.small_studies import BOXES
+from tests.benchmarks.search.volume import at, reached
+
+__all__ = ("summary",)
+
+WAYS = ("plain", "ladder")
+_LADDER = {"epochs": [12], "reduction": 3}
+_BOX = BOXES["jet-tagger"]
+
+Search = dict[str, Any]
+
+
+def study_for(way: str, seed: int) -> Study:
+    """The jet tagger with two objectives."""
+    data = load_study("jet-tagger").model_dump(mode="json")
+    data |= {"seed": seed, "objectives": [o for o in data["objectives"] if o["name"] != "latency_ns"]}
+    data["search"] = {"trials": 1000, "population": 12, "sampler": "nsga2"}
+    if way == "ladder":
+        data["search"]["ladder"] = _LADDER
+    return Study.model_validate(data)
+
+
+def summary(searches: Sequence[Search], seconds: float) -> dict[str, Any]:
+    """Both ways at the end and half-way, and per seed how long the ladder takes to the plain search's end."""
+    steps = {(s["way"], s["seed"]): [(t, v) for t, v in s["steps"]] for s in searches}
+    ways = {
+        way: {
+            "volume": spread([at(v, seconds) for (w, _), v in steps.items() if w == way]),
+            "volume_half_way": spread([at(v, seconds / 2) for (w, _), v in steps.items() if w == way]),
+            "drawn": round(mean(s["trials"] for s in searches if s["way"] == way)),
+            "trained_in_full": round(mean(s["trials"] - s["stopped"] for s in searches if s["way"] == way)),
+        }
+        for way in WAYS
+        if any(w == way for w, _ in steps)
+    }
+    times: dict[str, dict[str, float | None]] = {}
+    for seed in sorted(seed for way, seed in steps if way == "plain" and ("ladder", seed) in steps):
+        goal = at(steps["plain", seed], seconds)
+        times[str(seed)] = {way: reached(steps[way, seed], goal) for way in WAYS}
+    known = [t["ladder"] / t["plain"] for t in times.values() if t["ladder"] and t["plain"]]
+    return {
+        "ways": ways,
+        "seconds_to_the_plain_end": times,
+        "ladder_over_plain_median": round(median(known), 2) if known and len(known) == len(times) else None,
+    }
+
+
+def drawn(searches: Sequence[Search], seconds: float, output: Path) -> None:
+    """Hypervolume against processor time: a thin line per search, a thick one for the mean of a way."""
+    import matplotlib
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({"svg.hashsalt": "codesign", "font.size": 12}):
+        canvas = Figure(figsize=(7.2, 4.2), layout="constrained")
+        axes = canvas.add_subplot()
+        times = np.linspace(0, seconds, 361)
+        for way, colour in zip(WAYS, ("#D55E00", "#0072B2"), strict=True):
+            curves = [[at(s["steps"], t) for t in times] for s in searches if s["way"] == way]
+            for curve in curves:
+                axes.step(times, curve, where="post", color=colour, linewidth=0.8, alpha=0.5)
+            if curves:
+                label = {"plain": "every trial in full", "ladder": "12 of 90 epochs first"}[way]
+                axes.step(times, np.mean(curves, axis=0), where="post", color=colour, linewidth=2.4, label=label)
+        last = [at(s["steps"], seconds) for s in searches]
+        axes.set(xlim=(0, seconds), ylim=(0.6 * min(last), 1.04 * max(last)))
+        axes.set_xlabel("processor time [s]")
+        axes.set_ylabel("hypervolume of the front")
+        axes.grid(alpha=0.25)
+        axes.legend(loc="lower right", frameon=False)
+        # no date in the file: the same record gives the same picture
+        canvas.savefig(output, metadata={"Date": None})
+
+
+def main() -> None:
+    """Measure, and write after each search."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=150.0, help="processor seconds of each search")
+    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--again", action="store_true", help="also those that are in the record")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    how = {
+        "seconds": options.seconds,
+        "ladder": _LADDER,
+        "objectives": ["accuracy", "lut"],
+        "best": list(_BOX.best),
+        "reference_point": list(_BOX.worst),
+    }
+    before = read_section(options.output, "ladder")
+    found: list[Search] = before["searches"] if all(before.get(key) == value for key, value in how.items()) else []
+    for seed in (int(text) for text in options.seeds.split(",")):
+        for way in options.ways.split(","):
+            if not options.again and any((s["way"], s["seed"]) == (way, seed) for s in found):
+                continue
+            entry = searched(study_for(way, seed), options.seconds, _BOX)
+            found = [s for s in found if (s["way"], s["seed"]) != (way, seed)] + [{"way": way} | entry]
+            write_section(options.output, "ladder", how | summary(found, options.seconds) | {"searches": found})
+            print(f"{way} {seed}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+    drawn(found, options.seconds, options.output.with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""``python -m tests.benchmarks.search.samplers``: how far each sampler comes in the same processor time.
+
+Three small studies (:mod:`.small_studies`), each with every seed and sampler; a seed is also that of the splits and
+trainings, so that the samplers of one seed meet the same problem. Seed by seed, so that a stop leaves whole tables. A
+search that is in the record already, with the same study and budget, is not made again (``--again`` makes it).
+
+The summary's ``volume`` is the hypervolume as a share of that of the front of all searches of the study together;
+``against_nsga2`` is the difference to NSGA-II with the same seed; ``rank`` is 1 for the best of a study and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from tests.benchmarks.search.budget import searched
+from tests.benchmarks.search.record import OUTPUT, read_section, spread, write_section
+from tests.benchmarks.search.small_studies import BOXES, SAMPLERS, described, small_study
+from tests.benchmarks.search.volume import ranks
+
+__all__ = ("summary",)
+
+Search = dict[str, Any]
+
+
+def summary(searches: Sequence[Search]) -> dict[str, Any]:
+    """Per study and sampler, and over all: volumes, differences to NSGA-II, and ranks.
+
+    Ranks and differences are of the studies and seeds that every sampler has.
+    """
+    studies = sorted({s["study"] for s in searches}, key=list(BOXES).index)
+    names = [name for name in SAMPLERS if any(s["sampler"] == name for s in searches)]
+    whole: dict[tuple[str, int], dict[str, float]] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for study in studies:
+        here = [s for s in searches if s["study"] == study]
+        together = BOXES[study].share([point for s in here for point in s["front"]])
+        shares = {(s["sampler"], s["seed"]): s["hypervolume"] / together for s in here}
+        tables[study] = {
+            name: {
+                "volume": spread([v for (n, _), v in shares.items() if n == name]),
+                "trials": round(mean(s["trials"] for s in here if s["sampler"] == name)),
+            }
+            for name in names
+            if any(s["sampler"] == name for s in here)
+        }
+        for seed in sorted({s["seed"] for s in here}):
+            of_seed = {n: shares[n, seed] for n in names if (n, seed) in shares}
+            if len(of_seed) == len(names):
+                whole[study, seed] = of_seed
+    placed = {key: ranks(values) for key, values in whole.items()}
+    over_all = {
+        name: {
+            "volume": spread([values[name] for values in whole.values()]),
+            "rank": spread([values[name] for values in placed.values()]),
+            "against_nsga2": spread([values[name] - values["nsga2"] for values in whole.values()]),
+        }
+        for name in names
+        if whole and "nsga2" in names
+    }
+    return {"over_all": over_all, "studies": tables}
+
+
+def _same(search: Search, study: str, seed: int, sampler: str) -> bool:
+    return (search["study"], search["seed"], search["sampler"]) == (study, seed, sampler)
+
+
+def main() -> None:
+    """Measure, and write after each search."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=40.0, help="processor seconds of each search")
+    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--studies", default=",".join(BOXES))
+    parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--again", action="store_true", help="also those that are in the record")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    how = {
+        "seconds": options.seconds,
+        "problems": {name: described(name) for name in BOXES},
+    }
+    before = read_section(options.output, "samplers")
+    found: list[Search] = before["searches"] if all(before.get(key) == value for key, value in how.items()) else []
+    for seed in (int(text) for text in options.seeds.split(",")):
+        for study in options.studies.split(","):
+            for sampler in options.samplers.split(","):
+                if not options.again and any(_same(s, study, seed, sampler) for s in found):
+                    continue
+                entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
+                found = [s for s in found if not _same(s, study, seed, sampler)]
+                found.append({"study": study, "sampler": sampler} | entry)
+                write_section(options.output, "samplers", how | summary(found) | {"searches": found})
+                print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+
+
+if __name__ == "__main__":
+    main()

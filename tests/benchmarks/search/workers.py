@@ -1,0 +1,126 @@
+"""``python -m tests.benchmarks.search.workers``: what more workers give, and what the engine itself takes.
+
+Trials a minute by the clock, of the same trials (the small jet tagger, random sampler) with one worker, with two, and
+on a Dask cluster of two processes on this machine; peak resident memory of a worker process; and milliseconds a trial
+of a toy task whose training costs nothing (``tests/dse/plugin``), which is what is left to the engine: drawing,
+records, storage, and on a cluster a process and its files for each trial. Needs as many free cores as workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+
+from codesign.dse.engine import run_study
+from codesign.dse.progress import Shown, Silent
+from codesign.study import Study, parse_study
+from tests.benchmarks.search.record import OUTPUT, read_section, write_section
+from tests.benchmarks.search.small_studies import small_study
+from tests.dse.conftest import PLUGIN
+from tests.dse.conftest import STUDY as TOY
+
+WAYS = ("one worker", "two workers", "cluster of two")
+
+
+class _Clock(Silent):
+    """Times a search from its first finished trial to its last, and ends it there; looks at its workers' memory."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, int] | None = None
+        self._last: tuple[float, int] = (0.0, 0)
+        self.peak_bytes = 0
+
+    def show(self, shown: Shown) -> None:
+        if shown.stage.startswith("search"):
+            self._look()
+            if shown.finished > self._last[1]:
+                self._last = (time.perf_counter(), shown.finished)
+                self._first = self._first or self._last
+        elif self._first is not None:
+            raise KeyboardInterrupt  # the search is over: its proof is not timed
+
+    def _look(self) -> None:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.peak_bytes = max(self.peak_bytes, process.memory_info().rss)
+
+    @property
+    def seconds_per_trial(self) -> float:
+        assert self._first is not None, "no trial came to its end"
+        return (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+
+
+@contextlib.contextmanager
+def _where(way: str) -> Iterator[dict[str, Any]]:
+    """The arguments of :func:`run_study` for one way."""
+    if way != "cluster of two":
+        yield {"workers": 1 + (way == "two workers")}
+        return
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, memory_limit=0
+    ) as cluster:
+        yield {"cluster": cluster.scheduler_address}
+
+
+def _timed(study: Study, way: str, trials: int, **more: Any) -> _Clock:
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder, _where(way) as where, contextlib.suppress(KeyboardInterrupt):
+        run_study(study, Path(folder) / "run", trials, progress=clock, **where, **more)
+    return clock
+
+
+def real(way: str, trials: int) -> dict[str, Any]:
+    """Trials a minute of the small jet tagger, and the memory of the largest process below the driver."""
+    clock = _timed(small_study("jet-tagger", "random", 1), way, trials)
+    return {
+        "trials": trials,
+        "trials_per_minute": round(60 / clock.seconds_per_trial, 1),
+        "peak_megabytes_of_a_process": round(clock.peak_bytes / 1e6),
+    }
+
+
+def overhead(way: str, trials: int, repeats: int) -> dict[str, Any]:
+    """Milliseconds a trial of the toy task, median of several searches, and their spread."""
+    toy = parse_study(TOY, "toy.yaml")
+    doubles = {"evaluate": "codesign_toy:evaluate", "prove": "codesign_toy:prove"}
+    found = sorted(1e3 * _timed(toy, way, trials, **doubles).seconds_per_trial for _ in range(repeats))
+    return {
+        "trials": trials,
+        "milliseconds_per_trial": round(median(found), 1),
+        "range": [round(found[0], 1), round(found[-1], 1)],
+    }
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--trials", type=int, default=40, help="of the jet tagger")
+    parser.add_argument("--toys", type=int, default=100, help="trials of the toy; a tenth of them on a cluster")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    sys.path.insert(0, str(PLUGIN))
+    for way in options.ways.split(","):
+        toys = options.toys // 10 if way == "cluster of two" else options.toys
+        entry = {"jet-tagger": real(way, options.trials), "toy": overhead(way, toys, 3)}
+        ways = read_section(options.output, "workers").get("ways", {}) | {way: entry}
+        rates = {name: e["jet-tagger"]["trials_per_minute"] for name, e in ways.items()}
+        ratios = {n: round(r / rates["one worker"], 2) for n, r in rates.items() if "one worker" in rates}
+        write_section(options.output, "workers", {"times_one_worker": ratios, "ways": ways})
+        print(way, json.dumps(entry), flush=True)
+
+
+if __name__ == "__main__":
+    main()
