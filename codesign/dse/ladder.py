@@ -16,6 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codesign.dse.scoring import Outcome, score
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
@@ -24,6 +27,9 @@ __all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "surely_dominat
 
 #: a trial's record of the rungs below the last
 RUNGS = "rungs.json"
+
+#: candidates that are ranked at once, against all: with thousands of them, all at once would take gigabytes
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -55,9 +61,29 @@ def climbs(own: Rung, others: Sequence[Rung], directions: Sequence[str], reducti
     every = [own, *others]
     if len(every) < reduction:
         return True
-    ranks = [sum(surely_dominates(other, one, directions) for other in every) for one in every]
-    place = sum(rank < ranks[0] for rank in ranks)  # how many are before it
-    return ranks[0] == 0 or place < len(every) // reduction
+    signs = [1 if d == "maximise" else -1 for d in directions]
+    values = [sign * np.array([rung.values[k] for rung in every]) for k, sign in enumerate(signs)]
+    errors = [np.array([rung.errors[k] for rung in every]) for k in range(len(signs))]
+
+    def ranks(rows: slice) -> NDArray[np.intp]:
+        """By how many of all each of some is surely dominated, as :func:`surely_dominates` has it."""
+        surely, somewhere = np.True_, np.False_
+        for value, error in zip(values, errors, strict=True):
+            better = value - value[rows, None]
+            surely = surely & (better >= np.hypot(error, error[rows, None]))
+            somewhere = somewhere | (better > 0)
+        counted: NDArray[np.intp] = np.count_nonzero(surely & somewhere, axis=1)
+        return counted
+
+    rank, best = ranks(slice(0, 1))[0], len(every) // reduction
+    if rank == 0:
+        return True
+    before = 0  # of better rank: as soon as they fill the best share, the rest need not be ranked
+    for start in range(0, len(every), _BLOCK):
+        before += int((ranks(slice(start, start + _BLOCK)) < rank).sum())
+        if before >= best:
+            return False
+    return True
 
 
 def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: Outcome) -> Rung:

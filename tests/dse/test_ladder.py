@@ -44,6 +44,19 @@ def test_no_rung_stops_everybody(own, others, reduction):
     assert any(climbs(one, [o for j, o in enumerate(every) if j != i], BOTH, reduction) for i, one in enumerate(every))
 
 
+# whole numbers, so that ties and differences of exactly one deviation are frequent
+coarse = st.builds(rung, st.integers(0, 6).map(float), st.integers(0, 6).map(float), st.integers(0, 4).map(float))
+
+
+@given(coarse, st.lists(coarse, max_size=90), st.integers(2, 4))
+def test_who_climbs_is_as_defined(own, others, reduction):
+    every = [own, *others]
+    ranks = [sum(surely_dominates(other, one, BOTH) for other in every) for one in every]
+    place = sum(rank < ranks[0] for rank in ranks)
+    expected = len(every) < reduction or ranks[0] == 0 or place < len(every) // reduction
+    assert climbs(own, others, BOTH, reduction) == expected
+
+
 def test_a_search_on_a_ladder(tmp_path):
     """The double does not train, so a rung scores like the full training; only what came up all rungs has a score."""
     study = changed(

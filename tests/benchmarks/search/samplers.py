@@ -78,12 +78,12 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="also those that are in the record")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
-    how = {
-        "seconds": options.seconds,
-        "problems": {name: described(name) for name in BOXES},
-    }
+    problems = {name: described(name) for name in BOXES}
     before = read_section(options.output, "samplers")
-    found: list[Search] = before["searches"] if all(before.get(key) == value for key, value in how.items()) else []
+    same = [name for name in BOXES if before.get("problems", {}).get(name) == problems[name]]
+    found: list[Search] = [s for s in before.get("searches", ()) if s["study"] in same]
+    if before.get("seconds") != options.seconds:
+        found = []
     for seed in (int(text) for text in options.seeds.split(",")):
         for study in options.studies.split(","):
             for sampler in options.samplers.split(","):
@@ -92,7 +92,8 @@ def main() -> None:
                 entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
                 found = [s for s in found if not _same(s, study, seed, sampler)]
                 found.append({"study": study, "sampler": sampler} | entry)
-                write_section(options.output, "samplers", how | summary(found) | {"searches": found})
+                section = {"seconds": options.seconds, "problems": problems}
+                write_section(options.output, "samplers", section | summary(found) | {"searches": found})
                 print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
 
 

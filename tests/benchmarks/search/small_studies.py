@@ -28,7 +28,7 @@ _SMALLER: dict[str, dict[str, Any]] = {
     },
     # without the bounds on closure and coverage, which a training as short as this seldom keeps
     "hlt-jet-energy": {
-        "sample": {"cards": {"qcd-dijets": 3000, "ttbar": 800}},
+        "sample": {"cards": {"qcd-dijets": 2000, "ttbar": 600}},
         "training": {"epochs": 12, "batch": 256, "learning_rate": 0.02},
         "constraints": [{"name": "lut", "max": 4000}, {"name": "latency_ns", "max": 100}],
     },
@@ -38,7 +38,7 @@ _SMALLER: dict[str, dict[str, Any]] = {
 #: LUTs' bound, or what a network of no skill has)
 BOXES = {
     "jet-tagger": Box(("maximise", "minimise"), (1.0, 0.0), (0.5, 6000.0)),
-    "l1-anomaly": Box(("maximise", "minimise"), (1.0, 0.0), (0.01, 10000.0)),
+    "l1-anomaly": Box(("maximise", "minimise"), (0.6, 0.0), (0.4, 8000.0)),
     "hlt-jet-energy": Box(("minimise", "minimise", "minimise"), (0.1, 0.0, 0.0), (0.25, 0.05, 4000.0)),
 }
 
