@@ -98,6 +98,25 @@ def test_one_worker_repeats_itself_and_goes_on_as_if_it_had_not_stopped(study, t
     assert all(before[p] == after[p] for p in kept), "a search that is done does nothing more"
 
 
+def test_the_front_of_a_run_with_many_trials_is_made_once(study, tmp_path, monkeypatch):
+    """Anew for each trial that an earlier start left, thousands of them would take minutes to take up."""
+    sizes = []
+
+    def counted(scores, directions):
+        sizes.append(len(scores))
+        return pareto(scores, directions)
+
+    monkeypatch.setattr("codesign.dse.engine.pareto", counted)
+    front = search(study, tmp_path, 12)
+    complete = [n for n, s in statuses(tmp_path).items() if s.state == State.COMPLETE]
+    scores = [recorded_score(RunFolder(tmp_path).trial(n), study) for n in complete]
+    assert [p.trial for p in front.points] == [s.trial for s in pareto(scores, ["maximise", "minimise"])]
+    assert max(sizes) < len(complete), "a trial is compared with the front, not with all before it"
+    sizes.clear()
+    assert search(study, tmp_path, 12) == front
+    assert sizes == [len(complete)]
+
+
 def test_failures_have_a_reason_and_no_score(study, tmp_path, monkeypatch):
     monkeypatch.setenv("TOY", "fails bug")
     front = search(study, tmp_path, 14, workers=2)
