@@ -5,6 +5,7 @@ import pytest
 from codesign.dse.progress import Shown
 from tests.benchmarks.search import ladder, samplers
 from tests.benchmarks.search.budget import Watch
+from tests.benchmarks.search.record import Searches, read_section, write_section
 from tests.benchmarks.search.small_studies import BOXES, SAMPLERS, small_study
 from tests.benchmarks.search.volume import Box, at, ranks, reached
 
@@ -96,3 +97,25 @@ def test_small_studies_differ_in_their_sampler_only(name):
         assert other.pop("search") == first["search"] | {"sampler": sampler}
         assert other == {k: v for k, v in first.items() if k != "search"}
     assert [o["direction"] for o in first["objectives"]] == list(BOXES[name].directions)
+
+
+def test_searches_of_the_record_are_replaced_one_by_one_and_those_made_otherwise_left_out(tmp_path):
+    path = tmp_path / "search.json"
+
+    def add(seconds, way, seed, value):
+        searches = Searches(path, "ladder", lambda section, search: section["seconds"] == seconds)
+        searches.add(
+            {"way": way, "seed": seed, "value": value},
+            lambda s: (s["way"], s["seed"]),
+            lambda found: {"seconds": seconds, "total": sum(s["value"] for s in found)},
+        )
+        return read_section(path, "ladder")
+
+    write_section(path, "workers", {"left": "alone"})
+    add(60, "plain", 2, 5)
+    add(60, "plain", 1, 1)
+    section = add(60, "plain", 2, 3)
+    assert [(s["seed"], s["value"]) for s in section["searches"]] == [(1, 1), (2, 3)]
+    assert section["total"] == 4
+    assert add(90, "plain", 3, 7)["total"] == 7, "another budget begins anew"
+    assert read_section(path, "workers")["left"] == "alone"

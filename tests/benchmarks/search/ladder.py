@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 from codesign.study import Study, load_study
 from tests.benchmarks.search.budget import searched
-from tests.benchmarks.search.record import OUTPUT, read_section, spread, write_section
+from tests.benchmarks.search.record import OUTPUT, Searches, spread
 from tests.benchmarks.search.small_studies import BOXES
 from tests.benchmarks.search.volume import at, reached
 
@@ -64,6 +65,10 @@ def summary(searches: Sequence[Search], seconds: float) -> dict[str, Any]:
     }
 
 
+def _key(search: Search) -> tuple[str, int]:
+    return search["way"], search["seed"]
+
+
 def drawn(searches: Sequence[Search], seconds: float, output: Path) -> None:
     """Hypervolume against processor time: a thin line per search, a thick one for the mean of a way."""
     import matplotlib
@@ -107,17 +112,16 @@ def main() -> None:
         "best": list(_BOX.best),
         "reference_point": list(_BOX.worst),
     }
-    before = read_section(options.output, "ladder")
-    found: list[Search] = before["searches"] if all(before.get(key) == value for key, value in how.items()) else []
-    for seed in (int(text) for text in options.seeds.split(",")):
-        for way in options.ways.split(","):
-            if not options.again and any((s["way"], s["seed"]) == (way, seed) for s in found):
-                continue
-            entry = searched(study_for(way, seed), options.seconds, _BOX)
-            found = [s for s in found if (s["way"], s["seed"]) != (way, seed)] + [{"way": way} | entry]
-            write_section(options.output, "ladder", how | summary(found, options.seconds) | {"searches": found})
-            print(f"{way} {seed}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
-    drawn(found, options.seconds, options.output.with_suffix(".svg"))
+    searches = Searches(
+        options.output, "ladder", lambda section, _: all(section.get(key) == value for key, value in how.items())
+    )
+    for seed, way in product(map(int, options.seeds.split(",")), options.ways.split(",")):
+        if not options.again and (way, seed) in map(_key, searches.found()):
+            continue
+        entry = searched(study_for(way, seed), options.seconds, _BOX)
+        searches.add({"way": way} | entry, _key, lambda found: how | summary(found, options.seconds))
+        print(f"{way} {seed}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+    drawn(searches.found(), options.seconds, options.output.with_suffix(".svg"))
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import platform
+import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from codesign.dse.lock import hold
 from codesign.runfolder import write_atomically
 
-__all__ = ("OUTPUT", "read_section", "spread", "write_section")
+__all__ = ("OUTPUT", "Searches", "read_section", "spread", "write_section")
 
 OUTPUT = Path(__file__).resolve().parents[3] / "reports" / "reference" / "search.json"
 
@@ -30,6 +33,33 @@ def write_section(path: Path, name: str, section: dict[str, Any]) -> None:
     made |= {"versions": {name: version(name) for name in ("optuna", "torch", "alkaid")}}
     record[name] = made | section
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+
+
+class Searches:
+    """The searches of a section; several processes may add to them at once, each with a core of its own.
+
+    ``counts`` says whether a search of the record was made as it would be now: any other is left out.
+    """
+
+    def __init__(self, path: Path, name: str, counts: Callable[[dict[str, Any], dict[str, Any]], bool]) -> None:
+        self._path, self._name, self._counts = path, name, counts
+
+    def found(self) -> list[dict[str, Any]]:
+        """Those of the record."""
+        section = read_section(self._path, self._name)
+        return [search for search in section.get("searches", ()) if self._counts(section, search)]
+
+    def add(
+        self,
+        search: dict[str, Any],
+        key: Callable[[dict[str, Any]], object],
+        section: Callable[[list[dict[str, Any]]], dict[str, Any]],
+    ) -> None:
+        """Put a search in the place of the one with its ``key``, and write the ``section`` that all of them make."""
+        with hold(Path(tempfile.gettempdir()) / "codesign-search-record.lock", wait=60):
+            every = [s for s in self.found() if key(s) != key(search)] + [search]
+            every.sort(key=lambda s: int(s["seed"]))
+            write_section(self._path, self._name, section(every) | {"searches": every})
 
 
 def spread(values: list[float]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Three small studies (:mod:`.small_studies`), each with every seed and sampler; a seed is also that of the splits and
 trainings, so that the samplers of one seed meet the same problem. Seed by seed, so that a stop leaves whole tables. A
-search that is in the record already, with the same study and budget, is not made again (``--again`` makes it).
+search that is in the record already, with the same study and budget, is not made again (``--again`` makes it), and two
+of these commands may run at once, for seeds of their own.
 
 The summary's ``volume`` is the hypervolume as a share of that of the front of all searches of the study together;
 ``against_nsga2`` is the difference to NSGA-II with the same seed; ``rank`` is 1 for the best of a study and seed.
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from tests.benchmarks.search.budget import searched
-from tests.benchmarks.search.record import OUTPUT, read_section, spread, write_section
+from tests.benchmarks.search.record import OUTPUT, Searches, spread
 from tests.benchmarks.search.small_studies import BOXES, SAMPLERS, described, small_study
 from tests.benchmarks.search.volume import ranks
 
@@ -64,8 +66,8 @@ def summary(searches: Sequence[Search]) -> dict[str, Any]:
     return {"over_all": over_all, "studies": tables}
 
 
-def _same(search: Search, study: str, seed: int, sampler: str) -> bool:
-    return (search["study"], search["seed"], search["sampler"]) == (study, seed, sampler)
+def _key(search: Search) -> tuple[str, int, str]:
+    return search["study"], search["seed"], search["sampler"]
 
 
 def main() -> None:
@@ -78,23 +80,21 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="also those that are in the record")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
-    problems = {name: described(name) for name in BOXES}
-    before = read_section(options.output, "samplers")
-    same = [name for name in BOXES if before.get("problems", {}).get(name) == problems[name]]
-    found: list[Search] = [s for s in before.get("searches", ()) if s["study"] in same]
-    if before.get("seconds") != options.seconds:
-        found = []
-    for seed in (int(text) for text in options.seeds.split(",")):
-        for study in options.studies.split(","):
-            for sampler in options.samplers.split(","):
-                if not options.again and any(_same(s, study, seed, sampler) for s in found):
-                    continue
-                entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
-                found = [s for s in found if not _same(s, study, seed, sampler)]
-                found.append({"study": study, "sampler": sampler} | entry)
-                section = {"seconds": options.seconds, "problems": problems}
-                write_section(options.output, "samplers", section | summary(found) | {"searches": found})
-                print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+    how = {"seconds": options.seconds, "problems": {name: described(name) for name in BOXES}}
+
+    def counts(section: dict[str, Any], search: Search) -> bool:
+        study, seconds = search["study"], section["seconds"]
+        return bool(seconds == options.seconds and section["problems"].get(study) == how["problems"].get(study))
+
+    searches = Searches(options.output, "samplers", counts)
+    for seed, study, sampler in product(
+        map(int, options.seeds.split(",")), options.studies.split(","), options.samplers.split(",")
+    ):
+        if not options.again and (study, seed, sampler) in map(_key, searches.found()):
+            continue
+        entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
+        searches.add({"study": study, "sampler": sampler} | entry, _key, lambda found: how | summary(found))
+        print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
 
 
 if __name__ == "__main__":
