@@ -9,6 +9,7 @@ budget, is not made again (``--again`` makes it).
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -121,6 +122,7 @@ def main() -> None:
         entry = searched(study_for(way, seed), options.seconds, _BOX)
         searches.add({"way": way} | entry, _key, lambda found: how | summary(found, options.seconds))
         print(f"{way} {seed}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+    print(json.dumps(summary(searches.found(), options.seconds), indent=1))
     drawn(searches.found(), options.seconds, options.output.with_suffix(".svg"))
 
 

@@ -95,6 +95,8 @@ def main() -> None:
         entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
         searches.add({"study": study, "sampler": sampler} | entry, _key, lambda found: how | summary(found))
         print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+    for name, row in summary(searches.found())["over_all"].items():
+        print(name, ", ".join(f"{what} {v['mean']} ± {v['deviation']}" for what, v in row.items()))
 
 
 if __name__ == "__main__":

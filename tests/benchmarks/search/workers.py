@@ -24,6 +24,7 @@ import psutil
 from codesign.dse.engine import run_study
 from codesign.dse.progress import Shown, Silent
 from codesign.study import Study, parse_study
+from tests.benchmarks.search.budget import processor_seconds
 from tests.benchmarks.search.record import OUTPUT, read_section, write_section
 from tests.benchmarks.search.small_studies import small_study
 from tests.dse.conftest import PLUGIN
@@ -36,15 +37,15 @@ class _Clock(Silent):
     """Times a search from its first finished trial to its last, and ends it there; looks at its workers' memory."""
 
     def __init__(self) -> None:
-        self._first: tuple[float, int] | None = None
-        self._last: tuple[float, int] = (0.0, 0)
+        self._first: tuple[float, float, int] | None = None
+        self._last: tuple[float, float, int] = (0.0, 0.0, 0)
         self.peak_bytes = 0
 
     def show(self, shown: Shown) -> None:
         if shown.stage.startswith("search"):
             self._look()
-            if shown.finished > self._last[1]:
-                self._last = (time.perf_counter(), shown.finished)
+            if shown.finished > self._last[2]:
+                self._last = (time.perf_counter(), processor_seconds(), shown.finished)
                 self._first = self._first or self._last
         elif self._first is not None:
             raise KeyboardInterrupt  # the search is over: its proof is not timed
@@ -55,9 +56,11 @@ class _Clock(Silent):
                 self.peak_bytes = max(self.peak_bytes, process.memory_info().rss)
 
     @property
-    def seconds_per_trial(self) -> float:
+    def per_trial(self) -> tuple[float, float]:
+        """Seconds a trial by the clock, and of processors."""
         assert self._first is not None, "no trial came to its end"
-        return (self._last[0] - self._first[0]) / (self._last[1] - self._first[1])
+        trials = self._last[2] - self._first[2]
+        return (self._last[0] - self._first[0]) / trials, (self._last[1] - self._first[1]) / trials
 
 
 @contextlib.contextmanager
@@ -86,7 +89,7 @@ def real(way: str, trials: int) -> dict[str, Any]:
     clock = _timed(small_study("jet-tagger", "random", 1), way, trials)
     return {
         "trials": trials,
-        "trials_per_minute": round(60 / clock.seconds_per_trial, 1),
+        "trials_per_minute": round(60 / clock.per_trial[0], 1),
         "peak_megabytes_of_a_process": round(clock.peak_bytes / 1e6),
     }
 
@@ -95,11 +98,13 @@ def overhead(way: str, trials: int, repeats: int) -> dict[str, Any]:
     """Milliseconds a trial of the toy task, median of several searches, and their spread."""
     toy = parse_study(TOY, "toy.yaml")
     doubles = {"evaluate": "codesign_toy:evaluate", "prove": "codesign_toy:prove"}
-    found = sorted(1e3 * _timed(toy, way, trials, **doubles).seconds_per_trial for _ in range(repeats))
+    found = sorted(_timed(toy, way, trials, **doubles).per_trial for _ in range(repeats))
+    clock, processors = ([round(1e3 * seconds, 1) for seconds in column] for column in zip(*found, strict=True))
     return {
         "trials": trials,
-        "milliseconds_per_trial": round(median(found), 1),
-        "range": [round(found[0], 1), round(found[-1], 1)],
+        "milliseconds_per_trial": median(clock),
+        "range": [clock[0], clock[-1]],
+        "processor_milliseconds_per_trial": median(processors),
     }
 
 
