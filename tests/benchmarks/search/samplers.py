@@ -40,7 +40,7 @@ def summary(searches: Sequence[Search]) -> dict[str, Any]:
     for study in studies:
         here = [s for s in searches if s["study"] == study]
         together = BOXES[study].share([point for s in here for point in s["front"]])
-        shares = {(s["sampler"], s["seed"]): s["hypervolume"] / together for s in here}
+        shares = {(s["sampler"], s["seed"]): BOXES[study].share(s["front"]) / together for s in here}
         tables[study] = {
             name: {
                 "volume": spread([v for (n, _), v in shares.items() if n == name]),
