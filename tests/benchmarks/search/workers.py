@@ -113,12 +113,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--trials", type=int, default=40, help="of the jet tagger")
-    parser.add_argument("--toys", type=int, default=100, help="trials of the toy; a tenth of them on a cluster")
+    parser.add_argument(
+        "--toys", type=int, default=100, help="trials of the toy; a tenth of them on a cluster, at least 10"
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     sys.path.insert(0, str(PLUGIN))
     for way in options.ways.split(","):
-        toys = options.toys // 10 if way == "cluster of two" else options.toys
+        toys = max(10, options.toys // 10) if way == "cluster of two" else options.toys
         entry = {"jet-tagger": real(way, options.trials), "toy": overhead(way, toys, 3)}
         ways = read_section(options.output, "workers").get("ways", {}) | {way: entry}
         rates = {name: e["jet-tagger"]["trials_per_minute"] for name, e in ways.items()}
