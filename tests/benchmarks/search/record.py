@@ -15,7 +15,7 @@ from typing import Any
 from codesign.dse.lock import hold
 from codesign.runfolder import write_atomically
 
-__all__ = ("OUTPUT", "Searches", "read_section", "spread", "write_section")
+__all__ = ("OUTPUT", "Searches", "read_section", "spread", "text", "write_section")
 
 OUTPUT = Path(__file__).resolve().parents[3] / "reports" / "reference" / "search.json"
 
@@ -32,7 +32,20 @@ def write_section(path: Path, name: str, section: dict[str, Any]) -> None:
     made = {"machine": f"{platform.machine()}, {os.cpu_count()} cores"}
     made |= {"versions": {name: version(name) for name in ("optuna", "torch", "alkaid")}}
     record[name] = made | section
-    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+    write_atomically(path, text(record).encode())
+
+
+def text(record: dict[str, dict[str, Any]]) -> str:
+    """A record as JSON, one search, or entry of a section, a line."""
+    sections = []
+    for name, section in record.items():
+        parts = []
+        for key, value in section.items():
+            lines = [json.dumps(entry) for entry in value] if key == "searches" else []
+            listed = "[\n   " + ",\n   ".join(lines) + "\n  ]" if lines else json.dumps(value)
+            parts.append(f"{json.dumps(key)}: {listed}")
+        sections.append(f"{json.dumps(name)}: {{\n  " + ",\n  ".join(parts) + "\n }")
+    return "{\n " + ",\n ".join(sections) + "\n}\n"
 
 
 class Searches:
@@ -51,13 +64,18 @@ class Searches:
 
     def add(
         self,
-        search: dict[str, Any],
+        search: dict[str, Any] | None,
         key: Callable[[dict[str, Any]], object],
         section: Callable[[list[dict[str, Any]]], dict[str, Any]],
     ) -> None:
-        """Put a search in the place of the one with its ``key``, and write the ``section`` that all of them make."""
+        """Put a search in the place of the one with its ``key``, and write the ``section`` that all of them make.
+
+        With None in the place of a search, the section of those in the record is made anew.
+        """
         with hold(Path(tempfile.gettempdir()) / "codesign-search-record.lock", wait=60):
-            every = [s for s in self.found() if key(s) != key(search)] + [search]
+            every = self.found()
+            if search is not None:
+                every = [s for s in every if key(s) != key(search)] + [search]
             every.sort(key=lambda s: int(s["seed"]))
             write_section(self._path, self._name, section(every) | {"searches": every})
 

@@ -5,8 +5,9 @@ trainings, so that the samplers of one seed meet the same problem. Seed by seed,
 search that is in the record already, with the same study and budget, is not made again (``--again`` makes it), and two
 of these commands may run at once, for seeds of their own.
 
-The summary's ``volume`` is the hypervolume as a share of that of the front of all searches of the study together;
-``against_nsga2`` is the difference to NSGA-II with the same seed; ``rank`` is 1 for the best of a study and seed.
+The summary's ``volume`` is the hypervolume as a share of that of the front of all searches of the study and seed
+together (another seed has another validation split); ``against_nsga2`` is the difference to NSGA-II with the same seed;
+``rank`` is 1 for the best of a study and seed.
 """
 
 from __future__ import annotations
@@ -39,8 +40,11 @@ def summary(searches: Sequence[Search]) -> dict[str, Any]:
     tables: dict[str, dict[str, Any]] = {}
     for study in studies:
         here = [s for s in searches if s["study"] == study]
-        together = BOXES[study].share([point for s in here for point in s["front"]])
-        shares = {(s["sampler"], s["seed"]): BOXES[study].share(s["front"]) / together for s in here}
+        together = {
+            seed: BOXES[study].share([point for s in here if s["seed"] == seed for point in s["front"]])
+            for seed in {s["seed"] for s in here}
+        }
+        shares = {(s["sampler"], s["seed"]): BOXES[study].share(s["front"]) / together[s["seed"]] for s in here}
         tables[study] = {
             name: {
                 "volume": spread([v for (n, _), v in shares.items() if n == name]),
@@ -95,6 +99,7 @@ def main() -> None:
         entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
         searches.add({"study": study, "sampler": sampler} | entry, _key, lambda found: how | summary(found))
         print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
+    searches.add(None, _key, lambda found: how | summary(found))  # a record of before this summary
     for name, row in summary(searches.found())["over_all"].items():
         print(name, ", ".join(f"{what} {v['mean']} ± {v['deviation']}" for what, v in row.items()))
 
