@@ -11,8 +11,7 @@ simulation, on the front alone. What was stopped has no score: only candidates o
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from codesign.dse.scoring import Outcome, score
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 
-__all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "surely_dominates")
+__all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "surely_dominated", "surely_dominates")
 
 #: a trial's record of the rungs below the last
 RUNGS = "rungs.json"
@@ -41,19 +40,24 @@ class Rung:
     errors: tuple[float, ...]
 
 
-def _differences(one: Rung, other: Rung, directions: Sequence[str]) -> list[tuple[float, float]]:
-    """By how much ``one`` is better in each objective, and the standard deviation of that."""
-    signs = [1 if d == "maximise" else -1 for d in directions]
-    return [
-        (sign * (a - b), math.hypot(e, f))
-        for sign, a, b, e, f in zip(signs, one.values, other.values, one.errors, other.errors, strict=True)
-    ]
-
-
 def surely_dominates(one: Rung, other: Rung, directions: Sequence[str]) -> bool:
     """Whether ``one`` is better by a standard deviation in all that is uncertain, not worse in the rest, and better."""
-    found = _differences(one, other, directions)
-    return all(better >= sigma for better, sigma in found) and any(better > 0 for better, _ in found)
+    return bool(next(surely_dominated([other, one], directions))[0, 1])
+
+
+def surely_dominated(every: Sequence[Rung], directions: Sequence[str]) -> Iterator[NDArray[np.bool_]]:
+    """By which of all each candidate is surely dominated: (candidates, all), some candidates at a time, in order."""
+    signs = [1 if d == "maximise" else -1 for d in directions]
+    values = [sign * np.array([rung.values[k] for rung in every]) for k, sign in enumerate(signs)]
+    errors = [np.array([rung.errors[k] for rung in every]) for k in range(len(signs))]
+    for start in range(0, len(every), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        surely, somewhere = np.True_, np.False_
+        for value, error in zip(values, errors, strict=True):
+            better = value - value[rows, None]
+            surely = surely & (better >= np.hypot(error, error[rows, None]))
+            somewhere = somewhere | (better > 0)
+        yield np.asarray(surely & somewhere)
 
 
 def climbs(own: Rung, others: Sequence[Rung], directions: Sequence[str], reduction: int) -> bool:
@@ -61,26 +65,13 @@ def climbs(own: Rung, others: Sequence[Rung], directions: Sequence[str], reducti
     every = [own, *others]
     if len(every) < reduction:
         return True
-    signs = [1 if d == "maximise" else -1 for d in directions]
-    values = [sign * np.array([rung.values[k] for rung in every]) for k, sign in enumerate(signs)]
-    errors = [np.array([rung.errors[k] for rung in every]) for k in range(len(signs))]
-
-    def ranks(rows: slice) -> NDArray[np.intp]:
-        """By how many of all each of some is surely dominated, as :func:`surely_dominates` has it."""
-        surely, somewhere = np.True_, np.False_
-        for value, error in zip(values, errors, strict=True):
-            better = value - value[rows, None]
-            surely = surely & (better >= np.hypot(error, error[rows, None]))
-            somewhere = somewhere | (better > 0)
-        counted: NDArray[np.intp] = np.count_nonzero(surely & somewhere, axis=1)
-        return counted
-
-    rank, best = ranks(slice(0, 1))[0], len(every) // reduction
-    if rank == 0:
-        return True
-    before = 0  # of better rank: as soon as they fill the best share, the rest need not be ranked
-    for start in range(0, len(every), _BLOCK):
-        before += int((ranks(slice(start, start + _BLOCK)) < rank).sum())
+    rank, before, best = None, 0, len(every) // reduction
+    for block in surely_dominated(every, directions):
+        ranks = block.sum(axis=1)
+        rank = ranks[0] if rank is None else rank
+        if rank == 0:
+            return True
+        before += int((ranks < rank).sum())  # as soon as these fill the best share, the rest need not be ranked
         if before >= best:
             return False
     return True

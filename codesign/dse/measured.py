@@ -23,12 +23,12 @@ trial's ``figures.json``, so that a search that was killed measures nothing twic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from math import sqrt
 
 from codesign.dse import messages
 from codesign.dse.front import pareto
-from codesign.dse.ladder import Rung, surely_dominates
+from codesign.dse.ladder import Rung, surely_dominated
 from codesign.dse.scoring import Score, score
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure, find
@@ -37,20 +37,17 @@ from codesign.runfolder import RunFolder
 from codesign.study import Study
 from codesign.targets import Target
 
-__all__ = ("MEASUREMENTS", "MEASURES", "Climb", "at_fidelity", "compared", "standing")
+__all__ = ("MEASUREMENTS", "Climb", "at_fidelity", "compared", "standing")
 
 #: what is measured at each rung, of all that a search compiles
-MEASURES: Mapping[Fidelity, tuple[str, ...]] = {
-    Fidelity.SYNTHESISED: ("lut", "ff", "carry", "dsp", "bram"),
-    Fidelity.PLACED: ("lut", "ff", "carry", "dsp", "bram"),
-}
+_MEASURED = ("lut", "ff", "carry", "dsp", "bram")
 #: the stage of a trial that measures at each rung, by whose name its notes say why it failed
 MEASUREMENTS = {Fidelity.SYNTHESISED: "synthesis", Fidelity.PLACED: "placement"}
 
 
 def at_fidelity(study: Study, fidelity: Fidelity) -> Study:
     """The study with the objectives that a rung compares: compiled figures as they are measured there, if they are."""
-    known = MEASURES.get(fidelity, ())
+    known = _MEASURED if fidelity in MEASUREMENTS else ()
     objectives = tuple(
         o.model_copy(update={"fidelity": fidelity}) if o.fidelity is Fidelity.COMPILED and o.name in known else o
         for o in study.objectives
@@ -94,6 +91,11 @@ class Climb:
         ladder = study.search.ladder
         self._rungs = tuple(Fidelity(f) for f in ladder.measured) if ladder else ()
         self.failed: dict[tuple[int, Fidelity], str] = {}
+        self._known: dict[int, tuple[Metrics, Figures]] = {}
+
+    def forget(self, trial: int) -> None:
+        """Its figures may have changed: they are read again."""
+        self._known.pop(trial, None)
 
     def open(self) -> list[messages.Measure]:
         """Measurements that the lowest unfinished rung still lacks."""
@@ -124,13 +126,9 @@ class Climb:
     def _dominated(self, study: Study, trials: list[int]) -> dict[int, int]:
         """Of these trials, those that another one surely dominates, and the first that does."""
         directions = [o.direction for o in study.objectives]
-        rungs = {t: standing(study, *self._records(t)) for t in trials}
-        found = {}
-        for trial, own in rungs.items():
-            better = (t for t, other in rungs.items() if t != trial and surely_dominates(other, own, directions))
-            if (first := next(better, None)) is not None:
-                found[trial] = first
-        return found
+        rungs = [standing(study, *self._records(t)) for t in trials]
+        by = (row for block in surely_dominated(rungs, directions) for row in block)
+        return {trial: trials[int(row.argmax())] for trial, row in zip(trials, by, strict=True) if row.any()}
 
     def _front(
         self,
@@ -169,8 +167,11 @@ class Climb:
         return found
 
     def _records(self, trial: int) -> tuple[Metrics, Figures]:
-        folder = self._run.trial(trial)
-        metrics, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
-        assert metrics is not None, "only complete trials climb"
-        assert figures is not None
-        return metrics, figures
+        """Read once until :meth:`forget`: every message of a worker asks for those of all trials."""
+        if trial not in self._known:
+            folder = self._run.trial(trial)
+            metrics, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
+            assert metrics is not None, "only complete trials climb"
+            assert figures is not None
+            self._known[trial] = metrics, figures
+        return self._known[trial]

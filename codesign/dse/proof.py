@@ -85,6 +85,8 @@ class Proof:
     def died(self, job: Any, how: str) -> None:
         """A job cost its worker's life more than once."""
         reason = f"its worker {how}"
+        if isinstance(job, messages.Prove | messages.Measure):
+            self._climb.forget(job.trial)
         if isinstance(job, messages.Prove):
             self._broke_off(job.trial, reason)
         elif isinstance(job, messages.Measure):
@@ -98,6 +100,7 @@ class Proof:
             if message.error:
                 self._progress.note(f"the baseline failed: {message.error}; see baseline.log in the run folder")
             return None
+        self._climb.forget(message.trial)
         if isinstance(message, messages.Measured):
             # a measurement that says nothing and leaves nothing is not asked for for ever
             missing = messages.Measure(message.trial, message.fidelity) in self._climb.open()

@@ -1,6 +1,7 @@
 """The ladder of fidelities: who climbs, and that nobody of a lower rung meets the front."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -48,10 +49,18 @@ def test_no_rung_stops_everybody(own, others, reduction):
 coarse = st.builds(rung, st.integers(0, 6).map(float), st.integers(0, 6).map(float), st.integers(0, 4).map(float))
 
 
+def defined(one, other):
+    """Sure domination, written out."""
+    better = (one.values[0] - other.values[0], other.values[1] - one.values[1])
+    sigmas = [math.hypot(a, b) for a, b in zip(one.errors, other.errors, strict=True)]
+    return all(b >= s for b, s in zip(better, sigmas, strict=True)) and any(b > 0 for b in better)
+
+
 @given(coarse, st.lists(coarse, max_size=90), st.integers(2, 4))
 def test_who_climbs_is_as_defined(own, others, reduction):
     every = [own, *others]
-    ranks = [sum(surely_dominates(other, one, BOTH) for other in every) for one in every]
+    assert all(surely_dominates(own, other, BOTH) == defined(own, other) for other in every)
+    ranks = [sum(defined(other, one) for other in every) for one in every]
     place = sum(rank < ranks[0] for rank in ranks)
     expected = len(every) < reduction or ranks[0] == 0 or place < len(every) // reduction
     assert climbs(own, others, BOTH, reduction) == expected
