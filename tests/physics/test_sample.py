@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from codesign.errors import InputError
@@ -41,19 +41,20 @@ def test_shares_that_are_none_are_refused():
         toy(2).part("validation", Splits(0.6, 0.2, 0.2, 0))
 
 
-@given(st.integers(60, 300), st.integers(0, 100), st.integers(1, 3))
-@example(60, 83, 3)
-def test_what_is_held_out_is_never_trained_on(events, seed, jets_per_collision):
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, events)
+def with_b_held_out(events, seed, jets_per_collision):
+    """A sample, its labels and collisions, and which events share a collision with one of the class held out."""
+    labels = np.random.default_rng(seed).integers(0, 3, events)
     collisions = np.arange(events) // jets_per_collision
     sample = toy(events, collisions, labels=labels, held_out=("b",))
+    return sample, labels, collisions, np.isin(collisions, collisions[labels == 1])
+
+
+@given(st.integers(60, 300), st.integers(0, 100), st.integers(1, 3))
+def test_what_is_held_out_is_never_trained_on(events, seed, jets_per_collision):
+    sample, labels, collisions, mixed = with_b_held_out(events, seed, jets_per_collision)
+    # of three, the first is less than the training split's share; of fewer it may be more, which is refused: below
+    assume(len(set(collisions[~mixed])) > 2)
     splits = Splits(0.6, 0.2, 0.2, seed)
-    mixed = np.isin(collisions, collisions[labels == 1])
-    if len(set(collisions[~mixed])) < 2:  # of one collision there is none left to train on
-        with pytest.raises(InputError, match="train split is empty"):
-            sample.places("train", splits)
-        return
     places = {name: sample.places(name, splits) for name in NAMES}
     assert np.array_equal(np.sort(np.concatenate(list(places.values()))), np.arange(events))
     assert 1 not in labels[places["train"]]
@@ -61,6 +62,13 @@ def test_what_is_held_out_is_never_trained_on(events, seed, jets_per_collision):
     shared = [mixed[places[name]].sum() for name in ("validation", "test")]
     assert abs(shared[0] - shared[1]) <= 2 * jets_per_collision
     assert sample.part("test", splits).class_names == ("a", "b", "c")
+
+
+def test_with_nothing_left_to_train_on_a_sample_is_refused():
+    sample, _, collisions, mixed = with_b_held_out(60, 83, 3)
+    assert len(set(collisions[~mixed])) == 1
+    with pytest.raises(InputError, match="train split is empty"):
+        sample.places("train", Splits(0.6, 0.2, 0.2, 83))
 
 
 def test_a_split_without_classes_held_out_is_as_it_was():
