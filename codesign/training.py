@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ("History", "Twin", "train")
+__all__ = ("History", "Twin", "loss_gradient", "train")
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -40,6 +40,15 @@ class Twin(Protocol):
 
     def finish(self) -> None:
         """Give the parameters back to the network."""
+
+
+def loss_gradient(scores: Tensor, target: Tensor, loss: Loss) -> tuple[float, Tensor]:
+    """A loss and its gradient of ``scores``, for a :class:`Twin`: of a step the loss alone goes through autograd."""
+    leaf = scores.detach().requires_grad_()
+    value = loss(leaf, target)
+    value.backward()
+    assert leaf.grad is not None
+    return value.item(), leaf.grad
 
 
 class _Autograd:

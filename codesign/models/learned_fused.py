@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from codesign.models.layers import Layers
+
 __all__ = ("EDGE", "FRACTION_LIMITS", "INTEGER_LIMITS", "Granularity", "Layout", "Workspace", "learned_forward")
 
 #: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
@@ -34,18 +36,15 @@ EDGE = 1e-6
 _POWERS = np.exp2(np.arange(FRACTION_LIMITS[0], FRACTION_LIMITS[1] + 1, dtype=np.float32))
 
 
-class Layout:
+class Layout(Layers):
     """Sizes of a fully connected network, inputs first; says where each layer lies in the flat tensors.
 
     A signal is an input or a hidden neuron. ``which`` gives, for each weight, the index of its fraction bits.
     """
 
     def __init__(self, sizes: tuple[int, ...], granularity: Granularity = "weight") -> None:
-        self.sizes = sizes
-        self.layers = len(sizes) - 1
-        self.signal_sizes, self.bias_sizes = list(sizes[:-1]), list(sizes[1:])
-        self.shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
-        self.weight_sizes = [a * b for a, b in self.shapes]
+        super().__init__(sizes)
+        self.signal_sizes = list(sizes[:-1])
         bits, which = 0, []
         for out, inn in self.shapes:
             target, source = np.indices((out, inn))
@@ -58,10 +57,6 @@ class Layout:
         signals = sum(self.signal_sizes)
         #: of weights, their fraction bits, biases, fraction and integer bits of the signals
         self.counts = [len(self.which), bits, sum(self.bias_sizes), signals, signals]
-
-    def matrices(self, flat: Tensor) -> list[Tensor]:
-        """Views (out, in) of each layer's part of a flat tensor over all weights."""
-        return [p.view(shape) for p, shape in zip(flat.split(self.weight_sizes), self.shapes, strict=True)]
 
     def parts(self, values: Tensor, bits: Tensor) -> list[Tensor]:
         """Views, in the order of :attr:`counts`, of a tensor for weights and biases, and one for all bits."""

@@ -20,6 +20,7 @@ from codesign.models.learned_quantisers import (
     LearnedWeightQuantiser,
     row_grid,
 )
+from codesign.training import loss_gradient
 
 __all__ = ("LearnedMLP", "Twin")
 
@@ -216,12 +217,9 @@ class Twin:
     def gradients(self, x: Tensor, target: Tensor, loss: Callable[[Tensor, Tensor], Tensor], progress: float) -> float:
         """The loss of a step, its gradients and those of the price at ``progress`` left in the parameters."""
         scores, _ = self._space.forward(x, self._arrays)
-        leaf = scores.detach().requires_grad_()  # the loss alone goes through autograd
-        value = loss(leaf, target)
-        value.backward()
-        assert leaf.grad is not None
-        self._space.backward(leaf.grad, self._network.config.beta(progress), BIT_PRICE)
-        return value.item()
+        value, gradient = loss_gradient(scores, target, loss)
+        self._space.backward(gradient, self._network.config.beta(progress), BIT_PRICE)
+        return value
 
     def finish(self) -> None:
         """Give the parameters back to the network."""

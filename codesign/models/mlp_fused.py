@@ -15,24 +15,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from codesign.models.layers import Layers
+
 __all__ = ("Layout", "Workspace", "mlp_forward")
 
 #: Brevitas' bound on the largest magnitude of a row of weights
 _LEAST = 1e-10
 
 
-class Layout:
+class Layout(Layers):
     """Sizes and bits of a fully connected network, inputs first; says where each layer lies in the flat parameters.
 
     The flat parameters: the weights of all layers, their biases, and the logarithms of the hidden activations' ranges.
     """
 
     def __init__(self, sizes: tuple[int, ...], weight_bits: tuple[int, ...], activation_bits: tuple[int, ...]) -> None:
-        self.sizes = sizes
-        self.layers = len(sizes) - 1
-        self.bias_sizes = list(sizes[1:])
-        self.shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
-        self.weight_sizes = [a * b for a, b in self.shapes]
+        super().__init__(sizes)
         self.counts = [sum(self.weight_sizes), sum(self.bias_sizes), len(activation_bits)]
         #: largest code of each hidden activation
         self.tops = [2**bits - 1 for bits in activation_bits]
@@ -49,10 +47,6 @@ class Layout:
         """Views of flat parameters: weights (out, in) and biases (out,) of each layer, and the ranges."""
         weights, biases, ranges = flat.split(self.counts)
         return self.matrices(weights), list(biases.split(self.bias_sizes)), ranges
-
-    def matrices(self, flat: Tensor) -> list[Tensor]:
-        """Views (out, in) of each layer's part of a flat tensor over all weights."""
-        return [p.view(shape) for p, shape in zip(flat.split(self.weight_sizes), self.shapes, strict=True)]
 
 
 class Workspace:

@@ -20,6 +20,7 @@ from codesign.models.quantisers import (
     range_parameter,
     set_activation_range,
 )
+from codesign.training import loss_gradient
 
 __all__ = ("QuantMLP", "Twin")
 
@@ -130,12 +131,9 @@ class Twin:
 
     def gradients(self, x: Tensor, target: Tensor, loss: Callable[[Tensor, Tensor], Tensor], progress: float) -> float:
         """The loss of a step, its gradients left in the parameters."""
-        scores = self._space.forward(x, self._flat).detach().requires_grad_()  # the loss alone goes through autograd
-        value = loss(scores, target)
-        value.backward()
-        assert scores.grad is not None
-        self._space.backward(scores.grad)
-        return value.item()
+        value, gradient = loss_gradient(self._space.forward(x, self._flat), target, loss)
+        self._space.backward(gradient)
+        return value
 
     def finish(self) -> None:
         """Give the parameters back to the network."""
