@@ -10,6 +10,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -173,7 +174,8 @@ class ClusterPool:
     # ------------------------------------------------------------------------------------------------------------ jobs
     def send(self, slot: Slot) -> None:
         """Draw what is to be drawn, and submit the slot's job."""
-        job, words, paths = slot.job, self._words(slot.job), []
+        job, paths = slot.job, []
+        words: dict[str, Any] = {"kind": type(job).__name__}
         if isinstance(job, messages.Evaluate):
             try:
                 drawn = self._drawer.draw(
@@ -200,20 +202,23 @@ class ClusterPool:
             slot.said.append(messages.Stage(job.trial, "cluster"))
         limit = self._settings.study.search.trial_seconds if isinstance(job, messages.Evaluate) else None
         files = packed(files_below(self._run.path, *paths))
+        shared = self._parts(not isinstance(job, messages.Evaluate))
         slot.future = self._client.submit(
-            carry_out, json.dumps(words), files, self._parts(not isinstance(job, messages.Evaluate)), limit, pure=False
+            carry_out, self._of_search, json.dumps(words), files, shared, limit, pure=False
         )
 
-    def _words(self, job: Any) -> dict[str, Any]:
+    @cached_property
+    def _of_search(self) -> str:
+        """What all jobs have in common."""
         settings = self._settings
-        return {
-            "kind": type(job).__name__,
+        words = {
             "study": settings.study.to_yaml(),
             "evaluate": settings.evaluate,
             "prove": settings.prove,
             "measure": settings.measure,
             "store": settings.store,
         }
+        return json.dumps(words)
 
     def _parts(self, with_test: bool) -> Any:
         """The sample on the cluster; the test split only once the search is over."""

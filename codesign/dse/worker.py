@@ -144,6 +144,7 @@ class Bench:
             return {"error": self.measure(number, Fidelity(job["fidelity"]))}
         from codesign import plugins
 
+        self.prepare()
         whole = self._run.trial(number).read_json("config.json") or {}
         config = plugins.load("families", self._study.family).config.model_validate(family_config(whole))
         settings = flow_settings(plugins.load("flows", self._study.flow.name), whole)
@@ -173,6 +174,10 @@ class Bench:
         from codesign.dse.parts import load_sample
 
         return load_sample(self._run)
+
+    def prepare(self) -> None:
+        """Load what every trial needs: what is missing here is missing for all, and no candidate is to blame."""
+        _ = self._evaluate, self._parts
 
     # ---------------------------------------------------------------------------------------------------------- search
     def judged(
@@ -355,7 +360,7 @@ class _Worker(Bench):
     def _trial(self, job: messages.Evaluate) -> None:
         from codesign.dse.draw import give_up
 
-        _ = self._evaluate, self._parts  # what is missing is missing for every trial: no candidate is to blame
+        self.prepare()
         drawn = self._draw(job.trial)
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
