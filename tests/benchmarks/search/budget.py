@@ -33,6 +33,8 @@ class Watch(Silent):
         self.steps: list[Step] = []
         self.front: list[tuple[float, ...]] = []
         self.spent = 0.0
+        self.clock = 0.0
+        self._began = 0.0
         self.counts: dict[str, int] = {}
 
     def show(self, shown: Shown) -> None:
@@ -47,8 +49,9 @@ class Watch(Silent):
             return
         self._looked = (shown.finished, clock)
         now = processor_seconds()
-        self._start = now if self._start is None else self._start
-        self.spent = now - self._start
+        if self._start is None:
+            self._start, self._began = now, clock
+        self.spent, self.clock = now - self._start, clock - self._began
         states = ("complete", "infeasible", "failed", "stopped")
         self.counts = {state: getattr(shown, state) for state in states}
         self.front = [values for _, values in shown.front]
@@ -74,7 +77,8 @@ def searched(study: Study, seconds: float, box: Box) -> dict[str, Any]:
     """One search from nothing, with one worker and nothing taken from a store, ended after so many processor seconds.
 
     Of the record, ``front`` are the objectives of the fully trained candidates that none dominates, on the validation
-    split; ``steps`` are processor seconds and share of the box.
+    split; ``steps`` are processor seconds and share of the box; ``clock_seconds`` is what the search took by the clock,
+    in which one worker and the engine work at the same time.
     """
     watch = Watch(seconds, box)
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
@@ -82,6 +86,7 @@ def searched(study: Study, seconds: float, box: Box) -> dict[str, Any]:
     return {
         "seed": study.seed,
         "processor_seconds": round(watch.spent, 1),
+        "clock_seconds": round(watch.clock, 1),
         "trials": sum(watch.counts.values()),
         **{state: count for state, count in watch.counts.items() if state != "complete"},
         "hypervolume": watch.steps[-1][1] if watch.steps else 0.0,

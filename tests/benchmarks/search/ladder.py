@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks.search.ladder``: short trainings first against every trial in full, in the same time.
 
-The jet tagger as shipped (without its latency), NSGA-II, one worker, and the same processor seconds for both ways.
+The jet tagger as shipped (without its latency), the default sampler (TPE), one worker, and the same processor seconds for both ways.
 Summary: the volume that each way has at the end, and how many seconds the ladder takes to what the plain search of the
 same seed ends with. Draws ``search.svg`` beside the record. A search that is in the record already, with the same
 budget, is not made again (``--again`` makes it).
@@ -35,7 +35,7 @@ def study_for(way: str, seed: int) -> Study:
     """The jet tagger with two objectives."""
     data = load_study("jet-tagger").model_dump(mode="json")
     data |= {"seed": seed, "objectives": [o for o in data["objectives"] if o["name"] != "latency_ns"]}
-    data["search"] = {"trials": 1000, "population": 12, "sampler": "nsga2"}
+    data["search"] = {"trials": 1000, "population": 12}
     if way == "ladder":
         data["search"]["ladder"] = _LADDER
     return Study.model_validate(data)
