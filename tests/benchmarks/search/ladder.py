@@ -1,6 +1,7 @@
 """``python -m tests.benchmarks.search.ladder``: short trainings first against every trial in full, in the same time.
 
-The jet tagger as shipped (without its latency), the default sampler (TPE), one worker, and the same processor seconds for both ways.
+The jet tagger as shipped (without its latency), the default sampler (TPE), one worker, and the same processor seconds
+for both ways.
 Summary: the volume that each way has at the end, and how many seconds the ladder takes to what the plain search of the
 same seed ends with. Draws ``search.svg`` beside the record. A search that is in the record already, with the same
 budget, is not made again (``--again`` makes it).
