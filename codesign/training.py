@@ -35,6 +35,10 @@ class Twin(Protocol):
     #: weights that may be pruned, layer by layer, as views into ``parameters``
     prunable: list[Tensor]
 
+    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """What :meth:`gradients` is given parts of, from all training events: what each step would do to them."""
+        return x, target
+
     def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
         """The loss of one step (a price at ``progress`` not counted), its gradients left in the parameters."""
 
@@ -51,7 +55,7 @@ def loss_gradient(scores: Tensor, target: Tensor, loss: Loss) -> tuple[float, Te
     return value.item(), leaf.grad
 
 
-class _Autograd:
+class _Autograd(Twin):
     """The twin of a network that has none: PyTorch's automatic differentiation."""
 
     def __init__(self, network: Any) -> None:
@@ -94,7 +98,8 @@ def train(
     rate; weights are pruned by magnitude, layer by layer, along the cubic schedule of Zhu and Gupta (arXiv 1710.01878).
     A network may have an objective of its own, ``network.objective(x, target, loss)`` instead of
     ``loss(network.fused(x), target)``, and a price of its own: ``network.penalty(progress)``, progress from 0 to 1, is
-    added to the loss. One without an objective may have a :class:`Twin` that does this faster.
+    added to the loss. One that has a ``twin(events)``, not None, is trained by that :class:`Twin` alone, which does all
+    this faster.
     Uses whatever number of torch threads the process has set: one per worker is the fastest.
     """
     torch.manual_seed(seed)
@@ -105,8 +110,9 @@ def train(
         network.match(inputs, targets)
     network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
     batch = max(1, min(batch, len(inputs)))
-    own = hasattr(network, "twin") and not hasattr(network, "objective")
-    twin: Twin = network.twin(batch) if own else _Autograd(network)
+    make = getattr(network, "twin", None)
+    twin: Twin = _Autograd(network) if make is None else make(batch)
+    every, wanted = twin.prepared(inputs, targets)
     optimiser = torch.optim.Adam(twin.parameters, lr=learning_rate, fused=True)
     steps = len(inputs) // batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps, pct_start=0.1)
@@ -122,7 +128,7 @@ def train(
         total = 0.0
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
-            values, target = inputs.index_select(0, index), targets.index_select(0, index)
+            values, target = every.index_select(0, index), wanted.index_select(0, index)
             total += twin.gradients(values, target, loss, (epoch * steps + step) / (epochs * steps))
             optimiser.step()
             schedule.step()

@@ -21,9 +21,9 @@ class Network(Protocol):
     of ``loss(network.fused(x), target)``; ``match(x, target)``, called before the first step with all training events,
     and ``settle(x)``, called after the last; ``prunable``, the weights that may be pruned where not all may;
     ``penalty(progress)``, a price added to the objective while progress goes from 0 to 1; ``twin(events)``, a
-    :class:`codesign.training.Twin`, which takes the place of ``fused`` and ``penalty`` in training where there is no
-    ``objective``; and ``input_quantisation(base)``, the quantisation of the inputs that it learned on the grid of
-    ``base`` (then ``ebops()`` says what it came to).
+    :class:`codesign.training.Twin`, which takes the place of ``fused``, ``objective`` and ``penalty`` in training
+    (unless ``twin`` is None); and ``input_quantisation(base)``, the quantisation of the inputs that it learned on the
+    grid of ``base`` (then ``ebops()`` says what it came to).
     """
 
     #: set once :meth:`fold` was called, and by whoever loads the weights of a folded network

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +19,8 @@ from codesign.models.learned_quantisers import (
     LearnedWeightQuantiser,
     row_grid,
 )
-from codesign.training import loss_gradient
+from codesign.training import Loss, loss_gradient
+from codesign.training import Twin as TrainingTwin
 
 __all__ = ("LearnedMLP", "Twin")
 
@@ -197,7 +197,7 @@ class LearnedMLP(nn.Module):
         self.folded = True
 
 
-class Twin:
+class Twin(TrainingTwin):
     """A :class:`LearnedMLP` in training: flat parameters, and memory that every step uses again.
 
     ``parameters``: weights and biases, and all bits; ``flat``: views of them as in ``flat_parameters``.
@@ -214,7 +214,7 @@ class Twin:
         for parameter, gradient in zip(self.parameters, self._space.together, strict=True):
             parameter.requires_grad_().grad = gradient
 
-    def gradients(self, x: Tensor, target: Tensor, loss: Callable[[Tensor, Tensor], Tensor], progress: float) -> float:
+    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
         """The loss of a step, its gradients and those of the price at ``progress`` left in the parameters."""
         scores, _ = self._space.forward(x, self._arrays)
         value, gradient = loss_gradient(scores, target, loss)

@@ -54,32 +54,34 @@ def prepare(weight: Any, bias: Any, rows: Any, grids: Any, lsbs: Any, written: A
 
 
 @compiled
-def quantise(value: Any, top: int, code: Any) -> None:
-    """Codes (events, n) between 0 and ``top`` of a layer's sums in units of the LSB, rounding half up."""
+def quantise(value: Any, low: int, top: int, code: Any) -> None:
+    """Codes (events, n) between ``low`` and ``top`` of a layer's sums in units of the LSB, rounding half up."""
     values, codes = value.ravel(), code.ravel()
-    half, zero, most = value.dtype.type(0.5), value.dtype.type(0), value.dtype.type(top)
+    half, least, most = value.dtype.type(0.5), value.dtype.type(low), value.dtype.type(top)
     for k in range(len(values)):
-        codes[k] = min(max(np.floor(values[k] + half), zero), most)
+        codes[k] = min(max(np.floor(values[k] + half), least), most)
 
 
 @compiled
-def through(gradient: Any, value: Any, top: int, total: Any) -> float:
+def through(gradient: Any, value: Any, low: int, top: int, total: Any) -> float:
     """Take a gradient (events, n) back through :func:`quantise`, in place; returns that of the range's logarithm.
 
-    What is rectified has no gradient at 0 itself; what is clipped at ``top`` has, below the next code. Written:
-    ``total``, the sums over the events.
+    What is rectified, ``low`` being 0, has no gradient at 0 itself; what is clipped at a ``low`` below has, and so has
+    what is clipped at ``top``, below the next code. Written: ``total``, the sums over the events.
     """
-    half, zero = value.dtype.type(0.5), value.dtype.type(0)
+    half, least = value.dtype.type(0.5), value.dtype.type(low)
     most, over = value.dtype.type(top), value.dtype.type(top + 1)
+    # the last number without a gradient: one comparison in the loop then serves both kinds
+    under = least if low == 0 else np.nextafter(least, value.dtype.type(-np.inf))
     n = gradient.shape[1]
     passes, moved = np.zeros_like(total), np.zeros_like(total)
     for e in range(gradient.shape[0]):
         ahead, back = value[e], gradient[e]
         for j in range(n):
             shifted = ahead[j] + half
-            code = min(max(np.floor(shifted), zero), most)
+            code = min(max(np.floor(shifted), least), most)
             # products instead of branches, which would keep the loop from being vectorised
-            inside = value.dtype.type(shifted > zero) * value.dtype.type(shifted < over)
+            inside = value.dtype.type(shifted > under) * value.dtype.type(shifted < over)
             moved[j] += back[j] * (code - ahead[j] * inside)
             back[j] *= inside
             passes[j] += back[j]

@@ -17,6 +17,8 @@ from codesign.errors import InputError
 from codesign.fixedpoint import INPUT_INTEGER_BITS
 from codesign.models.anomaly import AutoencoderConfig, VAEConfig
 from codesign.models.fused import quantised_activation, quantised_signed, quantised_weight
+from codesign.models.mlp_fused import Layout
+from codesign.models.mlp_twin import MLPTwin, in_order
 from codesign.models.quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -26,6 +28,7 @@ from codesign.models.quantisers import (
     range_parameter,
     set_activation_range,
 )
+from codesign.training import Loss
 
 __all__ = ("QuantAutoencoder", "QuantVAE")
 
@@ -157,6 +160,8 @@ class QuantVAE(_Scored):
 
     def __init__(self, config: VAEConfig, inputs: int) -> None:
         super().__init__(config, inputs, config.sizes)
+        sizes = (inputs, *config.sizes)
+        self.layout = Layout(sizes, config.weight_bits, config.activation_bits, config.square_bits)
         wide = config.widths[-1]
         self.spread = nn.Linear(wide, config.latent)
         self.decoder = nn.Sequential(nn.Linear(config.latent, wide), nn.ReLU(), nn.Linear(wide, inputs))
@@ -178,18 +183,27 @@ class QuantVAE(_Scored):
         """The same numbers and gradients as :meth:`forward` of the unfolded network, in fewer operations."""
         return self._scored(self._fused_mean(self._fused_hidden(x * self.gain, len(self.activations))))
 
-    def objective(self, x: Tensor, target: Tensor, loss: Any) -> Tensor:
+    def objective(self, x: Tensor, target: Tensor, loss: Loss) -> Tensor:
         """Loss of the reproduced target and ``beta`` times the Kullback-Leibler divergence from a unit normal.
 
         The latent variable is drawn around the quantised mean (Kingma and Welling, arXiv 1312.6114).
         """
         hidden = self._fused_hidden(x * self.gain, len(self.activations))
-        mean = self._fused_mean(hidden)
+        return self.objective_of(self._fused_mean(hidden), hidden, target, loss)
+
+    def objective_of(self, mean: Tensor, hidden: Tensor, target: Tensor, loss: Loss) -> Tensor:
+        """The objective from the quantised means (events, latent) and the last hidden activations (events, n) on."""
         log_variance = self.spread(hidden).clamp(*_SPREAD)
         latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        reproduced: Tensor = self.decoder(latent)
         # per input, as the loss is
-        return loss(self.decoder(latent), target) + self.config.beta * divergence / x.shape[1]  # type: ignore[no-any-return]
+        price: Tensor = self.config.beta * divergence / len(self.gain)
+        return loss(reproduced, target) + price
+
+    def twin(self, events: int) -> MLPTwin:
+        """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
+        return _VAETwin(self, events)
 
     @torch.no_grad()
     def calibrate(self, x: Tensor, quantile: float = 0.999) -> None:
@@ -223,6 +237,7 @@ class QuantAutoencoder(_Scored):
 
     def __init__(self, config: AutoencoderConfig, inputs: int) -> None:
         super().__init__(config, inputs, (*config.sizes, inputs))
+        self.layout = Layout((inputs, *config.sizes, inputs), config.weight_bits, config.activation_bits)
 
     def forward(self, x: Tensor) -> Tensor:
         """Brevitas' own computation: what is exported."""
@@ -241,10 +256,14 @@ class QuantAutoencoder(_Scored):
         error = x - self._reproduced(x)
         return self._scored(quantised_signed(error, range_parameter(self.squared), self.config.square_bits))
 
-    def objective(self, x: Tensor, target: Tensor, loss: Any) -> Tensor:
+    def objective(self, x: Tensor, target: Tensor, loss: Loss) -> Tensor:
         """Loss of what is reproduced, against the inputs at the target's scale, as the hardware compares them."""
         x = x * self.gain
-        return loss(self._reproduced(x), x)  # type: ignore[no-any-return]
+        return loss(self._reproduced(x), x)
+
+    def twin(self, events: int) -> MLPTwin:
+        """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
+        return _AutoencoderTwin(self, events)
 
     @torch.no_grad()
     def settle(self, x: Tensor) -> None:
@@ -272,3 +291,42 @@ class QuantAutoencoder(_Scored):
         grid = torch.minimum(self._grid(len(self.activations), lsb, scale), inputs)
         head.bias.copy_(-torch.floor((scale / 2 - head.bias.double()) / grid) * grid)
         self.folded = True
+
+
+class _VAETwin(MLPTwin):
+    """The encoder's layers up to the quantised means; what is behind them is float, and goes through autograd."""
+
+    def __init__(self, network: QuantVAE, events: int) -> None:
+        activations = [*network.activations, network.squared]
+        super().__init__(network.layout, events, in_order(network.linears, activations))
+        self._network = network
+        self._beyond = [*network.spread.parameters(), *network.decoder.parameters()]
+        self.parameters += self._beyond
+
+    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return x * self._network.gain, target
+
+    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+        for parameter in self._beyond:
+            parameter.grad = None
+        space = self._space
+        space.forward(x, self._flat)
+        # the codes are the leaves, not their values: so the gradients come as the layers take them
+        hidden, mean = (codes.detach().requires_grad_() for codes in space.codes[-2:])
+        value = self._network.objective_of(mean * space.lsbs[-1], hidden * space.lsbs[-2], target, loss)
+        value.backward()
+        assert mean.grad is not None
+        space.backward(mean.grad, hidden.grad)
+        return value.item()
+
+
+class _AutoencoderTwin(MLPTwin):
+    """All layers; what is squared behind them takes no part in training."""
+
+    def __init__(self, network: QuantAutoencoder, events: int) -> None:
+        super().__init__(network.layout, events, in_order(network.linears, network.activations))
+        self._gain = network.gain
+
+    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        x = x * self._gain
+        return x, x

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,18 +10,17 @@ from torch import Tensor, nn
 
 from codesign.fixedpoint import INPUT_INTEGER_BITS
 from codesign.models.mlp import MLPConfig
-from codesign.models.mlp_fused import Layout, Workspace, mlp_forward
+from codesign.models.mlp_fused import Layout, mlp_forward
+from codesign.models.mlp_twin import MLPTwin, in_order
 from codesign.models.quantisers import (
     ActivationQuantiser,
     InputQuantiser,
     WeightQuantiser,
     activation_scale,
-    range_parameter,
     set_activation_range,
 )
-from codesign.training import loss_gradient
 
-__all__ = ("QuantMLP", "Twin")
+__all__ = ("QuantMLP",)
 
 
 class QuantMLP(nn.Module):
@@ -65,26 +63,15 @@ class QuantMLP(nn.Module):
 
         ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out, and has no gradient.
         """
-        return mlp_forward(x, self.flat_parameters(), self.layout)
+        return mlp_forward(x, torch.cat([p.flatten() for p in self.in_order()]), self.layout)
 
-    def twin(self, events: int) -> Twin:
+    def twin(self, events: int) -> MLPTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
-        return Twin(self, events)
+        return MLPTwin(self.layout, events, self.in_order())
 
-    def flat_parameters(self) -> Tensor:
-        """Weights, biases and logarithms of the activations' ranges, all layers in one, with gradients."""
-        return torch.cat([p.flatten() for p in self._in_order()])
-
-    @torch.no_grad()
-    def set_flat_parameters(self, flat: Tensor) -> None:
-        """Take over parameters in the order of :meth:`flat_parameters`."""
-        parameters = self._in_order()
-        for p, values in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            p.copy_(values.view(p.shape))
-
-    def _in_order(self) -> list[Tensor]:
-        ranges = [range_parameter(activation) for activation in self.activations]
-        return [*(m.weight for m in self.linears), *(m.bias for m in self.linears), *ranges]
+    def in_order(self) -> list[Tensor]:
+        """The parameters, one by one, as they lie in the layout's flat ones."""
+        return in_order(self.linears, self.activations)
 
     @torch.no_grad()
     def calibrate(self, x: Tensor, quantile: float = 0.999) -> None:
@@ -116,25 +103,3 @@ class QuantMLP(nn.Module):
                 bias = torch.round(bias / grid) * grid
             linear.bias.copy_(bias)
         self.folded = True
-
-
-class Twin:
-    """A :class:`QuantMLP` in training: flat parameters, and memory that every step uses again."""
-
-    def __init__(self, network: QuantMLP, events: int) -> None:
-        self._network = network
-        self._space = Workspace(network.layout, events)
-        self._flat = network.flat_parameters().detach().requires_grad_()
-        self._flat.grad = self._space.gradient
-        self.parameters = [self._flat]
-        self.prunable = network.layout.split(self._flat.detach())[0]
-
-    def gradients(self, x: Tensor, target: Tensor, loss: Callable[[Tensor, Tensor], Tensor], progress: float) -> float:
-        """The loss of a step, its gradients left in the parameters."""
-        value, gradient = loss_gradient(self._space.forward(x, self._flat), target, loss)
-        self._space.backward(gradient)
-        return value
-
-    def finish(self) -> None:
-        """Give the parameters back to the network."""
-        self._network.set_flat_parameters(self._flat)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from codesign import export
 from codesign.fixedpoint import InputQuantisation
 from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.learned_front import accuracy, checkpoints
 from codesign.models.mlp import MLP, MLPConfig
@@ -72,15 +73,53 @@ class Float(nn.Module):
         """Nothing to fold."""
 
 
-def training_step(rounds: int = 100, steps: int = 5) -> dict[str, Any]:
-    """Milliseconds per training step, 64-32-32 at batch 1024, in turns: medians of ``rounds`` short runs each, in
-    processor time, which a busy machine changes least.
+class FloatVAE(nn.Module):
+    """A variational autoencoder in float32, as PyTorch has it: one hidden width of the decoder, as in ``vae``."""
 
-    The optimiser (Adam, fused), the loss and the batch are the same: float32, our twins of ``mlp`` and ``mlp-learned``
-    as training uses them, and Brevitas' own forward.
-    """
+    def __init__(self, inputs: int, widths: tuple[int, ...], latent: int, beta: float) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(Float((inputs, *widths)).layers, nn.ReLU())
+        self.mean, self.spread = nn.Linear(widths[-1], latent), nn.Linear(widths[-1], latent)
+        self.decoder = Float((latent, widths[-1], inputs)).layers
+        self.beta = beta
+
+    def objective(self, x: Tensor, target: Tensor, loss: Any) -> Tensor:
+        """The objective of ``vae``."""
+        hidden = self.encoder(x)
+        mean, log_variance = self.mean(hidden), self.spread(hidden).clamp(-8.0, 4.0)
+        latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        return loss(self.decoder(latent), target) + self.beta * divergence / x.shape[1]  # type: ignore[no-any-return]
+
+
+def _by_hand(twin: Twin, x: Tensor, y: Tensor, loss: Any) -> Callable[[], None]:
+    """A step as training makes it: of a twin."""
+    optimiser = torch.optim.Adam(twin.parameters, lr=1e-4, fused=True)
+
+    def step() -> None:
+        twin.gradients(x, y, loss, 0.5)
+        optimiser.step()
+
+    return step
+
+
+def _automatic(objective: Callable[[], Tensor], network: nn.Module) -> Callable[[], None]:
+    """A step by PyTorch's automatic differentiation."""
+    optimiser = torch.optim.Adam(list(network.parameters()), lr=1e-4, fused=True)
+
+    def step() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        value = objective()
+        value.backward()
+        value.item()
+        optimiser.step()
+
+    return step
+
+
+def _classifiers() -> dict[str, Callable[[], None]]:
+    """A step of each network of 64-32-32 neurons that tells 5 classes from 16 inputs."""
     config = MLPConfig(widths=WIDTHS, weight_bits=(4,) * 4, activation_bits=(4,) * 3, input_bits=8)
-    torch.manual_seed(0)
     x = torch.round(torch.randn(1024, 16) * 32).clamp(-128, 127) / 32
     y = torch.randint(0, 5, (1024,))
     network, brevitas, learned = (
@@ -90,35 +129,46 @@ def training_step(rounds: int = 100, steps: int = 5) -> dict[str, Any]:
     )
     for one in (network, brevitas, learned):
         one.calibrate(x)
-
-    def by_hand(twin: Twin) -> Callable[[], None]:
-        optimiser = torch.optim.Adam(twin.parameters, lr=1e-4, fused=True)
-
-        def step() -> None:
-            twin.gradients(x, y, LOSS, 0.5)
-            optimiser.step()
-
-        return step
-
-    def automatic(forward: Callable[[Tensor], Tensor], parameters: Any) -> Callable[[], None]:
-        optimiser = torch.optim.Adam(list(parameters), lr=1e-4, fused=True)
-
-        def step() -> None:
-            optimiser.zero_grad(set_to_none=True)
-            value = LOSS(forward(x), y)
-            value.backward()
-            value.item()
-            optimiser.step()
-
-        return step
-
     plain = Float((16, *WIDTHS, 5))
-    runs = {
-        "float": automatic(plain.fused, plain.parameters()),
-        "fused": by_hand(network.twin(len(x))),
-        "learned": by_hand(learned.twin(len(x))),
-        "brevitas": automatic(brevitas, brevitas.parameters()),
+    return {
+        "float": _automatic(lambda: LOSS(plain.fused(x), y), plain),
+        "fused": _by_hand(network.twin(len(x)), x, y, LOSS),
+        "learned": _by_hand(learned.twin(len(x)), x, y, LOSS),
+        "brevitas": _automatic(lambda: LOSS(brevitas(x), y), brevitas),
     }
+
+
+def _reproducers() -> dict[str, Callable[[], None]]:
+    """A step of each network that reproduces 57 inputs, as the anomaly trigger has."""
+    inputs, common = 57, {"widths": (32, 16), "latent": 6, "square_bits": 8, "score_bits": 16, "input_bits": 8}
+    x = torch.round(torch.randn(1024, inputs) * 32).clamp(-128, 127) / 32
+    loss = torch.nn.functional.mse_loss
+    small = VAEConfig.model_validate(common | {"weight_bits": (4,) * 3, "activation_bits": (4,) * 2})
+    both = AutoencoderConfig.model_validate(common | {"weight_bits": (4,) * 6, "activation_bits": (4,) * 5})
+    plain, plain_vae = Float((inputs, *both.sizes, inputs)), FloatVAE(inputs, small.widths, small.latent, small.beta)
+    steps = {
+        "float autoencoder": _automatic(lambda: loss(plain.fused(x), x), plain),
+        "float vae": _automatic(lambda: plain_vae.objective(x, x, loss), plain_vae),
+    }
+    for name, family, config in (("autoencoder", Autoencoder(), both), ("vae", VAE(), small)):
+        network: Any = family.build(config, inputs, 1)
+        network.match(x, x)
+        network.calibrate(x)
+        twin: Twin = network.twin(len(x))
+        steps[name] = _by_hand(twin, *twin.prepared(x, x), loss)
+    return steps
+
+
+def training_step(rounds: int = 100, steps: int = 5) -> dict[str, Any]:
+    """Milliseconds per training step at batch 1024, in turns: medians of ``rounds`` short runs each, in processor
+    time, which a busy machine changes least.
+
+    The optimiser (Adam, fused), the loss and the batch are the same. Classifiers, 64-32-32: float32, our twins of
+    ``mlp`` and ``mlp-learned`` as training uses them, and Brevitas' own forward. The networks that reproduce 57 inputs,
+    32-16 around 6 numbers: ``autoencoder`` and ``vae``, each beside the same in float32.
+    """
+    torch.manual_seed(0)
+    runs = _classifiers() | _reproducers()
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, step in runs.items():
@@ -132,6 +182,8 @@ def training_step(rounds: int = 100, steps: int = 5) -> dict[str, Any]:
         "fused_over_float": round(found["fused"] / found["float"], 2),
         "learned_over_float": round(found["learned"] / found["float"], 2),
         "brevitas_over_fused": round(found["brevitas"] / found["fused"], 2),
+        "autoencoder_over_float": round(found["autoencoder"] / found["float autoencoder"], 2),
+        "vae_over_float": round(found["vae"] / found["float vae"], 2),
     }
 
 
@@ -173,6 +225,7 @@ class _Ways:
         )
         network: Any = MLP().build(config, x.shape[1], self.classes)
         if not own:
+            network.twin = None
             network.objective = lambda values, target, loss: loss(network(values), target)
         self._fit(network, x, RATE, layout.sparsity)
         return [(network, base)]

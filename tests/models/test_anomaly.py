@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from codesign import export
@@ -12,7 +14,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig, VAESpace
-from codesign.models.quantisers import activation_scale
+from codesign.models.quantisers import activation_scale, range_parameter
 from codesign.targets import load_target
 from codesign.training import train
 
@@ -50,10 +52,13 @@ def built(family, config, seed=0):
     return quantisation, values, wanted, network
 
 
-def trained(family, config, epochs=12, seed=3):
+def trained(family, config, epochs=12, seed=3, own=True):
+    """A network that its own twin has trained, or automatic differentiation (not ``own``)."""
     quantisation, x, target = data(config, 3000)
     torch.manual_seed(seed)
     network = family.build(config, N, 1)
+    if not own:
+        network.twin = None
     history = train(
         network,
         x,
@@ -85,6 +90,90 @@ def test_twin_has_the_same_numbers_and_gradients(family, config):
     assert len(brevitas) == 2 * len(network.linears) + len(network.activations) + 2
     for name, expected in brevitas.items():
         torch.testing.assert_close(fused[name], expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+
+
+@st.composite
+def drawn(draw):
+    """A family and a network of it."""
+    family = draw(st.sampled_from([VAE(), Autoencoder()]))
+    widths = draw(st.lists(st.integers(1, 12), min_size=1, max_size=3))
+    layers = len(widths) + 1 if isinstance(family, VAE) else 2 * len(widths) + 2
+    bits = st.integers(2, 8)
+    return family, family.config(
+        widths=tuple(widths),
+        latent=draw(st.integers(1, 5)),
+        weight_bits=tuple(draw(bits) for _ in range(layers)),
+        activation_bits=tuple(draw(bits) for _ in range(layers - 1)),
+        square_bits=draw(bits),
+        score_bits=10,
+        input_bits=draw(bits),
+    )
+
+
+def brevitas_objective(network, x, target, loss):
+    """The objective by Brevitas' own quantisers and automatic differentiation; and what ends the quantised layers."""
+    x = network.input(x) * network.gain
+    hidden = network._hidden(x, len(network.activations))
+    last = network.linears[-1](hidden)
+    if isinstance(network.config, AutoencoderConfig):
+        return loss(last, x), last
+    last = network.squared(last + 0.5 * activation_scale(network.squared))
+    return network.objective_of(last, hidden, target, loss), last
+
+
+@settings(deadline=None, max_examples=40)
+@given(drawn(), st.integers(0, 1000), st.sampled_from([torch.float32, torch.float64]), st.floats(-3, 2.5))
+def test_training_twin_steps_as_the_brevitas_network_would(case, seed, dtype, room):
+    """Three steps in the same memory; with dead rows, weights equally large, ties and numbers that saturate."""
+    family, config = case
+    _, x, target = data(config, 200, seed)
+    x, target = torch.as_tensor(x).to(dtype), torch.as_tensor(target).to(dtype)
+    torch.manual_seed(seed)
+    network = family.build(config, N, 1).to(dtype)
+    network.match(x, target)
+    network.calibrate(x)
+    range_parameter(network.squared).data.fill_(room)
+    if isinstance(family, VAE):
+        torch.nn.init.normal_(network.spread.weight)
+    twin = network.twin(len(x))
+    loss = torch.nn.functional.mse_loss
+    for step in range(3):
+        with torch.no_grad():
+            for parameter in twin.parameters:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+            twin.prunable[0][-1] = 0.0
+            twin.prunable[-1][0, :2] = 0.5
+            biases = network.layout.split(twin.parameters[0])[1]
+            biases[0][0], biases[-1][0] = (0.0, 100.0, -100.0)[step], (0.25, -8.0, 8.0)[step]
+        torch.manual_seed(seed + step)
+        value = twin.gradients(*twin.prepared(x, target), loss, 0.0)
+        found = [p.grad.clone() for p in twin.parameters]
+        twin.finish()
+        network.zero_grad()
+        torch.manual_seed(seed + step)
+        expected, last = brevitas_objective(network, x, target, loss)
+        expected.backward()
+        assert value == expected.item()
+        if isinstance(family, VAE):
+            assert torch.equal(twin._space.codes[-1] * twin._space.lsbs[-1], last)
+        own = [p.grad for p in twin._own]
+        flat = found[0].split([g.numel() for g in own])
+        others = [p.grad for p in twin.parameters[1:]]
+        near = {torch.float32: (1e-3, 1e-5), torch.float64: (1e-8, 1e-12)}[dtype]
+        most = max(float(g.abs().max()) for g in (*own, *others))
+        for ours, theirs in zip((*flat, *found[1:]), (*own, *others), strict=True):
+            torch.testing.assert_close(ours.view(theirs.shape), theirs, rtol=near[0], atol=near[1] * most)
+
+
+@pytest.mark.parametrize(("family", "config"), CASES)
+def test_twin_and_automatic_differentiation_train_alike(family, config):
+    own, automatic = (trained(family, config, epochs=2, own=own) for own in (True, False))
+    # Adam and some sums round in another order
+    assert own[3].loss == pytest.approx(automatic[3].loss, rel=1e-3)
+    assert own[3].sparsity == automatic[3].sparsity
+    again, other = trained(family, config, epochs=2), trained(family, config, epochs=2, seed=4)
+    designs = [export.export(run[2], run[0], ("score",)).hash for run in (own, again, other)]
+    assert designs[0] == designs[1] != designs[2]
 
 
 @pytest.mark.parametrize(("family", "config"), CASES)

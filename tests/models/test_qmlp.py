@@ -81,7 +81,7 @@ def test_training_twin_steps_as_the_brevitas_network_would(config):
         expected = torch.nn.functional.cross_entropy(out, labels)
         expected.backward()
         assert value == expected.item()
-        gradients = torch.cat([p.grad.flatten() for p in network._in_order()])
+        gradients = torch.cat([p.grad.flatten() for p in network.in_order()])
         torch.testing.assert_close(flat.grad, gradients, rtol=1e-4, atol=1e-6)
         assert (gradients[-len(config.widths) :] != 0).any()
 
@@ -94,6 +94,7 @@ def test_twin_and_automatic_differentiation_train_alike():
         torch.manual_seed(4)
         network = MLP().build(config, 16, 5)
         if not own:
+            network.twin = None
             network.objective = lambda values, target, loss, net=network: loss(net(values), target)
         loss, how = torch.nn.functional.cross_entropy, {"epochs": 4, "batch": 100, "learning_rate": 5e-3}
         losses.append(train(network, x, y, loss, **how, sparsity=config.sparsity, seed=4).loss)
@@ -218,7 +219,7 @@ def test_a_network_may_bring_its_own_objective():
         return (network.fused(values) - target).square().mean()
 
     network = network_of(config, x)
-    network.objective = objective
+    network.objective, network.twin = objective, None
     target = np.full((len(x), 5), 2.0, np.float32)
     history = train(
         network, x, target, None, epochs=20, batch=100, learning_rate=0.02, sparsity=0.0, seed=1
