@@ -115,7 +115,7 @@ def train(
     every, wanted = twin.prepared(inputs, targets)
     optimiser = torch.optim.Adam(twin.parameters, lr=learning_rate, fused=True)
     steps = len(inputs) // batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * steps, pct_start=0.1)
+    schedule = _one_cycle(optimiser, learning_rate, epochs * steps)
     weights = twin.prunable
     masks: list[Tensor] = []
     history = History()
@@ -142,6 +142,13 @@ def train(
         network.settle(inputs)
     network.fold()
     return history
+
+
+def _one_cycle(optimiser: torch.optim.Optimizer, rate: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The rate rises for a tenth of the steps; of a handful of steps for more, as PyTorch's divides by their number."""
+    steps = max(steps, 3)
+    share = max(0.1, 1.5 / steps)
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=share)
 
 
 def _largest(weight: Tensor, sparsity: float) -> Tensor:

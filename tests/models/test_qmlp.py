@@ -226,3 +226,13 @@ def test_a_network_may_bring_its_own_objective():
     )  # a loss that is None would fail if it were called
     assert set(seen) == {(100, None)}
     assert history.loss[-1] < 0.3 * history.loss[0]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 10, 11])
+def test_a_training_of_a_handful_of_steps(epochs):
+    """PyTorch's schedule divides by the steps of its first tenth, less one."""
+    _, x, y = quantised(CONFIGS[0])
+    how = {"batch": 600, "learning_rate": 0.02, "sparsity": 0.0, "seed": 4}
+    history = train(network_of(CONFIGS[0], x), x, y, torch.nn.functional.cross_entropy, epochs=epochs, **how)
+    assert len(history.loss) == epochs
+    assert np.isfinite(history.loss).all()
