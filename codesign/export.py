@@ -72,7 +72,8 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     name = model.graph.input[0].name
     model.set_tensor_shape(name, [len(codes), design.inputs.size])
     model.set_tensor_shape(model.graph.output[0].name, [len(codes), design.outputs.size])
-    model = model.transform(InferShapes())
+    # a graph of its own, in order already: neither copied nor cleaned up
+    model = model.transform(InferShapes(), make_deepcopy=False, cleanup=False)
     values = execute_onnx(model, {name: design.inputs.values(codes).astype(np.float32)})
     return design.outputs.codes(values[model.graph.output[0].name].astype(np.float64))
 
