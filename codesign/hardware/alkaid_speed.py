@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from alkaid.trace import affine_interval, fixed_variable, pipeline
-from alkaid.trace.affine_interval import AffineInterval, AtomicInterval
+from alkaid.trace.affine_interval import AffineInterval
 from alkaid.trace.fixed_variable import FVariable
 from alkaid.trace.passes import cse, dce, null_op, order
 from alkaid.types import CombLogic, Op
@@ -79,7 +79,6 @@ def _renumbered(op: Op, places: dict[int, int]) -> Op:
 
 _QUICK: tuple[tuple[Any, str, Any], ...] = (
     (AffineInterval, "qint", _Kept()),
-    (AtomicInterval, "__hash__", object.__hash__),
     (CombLogic, "exec_op", _executed),
     (FVariable, "_pow2_mul", _scaled),
     (FVariable, "_with", _changed),
@@ -96,7 +95,8 @@ def quickened() -> Iterator[None]:
     """Trace and optimise circuits faster for as long as this lasts.
 
     No garbage is collected meanwhile: thousands of small objects that live for the whole compilation would have Python
-    look through everything else that the process holds, again and again.
+    look through everything else that the process holds, again and again. Another thread may trace at the same time:
+    alkaid's own and ours understand each other's signals.
     """
     collecting = gc.isenabled()
     gc.disable()
