@@ -30,8 +30,8 @@ def export(
     with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")  # deprecations inside torch.onnx and Brevitas, which the user cannot act on
         from brevitas.export.onnx.qonnx.manager import QONNXManager
-        from qonnx.core.modelwrapper import ModelWrapper
-        from qonnx.util.cleanup import cleanup_model
+
+        from codesign.graph.clean import cleaned
 
         # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
         manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
@@ -43,7 +43,7 @@ def export(
             output_names=["scores"],
             dynamic_axes={"features": {0: "events"}, "scores": {0: "events"}},
         )
-        model = cleanup_model(ModelWrapper(exported)).model
+        model = cleaned(exported)
     model.graph.name = "codesign"
     model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
     content = model.SerializeToString(deterministic=True)
@@ -72,7 +72,8 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     name = model.graph.input[0].name
     model.set_tensor_shape(name, [len(codes), design.inputs.size])
     model.set_tensor_shape(model.graph.output[0].name, [len(codes), design.outputs.size])
-    model = model.transform(InferShapes())
+    # a graph of its own, in order already: neither copied nor cleaned up
+    model = model.transform(InferShapes(), make_deepcopy=False, cleanup=False)
     values = execute_onnx(model, {name: design.inputs.values(codes).astype(np.float32)})
     return design.outputs.codes(values[model.graph.output[0].name].astype(np.float64))
 

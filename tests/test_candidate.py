@@ -72,18 +72,19 @@ def test_the_trained_network_is_rebuilt_from_what_is_on_disk(setting):
 
 
 @pytest.mark.parametrize("liar", ["brevitas_codes", "qonnx_codes"])
-def test_one_wrong_integer_in_one_event_fails_the_candidate(setting, monkeypatch, liar):
+@pytest.mark.parametrize(("place", "said"), [(517, "real events.*first on event 517"), (1003, "extreme.* event 3:")])
+def test_one_wrong_integer_in_one_event_fails_the_candidate(setting, monkeypatch, liar, place, said):
     from codesign import export
 
     honest = getattr(export, liar)
 
     def lies(*arguments):
         codes = honest(*arguments).copy()
-        codes[517, 2] += 1
+        codes[place, 2] += 1
         return codes
 
     monkeypatch.setattr(export, liar, lies)
-    with pytest.raises(CodesignError, match=r"not exact on real events.*first on event 517"):
+    with pytest.raises(CodesignError, match=f"not exact on {said}"):
         evaluate(setting)
     assert not (setting[1].path / "metrics.json").exists()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,7 @@ from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
-from codesign.graph.reader import read_graph
+from codesign.graph.reader import Graph, read_graph
 from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.expected import with_expected
 from codesign.hardware.packing import top_module
@@ -43,6 +44,8 @@ TOP = "codesign_top"
 _CORE = "codesign_core"
 _RECORD = "firmware.json"
 _PROGRAM = "program.json.gz"
+#: the alkaid whose tracing :mod:`.alkaid_speed` knows
+_KNOWN = "0.8.2"
 
 
 class AlkaidSettings(BaseModel):
@@ -96,11 +99,9 @@ class Alkaid:
         probe: NDArray[np.int64] | None = None,
     ) -> Firmware:
         """Compile into ``folder``. Random and extreme codes and ``probe`` (events, n) are tried after every pass."""
-        from alkaid.codegen import RTLModel
-        from alkaid.trace import FVArray, HWConfig, to_pipeline, trace
+        from alkaid.trace import to_pipeline
 
-        from codesign.hardware.alkaid_domain import Signals
-        from codesign.hardware.alkaid_passes import optimise
+        from codesign.hardware.alkaid_files import save_program, write_verilog
 
         settings = settings or AlkaidSettings()
         assert isinstance(settings, AlkaidSettings)
@@ -115,33 +116,12 @@ class Alkaid:
         values = design.inputs.values(codes)
         truth = graph.run(values, Exact())
 
-        kinds = design.inputs.types
-        signal = FVArray.from_kif(
-            np.array([[int(t.signed) for t in kinds]]),
-            np.array([[t.integer_bits for t in kinds]]),
-            np.array([[t.fraction_bits for t in kinds]]),
-            HWConfig(1, -1, -1),
-        )
-        traced = trace(signal, graph.run(signal, Signals()), optimize=False)
-        circuit, notes = optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
-
-        pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
+        with _quickened():
+            circuit, notes = _optimised(graph, design.inputs, values, truth)
+            pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
         shutil.rmtree(folder, ignore_errors=True)
-        rtl = RTLModel(
-            pipeline,
-            folder,
-            _CORE,
-            part_name=target.part,
-            clock_period=target.clock_ns,
-            ternary_fuse=False,
-            print_latency=False,
-        )
-        rtl.write()
-        shutil.rmtree(folder / "sim")
-        shutil.rmtree(folder / "model")
-        for leftover in (f"src/{_CORE}_wrapper.v", "metadata.json", "build_quartus_prj.tcl"):
-            (folder / leftover).unlink(missing_ok=True)
-        circuit.save(folder / _PROGRAM)
+        rtl = write_verilog(pipeline, folder, _CORE, target)
+        save_program(circuit, folder / _PROGRAM)
         core_in, core_out = (_types(signals[0]) for signals in (rtl.fsm.inp_signals, rtl.fsm.out_signals))
         top = top_module(TOP, _CORE, design.inputs, design.outputs, core_in, core_out, design.trigger_index)
         # a comparator is an adder as wide as its operands; result and trigger bit have a register of their own
@@ -209,6 +189,35 @@ class Alkaid:
         """alkaid's bit-exact interpreter on input codes (events, n)."""
         program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
         return firmware.design.outputs.codes(_interpret(program, firmware.design.inputs.values(codes)))
+
+
+def _quickened() -> AbstractContextManager[None]:
+    """alkaid's tracing sped up, where it is the alkaid that we know how to speed up."""
+    if version("alkaid") != _KNOWN:
+        return nullcontext()
+    from codesign.hardware.alkaid_speed import quickened
+
+    return quickened()
+
+
+def _optimised(
+    graph: Graph, inputs: Port, values: NDArray[np.float64], truth: NDArray[np.float64]
+) -> tuple[CombLogic, list[str]]:
+    """The best circuit that gives ``truth`` (events, m) on ``values`` (events, n), and notes on what it lacks."""
+    from alkaid.trace import FVArray, HWConfig, trace
+
+    from codesign.hardware.alkaid_domain import Signals
+    from codesign.hardware.alkaid_passes import optimise
+
+    kinds = inputs.types
+    signal = FVArray.from_kif(
+        np.array([[int(t.signed) for t in kinds]]),
+        np.array([[t.integer_bits for t in kinds]]),
+        np.array([[t.fraction_bits for t in kinds]]),
+        HWConfig(1, -1, -1),
+    )
+    traced = trace(signal, graph.run(signal, Signals()), optimize=False)
+    return optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
 
 
 def _interpret(circuit: CombLogic, values: NDArray[np.float64]) -> NDArray[np.float64]:

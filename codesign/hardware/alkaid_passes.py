@@ -32,19 +32,36 @@ Check = Callable[[CombLogic], bool]
 _ROUNDS = 4
 
 
-def _cleaned(comb: CombLogic, *, msb_wraps: bool) -> CombLogic:
-    comb = const_propagation(comb)
-    if msb_wraps:
-        comb = canonicalize_msb_wraps(comb)
-    comb = dead_code_elimin(canonicalize_outputs(comb))
-    comb = dead_code_elimin(common_subexpr_elimin(comb))
-    return dead_code_elimin(null_quant_elimin(comb))
+class _WrongError(Exception):
+    """A pass changed an integer."""
 
 
-def _fixpoint(comb: CombLogic, *, msb_wraps: bool) -> CombLogic:
+def _alive(comb: CombLogic) -> CombLogic:
+    """The circuit without operations that nothing reads; most often there are none, and alkaid would copy it."""
+    read = set(comb.out_idxs).union(*(op.addr for op in comb.ops)) - {-1}
+    if comb.lookup_tables is None and len(read) == len(comb.ops):
+        return comb
+    return dead_code_elimin(comb)
+
+
+def _cleaned(comb: CombLogic, exact: Check | None) -> CombLogic:
+    """One round; with canonicalize_msb_wraps, and tried where that did anything, if ``exact`` is given."""
+    comb, tried = const_propagation(comb), False
+    if exact is not None:
+        wrapped = canonicalize_msb_wraps(comb)
+        comb, tried = wrapped, wrapped.ops != comb.ops
+    comb = _alive(canonicalize_outputs(comb))
+    comb = _alive(common_subexpr_elimin(comb))
+    comb = _alive(null_quant_elimin(comb))
+    if tried and exact is not None and not exact(comb):
+        raise _WrongError  # no later pass makes it right again: the others need not run
+    return comb
+
+
+def _fixpoint(comb: CombLogic, exact: Check | None = None) -> CombLogic:
     for _ in range(_ROUNDS):
-        before = canonical_sort(_cleaned(comb, msb_wraps=msb_wraps))
-        comb = canonical_sort(_cleaned(_retrace(before), msb_wraps=msb_wraps))
+        before = canonical_sort(_cleaned(comb, exact))
+        comb = canonical_sort(_cleaned(_retrace(before), exact))
         if comb == before:
             break
     return comb
@@ -55,16 +72,16 @@ def _finished(comb: CombLogic) -> CombLogic:
 
 
 def _fused(comb: CombLogic) -> CombLogic:
-    return add_surrogate(dead_code_elimin(fuse_ternary_adders(_finished(comb))), _skip_op8_cost=True)
+    return add_surrogate(_alive(fuse_ternary_adders(_finished(comb))), _skip_op8_cost=True)
 
 
 #: from everything to nothing; each with the note that says what had to be left out
-_LADDER: tuple[tuple[str, Callable[[CombLogic], CombLogic]], ...] = (
-    ("", lambda c: _fused(_fixpoint(c, msb_wraps=True))),
-    ("left out alkaid's pass canonicalize_msb_wraps", lambda c: _fused(_fixpoint(c, msb_wraps=False))),
-    ("left out alkaid's retracing passes", lambda c: _fused(_cleaned(c, msb_wraps=False))),
-    ("left out alkaid's fusion of ternary adders", lambda c: _finished(_fixpoint(c, msb_wraps=False))),
-    ("left out all of alkaid's optimisation", lambda c: _finished(dead_code_elimin(canonicalize_outputs(c)))),
+_LADDER: tuple[tuple[str, Callable[[CombLogic, Check], CombLogic]], ...] = (
+    ("", lambda c, exact: _fused(_fixpoint(c, exact))),
+    ("left out alkaid's pass canonicalize_msb_wraps", lambda c, _: _fused(_fixpoint(c))),
+    ("left out alkaid's retracing passes", lambda c, _: _fused(_cleaned(c, None))),
+    ("left out alkaid's fusion of ternary adders", lambda c, _: _finished(_fixpoint(c))),
+    ("left out all of alkaid's optimisation", lambda c, _: _finished(_alive(canonicalize_outputs(c)))),
 )
 
 
@@ -75,7 +92,9 @@ def optimise(comb: CombLogic, exact: Check) -> tuple[CombLogic, list[str]]:
     """
     for note, passes in _LADDER:
         try:
-            candidate = passes(comb)
+            candidate = passes(comb, exact)
+        except _WrongError:
+            continue
         except (RuntimeError, AssertionError, ValueError, IndexError) as error:
             failure = f"{type(error).__name__}: {error}"
             if note == _LADDER[-1][0]:

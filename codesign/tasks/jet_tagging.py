@@ -113,10 +113,11 @@ class JetTagging:
         chance = metrics.probabilities(scores)
         found = {"accuracy": metrics.accuracy(scores, part.y)}
         found |= metrics.auc_with_error(chance, part.y, self.classes)
-        for point in WORKING_POINTS:
-            for index, name in enumerate(self.classes):
-                value = metrics.rejection(chance[:, index], part.y == index, point / 100)
-                if value is not None:  # absent where the sample is too small to say
+        efficiencies = [point / 100 for point in WORKING_POINTS]
+        of_class = [metrics.rejections(chance[:, i], part.y == i, efficiencies) for i in range(len(self.classes))]
+        for place, point in enumerate(WORKING_POINTS):
+            for name, values in zip(self.classes, of_class, strict=True):
+                if (value := values[place]) is not None:  # absent where the sample is too small to say
                     found[f"rejection_{name}_{point}"] = value
         return found
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from codesign.records import Metric
 
-__all__ = ("accuracy", "auc_influence", "auc_with_error", "probabilities", "rejection", "roc")
+__all__ = ("accuracy", "auc_influence", "auc_with_error", "probabilities", "rejection", "rejections", "roc")
 
 Array = NDArray[np.float64]
 
@@ -68,14 +70,23 @@ def roc(score: Array, signal: NDArray[np.bool_]) -> tuple[Array, Array]:
 
 
 def rejection(score: Array, signal: NDArray[np.bool_], efficiency: float) -> Metric | None:
-    """Background rejection 1 / (background efficiency) at a signal efficiency; None where no background passes.
+    """Background rejection at one signal efficiency, as of :func:`rejections`."""
+    return rejections(score, signal, (efficiency,))[0]
+
+
+def rejections(score: Array, signal: NDArray[np.bool_], efficiencies: Sequence[float]) -> list[Metric | None]:
+    """Background rejection 1 / (background efficiency) at each signal efficiency; None where no background passes.
 
     The ROC curve is interpolated within ties. The error adds, in quadrature, the binomial error of the background
     efficiency and that of the threshold, which is set on the same finite signal sample (binomial error of the signal
     efficiency times the slope of the curve).
     """
-    background_curve, signal_curve = roc(score, signal)
-    n_signal, n_background = signal.sum(), (~signal).sum()
+    curve, counts = roc(score, signal), (int(signal.sum()), int((~signal).sum()))
+    return [_rejection(curve, counts, efficiency) for efficiency in efficiencies]
+
+
+def _rejection(curve: tuple[Array, Array], counts: tuple[int, int], efficiency: float) -> Metric | None:
+    (background_curve, signal_curve), (n_signal, n_background) = curve, counts
     background = float(np.interp(efficiency, signal_curve, background_curve))
     if background * n_background < 1:
         return None

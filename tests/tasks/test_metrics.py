@@ -54,6 +54,9 @@ def test_rejection_is_one_over_the_background_efficiency():
     signal = np.zeros(2000, dtype=bool)
     signal[1::2] = True
     assert metrics.rejection(scores, signal, 0.5).value == pytest.approx(2.0, rel=2e-3)
+    several = metrics.rejections(scores, signal, (0.5, 0.9))
+    assert several == [metrics.rejection(scores, signal, e) for e in (0.5, 0.9)]
+    assert several[0] != several[1]
 
 
 def test_rejection_is_absent_where_no_background_passes():
