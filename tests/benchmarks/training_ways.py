@@ -269,8 +269,8 @@ class _Ways:
 def training_ways(work: Path) -> dict[str, Any]:
     """Candidates per hour of each way of training, all compiled and gated exact, on one core.
 
-    The same sample, splits, epochs, batch and layouts for all; seconds of the training, and of all that makes a trained
-    network a candidate; and the accuracy of the best on the validation split, by the firmware's integers.
+    The same sample, splits, epochs, batch and layouts for all; processor seconds of the training, and of all that makes
+    a trained network a candidate; and the accuracy of the best on the validation split, by the firmware's integers.
     """
     ways = _Ways(work)
     runs: dict[str, Callable[..., Any]] = {
@@ -285,17 +285,17 @@ def training_ways(work: Path) -> dict[str, Any]:
     plain, plain_seconds = [], 0.0
     for layout in LAYOUTS:
         torch.manual_seed(1)
-        start = time.perf_counter()
+        start = time.process_time()
         plain.append(ways.float32(layout))
-        plain_seconds += time.perf_counter() - start
+        plain_seconds += time.process_time() - start
         for name, run in runs.items():
             torch.manual_seed(1)
-            start = time.perf_counter()
+            start = time.process_time()
             networks = run(layout)
-            trained = time.perf_counter()
+            trained = time.process_time()
             found[name] += [ways.exact(*network) for network in networks]
             seconds[name][0] += trained - start
-            seconds[name][1] += time.perf_counter() - trained
+            seconds[name][1] += time.process_time() - trained
     reference = {"trainings": len(plain), "training_seconds": round(plain_seconds, 1)}
     rows: dict[str, Any] = {"float32, no candidate": reference | {"best_validation_accuracy": round(max(plain), 4)}}
     for name, accuracies in found.items():

@@ -3,7 +3,7 @@
 Trials a minute by the clock, of the same trials (the small jet tagger, random sampler) with one worker, with two, and
 on a Dask cluster of two processes on this machine; peak resident memory of a worker process; and milliseconds a trial
 of a toy task whose training costs nothing (``tests/dse/plugin``), which is what is left to the engine: drawing,
-records, storage, and on a cluster a process and its files for each trial. Needs as many free cores as workers.
+records, storage, and on a cluster the files of each trial. Needs as many free cores as workers.
 """
 
 from __future__ import annotations
@@ -113,15 +113,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--trials", type=int, default=40, help="of the jet tagger")
-    parser.add_argument(
-        "--toys", type=int, default=100, help="trials of the toy; a tenth of them on a cluster, at least 10"
-    )
+    parser.add_argument("--toys", type=int, default=100, help="trials of the toy")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     sys.path.insert(0, str(PLUGIN))
     for way in options.ways.split(","):
-        toys = max(10, options.toys // 10) if way == "cluster of two" else options.toys
-        entry = {"jet-tagger": real(way, options.trials), "toy": overhead(way, toys, 3)}
+        entry = {"jet-tagger": real(way, options.trials), "toy": overhead(way, options.toys, 3)}
         ways = read_section(options.output, "workers").get("ways", {}) | {way: entry}
         rates = {name: e["jet-tagger"]["trials_per_minute"] for name, e in ways.items()}
         ratios = {n: round(r / rates["one worker"], 2) for n, r in rates.items() if "one worker" in rates}
