@@ -23,13 +23,14 @@ from codesign.dse.draw import Drawer, give_up
 from codesign.dse.ladder import RUNGS
 from codesign.dse.parts import PARTS, part_path
 from codesign.dse.pool import Died
+from codesign.dse.recovery import told
 from codesign.dse.remote import carry_out, files_below
-from codesign.dse.scoring import excess_of, score
+from codesign.dse.scoring import STOPPED_EXCESS, excess_of
 from codesign.dse.storage import derived_seed
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.settings import whole_config
 from codesign.records import Figures, Metrics, State, TrialStatus
-from codesign.runfolder import RunFolder, write_atomically
+from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.store import packed, unpacked
 from codesign.targets import load_target
 from codesign.validation import validated
@@ -287,15 +288,22 @@ class ClusterPool:
         shutil.rmtree(folder.firmware, ignore_errors=True)
         files.pop(f"{own}status.json", None)
         self._take(files, own)
-        if status.state in (State.FAILED, State.STOPPED):
+        values = told(folder, study, status)
+        if values is None:
             folder.write("status.json", status)
             give_up(self._search, slot.asked, status.reason or "failed")
             return messages.Finished(status.trial)
+        for name, value in self._excess(folder, status).items():
+            slot.asked.set_constraint(name, value)
+        folder.write("status.json", status)
+        self._search.tell(slot.asked, list(values))
+        return messages.Finished(status.trial)
+
+    def _excess(self, folder: TrialFolder, status: TrialStatus) -> dict[str, float]:
+        if status.state == State.STOPPED:
+            return STOPPED_EXCESS
+        study = self._settings.study
         metrics, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
         assert metrics is not None
         assert figures is not None
-        for name, value in excess_of(study, load_target(study.target), metrics.metrics, figures.figures)[0].items():
-            slot.asked.set_constraint(name, value)
-        folder.write("status.json", status)
-        self._search.tell(slot.asked, list(score(status.trial, study, metrics.metrics, figures.figures).values))
-        return messages.Finished(status.trial)
+        return excess_of(study, load_target(study.target), metrics.metrics, figures.figures)[0]

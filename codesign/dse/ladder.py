@@ -5,7 +5,8 @@ candidate reaches a rung and by what is known then: nobody waits for anybody. A 
 same rung surely dominates it, or if it is among the best share ``1 / reduction`` of the rung. "Surely" is with
 uncertainty: better by at least one standard deviation of the difference in each objective that has one. Before the
 first rung is the bound that :func:`codesign.candidate.evaluate` asks first, after the last are synthesis and RTL
-simulation, on the front alone. What was stopped has no score: only candidates of the last rung meet on the front.
+simulation, on the front alone. What was stopped has no score: only candidates of the last rung meet on the front. The
+sampler is told of it as of a candidate that breaks a bound, so that it learns where not to look again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ from codesign.dse.scoring import Outcome, score
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 
-__all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "surely_dominated", "surely_dominates")
+__all__ = (
+    "RUNGS",
+    "Rung",
+    "climbs",
+    "record_rung",
+    "rungs_of",
+    "stopped_at",
+    "surely_dominated",
+    "surely_dominates",
+)
 
 #: a trial's record of the rungs below the last
 RUNGS = "rungs.json"
@@ -77,24 +87,36 @@ def climbs(own: Rung, others: Sequence[Rung], directions: Sequence[str], reducti
     return True
 
 
-def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: Outcome) -> Rung:
-    """Add a rung to a trial's record."""
+def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: Outcome, *, feasible: bool) -> Rung:
+    """Add a rung to a trial's record; one that breaks a bound of the study is no measure for others."""
     values = score(folder.number, study, outcome.metrics, outcome.figures).values
     errors = tuple(0.0 if o.fidelity else outcome.metrics[o.name].error for o in study.objectives)
     rung = Rung(epochs, values, errors)
     path = folder.path / RUNGS
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    entry = {"epochs": epochs, "values": list(values), "errors": list(errors)}
+    before = _entries(folder)
+    entry = {"epochs": epochs, "values": list(values), "errors": list(errors), "feasible": feasible}
     write_atomically(path, (json.dumps([*before, entry], indent=1) + "\n").encode())
     return rung
 
 
 def rungs_of(run: RunFolder, epochs: int, but: int) -> list[Rung]:
     """What other trials had after so many epochs."""
-    found = []
-    for folder in run.trials():
-        path = folder.path / RUNGS
-        if folder.number != but and path.is_file():
-            entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-            found += [Rung(epochs, tuple(e["values"]), tuple(e["errors"])) for e in entries if e["epochs"] == epochs]
+    return [
+        Rung(epochs, tuple(e["values"]), tuple(e["errors"]))
+        for folder in run.trials()
+        if folder.number != but
+        for e in _entries(folder)
+        if e["epochs"] == epochs and e.get("feasible", True)
+    ]
+
+
+def stopped_at(folder: TrialFolder) -> tuple[float, ...] | None:
+    """Objectives of a stopped trial on its last rung; None where an earlier release kept none."""
+    entries = _entries(folder)
+    return tuple(entries[-1]["values"]) if entries else None
+
+
+def _entries(folder: TrialFolder) -> list[dict[str, Any]]:
+    path = folder.path / RUNGS
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from codesign.dse.ladder import stopped_at
 from codesign.dse.scoring import Score, score
 from codesign.errors import CodesignError, InputError
 from codesign.records import Figures, Metrics, State, TrialStatus
@@ -15,7 +16,7 @@ from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target
 
-__all__ = ("adopt", "config_key", "fail", "finished", "recorded_score", "recover", "tell")
+__all__ = ("adopt", "config_key", "fail", "finished", "recorded_score", "recover", "tell", "told")
 
 #: sections of a study that may change between two starts: they say how long and how to search, not what
 _FREE = ("search", "description")
@@ -103,11 +104,11 @@ def recover(run: RunFolder, study: Study, search: Any) -> dict[int, TrialStatus]
         if trial.state.is_finished():
             continue
         number = trial.user_attrs.get("trial")
-        if number in scored - known:
+        if number in statuses and number not in known:
             tell(search, trial, run.trial(number), study)
             known.add(number)
         else:
-            fail(search, trial, statuses[number].reason or "failed" if number in statuses else "interrupted")
+            fail(search, trial, "interrupted")
     if lost := sorted(scored - known):
         raise InputError(
             f"{run.path} holds {len(lost)} finished trials that the search's storage does not know (the first: "
@@ -125,10 +126,18 @@ def tell(search: Any, trial: Any, folder: TrialFolder, study: Study) -> None:
     """Tell the storage what the records of a finished trial say."""
     status = finished(folder)
     assert status is not None, "only finished trials are told"
-    if status.state in (State.FAILED, State.STOPPED):
+    if (values := told(folder, study, status)) is None:
         fail(search, trial, status.reason or "failed")
     else:
-        search.tell(trial.number, list(recorded_score(folder, study).values))
+        search.tell(trial.number, list(values))
+
+
+def told(folder: TrialFolder, study: Study, status: TrialStatus) -> tuple[float, ...] | None:
+    """Objectives of which the storage is told: of a trial that the ladder stopped, those of its last rung, which break
+    the constraint :data:`codesign.dse.scoring.STOPPED_EXCESS`; None of one that failed."""
+    if status.state == State.FAILED:
+        return None
+    return stopped_at(folder) if status.state == State.STOPPED else recorded_score(folder, study).values
 
 
 def fail(search: Any, trial: Any, reason: str) -> None:

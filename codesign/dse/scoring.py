@@ -12,7 +12,7 @@ from codesign.records import Metric
 from codesign.study import Study
 from codesign.targets import Target
 
-__all__ = ("Limit", "Outcome", "Score", "excess_of", "limits", "score", "violations")
+__all__ = ("STOPPED_EXCESS", "Limit", "Outcome", "Score", "excess_of", "limits", "score", "violations")
 
 
 class Outcome(Protocol):
@@ -125,6 +125,10 @@ def violations(
                 words = f"{bound.name} {value:g} is {side} {limit:g}"
         result[bound.name] = (excess, words)
     return result
+
+
+#: what the sampler is told, in the terms of :func:`excess_of`, of a candidate that the ladder stopped
+STOPPED_EXCESS = {"ladder": 1.0}
 
 
 def excess_of(

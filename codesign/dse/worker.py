@@ -28,7 +28,7 @@ from pydantic import BaseModel
 from codesign import store
 from codesign.dse import messages
 from codesign.dse.lock import hold
-from codesign.dse.scoring import Outcome, excess_of, score
+from codesign.dse.scoring import STOPPED_EXCESS, Outcome, excess_of, score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity
 from codesign.hardware.settings import family_config, flow_settings, whole_config
@@ -227,16 +227,17 @@ class Bench:
             training = self._study.training.model_copy(update={"epochs": epochs})
             shorter = self._study.model_copy(update={"training": training})
             result = self._evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
-            if not self._climbs(
-                folder, epochs, result, excess_of(self._study, target, result.metrics, result.figures)[1]
-            ):
+            broken = excess_of(self._study, target, result.metrics, result.figures)[1]
+            values, climbs = self._rung(folder, epochs, result, broken)
+            if not climbs:
+                why = broken or "not among the best"
                 update: dict[str, Any] = {
                     "state": State.STOPPED,
                     "stage": f"after {epochs} epochs",
-                    "reason": f"not among the best after {epochs} of {self._study.training.epochs} epochs",
+                    "reason": f"{why} after {epochs} of {self._study.training.epochs} epochs",
                     "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
                 }
-                return status.model_copy(update=update), None, {}
+                return status.model_copy(update=update), values, STOPPED_EXCESS
         result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
         scored = score(status.trial, self._study, result.metrics, result.figures)
         excess, reason = excess_of(self._study, target, result.metrics, result.figures)
@@ -249,19 +250,21 @@ class Bench:
         }
         return status.model_copy(update=update), scored.values, excess
 
-    def _climbs(self, folder: TrialFolder, epochs: int, result: Outcome, broken: str) -> bool:
-        """Record a rung of the ladder; whether the candidate is trained for longer. Its figures do not stay."""
+    def _rung(self, folder: TrialFolder, epochs: int, result: Outcome, broken: str) -> tuple[tuple[float, ...], bool]:
+        """Record a rung of the ladder; its objectives, and whether it is trained for longer. Its figures do not stay.
+
+        One that breaks a bound of the study does not climb: longer training does not mend that.
+        """
         from codesign.dse.ladder import climbs, record_rung, rungs_of
 
         ladder = self._study.search.ladder
         assert ladder is not None
         for name in ("metrics.json", "figures.json"):
             (folder.path / name).unlink(missing_ok=True)
-        if broken:
-            return False  # it breaks a bound of the study, which longer training does not mend
-        own = record_rung(folder, self._study, epochs, result)
+        own = record_rung(folder, self._study, epochs, result, feasible=not broken)
         directions = [o.direction for o in self._study.objectives]
-        return climbs(own, rungs_of(self._run, epochs, folder.number), directions, ladder.reduction)
+        others = rungs_of(self._run, epochs, folder.number)
+        return own.values, not broken and climbs(own, others, directions, ladder.reduction)
 
     # ----------------------------------------------------------------------------------------------------------- proof
     def prove(self, number: int) -> str | None:

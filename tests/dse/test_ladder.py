@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.dse.ladder import RUNGS, Rung, climbs, surely_dominates
+from codesign.dse.ladder import RUNGS, Rung, climbs, rungs_of, stopped_at, surely_dominates
+from codesign.dse.recovery import recover
+from codesign.dse.storage import open_study
 from codesign.errors import InputError
 from codesign.records import State
 from codesign.runfolder import RunFolder
-from tests.dse.test_engine import changed, optuna_states, search, statuses, trace
+from tests.dse.test_engine import changed, search, statuses, trace
 
 BOTH = ("maximise", "minimise")
 
@@ -87,9 +89,51 @@ def test_a_search_on_a_ladder(tmp_path):
         entries = json.loads((RunFolder(tmp_path).trial(number).path / RUNGS).read_text())
         assert [e["epochs"] for e in entries] == [2, 5]
     assert {p.trial for p in front.points} <= complete
-    known = {n: state for n, state, _ in optuna_states(tmp_path, study)}
-    assert {n for n, state in known.items() if state == "COMPLETE"} == complete
-    assert all("not among the best after" in found[n].reason or "above" in found[n].reason for n in stopped)
+    assert all("not among the best after" in found[n].reason for n in stopped)
+    told = {t.user_attrs["trial"]: t for t in open_study(RunFolder(tmp_path), study, None).get_trials(deepcopy=False)}
+    assert {n for n, t in told.items() if t.constraints.get("ladder", 0) > 0} == stopped, "the sampler shuns them"
+    for number in stopped:
+        rungs = json.loads((RunFolder(tmp_path).trial(number).path / RUNGS).read_text())
+        assert told[number].values == rungs[-1]["values"]
+
+
+def test_what_breaks_a_bound_on_a_rung_is_no_measure_for_others(tmp_path):
+    study = changed(
+        training={"epochs": 10},
+        space={"width": {"low": 20, "high": 60}, "sparsity": 0.1},
+        search={"trials": 10, "sampler": "random", "ladder": {"epochs": [2], "reduction": 2}},
+    )
+    search(study, tmp_path)
+    run = RunFolder(tmp_path)
+    broken = {n for n, s in statuses(tmp_path).items() if s.state == State.STOPPED and "above" in s.reason}
+    assert broken
+    others = rungs_of(run, 2, but=-1)
+    assert len(others) == 10 - len(broken)
+    assert all(rung.values[1] <= 3000 for rung in others)
+    for number in broken:
+        assert stopped_at(run.trial(number))[1] > 3000
+
+
+def test_the_storage_learns_of_a_stopped_trial_after_a_kill(tmp_path):
+    """The record was written, and the process died before Optuna was told."""
+    study = changed(
+        training={"epochs": 10},
+        search={"trials": 8, "sampler": "random", "ladder": {"epochs": [2], "reduction": 2}},
+    )
+    search(study, tmp_path)
+    run = RunFolder(tmp_path)
+    number = next(n for n, s in statuses(tmp_path).items() if s.state == State.STOPPED)
+    values = stopped_at(run.trial(number))
+    optuna = open_study(run, study, None)
+    asked = optuna.ask()
+    asked.set_user_attr("trial", 8)
+    asked.set_constraint("ladder", 1.0)
+    status = statuses(tmp_path)[number].model_copy(update={"trial": 8})
+    run.trial(8).write("status.json", status)
+    (run.trial(8).path / RUNGS).write_bytes((run.trial(number).path / RUNGS).read_bytes())
+    recover(run, study, optuna)
+    last = optuna.get_trials(deepcopy=False)[-1]
+    assert (last.state.name, tuple(last.values)) == ("COMPLETE", values)
 
 
 def test_a_ladder_goes_on_as_if_it_had_not_stopped(tmp_path):
