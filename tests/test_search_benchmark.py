@@ -3,7 +3,7 @@
 import pytest
 
 from codesign.dse.progress import Shown
-from tests.benchmarks.search import ladder, samplers
+from tests.benchmarks.search import ladder, rungs, samplers
 from tests.benchmarks.search.budget import Watch
 from tests.benchmarks.search.record import Searches, read_section, write_section
 from tests.benchmarks.search.small_studies import BOXES, SAMPLERS, small_study
@@ -61,18 +61,30 @@ def test_the_ladders_summary():
     def search(way, seed, steps, stopped=0):
         return {"way": way, "seed": seed, "steps": steps, "trials": 10, "stopped": stopped}
 
+    short = "12 epochs first"
     found = [
         search("plain", 1, [[10.0, 0.2], [80.0, 0.4], [120.0, 0.9]]),
-        search("ladder", 1, [[20.0, 0.45], [90.0, 0.5]], 6),
+        search(short, 1, [[20.0, 0.45], [90.0, 0.5]], 6),
     ]
     table = ladder.summary(found, 100.0)
     assert table["ways"]["plain"]["volume"]["mean"] == 0.4, "what came after the budget does not count"
-    assert table["ways"]["ladder"]["volume_half_way"]["mean"] == 0.45
-    assert table["ways"]["ladder"]["trained_in_full"] == 4
-    assert table["seconds_to_the_plain_end"] == {"1": {"plain": 80.0, "ladder": 20.0}}
-    assert table["ladder_over_plain_median"] == 0.25
-    late = [*found, search("plain", 2, [[10.0, 0.2]]), search("ladder", 2, [[10.0, 0.1]])]
-    assert ladder.summary(late, 100.0)["ladder_over_plain_median"] is None, "no ratio where one never arrives"
+    assert table["ways"][short]["volume_half_way"]["mean"] == 0.45
+    assert table["ways"][short]["trained_in_full"] == 4
+    assert table["seconds_to_the_plain_end"] == {"1": {"plain": 80.0, short: 20.0}}
+    assert table["over_plain_median"] == {"plain": 1.0, short: 0.25}
+    late = [*found, search("plain", 2, [[10.0, 0.2]]), search(short, 2, [[10.0, 0.1]])]
+    assert ladder.summary(late, 100.0)["over_plain_median"][short] is None, "no ratio where one never arrives"
+
+
+def test_how_well_a_rung_foretells_the_end():
+    """Four networks; after the rung the two best seem to be two others of the final front."""
+    final = [(0.5, 100.0), (0.6, 200.0), (0.7, 400.0), (0.55, 300.0)]
+    same = rungs.foretold(final, final, events=10**6)
+    assert same == {"accuracy_rank_correlation": 1.0, "front": 3, "of_it_kept": 3, "kept": 3}
+    turned = [(0.7, 100.0), (0.6, 200.0), (0.5, 400.0), (0.65, 300.0)]
+    found = rungs.foretold(turned, final, events=10**6)
+    assert found["of_it_kept"] == 1
+    assert found["accuracy_rank_correlation"] < 0
 
 
 def test_a_search_ends_with_its_budget(monkeypatch):
