@@ -50,7 +50,7 @@ def test_same_events_whatever_the_processes(
 ) -> None:
     """Two processes or one, whole or longer: the same events; what is there is not simulated again."""
     monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
-    card = small("ttbar", collisions=200)
+    card = small("ttbar", 12.0, collisions=100)
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "one"))
     seen: list[tuple[int, int]] = []
     files = simulated_events(card, 50, workers=2, progress=lambda *d: seen.append(d))
@@ -158,7 +158,7 @@ def test_settings_that_pythia_refuses(
 
 def test_data_make(small: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "cache"))
-    card = small("h0-tautau", 0.0)
+    card = small("h0-tautau", 0.0, collisions=150)
     for suffix in (".root", ".parquet"):
         made = make_data(card, 12, tmp_path / f"some{suffix}")
         with open_events(made) as file:
@@ -174,11 +174,11 @@ def test_data_make(small: Callable[..., str], tmp_path: Path, monkeypatch: pytes
 def test_pool_is_read_back(small: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged pool is made again, the same."""
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path))
-    card = small("zero-bias", collisions=150)
+    card = small("zero-bias", collisions=100)
     (path,) = simulate.pool_files(card)
     before = path.read_bytes()
     pool = read_pool([path])
-    assert len(pool) == 150
+    assert len(pool) == 100
     path.write_bytes(before[: len(before) // 2])
     assert simulate.pool_files(card) == [path]
     assert path.read_bytes() == before
