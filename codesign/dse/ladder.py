@@ -23,16 +23,7 @@ from codesign.dse.scoring import Outcome, score
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 
-__all__ = (
-    "RUNGS",
-    "Rung",
-    "climbs",
-    "record_rung",
-    "rungs_of",
-    "stopped_at",
-    "surely_dominated",
-    "surely_dominates",
-)
+__all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "stopped_at", "surely_dominated")
 
 #: a trial's record of the rungs below the last
 RUNGS = "rungs.json"
@@ -50,13 +41,11 @@ class Rung:
     errors: tuple[float, ...]
 
 
-def surely_dominates(one: Rung, other: Rung, directions: Sequence[str]) -> bool:
-    """Whether ``one`` is better by a standard deviation in all that is uncertain, not worse in the rest, and better."""
-    return bool(next(surely_dominated([other, one], directions))[0, 1])
-
-
 def surely_dominated(every: Sequence[Rung], directions: Sequence[str]) -> Iterator[NDArray[np.bool_]]:
-    """By which of all each candidate is surely dominated: (candidates, all), some candidates at a time, in order."""
+    """By which of all each candidate is surely dominated: (candidates, all), some candidates at a time, in order.
+
+    Surely: the other is better by a standard deviation in all that is uncertain, not worse in the rest, and better.
+    """
     signs = [1 if d == "maximise" else -1 for d in directions]
     values = [sign * np.array([rung.values[k] for rung in every]) for k, sign in enumerate(signs)]
     errors = [np.array([rung.errors[k] for rung in every]) for k in range(len(signs))]

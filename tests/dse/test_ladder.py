@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.dse.ladder import RUNGS, Rung, climbs, rungs_of, stopped_at, surely_dominates
+from codesign.dse.ladder import RUNGS, Rung, climbs, rungs_of, stopped_at, surely_dominated
 from codesign.dse.recovery import recover
 from codesign.dse.storage import open_study
 from codesign.errors import InputError
@@ -16,6 +16,10 @@ from codesign.runfolder import RunFolder
 from tests.dse.test_engine import changed, search, statuses, trace
 
 BOTH = ("maximise", "minimise")
+
+
+def surely_dominates(one, other, directions):
+    return bool(next(surely_dominated([other, one], directions))[0, 1])
 
 
 def rung(accuracy, lut, error=0.01):

@@ -6,7 +6,6 @@ from collections import Counter
 import pytest
 
 from codesign.dse.front import pareto
-from codesign.dse.ladder import surely_dominates
 from codesign.dse.measured import Climb, at_fidelity, standing
 from codesign.dse.messages import Measure
 from codesign.dse.recovery import recorded_score
@@ -18,6 +17,7 @@ from codesign.records import Figures, Front, Metric, Metrics, State
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
 from tests.dse.test_engine import Notes, changed, search, statuses
+from tests.dse.test_ladder import surely_dominates
 
 BOTH = ("synthesised", "placed")
 
