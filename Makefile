@@ -12,10 +12,10 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo docs test stress replay lint types bench bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test stress replay replay-trained nightly lint types bench bench-kept bench-peers calibration lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 tools:  # what pip cannot bring
 	@need() { \
@@ -60,6 +60,15 @@ stress: $(READY)  ## send a million events through the AXI4-Stream wrappers, wit
 
 replay: $(READY)  ## generate from the committed designs and compare with what they gave before
 	@PYTHONPATH=. $(BIN)/python -m tests.replay
+
+replay-trained: $(READY)  ## train small searches at BASE (a commit) and now, and compare every value
+	@PYTHONPATH=. $(BIN)/python -m tests.replay.trained $(if $(BASE),--base $(BASE))
+
+bench-kept: $(READY)  ## measure the speed of BASE (a commit) and of now, in turn
+	@PYTHONPATH=. $(BIN)/python -m tests.benchmarks.kept $(if $(BASE),--base $(BASE))
+
+nightly: $(READY)  ## run all that takes long, in parts, or PART alone; goes on where it was
+	@PYTHONPATH=. $(BIN)/python -m tests.nightly $(PART)
 
 lint: $(READY)  ## check style and format
 	@$(BIN)/ruff check .
