@@ -37,6 +37,6 @@ def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
     if whole > MOST_NODES:
         raise UnsupportedError(f"the functions of the file, written out, are more than {MOST_NODES} nodes")
     try:
-        return onnx.inliner.inline_local_functions(model)
+        return onnx.inliner.inline_local_functions(model, convert_version=True)
     except Exception as error:  # of any kind: the inliner is compiled code that raises what it likes
         raise UnsupportedError(f"the functions of the file cannot be written out: {str(error)[:200]}") from None

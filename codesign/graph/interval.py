@@ -88,8 +88,7 @@ class Intervals(Domain[Interval]):
     def matmul(self, a: Interval, b: Array) -> Interval:
         """Matrix product with a constant."""
         positive, negative = np.maximum(b, 0), np.minimum(b, 0)
-        factor = grid(b)
-        steps = a.step[..., :, None] * factor
+        steps = a.step[..., :, None] * grid(b)[..., None, :, :]
         step = np.where(steps == 0, np.inf, steps).min(axis=-2)
         return self._checked(
             Interval(

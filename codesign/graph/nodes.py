@@ -175,9 +175,38 @@ def result_of(call: Call[Any]) -> tuple[Any, ...]:
     try:
         found = OPERATORS[call.node.domain, call.node.op](call)
     except UnsupportedError as error:
-        text = str(error)
-        raise error if text.startswith(f"{call.node.name}:") else UnsupportedError(f"{call.node.name}: {text}") from None
+        text = str(error).removeprefix(f"{call.node.name}: ")
+        raise call.refuse(_not_quantised(call) or text) from None
     return found if isinstance(found, tuple) else (found,)
+
+
+#: bits of a constant's numbers, above which it was hardly meant as a number of fixed point
+_MOST_CONSTANT_BITS = 20
+
+
+def _not_quantised(call: Call[Any]) -> str | None:
+    """Of a node that fails: that a constant of it is no number of fixed point, where that is why."""
+    if call.node.domain != STANDARD or call.node.op not in ("Add", "Sub", "Mul", "MatMul", "Gemm", "Conv", "Sum"):
+        return None
+    for operand in call.operands:
+        if operand is None or not operand.constant or call.folding:
+            continue
+        values = np.abs(np.asarray(operand.value, dtype=np.float64).ravel())
+        values = values[values > 0]
+        if values.size and np.log2(values.max() / _grid(values).min()) > _MOST_CONSTANT_BITS:
+            what = "bias_quant=Int16Bias" if call.node.op in ("Add", "Gemm", "Conv") else "weight_quant"
+            return (
+                f"constant '{operand.name}' is not quantised (a value such as {values[0]:.6g} needs more than "
+                f"{_MOST_CONSTANT_BITS} bits): give it a fixed-point quantiser, in Brevitas for instance {what}"
+            )
+    return None
+
+
+def _grid(values: Array) -> Array:
+    """Largest power of two that divides each value."""
+    mantissa, exponent = np.frexp(values)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    return np.ldexp((whole & -whole).astype(np.float64), exponent - 53)
 
 
 def places(indices: Sequence[int]) -> NDArray[np.int64]:

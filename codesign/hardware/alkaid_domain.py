@@ -52,11 +52,11 @@ class Signals(Arrays):
     def matmul(self, a: Any, b: Any) -> Any:
         """Matrix product with constants: shifts and adders (distributed arithmetic), a row of signals at a time.
 
-        alkaid multiplies two axes only, and none without a signal that can change.
+        alkaid multiplies two axes only, and none whose result cannot change.
         """
         matrix = np.asarray(b)
-        if a.ndim == 2 and matrix.ndim == 2 and not _constant(a).all():
-            return a @ matrix
+        if a.ndim == 2 and matrix.ndim == 2:
+            return _array(_row(a, matrix)[None], a)
         lead = np.broadcast_shapes(a.shape[:-2], matrix.shape[:-2])
         rows = np.broadcast_to(np.asarray(a), (*lead, *a.shape[-2:])).reshape(-1, *a.shape[-2:])
         matrices = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).reshape(-1, *matrix.shape[-2:])
@@ -70,11 +70,18 @@ class Signals(Arrays):
         return np.maximum(x, 0)
 
     def maximum(self, a: Any, b: Any) -> Any:
-        """The larger of two: one comparison, and a choice."""
+        """The larger of two: one comparison, and a choice.
+
+        alkaid's multiplexer scales a constant wrongly beside a signal that it keeps scaled: none is given to it.
+        """
+        if not isinstance(b, FVArray):
+            return super().maximum(a, b)
         return _each(lambda x, y: x.max_of(y), a, b)
 
     def minimum(self, a: Any, b: Any) -> Any:
         """The smaller of two."""
+        if not isinstance(b, FVArray):
+            return super().minimum(a, b)
         return _each(lambda x, y: x.min_of(y), a, b)
 
     def select(self, choice: Any, a: Any, b: Any) -> Any:
@@ -170,9 +177,10 @@ def _constant(x: FVArray) -> NDArray[np.bool_]:
 
 
 def _row(row: FVArray, matrix: Array) -> Any:
-    """Signals (1, n) times (n, m), (m,): alkaid takes no row that is all constant."""
-    if _constant(row).all():
-        return np.array([float(v.low) for v in _flat(row)]) @ matrix
+    """Signals (1, n) times (n, m), (m,), where no signal with a weight can change without alkaid."""
+    constant = _constant(row)[0]
+    if not (~constant & matrix.any(axis=-1)).any():
+        return np.where(constant, [float(v.low) for v in _flat(row)], 0.0) @ matrix
     return np.asarray(row @ matrix)[0]
 
 
@@ -190,9 +198,16 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     """``a`` where the one bit ``choice`` is 1."""
     if choice.low == choice.high:
         return a if choice.low else b
-    if isinstance(a, float) and isinstance(b, float):
-        return choice * (a - b) + b
-    return choice.msb_mux(a, b)
+    # its type may be wider than its two values, 0 and 1: the lowest bit is what chooses
+    bit = choice.quantize(0, 1, 0)
+    first, second = (float(v.low) if not isinstance(v, float | int) and v.low == v.high else v for v in (a, b))
+    if isinstance(first, float | int) and isinstance(second, float | int):
+        return bit * (first - second) + second
+    if isinstance(first, float | int):  # a constant beside a signal: see maximum
+        return bit.msb_mux(0.0, second) + bit * first
+    if isinstance(second, float | int):
+        return bit.msb_mux(first, 0.0) + (bit * -second + second)
+    return bit.msb_mux(first, second)
 
 
 def _flat(x: FVArray) -> list[Any]:

@@ -21,6 +21,7 @@ from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.domain import Array, Arrays
+from codesign.graph.interval import Interval, Intervals
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 
@@ -127,15 +128,25 @@ class Circuit:
         """Trace a design; UnsupportedError where an output's code is not a whole number."""
         domain = Integers()
         signals = np.array([[domain.input(i, kind) for i, kind in enumerate(design.inputs.types)]], dtype=object)
-        found = read_graph(design.onnx).run(signals, domain).ravel()
+        graph = read_graph(design.onnx)
+        found = graph.run(signals, domain).ravel()
+        known = graph.run(Interval.of_port(design.inputs), Intervals())
+        steps = np.where((known.low == 0) & (known.high == 0), 0, known.step).ravel()
         outputs = []
-        for x, kind, label in zip(found, design.outputs.types, design.outputs.labels, strict=True):
+        for x, kind, label, step in zip(found, design.outputs.types, design.outputs.labels, steps, strict=True):
             signal = domain.lift(x)
             shift = signal.exponent + kind.fraction_bits
             if (signal.node.low, signal.node.high) == (0, 0):
                 shift = 0
+            if not step and not kind.width:  # intervals know that it is always 0, whatever this circuit knows
+                outputs.append(domain.linear_node((), 0))
+                continue
             if shift < 0:
-                raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
+                if step % kind.lsb:
+                    raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
+                # intervals know more of it than this circuit does: the bits that are dropped are always 0
+                outputs.append(domain.halved(signal.node, -shift))
+                continue
             outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
         needed: dict[int, Node] = {}
         waiting = list(outputs)
@@ -176,6 +187,10 @@ class Integers(Arrays):
     def _node(self, op: Op, low: int, high: int) -> Node:
         """A node; one that has a single value is that constant, however it came about."""
         return Node(next(self._numbers), Linear((), low) if low == high else op, low, high)
+
+    def halved(self, x: Node, shift: int) -> Node:
+        """``floor(x / 2**shift)``."""
+        return self._node(Floor(x, shift, 0, 0, "none"), x.low >> shift, x.high >> shift)
 
     def linear_node(self, terms: tuple[tuple[Node, int], ...], constant: int) -> Node:
         """``constant + sum(coefficient * node)`` with its bounds."""
@@ -239,7 +254,7 @@ class Integers(Arrays):
         # x - size * floor((x - low) / size), which needs no more than the type's own range
         shifted = self.linear_node(((x, 1),), -low)
         bits = size.bit_length() - 1
-        turns = self._node(Floor(shifted, bits, 0, 0, "none"), shifted.low >> bits, shifted.high >> bits)
+        turns = self.halved(shifted, bits)
         whole = self.linear_node(((x, 1), (turns, -size)), 0)
         return self._clipped(whole, low, high)
 
