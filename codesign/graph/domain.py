@@ -46,7 +46,7 @@ class Domain(ABC, Generic[S]):
     operands at least one is a signal.
     """
 
-    # -------------------------------------------------------------------------------------------------------- primitives
+    # ------------------------------------------------------------------------------------------------------ primitives
     @abstractmethod
     def add(self, a: S | Array, b: S | Array) -> S:
         """Elementwise sum."""
@@ -71,7 +71,7 @@ class Domain(ABC, Generic[S]):
     def sign(self, x: S, scale: Array) -> S:
         """``scale`` where x >= 0, else ``-scale``."""
 
-    # --------------------------------------------------------------------------------------------------------- structure
+    # ------------------------------------------------------------------------------------------------------- structure
     @abstractmethod
     def concat(self, parts: Sequence[S | Array], axis: int) -> S:
         """Join along an axis other than the events'; a constant (1, ...) is the same for every event."""
@@ -88,7 +88,7 @@ class Domain(ABC, Generic[S]):
     def take(self, x: S, places: Taken, axis: int) -> S:
         """Elements at ``places`` of an axis, in whose stead the axes of ``places`` come; as numpy.take."""
 
-    # ------------------------------------------------------------------------------------------------------ compositions
+    # ---------------------------------------------------------------------------------------------------- compositions
     def square(self, x: S) -> S:
         """Elementwise square."""
         return self.multiply(x, x)
@@ -99,7 +99,9 @@ class Domain(ABC, Generic[S]):
 
     def subtract(self, a: S | Array, b: S | Array) -> S:
         """a - b."""
-        return self.add(a, -b if _is_float(b) else self.negative(b))
+        if isinstance(b, np.ndarray) and b.dtype != object:  # numbers: a constant, or exact signals, which are such
+            return self.add(a, -b)
+        return self.add(a, self.negative(b))  # type: ignore[arg-type]
 
     def maximum(self, a: S, b: S | Array) -> S:
         """The larger of two, elementwise."""

@@ -138,8 +138,8 @@ class Call(Generic[S]):
             if not self.is_constant(index):
                 if len(shape) != rank:
                     raise self.refuse(
-                        f"signals of {rank} and {len(shape)} axes: {self.node.op} would add up axes of the one with the "
-                        "events of the other; reshape them to as many axes"
+                        f"signals of {rank} and {len(shape)} axes: {self.node.op} would match axes of one with events "
+                        "of the other; reshape them to as many axes"
                     )
             elif len(shape) > rank or (len(shape) == rank and shape[0] != 1):
                 raise self.refuse(
@@ -206,7 +206,7 @@ def _grid(values: Array) -> Array:
     """Largest power of two that divides each value."""
     mantissa, exponent = np.frexp(values)
     whole = (mantissa * 2.0**53).astype(np.int64)
-    return np.ldexp((whole & -whole).astype(np.float64), exponent - 53)
+    return np.asarray(np.ldexp((whole & -whole).astype(np.float64), exponent - 53))
 
 
 def places(indices: Sequence[int]) -> NDArray[np.int64]:

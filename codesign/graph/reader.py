@@ -1,4 +1,4 @@
-"""Read an ONNX or QONNX graph and run it over a domain. The heart of the toolchain: what is not exact is refused by name.
+"""Read an ONNX or QONNX graph and run it over a domain. The heart of the toolchain; what is not exact is refused.
 
 A graph takes one input for each block of what it sees, (events, ...), and gives one output for each head. It is run on
 flat signals: the blocks row-major one after another, (events, n), and the heads in the same way, (events, m).
@@ -98,7 +98,7 @@ class Graph:
     @property
     def output(self) -> str:
         """Name of the first output."""
-        return self.outputs[0]
+        return str(self.outputs[0])
 
     @cached_property
     def constants(self) -> dict[str, Array]:
@@ -202,7 +202,7 @@ def _no_operator(name: str, domain: str, op: str) -> str:
 
 
 def _block(tensor: onnx.ValueInfoProto) -> Block:
-    """An input as it is declared; of unknown length (-1) where one axis says nothing: then it is as long as it comes."""
+    """An input as it is declared; of length -1 where its one axis is open: then it is as long as it comes."""
     if not tensor.type.HasField("tensor_type"):
         raise UnsupportedError(f"input '{tensor.name}' is no tensor")
     dims = tensor.type.tensor_type.shape.dim

@@ -1,4 +1,4 @@
-"""Constant tensors of an ONNX file as exact float64 arrays; what is no finite number is refused by the tensor's name."""
+"""Constant tensors of an ONNX file as exact float64 arrays; what is no finite number is refused by its name."""
 
 from __future__ import annotations
 

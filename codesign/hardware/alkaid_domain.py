@@ -69,23 +69,12 @@ class Signals(Arrays):
         """max(x, 0)."""
         return np.maximum(x, 0)
 
-    def maximum(self, a: Any, b: Any) -> Any:
-        """The larger of two: one comparison, and a choice.
-
-        alkaid's multiplexer scales a constant wrongly beside a signal that it keeps scaled: none is given to it.
-        """
-        if not isinstance(b, FVArray):
-            return super().maximum(a, b)
-        return _each(lambda x, y: x.max_of(y), a, b)
-
-    def minimum(self, a: Any, b: Any) -> Any:
-        """The smaller of two."""
-        if not isinstance(b, FVArray):
-            return super().minimum(a, b)
-        return _each(lambda x, y: x.min_of(y), a, b)
-
     def select(self, choice: Any, a: Any, b: Any) -> Any:
-        """A multiplexer for each element."""
+        """Each of the two where its bit is set, and their sum.
+
+        alkaid's multiplexer of two signals is not used, nor its maximum, which is one: beside one another, two signals
+        that it keeps with different factors (a negative one, a constant) come out scaled wrongly.
+        """
         return _each(_chosen, choice, a, b)
 
     def quantise(self, x: FVArray, spec: QuantSpec) -> Any:
@@ -121,9 +110,7 @@ class Signals(Arrays):
                 _saturated(*each) for each in zip(_flat(rounded), integers.flat, (-exponent).flat, strict=True)
             ]
             return FVArray(np.array(saturated).reshape(shape), rounded.solver_options, hwconf=rounded.hwconf)
-        return rounded.quantize(
-            k=kinds, i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN"
-        )
+        return rounded.quantize(k=kinds, i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN")
 
     def _mixed(self, rounded: FVArray, spec: QuantSpec, exponent: NDArray[np.int64]) -> Any:
         """Saturation of elements of which some have a sign: with a rectifier in front of those that have none."""
@@ -203,11 +190,9 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     first, second = (float(v.low) if not isinstance(v, float | int) and v.low == v.high else v for v in (a, b))
     if isinstance(first, float | int) and isinstance(second, float | int):
         return bit * (first - second) + second
-    if isinstance(first, float | int):  # a constant beside a signal: see maximum
-        return bit.msb_mux(0.0, second) + bit * first
-    if isinstance(second, float | int):
-        return bit.msb_mux(first, 0.0) + (bit * -second + second)
-    return bit.msb_mux(first, second)
+    chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
+    other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
+    return chosen + other
 
 
 def _flat(x: FVArray) -> list[Any]:

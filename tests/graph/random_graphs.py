@@ -1,4 +1,4 @@
-"""Random graphs over all operators: ranks 1 to 4, every broadcast, dead rows, constant neurons, roundings, overflows."""
+"""Random graphs over all operators: ranks 1 to 4, all broadcasts, dead rows, constant neurons, rounding, overflow."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RandomGraph:
         signed = bool(self.rng.random() < 0.6) and bits > 0
         return FixedPoint(signed=signed, integer_bits=bits - int(signed) - fraction, fraction_bits=fraction)
 
-    # ----------------------------------------------------------------------------------------------------------- writing
+    # --------------------------------------------------------------------------------------------------------- writing
     def constant(self, value, dtype=np.float32) -> str:
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype=dtype), name))
@@ -84,7 +84,7 @@ class RandomGraph:
         kept = [n if self.rng.random() < 0.7 else 1 for n in shape]
         return tuple(kept[int(self.rng.integers(0, len(kept) + 1)) :]) if self.rng.random() < 0.7 else (1, *kept)
 
-    # ----------------------------------------------------------------------------------------------------------- growing
+    # --------------------------------------------------------------------------------------------------------- growing
     def _grow(self) -> None:
         for _ in range(20):
             method = str(self.rng.choice([m for m in dir(self) if m.startswith("grow_")]))
@@ -294,12 +294,14 @@ class RandomGraph:
                 self.node("Pad", [x, self.constant(pads, np.int64), self.constant(0.5)], out)
             case 8:
                 same = [n for n, s in self.shapes.items() if s == shape]
-                self.node("Concat", [x, str(rng.choice(same))], (*shape[: axis - 1], 2 * length, *shape[axis:]), axis=axis)
+                self.node(
+                    "Concat", [x, str(rng.choice(same))], (*shape[: axis - 1], 2 * length, *shape[axis:]), axis=axis
+                )
             case _:
                 return False
         return True
 
-    # ---------------------------------------------------------------------------------------------------------- finished
+    # -------------------------------------------------------------------------------------------------------- finished
     def content(self) -> bytes:
         def declared(name: str) -> object:
             return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["events", *self.shapes[name]])

@@ -19,9 +19,7 @@ _WHOLE_BITS = 48
 
 def whole_spec(mode: RoundingMode, exponent: int = 0) -> QuantSpec:
     """Round to multiples of ``2**exponent``, without a bound that could bite."""
-    return QuantSpec(
-        exponent=np.array(exponent), bits=np.array(_WHOLE_BITS), signed=True, narrow=False, mode=mode
-    )
+    return QuantSpec(exponent=np.array(exponent), bits=np.array(_WHOLE_BITS), signed=True, narrow=False, mode=mode)
 
 
 @operator("Add")

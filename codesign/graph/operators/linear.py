@@ -43,8 +43,8 @@ def _fits(call: Call[Any], a: Any, matrix: Array) -> bool:
     batch = matrix.shape[:-2]
     if len(batch) > len(a.shape) - 2 or (len(batch) == len(a.shape) - 2 and batch and batch[0] != 1):
         raise call.refuse(
-            f"MatMul of a signal with {len(a.shape)} axes and a constant of shape {matrix.shape} would mix events, which "
-            "are along the signal's first axis"
+            f"MatMul of a signal with {len(a.shape)} axes and a constant of shape {matrix.shape} would mix events, "
+            "which are along the signal's first axis"
         )
     axes = tuple(a.shape[len(a.shape) - 2 - len(batch) : -2]) if batch else ()
     if any(n not in (1, m) and m != 1 for n, m in zip(batch, axes, strict=True)):

@@ -167,7 +167,9 @@ def _multi_threshold(call: Call[Any]) -> Any:
     shape[channel] = steps.shape[0]
     domain = call.domain
     wide = domain.reshape(x, (*x.shape[1:], 1))
-    reached = domain.total(domain.at_least(domain.take(wide, np.zeros(steps.shape[1], np.int64), rank), steps.reshape(shape)))
+    # once beside each of its thresholds
+    beside = domain.reshape(domain.take(wide, np.zeros(steps.shape[1], np.int64), rank), (*x.shape[1:], steps.shape[1]))
+    reached = domain.total(domain.at_least(beside, steps.reshape(shape)))
     counted = domain.reshape(reached, tuple(x.shape[1:]))
     scale, bias = float(call.attribute("out_scale", 1.0)), float(call.attribute("out_bias", 0.0))
     scaled = counted if scale == 1 else domain.multiply(counted, np.array(scale))

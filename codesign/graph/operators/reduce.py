@@ -17,10 +17,7 @@ __all__ = ()
 def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...], int]:
     """``x`` with the axes to reduce as one last axis, the shape that is left, and how many elements are reduced."""
     rank = len(x.shape)
-    if call.given(1):
-        given = call.whole(1, "the axes")
-    else:
-        given = [int(a) for a in call.attribute("axes", ())]
+    given = call.whole(1, "the axes") if call.given(1) else [int(a) for a in call.attribute("axes", ())]
     if not given:
         if call.attribute("noop_with_empty_axes", 0):
             return shaped(call, x, (*x.shape, 1)), tuple(x.shape), 1
@@ -44,8 +41,8 @@ def _left(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
 def _mean_factor(call: Call[Any], number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     if number & (number - 1):
         raise call.refuse(
-            f"a mean over {number} divides by {number}, which is no power of two, and has no exact hardware here; take the "
-            "sum and let the next quantiser's scale hold the factor, or a power of two of elements"
+            f"a mean over {number} divides by {number}, which is no power of two, and has no exact hardware here; take "
+            "the sum and let the next quantiser's scale hold the factor, or a power of two of elements"
         )
     return np.array(1.0 / number)
 

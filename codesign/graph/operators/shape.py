@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -149,7 +150,7 @@ def _split(call: Call[Any]) -> Any:
     if len(sizes) != parts or sum(sizes) != length or min(sizes) < 1:
         raise call.refuse(f"Split of an axis of length {length} into {sizes}")
     ends = np.cumsum([0, *sizes])
-    return tuple(call.domain.take(x, np.arange(a, b), axis) for a, b in zip(ends[:-1], ends[1:], strict=True))
+    return tuple(call.domain.take(x, np.arange(a, b), axis) for a, b in pairwise(ends))
 
 
 def _axes(call: Call[Any]) -> list[int] | None:
