@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -69,13 +70,23 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     from qonnx.transformation.infer_shapes import InferShapes
 
     model = ModelWrapper(onnx.load_from_string(design.onnx))
-    name = model.graph.input[0].name
-    model.set_tensor_shape(name, [len(codes), design.inputs.size])
-    model.set_tensor_shape(model.graph.output[0].name, [len(codes), design.outputs.size])
+    graph = read_graph(design.onnx)
+    values = design.inputs.values(codes).astype(np.float32)
+    given, start = {}, 0
+    for block in graph.inputs:
+        shape = block.shape if block.size >= 0 else (design.inputs.size,)
+        size = prod(shape)
+        given[block.name] = values[:, start : start + size].reshape(len(codes), *shape)
+        model.set_tensor_shape(block.name, [len(codes), *shape])
+        start += size
+    for head in model.graph.output:
+        lengths = [d.dim_value for d in head.type.tensor_type.shape.dim[1:]]
+        model.set_tensor_shape(head.name, [len(codes), *lengths])
     # a graph of its own, in order already: neither copied nor cleaned up
     model = model.transform(InferShapes(), make_deepcopy=False, cleanup=False)
-    values = execute_onnx(model, {name: design.inputs.values(codes).astype(np.float32)})
-    return design.outputs.codes(values[model.graph.output[0].name].astype(np.float64))
+    found = execute_onnx(model, given)
+    heads = [found[head.name].astype(np.float64).reshape(len(codes), -1) for head in model.graph.output]
+    return design.outputs.codes(np.concatenate(heads, axis=1))
 
 
 class _quiet:

@@ -87,7 +87,7 @@ class Port(BaseModel):
         """Turn integer codes (events, size) into the values they stand for."""
         return codes * self.lsbs
 
-    def codes(self, values: NDArray[np.floating]) -> NDArray[np.int64]:
+    def codes(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
         """Turn values (events, size) back into codes; ValueError if a value is not on the grid or out of range."""
         scaled = np.asarray(values, dtype=np.float64) / self.lsbs
         codes = np.rint(scaled).astype(np.int64)

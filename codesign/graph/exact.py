@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, RoundingMode
 
 __all__ = ("Exact",)
-
-Array = NDArray[np.float64]
 
 
 def _away(x: Array) -> Array:
@@ -39,7 +37,7 @@ _ROUND: dict[RoundingMode, Callable[[Array], Array]] = {
 }
 
 
-class Exact:
+class Exact(Domain[Array]):
     """Arithmetic on values, (events, ...) float64."""
 
     def add(self, a: Array, b: Array) -> Array:
@@ -62,10 +60,29 @@ class Exact:
         """max(x, 0)."""
         return np.maximum(x, 0.0)
 
+    def maximum(self, a: Array, b: Array) -> Array:
+        """The larger of two."""
+        return np.maximum(a, b)
+
+    def minimum(self, a: Array, b: Array) -> Array:
+        """The smaller of two."""
+        return np.minimum(a, b)
+
+    def at_least(self, a: Array, b: Array) -> Array:
+        """1 where a >= b, else 0."""
+        return (a >= b).astype(np.float64)
+
+    def select(self, choice: Array, a: Array, b: Array) -> Array:
+        """``a`` where ``choice`` is 1, else ``b``."""
+        return np.where(choice != 0, a, b)
+
+    def largest(self, x: Array) -> Array:
+        """Maximum over the last axis."""
+        return np.asarray(x.max(axis=-1, keepdims=True))
+
     def quantise(self, x: Array, spec: QuantSpec) -> Array:
-        """Apply a Quant node."""
-        code = _ROUND[spec.mode](x / spec.lsb)
-        return np.asarray(np.clip(code, spec.low, spec.high) * spec.lsb)
+        """Apply a quantiser."""
+        return spec.fit(_ROUND[spec.mode](x / spec.lsb)) * spec.lsb
 
     def sign(self, x: Array, scale: Array) -> Array:
         """``scale`` where x >= 0, else ``-scale`` (BipolarQuant)."""
@@ -73,7 +90,10 @@ class Exact:
 
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         """Join along an axis other than the events'."""
-        return np.concatenate(parts, axis=axis)
+        if axis == 0:
+            return np.concatenate(parts)
+        events = max(len(p) for p in parts)
+        return np.concatenate([np.broadcast_to(p, (events, *p.shape[1:])) for p in parts], axis=axis)
 
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
         """Reshape all but the first axis."""
@@ -82,3 +102,7 @@ class Exact:
     def transpose(self, x: Array, order: tuple[int, ...]) -> Array:
         """Permute the axes; the first stays."""
         return x.transpose(order)
+
+    def take(self, x: Array, places: Taken, axis: int) -> Array:
+        """Elements of an axis."""
+        return np.take(x, places, axis=axis)

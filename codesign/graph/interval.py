@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
+from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, Rounding
 
 __all__ = ("Interval", "Intervals", "grid", "tightest_type")
-
-Array = NDArray[np.float64]
 
 #: float32, in which PyTorch, onnxruntime and QONNX' executor compute, holds integers exactly up to this one
 FLOAT32_EXACT = 2.0**24
@@ -28,6 +26,11 @@ class Interval:
     low: Array
     high: Array
     step: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(1, ...)."""
+        return self.low.shape
 
     @classmethod
     def of_port(cls, port: Port) -> Interval:
@@ -50,7 +53,7 @@ def _finer(a: Array, b: Array) -> Array:
     return np.where(a == 0, b, np.where(b == 0, a, np.minimum(a, b)))
 
 
-class Intervals:
+class Intervals(Domain[Interval]):
     """Arithmetic on :class:`Interval`; refuses what float32 reference tools could not compute exactly."""
 
     def _lift(self, x: Interval | Array) -> Interval:
@@ -82,18 +85,10 @@ class Intervals:
         low = np.where((x.low < 0) & (x.high > 0), 0.0, ends.min(axis=0))
         return self._checked(Interval(low, ends.max(axis=0), np.square(x.step)), "a square")
 
-    def matmul(self, a: Interval | Array, b: Interval | Array) -> Interval:
+    def matmul(self, a: Interval, b: Array) -> Interval:
         """Matrix product with a constant."""
-        if isinstance(a, Interval) and isinstance(b, Interval):
-            raise UnsupportedError("MatMul of two signals has no exact hardware here; one factor must be constant")
-        if isinstance(b, Interval):
-            assert not isinstance(a, Interval)
-            swapped = self.matmul(_transposed(b), np.swapaxes(a, -1, -2))
-            return _transposed(swapped)
-        assert isinstance(a, Interval)
         positive, negative = np.maximum(b, 0), np.minimum(b, 0)
-        factor = grid(b)
-        steps = a.step[..., :, None] * factor
+        steps = a.step[..., :, None] * grid(b)[..., None, :, :]
         step = np.where(steps == 0, np.inf, steps).min(axis=-2)
         return self._checked(
             Interval(
@@ -108,15 +103,47 @@ class Intervals:
         """max(x, 0)."""
         return Interval(np.maximum(x.low, 0), np.maximum(x.high, 0), x.step)
 
+    def maximum(self, a: Interval, b: Interval | Array) -> Interval:
+        """The larger of two: the larger ends."""
+        b = self._lift(b)
+        return self._checked(
+            Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high), _finer(a.step, b.step)), "a maximum"
+        )
+
+    def minimum(self, a: Interval, b: Interval | Array) -> Interval:
+        """The smaller of two: the smaller ends."""
+        b = self._lift(b)
+        return self._checked(
+            Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high), _finer(a.step, b.step)), "a minimum"
+        )
+
+    def absolute(self, x: Interval) -> Interval:
+        """|x|."""
+        ends = np.abs(np.stack([x.low, x.high]))
+        low = np.where((x.low < 0) & (x.high > 0), 0.0, ends.min(axis=0))
+        return Interval(low, ends.max(axis=0), x.step)
+
+    def select(self, choice: Interval, a: Interval | Array, b: Interval | Array) -> Interval:
+        """Either of two: the hull, where the choice is open."""
+        a, b = self._lift(a), self._lift(b)
+        low = np.where(choice.low > 0, a.low, np.where(choice.high < 1, b.low, np.minimum(a.low, b.low)))
+        high = np.where(choice.low > 0, a.high, np.where(choice.high < 1, b.high, np.maximum(a.high, b.high)))
+        step = np.broadcast_to(_finer(a.step, b.step), low.shape)
+        return self._checked(Interval(low, high, step), "a choice")
+
     def quantise(self, x: Interval, spec: QuantSpec) -> Interval:
-        """Apply a Quant node: rounding is monotone, so the ends map to the ends."""
+        """Apply a quantiser: rounding is monotone, so the ends map to the ends; what wraps may be anything."""
         lsb = np.broadcast_to(spec.lsb, x.low.shape)
         rounding = Rounding.of(spec.mode, x.step / lsb)
         up = np.maximum(0, rounding.constant) + np.maximum(0, rounding.coefficient)
-        low = np.clip(np.floor(x.low / lsb), spec.low, spec.high) * lsb
-        high = np.clip(np.floor(x.high / lsb + up), spec.low, spec.high) * lsb
-        clipped = (np.floor(x.low / lsb) < spec.low) | (np.floor(x.high / lsb + up) > spec.high)
-        return Interval(low, high, np.where(clipped, lsb, np.maximum(lsb, x.step)))  # a bound need not lie on x's grid
+        lowest, highest = np.floor(x.low / lsb), np.floor(x.high / lsb + up)
+        beyond = (lowest < spec.low) | (highest > spec.high)
+        if spec.wraps:
+            low, high = np.where(beyond, spec.low, lowest) * lsb, np.where(beyond, spec.high, highest) * lsb
+        else:
+            low, high = np.clip(lowest, spec.low, spec.high) * lsb, np.clip(highest, spec.low, spec.high) * lsb
+        step = np.where(beyond, lsb, np.maximum(lsb, x.step))  # a bound need not lie on x's grid
+        return self._checked(Interval(low, high, step), "a quantiser's result")
 
     def sign(self, x: Interval, scale: Array) -> Interval:
         """BipolarQuant."""
@@ -136,9 +163,9 @@ class Intervals:
         """Permute the axes."""
         return Interval(*(v.transpose(order) for v in (x.low, x.high, x.step)))
 
-
-def _transposed(x: Interval) -> Interval:
-    return Interval(*(np.swapaxes(v, -1, -2) for v in (x.low, x.high, x.step)))
+    def take(self, x: Interval, places: Taken, axis: int) -> Interval:
+        """Elements of an axis."""
+        return Interval(*(np.take(v, places, axis=axis) for v in (x.low, x.high, x.step)))
 
 
 def tightest_type(low: float, high: float, step: float) -> FixedPoint:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import UnsupportedError, nearest
 
-__all__ = ("QuantSpec", "Rounding", "RoundingMode", "exponents")
+__all__ = ("Overflow", "QuantSpec", "Rounding", "RoundingMode", "exponents")
 
 Array = NDArray[np.float64]
 
@@ -42,6 +42,25 @@ class RoundingMode(StrEnum):
             raise UnsupportedError(
                 f"Quant: rounding mode '{name}' has no exact hardware{nearest(name.upper(), known)}; "
                 f"known: {', '.join(known)}"
+            ) from None
+
+
+class Overflow(StrEnum):
+    """What becomes of a code beyond its type: the nearest that is in it (symmetric: -high is the lowest), or modulo."""
+
+    SAT = "SAT"
+    SAT_SYM = "SAT_SYM"
+    WRAP = "WRAP"
+
+    @classmethod
+    def named(cls, name: str) -> Overflow:
+        """Look one up; UnsupportedError names the known ones."""
+        try:
+            return cls(name.upper())
+        except ValueError:
+            known = [o.value for o in cls]
+            raise UnsupportedError(
+                f"overflow '{name}' has no exact hardware{nearest(name.upper(), known)}; known: {', '.join(known)}"
             ) from None
 
 
@@ -90,13 +109,17 @@ def exponents(scale: NDArray[np.floating], what: str) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class QuantSpec:
-    """A quantiser: ``clip(round(x / 2**exponent), low, high) * 2**exponent``, elementwise by broadcasting."""
+    """A quantiser: ``fit(round(x / 2**exponent)) * 2**exponent``, elementwise by broadcasting.
+
+    ``signed`` is one for all, or per element. ``narrow``, as in QONNX, takes one code off the range.
+    """
 
     exponent: NDArray[np.int64]
     bits: NDArray[np.int64]
-    signed: bool
+    signed: bool | NDArray[np.bool_]
     narrow: bool
     mode: RoundingMode
+    overflow: Overflow = Overflow.SAT
 
     @property
     def lsb(self) -> Array:
@@ -104,15 +127,29 @@ class QuantSpec:
         return np.exp2(self.exponent.astype(np.float64))
 
     @property
+    def symmetric(self) -> bool:
+        """Whether a signed type lacks its lowest code."""
+        return self.narrow or self.overflow is Overflow.SAT_SYM
+
+    @property
     def low(self) -> Array:
-        """Smallest code. As in QONNX, ``narrow`` takes one code off the range."""
-        if not self.signed:
-            return np.zeros(self.bits.shape)
-        return np.asarray((1.0 if self.narrow else 0.0) - np.exp2(self.bits - 1.0))
+        """Smallest code."""
+        lowest = (1.0 if self.symmetric else 0.0) - np.exp2(self.bits - 1.0)
+        return np.asarray(np.where(self.signed, lowest, 0.0))
 
     @property
     def high(self) -> Array:
         """Largest code."""
-        if self.signed:
-            return np.asarray(np.exp2(self.bits - 1.0) - 1)
-        return np.asarray(np.exp2(self.bits.astype(np.float64)) - (2.0 if self.narrow else 1.0))
+        unsigned = np.exp2(self.bits.astype(np.float64)) - (2.0 if self.narrow else 1.0)
+        return np.asarray(np.where(self.signed, np.exp2(self.bits - 1.0) - 1, unsigned))
+
+    @property
+    def wraps(self) -> bool:
+        """Whether a code beyond the range comes in again at its other end."""
+        return self.overflow is Overflow.WRAP
+
+    def fit(self, codes: Array) -> Array:
+        """Whole codes brought into the range."""
+        if not self.wraps:
+            return np.asarray(np.clip(codes, self.low, self.high))
+        return np.asarray(np.mod(codes - self.low, np.exp2(self.bits.astype(np.float64))) + self.low)

@@ -15,14 +15,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, RoundingMode
 
 __all__ = ("OPSET", "StandardOperators", "Wire")
 
 #: Clip, Floor, Round and Sign of float32 and float64 are all there
 OPSET = 17
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Wire:
 
 
 @dataclass
-class StandardOperators:
+class StandardOperators(Domain[Wire]):
     """Arithmetic that writes one or a few ONNX nodes for each operation; ``nodes`` and ``constants`` collect them."""
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -77,10 +76,42 @@ class StandardOperators:
         """max(x, 0)."""
         return self.emit("Relu", (x,), x.shape)
 
+    def maximum(self, a: Wire, b: Wire | Array) -> Wire:
+        """The larger of two."""
+        return self.emit("Max", (a, b), _broadcast(a, b))
+
+    def minimum(self, a: Wire, b: Wire | Array) -> Wire:
+        """The smaller of two."""
+        return self.emit("Min", (a, b), _broadcast(a, b))
+
+    def absolute(self, x: Wire) -> Wire:
+        """|x|."""
+        return self.emit("Abs", (x,), x.shape)
+
+    def select(self, choice: Wire, a: Wire | Array, b: Wire | Array) -> Wire:
+        """``a`` where ``choice`` is 1."""
+        chosen = self.emit("Greater", (choice, np.array(0.5)), choice.shape)
+        shape = np.broadcast_shapes(choice.shape, _broadcast(a, b))
+        return self.emit("Where", (chosen, a, b), shape)
+
+    def largest(self, x: Wire) -> Wire:
+        """Maximum over the last axis."""
+        return self.emit("ReduceMax", (x,), (*x.shape[:-1], 1), axes=[len(x.shape) - 1], keepdims=1)
+
+    def take(self, x: Wire, places: Taken, axis: int) -> Wire:
+        """Elements of an axis."""
+        index = self.constant(np.asarray(places, dtype=np.int64))
+        shape = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+        return self._node("Gather", (x.name, index), shape, axis=axis)
+
     def quantise(self, x: Wire, spec: QuantSpec) -> Wire:
         """A Quant node in standard operators, whatever its rounding mode."""
         scaled = self.multiply(x, 1 / spec.lsb)  # the scale is a power of two: the same as dividing by it
         rounded = self._round(scaled, spec.mode)
+        if spec.wraps:
+            size = np.exp2(spec.bits.astype(np.float64))
+            turns = self.emit("Floor", (self.multiply(self.add(rounded, -spec.low), 1 / size),), rounded.shape)
+            return self.multiply(self.add(rounded, self.multiply(turns, -size)), spec.lsb)
         bounded = self.emit("Min", (self.emit("Max", (rounded, spec.low), rounded.shape), spec.high), rounded.shape)
         return self.multiply(bounded, spec.lsb)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,17 @@ from alkaid.trace import FVArray
 from numpy.typing import NDArray
 
 from codesign.errors import UnsupportedError
-from codesign.graph.quantiser import QuantSpec, Rounding
+from codesign.graph.domain import Array, Arrays
+from codesign.graph.exact import Exact
+from codesign.graph.quantiser import Overflow, QuantSpec, Rounding
 
 __all__ = ("Signals",)
-
-Array = NDArray[np.float64]
 
 #: address bits of a table: 2**10 entries are about 16 look-up tables of six inputs for each bit of the result
 _TABLE_BITS = 10
 
 
-class Signals:
+class Signals(Arrays):
     """Arithmetic on :class:`alkaid.trace.FVArray`, (1, ...): each element is one signal of the circuit."""
 
     def add(self, a: Any, b: Any) -> Any:
@@ -50,33 +50,79 @@ class Signals:
         )
 
     def matmul(self, a: Any, b: Any) -> Any:
-        """Matrix product; with a constant it becomes shifts and adders (distributed arithmetic)."""
-        return a @ b
+        """Matrix product with constants: shifts and adders (distributed arithmetic), a row of signals at a time.
+
+        alkaid multiplies two axes only, and none whose result cannot change.
+        """
+        matrix = np.asarray(b)
+        if a.ndim == 2 and matrix.ndim == 2:
+            return _array(_row(a, matrix)[None], a)
+        lead = np.broadcast_shapes(a.shape[:-2], matrix.shape[:-2])
+        rows = np.broadcast_to(np.asarray(a), (*lead, *a.shape[-2:])).reshape(-1, *a.shape[-2:])
+        matrices = np.broadcast_to(matrix, (*lead, *matrix.shape[-2:])).reshape(-1, *matrix.shape[-2:])
+        out = np.empty((prod(lead), a.shape[-2], matrix.shape[-1]), dtype=object)
+        for k, i in np.ndindex(*out.shape[:2]):
+            out[k, i] = _row(_array(rows[k, i][None], a), matrices[k])
+        return _array(out.reshape(*lead, *out.shape[1:]), a)
 
     def relu(self, x: Any) -> Any:
         """max(x, 0)."""
         return np.maximum(x, 0)
 
+    def select(self, choice: Any, a: Any, b: Any) -> Any:
+        """Each of the two where its bit is set, and their sum.
+
+        alkaid's multiplexer of two signals is not used, nor its maximum, which is one: beside one another, two signals
+        that it keeps with different factors (a negative one, a constant) come out scaled wrongly.
+        """
+        return _each(_chosen, choice, a, b)
+
     def quantise(self, x: FVArray, spec: QuantSpec) -> Any:
-        """Round and saturate: an adder where the rounding needs one, then dropped bits, then the clip."""
+        """Round and fit: an adder where the rounding needs one, then dropped bits, then the clip."""
+        constant = _constant(x)
+        if constant.any():
+            # alkaid neither wraps nor rounds what is constant as it does what is not
+            values = np.array([v.low for v in _flat(x)], dtype=np.float64).reshape(x.shape)
+            exact = np.broadcast_to(_EXACT.quantise(values, spec), x.shape)
+            if constant.all():
+                return _array(exact.astype(object), x)
+            return _array(np.where(constant, exact, np.asarray(self._fitted(x, spec))), x)
+        return self._fitted(x, spec)
+
+    def _fitted(self, x: FVArray, spec: QuantSpec) -> Any:
         shape = x.shape
         exponent = np.broadcast_to(spec.exponent, shape)
         bits = np.broadcast_to(spec.bits, shape)
-        integers = bits - int(spec.signed) + exponent
+        kinds = np.broadcast_to(np.asarray(spec.signed, dtype=np.int64), shape)
+        integers = bits - kinds + exponent
         rounded = self._rounded(x, spec, exponent)
         overflow = "SAT"
-        if spec.narrow and spec.signed:
+        if spec.wraps:
+            overflow = "WRAP"
+        elif kinds.any() and not kinds.all():
+            return self._mixed(rounded, spec, exponent)
+        elif spec.symmetric and kinds.all():
             overflow = "SAT_SYM"
         elif spec.narrow:
             rounded = np.minimum(rounded, np.broadcast_to(spec.high * spec.lsb, shape))
-        elif not spec.signed:
+        elif not kinds.any():
             saturated = [
                 _saturated(*each) for each in zip(_flat(rounded), integers.flat, (-exponent).flat, strict=True)
             ]
             return FVArray(np.array(saturated).reshape(shape), rounded.solver_options, hwconf=rounded.hwconf)
-        return rounded.quantize(
-            k=np.full(shape, int(spec.signed)), i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN"
-        )
+        return rounded.quantize(k=kinds, i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN")
+
+    def _mixed(self, rounded: FVArray, spec: QuantSpec, exponent: NDArray[np.int64]) -> Any:
+        """Saturation of elements of which some have a sign: with a rectifier in front of those that have none."""
+        kinds = np.broadcast_to(np.asarray(spec.signed, dtype=np.int64), rounded.shape)
+        bits = np.broadcast_to(spec.bits, rounded.shape)
+        fitted = [
+            v.quantize(int(k), int(n - k + e), int(-e), "SAT_SYM" if spec.overflow is Overflow.SAT_SYM and k else "SAT")
+            if k
+            else _saturated(v, n + e, -e)
+            for v, k, n, e in zip(_flat(rounded), kinds.flat, bits.flat, exponent.flat, strict=True)
+        ]
+        return _array(np.array(fitted, dtype=object).reshape(rounded.shape), rounded)
 
     def _rounded(self, x: FVArray, spec: QuantSpec, exponent: NDArray[np.int64]) -> Any:
         lsb = np.exp2(exponent.astype(np.float64))
@@ -104,17 +150,49 @@ class Signals:
         bit = x.quantize(k=signed, i=integers, f=-integers)  # -2**integers where x is negative, else 0
         return bit * np.where(signed == 0, 0.0, 2 * scale / np.exp2(integers.astype(np.float64))) + scale
 
-    def concat(self, parts: Sequence[Any], axis: int) -> Any:
-        """Join along an axis."""
-        return np.concatenate(list(parts), axis=axis)
 
-    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
-        """Reshape all but the first axis."""
-        return x.reshape(x.shape[0], *shape)
+_EXACT = Exact()
 
-    def transpose(self, x: Any, order: tuple[int, ...]) -> Any:
-        """Permute the axes."""
-        return np.transpose(x, order)
+
+def _array(elements: Any, like: FVArray) -> FVArray:
+    return FVArray(elements, like.solver_options, hwconf=like.hwconf)
+
+
+def _constant(x: FVArray) -> NDArray[np.bool_]:
+    """Which elements have one value only."""
+    return np.array([v.low == v.high for v in _flat(x)]).reshape(x.shape)
+
+
+def _row(row: FVArray, matrix: Array) -> Any:
+    """Signals (1, n) times (n, m), (m,), where no signal with a weight can change without alkaid."""
+    constant = _constant(row)[0]
+    if not (~constant & matrix.any(axis=-1)).any():
+        return np.where(constant, [float(v.low) for v in _flat(row)], 0.0) @ matrix
+    return np.asarray(row @ matrix)[0]
+
+
+def _each(function: Any, *operands: Any) -> FVArray:
+    """Apply a function to elements, by broadcasting; the first operand is of signals."""
+    like = next(o for o in operands if isinstance(o, FVArray))
+    arrays = np.broadcast_arrays(*(np.asarray(o, dtype=object) for o in operands))
+    out = np.empty(arrays[0].shape, dtype=object)
+    for index in np.ndindex(*out.shape):
+        out[index] = function(*(a[index] for a in arrays))
+    return _array(out, like)
+
+
+def _chosen(choice: Any, a: Any, b: Any) -> Any:
+    """``a`` where the one bit ``choice`` is 1."""
+    if choice.low == choice.high:
+        return a if choice.low else b
+    # its type may be wider than its two values, 0 and 1: the lowest bit is what chooses
+    bit = choice.quantize(0, 1, 0)
+    first, second = (float(v.low) if not isinstance(v, float | int) and v.low == v.high else v for v in (a, b))
+    if isinstance(first, float | int) and isinstance(second, float | int):
+        return bit * (first - second) + second
+    chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
+    other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
+    return chosen + other
 
 
 def _flat(x: FVArray) -> list[Any]:

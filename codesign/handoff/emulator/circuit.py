@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
+from codesign.graph.domain import Array, Arrays
+from codesign.graph.interval import Interval, Intervals
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 
 __all__ = ("Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal")
 
-Array = NDArray[np.float64]
 #: (1, ...) of Signal, or of float where a constant was joined in
 Signals = NDArray[np.object_]
 
@@ -127,15 +128,25 @@ class Circuit:
         """Trace a design; UnsupportedError where an output's code is not a whole number."""
         domain = Integers()
         signals = np.array([[domain.input(i, kind) for i, kind in enumerate(design.inputs.types)]], dtype=object)
-        found = read_graph(design.onnx).run(signals, domain).ravel()
+        graph = read_graph(design.onnx)
+        found = graph.run(signals, domain).ravel()
+        known = graph.run(Interval.of_port(design.inputs), Intervals())
+        steps = np.where((known.low == 0) & (known.high == 0), 0, known.step).ravel()
         outputs = []
-        for x, kind, label in zip(found, design.outputs.types, design.outputs.labels, strict=True):
+        for x, kind, label, step in zip(found, design.outputs.types, design.outputs.labels, steps, strict=True):
             signal = domain.lift(x)
             shift = signal.exponent + kind.fraction_bits
             if (signal.node.low, signal.node.high) == (0, 0):
                 shift = 0
+            if not step and not kind.width:  # intervals know that it is always 0, whatever this circuit knows
+                outputs.append(domain.linear_node((), 0))
+                continue
             if shift < 0:
-                raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
+                if step % kind.lsb:
+                    raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
+                # intervals know more of it than this circuit does: the bits that are dropped are always 0
+                outputs.append(domain.halved(signal.node, -shift))
+                continue
             outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
         needed: dict[int, Node] = {}
         waiting = list(outputs)
@@ -156,7 +167,7 @@ def _binary(value: float) -> tuple[int, int]:
     return ratio.numerator >> zeros, zeros - (ratio.denominator.bit_length() - 1)
 
 
-class Integers:
+class Integers(Arrays):
     """Arithmetic on arrays of :class:`Signal`, (1, ...)."""
 
     def __init__(self) -> None:
@@ -176,6 +187,10 @@ class Integers:
     def _node(self, op: Op, low: int, high: int) -> Node:
         """A node; one that has a single value is that constant, however it came about."""
         return Node(next(self._numbers), Linear((), low) if low == high else op, low, high)
+
+    def halved(self, x: Node, shift: int) -> Node:
+        """``floor(x / 2**shift)``."""
+        return self._node(Floor(x, shift, 0, 0, "none"), x.low >> shift, x.high >> shift)
 
     def linear_node(self, terms: tuple[tuple[Node, int], ...], constant: int) -> Node:
         """``constant + sum(coefficient * node)`` with its bounds."""
@@ -231,6 +246,18 @@ class Integers:
         ends = [e if high is None else min(e, high) for e in ends]
         return self._node(Clip(x, low, high), ends[0], ends[1])
 
+    def _fitted(self, x: Node, low: int, high: int, spec: QuantSpec) -> Node:
+        """A code in [low, high]: the nearest there, or modulo."""
+        if not spec.wraps or (low <= x.low and x.high <= high):
+            return self._clipped(x, low, high)
+        size = high - low + 1
+        # x - size * floor((x - low) / size), which needs no more than the type's own range
+        shifted = self.linear_node(((x, 1),), -low)
+        bits = size.bit_length() - 1
+        turns = self.halved(shifted, bits)
+        whole = self.linear_node(((x, 1), (turns, -size)), 0)
+        return self._clipped(whole, low, high)
+
     def _quantised(self, x: Any, exponent: int, low: float, high: float, spec: QuantSpec) -> Signal:
         signal = self.lift(x)
         node, shift = signal.node, int(exponent) - signal.exponent
@@ -239,7 +266,7 @@ class Integers:
             return signal  # it is on the grid and in range
         if shift <= 0:
             scaled = self.linear_node(((node, 1 << -shift),), 0) if shift else node
-            return Signal(self._clipped(scaled, low, high), int(exponent))
+            return Signal(self._fitted(scaled, low, high, spec), int(exponent))
         if shift > 61:
             raise UnsupportedError(f"a quantiser drops {shift} bits at once: 61 can be emulated")
         rounding = Rounding.of(spec.mode, np.array(2.0**-shift))
@@ -253,7 +280,7 @@ class Integers:
             for e in (node.low, node.high)
         ]
         floor = self._node(Floor(node, shift, constant, coefficient, bit), ends[0], ends[1])
-        return Signal(self._clipped(floor, low, high), int(exponent))
+        return Signal(self._fitted(floor, low, high, spec), int(exponent))
 
     def add(self, a: Any, b: Any) -> Signals:
         """Elementwise sum."""
@@ -318,14 +345,6 @@ class Integers:
     def concat(self, parts: Sequence[Any], axis: int) -> Signals:
         """Join along an axis."""
         return np.concatenate([p.astype(object) for p in parts], axis=axis)
-
-    def reshape(self, x: Any, shape: tuple[int, ...]) -> Signals:
-        """Reshape all but the first axis."""
-        return np.asarray(x.reshape(x.shape[0], *shape))
-
-    def transpose(self, x: Any, order: tuple[int, ...]) -> Signals:
-        """Permute the axes."""
-        return np.asarray(x.transpose(order))
 
 
 def _each(function: Any, *arrays: Any) -> Signals:

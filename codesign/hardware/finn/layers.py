@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from codesign.design import Design
 from codesign.errors import UnsupportedError
+from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.exact import Exact
 from codesign.graph.interval import grid
 from codesign.graph.quantiser import QuantSpec
@@ -26,7 +27,6 @@ from codesign.graph.reader import read_graph
 
 __all__ = ("Head", "Layer", "Layers", "layers_of")
 
-Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 #: more thresholds than this many bits of output want (2**bits - 1 for each neuron) do not make sense as hardware
@@ -121,7 +121,7 @@ class _Wire:
         return replace(self, function=lambda v: function(before(v)), affine=self.affine and affine, lsb=lsb)
 
 
-class _Domain:
+class _Domain(Domain[_Wire]):
     """The arithmetic of :class:`_Wire`; what FINN's RTL layers cannot do is refused by name."""
 
     def add(self, a: Any, b: Any) -> Any:
@@ -148,8 +148,6 @@ class _Domain:
 
     def matmul(self, a: Any, b: Any) -> Any:
         """A matrix of constants on the right."""
-        if not isinstance(a, _Wire):
-            raise UnsupportedError("flow finn: a matrix product with the signal on the right has no RTL layer here")
         matrix = np.asarray(b, dtype=np.float64)
         if matrix.ndim != 2:
             raise UnsupportedError(f"flow finn: a matrix product of {matrix.ndim} axes has no RTL layer here")
@@ -164,7 +162,9 @@ class _Domain:
         return x.then(_EXACT.relu, x.lsb)
 
     def quantise(self, x: Any, spec: QuantSpec) -> Any:
-        """Part of the function, whatever the rounding mode."""
+        """Part of the function, whatever the rounding mode; what wraps falls as the sum rises."""
+        if spec.wraps:
+            raise UnsupportedError("flow finn: a quantiser that wraps has no thresholds; let it saturate")
         return x.then(lambda v: _EXACT.quantise(v, spec), _row(spec.lsb, x))
 
     def sign(self, x: Any, scale: Array) -> Any:
@@ -186,6 +186,10 @@ class _Domain:
         if order == (0, 1):
             return x
         raise UnsupportedError("flow finn: Transpose has no RTL layer here; fully connected only")
+
+    def take(self, x: Any, places: Taken, axis: int) -> Any:
+        """Refused."""
+        raise UnsupportedError("flow finn: a choice of elements has no RTL layer here; fully connected only")
 
 
 def layers_of(design: Design) -> Layers:

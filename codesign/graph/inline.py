@@ -1,0 +1,42 @@
+"""Functions that a model file brings along, written out: an operator is what its domain and the file say it is."""
+
+from __future__ import annotations
+
+import onnx
+import onnx.inliner
+
+from codesign.errors import UnsupportedError
+
+__all__ = ("MOST_NODES", "inlined")
+
+#: nodes of a graph after every function was written out
+MOST_NODES = 200_000
+
+
+def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the functions of its file written out; UnsupportedError where they call themselves or explode."""
+    if not model.functions:
+        return model
+    functions = {(f.domain, f.name): f for f in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(key: tuple[str, str], within: tuple[tuple[str, str], ...]) -> int:
+        if key in within:
+            raise UnsupportedError(f"function '{key[1]}' of domain '{key[0]}' calls itself")
+        if len(within) > 100:
+            raise UnsupportedError("functions call one another more than 100 deep")
+        if key not in sizes:
+            inner = (k for n in functions[key].node if (k := (n.domain, n.op_type)) in functions)
+            sizes[key] = min(MOST_NODES + 1, len(functions[key].node) + sum(size(k, (*within, key)) for k in inner))
+        return sizes[key]
+
+    whole = len(model.graph.node)
+    for node in model.graph.node:
+        if (node.domain, node.op_type) in functions:
+            whole += size((node.domain, node.op_type), ())
+    if whole > MOST_NODES:
+        raise UnsupportedError(f"the functions of the file, written out, are more than {MOST_NODES} nodes")
+    try:
+        return onnx.inliner.inline_local_functions(model, convert_version=True)
+    except Exception as error:  # of any kind: the inliner is compiled code that raises what it likes
+        raise UnsupportedError(f"the functions of the file cannot be written out: {str(error)[:200]}") from None

@@ -1,0 +1,176 @@
+"""Quantisers: QONNX' own, ours with wrap and a type per element, ONNX' integers, and thresholds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from codesign.graph.domain import Array
+from codesign.graph.nodes import CODESIGN, QONNX, Call, operator
+from codesign.graph.operators.elementwise import whole_spec
+from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode, exponents
+
+__all__ = ()
+
+_MOST_BITS = 32
+
+
+def _parameters(call: Call[Any], *arrays: Array) -> None:
+    """Refuse parameters that would stretch the signal, or stand for events."""
+    x = call.value(0)
+    for array in arrays:
+        shape = np.shape(array)
+        moved = not call.folding and (len(shape) > len(x.shape) or (len(shape) == len(x.shape) and shape[0] != 1))
+        try:
+            fits = np.broadcast_shapes(x.shape, shape) == tuple(x.shape)
+        except ValueError:
+            fits = False
+        if moved or not (fits or call.folding):
+            raise call.refuse(f"parameters of shape {shape} for a signal of shape {tuple(x.shape)}")
+
+
+def _bits(call: Call[Any], index: int) -> Array:
+    bits = call.constant(index, "the bit width")
+    if (bits != np.floor(bits)).any() or (bits < 1).any() or (bits > _MOST_BITS).any():
+        wrong = bits[(bits != np.floor(bits)) | (bits < 1) | (bits > _MOST_BITS)].ravel()[0]
+        raise call.refuse(f"bit width {wrong:g} is not a whole number from 1 to {_MOST_BITS}")
+    return bits
+
+
+@operator("Quant", "IntQuant", domain=QONNX)
+@operator("Quant", "IntQuant")  # Brevitas leaves the domain out
+def _quant(call: Call[Any]) -> Any:
+    scale = call.constant(1, "the scale")
+    if (call.constant(2, "the zero point") != 0).any():
+        raise call.refuse("a zero point other than 0 has no exact hardware here; quantise symmetrically")
+    bits = _bits(call, 3)
+    _parameters(call, scale, bits)
+    signed = bool(call.attribute("signed", 1))
+    exponent = exponents(scale, call.node.name)
+    if signed and (bits == 1).any():
+        if not (bits == 1).all():
+            raise call.refuse("mixes bipolar (1 bit) and wider channels in one Quant")
+        return call.domain.sign(call.signal(), scale)  # QONNX reads a signed single bit as bipolar
+    spec = QuantSpec(
+        exponent=exponent,
+        bits=bits.astype(np.int64),
+        signed=signed,
+        narrow=bool(call.attribute("narrow", 0)),
+        mode=RoundingMode.named(str(call.attribute("rounding_mode", "ROUND"))),
+    )
+    return call.domain.quantise(call.signal(), spec)
+
+
+@operator("BipolarQuant", domain=QONNX)
+@operator("BipolarQuant")
+def _bipolar(call: Call[Any]) -> Any:
+    scale = call.constant(1, "the scale")
+    exponents(scale, call.node.name)
+    _parameters(call, scale)
+    return call.domain.sign(call.signal(), scale)
+
+
+@operator("FixedPoint", domain=CODESIGN)
+def _fixed_point(call: Call[Any]) -> Any:
+    """Inputs x, k (1: signed), i (integer bits without the sign), f (fraction bits), each per element or broadcast.
+
+    ``overflow``: SAT, SAT_SYM or WRAP; ``rounding_mode`` as in Quant. A type without bits gives 0.
+    """
+    keep, integers, fractions = (call.constant(i, w) for i, w in ((1, "k"), (2, "i"), (3, "f")))
+    _parameters(call, keep, integers, fractions)
+    x = call.signal()
+    shape = tuple(x.shape) if call.folding else (1, *x.shape[1:])
+    k, i, f = (np.broadcast_to(v, shape) for v in (keep, integers, fractions))
+    for values in (k, i, f):
+        if not np.array_equal(values, np.rint(values)):
+            raise call.refuse("k, i and f must be whole numbers")
+    if not np.isin(k, (0, 1)).all() or (k + i + f > _MOST_BITS).any() or (np.abs(f) > 60).any():
+        raise call.refuse(f"k must be 0 or 1, k + i + f at most {_MOST_BITS}, f at most 60")
+    dead = k + i + f <= 0
+    # a type without bits: the grid of its neighbours, and no code but 0
+    spec = QuantSpec(
+        exponent=np.where(dead, 0, -f).astype(np.int64),
+        bits=np.where(dead, 1, k + i + f).astype(np.int64),
+        signed=np.where(dead, False, k == 1),
+        narrow=False,
+        mode=RoundingMode.named(str(call.attribute("rounding_mode", "FLOOR"))),
+        overflow=Overflow.named(str(call.attribute("overflow", "WRAP"))),
+    )
+    if not dead.any():
+        return call.domain.quantise(x, spec)
+    if dead.all():
+        return call.domain.multiply(x, np.zeros(shape))
+    return call.domain.quantise(call.domain.multiply(x, np.where(dead, 0.0, 1.0)), spec)
+
+
+def _along(call: Call[Any], values: Array, axis: int) -> Array:
+    """Parameters of one axis, in a shape that broadcasts."""
+    rank = len(call.value(0).shape)
+    if values.size == 1:
+        return values.reshape(())
+    place = call.axis(axis, rank)
+    if values.ndim != 1 or len(values) != call.value(0).shape[place]:
+        raise call.refuse(f"parameters of shape {values.shape} along axis {place} do not fit")
+    return values.reshape([-1 if i == place else 1 for i in range(rank)])
+
+
+def _zero_point(call: Call[Any]) -> tuple[Array, np.dtype[Any]]:
+    if not call.given(2):
+        return np.array(0.0), np.dtype(np.uint8)
+    kind = call.stored(2)
+    if kind is None or kind.kind not in "iu":
+        raise call.refuse("a zero point that the file does not hold as whole numbers of a type")
+    return call.constant(2, "the zero point"), kind
+
+
+@operator("QuantizeLinear")
+def _quantize_linear(call: Call[Any]) -> Any:
+    axis = int(call.attribute("axis", 1))
+    scale = _along(call, call.constant(1, "the scale"), axis)
+    zero, kind = _zero_point(call)
+    zero = _along(call, zero, axis)
+    if call.attribute("block_size", 0):
+        raise call.refuse("QuantizeLinear in blocks has no exact hardware here")
+    exponents(scale, call.node.name)
+    limits = np.iinfo(kind)
+    domain, x = call.domain, call.value(0)
+    code = domain.quantise(domain.multiply(x, 1.0 / scale), whole_spec(RoundingMode.ROUND))
+    if zero.any():
+        code = domain.add(code, zero)
+    return domain.minimum(domain.maximum(code, np.array(float(limits.min))), np.array(float(limits.max)))
+
+
+@operator("DequantizeLinear")
+def _dequantize_linear(call: Call[Any]) -> Any:
+    axis = int(call.attribute("axis", 1))
+    scale = _along(call, call.constant(1, "the scale"), axis)
+    zero = _along(call, call.constant(2, "the zero point"), axis) if call.given(2) else np.array(0.0)
+    if call.attribute("block_size", 0):
+        raise call.refuse("DequantizeLinear in blocks has no exact hardware here")
+    x = call.value(0)
+    if zero.any():
+        x = call.domain.add(x, -zero)
+    return call.domain.multiply(x, scale)
+
+
+@operator("MultiThreshold", domain=QONNX)
+def _multi_threshold(call: Call[Any]) -> Any:
+    """``out_scale * (number of thresholds that x reaches) + out_bias``, thresholds (channels or 1, number)."""
+    x, steps = call.signal(), call.constant(1, "the thresholds")
+    rank = len(x.shape)
+    last = str(call.attribute("data_layout", "NCHW")) in ("NHWC", "NWC", "NC") or rank == 2
+    channel = rank - 1 if last else 1
+    if steps.ndim != 2 or steps.shape[0] not in (1, x.shape[channel]):
+        raise call.refuse(f"thresholds of shape {steps.shape} for {x.shape[channel]} channels")
+    shape = [1] * rank + [steps.shape[1]]
+    shape[channel] = steps.shape[0]
+    domain = call.domain
+    wide = domain.reshape(x, (*x.shape[1:], 1))
+    # once beside each of its thresholds
+    beside = domain.reshape(domain.take(wide, np.zeros(steps.shape[1], np.int64), rank), (*x.shape[1:], steps.shape[1]))
+    reached = domain.total(domain.at_least(beside, steps.reshape(shape)))
+    counted = domain.reshape(reached, tuple(x.shape[1:]))
+    scale, bias = float(call.attribute("out_scale", 1.0)), float(call.attribute("out_bias", 0.0))
+    scaled = counted if scale == 1 else domain.multiply(counted, np.array(scale))
+    return scaled if bias == 0 else domain.add(scaled, np.array(bias))

@@ -1,0 +1,147 @@
+"""Sums, means and maxima over axes, and pooling. No reduction reaches over events."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from codesign.graph.nodes import Call, operator
+from codesign.graph.operators.linear import Windows
+from codesign.graph.operators.shape import shaped
+
+__all__ = ()
+
+
+def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...], int]:
+    """``x`` with the axes to reduce as one last axis, the shape that is left, and how many elements are reduced."""
+    rank = len(x.shape)
+    given = call.whole(1, "the axes") if call.given(1) else [int(a) for a in call.attribute("axes", ())]
+    if not given:
+        if call.attribute("noop_with_empty_axes", 0):
+            return shaped(call, x, (*x.shape, 1)), tuple(x.shape), 1
+        raise call.refuse(f"{call.node.op} over all axes would mix events; name the axes")
+    axes = call.axes(given, rank)
+    keep = bool(call.attribute("keepdims", 1))
+    left = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keep or i not in axes)
+    others = [i for i in range(rank) if i not in axes]
+    number = prod(x.shape[i] for i in axes)
+    if others + axes != list(range(rank)):
+        x = call.domain.transpose(x, (*others, *axes))
+    if len(axes) != 1:
+        x = shaped(call, x, (*(x.shape[i] for i in range(len(others))), number))
+    return x, left, number
+
+
+def _left(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
+    return x if tuple(x.shape) == shape else shaped(call, x, shape)
+
+
+def _mean_factor(call: Call[Any], number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    if number & (number - 1):
+        raise call.refuse(
+            f"a mean over {number} divides by {number}, which is no power of two, and has no exact hardware here; take "
+            "the sum and let the next quantiser's scale hold the factor, or a power of two of elements"
+        )
+    return np.array(1.0 / number)
+
+
+@operator("ReduceSum")
+def _reduce_sum(call: Call[Any]) -> Any:
+    x, left, _ = _gathered(call, call.value(0))
+    return _left(call, call.domain.total(x), left)
+
+
+@operator("ReduceMean")
+def _reduce_mean(call: Call[Any]) -> Any:
+    x, left, number = _gathered(call, call.value(0))
+    return _left(call, call.domain.multiply(call.domain.total(x), _mean_factor(call, number)), left)
+
+
+@operator("ReduceMax")
+def _reduce_max(call: Call[Any]) -> Any:
+    x, left, _ = _gathered(call, call.value(0))
+    return _left(call, call.domain.largest(x), left)
+
+
+@operator("ReduceMin")
+def _reduce_min(call: Call[Any]) -> Any:
+    x, left, _ = _gathered(call, call.value(0))
+    return _left(call, call.domain.negative(call.domain.largest(call.domain.negative(x))), left)
+
+
+@operator("ReduceL1")
+def _reduce_l1(call: Call[Any]) -> Any:
+    x, left, _ = _gathered(call, call.domain.absolute(call.value(0)))
+    return _left(call, call.domain.total(x), left)
+
+
+@operator("ReduceSumSquare")
+def _reduce_squares(call: Call[Any]) -> Any:
+    x, left, _ = _gathered(call, call.domain.square(call.value(0)))
+    return _left(call, call.domain.total(x), left)
+
+
+def _pooled(call: Call[Any], kernel: list[int] | None) -> tuple[Any, Windows]:
+    """The flattened axes behind the channels' (events, channels, size), and the windows; None: one window of all."""
+    x = call.signal(0)
+    if len(x.shape) < 3:
+        raise call.refuse(f"{call.node.op} of a signal with {len(x.shape)} axes; (events, channels, ...) is needed")
+    if len(call.node.outputs) > 1 and any(call.node.outputs[1:]):
+        raise call.refuse(f"{call.node.op} with indices has no exact hardware here")
+    lengths = list(x.shape[2:])
+    windows = Windows(call, lengths, kernel or lengths)
+    return shaped(call, x, (*x.shape[:2], prod(lengths))), windows
+
+
+def _kernel(call: Call[Any]) -> list[int]:
+    kernel = call.attribute("kernel_shape")
+    if kernel is None:
+        raise call.refuse(f"{call.node.op} without kernel_shape")
+    return [int(k) for k in kernel]
+
+
+def _maxima(call: Call[Any], kernel: list[int] | None) -> Any:
+    x, windows = _pooled(call, kernel)
+    where = windows.places
+    # a window that reaches over the border: the smallest number there changes nothing, nor does another of its elements
+    inside = where.max(axis=1, keepdims=True)
+    if (inside < 0).any():
+        raise call.refuse(f"{call.node.op}: a window lies outside of the signal")
+    out = call.domain.largest(call.domain.take(x, np.where(where < 0, inside, where), 2))
+    return shaped(call, out, (*x.shape[:2], *windows.shape))
+
+
+def _means(call: Call[Any], kernel: list[int] | None) -> Any:
+    x, windows = _pooled(call, kernel)
+    where, size = windows.places, x.shape[2]
+    number = where.shape[1]
+    if (where < 0).any():
+        if not call.attribute("count_include_pad", 0):
+            raise call.refuse("AveragePool whose windows differ in what they count (count_include_pad=0 with pads)")
+        x = call.domain.concat([x, np.zeros((x.shape[0] if call.folding else 1, x.shape[1], 1))], 2)
+        where = np.where(where < 0, size, where)
+    factor = _mean_factor(call, number)
+    out = call.domain.multiply(call.domain.total(call.domain.take(x, where, 2)), factor)
+    return shaped(call, out, (*x.shape[:2], *windows.shape))
+
+
+@operator("MaxPool")
+def _max_pool(call: Call[Any]) -> Any:
+    return _maxima(call, _kernel(call))
+
+
+@operator("GlobalMaxPool")
+def _global_max(call: Call[Any]) -> Any:
+    return _maxima(call, None)
+
+
+@operator("AveragePool")
+def _average_pool(call: Call[Any]) -> Any:
+    return _means(call, _kernel(call))
+
+
+@operator("GlobalAveragePool")
+def _global_average(call: Call[Any]) -> Any:
+    return _means(call, None)
