@@ -51,14 +51,14 @@ def opened_zip(
             if len(found) > entries:
                 raise InputError(f"{source}: a zip of {len(found)} files, at most {entries} are read")
             if sum(e.file_size for e in found) > most:
-                raise InputError(f"{source}: inflates to more than {most >> 20} MiB: refused")
+                raise InputError(f"{source}: unpacks to more than {most >> 20} MiB: refused")
             if len({e.filename for e in found}) != len(found):
                 raise InputError(f"{source}: a zip that holds one name twice: refused")
             if any(e.flag_bits & 1 for e in found):
                 raise InputError(f"{source}: an encrypted zip: give it without a password")
             yield archive
     except _DAMAGE as error:
-        raise InputError(f"{source}: not a whole zip ({' '.join(str(error).split())[:200]})") from None
+        raise InputError(f"{source}: cannot be unpacked, no whole zip ({' '.join(str(error).split())[:200]})") from None
 
 
 def zip_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) -> bytes:
