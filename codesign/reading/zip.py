@@ -51,7 +51,7 @@ def opened_zip(
             if len(found) > entries:
                 raise InputError(f"{source}: a zip of {len(found)} files, at most {entries} are read")
             if sum(e.file_size for e in found) > most:
-                raise InputError(f"{source}: unpacks to more than {most >> 20} MiB: refused")
+                raise InputError(f"{source}: inflates to more than {most >> 20} MiB: refused")
             if len({e.filename for e in found}) != len(found):
                 raise InputError(f"{source}: a zip that holds one name twice: refused")
             if any(e.flag_bits & 1 for e in found):
