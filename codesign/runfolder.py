@@ -139,4 +139,15 @@ class RunFolder(_Folder):
             raise InputError(
                 f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' printed"
             )
-        return cls(path)
+        run = cls(path)
+        run.refuse_links()
+        return run
+
+    def refuse_links(self) -> None:
+        """InputError where a record, a trial, or anything of a trial is a link: it would lead elsewhere."""
+        folders = [self.path, self.path / "trials", *(trial.path for trial in self.trials())]
+        for folder in folders:
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                if entry.is_symlink():
+                    advice = "links are not followed: put what it leads to in its place"
+                    raise InputError(f"{entry.path} is a symbolic link, and {advice}")

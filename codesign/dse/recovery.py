@@ -30,6 +30,7 @@ def adopt(run: RunFolder, study: Study, target: Target) -> bool:
     path = run.path / "study.yaml"
     resumed = path.is_file()
     if resumed:
+        run.refuse_links()
         given = study.model_dump(mode="json")
         # through the model: a study of an earlier release may write the same in other words
         there = parse_study(run.read_text("study.yaml"), str(path)).model_dump(mode="json")

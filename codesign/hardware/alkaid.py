@@ -33,7 +33,7 @@ from codesign.hardware.settings import record_settings
 from codesign.reading.gz import gunzip
 from codesign.reading.json import json_of, member_json
 from codesign.reading.limits import PROGRAM_BYTES
-from codesign.reading.plain import member_bytes
+from codesign.reading.plain import member_bytes, member_names
 from codesign.records import LayerCosts
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed
@@ -152,6 +152,7 @@ class Alkaid:
         path = folder / _RECORD
         if not path.is_file():
             raise ToolError(f"{folder} holds no firmware of the flow alkaid")
+        member_names(folder)  # refuses links: tools open these files by their paths
         record = member_json(folder, _RECORD)
         if record["design"] != design.hash or record["target"] != target.name:
             raise ToolError(f"{folder} holds firmware of another design or target: compile again")

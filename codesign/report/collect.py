@@ -12,7 +12,7 @@ from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
-from codesign.reading.plain import member_bytes
+from codesign.reading.plain import member, member_bytes
 from codesign.records import (
     Explanations,
     FidelityFront,
@@ -294,7 +294,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
 def _waves(folder: Path, design: Design | None, latency: int | None) -> Waves | None:
     """The beginning of the traces that ``codesign verify --waves`` kept."""
     found = sorted((folder / "simulation").glob("*.vcd"))
-    return read_waves(found[0], design, latency) if found and design else None
+    return read_waves(member(folder, f"simulation/{found[0].name}"), design, latency) if found and design else None
 
 
 def _downloads(folder: Path, largest: int = 150_000) -> list[tuple[str, str, int]]:
