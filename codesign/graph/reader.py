@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 
 from codesign.errors import InputError, UnsupportedError
 from codesign.graph import operators
 from codesign.graph.domain import Array, Domain, Shaped
 from codesign.graph.exact import Exact
-from codesign.graph.inline import inlined
 from codesign.graph.nodes import CODESIGN, OPERATORS, QONNX, STANDARD, Call, Node, Operand, result_of
 from codesign.graph.tensors import Stored, constant_of, tensor_of
+from codesign.reading.onnx import onnx_model
 
 __all__ = ("Block", "Domain", "Graph", "Weighted", "read_graph")
 
@@ -187,13 +186,10 @@ _EXACT = Exact()
 
 def read_graph(content: bytes, source: str = "the QONNX model") -> Graph:
     """Parse and check a serialised QONNX model; InputError if it is not one, UnsupportedError for what is not exact."""
-    try:
-        model = onnx.load_from_string(content)
-    except DecodeError:
-        raise InputError(f"{source}: not an ONNX file") from None
+    model = onnx_model(content, source, functions=True)
     if not model.graph.node:
         raise InputError(f"{source}: the graph is empty")
-    return Graph(inlined(model))
+    return Graph(model)
 
 
 def _no_operator(name: str, domain: str, op: str) -> str:

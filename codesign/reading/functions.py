@@ -5,16 +5,14 @@ from __future__ import annotations
 import onnx
 import onnx.inliner
 
-from codesign.errors import UnsupportedError
+from codesign.errors import InputError
+from codesign.reading.limits import GRAPH_NODES
 
-__all__ = ("MOST_NODES", "inlined")
-
-#: nodes of a graph after every function was written out
-MOST_NODES = 200_000
+__all__ = ("inlined",)
 
 
 def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the functions of its file written out; UnsupportedError where they call themselves or explode."""
+    """The model with the functions of its file written out; InputError where they call themselves or explode."""
     if not model.functions:
         return model
     functions = {(f.domain, f.name): f for f in model.functions}
@@ -22,21 +20,21 @@ def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
 
     def size(key: tuple[str, str], within: tuple[tuple[str, str], ...]) -> int:
         if key in within:
-            raise UnsupportedError(f"function '{key[1]}' of domain '{key[0]}' calls itself")
+            raise InputError(f"function '{key[1]}' of domain '{key[0]}' calls itself")
         if len(within) > 100:
-            raise UnsupportedError("functions call one another more than 100 deep")
+            raise InputError("functions call one another more than 100 deep")
         if key not in sizes:
             inner = (k for n in functions[key].node if (k := (n.domain, n.op_type)) in functions)
-            sizes[key] = min(MOST_NODES + 1, len(functions[key].node) + sum(size(k, (*within, key)) for k in inner))
+            sizes[key] = min(GRAPH_NODES + 1, len(functions[key].node) + sum(size(k, (*within, key)) for k in inner))
         return sizes[key]
 
     whole = len(model.graph.node)
     for node in model.graph.node:
         if (node.domain, node.op_type) in functions:
             whole += size((node.domain, node.op_type), ())
-    if whole > MOST_NODES:
-        raise UnsupportedError(f"the functions of the file, written out, are more than {MOST_NODES} nodes")
+    if whole > GRAPH_NODES:
+        raise InputError(f"the functions of the file, written out, are more than {GRAPH_NODES} nodes")
     try:
         return onnx.inliner.inline_local_functions(model, convert_version=True)
     except Exception as error:  # of any kind: the inliner is compiled code that raises what it likes
-        raise UnsupportedError(f"the functions of the file cannot be written out: {str(error)[:200]}") from None
+        raise InputError(f"the functions of the file cannot be written out: {str(error)[:200]}") from None
