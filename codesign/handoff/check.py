@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
+import unicodedata
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, NoReturn
 
 from codesign.errors import InputError
-from codesign.handoff.manifest import FORMAT_VERSION, Manifest
+from codesign.handoff.manifest import READABLE_VERSIONS, Manifest
 from codesign.validation import validated
 
-__all__ = ("check_bundle", "checked_manifest", "checksum", "inside", "read_manifest")
+__all__ = (
+    "MANIFEST",
+    "MOST_BYTES",
+    "MOST_FILES",
+    "MOST_JSON",
+    "SIGNATURE",
+    "check_bundle",
+    "checked_manifest",
+    "checksum",
+    "inside",
+    "read_json",
+    "read_manifest",
+    "shown",
+)
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
+#: of the manifest, which lists every other file but this one
+SIGNATURE = "manifest.json.sig"
+#: what a bundle takes at most; more is refused before it is read
+MOST_BYTES = 4 << 30
+MOST_FILES = 10_000
+MOST_JSON = 16 << 20
 
 
 def checksum(path: Path) -> str:
@@ -22,19 +45,58 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def shown(name: str) -> str:
+    """A name from elsewhere as it may be printed: nothing in it moves a cursor or cannot be encoded."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a bundle's JSON; InputError where it is none, too large, or says anything twice or beyond JSON (NaN)."""
+    if path.is_symlink() or not path.is_file():
+        raise InputError(f"{path}: is missing, or no plain file")
+    if (size := path.stat().st_size) > MOST_JSON:
+        raise InputError(f"{path}: has {size:,} bytes, at most {MOST_JSON:,} are read")
+    try:
+        data = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_once)
+        json.dumps(data, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no text
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({str(error)[:200]})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected a mapping of keys to values, found {type(data).__name__}")
+    return data
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key '{shown(next(k for k in keys if keys.count(k) > 1))}' stands twice")
+    return found
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read a bundle's manifest; InputError if there is none, or it is not valid or of an unknown format version."""
-    path = Path(folder) / _MANIFEST
+    path = Path(folder) / MANIFEST
     if path.is_symlink() or not path.is_file():
-        raise InputError(f"{folder} is not a bundle: it has no {_MANIFEST}")
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
-    version = data.get("format_version") if isinstance(data, dict) else None
-    if isinstance(data, dict) and version != FORMAT_VERSION:
-        raise InputError(f"{path}: unknown format version {version!r}; this codesign reads version {FORMAT_VERSION}")
-    return validated(Manifest, data, str(path))
+        raise InputError(f"{folder} is not a bundle: it has no {MANIFEST}")
+    data = read_json(path)
+    version = data.get("format_version")
+    if version not in READABLE_VERSIONS or isinstance(version, bool | float):
+        known = " and ".join(map(str, READABLE_VERSIONS))
+        raise InputError(f"{path}: unknown format version {version!r}; this codesign reads versions {known}")
+    manifest = validated(Manifest, data, str(path))
+    if different := _written_otherwise(manifest.model_dump(mode="json", exclude_unset=True), data):
+        raise InputError(f"{path}: '{shown(different)}' is of another type than codesign writes")
+    return manifest
+
+
+def _written_otherwise(written: dict[str, Any], data: dict[str, Any]) -> str | None:
+    """The first key whose value was taken for another one, such as a number out of a text."""
+    return next((key for key, value in data.items() if written.get(key) != value), None)
 
 
 def checked_manifest(folder: Path) -> Manifest:
@@ -45,30 +107,82 @@ def checked_manifest(folder: Path) -> Manifest:
 
 
 def check_bundle(folder: Path) -> list[str]:
-    """Problems of a bundle, empty if there are none: every file is there, is the one that was packed, and no other."""
+    """Problems of a bundle, empty if there are none: every file is there, is the one that was packed, and no other.
+
+    A signature, :data:`SIGNATURE`, may be there as well.
+    """
     folder = Path(folder)
     try:
         manifest = read_manifest(folder)
     except InputError as error:
         return [str(error)]
+    if too_much := _too_much([(f.path, f.size) for f in manifest.files]):
+        return [f"{folder / MANIFEST}: {too_much}"]
+    if (found := _entries(folder)) is None:
+        return [f"{folder}: holds more than {MOST_FILES:,} files and folders: refused"]
     problems: list[str] = []
     listed: set[str] = set()
     for entry in manifest.files:
         if entry.path in listed:
-            problems.append(f"{entry.path}: listed twice")
+            problems.append(f"{shown(entry.path)}: listed twice")
         elif not inside(entry.path):
-            problems.append(f"{entry.path}: leads out of the bundle")
+            problems.append(f"{shown(entry.path)}: leads out of the bundle")
         else:
             problems += _file(folder, entry.path, entry.size, entry.sha256)
         listed.add(entry.path)
-    problems += [f"{p}: a source that is not among the files" for p in manifest.sources if p not in listed]
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
+    problems += [f"{shown(p)}: a source that is not among the files" for p in manifest.sources if p not in listed]
+    problems += _one_file_elsewhere([MANIFEST, SIGNATURE, *(f.path for f in manifest.files)])
+    for name, mode in sorted(found.items()):
+        if stat.S_ISLNK(mode):
             if name not in listed:  # a listed one was reported above
-                problems.append(f"{name}: is a symbolic link")
-        elif not path.is_dir() and name not in listed and name != _MANIFEST:
-            problems.append(f"{name}: not in the manifest")
+                problems.append(f"{shown(name)}: is a symbolic link")
+        elif name == SIGNATURE and not stat.S_ISREG(mode):
+            problems.append(f"{name}: is no plain file")
+        elif not stat.S_ISDIR(mode) and name not in listed and name not in (MANIFEST, SIGNATURE):
+            problems.append(f"{shown(name)}: not in the manifest")
+    return problems
+
+
+def _too_much(files: list[tuple[str, int]]) -> str | None:
+    if len(files) > MOST_FILES:
+        return f"lists {len(files):,} files, at most {MOST_FILES:,} are read"
+    if sum(size for _, size in files) > MOST_BYTES:
+        return f"its files are of more than {MOST_BYTES >> 20:,} MiB: refused"
+    return None
+
+
+def _entries(folder: Path) -> dict[str, int] | None:
+    """Everything in a folder by its name, with its mode; None where there is too much. No link is followed."""
+    found: dict[str, int] = {}
+    for entry in _walk(folder):
+        if len(found) >= 2 * MOST_FILES:
+            return None
+        found[Path(entry.path).relative_to(folder).as_posix()] = entry.stat(follow_symlinks=False).st_mode
+    return found
+
+
+def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+    waiting = [str(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+
+
+def _one_file_elsewhere(paths: Iterable[str]) -> list[str]:
+    """Files and folders that are two here, and one where case or the form of an accent does not count."""
+    spelled: dict[str, str] = {}
+    problems = []
+    for path in paths:
+        parts = path.split("/")
+        for end in range(1, len(parts) + 1):
+            part = "/".join(parts[:end])
+            known = spelled.setdefault(unicodedata.normalize("NFC", part).casefold(), part)
+            if known != part:
+                problems.append(f"{shown(path)}: is the same as {shown(known)} on other systems")
+                break
     return problems
 
 
@@ -76,17 +190,25 @@ def inside(path: str) -> bool:
     """Whether a path stays inside its folder, on every operating system."""
     posix, windows = PurePosixPath(path), PureWindowsPath(path)
     plain = not posix.is_absolute() and not windows.drive and not windows.root and "\\" not in path and "\0" not in path
-    return plain and ".." not in posix.parts and posix.as_posix() == path and path != _MANIFEST
+    kept = path not in (MANIFEST, SIGNATURE)
+    return plain and ".." not in posix.parts and posix.as_posix() == path and path != "." and kept
 
 
 def _file(folder: Path, name: str, size: int, sha256: str) -> list[str]:
     path = folder
-    for part in PurePosixPath(name).parts:
-        path = path / part
-        if path.is_symlink():
-            return [f"{name}: is a symbolic link, or lies behind one"]
-    if not path.is_file():
-        return [f"{name}: missing"]
-    if path.stat().st_size != size:
-        return [f"{name}: has {path.stat().st_size} bytes instead of {size}"]
-    return [] if checksum(path) == sha256 else [f"{name}: was changed (its SHA-256 is not the manifest's)"]
+    try:
+        for part in PurePosixPath(name).parts:
+            path = path / part
+            if path.is_symlink():
+                return [f"{shown(name)}: is a symbolic link, or lies behind one"]
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return [f"{shown(name)}: is no plain file"]
+        if found.st_size != size:
+            return [f"{shown(name)}: has {found.st_size} bytes instead of {size}"]
+        equal = checksum(path) == sha256
+    except (FileNotFoundError, NotADirectoryError):
+        return [f"{shown(name)}: missing"]
+    except OSError as error:
+        return [f"{shown(name)}: cannot be read ({error.strerror})"]
+    return [] if equal else [f"{shown(name)}: was changed (its SHA-256 is not the manifest's)"]

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from make_run import make_run
 
 from codesign import plugins
+from codesign.candidate.stages import add_figures, counted, provenance
 from codesign.design import Design
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
@@ -29,8 +30,11 @@ def build(run: RunFolder) -> int:
     low, high = design.inputs.bounds
     inputs = np.random.default_rng(0).integers(low, high, (40, design.inputs.size), endpoint=True, dtype=np.int64)
     np.savez(folder.path / "golden.npz", inputs=inputs, outputs=flow.predict(firmware, inputs))
-    verified = folder.read("verify.json", Verified)
-    folder.write("verify.json", verified.model_copy(update={"latency_cycles": firmware.latency_cycles}))
+    verified = folder.read("verify.json", Verified).model_copy(
+        update={"events": len(inputs), "latency_cycles": firmware.latency_cycles}
+    )
+    folder.write("verify.json", verified)
+    add_figures(folder, [*provenance(flow.figures(firmware), firmware), *counted(verified, firmware)])
     (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")
     return folder.number
 
