@@ -71,8 +71,7 @@ def check(
     else:
         rows = [s.model_dump(mode="json") | {"statement": s.name} for s in report.statements]
         print_rows(rows, False, ("statement", "outcome", "events", "detail"))
-        signed = f"signed by {report.signer}" if report.signer else "signature not checked: give --key"
-        print(f"{bundle}: {report.summary()}; {signed}")
+        print(f"{bundle}: {report.summary()}")
     if report.wrong:
         raise typer.Exit(1)
 

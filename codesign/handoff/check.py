@@ -8,24 +8,26 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, NoReturn
+from typing import Any, cast
 
 from codesign.errors import InputError
 from codesign.handoff.manifest import READABLE_VERSIONS, Manifest
+from codesign.reading.json import member_json
+from codesign.reading.plain import opened_member
 from codesign.validation import validated
 
 __all__ = (
     "MANIFEST",
     "MOST_BYTES",
     "MOST_FILES",
-    "MOST_JSON",
     "SIGNATURE",
+    "bundle_json",
     "check_bundle",
     "checked_manifest",
     "checksum",
     "inside",
-    "read_json",
     "read_manifest",
     "shown",
 )
@@ -36,7 +38,7 @@ SIGNATURE = "manifest.json.sig"
 #: what a bundle takes at most; more is refused before it is read
 MOST_BYTES = 4 << 30
 MOST_FILES = 10_000
-MOST_JSON = 16 << 20
+_MOST_JSON = 16 << 20
 
 
 def checksum(path: Path) -> str:
@@ -50,32 +52,16 @@ def shown(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a bundle's JSON; InputError where it is none, too large, or says anything twice or beyond JSON (NaN)."""
-    if path.is_symlink() or not path.is_file():
-        raise InputError(f"{path}: is missing, or no plain file")
-    if (size := path.stat().st_size) > MOST_JSON:
-        raise InputError(f"{path}: has {size:,} bytes, at most {MOST_JSON:,} are read")
-    try:
-        data = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number, object_pairs_hook=_once)
-        json.dumps(data, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no text
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({str(error)[:200]})") from None
+def bundle_json(folder: Path, name: str) -> dict[str, Any]:
+    """Read a record of a bundle; InputError where it is no JSON, no mapping, or holds what is no text."""
+    data = member_json(folder, name, most=_MOST_JSON)
     if not isinstance(data, dict):
-        raise InputError(f"{path}: expected a mapping of keys to values, found {type(data).__name__}")
+        raise InputError(f"{folder / name}: expected a mapping of keys to values, found {type(data).__name__}")
+    try:
+        json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{folder / name}: holds half a character, which is no text") from None
     return data
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key '{shown(next(k for k in keys if keys.count(k) > 1))}' stands twice")
-    return found
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -83,7 +69,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = Path(folder) / MANIFEST
     if path.is_symlink() or not path.is_file():
         raise InputError(f"{folder} is not a bundle: it has no {MANIFEST}")
-    data = read_json(path)
+    data = bundle_json(Path(folder), MANIFEST)
     version = data.get("format_version")
     if version not in READABLE_VERSIONS or isinstance(version, bool | float):
         known = " and ".join(map(str, READABLE_VERSIONS))
@@ -201,14 +187,15 @@ def _file(folder: Path, name: str, size: int, sha256: str) -> list[str]:
             path = path / part
             if path.is_symlink():
                 return [f"{shown(name)}: is a symbolic link, or lies behind one"]
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode):
-            return [f"{shown(name)}: is no plain file"]
-        if found.st_size != size:
-            return [f"{shown(name)}: has {found.st_size} bytes instead of {size}"]
-        equal = checksum(path) == sha256
-    except (FileNotFoundError, NotADirectoryError):
-        return [f"{shown(name)}: missing"]
-    except OSError as error:
-        return [f"{shown(name)}: cannot be read ({error.strerror})"]
+        if not path.exists():
+            return [f"{shown(name)}: missing"]
+        with opened_member(folder, name) as stream:
+            found = os.fstat(stream.fileno()).st_size
+            if found != size:
+                return [f"{shown(name)}: has {found} bytes instead of {size}"]
+            equal = hashlib.file_digest(cast(BufferedReader, stream), "sha256").hexdigest() == sha256
+    except InputError as error:
+        return [shown(str(error))]
+    except (OSError, ValueError) as error:
+        return [f"{shown(name)}: cannot be read ({shown(str(error))})"]
     return [] if equal else [f"{shown(name)}: was changed (its SHA-256 is not the manifest's)"]

@@ -8,6 +8,7 @@ from codesign.figures import Fidelity
 from codesign.handoff.check import shown
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received
+from codesign.handoff.signature import Signer
 from codesign.handoff.statement import Outcome, Statement
 
 __all__ = ("FIELDS", "claims", "other_files")
@@ -60,8 +61,8 @@ _KNOWN = (
 )
 
 
-def claims(received: Received, signer: str | None) -> list[Statement]:
-    """Statements that are not computed again: the word of ``signer``, or of who claims to have made the bundle."""
+def claims(received: Received, signer: Signer | None) -> list[Statement]:
+    """Statements that are not computed again: the word of ``signer``, or of whoever made the bundle."""
     m = received.manifest
     words = {
         "maker": f"study {shown(m.study)}, trial {m.trial}, seed {m.seed}, task {shown(m.task)}, family "
@@ -79,7 +80,7 @@ def claims(received: Received, signer: str | None) -> list[Statement]:
         if any(_is_of(file, part) for file in received.files):
             words[part] = meaning
     outcome = Outcome.SIGNED if signer else Outcome.NOT_CHECKED
-    whose = f"the word of {signer}" if signer else "claimed by the maker"
+    whose = f"the word of {signer.name}" if signer else "claimed by the maker"
     return [Statement(name=name, outcome=outcome, detail=f"{whose}: {said}") for name, said in words.items() if said]
 
 

@@ -24,7 +24,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.agreement import interface
 from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, built_emulator, compare
-from codesign.handoff.check import check_bundle, read_manifest, shown
+from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest, shown
 from codesign.handoff.claims import claims, other_files
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.inference import Session
@@ -35,9 +35,11 @@ from codesign.handoff.received import Codes, Received, golden_vectors, in_one_li
 from codesign.handoff.recompiled import FIRMWARE, compiled_figures, firmware_facts, recompile
 from codesign.handoff.remade import Maker, made_again, same_files
 from codesign.handoff.scales import Scales
+from codesign.handoff.signature import Signer
 from codesign.handoff.signature import signer as signer_of
 from codesign.handoff.statement import CheckReport, Outcome, Statement, checked, not_checked, wrong
 from codesign.hardware.base import Firmware
+from codesign.reading.onnx import standard_model
 from codesign.runfolder import write_atomically
 
 __all__ = ("Asked", "prove_bundle")
@@ -73,7 +75,7 @@ def prove_bundle(folder: Path, asked: Asked = Asked()) -> CheckReport:
     if asked.drawn and not asked.emulator:
         raise InputError("events are drawn to compare the emulator with the ONNX: ask for the emulator as well")
     folder = Path(folder)
-    signer = None if asked.key is None else str(signer_of(folder, asked.key))
+    signer = None if asked.key is None else signer_of(folder, asked.key)
     manifest = read_manifest(folder)
     if problems := check_bundle(folder):
         more = f" (and {len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
@@ -85,7 +87,7 @@ def prove_bundle(folder: Path, asked: Asked = Asked()) -> CheckReport:
         return _stopped(signer, "design", str(error), whole)
     with _scratch() as scratch:
         statements = [whole, *_statements(received, asked, scratch), *claims(received, signer)]
-    return CheckReport(signer=signer, statements=tuple(statements))
+    return _report(signer, *statements, _signature(folder, signer))
 
 
 def _statements(received: Received, asked: Asked, scratch: Path) -> Iterator[Statement]:
@@ -170,7 +172,11 @@ def _run(
     if came.read_bytes() != content:
         if maker.same:
             return not_checked(name, "it is not the design's, and is not run")
-        content, how = came.read_bytes(), f"{how}, as {maker.words} wrote it"
+        try:
+            content = standard_model(came.read_bytes(), file)
+        except InputError as error:
+            return not_checked(name, f"{error}; made by {maker.words}")
+        how = f"{how}, as {maker.words} wrote it"
     return _equal(name, lambda: Session(content).run(given)["output_codes"], expected, how)
 
 
@@ -285,9 +291,19 @@ def _equal(name: str, compute: Callable[[], NDArray[Any]], expected: Codes, what
     return checked(name, f"integers equal to golden.npz: {what}", len(expected))
 
 
-def _stopped(signer: str | None, name: str, detail: str, *before: Statement) -> CheckReport:
-    rest = not_checked("all else", f"not looked at: {name} is wrong")
-    return CheckReport(signer=signer, statements=(*before, wrong(name, detail), rest))
+def _stopped(signer: Signer | None, name: str, detail: str, *before: Statement) -> CheckReport:
+    return _report(signer, *before, wrong(name, detail), not_checked("all else", f"not looked at: {name} is wrong"))
+
+
+def _report(signer: Signer | None, *statements: Statement) -> CheckReport:
+    return CheckReport(signer=None if signer is None else str(signer), statements=statements)
+
+
+def _signature(folder: Path, signer: Signer | None) -> Statement:
+    if signer is not None:
+        return checked("signature", f"of {signer}")
+    there = (folder / SIGNATURE).exists()
+    return not_checked("signature", "give --key to see whose it is" if there else "the bundle has none")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,12 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
-from codesign.handoff.check import checked_manifest, read_json, shown
+from codesign.handoff.check import bundle_json, checked_manifest, shown
 from codesign.handoff.manifest import Manifest
+from codesign.reading.limits import MODEL_BYTES
+from codesign.reading.npz import member_arrays
+from codesign.reading.onnx import onnx_model
+from codesign.reading.plain import member_bytes
 from codesign.validation import validated
 
 __all__ = ("Codes", "Received", "golden_vectors", "in_one_line", "read_design")
@@ -61,7 +64,7 @@ def in_one_line(what: str, make: Callable[[], T]) -> T:
 
 def read_design(folder: Path) -> Design:
     """The design of ``model.onnx`` and ``design.json``; InputError where they are none, or not to be computed with."""
-    data = read_json(folder / "design.json")
+    data = bundle_json(folder, "design.json")
     where = str(folder / "design.json")
     for key in ("input_quantisation", "outputs"):
         if not isinstance(data.get(key), dict):
@@ -77,7 +80,9 @@ def read_design(folder: Path) -> Design:
     trigger = data.get("trigger")
     if trigger is not None and trigger not in outputs.labels:
         raise InputError(f"{where}: 'trigger' is no output")
-    return Design(_model(folder / "model.onnx"), quantisation, outputs, trigger)
+    content = member_bytes(folder, "model.onnx", MODEL_BYTES)
+    onnx_model(content, str(folder / "model.onnx"))  # nothing walks a graph before its bounds are known
+    return Design(content, quantisation, outputs, trigger)
 
 
 def _bounded(kind: FixedPoint, where: str) -> None:
@@ -88,30 +93,16 @@ def _bounded(kind: FixedPoint, where: str) -> None:
         )
 
 
-def _model(path: Path) -> bytes:
-    if path.is_symlink() or not path.is_file():
-        raise InputError(f"{path}: is missing, or no plain file")
-    return path.read_bytes()
-
-
 def golden_vectors(folder: Path, design: Design) -> tuple[Codes, Codes]:
     """Input codes (events, n) and output codes (events, m) of a bundle.
 
     InputError where they are not whole numbers, or not codes of the design's ports: nothing is cast, so nothing wraps.
     """
     path = folder / "golden.npz"
-    if path.is_symlink() or not path.is_file():
-        raise InputError(f"{path}: is missing, or no plain file")
-    try:
-        with zipfile.ZipFile(path) as packed:
-            if sum(e.file_size for e in packed.infolist()) > _MOST_GOLDEN:
-                raise InputError(f"{path}: inflates to more than {_MOST_GOLDEN >> 20} MiB: refused")
-        with np.load(path, allow_pickle=False) as stored:
-            inputs, outputs = stored["inputs"], stored["outputs"]
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot read the golden vectors ({str(error)[:200]})") from None
-    if not (isinstance(inputs, np.ndarray) and isinstance(outputs, np.ndarray)):
-        raise InputError(f"{path}: 'inputs' and 'outputs' are no arrays")
+    stored = member_arrays(folder, path.name, ("inputs", "outputs"), _MOST_GOLDEN)
+    if len(stored) < 2:
+        raise InputError(f"{path}: 'inputs' or 'outputs' is missing")
+    inputs, outputs = stored["inputs"], stored["outputs"]
     if inputs.ndim != 2 or not len(inputs) or inputs.shape[1] != design.inputs.size:
         raise InputError(f"{path}: inputs of shape {inputs.shape}, expected (events, {design.inputs.size})")
     if outputs.shape != (len(inputs), design.outputs.size):

@@ -6,6 +6,7 @@ needs codesign to verify one. Ed25519 signs the same bytes with the same bytes.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.errors import InputError, ToolError
-from codesign.handoff.check import MANIFEST, MOST_JSON, SIGNATURE, shown
+from codesign.handoff.check import MANIFEST, SIGNATURE, shown
+from codesign.reading.plain import given_text, member_bytes
 from codesign.runfolder import write_atomically
 
 __all__ = ("NAMESPACE", "Signer", "sign", "signer")
@@ -22,7 +24,7 @@ __all__ = ("NAMESPACE", "Signer", "sign", "signer")
 NAMESPACE = "codesign-bundle"
 #: seconds; whoever signs may have to type a passphrase
 _LONGEST = 120.0
-_MOST_BYTES = 1 << 20
+_MOST_BYTES, _MOST_SIGNATURE, _MOST_KEYS = 16 << 20, 64 << 10, 1 << 20
 #: how a line with a public key begins; a line of allowed signers begins with who it is
 _KEY = re.compile(r"(?P<key>(?:sk-)?(?:ssh|ecdsa)-[\w@.-]+ [A-Za-z0-9+/=]+)(?: +(?P<comment>.*))?")
 _GOOD = re.compile(r"^Good \"[^\"]*\" signature for .* with (?P<kind>\S+) key (?P<print>\S+)", re.MULTILINE)
@@ -66,42 +68,33 @@ def signer(folder: Path, allowed: Path) -> Signer:
     folder = Path(folder)
     signature, manifest = folder / SIGNATURE, folder / MANIFEST
     names, lines = _allowed(Path(allowed))
-    _plain(manifest, MOST_JSON, f"{folder} is not a bundle: it has no {MANIFEST}")
-    _plain(signature, _MOST_BYTES, f"{folder} is not signed: it has no {SIGNATURE}")
+    for path, what in ((manifest, "a bundle"), (signature, "signed")):
+        if not os.path.lexists(path):
+            raise InputError(f"{folder} is not {what}: it has no {path.name}")
+    signed = member_bytes(folder, MANIFEST, _MOST_BYTES)
     with tempfile.TemporaryDirectory(prefix="codesign-key-") as scratch:
         file = Path(scratch) / "allowed_signers"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        given = ["-f", str(file), "-s", str(signature.resolve())]
+        copy = Path(scratch) / SIGNATURE
+        copy.write_bytes(member_bytes(folder, SIGNATURE, _MOST_SIGNATURE))
+        given = ["-f", str(file), "-s", str(copy)]
         code, found, said = _ssh_keygen(["-Y", "find-principals", *given])
         principals = [line for line in found.decode("utf-8", errors="replace").splitlines() if line]
         if code or not principals:
             raise InputError(f"{folder} is not signed by a key in {allowed} ({said or 'no key matched'})")
         for principal in principals:
-            code, found, said = _ssh_keygen(
-                ["-Y", "verify", "-n", NAMESPACE, "-I", principal, *given], manifest.read_bytes()
-            )
+            code, found, said = _ssh_keygen(["-Y", "verify", "-n", NAMESPACE, "-I", principal, *given], signed)
             good = _GOOD.search(found.decode("utf-8", errors="replace"))
             if not code and good is not None:
                 return Signer(shown(names.get(principal, principal)), f"{good['kind']} {good['print']}")
     raise InputError(f"{folder}: the signature is not one of this manifest ({said})")
 
 
-def _plain(path: Path, most: int, missing: str) -> None:
-    if path.is_symlink() or not path.is_file():
-        raise InputError(missing)
-    if path.stat().st_size > most:
-        raise InputError(f"{path}: has {path.stat().st_size:,} bytes, at most {most:,} are read")
-
-
 def _allowed(path: Path) -> tuple[dict[str, str], list[str]]:
     """Names by principal, and lines of allowed signers, of a file of either kind."""
     if not path.is_file():
         raise InputError(f"{path} does not exist: give the signer's public key, or a file of allowed signers")
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(_MOST_BYTES).decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as keys ({error})") from None
+    text = given_text(path, _MOST_KEYS)
     if "PRIVATE KEY-----" in text:
         raise InputError(f"{path} is a private key: give the public one, whose name ends in .pub")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
