@@ -81,7 +81,8 @@ def signer(folder: Path, allowed: Path) -> Signer:
         code, found, said = _ssh_keygen(["-Y", "find-principals", *given])
         principals = [line for line in found.decode("utf-8", errors="replace").splitlines() if line]
         if code or not principals:
-            raise InputError(f"{folder} is not signed by a key in {allowed} ({said or 'no key matched'})")
+            why = said.replace(str(file), str(allowed)).rstrip(".") or "no key matched"
+            raise InputError(f"{folder} is not signed by a key in {allowed} ({why})")
         for principal in principals:
             code, found, said = _ssh_keygen(["-Y", "verify", "-n", NAMESPACE, "-I", principal, *given], signed)
             good = _GOOD.search(found.decode("utf-8", errors="replace"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from make_run import make_run
 from codesign import plugins
 from codesign.candidate.stages import add_figures, counted, provenance
 from codesign.design import Design
+from codesign.handoff import write_bundle
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
@@ -47,3 +49,17 @@ def run(tmp_path):
 @pytest.fixture
 def trial(run):
     return build(run)
+
+
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory):
+    """The bundle of the run above, made once: not to be touched."""
+    folder = tmp_path_factory.mktemp("packed")
+    made = make_run(folder / "made-up", trials=12, front=3)
+    return write_bundle(made.path, build(made), folder / "bundle")
+
+
+@pytest.fixture
+def bundle(packed, tmp_path):
+    """A copy of that bundle."""
+    return Path(shutil.copytree(packed, tmp_path / "bundle"))

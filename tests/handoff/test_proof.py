@@ -23,11 +23,6 @@ from codesign.handoff.proof import Asked, prove_bundle
 from codesign.handoff.statement import Outcome
 
 
-@pytest.fixture
-def bundle(run, trial, tmp_path):
-    return write_bundle(run.path, trial, tmp_path / "bundle")
-
-
 def forge(bundle, name, content):
     """Change a file and the manifest with it, as somebody would who means harm."""
     (bundle / name).write_bytes(content)
