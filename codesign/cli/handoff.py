@@ -8,55 +8,72 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial
-from codesign.printing import print_json, print_made, print_rows, say
+from codesign.printing import print_json, print_made, print_rows, say, visible
 
 __all__ = ("apply", "check", "handoff")
+
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", metavar="ALLOWED", help="Refuse what is not signed by this public key, or by these allowed signers."
+    ),
+]
 
 
 def handoff(
     folder: Run,
     trial: Trial,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="A new folder, or a new .zip file.")],
+    key: Annotated[
+        Path | None, typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key, such as ~/.ssh/id_ed25519.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Pack a verified trial for those who use it, with a checksum of every file.
 
-    Example: codesign handoff runs/jet-tagger 17 -o jet-tagger-17.zip
+    Example: codesign handoff runs/jet-tagger 17 -o jet-tagger-17.zip --sign ~/.ssh/id_ed25519
     """
     from codesign.handoff.bundle import write_bundle
     from codesign.runfolder import RunFolder
 
-    print_made(write_bundle(RunFolder.open(folder).path, trial, output), as_json)
+    print_made(write_bundle(RunFolder.open(folder).path, trial, output, key=key), as_json)
 
 
 def check(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle: its folder, or its .zip.")],
     emulator: Annotated[
-        bool, typer.Option("--emulator", help="Also build the bundle's C++ emulator and run it here.")
+        bool, typer.Option("--emulator", help="Also build the C++ emulator, as made again here, and run it.")
     ] = False,
-    rtl: Annotated[bool, typer.Option("--rtl", help="Also simulate the bundle's Verilog here, in Verilator.")] = False,
+    rtl: Annotated[
+        bool, typer.Option("--rtl", help="Also simulate the Verilog, as compiled again here, in Verilator.")
+    ] = False,
     events: Annotated[
         int,
         typer.Option(min=0, metavar="N", help="With --emulator: compare it with the ONNX on N drawn events as well."),
     ] = 0,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """See that a bundle is whole and unchanged, and that its network gives its golden integers.
+    """Compute again what a bundle says: each statement is checked, wrong, or named as not checked.
 
-    Nothing from the bundle runs but its ONNX, in onnxruntime, unless --emulator or --rtl asks for more.
+    Ends with 1 where anything is wrong. Nothing from the bundle runs: what is run was made again from its design, and
+    is equal to what the bundle holds.
 
-    Example: codesign check jet-tagger-17.zip --emulator --events 100000
+    Example: codesign check jet-tagger-17.zip --key colleague.pub --emulator --events 100000
     """
     from codesign.handoff.archive import opened
-    from codesign.handoff.proof import prove_bundle
+    from codesign.handoff.proof import Asked, prove_bundle
 
     with opened(bundle) as folder:
-        proven = prove_bundle(folder, emulator, rtl, events)
+        report = prove_bundle(folder, Asked(emulator, rtl, events, key))
     if as_json:
-        print_json({"whole": True, "equal_events": proven})
+        print_json(report)
     else:
-        models = ", ".join(f"{name} ({events:,} events)" for name, events in proven.items())
-        say(f"{bundle} is whole and unchanged; integers equal to the golden vectors: {models}")
+        rows = [s.model_dump(mode="json") | {"statement": s.name} for s in report.statements]
+        print_rows(rows, False, ("statement", "outcome", "events", "detail"))
+        say(f"{visible(str(bundle))}: {report.summary()}")
+    if report.wrong:
+        raise typer.Exit(1)
 
 
 def apply(
@@ -74,21 +91,25 @@ def apply(
         Path | None, typer.Option(metavar="FILE", help="A ROOT file that gets a histogram of every output.")
     ] = None,
     emulator: Annotated[
-        bool, typer.Option("--emulator", help="Build the bundle's C++ emulator, and score with it.")
+        bool, typer.Option("--emulator", help="Build the design's C++ emulator, and score with it.")
     ] = False,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Score events with a bundle's network, into friend trees (ROOT) or Parquet.
 
-    Nothing from the bundle runs but its ONNX, in onnxruntime, unless --emulator asks for its C++.
+    Nothing from the bundle runs: ONNX and C++ are made here from its design.
 
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
     from codesign.dse.progress import Shown, make_progress
     from codesign.handoff.apply import apply_bundle
     from codesign.handoff.archive import opened
+    from codesign.handoff.signature import signer
 
     with opened(bundle) as folder, make_progress() as progress:
+        if key is not None:
+            signer(folder, key)
         applied = apply_bundle(
             folder, files, output, form, chunk, threads, histograms,
             lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator,

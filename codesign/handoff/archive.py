@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from codesign.errors import InputError
-from codesign.handoff.check import inside
+from codesign.handoff.check import MOST_BYTES, MOST_FILES, inside, shown
+from codesign.reading.plain import opened_given
 from codesign.reading.zip import opened_zip
 
-__all__ = ("MOST_BYTES", "opened", "pack")
+__all__ = ("opened", "pack")
 
-#: unpacked size above which an archive is refused before anything of it is written
-MOST_BYTES = 4 << 30
 _CHUNK = 1 << 20
 
 
@@ -36,7 +35,7 @@ def opened(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
     """Give a bundle's folder: ``bundle`` itself, or what a ``.zip`` holds, unpacked for as long as it is needed.
 
     InputError names what is wrong with an archive: no zip, damaged, a path that leaves the folder, a link, several top
-    folders, or more than ``most`` bytes in all -- also where its own table of contents claims fewer.
+    folders, too many entries, or more than ``most`` bytes in all -- also where its own table of contents claims fewer.
     """
     bundle = Path(bundle)
     if bundle.is_dir():
@@ -54,26 +53,23 @@ def opened(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
 
 
 def _unpacked(archive: Path, folder: Path, most: int) -> Path:
-    try:
-        with archive.open("rb") as stream, opened_zip(stream, str(archive), most=most) as packed:
-            entries = packed.infolist()
-            tops = {e.filename.split("/")[0] for e in entries}
-            for entry in entries:
-                kind = stat.S_IFMT(entry.external_attr >> 16)
-                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise InputError(
-                        f"{archive}: {entry.filename}: is a link or a device, and a bundle holds files only"
-                    )
-                if not inside(entry.filename.rstrip("/")):
-                    raise InputError(f"{archive}: {entry.filename}: leads out of the bundle")
-            if len(tops) != 1:
-                raise InputError(f"{archive}: expected one folder at the top, found {len(tops)}")
-            left = most
-            for entry in entries:
-                if not entry.is_dir():
-                    left -= _write(packed, entry, folder / entry.filename, left, archive)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
-        raise InputError(f"{archive}: cannot be unpacked ({error})") from None
+    with opened_given(archive) as stream, opened_zip(stream, str(archive), most=most, entries=MOST_FILES) as packed:
+        entries = packed.infolist()
+        tops = {e.filename.split("/")[0] for e in entries}
+        for entry in entries:
+            kind = stat.S_IFMT(entry.external_attr >> 16)
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise InputError(
+                    f"{archive}: {shown(entry.filename)}: is a link or a device, and a bundle holds files only"
+                )
+            if not inside(entry.filename.rstrip("/")):
+                raise InputError(f"{archive}: {shown(entry.filename)}: leads out of the bundle")
+        if len(tops) != 1:
+            raise InputError(f"{archive}: expected one folder at the top, found {len(tops)}")
+        left = most
+        for entry in entries:
+            if not entry.is_dir():
+                left -= _write(packed, entry, folder / entry.filename, left, archive)
     return folder / tops.pop()
 
 
@@ -84,6 +80,6 @@ def _write(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, left: in
         while piece := source.read(_CHUNK):
             size += len(piece)
             if size > min(left, entry.file_size):
-                raise InputError(f"{archive}: {entry.filename}: inflates to more than it says: refused")
+                raise InputError(f"{archive}: {shown(entry.filename)}: inflates to more than it says: refused")
             sink.write(piece)
     return size

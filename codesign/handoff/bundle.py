@@ -7,9 +7,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,32 +16,22 @@ from codesign import __version__, plugins
 from codesign.design import Design
 from codesign.dse.parts import load_part, part_path
 from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.fastsim import write_fast_simulation
-from codesign.handoff.inference import codes_model, features_model, write_repository
-from codesign.handoff.manifest import (
-    FORMAT_VERSION,
-    BundleFile,
-    Component,
-    InputSignal,
-    Manifest,
-    OutputSignal,
-    TargetFacts,
-    Trigger,
-)
+from codesign.handoff.interface import components_of, input_signals, output_signals, tools_of, trigger_of
+from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, TargetFacts
+from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
-from codesign.hardware.axi import axi_stream
+from codesign.handoff.signature import sign
 from codesign.hardware.base import Firmware
-from codesign.hardware.vendor.project import write_vivado_project
 from codesign.physics.sample import Part
 from codesign.reading.limits import PACKED_BYTES, YAML_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.plain import copy_member, member_names
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
-from codesign.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
 
@@ -53,15 +41,14 @@ _COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
 #: what a build left behind: a bundle holds sources, and who gets it builds them
 _BINARY = (".so", ".o", ".a")
 _BITSTREAM = (".bit", ".json", ".txt", ".log")
-#: flow -> (folder in the firmware with the flow's own modules, the package they come from)
-_STATIC = {"alkaid": ("src/static", "alkaid")}
 
 
-def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0") -> Path:
+def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0", key: Path | None = None) -> Path:
     """Write the bundle of a verified trial into a new folder ``output``, or into one file if it ends in ``.zip``.
 
     The same trial gives the same bytes. InputError where the trial was not verified, failed its verification, or no
     longer is what was verified. ``licence`` is the SPDX expression of the design itself, the user's to choose.
+    ``key`` is an SSH key to sign with (:mod:`codesign.handoff.signature`).
     """
     output = Path(output)
     if output.exists():
@@ -72,6 +59,8 @@ def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0
     try:
         made = workshop / "bundle"
         _fill(made, trial_, licence)
+        if key is not None:
+            sign(made, key)
         if output.suffix == ".zip":
             packed = workshop / "bundle.zip"
             pack(made, packed, output.stem)
@@ -149,24 +138,15 @@ def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     """Write every file of the bundle, the manifest last."""
-    from codesign.verify.testbench import write_testbench
-
     bundle.mkdir()
     for name in _COPIED:
         copy_member(trial.folder.path, name, bundle / name)
     _copy_tree(trial.firmware.folder, bundle / "firmware")
-    if trial.firmware.rtl is not None:
-        axi_stream(trial.firmware, bundle / "axi")
-    if trial.firmware.rtl is not None and trial.firmware.rtl.protocol == "pipelined":
-        write_testbench(trial.firmware, trial.inputs, trial.outputs, bundle / "testbench")
-        if trial.firmware.target.part.lower().startswith("xc"):
-            write_vivado_project(trial.firmware, bundle / "vivado", "../firmware")
-    write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
+    write_around_firmware(trial.firmware, trial.inputs, trial.outputs, bundle)
     for folder in sorted(trial.folder.path.glob("bitstream-*")):
         _copy_made(folder, bundle / "bitstream" / folder.name.removeprefix("bitstream-"))
-    write_atomically(bundle / "onnx" / "codes.onnx", codes_model(trial.design))
-    write_atomically(bundle / "onnx" / "features.onnx", features_model(trial.design))
-    write_repository(trial.design, trial.study.name, bundle / "triton")
+    write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
+    write_inference(trial.design, trial.study.name, bundle)
     _write_tables(trial, bundle / "fastsim")
     manifest = _manifest(trial, licence)
     (bundle / "README.md").write_text(readme(manifest, (bundle / "fastsim").is_dir()), encoding="utf-8")
@@ -230,7 +210,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         task=study.task,
         family=study.family,
         flow=study.flow.name,
-        target=TargetFacts(name=target.name, part=target.part, clock_mhz=target.clock_mhz),
+        target=TargetFacts(name=target.name, part=target.part, clock_mhz=target.clock_mhz, whole=target),
         trial=folder.number,
         design=trial.design.hash,
         config=folder.read_json("config.json") or {},
@@ -239,11 +219,11 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         protocol=firmware.rtl.protocol if firmware.rtl else None,
         sources=[f"firmware/{p.as_posix()}" for p in (firmware.rtl.sources if firmware.rtl else ())],
         latency_cycles=trial.verified.latency_cycles if firmware.rtl else None,
-        inputs=_inputs(trial.design),
-        outputs=[OutputSignal(**signal) for signal in _signals(trial.design.outputs)],
+        inputs=input_signals(trial.design),
+        outputs=output_signals(trial.design),
         metrics=test.metrics,
         working_points=validation.points,
-        trigger=_trigger(trial.design, validation.points.get("threshold")),
+        trigger=trigger_of(trial.design, validation.points.get("threshold")),
         validation=validation.metrics,
         baseline={name: Metric.model_validate(m) for name, m in baseline.get("metrics", {}).items()},
         figures=figures.figures,
@@ -251,53 +231,8 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         sample=trial.run.read_json("sample.json") or {},
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
+        tools=tools_of(study.flow.name, firmware.extra),
         licence=licence,
-        components=_components(study.flow.name, firmware.folder),
+        components=components_of(study.flow.name, firmware.folder),
         files=[],
     )
-
-
-def _trigger(design: Design, threshold: float | None) -> Trigger | None:
-    if design.trigger is None:
-        return None
-    code = None if threshold is None else design.threshold_code(threshold)
-    return Trigger(output=design.trigger, threshold=threshold, threshold_code=code)
-
-
-def _inputs(design: Design) -> list[InputSignal]:
-    q = design.input_quantisation
-    return [
-        InputSignal(**signal, unit=unit, offset=offset, step=step, minimum=kind.minimum, maximum=kind.maximum)
-        for signal, unit, offset, step, kind in zip(
-            _signals(design.inputs), q.units, q.offset, q.step, q.types, strict=True
-        )
-    ]
-
-
-def _signals(port: Port) -> list[dict[str, Any]]:
-    """What inputs and outputs have in common; elements are packed from bit 0 upwards, without padding."""
-    signals, low = [], 0
-    for label, kind in zip(port.labels, port.types, strict=True):
-        signals.append({"name": label, **_type(kind), **_range(low, kind.width)})
-        low += kind.width
-    return signals
-
-
-def _type(kind: FixedPoint) -> dict[str, Any]:
-    return {"type": str(kind), "signed": kind.signed, "width": kind.width, "fraction_bits": kind.fraction_bits}
-
-
-def _range(low: int, width: int) -> dict[str, int | None]:
-    return {"high_bit": low + width - 1 if width else None, "low_bit": low if width else None}
-
-
-def _components(flow: str, folder: Path) -> list[Component]:
-    """Modules that the flow brings along, under their own licence."""
-    if flow not in _STATIC or not (folder / _STATIC[flow][0]).is_dir():
-        return []
-    files, package = _STATIC[flow]
-    try:
-        licence = metadata(package)["License-Expression"] or "see its own distribution"
-    except PackageNotFoundError:
-        licence = "see its own distribution"
-    return [Component(files=f"firmware/{files}", origin=package, licence=licence)]

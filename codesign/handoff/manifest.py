@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.figures import Figure
 from codesign.records import Metric, Verified
+from codesign.targets import Target
 
 __all__ = (
     "FORMAT_VERSION",
+    "READABLE_VERSIONS",
     "BundleFile",
     "Component",
     "InputSignal",
@@ -20,19 +22,25 @@ __all__ = (
     "Trigger",
 )
 
-FORMAT_VERSION: Literal[2] = 2
+#: what :func:`codesign.handoff.write_bundle` writes; since 3 it names the tools, and holds the whole target
+FORMAT_VERSION: Literal[3] = 3
+READABLE_VERSIONS = (2, 3)
+#: the widest code; integers of a design are 64 bits wide at most
+_WIDEST = 64
+#: binary places beyond which a float64 is 0 or infinite
+_MOST_PLACES = 1000
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class _Signal(_Part):
     name: str
     type: str = Field(description="fixed<width,integer bits with sign> or ufixed<width,integer bits>")
     signed: bool
-    width: int = Field(ge=0)
-    fraction_bits: int = Field(description="the value is code * 2**-fraction_bits")
+    width: int = Field(ge=0, le=_WIDEST)
+    fraction_bits: int = Field(ge=-_MOST_PLACES, le=_MOST_PLACES, description="the value is code * 2**-fraction_bits")
     high_bit: int | None = Field(description="highest bit in the packed port; null for a signal of width 0, always 0")
     low_bit: int | None = Field(description="lowest bit in the packed port")
 
@@ -65,6 +73,7 @@ class TargetFacts(_Part):
     name: str
     part: str
     clock_mhz: float = Field(gt=0)
+    whole: Target | None = Field(default=None, description="the target's file, to compile the firmware again")
 
 
 class Component(_Part):
@@ -86,7 +95,7 @@ class BundleFile(_Part):
 class Manifest(_Part):
     """``manifest.json`` of a bundle."""
 
-    format_version: Literal[2]
+    format_version: Literal[2, 3]
     study: str
     description: str = ""
     task: str
@@ -115,6 +124,9 @@ class Manifest(_Part):
     sample: dict[str, Any] = Field(description="where the events come from")
     notes: list[str] = Field(default_factory=list)
     codesign: str = Field(description="version of codesign that wrote the bundle")
+    tools: dict[str, str] = Field(
+        default_factory=dict, description="versions of what else shaped the bytes of its files; absent before format 3"
+    )
     licence: str = Field(min_length=1, description="SPDX expression, for all files but those under components")
     components: list[Component] = Field(default_factory=list)
     files: list[BundleFile] = Field(description="every file but this one")

@@ -1,124 +1,315 @@
-"""Prove a bundle on another machine: its golden vectors through its ONNX, its emulator and its RTL.
+"""Prove a bundle on another machine: everything it says is computed again from the rest, or named as not checked.
 
-Through ONNX, nothing of the bundle runs but what onnxruntime interprets. The emulator and the RTL are built from the
-bundle's sources and run, so both are done only where the user asks for it.
+Nothing of a bundle is run. Emulator, firmware and standard ONNX are made again from its design, compared with its own
+byte for byte, and what is built, simulated and interpreted is what was made here. Only where another version of
+codesign wrote an ONNX, so that equal designs are not equal files, that file itself goes to onnxruntime, after its
+structure was checked; code that differs is not run.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
-from codesign.handoff.check import checked_manifest
+from codesign.errors import CodesignError, InputError
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.handoff.agreement import interface
+from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, built_emulator, compare
+from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest, shown
+from codesign.handoff.claims import claims, other_files
+from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.inference import Session
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.parts import write_around_firmware, write_inference
+from codesign.handoff.readme import readme
+from codesign.handoff.received import Codes, Received, golden_vectors, in_one_line, read_design
+from codesign.handoff.recompiled import FIRMWARE, compiled_figures, firmware_facts, recompile
+from codesign.handoff.remade import Maker, made_again, same_files
 from codesign.handoff.scales import Scales
-from codesign.reading.npz import member_arrays
+from codesign.handoff.signature import Signer
+from codesign.handoff.signature import signer as signer_of
+from codesign.handoff.statement import CheckReport, Outcome, Statement, checked, not_checked, wrong
+from codesign.hardware.base import Firmware
+from codesign.reading.onnx import standard_model
+from codesign.runfolder import write_atomically
 
-if TYPE_CHECKING:
-    from codesign.handoff.emulator import Emulator
+__all__ = ("Asked", "prove_bundle")
 
-__all__ = ("golden_vectors", "prove_bundle")
-
-Codes = NDArray[np.int64]
-
-#: bytes that the golden vectors of any bundle may take in memory
-_MOST_GOLDEN = 1 << 30
-
-
-def golden_vectors(folder: Path, manifest: Manifest) -> tuple[Codes, Codes]:
-    """Input codes (events, n) and output codes (events, m) of a bundle; InputError where they are not its own."""
-    path = folder / "golden.npz"
-    try:
-        stored = member_arrays(folder, "golden.npz", ("inputs", "outputs"), _MOST_GOLDEN)
-        inputs, outputs = stored["inputs"].astype(np.int64), stored["outputs"].astype(np.int64)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"{path}: cannot read the golden vectors ({error})") from None
-    events = len(inputs)
-    if not events or inputs.shape != (events, len(manifest.inputs)) or outputs.shape != (events, len(manifest.outputs)):
-        raise InputError(f"{path}: golden vectors of shape {inputs.shape} and {outputs.shape} are not this design's")
-    return inputs, outputs
+#: problems of damaged files that are named
+_NAMED = 10
 
 
-def prove_bundle(folder: Path, emulator: bool = False, rtl: bool = False, drawn: int = 0) -> dict[str, int]:
-    """Check a bundle and run its golden vectors; returns how many events each model gave with equal integers.
+@dataclass(frozen=True)
+class Asked:
+    """What is done beyond reading and comparing.
 
-    ``emulator`` builds and loads the C++ of the bundle, ``rtl`` its Verilog and test bench: code from the bundle then
-    runs on this machine. ``drawn`` events, spread evenly over the range of every input and a tenth beyond it, are
-    compared between ONNX and emulator, from physical features on. InputError names what is damaged, or the first event
-    that differs.
+    Attributes
+    ----------
+    emulator: build the C++ emulator that is made here, and run the golden vectors through it.
+    rtl: simulate the Verilog that is compiled here with the golden vectors, in Verilator.
+    drawn: events, spread evenly over the range of every input and a tenth beyond it, to compare between ONNX and
+        emulator, from physical features on.
+    key: public keys, or allowed signers; a bundle that none of them signed is refused.
     """
-    if drawn and not emulator:
+
+    emulator: bool = False
+    rtl: bool = False
+    drawn: int = 0
+    key: Path | None = None
+
+
+def prove_bundle(folder: Path, asked: Asked = Asked()) -> CheckReport:
+    """What a bundle says, and what came of each statement.
+
+    InputError where the folder is no bundle, or is not signed as :attr:`Asked.key` wants.
+    """
+    if asked.drawn and not asked.emulator:
         raise InputError("events are drawn to compare the emulator with the ONNX: ask for the emulator as well")
     folder = Path(folder)
-    manifest = checked_manifest(folder)
-    inputs, outputs = golden_vectors(folder, manifest)
-    proven: dict[str, int] = {}
-
-    def compare(name: str, found: NDArray[np.integer]) -> None:
-        if not np.array_equal(found, outputs):
-            wrong = (np.asarray(found) != outputs).any(axis=1)
-            event = int(wrong.argmax())
-            raise InputError(
-                f"{name} differs from golden.npz on {int(wrong.sum())} of {len(outputs)} events, first on event "
-                f"{event}: {found[event].tolist()} instead of {outputs[event].tolist()}"
-            )
-        proven[name] = len(outputs)
-
-    compare("onnx", Session(folder / "onnx" / "codes.onnx").run(inputs.astype(np.int32))["output_codes"])
-    _same_quantisation(folder, manifest, inputs, outputs)
-    proven["onnx from features"] = len(outputs)
-    if emulator:
-        from codesign.handoff.apply.engine import built_emulator
-
-        built = built_emulator(folder)
-        compare("emulator", built.predict(inputs.astype(np.int32)))
-        if drawn:
-            proven["emulator beside onnx, drawn"] = _beside(built, folder, manifest, drawn)
-    if rtl:
-        proven["rtl"] = _simulated(folder, manifest, len(outputs))
-    return proven
+    signer = None if asked.key is None else signer_of(folder, asked.key)
+    manifest = read_manifest(folder)
+    if problems := check_bundle(folder):
+        more = f" (and {len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
+        return _stopped(signer, "files", "; ".join(problems[:_NAMED]) + more)
+    whole = checked("files", f"{len(manifest.files)} files, each with the size and SHA-256 of the manifest")
+    try:
+        received = Received(folder, manifest, read_design(folder))
+    except InputError as error:
+        return _stopped(signer, "design", str(error), whole)
+    with _scratch() as scratch:
+        statements = [whole, *_statements(received, asked, scratch), *claims(received, signer)]
+    return _report(signer, *statements, _signature(folder, signer))
 
 
-def _same_quantisation(folder: Path, manifest: Manifest, inputs: Codes, outputs: Codes) -> None:
-    """The middle of each input code, in physical units, must come out as the golden integers as well."""
+def _statements(received: Received, asked: Asked, scratch: Path) -> Iterator[Statement]:
+    """What is computed again."""
+    maker = Maker.of(received.manifest)
+    yield from interface(received)
+    if others := other_files(received):
+        yield maker.differs("other files", f"{shown(others[0])} is no file of a bundle")
+    try:
+        golden = golden_vectors(received.folder, received.design)
+    except InputError as error:
+        yield wrong("golden vectors", str(error))
+        return
+    yield from _golden(received, golden)
+    yield from _software(received, maker, scratch, golden, asked)
+    yield from _firmware(received, maker, scratch, golden, asked.rtl)
+
+
+def _golden(received: Received, golden: tuple[Codes, Codes]) -> Iterator[Statement]:
+    """As many golden vectors as were verified, and the design's own graph gives them."""
+    m, (inputs, outputs) = received.manifest, golden
+    if not m.verified.exact or m.verified.events != len(inputs):
+        yield wrong("golden vectors", f"{len(inputs):,}, but {m.verified.events:,} events are said to be verified")
+    elif m.latency_cycles != (m.verified.latency_cycles if m.top is not None else None):
+        yield wrong("golden vectors", "the latency that was verified is not the manifest's")
+    else:
+        yield checked("golden vectors", "whole numbers, codes of the ports, as many as verified", len(inputs))
+    yield _equal("model.onnx", lambda: _truth(received, inputs), outputs, "the design's own graph, computed exactly")
+
+
+def _truth(received: Received, inputs: Codes) -> Codes:
+    design = received.design
+    return design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(inputs), Exact()))
+
+
+def _software(
+    received: Received, maker: Maker, scratch: Path, golden: tuple[Codes, Codes], asked: Asked
+) -> Iterator[Statement]:
+    """ONNX, emulator and README."""
+    m, design = received.manifest, received.design
+    tables = any(f.startswith("fastsim/") for f in received.files)
+
+    def write_readme() -> None:
+        write_atomically(scratch / "README.md", readme(m, tables).encode())
+
+    yield made_again(received, maker, scratch, "README.md", write_readme)
+    yield made_again(received, maker, scratch, "onnx/", lambda: write_inference(design, m.study, scratch))
+    yield same_files(received, maker, scratch, "triton/")
+    yield from _onnx(received, maker, scratch, golden)
+    name = emulator_name(m.study)
+    emulator = made_again(
+        received, maker, scratch, "emulator/", lambda: write_emulator(design, name, scratch / "emulator")
+    )
+    yield emulator
+    if asked.emulator:
+        yield from _emulated(received, emulator, golden, asked.drawn)
+
+
+def _onnx(received: Received, maker: Maker, scratch: Path, golden: tuple[Codes, Codes]) -> Iterator[Statement]:
+    """The integers of both ONNX files, from codes and from features on."""
+    inputs, outputs = golden
+    yield _run(received, maker, scratch, "onnx/codes.onnx", inputs.astype(np.int32), outputs, "in onnxruntime")
+    name = "onnx/features.onnx"
+    features, usable = _features(received.manifest, inputs)
+    count = int(usable.sum())
+    if not count:
+        yield not_checked(f"{name}, run", f"0 of {len(inputs):,} events usable: {_ROUNDED}")
+        return
+    unusable = "" if usable.all() else f"; {len(inputs) - count:,} of {len(inputs):,} events not usable: {_ROUNDED}"
+    yield _run(received, maker, scratch, name, features[usable], outputs[usable], f"in onnxruntime{unusable}")
+
+
+def _run(
+    received: Received, maker: Maker, scratch: Path, file: str, given: NDArray[Any], expected: Codes, how: str
+) -> Statement:
+    """Run an ONNX file that was made here, where the bundle's is equal to it; else the bundle's, where another version
+    made it."""
+    name, came, made = f"{file}, run", received.folder / file, scratch / file
+    if file not in received.files or not made.is_file():
+        return not_checked(name, "there is nothing to run")
+    content = made.read_bytes()
+    if came.read_bytes() != content:
+        if maker.same:
+            return not_checked(name, "it is not the design's, and is not run")
+        try:
+            content = standard_model(came.read_bytes(), file)
+        except InputError as error:
+            return not_checked(name, f"{error}; made by {maker.words}")
+        how = f"{how}, as {maker.words} wrote it"
+    return _equal(name, lambda: Session(content).run(given)["output_codes"], expected, how)
+
+
+_ROUNDED = "float32 rounds the middle of their codes over an edge"
+
+
+def _features(manifest: Manifest, inputs: Codes) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The middle of each input code in physical units, and the events for which float32 is still in that code."""
     scales = Scales.of(manifest)
-    features = scales.features(inputs)
-    # float32 may round a feature over the edge of its code where steps are as small as its own resolution
-    usable = (scales.codes(features) == inputs).all(axis=1)
-    found = Session(folder / "onnx" / "features.onnx").run(features[usable])["output_codes"]
-    if not np.array_equal(found, outputs[usable]):
-        raise InputError("onnx/features.onnx does not give the integers of golden.npz for the same inputs")
+    with np.errstate(all="ignore"):
+        features = scales.features(inputs)
+        finite = np.isfinite(features).all(axis=1)
+        return features, finite & (scales.codes(np.where(np.isfinite(features), features, 0)) == inputs).all(axis=1)
 
 
-def _beside(built: Emulator, folder: Path, manifest: Manifest, events: int) -> int:
-    """Events drawn beyond what the inputs can take, for which ONNX and emulator agree from features on."""
-    from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, compare
+def _emulated(received: Received, source: Statement, golden: tuple[Codes, Codes], drawn: int) -> Iterator[Statement]:
+    if source.outcome is not Outcome.CHECKED:
+        yield not_checked("emulator/, run", "its source is not the one made here, and is not built")
+        return
+    inputs, outputs = golden
+    try:
+        built = built_emulator(received.folder)
+    except CodesignError as error:
+        yield not_checked("emulator/, run", str(error))
+        return
+    yield _equal("emulator/, run", lambda: built.predict(inputs.astype(np.int32)), outputs, "built here")
+    if drawn:
+        name = "emulator/ beside onnx/"
+        try:
+            features = _drawn(received.manifest, drawn)
+            engines = OnnxEngine(received.folder, received.manifest), EmulatorEngine(built, received.manifest)
+            events = compare(*engines, features, ("onnx", "the emulator"))
+        except CodesignError as error:
+            yield wrong(name, str(error))
+        else:
+            yield checked(name, "drawn features, from quantisation on", events)
 
+
+def _drawn(manifest: Manifest, events: int) -> NDArray[np.float32]:
+    """Features spread evenly over what the inputs can take, and a tenth beyond."""
     scales = Scales.of(manifest)
     beyond = (scales.high - scales.low + 1) / 10
     size = (events, len(manifest.inputs))
-    features = scales.features(np.random.default_rng(events).uniform(scales.low - beyond, scales.high + beyond, size))
-    return compare(OnnxEngine(folder, manifest), EmulatorEngine(built, manifest), features, ("onnx", "the emulator"))
+    return scales.features(np.random.default_rng(events).uniform(scales.low - beyond, scales.high + beyond, size))
 
 
-def _simulated(folder: Path, manifest: Manifest, events: int) -> int:
-    """Run the bundle's own test bench in Verilator; the number of events that passed."""
+def _firmware(
+    received: Received, maker: Maker, scratch: Path, golden: tuple[Codes, Codes], rtl: bool
+) -> Iterator[Statement]:
+    """The firmware and what stands around it; simulated only where it was compiled here."""
+    inputs, outputs = golden
+    try:
+        firmware = in_one_line(
+            "the firmware cannot be compiled here", lambda: recompile(received, scratch / "firmware", inputs)
+        )
+    except CodesignError as error:
+        why = f"{error}; nothing of it was run"
+        yield from (not_checked(name, why) for name in (*FIRMWARE, *(["firmware/, run"] if rtl else [])))
+        return
+    same = same_files(received, maker, scratch, "firmware/")
+    yield same
+    if same.outcome is not Outcome.CHECKED:
+        yield from (not_checked(name, "the firmware is not the one compiled here") for name in FIRMWARE[1:])
+        if rtl:
+            yield not_checked("firmware/, run", "it is not the one compiled here, and is not simulated")
+        return
+    yield from firmware_facts(received, firmware, maker)
+    yield compiled_figures(received, firmware, maker)
+    try:
+        in_one_line("cannot be made here", lambda: write_around_firmware(firmware, inputs, outputs, scratch))
+    except CodesignError as error:
+        yield from (not_checked(name, str(error)) for name in ("axi/", "testbench/", "vivado/"))
+    else:
+        yield from (same_files(received, maker, scratch, name) for name in ("axi/", "testbench/", "vivado/"))
+    if rtl:
+        yield _simulated(firmware, scratch, len(inputs))
+
+
+def _simulated(firmware: Firmware, scratch: Path, events: int) -> Statement:
+    """Run the test bench that was made here on the Verilog that was compiled here, in Verilator."""
     from codesign.verify.testbench import run_testbench
 
-    workshop = Path(tempfile.mkdtemp(prefix="codesign-rtl-"))
+    name = "firmware/, run"
+    if not (scratch / "testbench" / "tb.sv").is_file():
+        return not_checked(name, "there is no test bench for its protocol")
     try:
-        shutil.copytree(folder / "testbench", workshop / "testbench")
-        said = run_testbench(workshop / "testbench", [folder / s for s in manifest.sources])
+        said = run_testbench(scratch / "testbench", [firmware.folder / s for s in firmware.sources])
+    except CodesignError as error:
+        return not_checked(name, str(error))
+    if f"PASS: {events} events" in said:
+        return checked(name, f"in Verilator, latency {firmware.latency_cycles} cycles", events)
+    verdict = next((line for line in said.splitlines() if line.startswith("FAIL")), "no verdict was printed")
+    return wrong(name, f"the RTL does not give the golden vectors: {verdict}")
+
+
+def _equal(name: str, compute: Callable[[], NDArray[Any]], expected: Codes, what: str) -> Statement:
+    """Compare codes (events, m) with the golden ones, ``==``."""
+    try:
+        found = np.asarray(in_one_line(name, compute))
+    except CodesignError as error:
+        return wrong(name, str(error))
+    if found.shape != expected.shape:
+        return wrong(name, f"gives {found.shape} integers instead of {expected.shape}")
+    differs = (found != expected).any(axis=1)
+    if differs.any():
+        event = int(differs.argmax())
+        return wrong(
+            name,
+            f"differs from golden.npz on {int(differs.sum())} of {len(expected)} events, first on event {event}: "
+            f"{found[event].tolist()} instead of {expected[event].tolist()}",
+        )
+    return checked(name, f"integers equal to golden.npz: {what}", len(expected))
+
+
+def _stopped(signer: Signer | None, name: str, detail: str, *before: Statement) -> CheckReport:
+    return _report(signer, *before, wrong(name, detail), not_checked("all else", f"not looked at: {name} is wrong"))
+
+
+def _report(signer: Signer | None, *statements: Statement) -> CheckReport:
+    return CheckReport(signer=None if signer is None else str(signer), statements=statements)
+
+
+def _signature(folder: Path, signer: Signer | None) -> Statement:
+    if signer is not None:
+        return checked("signature", f"of {signer}")
+    there = (folder / SIGNATURE).exists()
+    return not_checked("signature", "give --key to see whose it is" if there else "the bundle has none")
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="codesign-check-"))
+    try:
+        yield folder
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-    if f"PASS: {events} events" not in said:
-        verdict = next((line for line in said.splitlines() if line.startswith("FAIL")), "no verdict was printed")
-        raise InputError(f"the RTL does not give the golden vectors: {verdict}")
-    return events
+        shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from make_run import make_run
 
 from codesign import plugins
+from codesign.candidate.stages import add_figures, counted, provenance
 from codesign.design import Design
+from codesign.handoff import write_bundle
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
@@ -29,8 +32,11 @@ def build(run: RunFolder) -> int:
     low, high = design.inputs.bounds
     inputs = np.random.default_rng(0).integers(low, high, (40, design.inputs.size), endpoint=True, dtype=np.int64)
     np.savez(folder.path / "golden.npz", inputs=inputs, outputs=flow.predict(firmware, inputs))
-    verified = folder.read("verify.json", Verified)
-    folder.write("verify.json", verified.model_copy(update={"latency_cycles": firmware.latency_cycles}))
+    verified = folder.read("verify.json", Verified).model_copy(
+        update={"events": len(inputs), "latency_cycles": firmware.latency_cycles}
+    )
+    folder.write("verify.json", verified)
+    add_figures(folder, [*provenance(flow.figures(firmware), firmware), *counted(verified, firmware)])
     (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")
     return folder.number
 
@@ -43,3 +49,17 @@ def run(tmp_path):
 @pytest.fixture
 def trial(run):
     return build(run)
+
+
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory):
+    """The bundle of the run above, made once: not to be touched."""
+    folder = tmp_path_factory.mktemp("packed")
+    made = make_run(folder / "made-up", trials=12, front=3)
+    return write_bundle(made.path, build(made), folder / "bundle")
+
+
+@pytest.fixture
+def bundle(packed, tmp_path):
+    """A copy of that bundle."""
+    return Path(shutil.copytree(packed, tmp_path / "bundle"))

@@ -15,7 +15,8 @@ from codesign import schemas
 from codesign.design import Design
 from codesign.handoff import read_manifest, write_bundle
 from codesign.handoff.apply import apply_bundle
-from codesign.handoff.proof import prove_bundle
+from codesign.handoff.proof import Asked, prove_bundle
+from codesign.handoff.statement import Outcome
 from codesign.records import Front, Metrics, TrialStatus
 
 THRESHOLD = 2.3
@@ -45,12 +46,15 @@ def test_the_threshold_is_in_the_manifest_and_the_ports_in_the_readme(bundle):
     text = (bundle / "README.md").read_text()
     assert f"| `threshold` | input | {design.outputs.types[0].width} |" in text
     assert f"code {manifest.trigger.threshold_code} (value 2.3)" in text
-    assert prove_bundle(bundle, emulator=True)["emulator"] == 40
+    report = prove_bundle(bundle, Asked(emulator=True))
+    assert report.wrong == ()
+    assert report.of("trigger").outcome is Outcome.CHECKED
+    assert report.of("emulator/, run").events == 40
 
 
 @pytest.mark.slow  # Verilator compiles its run-time library anew: half a minute
 def test_the_test_bench_checks_the_bit(bundle):
-    assert prove_bundle(bundle, rtl=True)["rtl"] == 40
+    assert prove_bundle(bundle, Asked(rtl=True)).of("firmware/, run").events == 40
 
 
 def test_offline_scores_have_the_firmwares_bit(bundle, tmp_path):

@@ -1,4 +1,4 @@
-"""What computes a bundle's integers from physical features: its ONNX in onnxruntime, or its C++ emulator."""
+"""What computes a bundle's integers from physical features: its design as ONNX in onnxruntime, or as C++ emulator."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError
-from codesign.handoff.inference import Session
+from codesign.handoff.inference import Session, features_model
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.received import in_one_line, read_design
 from codesign.handoff.scales import Scales
 
 if TYPE_CHECKING:
@@ -38,10 +39,14 @@ class Engine(Protocol):
 
 
 class OnnxEngine:
-    """``onnx/features.onnx`` in onnxruntime: no code of the bundle runs. ``threads``: 0 for all cores."""
+    """A bundle's design in onnxruntime, as standard ONNX that is made here: nothing of the bundle runs.
+
+    ``threads``: 0 for all cores. InputError for a design that is none, or not the manifest's.
+    """
 
     def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
-        self._session = Session(folder / "onnx" / "features.onnx", threads)
+        design = read_design(folder)
+        self._session = Session(in_one_line(f"{folder}: its design", lambda: features_model(design)), threads)
         if self._session.size != len(manifest.inputs):
             raise InputError(f"{folder}: its network takes {self._session.size} features, its manifest names others")
 
@@ -52,16 +57,16 @@ class OnnxEngine:
 
 
 def built_emulator(folder: Path) -> Emulator:
-    """Build the C++ emulator of the bundle in ``folder`` and load it: code of the bundle runs on this machine.
-
-    ToolError where it cannot be built.
+    """The C++ emulator of the bundle in ``folder``, written here from its design, built and loaded: no code of the
+    bundle runs. InputError for a design that is none, ToolError where the emulator cannot be built.
     """
-    from codesign.handoff.emulator import build_emulator, load_emulator
+    from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 
+    design = read_design(folder)
     workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
     try:
-        shutil.copytree(folder / "emulator", workshop / "emulator")
-        return load_emulator(build_emulator(workshop / "emulator"))  # what is loaded stays
+        made = in_one_line(f"{folder}: its design", lambda: write_emulator(design, "design", workshop / "emulator"))
+        return load_emulator(build_emulator(made))  # what is loaded stays
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 

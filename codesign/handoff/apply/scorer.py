@@ -1,7 +1,8 @@
 """Score events with a bundle's network inside an analysis: a function on awkward arrays, for a coffea processor.
 
-The network runs in onnxruntime; nothing else of the bundle is executed, unless the bundle's emulator is asked for. What
-the network is given is computed by the *installed* task that the manifest names, not by anything in the bundle.
+The network runs in onnxruntime, or as C++ emulator where that is asked for; either is made here from the bundle's
+design, so that nothing of the bundle is executed. What the network is given is computed by the *installed* task that
+the manifest names, not by anything in the bundle.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 
 from codesign import plugins
 from codesign.errors import InputError
+from codesign.handoff.agreement import require_agreement
 from codesign.handoff.apply.engine import EmulatorEngine, Engine, OnnxEngine, built_emulator
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.received import Received, read_design
 from codesign.tasks.base import Inputs
 
 if TYPE_CHECKING:
@@ -36,14 +39,15 @@ class Scorer:
     their collection, and where the firmware compares an output with a threshold ``trigger``, its bit at the threshold
     that was fixed on the validation split.
 
-    ``emulator`` builds the bundle's C++ and runs it instead of the ONNX: the same integers, but the bundle's code runs.
-    InputError where the bundle is damaged (``checked`` leaves the check of its hashes out), or its task is not
-    installed or knows no events.
+    ``emulator`` builds the design's C++ and runs it instead of the ONNX: the same integers. InputError where the bundle
+    is damaged (``checked`` leaves the check of its hashes out), its manifest says other than its design, or its task is
+    not installed or knows no events.
     """
 
     def __init__(self, bundle: Path | str, threads: int = 1, checked: bool = True, emulator: bool = False) -> None:
         folder = Path(bundle)
         self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
+        require_agreement(Received(folder, self.manifest, read_design(folder)))
         self.features = tuple(s.name for s in self.manifest.inputs)
         self.outputs = tuple(branch_name(s.name) for s in self.manifest.outputs)
         self._engine: Engine = (

@@ -1,0 +1,103 @@
+"""What a bundle says that nobody can compute again from it: its maker's word, and named so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from codesign.figures import Fidelity
+from codesign.handoff.check import shown
+from codesign.handoff.manifest import Manifest
+from codesign.handoff.received import Received
+from codesign.handoff.signature import Signer
+from codesign.handoff.statement import Outcome, Statement
+
+__all__ = ("FIELDS", "claims", "other_files")
+
+#: every field of a manifest, and the statement that it stands in; what is made of none is a claim
+FIELDS: dict[str, str] = {
+    "format_version": "files",
+    "files": "files",
+    "design": "design",
+    "inputs": "inputs",
+    "outputs": "outputs",
+    "trigger": "trigger",
+    "verified": "golden vectors",
+    "flow": "firmware/",
+    "target": "firmware/",
+    "config": "firmware/",
+    "top": "interface",
+    "protocol": "interface",
+    "sources": "interface",
+    "latency_cycles": "interface",
+    "components": "components",
+    "figures": "figures, others",
+    "codesign": "maker",
+    "tools": "maker",
+    "study": "maker",
+    "description": "maker",
+    "task": "maker",
+    "family": "maker",
+    "trial": "maker",
+    "seed": "maker",
+    "metrics": "metrics",
+    "validation": "metrics",
+    "baseline": "metrics",
+    "working_points": "metrics",
+    "sample": "sample",
+    "notes": "notes",
+    "licence": "licence",
+}
+
+#: files that codesign writes, of which nothing can be computed again without the run and its sample
+_UNKNOWN = {
+    "weights.safetensors": "the parameters that were trained; no file here is made from them",
+    "fastsim/": "tables that were fitted to the sample",
+    "bitstream/": "made by the tools of its vendor; never load it unless you trust its maker",
+}
+#: files that other statements are about
+_KNOWN = (
+    *("model.onnx", "design.json", "golden.npz", "README.md"),
+    *("firmware/", "axi/", "testbench/", "vivado/", "emulator/", "onnx/", "triton/"),
+)
+
+
+def claims(received: Received, signer: Signer | None) -> list[Statement]:
+    """Statements that are not computed again: the word of ``signer``, or of whoever made the bundle."""
+    m = received.manifest
+    words = {
+        "maker": f"study {shown(m.study)}, trial {m.trial}, seed {m.seed}, task {shown(m.task)}, family "
+        f"{shown(m.family)}; its description, and codesign {shown(m.codesign)} as what made it",
+        "metrics": f"{_names(m.metrics)}: on the test split, on the validation split, of the baseline, and the working "
+        "points",
+        "verification": f"{m.verified.events:,} events in {shown(m.verified.proven)} ({shown(m.verified.tool)} "
+        f"{shown(m.verified.version)}): that it was run before",
+        "figures, others": _figures(m),
+        "sample": f"where the events come from: {_names(m.sample)}",
+        "notes": f"{len(m.notes)} of them",
+        "licence": shown(m.licence),
+    }
+    for part, meaning in _UNKNOWN.items():
+        if any(_is_of(file, part) for file in received.files):
+            words[part] = meaning
+    outcome = Outcome.SIGNED if signer else Outcome.NOT_CHECKED
+    whose = f"the word of {signer.name}" if signer else "claimed by the maker"
+    return [Statement(name=name, outcome=outcome, detail=f"{whose}: {said}") for name, said in words.items() if said]
+
+
+def other_files(received: Received) -> list[str]:
+    """Files that codesign does not write into a bundle."""
+    known = (*_KNOWN, *_UNKNOWN)
+    return sorted(file for file in received.files if not any(_is_of(file, part) for part in known))
+
+
+def _is_of(file: str, part: str) -> bool:
+    return file.startswith(part) if part.endswith("/") else file == part
+
+
+def _figures(manifest: Manifest) -> str:
+    others = [f for f in manifest.figures if f.fidelity is not Fidelity.COMPILED]
+    return ", ".join(f"{f.quantity} {f.value:g} ({f.fidelity.value}, {shown(f.tool)})" for f in others)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(shown(name) for name in names) or "none"

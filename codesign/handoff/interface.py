@@ -1,0 +1,88 @@
+"""What a manifest says of a design, computed from the design: written by who packs, computed again by who checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, metadata, version
+from pathlib import Path
+from typing import Any
+
+from codesign import plugins
+from codesign.design import Design
+from codesign.errors import InputError
+from codesign.fixedpoint import FixedPoint, Port
+from codesign.handoff.manifest import Component, InputSignal, OutputSignal, Trigger
+
+__all__ = ("components_of", "input_signals", "output_signals", "tools_of", "trigger_of")
+
+#: flow -> (folder in the firmware with the flow's own modules, the package they come from)
+_STATIC = {"alkaid": ("src/static", "alkaid")}
+
+
+def input_signals(design: Design) -> list[InputSignal]:
+    """Inputs of a design, with their place in the packed port and how features become codes."""
+    q = design.input_quantisation
+    return [
+        InputSignal(**signal, unit=unit, offset=offset, step=step, minimum=kind.minimum, maximum=kind.maximum)
+        for signal, unit, offset, step, kind in zip(
+            _signals(design.inputs), q.units, q.offset, q.step, q.types, strict=True
+        )
+    ]
+
+
+def output_signals(design: Design) -> list[OutputSignal]:
+    """Outputs of a design, with their place in the packed port."""
+    return [OutputSignal(**signal) for signal in _signals(design.outputs)]
+
+
+def trigger_of(design: Design, threshold: float | None) -> Trigger | None:
+    """The output that is compared, and the code of its threshold; None for a design that does not trigger."""
+    if design.trigger is None:
+        return None
+    code = None if threshold is None else design.threshold_code(threshold)
+    return Trigger(output=design.trigger, threshold=threshold, threshold_code=code)
+
+
+def components_of(flow: str, folder: Path) -> list[Component]:
+    """Modules that the flow brought along into its firmware's ``folder``, under their own licence."""
+    if flow not in _STATIC or not (folder / _STATIC[flow][0]).is_dir():
+        return []
+    files, package = _STATIC[flow]
+    try:
+        licence = metadata(package)["License-Expression"] or "see its own distribution"
+    except PackageNotFoundError:
+        licence = "see its own distribution"
+    return [Component(files=f"firmware/{files}", origin=package, licence=licence)]
+
+
+def tools_of(flow: str, record: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Versions of what shapes a bundle's bytes beside codesign: the flow's, where it has one here, and ONNX'.
+
+    ``record`` is the firmware's own (:attr:`codesign.hardware.base.Firmware.extra`): it names the version of the flow
+    that wrote it.
+    """
+    found = {"onnx": version("onnx")}
+    try:
+        here = plugins.load("flows", flow).available().version
+    except InputError:  # a flow that is not installed
+        here = None
+    if made := (record or {}).get(flow, here):
+        found[flow] = str(made)
+    return found
+
+
+def _signals(port: Port) -> list[dict[str, Any]]:
+    """What inputs and outputs have in common; elements are packed from bit 0 upwards, without padding."""
+    signals, low = [], 0
+    for label, kind in zip(port.labels, port.types, strict=True):
+        signals.append({"name": label, **_type(kind), **_range(low, kind.width)})
+        low += kind.width
+    return signals
+
+
+def _type(kind: FixedPoint) -> dict[str, Any]:
+    return {"type": str(kind), "signed": kind.signed, "width": kind.width, "fraction_bits": kind.fraction_bits}
+
+
+def _range(low: int, width: int) -> dict[str, int | None]:
+    return {"high_bit": low + width - 1 if width else None, "low_bit": low if width else None}
