@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.cli.arguments import Json, Run, Trial
+from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
 from codesign.printing import print_json, print_made, print_rows
 
 __all__ = ("apply", "check", "handoff")
@@ -16,7 +16,12 @@ __all__ = ("apply", "check", "handoff")
 def handoff(
     folder: Run,
     trial: Trial,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="A new folder, or a new .zip file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="BUNDLE", callback=in_standing_folder, help="A new folder, or a new .zip file."
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Pack a verified trial for those who use it, with a checksum of every file.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from codesign.cli.arguments import Json, Run, Trial
+from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
 from codesign.errors import CodesignError, InputError
 from codesign.printing import print_json, print_rows, print_verdict, stage_line
 
@@ -107,7 +107,8 @@ def bitstream(
     trial: Trial,
     target: Annotated[str, typer.Option(help="A board: a target's file or name, such as ulx3s-85f.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Copy the bitstream here.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", callback=in_standing_folder, help="Copy the bitstream here."),
     ] = None,
     as_json: Json = False,
 ) -> None:

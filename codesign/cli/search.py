@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.cli.arguments import Json, Run
+from codesign.cli.arguments import Json, Run, in_standing_folder
 from codesign.printing import print_front, print_json, print_made
 
 __all__ = ("dashboard", "init", "report", "run")
@@ -75,7 +75,13 @@ def report(
     folder: Run,
     other: Annotated[Path | None, typer.Argument(metavar="[RUN_B]", help="A second run to compare with.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A file, or a folder; by default reports/<study>.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            callback=in_standing_folder,
+            help="A file, or a folder; by default reports/<run folder's name>.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -114,7 +120,10 @@ def dashboard(
 
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your table of jets, or file of events.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="STUDY", help="The study to write.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="STUDY", callback=in_standing_folder, help="The study to write."),
+    ] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
     as_json: Json = False,
 ) -> None:
