@@ -83,6 +83,9 @@ def report(
             help="A file, or a folder; by default reports/<run folder's name>.",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the report of another run, or another file, that lies there.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run, finished or not; of two runs, their comparison.
@@ -91,7 +94,7 @@ def report(
     """
     from codesign.report import write_comparison, write_report
 
-    made = write_report(folder, output) if other is None else write_comparison(folder, other, output)
+    made = write_report(folder, output, force) if other is None else write_comparison(folder, other, output, force)
     print_made(made, as_json)
 
 
