@@ -15,6 +15,7 @@ from codesign.cli import about, handoff, hardware, search
 from codesign.cli import data as data_
 from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
 from codesign.errors import CodesignError, system_errors
+from codesign.printing import print_error
 
 __all__ = ("app", "main")
 
@@ -49,7 +50,7 @@ def main() -> None:
     except BrokenPipeError:
         pass
     except CodesignError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print_error(error)
         code = 1
     try:
         if sys.stdout is not None:

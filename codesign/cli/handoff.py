@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
-from codesign.printing import print_json, print_made, print_rows
+from codesign.printing import print_json, print_made, print_rows, say
 
 __all__ = ("apply", "check", "handoff")
 
@@ -61,7 +61,7 @@ def check(
         print_json({"whole": True, "equal_events": proven})
     else:
         models = ", ".join(f"{name} ({events:,} events)" for name, events in proven.items())
-        print(f"{bundle} is whole and unchanged; integers equal to the golden vectors: {models}")
+        say(f"{bundle} is whole and unchanged; integers equal to the golden vectors: {models}")
 
 
 def apply(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from codesign.errors import InputError
 from codesign.handoff.check import inside
+from codesign.reading.zip import opened_zip
 
 __all__ = ("MOST_BYTES", "opened", "pack")
 
@@ -54,7 +55,7 @@ def opened(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
 
 def _unpacked(archive: Path, folder: Path, most: int) -> Path:
     try:
-        with zipfile.ZipFile(archive) as packed:
+        with archive.open("rb") as stream, opened_zip(stream, str(archive), most=most) as packed:
             entries = packed.infolist()
             tops = {e.filename.split("/")[0] for e in entries}
             for entry in entries:
@@ -67,8 +68,6 @@ def _unpacked(archive: Path, folder: Path, most: int) -> Path:
                     raise InputError(f"{archive}: {entry.filename}: leads out of the bundle")
             if len(tops) != 1:
                 raise InputError(f"{archive}: expected one folder at the top, found {len(tops)}")
-            if sum(e.file_size for e in entries) > most:
-                raise InputError(f"{archive}: unpacks to more than {most >> 20} MiB: refused")
             left = most
             for entry in entries:
                 if not entry.is_dir():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from codesign.errors import InputError
 from codesign.handoff.manifest import FORMAT_VERSION, Manifest
+from codesign.reading.json import member_json
 from codesign.validation import validated
 
 __all__ = ("check_bundle", "checked_manifest", "checksum", "inside", "read_manifest")
@@ -27,10 +27,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = Path(folder) / _MANIFEST
     if path.is_symlink() or not path.is_file():
         raise InputError(f"{folder} is not a bundle: it has no {_MANIFEST}")
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({error})") from None
+    data: Any = member_json(folder, _MANIFEST)
     version = data.get("format_version") if isinstance(data, dict) else None
     if isinstance(data, dict) and version != FORMAT_VERSION:
         raise InputError(f"{path}: unknown format version {version!r}; this codesign reads version {FORMAT_VERSION}")

@@ -120,7 +120,7 @@ FILE = stat.S_IFREG | 0o644
         ([("b\\..\\out.txt", b"x", FILE)], "leads out of the bundle"),
         ([("b/link", b"/etc/passwd", stat.S_IFLNK | 0o777)], "is a link or a device"),
         ([("a/x", b"x", FILE), ("b/x", b"x", FILE)], "one folder at the top, found 2"),
-        ([("b/zeros", bytes(3 << 20), FILE)], "unpacks to more than 1 MiB"),
+        ([("b/zeros", bytes(3 << 20), FILE)], "inflates to more than 1 MiB"),
     ],
 )
 def test_hostile_archives_write_nothing(tmp_path, entries, match):
