@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
-__all__ = ("CodesignError", "InputError", "ToolError", "UnsupportedError", "nearest")
+__all__ = (
+    "CodesignError",
+    "InputError",
+    "SystemRefusal",
+    "ToolError",
+    "UnsupportedError",
+    "nearest",
+    "system_errors",
+)
+
+_ROOM = "make room and give the same command again; what was finished is kept"
+_PERMISSION = "ask for the permission, or work on a copy of the folder that is yours"
+#: what the user can do about it
+_ADVICE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EROFS: "work on a copy of the folder where you may write, or write elsewhere with -o where there is one",
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.ENOENT: "restore it, or give another path",
+    errno.ENOTDIR: "what should be a folder is a file: give another path",
+    errno.EISDIR: "what should be a file is a folder: remove it, or give another path",
+    errno.EEXIST: "remove it, or give another path",
+    errno.ELOOP: "links are not followed: put the file itself there",
+    errno.ENAMETOOLONG: "give a shorter path",
+    errno.EMFILE: "raise the limit of open files ('ulimit -n') and give the same command again",
+    errno.EIO: "the disk or the network drive fails: work on a copy elsewhere",
+}
 
 
 class CodesignError(Exception):
@@ -22,6 +52,32 @@ class ToolError(CodesignError):
 
 class UnsupportedError(CodesignError):
     """A graph, rounding mode or type that has no exact hardware here; refused by name."""
+
+
+class SystemRefusal(CodesignError):
+    """The operating system refused: a full disk, a read-only folder, a missing permission."""
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Turn what the operating system refuses into one line: the file, why, and what to do (SystemRefusal).
+
+    Each command stands inside of it, so that no single read or write has to. A closed pipe passes: that is no fault.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is not None:  # standard output's reader is gone
+            raise
+        raise SystemRefusal(_refusal(error)) from error
+
+
+def _refusal(error: OSError) -> str:
+    if error.errno is None or not error.strerror:  # raised by a library, with its own words
+        return str(error) or type(error).__name__
+    where = f"{error.filename}: " if error.filename is not None else ""
+    advice = _ADVICE.get(error.errno)
+    return f"{where}{error.strerror}" + (f": {advice}" if advice else "")
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

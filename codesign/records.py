@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from codesign.figures import Fidelity, Figure
 
 __all__ = (
     "SCHEMAS",
+    "Baselines",
     "Explained",
     "Explanations",
     "FidelityFront",
@@ -20,6 +21,7 @@ __all__ = (
     "Front",
     "FrontPoint",
     "InputImportance",
+    "JudgedBaseline",
     "LayerCost",
     "LayerCosts",
     "Metric",
@@ -27,6 +29,10 @@ __all__ = (
     "Objective",
     "Plot",
     "Plots",
+    "ReachedRung",
+    "Rungs",
+    "SampleFacts",
+    "SearchName",
     "Series",
     "State",
     "TrialStatus",
@@ -86,6 +92,64 @@ class Verified(_Record):
         default_factory=list, description="codes at the threshold's port, each simulated with all events"
     )
     fired: list[int] = Field(default_factory=list, description="events whose trigger bit was set, for each threshold")
+
+
+class SampleFacts(BaseModel):
+    """``sample.json`` of a run: what its events are, and where they come from. Earlier releases wrote less."""
+
+    model_config = ConfigDict(extra="allow")
+
+    hash: str | None = Field(default=None, description="by which the sample is known again")
+    events: int | None = Field(default=None, gt=0)
+    splits: dict[str, int] = Field(default_factory=dict, description="events of each")
+    feature_names: tuple[str, ...] = Field(min_length=1)
+    units: tuple[str, ...] = Field(description="of each feature; '1' or empty for a number")
+    class_names: tuple[str, ...]
+    outputs: tuple[str, ...] = Field(default=(), description="of the network; absent where it has one per class")
+    target_names: tuple[str, ...] = ()
+    target_units: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = Field(default=(), description="classes that no training sees")
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _unit_each(self) -> Self:
+        for names, units in (("feature_names", "units"), ("target_names", "target_units")):
+            if len(getattr(self, names)) != len(getattr(self, units)):
+                raise ValueError(f"{names} and {units} differ in length")
+        return self
+
+
+class JudgedBaseline(_Record):
+    """A classical baseline, judged like a candidate."""
+
+    name: str = "baseline"
+    metrics: dict[str, Metric] = Field(default_factory=dict, description="on the test split")
+    validation: dict[str, Metric] = Field(default_factory=dict)
+
+
+class Baselines(JudgedBaseline):
+    """``baseline.json`` of a run: the primary baseline, and the others."""
+
+    others: list[JudgedBaseline] = Field(default_factory=list)
+
+
+class SearchName(_Record):
+    """``search.json`` of a run: the search's name within its storage."""
+
+    name: str = Field(min_length=1)
+
+
+class ReachedRung(_Record):
+    """A candidate's objectives on a rung below the last."""
+
+    epochs: int = Field(ge=1)
+    values: tuple[float, ...] = Field(min_length=1)
+    errors: tuple[float, ...]
+    feasible: bool = Field(default=True, description="whether it breaks no bound of the study")
+
+
+class Rungs(RootModel[list[ReachedRung]]):
+    """``rungs.json`` of a trial."""
 
 
 class FrontPoint(_Record):

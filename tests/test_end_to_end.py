@@ -100,6 +100,6 @@ def test_bundle_and_its_check(run):
 
 
 def test_report_holds_every_trial(run):
-    page = (run / "reports" / "small" / "index.html").read_text(encoding="utf-8")
+    page = (run / "reports" / "run" / "index.html").read_text(encoding="utf-8")
     assert "boosted decision trees" in page
     assert page.count("bit-exact") >= len(read(run / "run" / "front.json")["points"])

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from codesign import export
 from codesign.candidate.trial import SYNTHESIS_TIMEOUT, firmware_for, golden_codes
 from codesign.errors import InputError
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.gates import gate_level
 from codesign.records import Verified
-from codesign.runfolder import RunFolder
+from codesign.runfolder import RunFolder, TrialFolder
 
 __all__ = ("verify_gates",)
 
 _EVENTS = 500
 
 
-def verify_gates(run: RunFolder, number: int, target_name: str | None = None) -> Verified:
+def verify_gates(run: RunFolder, number: int, target_name: str | None = None, output: Path | None = None) -> Verified:
     """Synthesise a trial for a target (default: the study's) and simulate the netlist (``codesign verify --gates``).
 
     On golden events where the trial has them, else on random and extreme codes. Netlist and logs lie in
-    ``trials/NNNN/gates-TARGET``. InputError for RTL that is not pipelined; errors as of
+    ``trials/NNNN/gates-TARGET``, or with ``output`` there. InputError for RTL that is not pipelined; errors as of
     :func:`codesign.hardware.gates.gate_level` and :func:`codesign.verify.rtl.verify`.
     """
     from codesign.verify.rtl import verify
@@ -27,10 +29,13 @@ def verify_gates(run: RunFolder, number: int, target_name: str | None = None) ->
     folder, firmware = firmware_for(run, number, target_name)
     if firmware.rtl is None or firmware.rtl.protocol != "pipelined":
         raise InputError("gates are simulated of pipelined RTL only, such as the flow alkaid's")
-    design, work = firmware.design, folder.path / f"gates-{firmware.target.name}"
+    design, work = firmware.design, output or folder.path / f"gates-{firmware.target.name}"
     work.mkdir(exist_ok=True)
     gates = gate_level(firmware, work, SYNTHESIS_TIMEOUT)
     codes = golden_codes(folder)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
     verdict = verify(gates, codes, {"qonnx": export.qonnx_codes(design, codes)}, work / "simulation")
-    return verdict.model_copy(update={"proven": "gates"})
+    proven = verdict.model_copy(update={"proven": "gates"})
+    if output is not None:
+        TrialFolder(output).write("verify.json", proven)
+    return proven

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def prove(
                 add_figures(folder, measure(folder.path / name))
     if folder.read("verify.json", Verified) is None:
         with stages("simulation"), costs_only_itself(folder, "simulation"):
-            _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves)
+            _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves, folder)
     add_seconds(folder, stages.seconds)
 
 
@@ -124,25 +125,65 @@ def _is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
     return measured(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
 
 
-def prove_trial(run: RunFolder, number: int, again: bool = False, waves: WaveFormat | None = None) -> Verified:
+def prove_trial(
+    run: RunFolder, number: int, again: bool = False, waves: WaveFormat | None = None, output: Path | None = None
+) -> Verified:
     """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more.
 
-    ToolError where it could not be simulated, or waveforms cannot be kept in that form here: then the last verdict
-    stays.
+    With ``output`` it is simulated once more into that folder, and nothing is written in the run's. ToolError where it
+    could not be simulated, or waveforms cannot be kept in that form here: then the last verdict stays.
     """
     study, folder = trial_of(run, number)
     if waves == "fst":
         require_fst()
-    if again or waves:
-        (folder.path / "verify.json").unlink(missing_ok=True)
+    sample, repeated = load_sample(run), again or waves is not None
+    if output is not None:
+        return _simulated_into(TrialFolder(_own_folder(output)), study, folder, sample, waves)
+    try:
+        known = folder.read("verify.json", Verified)
+    except InputError:
+        if not repeated:
+            raise
+        (folder.path / "verify.json").unlink()  # damaged: it is no verdict to keep
+        known = None
     status = folder.read("status.json", TrialStatus)
-    prove(study, folder, load_sample(run), status.seed if status else study.seed, lambda _: None, waves)
+    prove(study, folder, sample, status.seed if status else study.seed, lambda _: None, waves)
+    if known is not None and repeated:
+        return _simulated_into(folder, study, folder, sample, waves)
     verdict = folder.read("verify.json", Verified)
     if verdict is None:
         reasons = (
             folder.read("status.json", TrialStatus) or TrialStatus(trial=number, state=State.FAILED, seed=0)
         ).notes
         raise ToolError(f"trial {number} could not be simulated: {reasons[-1] if reasons else 'see its log.txt'}")
+    return verdict
+
+
+def _own_folder(output: Path) -> Path:
+    """Make the folder of a simulation; InputError where it holds anything that is none of an earlier one."""
+    output.mkdir(exist_ok=True)
+    others = sorted({p.name for p in output.iterdir()} - {"verify.json", "golden.npz", "figures.json", "simulation"})
+    if others:
+        raise InputError(f"-o {output} holds other things, such as {others[0]}: give a new or an empty folder")
+    return output
+
+
+def _simulated_into(
+    output: TrialFolder, study: Study, folder: TrialFolder, sample: Sample, waves: WaveFormat | None
+) -> Verified:
+    """Simulate a trial, and write ``verify.json``, ``golden.npz``, ``figures.json``, ``simulation/`` into ``output``.
+
+    Of a simulation that fails, only its folder is written.
+    """
+    part = sample.part("test", splits_of(study))
+    design = Design.load(folder.path)
+    flow = plugins.load("flows", study.flow.name)
+    firmware = flow.load(design, load_target(study.target), folder.firmware)
+    codes = design.input_quantisation.codes(part.x[: study.verification.rtl_events])
+    _simulate(study, folder, design, flow, firmware, codes, waves, output)
+    note(output, "simulation", None)
+    verdict = output.read("verify.json", Verified)
+    assert verdict is not None, "it was just written"
     return verdict
 
 
@@ -154,8 +195,12 @@ def _simulate(
     firmware: Firmware,
     codes: NDArray[np.int64],
     waves: WaveFormat | None,
+    output: TrialFolder,
 ) -> None:
-    """Run the firmware against every model: its RTL, or what the flow has of it where there is none here."""
+    """Run the firmware against every model: its RTL, or what the flow has of it where there is none here.
+
+    The verdict, its events and its figures go into ``output``.
+    """
     from codesign import export
     from codesign.verify.rtl import verify
 
@@ -173,10 +218,10 @@ def _simulate(
     own = getattr(flow, "verify", verify)
     if design.trigger is not None:
         own = partial(own, threshold=threshold_of(folder, design))
-    verdict: Verified = own(firmware, codes, references, folder.path / "simulation", waves)
-    _save_golden(folder, codes, references["qonnx"])
-    add_figures(folder, counted(verdict, firmware))
-    folder.write("verify.json", verdict)
+    verdict: Verified = own(firmware, codes, references, output.path / "simulation", waves)
+    _save_golden(output, codes, references["qonnx"])
+    add_figures(output, counted(verdict, firmware))
+    output.write("verify.json", verdict)
 
 
 def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:

@@ -111,6 +111,6 @@ def note(folder: TrialFolder, what: str, error: CodesignError | None) -> None:
 
 def add_seconds(folder: TrialFolder, seconds: dict[str, float]) -> None:
     """Add the wall-clock time of stages to a trial's status."""
-    status = folder.read("status.json", TrialStatus)
+    status = folder.read("status.json", TrialStatus) if seconds else None
     if status is not None:
         folder.write("status.json", status.model_copy(update={"seconds": status.seconds | seconds}))

@@ -13,15 +13,18 @@ import typer
 from codesign import __version__
 from codesign.cli import about, handoff, hardware, search
 from codesign.cli import data as data_
-from codesign.errors import CodesignError
+from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
+from codesign.errors import CodesignError, system_errors
 from codesign.printing import print_error
 
 __all__ = ("app", "main")
 
 app = typer.Typer(
     name="codesign",
+    cls=Door,
     help="From a physics data set to verified, Pareto-optimal FPGA firmware.",
-    epilog="Ends with 0: done; 1: an error, one line on standard error; 2: wrong usage; 130: interrupted.",
+    epilog="Ends with 0: done; 1: an error, one line on standard error; 2: wrong usage; 130: interrupted; "
+    "141: nobody reads the output any more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,12 +34,30 @@ app.add_typer(data, name="data")
 
 
 def main() -> None:
-    """Entry point: an error that is the user's to mend is one line, and no stack trace."""
+    """Entry point: an error that is the user's to mend is one line, and no stack trace.
+
+    So is output that cannot be written; output that nobody reads on ends quietly.
+    """
+    output, code = steady_streams(), 0
     try:
-        app()
+        with system_errors():
+            try:
+                app()
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        pass
     except CodesignError as error:
         print_error(error)
-        sys.exit(1)
+        code = 1
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # it was told above
+        drop_output()
+    sys.exit(CLOSED if output is not None and output.gone else code)
 
 
 def _version(wanted: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.cli.arguments import Json
+from codesign.cli.arguments import Json, in_standing_folder
 from codesign.printing import print_facts, print_made, print_rows
 
 __all__ = ("make", "response", "show")
@@ -17,7 +17,10 @@ def make(
     card: Annotated[str, typer.Argument(metavar="CARD", help="A generator card's file or name.")],
     events: Annotated[int, typer.Option(min=1, help="Events to make, all classes together.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .parquet or .root file to write.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", callback=in_standing_folder, help="A .parquet or .root file to write."
+        ),
     ] = None,
     pile_up: Annotated[
         float | None, typer.Option(min=0, help="Mean number of collisions of a trigger event; the card's by default.")
@@ -56,7 +59,10 @@ def response(
     correction: Annotated[str, typer.Option(metavar="NAME", help="Name of a correction in that file.")] = "",
     run: Annotated[Path | None, typer.Option(metavar="RUN", help="Run of jet-energy whose network is applied.")] = None,
     trial: Annotated[int, typer.Option(metavar="TRIAL", min=0, help="Trial of that run.")] = 0,
-    pictures: Annotated[Path | None, typer.Option("-o", metavar="FOLDER", help="Draw the plots there (SVG).")] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("-o", metavar="FOLDER", callback=in_standing_folder, help="Draw the plots there (SVG)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure the response of jets, tier by tier; apply a correction or a trained network to the offline jets.

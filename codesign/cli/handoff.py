@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.cli.arguments import Json, Run, Trial
+from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
 from codesign.printing import print_json, print_made, print_rows, say, visible
 
 __all__ = ("apply", "check", "handoff")
@@ -23,7 +23,12 @@ Key = Annotated[
 def handoff(
     folder: Run,
     trial: Trial,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="BUNDLE", help="A new folder, or a new .zip file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="BUNDLE", callback=in_standing_folder, help="A new folder, or a new .zip file."
+        ),
+    ],
     key: Annotated[
         Path | None, typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key, such as ~/.ssh/id_ed25519.")
     ] = None,

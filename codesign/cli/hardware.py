@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from codesign.cli.arguments import Json, Run, Trial
+from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
 from codesign.errors import CodesignError, InputError
 from codesign.printing import print_json, print_rows, print_verdict, say, stage_line
 
@@ -22,6 +22,16 @@ def verify(
     fst: Annotated[bool, typer.Option("--fst", help="Keep them as FST, smaller; the report draws only VCD.")] = False,
     gates: Annotated[bool, typer.Option("--gates", help="Simulate the netlist that Yosys makes of the RTL.")] = False,
     target: Annotated[str | None, typer.Option(help="With --gates: a target's file or name.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FOLDER",
+            callback=in_standing_folder,
+            help="Simulate again, and write verdict, waveforms and logs there: for a run that may only be read.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Simulate a trial's RTL and compare every integer with the trained network's.
@@ -37,11 +47,11 @@ def verify(
         raise InputError("--target is for --gates: without it the trial's own firmware is simulated")
     run = RunFolder.open(folder)
     form: Literal["vcd", "fst"] | None = "fst" if fst else "vcd" if waves else None
-    verdict = verify_gates(run, trial, target) if gates else prove_trial(run, trial, again, form)
+    verdict = verify_gates(run, trial, target, output) if gates else prove_trial(run, trial, again, form, output)
     if as_json:
         print_json(verdict)
     elif verdict.exact:
-        print_verdict(trial, verdict, sorted((folder / "trials" / f"{trial:04d}" / "simulation").glob("dump.*")))
+        print_verdict(trial, verdict, sorted(((output or run.trial(trial).path) / "simulation").glob("dump.*")))
     if not verdict.exact:
         raise CodesignError(f"trial {trial} is not exact: {verdict.first_difference or 'outputs differ'}")
 
@@ -106,7 +116,8 @@ def bitstream(
     trial: Trial,
     target: Annotated[str, typer.Option(help="A board: a target's file or name, such as ulx3s-85f.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Copy the bitstream here.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", callback=in_standing_folder, help="Copy the bitstream here."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.cli.arguments import Json, Run
+from codesign.cli.arguments import Json, Run, in_standing_folder
 from codesign.printing import print_front, print_json, print_made, say
 
 __all__ = ("dashboard", "init", "report", "run")
@@ -73,8 +73,17 @@ def report(
     folder: Run,
     other: Annotated[Path | None, typer.Argument(metavar="[RUN_B]", help="A second run to compare with.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A file, or a folder; by default reports/<study>.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            callback=in_standing_folder,
+            help="A file, or a folder; by default reports/<run folder's name>.",
+        ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the report of another run, or another file, that lies there.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run, finished or not; of two runs, their comparison.
@@ -83,7 +92,7 @@ def report(
     """
     from codesign.report import write_comparison, write_report
 
-    made = write_report(folder, output) if other is None else write_comparison(folder, other, output)
+    made = write_report(folder, output, force) if other is None else write_comparison(folder, other, output, force)
     print_made(made, as_json)
 
 
@@ -112,7 +121,10 @@ def dashboard(
 
 def init(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Your table of jets, or file of events.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="STUDY", help="The study to write.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="STUDY", callback=in_standing_folder, help="The study to write."),
+    ] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -11,25 +11,26 @@ from codesign.report.collect import Axis, Run, collect
 from codesign.report.designs import design_rows
 from codesign.report.hypervolume import Cost, costs, progress, span
 from codesign.report.page import page
-from codesign.runfolder import write_atomically
+from codesign.report.place import owner_of, write_page
 
 __all__ = ("write_comparison",)
 
 
-def write_comparison(one: Path, other: Path, output: Path | None = None) -> Path:
+def write_comparison(one: Path, other: Path, output: Path | None = None, force: bool = False) -> Path:
     """Write the comparison of two runs, and return its path; by default ``reports/<run>-<run>/index.html``.
 
-    InputError for one run twice.
+    An earlier comparison of the same two is replaced; InputError where anything else lies there, unless ``force``, and
+    for one run twice.
     """
     if Path(one).resolve() == Path(other).resolve():
         raise InputError(f"two runs are compared, but {one} was given twice: give another run's folder")
     runs = [collect(Path(one)), collect(Path(other))]
-    if output is None:
-        output = Path("reports") / "-".join(run.path.name for run in runs) / "index.html"
-    elif output.is_dir() or not output.suffix:
-        output = output / "index.html"
-    write_atomically(output, render(runs).encode())
-    return output
+    name = "-".join(run.path.resolve().name for run in runs)
+    return write_page(output, name, _owner(runs), render(runs), force)
+
+
+def _owner(runs: list[Run]) -> str:
+    return "+".join(owner_of(run.path) for run in runs)
 
 
 def render(runs: list[Run]) -> str:
@@ -56,6 +57,7 @@ def render(runs: list[Run]) -> str:
         ("base.js", "fronts.js", "compare.js"),
         data,
         runs=runs,
+        owner=_owner(runs),
         names=names,
         rows=rows,
         shared=shared,

@@ -17,8 +17,8 @@ from codesign.report.explained import Story, stories
 from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, Layer, draw, layers
 from codesign.report.page import page
+from codesign.report.place import owner_of, write_page
 from codesign.report.waterfall import Step, waterfall
-from codesign.runfolder import write_atomically
 
 __all__ = ("write_report",)
 
@@ -30,18 +30,14 @@ _ORDER = (
 _EXPECTED = ("lut", "ff", "dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval", "fmax")
 
 
-def write_report(run: Path, output: Path | None = None) -> Path:
+def write_report(run: Path, output: Path | None = None, force: bool = False) -> Path:
     """Write the report of a run, finished or not, and return its path.
 
-    ``output`` is a file, or a folder that gets an ``index.html``; by default ``reports/<study>/index.html``.
+    ``output`` is an .html file, or a folder that gets an ``index.html``; by default ``reports/<run folder's name>``. An
+    earlier report of the same run is replaced; InputError where anything else lies there, unless ``force``.
     """
     collected = collect(Path(run))
-    if output is None:
-        output = Path("reports") / collected.study.name / "index.html"
-    elif output.is_dir() or not output.suffix:
-        output = output / "index.html"
-    write_atomically(output, render(collected).encode())
-    return output
+    return write_page(output, Path(run).resolve().name, owner_of(collected.path), render(collected), force)
 
 
 def render(run: Run) -> str:
@@ -58,6 +54,7 @@ def render(run: Run) -> str:
         _SCRIPTS,
         data,
         run=run,
+        owner=owner_of(run.path),
         sections=sections,
         overview=_overview(run),
         progress=grown,
