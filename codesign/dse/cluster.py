@@ -99,6 +99,9 @@ class Slot:
     def say(self, message: Any) -> None:
         """Answers are given at once, by the driver's own hand."""
 
+    def begin(self) -> None:
+        """The job itself says where it has died before it began."""
+
     def late(self, seconds: float | None) -> bool:
         """The job itself sees to its time."""
         return False
@@ -263,7 +266,8 @@ class ClusterPool:
         if "broken" in answer:
             return messages.Broken(answer["broken"])
         if "died" in answer or files is None:
-            return Died(job, answer.get("died", "sent back damaged files"), late=answer.get("late", False))
+            how = answer.get("died", "sent back damaged files")
+            return Died(job, how, late=answer.get("late", False), begun=answer.get("begun", True))
         if isinstance(job, messages.Evaluate):
             return self._evaluated(slot, answer, files)
         if isinstance(job, messages.Prove | messages.Measure):

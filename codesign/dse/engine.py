@@ -144,7 +144,6 @@ class _Search:
         self._keys: dict[str, int] = {}
         self._scores: dict[int, Score] = {}
         self._best: list[Score] = []
-        self._asked: dict[int, int] = {}
         self._deaths: Counter[int] = Counter()
         self._deaths_in_a_row = 0
         self._exhausted = False
@@ -222,8 +221,10 @@ class _Search:
 
         def hear(worker: Worker, message: Any) -> None:
             if isinstance(message, messages.Drawn):
-                worker.say(messages.Answer(self._claim(message)))
-                worker.begin()
+                repeats = self._claim(message)
+                worker.say(messages.Answer(repeats))
+                if repeats is None:
+                    worker.begin()
             elif isinstance(message, messages.Finished):
                 worker.job = None
                 self._over(message.trial)
@@ -233,8 +234,9 @@ class _Search:
                 self._exhausted = True
             elif isinstance(message, Died) and isinstance(message.job, messages.Evaluate):
                 number = message.job.trial
-                if self._lost(number, message.how, message.late):
-                    notes[number] = f"drawn again: at first its worker {message.how}"
+                if self._lost(number, message):
+                    if message.begun:
+                        notes[number] = f"drawn again: at first its worker {message.how}"
                     self._todo.appendleft(number)
 
         self._show("search")
@@ -266,7 +268,7 @@ class _Search:
                     self._shown.failed += 1
                 self._shown.stage = proof.stage()
             elif isinstance(message, Died) and message.job is not None:
-                died[message.job] += 1
+                died[message.job] += message.begun
                 if died[message.job] < _DEATHS_PER_TRIAL:
                     queue.append(message.job)
                 else:
@@ -301,7 +303,10 @@ class _Search:
                 if isinstance(message, messages.Broken):
                     raise ToolError(message.reason)
                 if isinstance(message, messages.Stage):
-                    self._shown.running[message.trial] = message.name
+                    if not isinstance(worker.job, messages.Evaluate):
+                        worker.begin()  # of a trial of the search, with its configuration
+                    if message.trial is not None:
+                        self._shown.running[message.trial] = message.name
                     continue
                 if isinstance(message, Died):
                     self._replace(pool, worker, message)
@@ -325,7 +330,6 @@ class _Search:
 
     def _claim(self, drawn: messages.Drawn) -> int | None:
         """Note what a trial drew; the trial that it repeats, None if it is new."""
-        self._asked[drawn.trial] = drawn.asked
         first = self._keys.setdefault(config_key(drawn.config), drawn.trial)
         return None if first == drawn.trial else first
 
@@ -336,19 +340,24 @@ class _Search:
         assert status is not None, "a worker writes the record before it says so"
         self._ended(number, status)
 
-    def _lost(self, number: int, how: str, late: bool) -> bool:
-        """Clear up after a worker that died with this trial; whether the trial is to be drawn again (a ``late`` one is
-        not)."""
-        folder = self._run.trial(number)
-        self._deaths[number] += 1
-        asked = next((t for t in self._optuna.get_trials(deepcopy=False) if t.number == self._asked.get(number)), None)
+    def _lost(self, number: int, death: Died) -> bool:
+        """Clear up after a worker that died with this trial; whether the trial is to be drawn again: not one that took
+        too long, nor one that killed its worker before. Dying before it had a configuration is not the trial's doing.
+        """
+        folder, how, late = self._run.trial(number), death.how, death.late
+        self._deaths[number] += death.begun
+        asked = [
+            t
+            for t in self._optuna.get_trials(deepcopy=False)
+            if not t.state.is_finished() and t.user_attrs.get("trial") == number
+        ]
         if finished(folder) is not None:  # it died between the record and telling the storage
-            if asked is not None and not asked.state.is_finished():
-                tell(self._optuna, asked, folder, self._study)
+            for trial in asked:
+                tell(self._optuna, trial, folder, self._study)
             self._over(number)
             return False
-        if asked is not None and not asked.state.is_finished():
-            fail(self._optuna, asked, f"it {how}" if late else f"its worker {how}")
+        for trial in asked:
+            fail(self._optuna, trial, f"it {how}" if late else f"its worker {how}")
         again = not late and self._deaths[number] < _DEATHS_PER_TRIAL
         if again:
             self._keys = {key: n for key, n in self._keys.items() if n != number}

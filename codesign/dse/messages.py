@@ -88,9 +88,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Stage:
-    """A trial entered a stage."""
+    """A trial, or the baseline (None), entered a stage. The first one says that its job has begun: all that it needs
+    is loaded, and what happens from here is its own doing."""
 
-    trial: int
+    trial: int | None
     name: str
 
 

@@ -69,6 +69,9 @@ def main(connection: Connection, settings: messages.Settings) -> None:
         with hold(run.path / WORKERS_LOCK, shared=True, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
             store.use(settings.store)
             worker = _Worker(connection, settings, run)
+            # one whose driver died before this lock was held must not touch what the next driver has cleared up
+            if (driver := parent_process()) is not None and not driver.is_alive():
+                return
             while (job := connection.recv()) is not None:
                 worker.do(job)
     except Exception as error:
@@ -276,7 +279,9 @@ class Bench:
 
         def work() -> None:
             folder, _, stage = self._opened(number)
-            self._loaded(self._settings.measure)(self._study, folder, fidelity, stage)
+            measure = self._loaded(self._settings.measure)
+            self._send(messages.Stage(number, "start"))
+            measure(self._study, folder, fidelity, stage)
 
         return self._guarded(work, self._run.trial(number).path / "log.txt")
 
@@ -296,7 +301,9 @@ class Bench:
 
     def _prove(self, number: int) -> None:
         folder, seed, stage = self._opened(number)
-        self._loaded(self._settings.prove)(self._study, folder, self._sample, seed, stage)
+        prove, sample = self._loaded(self._settings.prove), self._sample
+        self._send(messages.Stage(number, "start"))
+        prove(self._study, folder, sample, seed, stage)
 
     def _opened(self, number: int) -> tuple[TrialFolder, int, Callable[[str], None]]:
         """A finished trial's folder and seed, and what is told its stages."""
@@ -318,7 +325,9 @@ class Bench:
         from codesign.dse.baseline import judge_baselines
         from codesign.dse.parts import splits_of
 
-        record, scores = judge_baselines(self._study, self._sample, splits_of(self._study))
+        sample = self._sample
+        self._send(messages.Stage(None, "baseline"))
+        record, scores = judge_baselines(self._study, sample, splits_of(self._study))
         write_atomically(self._run.path / "parts" / "baselines-test.npz", scores)
         write_atomically(self._run.path / "baseline.json", (json.dumps(record, indent=1) + "\n").encode())
 

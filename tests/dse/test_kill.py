@@ -105,6 +105,18 @@ def test_a_worker_that_dies_once_costs_nothing(study, tmp_path, monkeypatch):
     assert notes.notes == ["trial 0: its worker was killed by SIGKILL; starting another"]
 
 
+def test_workers_that_die_while_they_start_cost_no_trial(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY", "stillborn")
+    monkeypatch.setenv("TOY_DEATHS", str(tmp_path / "deaths"))
+    search(study, tmp_path / "run", 3)
+    assert (tmp_path / "deaths").stat().st_size > 3, "three workers died before they had drawn anything"
+    monkeypatch.delenv("TOY")
+    search(study, tmp_path / "undisturbed", 3)
+    assert trace(tmp_path / "run") == trace(tmp_path / "undisturbed")
+    assert not any(s.notes for s in statuses(tmp_path / "run").values()), "no candidate is to blame"
+    assert State.FAILED not in {s.state for s in statuses(tmp_path / "run").values()}
+
+
 def test_a_candidate_that_kills_its_worker_fails_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setenv("TOY", "suicide")
     search(changed(space={"width": [5, 6, 7, 8], "sparsity": 0.1}), tmp_path, 4, workers=2)
