@@ -21,14 +21,24 @@ from codesign.dse import messages
 from codesign.dse.front import pareto
 from codesign.dse.lock import Locked, hold
 from codesign.dse.measured import Climb
-from codesign.dse.parts import part_path, record, splits_of, write_part
+from codesign.dse.parts import part_path, record, restore_test, splits_of, withhold_test, write_part
 from codesign.dse.pool import Died, Pool, Worker
 from codesign.dse.progress import Progress, Shown, Silent
 from codesign.dse.proof import Proof
-from codesign.dse.recovery import adopt, config_key, fail, finished, recorded_score, recover, tell
+from codesign.dse.recovery import (
+    adopt,
+    config_key,
+    fail,
+    finished,
+    must_agree,
+    recorded_score,
+    recover,
+    scored_trials,
+    tell,
+)
 from codesign.dse.resolve import Resolved, resolve
 from codesign.dse.scoring import Score
-from codesign.dse.storage import derived_seed, open_study, repair_journal
+from codesign.dse.storage import derived_seed, must_be_there, open_study, repair_journal
 from codesign.dse.worker import WORKERS_LOCK
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.records import Front, State, TrialStatus
@@ -151,11 +161,14 @@ class _Search:
     def run(self) -> Front:
         """Do all of it."""
         run, study = self._run, self._study
-        adopt(run, study, self._resolved.target)
+        must_agree(run, study, self._resolved.target)
+        scored = scored_trials(run)
+        must_be_there(run, self._settings.storage, scored)
         if repair_journal(run):
             self._progress.note("cut off the unfinished last line of the search's journal")
-        self._optuna = open_study(run, study, self._settings.storage)
+        self._optuna = open_study(run, study, self._settings.storage, scored)
         statuses = recover(run, study, self._optuna)
+        adopt(run, study, self._resolved.target)
         for number, status in statuses.items():
             self._count(number, status)
         self._put(list(self._scores.values()))
@@ -165,14 +178,16 @@ class _Search:
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
-        self._sample(searching=bool(todo))
         try:
+            self._sample(searching=bool(todo))
             with self._pool() as pool:
                 self._search(pool, todo)
                 return self._prove(pool, proof)
         except KeyboardInterrupt:
             recover(run, study, self._optuna)
             raise
+        finally:  # no worker is left
+            restore_test(run)
 
     # ---------------------------------------------------------------------------------------------------------- pieces
     def _pool(self) -> Any:
@@ -201,7 +216,7 @@ class _Search:
         if before is None:
             run.write("sample.json", facts)
         if searching:
-            part_path(run, "test").unlink(missing_ok=True)
+            withhold_test(run)
         self._test = lambda: write_part(run, sample, splits_of(study), "test")
 
     def _making(self, done: int, total: int) -> None:
