@@ -80,7 +80,14 @@ def run_study(
         raise InputError(f"--trials must be at least 1, not {trials}")
     resolved = resolve(study)
     if store not in (None, NO_STORE):
-        Store(str(store))  # a URL that cannot be used is told before any work begins
+        try:
+            Store(str(store))  # a URL that cannot be used is told before any work begins
+        except (OSError, ValueError) as error:
+            raise InputError(f"--store: {store} cannot be used ({' '.join(str(error).split())[:200]})") from None
+    if cluster is not None:
+        from codesign.dse.cluster import must_be_possible
+
+        must_be_possible(cluster)
     run = RunFolder(Path(run_folder).resolve())
     settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store, measure)
     with _alone(run), _terminable(), progress or Silent() as shows:
@@ -118,7 +125,8 @@ def _alone(run: RunFolder) -> Iterator[None]:
 @contextmanager
 def _terminable() -> Iterator[None]:
     """Take a polite request to end (as batch systems send it) for Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
+    own = threading.current_thread() is threading.main_thread()
+    if not own or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # a command sees to it itself
         yield
         return
 

@@ -104,9 +104,10 @@ def scored_trials(run: RunFolder) -> list[int]:
 def recover(run: RunFolder, study: Study, search: Any) -> dict[int, TrialStatus]:
     """Bring folder and storage together after whatever ended the last start; returns the finished trials.
 
-    InputError, before anything is changed, where the two are not of the same search. A trial whose records are whole counts, and the storage is told if it does not know. Any other is marked failed in
-    the storage ("interrupted"), its half-written folder is removed, and its number is free again: it will be drawn
-    with the same seeds, so that a search that was interrupted goes on as if it had not been.
+    InputError, before anything is changed, where the two are not of the same search. A trial whose records are whole
+    counts, and the storage is told if it does not know. Any other is marked failed in the storage ("interrupted"), its
+    half-written folder is removed, and its number is free again: it will be drawn with the same seeds, so that a search
+    that was interrupted goes on as if it had not been.
     """
     from optuna.trial import TrialState
 
