@@ -1,0 +1,43 @@
+"""Parquet files whose columns lie in them, and inflate to no more than they may."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from codesign.errors import InputError
+from codesign.reading.limits import ENTRIES
+from codesign.reading.plain import opened_given
+
+__all__ = ("opened_parquet",)
+
+_FOOTER = 16 << 20
+
+
+def opened_parquet(path: Path, **options: Any) -> Any:
+    """A ``pyarrow.parquet.ParquetFile`` of a file that the user named, to be closed; ``options`` are its own.
+
+    InputError for a column that lies in another file, and for more columns or row groups than there may be.
+    """
+    import pyarrow.parquet
+
+    with opened_given(path):  # a plain file
+        pass
+    file = pyarrow.parquet.ParquetFile(
+        path, thrift_string_size_limit=_FOOTER, thrift_container_size_limit=1 << 20, **options
+    )
+    try:
+        metadata = file.metadata
+        if metadata.num_columns > ENTRIES or metadata.num_row_groups * metadata.num_columns > 100 * ENTRIES:
+            raise InputError(f"{path}: {metadata.num_columns} columns in {metadata.num_row_groups} row groups: refused")
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group)
+            for place in range(rows.num_columns):
+                if rows.column(place).file_path:
+                    raise InputError(
+                        f"{path}: a column lies in another file, which is not opened: store it in this one"
+                    )
+    except BaseException:
+        file.close()
+        raise
+    return file
