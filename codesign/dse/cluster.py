@@ -18,7 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.dse import messages
@@ -32,6 +31,7 @@ from codesign.dse.scoring import STOPPED_EXCESS, excess_of
 from codesign.dse.storage import derived_seed
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.settings import whole_config
+from codesign.reading.yaml import read_yaml
 from codesign.records import Figures, Metrics, State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.store import packed, unpacked
@@ -100,10 +100,7 @@ def _described(path: Path) -> tuple[Any, JobQueue]:
         from dask_jobqueue.local import LocalCluster
     except ImportError:
         raise ToolError("a batch system needs the extra 'cluster': pip install 'codesign[cluster]'") from None
-    try:
-        given = validated(JobQueue, yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from None
+    given = validated(JobQueue, read_yaml(path), str(path))
     return LocalCluster if given.kind == "local" else getattr(dask_jobqueue, _CLASSES[given.kind]), given
 
 
@@ -213,7 +210,9 @@ class ClusterPool:
         if isinstance(job, messages.Evaluate):
             try:
                 drawn = self._drawer.draw(
-                    job.trial, lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config))
+                    job.trial,
+                    lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config)),
+                    job.retry.parameters if job.retry else None,
                 )
             except (CodesignError, ValueError) as error:
                 slot.said.append(messages.Broken(" ".join(str(error).split())))
@@ -224,7 +223,10 @@ class ClusterPool:
             slot.asked, config, settings = drawn
             folder, seed = self._run.trial(job.trial), derived_seed(self._settings.study.seed, "trial", job.trial)
             folder.write("config.json", whole_config(config, settings))
-            folder.write("status.json", TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed))
+            status = TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed)
+            if job.retry is not None:
+                status.reason, status.lacking = job.retry.reason, list(job.retry.lacking)
+            folder.write("status.json", status)
             words |= {"trial": job.trial, "note": job.note}
             paths = [folder.path, *self._run.path.glob(f"trials/*/{RUNGS}")]
             slot.said.append(messages.Stage(job.trial, "cluster"))

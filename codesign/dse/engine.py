@@ -27,12 +27,14 @@ from codesign.dse.progress import Progress, Shown, Silent
 from codesign.dse.proof import Proof
 from codesign.dse.recovery import (
     adopt,
+    begin_again,
     config_key,
     fail,
     finished,
     must_agree,
     recorded_score,
     recover,
+    retries,
     scored_trials,
     tell,
 )
@@ -177,6 +179,13 @@ class _Search:
         self._optuna = open_study(run, study, self._settings.storage, scored)
         statuses = recover(run, study, self._optuna)
         adopt(run, study, self._resolved.target)
+        self._retries = {n: r for n, r in retries(run, self._optuna, statuses).items() if n < self._wanted}
+        for number, retry in self._retries.items():
+            del statuses[number]
+            # its configuration stays its own
+            self._keys[config_key(run.trial(number).read_json("config.json") or {})] = number
+            names = ", ".join(retry.lacking)
+            self._progress.note(f"trial {number} is run again: it failed for want of {names}, which is here now")
         for number, status in statuses.items():
             self._count(number, status)
         self._put(list(self._scores.values()))
@@ -240,7 +249,12 @@ class _Search:
             if not self._todo or self._exhausted:
                 return None
             number = self._todo.popleft()
-            return messages.Evaluate(number, notes.pop(number, None))
+            retry = self._retries.get(number)
+            if retry is None:
+                return messages.Evaluate(number, notes.pop(number, None))
+            begin_again(self._run.trial(number), retry, derived_seed(self._study.seed, "trial", number))
+            note = notes.pop(number, f"run again: at first it failed for want of {', '.join(retry.lacking)}")
+            return messages.Evaluate(number, note, retry)
 
         def hear(worker: Worker, message: Any) -> None:
             if isinstance(message, messages.Drawn):
@@ -383,8 +397,9 @@ class _Search:
             fail(self._optuna, trial, f"it {how}" if late else f"its worker {how}")
         again = not late and self._deaths[number] < _DEATHS_PER_TRIAL
         if again:
-            self._keys = {key: n for key, n in self._keys.items() if n != number}
-            shutil.rmtree(folder.path, ignore_errors=True)
+            if number not in self._retries:
+                self._keys = {key: n for key, n in self._keys.items() if n != number}
+                shutil.rmtree(folder.path, ignore_errors=True)
             return True
         running = folder.read("status.json", TrialStatus)
         folder.write(

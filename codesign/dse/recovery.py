@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from codesign.dse.ladder import stopped_at
+from codesign.dse.messages import Retry
 from codesign.dse.scoring import Score, score
 from codesign.dse.storage import unknown_trials
 from codesign.errors import CodesignError, InputError
+from codesign.lacking import is_here
 from codesign.records import Figures, Metrics, State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
@@ -19,12 +22,14 @@ from codesign.targets import Target
 
 __all__ = (
     "adopt",
+    "begin_again",
     "config_key",
     "fail",
     "finished",
     "must_agree",
     "recorded_score",
     "recover",
+    "retries",
     "scored_trials",
     "tell",
     "told",
@@ -111,10 +116,12 @@ def recover(run: RunFolder, study: Study, search: Any) -> dict[int, TrialStatus]
     """
     from optuna.trial import TrialState
 
-    statuses, halves = {}, []
+    statuses, halves, retried = {}, [], {}
     for folder in run.trials():
-        status = finished(folder)
-        if status is None:
+        status = folder.read("status.json", TrialStatus)
+        if status is not None and status.state == State.RUNNING and status.lacking:
+            retried[folder.number] = status.model_copy(update={"state": State.FAILED})  # what it was, and still is
+        elif status is None or status.state == State.RUNNING:
             halves.append(folder)
         else:
             statuses[folder.number] = status
@@ -133,12 +140,43 @@ def recover(run: RunFolder, study: Study, search: Any) -> dict[int, TrialStatus]
         )
     for folder in halves:
         shutil.rmtree(folder.path)
+    for number, status in retried.items():
+        run.trial(number).write("status.json", status)
     for number, trial in unfinished:
         if untold.get(number) is trial:
             tell(search, trial, run.trial(number), study)
         else:
             fail(search, trial, "interrupted")
-    return statuses
+    return statuses | retried
+
+
+def retries(run: RunFolder, search: Any, statuses: Mapping[int, TrialStatus]) -> dict[int, Retry]:
+    """Of the finished trials those that failed for want of packages or programs which are all here by now."""
+    wanted = {
+        n: s for n, s in statuses.items() if s.state == State.FAILED and s.lacking and all(map(is_here, s.lacking))
+    }
+    if not wanted:
+        return {}
+    found = {}
+    for trial in search.get_trials(deepcopy=False):
+        status = wanted.get(trial.user_attrs.get("trial", -1))
+        # of one number there may be several: repeated draws, interrupted starts
+        if status is not None and status.reason == trial.user_attrs.get("reason"):
+            found[status.trial] = Retry(dict(trial.params), status.reason or "", tuple(status.lacking))
+    return found
+
+
+def begin_again(folder: TrialFolder, retry: Retry, seed: int) -> None:
+    """Mark a failed trial as one that is tried again; killed before it comes to its end, it is what it was."""
+    status = TrialStatus(
+        trial=folder.number, state=State.RUNNING, reason=retry.reason, seed=seed, lacking=list(retry.lacking)
+    )
+    folder.write("status.json", status)
+    for path in folder.path.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in ("status.json", "config.json", "log.txt"):
+            path.unlink()
 
 
 def tell(search: Any, trial: Any, folder: TrialFolder, study: Study) -> None:

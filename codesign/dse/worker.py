@@ -32,6 +32,7 @@ from codesign.dse.scoring import STOPPED_EXCESS, Outcome, excess_of, score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity
 from codesign.hardware.settings import family_config, flow_settings, whole_config
+from codesign.lacking import lacking
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
@@ -184,7 +185,12 @@ class Bench:
 
     # ---------------------------------------------------------------------------------------------------------- search
     def judged(
-        self, number: int, note: str | None, config: BaseModel, settings: BaseModel
+        self,
+        number: int,
+        note: str | None,
+        config: BaseModel,
+        settings: BaseModel,
+        retry: messages.Retry | None = None,
     ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
         """Evaluate a configuration; the trial's last status, which is still to be written, its score and excesses."""
         from codesign.dse.storage import derived_seed
@@ -195,6 +201,8 @@ class Bench:
             state=State.RUNNING,
             seed=derived_seed(self._study.seed, "trial", number),
             notes=[note] if note else [],
+            reason=retry.reason if retry else None,  # should this process die: it is tried again
+            lacking=list(retry.lacking) if retry else [],
         )
         began = time.perf_counter()
         folder.write("config.json", whole_config(config, settings))
@@ -210,6 +218,7 @@ class Bench:
                     "state": State.FAILED,
                     "stage": entered.stage if entered else "",
                     "reason": _reason(error),
+                    "lacking": lacking(error),
                     "seconds": {"total": time.perf_counter() - began},
                 }
                 return status.model_copy(update=update), None, {}
@@ -238,6 +247,7 @@ class Bench:
                     "state": State.STOPPED,
                     "stage": f"after {epochs} epochs",
                     "reason": f"{why} after {epochs} of {self._study.training.epochs} epochs",
+                    "lacking": [],
                     "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
                 }
                 return status.model_copy(update=update), values, STOPPED_EXCESS
@@ -247,6 +257,7 @@ class Bench:
         update = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
             "reason": reason or None,
+            "lacking": [],
             "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
             "design": result.design_hash,
             "notes": [*status.notes, *result.notes],
@@ -361,24 +372,24 @@ class _Worker(Bench):
 
         return open_study(self._run, self._study, self._settings.storage)
 
-    def _draw(self, number: int) -> tuple[Any, BaseModel, BaseModel] | None:
+    def _draw(self, number: int, parameters: dict[str, Any] | None) -> tuple[Any, BaseModel, BaseModel] | None:
         def repeats(asked: Any, config: dict[str, Any]) -> int | None:
             self._send(messages.Drawn(number, asked.number, config))
             answer: messages.Answer = self._connection.recv()
             return answer.repeats
 
-        return self._drawer.draw(number, repeats)
+        return self._drawer.draw(number, repeats, parameters)
 
     def _trial(self, job: messages.Evaluate) -> None:
         from codesign.dse.draw import give_up
 
         self.prepare()
-        drawn = self._draw(job.trial)
+        drawn = self._draw(job.trial, job.retry.parameters if job.retry else None)
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
             return
         asked, config, settings = drawn
-        status, values, excess = self.judged(job.trial, job.note, config, settings)
+        status, values, excess = self.judged(job.trial, job.note, config, settings, job.retry)
         for name, value in excess.items():
             asked.set_constraint(name, value)
         # the record first: should this process die before Optuna knows, the next start tells it

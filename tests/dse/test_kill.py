@@ -18,7 +18,8 @@ from tests.dse.test_engine import Notes, changed, optuna_states, search, statuse
 def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
     (tmp_path / "toy.yaml").write_text(STUDY)
     root = Path(__file__).parents[2]
-    environment = os.environ | {"TOY": behaviour, "PYTHONPATH": f"{root}{os.pathsep}{PLUGIN}"}
+    paths = [root, PLUGIN, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = os.environ | {"TOY": behaviour, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     command = [sys.executable, "-m", "toy_driver", "toy.yaml", "run", str(trials), str(workers)]
     if most_bytes is not None:
         command = ["prlimit", f"--fsize={most_bytes}", *command]

@@ -1,5 +1,6 @@
 """A task, a family and a flow as a user's own package would bring them, and doubles for evaluating and proving."""
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -139,11 +140,13 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
     if "once" in behaviour and not (run / "died").exists():
         (run / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    if "hang" in behaviour and folder.number == 3:
+    if "hang" in behaviour and folder.number == int(behaviour.partition("hang-")[2] or 3):
         (run / "hanging").write_text(str(os.getpid()))
         time.sleep(60)
     if "fails" in behaviour and config.width % 4 == 0:
         raise CodesignError("not exact on event 3")
+    if "lacks" in behaviour and config.width % 2:
+        importlib.import_module("toy_optimizer")
     if "bug" in behaviour and config.width % 4 == 1:
         raise ZeroDivisionError("a bug of this candidate")
     luck = np.random.default_rng(seed).normal(scale=0.01)
