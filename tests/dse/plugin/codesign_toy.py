@@ -30,6 +30,13 @@ def _stillborn(times):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+_WATCHED = "TOY_STAGES" in os.environ
+if _WATCHED and multiprocessing.parent_process() is not None:
+    import toy_stages  # on the path of the harness alone
+
+    toy_stages.reached("worker start-up")
+    toy_stages.watch_worker()
+
 if "stillborn" in os.environ.get("TOY", "") and multiprocessing.parent_process() is not None:
     _stillborn(3)
 
@@ -57,6 +64,8 @@ class ToyTask:
         return part.y
 
     def baselines(self, train, seed):
+        if _WATCHED:
+            toy_stages.reached("worker baseline")
         return [ToyBaseline("first feature", 0), ToyBaseline("second feature", 1)]
 
 
@@ -133,6 +142,9 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
     assert (train.name, validation.name) == ("train", "validation")
     stage("training")
     behaviour = os.environ.get("TOY", "")
+    if _WATCHED:
+        toy_stages.wait_for_turn()
+        toy_stages.reached("worker evaluation", folder.number)
     if "slow" in behaviour:
         time.sleep(0.15)
     if "suicide" in behaviour and config.width == 7:
@@ -164,6 +176,8 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
 def prove(study, folder, sample, seed, stage):
     """Judge on the test split; a verdict by the width, where wanted."""
     stage("test")
+    if _WATCHED:
+        toy_stages.reached("worker proof", folder.number)
     behaviour = os.environ.get("TOY", "")
     config = folder.read_json("config.json")
     with Path(folder.path.parent.parent / "proofs.txt").open("a") as log:
