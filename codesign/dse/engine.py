@@ -7,21 +7,18 @@ what it was doing, and everything that was finished is on disk.
 
 from __future__ import annotations
 
-import errno
 import shutil
-import signal
-import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from codesign.dse import messages
+from codesign.dse.alone import alone, terminable
+from codesign.dse.foresight import expected_splits, must_have_tools, too_few_events
 from codesign.dse.front import pareto
-from codesign.dse.lock import Locked, hold
 from codesign.dse.measured import Climb
-from codesign.dse.parts import part_path, record, restore_test, splits_of, withhold_test, write_part
+from codesign.dse.parts import is_known, part_path, record, restore_test, splits_of, withhold_test, write_part
 from codesign.dse.pool import Died, Pool, Worker
 from codesign.dse.progress import Progress, Shown, Silent
 from codesign.dse.proof import Proof
@@ -41,8 +38,7 @@ from codesign.dse.recovery import (
 from codesign.dse.resolve import Resolved, resolve
 from codesign.dse.scoring import Score
 from codesign.dse.storage import derived_seed, must_be_there, open_study, repair_journal
-from codesign.dse.worker import WORKERS_LOCK
-from codesign.errors import CodesignError, InputError, ToolError
+from codesign.errors import InputError, ToolError
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.store import NO_STORE, Store
@@ -92,54 +88,8 @@ def run_study(
         must_be_possible(cluster)
     run = RunFolder(Path(run_folder).resolve())
     settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store, measure)
-    with _alone(run), _terminable(), progress or Silent() as shows:
+    with alone(run), terminable(), progress or Silent() as shows:
         return _Search(resolved, settings, trials or study.search.trials, workers, shows, cluster).run()
-
-
-@contextmanager
-def _alone(run: RunFolder) -> Iterator[None]:
-    """Make the run folder and hold it: one driver at a time, and no worker of one that was killed."""
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {run.path}: {error.strerror}; give another folder with --run") from None
-    try:
-        with hold(run.path / ".lock"):
-            with hold(run.path / WORKERS_LOCK, wait=30):
-                pass
-            yield
-    except Locked as locked:
-        who = f" (process {locked.owner})" if locked.owner else ""
-        raise InputError(
-            f"{run.path} is in use by another 'codesign run'{who}: wait for it, or give another folder with --run"
-        ) from None
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        where = error.filename or run.path
-        raise InputError(f"cannot write to {where}: {error.strerror}; give another folder with --run") from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
-            raise
-        raise CodesignError(
-            f"{error.filename or run.path}: {error.strerror}; what was finished is kept: make room and start again"
-        ) from None
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Take a polite request to end (as batch systems send it) for Ctrl-C."""
-    own = threading.current_thread() is threading.main_thread()
-    if not own or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:  # a command sees to it itself
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Search:
@@ -195,8 +145,12 @@ class _Search:
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
+        if self._cluster is None and self._settings.evaluate == "codesign.candidate:evaluate":
+            self._tell(must_have_tools(study, self._resolved.flow))
+        expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)
+        self._tell(too_few_events(study, expected or {}))
         try:
-            self._sample(searching=bool(todo))
+            self._sample(bool(todo), events_told=expected is not None)
             with self._pool() as pool:
                 self._search(pool, todo)
                 return self._prove(pool, proof)
@@ -214,23 +168,20 @@ class _Search:
 
         return ClusterPool(self._cluster, self._settings, self._optuna, self._claim)
 
-    def _sample(self, searching: bool) -> None:
+    def _sample(self, searching: bool, events_told: bool) -> None:
         """Make the sample, or see that it is still the same; a search never has the test split on disk before it."""
         self._show("sample")
         study, run = self._study, self._run
         sample = self._resolved.task.sample(study.sample, study.seed, self._making)
-        facts, before = record(sample, splits_of(study)), run.read_json("sample.json")
+        facts = record(sample, splits_of(study))
         facts["outputs"] = list(self._resolved.task.outputs(sample))
-        if before is not None and before["hash"] != facts["hash"]:
-            raise InputError(
-                f"the sample is not the one with which {run.path} began ({before['events']} events, "
-                f"hash {before['hash'][:12]}; now {facts['events']}, {facts['hash'][:12]}): "
-                "restore it, or give another folder with --run"
-            )
+        known = is_known(run, facts)
+        if not events_told:
+            self._tell(too_few_events(study, facts["splits"]))
         for name in ("train", "validation"):
-            if before is None or not part_path(run, name).is_file():
+            if not known or not part_path(run, name).is_file():
                 write_part(run, sample, splits_of(study), name)
-        if before is None:
+        if not known:
             run.write("sample.json", facts)
         if searching:
             withhold_test(run)
@@ -445,6 +396,10 @@ class _Search:
 
     def _front(self) -> list[Score]:
         return self._best
+
+    def _tell(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self._progress.note(text)
 
     def _show(self, stage: str) -> None:
         self._shown.stage = stage

@@ -23,6 +23,7 @@ from codesign.study import Study
 
 __all__ = (
     "PARTS",
+    "is_known",
     "load_part",
     "load_sample",
     "part_path",
@@ -102,6 +103,18 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
         "provenance": sample.provenance,
     }
     return {key: value for key, value in facts.items() if value or key not in _OPTIONAL}
+
+
+def is_known(run: RunFolder, facts: dict[str, Any]) -> bool:
+    """Whether a run has a sample already, of these facts of :func:`record`; InputError where it has another."""
+    before = run.read_json("sample.json")
+    if before is not None and before["hash"] != facts["hash"]:
+        raise InputError(
+            f"the sample is not the one with which {run.path} began ({before['events']} events, "
+            f"hash {before['hash'][:12]}; now {facts['events']}, {facts['hash'][:12]}): "
+            "restore it, or give another folder with --run"
+        )
+    return before is not None
 
 
 def _columns(sample: Sample) -> dict[str, NDArray[Any]]:

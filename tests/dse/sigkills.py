@@ -40,7 +40,9 @@ _END = (
     "worker proof", "driver front", "driver recovery", "worker proof",
 )  # fmt: skip
 #: one that a test can afford
-SHORT = ("worker interpreter", "worker start-up", "worker evaluation", "worker telling", "driver search", "worker proof")
+SHORT = (
+    "worker interpreter", "worker start-up", "worker evaluation", "worker telling", "driver search", "worker proof",
+)  # fmt: skip
 #: kills of a candidate that is being evaluated or proven: the second one would be its own fault
 _BLAMED = ("worker evaluation", "worker record", "worker proof")
 _PATIENCE = 120.0
