@@ -14,7 +14,16 @@ from pydantic import BaseModel, ConfigDict
 from codesign.errors import InputError, ToolError, nearest
 from codesign.hardware.finn import environment
 
-__all__ = ("Check", "FlowStatus", "diagnose", "install", "require_compilers", "which_flows")
+__all__ = (
+    "Check",
+    "FlowStatus",
+    "diagnose",
+    "install",
+    "known_names",
+    "locate_program",
+    "require_compilers",
+    "which_flows",
+)
 
 
 class Check(BaseModel):
@@ -98,7 +107,7 @@ def diagnose() -> list[Check]:
         )
     ]
     for name, enables, how, option in _PROGRAMS:
-        program = _program(name)
+        program = locate_program(name)
         known = _ask(program, option) if program and option else None
         checks.append(Check(name=name, present=program is not None, version=known, enables=enables, how_to_get=how))
     for name, distribution, enables, how in _PACKAGES:
@@ -124,6 +133,13 @@ def diagnose() -> list[Check]:
     return checks
 
 
+def known_names() -> frozenset[str]:
+    """Names of programs and Python packages that are looked for, and of the distributions that bring them."""
+    packages = {word for name, distribution, _, _ in _PACKAGES for word in (name, distribution)}
+    vendor = {program for _, programs, _ in _VENDOR for program in programs}
+    return frozenset({name for name, *_ in _PROGRAMS} | packages | vendor)
+
+
 def install(name: str) -> str:
     """Set up a tool that lives in an environment of its own; where it is. InputError for any other tool."""
     if name != "finn":
@@ -145,12 +161,12 @@ def which_flows(checks: Sequence[Check]) -> list[FlowStatus]:
 def require_compilers(names: Sequence[str] = ("g++",)) -> None:
     """ToolError that names which of the programs ``names`` are missing and the package that brings each."""
     ways = {name: how for name, _, how, _ in _PROGRAMS}
-    missing = [f"'{name}' ({ways.get(name, 'no package known')})" for name in names if _program(name) is None]
+    missing = [f"'{name}' ({ways.get(name, 'no package known')})" for name in names if locate_program(name) is None]
     if missing:
         raise ToolError(f"missing on the PATH: {'; '.join(missing)}")
 
 
-def _program(name: str) -> str | None:
+def locate_program(name: str) -> str | None:
     """Path of a program; the compiler may be another one, named by ``$CXX``."""
     return shutil.which((os.environ.get("CXX") or name) if name == "g++" else name)
 

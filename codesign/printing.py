@@ -138,7 +138,7 @@ def print_verdict(trial: int, verdict: Any, waves: Sequence[Path] = ()) -> None:
 def print_front(front: Any, folder: Path) -> None:
     """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
     if not front.points:
-        say(f"the front is empty; of {_why_empty(folder)}")
+        say("the front is empty")
         return
     names = [visible(o.name) for o in front.objectives]
     heads = [
@@ -163,16 +163,3 @@ def print_front(front: Any, folder: Path) -> None:
         rows.append(cells)
     _table(["trial", *heads, "exact in"], rows)
     say(f"run: {visible(str(folder))}")
-
-
-def _why_empty(folder: Path) -> str:
-    """How many trials are off the front for which reason, the most frequent first."""
-    from collections import Counter
-
-    from codesign.records import TrialStatus
-    from codesign.runfolder import RunFolder
-
-    statuses = [s for t in RunFolder(folder).trials() if (s := t.read("status.json", TrialStatus)) is not None]
-    reasons = Counter(f"{s.state}: {s.reason}" if s.reason else str(s.state) for s in statuses).most_common(3)
-    listed = "".join(f"\n  {count} {visible(reason)}" for reason, count in reasons)
-    return f"{len(statuses)} trials:{listed}\nevery trial's reason is in its status.json in {folder}/trials"

@@ -191,6 +191,11 @@ class Front(_Record):
         description="of a ladder with rungs of measurement: the front at each fidelity, the search's own first",
     )
     baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
+    unproven: dict[int, str] = Field(
+        default_factory=dict,
+        exclude_if=lambda unproven: not unproven,
+        description="trials that belong on the front and have no verdict of a simulation -> why",
+    )
 
 
 class FlowResult(_Record):
@@ -321,6 +326,11 @@ class TrialStatus(_Record):
     seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time per stage")
     design: str | None = Field(default=None, description="content hash of the design")
     notes: list[str] = Field(default_factory=list, description="e.g. a compiler pass that had to be left out")
+    lacking: list[str] = Field(
+        default_factory=list,
+        exclude_if=lambda lacking: not lacking,
+        description="packages and programs for want of which it failed: it is tried again when they are here",
+    )
 
 
 #: file name -> the model whose JSON Schema it obeys

@@ -14,6 +14,7 @@ from codesign.calibration.measure import measure
 from codesign.calibration.plan import plan
 from codesign.calibration.table import fits, table, text
 from codesign.hardware.expected import FITS
+from codesign.interrupt import interruptible, keeps
 from codesign.runfolder import write_atomically
 
 __all__ = ("main",)
@@ -27,6 +28,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="write the table here")
     parser.add_argument("--fits", type=Path, default=FITS, help="with --output: write the fits here")
     options = parser.parse_args()
+    with interruptible():
+        keeps(f"networks that were measured are in {options.work}, and the same command goes on from there")
+        _calibrate(options)
+
+
+def _calibrate(options: argparse.Namespace) -> None:
     start = time.monotonic()
     for one in plan():
         if time.monotonic() - start > options.seconds:

@@ -15,6 +15,7 @@ from codesign.cli import about, handoff, hardware, search
 from codesign.cli import data as data_
 from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
 from codesign.errors import CodesignError, system_errors
+from codesign.interrupt import told_when_interrupted
 from codesign.printing import print_error
 
 __all__ = ("app", "main")
@@ -23,8 +24,8 @@ app = typer.Typer(
     name="codesign",
     cls=Door,
     help="From a physics data set to verified, Pareto-optimal FPGA firmware.",
-    epilog="Ends with 0: done; 1: an error, one line on standard error; 2: wrong usage; 130: interrupted; "
-    "141: nobody reads the output any more.",
+    epilog="Ends with 0: done; 1: an error, one line on standard error; 2: wrong usage; "
+    "3: a search without a proven front; 130: interrupted; 141: nobody reads the output any more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -81,6 +82,6 @@ for command in (
     *(handoff.handoff, handoff.check, handoff.apply),
     *(about.targets, about.studies, about.doctor, about.schema),
 ):
-    app.command()(command)
+    app.command()(told_when_interrupted(command))
 for of_data in (data_.make, data_.show, data_.response):
-    data.command()(of_data)
+    data.command()(told_when_interrupted(of_data))

@@ -9,6 +9,7 @@ import typer
 
 from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
 from codesign.errors import CodesignError, InputError
+from codesign.interrupt import keeps
 from codesign.printing import print_json, print_rows, print_verdict, say, stage_line
 
 __all__ = ("bitstream", "flows", "synth", "verify")
@@ -45,6 +46,7 @@ def verify(
 
     if target is not None and not gates:
         raise InputError("--target is for --gates: without it the trial's own firmware is simulated")
+    keeps("what was measured before is kept, and the same command simulates again")
     run = RunFolder.open(folder)
     form: Literal["vcd", "fst"] | None = "fst" if fst else "vcd" if waves else None
     verdict = verify_gates(run, trial, target, output) if gates else prove_trial(run, trial, again, form, output)
@@ -72,6 +74,7 @@ def synth(
     from codesign.candidate import close_timing_of_trial, synthesise_trial
     from codesign.runfolder import RunFolder
 
+    keeps("figures that were measured are kept, and the same command measures the others")
     if close_timing:
         closure = close_timing_of_trial(RunFolder.open(folder), trial, target)
         say(closure, error=True)
@@ -100,6 +103,7 @@ def flows(
     from codesign.runfolder import RunFolder
 
     run = RunFolder.open(folder)
+    keeps(f"what was compared is in {folder}, and the same command goes on from there")
     found = compare_flows(run, trials or (), quick, stage_line, target, again)
     if as_json:
         print_json(found)

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run, in_standing_folder
-from codesign.printing import print_front, print_json, print_made, say
+from codesign.interrupt import keeps
+from codesign.printing import print_front, print_json, print_made, say, visible
 
 __all__ = ("dashboard", "init", "report", "run")
 
@@ -41,10 +42,14 @@ def run(
 ) -> None:
     """Search, prove the front, and report. The same command again goes on where it was.
 
+    Ends with 3 where there is no front, or not all of it is proven, and says why and what would change that.
+
     Example: codesign run jet-tagger --trials 40 --workers 2
     """
+    from codesign.dse.ending import EXIT_UNPROVEN, ending
     from codesign.dse.engine import run_study
     from codesign.dse.progress import make_progress
+    from codesign.runfolder import RunFolder
     from codesign.store import NO_STORE, default_url
     from codesign.study import load_study
 
@@ -52,21 +57,25 @@ def run(
     loaded = load_study(study)
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
-    try:
-        front = run_study(
-            loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
-        )
-    except KeyboardInterrupt:
-        say(f"interrupted; what was finished is in {folder}, and the same command goes on from there", error=True)
-        raise typer.Exit(130) from None
+    keeps(f"what was finished is in {folder}, and the same command goes on from there")
+    front = run_study(
+        loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
+    )
+    keeps(f"the search is finished and kept in {folder}; 'codesign report {folder}' writes its report")
+    ended = ending(RunFolder(folder), loaded, front)
     if as_json:
-        print_json(front)
+        more = {} if ended.whole else {"ending": ended.model_dump(mode="json")}
+        print_json(front.model_dump(mode="json") | more)
     else:
         print_front(front, folder)
+        if not ended.whole:
+            say("\n".join(visible(line) for line in ended.lines()))
     if report:
         from codesign.report import write_report
 
         say(f"report: {write_report(folder)}", error=as_json)
+    if not ended.whole:
+        raise typer.Exit(EXIT_UNPROVEN)
 
 
 def report(

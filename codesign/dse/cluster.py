@@ -7,8 +7,11 @@ its files along and brings its results back (:mod:`codesign.dse.remote`), so tha
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
+import re
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -35,9 +38,12 @@ from codesign.store import packed, unpacked
 from codesign.targets import load_target
 from codesign.validation import validated
 
-__all__ = ("ClusterPool", "JobQueue", "Slot", "job_queue")
+__all__ = ("ClusterPool", "JobQueue", "Slot", "job_queue", "must_be_possible")
 
 _SECONDS_TO_CONNECT = 60.0
+_SECONDS_TO_ANSWER = 10.0
+_EXTRA = "--cluster needs the extra 'cluster': pip install 'codesign[cluster]'"
+_ADDRESS = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\S+):(?P<port>[0-9]{1,5})")
 
 #: of a drawn configuration, by Optuna's number: the trial that it repeats
 Claim = Callable[[messages.Drawn], int | None]
@@ -59,18 +65,51 @@ _CLASSES = {
 }  # fmt: skip
 
 
-def job_queue(path: Path) -> tuple[Any, int]:
-    """The Dask-Jobqueue cluster that a YAML file describes, and how many jobs it is to have.
+def must_be_possible(where: str) -> None:
+    """See, before any work, that ``--cluster`` names a file of a batch system that can be used here, or a scheduler
+    that answers; InputError or ToolError says what is wrong."""
+    if importlib.util.find_spec("distributed") is None:
+        raise ToolError(_EXTRA)
+    if where.endswith((".yaml", ".yml")):
+        kind, _ = _described(Path(where))
+        submit = str(getattr(kind.job_cls, "submit_command", None) or "").split()
+        if submit and shutil.which(submit[0]) is None:
+            raise ToolError(f"--cluster: {where} needs '{submit[0]}', which is not on the PATH of this machine")
+        return
+    address = _ADDRESS.fullmatch(where)
+    if address is None:
+        raise InputError(_no_scheduler(where, "not an address, as tcp://host:8786 is"))
+    if address["scheme"] in (None, "tcp", "tls"):
+        try:
+            socket.create_connection((address["host"].strip("[]"), int(address["port"])), _SECONDS_TO_ANSWER).close()
+        except (OSError, OverflowError, UnicodeError) as error:
+            raise InputError(_no_scheduler(where, " ".join(str(error).split())[:200])) from None
 
-    InputError says what is wrong with the file.
-    """
+
+def _no_scheduler(where: str, why: str) -> str:
+    return (
+        f"--cluster: no Dask scheduler with a worker at {where} ({why}): "
+        "give the address that 'dask scheduler' printed, or a YAML file of a batch system"
+    )
+
+
+def _described(path: Path) -> tuple[Any, JobQueue]:
+    """The class of Dask-Jobqueue that a YAML file asks for, and the file's content; InputError where it is wrong."""
     try:
         import dask_jobqueue
         from dask_jobqueue.local import LocalCluster
     except ImportError:
         raise ToolError("a batch system needs the extra 'cluster': pip install 'codesign[cluster]'") from None
     given = validated(JobQueue, read_yaml(path), str(path))
-    kind = LocalCluster if given.kind == "local" else getattr(dask_jobqueue, _CLASSES[given.kind])
+    return LocalCluster if given.kind == "local" else getattr(dask_jobqueue, _CLASSES[given.kind]), given
+
+
+def job_queue(path: Path) -> tuple[Any, int]:
+    """The Dask-Jobqueue cluster that a YAML file describes, and how many jobs it is to have.
+
+    InputError says what is wrong with the file.
+    """
+    kind, given = _described(path)
     try:
         return kind(**{"cores": 1, "processes": 1, "memory": "4 GB"} | given.settings), given.jobs
     except (TypeError, ValueError, RuntimeError, OSError) as error:
@@ -96,6 +135,9 @@ class Slot:
     def say(self, message: Any) -> None:
         """Answers are given at once, by the driver's own hand."""
 
+    def begin(self) -> None:
+        """The job itself says where it has died before it began."""
+
     def late(self, seconds: float | None) -> bool:
         """The job itself sees to its time."""
         return False
@@ -116,17 +158,11 @@ class ClusterPool:
         try:
             from distributed import Client
         except ImportError:
-            raise ToolError("--cluster needs the extra 'cluster': pip install 'codesign[cluster]'") from None
+            raise ToolError(_EXTRA) from None
         address: Any = self._where
         if self._where.endswith((".yaml", ".yml")):
             queue, jobs = job_queue(Path(self._where))
             address = self._opened.enter_context(queue)
-            submit = str(getattr(queue, "submit_command", None) or queue.job_cls.submit_command or "").split()
-            if submit and shutil.which(submit[0]) is None:
-                self._opened.close()
-                raise ToolError(
-                    f"--cluster: {self._where} needs '{submit[0]}', which is not on the PATH of this machine"
-                )
             queue.scale(jobs=jobs)
         try:
             self._client = self._opened.enter_context(Client(address, timeout=_SECONDS_TO_CONNECT))
@@ -136,10 +172,7 @@ class ClusterPool:
                 self._client.wait_for_workers(1)  # a batch system starts jobs when it does
         except (OSError, TimeoutError, ValueError) as error:
             self._opened.close()
-            raise InputError(
-                f"--cluster: no Dask scheduler with a worker at {self._where} ({' '.join(str(error).split())[:200]}): "
-                "give the address that 'dask scheduler' printed, or a YAML file of a batch system"
-            ) from None
+            raise InputError(_no_scheduler(self._where, " ".join(str(error).split())[:200])) from None
         self._fit()
         return self
 
@@ -177,7 +210,9 @@ class ClusterPool:
         if isinstance(job, messages.Evaluate):
             try:
                 drawn = self._drawer.draw(
-                    job.trial, lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config))
+                    job.trial,
+                    lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config)),
+                    job.retry.parameters if job.retry else None,
                 )
             except (CodesignError, ValueError) as error:
                 slot.said.append(messages.Broken(" ".join(str(error).split())))
@@ -188,7 +223,10 @@ class ClusterPool:
             slot.asked, config, settings = drawn
             folder, seed = self._run.trial(job.trial), derived_seed(self._settings.study.seed, "trial", job.trial)
             folder.write("config.json", whole_config(config, settings))
-            folder.write("status.json", TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed))
+            status = TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed)
+            if job.retry is not None:
+                status.reason, status.lacking = job.retry.reason, list(job.retry.lacking)
+            folder.write("status.json", status)
             words |= {"trial": job.trial, "note": job.note}
             paths = [folder.path, *self._run.path.glob(f"trials/*/{RUNGS}")]
             slot.said.append(messages.Stage(job.trial, "cluster"))
@@ -260,7 +298,8 @@ class ClusterPool:
         if "broken" in answer:
             return messages.Broken(answer["broken"])
         if "died" in answer or files is None:
-            return Died(job, answer.get("died", "sent back damaged files"), late=answer.get("late", False))
+            how = answer.get("died", "sent back damaged files")
+            return Died(job, how, late=answer.get("late", False), begun=answer.get("begun", True))
         if isinstance(job, messages.Evaluate):
             return self._evaluated(slot, answer, files)
         if isinstance(job, messages.Prove | messages.Measure):

@@ -38,12 +38,15 @@ class Drawer:
         )
 
     def draw(
-        self, number: int, repeats: Callable[[Any, dict[str, Any]], int | None]
+        self,
+        number: int,
+        repeats: Callable[[Any, dict[str, Any]], int | None],
+        parameters: dict[str, Any] | None = None,
     ) -> tuple[Any, BaseModel, BaseModel] | None:
         """Ask for a configuration that no trial has had yet; None when there seems to be none left.
 
         ``repeats(asked, config)`` gives the trial that a configuration repeats, None of a new one. The study's seeds
-        come first, each to the trial of its number.
+        come first, each to the trial of its number. ``parameters`` of an earlier draw are drawn again.
         """
         refused: Exception | None = None
         for attempt in range(_DRAWS + _RANDOM_DRAWS):
@@ -51,7 +54,9 @@ class Drawer:
             # interruptions, makes no difference; only the history does.
             seed = derived_seed(self._study.seed, "sampler", number, attempt)
             sampler = make_sampler(self._study.search, seed, explore=attempt >= _DRAWS)
-            if attempt == 0 and number < len(self._seeds):
+            if attempt == 0 and parameters is not None:
+                sampler = _fixed(parameters, sampler)
+            elif attempt == 0 and number < len(self._seeds):
                 sampler = _fixed(self._seeds[number], sampler)
             self._search.sampler = sampler
             asked = self._search.ask()

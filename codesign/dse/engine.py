@@ -7,30 +7,38 @@ what it was doing, and everything that was finished is on disk.
 
 from __future__ import annotations
 
-import errno
 import shutil
-import signal
-import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from codesign.dse import messages
+from codesign.dse.alone import alone, terminable
+from codesign.dse.foresight import expected_splits, must_have_tools, too_few_events
 from codesign.dse.front import pareto
-from codesign.dse.lock import Locked, hold
 from codesign.dse.measured import Climb
-from codesign.dse.parts import part_path, record, splits_of, write_part
+from codesign.dse.parts import is_known, part_path, record, restore_test, splits_of, withhold_test, write_part
 from codesign.dse.pool import Died, Pool, Worker
 from codesign.dse.progress import Progress, Shown, Silent
 from codesign.dse.proof import Proof
-from codesign.dse.recovery import adopt, config_key, fail, finished, recorded_score, recover, tell
+from codesign.dse.recovery import (
+    adopt,
+    begin_again,
+    config_key,
+    fail,
+    finished,
+    must_agree,
+    recorded_score,
+    recover,
+    retries,
+    scored_trials,
+    tell,
+)
 from codesign.dse.resolve import Resolved, resolve
 from codesign.dse.scoring import Score
-from codesign.dse.storage import derived_seed, open_study, repair_journal
-from codesign.dse.worker import WORKERS_LOCK
-from codesign.errors import CodesignError, InputError, ToolError
+from codesign.dse.storage import derived_seed, must_be_there, open_study, repair_journal
+from codesign.errors import InputError, ToolError
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.store import NO_STORE, Store
@@ -70,56 +78,18 @@ def run_study(
         raise InputError(f"--trials must be at least 1, not {trials}")
     resolved = resolve(study)
     if store not in (None, NO_STORE):
-        Store(str(store))  # a URL that cannot be used is told before any work begins
+        try:
+            Store(str(store))  # a URL that cannot be used is told before any work begins
+        except (OSError, ValueError) as error:
+            raise InputError(f"--store: {store} cannot be used ({' '.join(str(error).split())[:200]})") from None
+    if cluster is not None:
+        from codesign.dse.cluster import must_be_possible
+
+        must_be_possible(cluster)
     run = RunFolder(Path(run_folder).resolve())
     settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store, measure)
-    with _alone(run), _terminable(), progress or Silent() as shows:
+    with alone(run), terminable(), progress or Silent() as shows:
         return _Search(resolved, settings, trials or study.search.trials, workers, shows, cluster).run()
-
-
-@contextmanager
-def _alone(run: RunFolder) -> Iterator[None]:
-    """Make the run folder and hold it: one driver at a time, and no worker of one that was killed."""
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write to {run.path}: {error.strerror}; give another folder with --run") from None
-    try:
-        with hold(run.path / ".lock"):
-            with hold(run.path / WORKERS_LOCK, wait=30):
-                pass
-            yield
-    except Locked as locked:
-        who = f" (process {locked.owner})" if locked.owner else ""
-        raise InputError(
-            f"{run.path} is in use by another 'codesign run'{who}: wait for it, or give another folder with --run"
-        ) from None
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        where = error.filename or run.path
-        raise InputError(f"cannot write to {where}: {error.strerror}; give another folder with --run") from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
-            raise
-        raise CodesignError(
-            f"{error.filename or run.path}: {error.strerror}; what was finished is kept: make room and start again"
-        ) from None
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Take a polite request to end (as batch systems send it) for Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class _Search:
@@ -144,7 +114,6 @@ class _Search:
         self._keys: dict[str, int] = {}
         self._scores: dict[int, Score] = {}
         self._best: list[Score] = []
-        self._asked: dict[int, int] = {}
         self._deaths: Counter[int] = Counter()
         self._deaths_in_a_row = 0
         self._exhausted = False
@@ -152,11 +121,21 @@ class _Search:
     def run(self) -> Front:
         """Do all of it."""
         run, study = self._run, self._study
-        adopt(run, study, self._resolved.target)
+        must_agree(run, study, self._resolved.target)
+        scored = scored_trials(run)
+        must_be_there(run, self._settings.storage, scored)
         if repair_journal(run):
             self._progress.note("cut off the unfinished last line of the search's journal")
-        self._optuna = open_study(run, study, self._settings.storage)
+        self._optuna = open_study(run, study, self._settings.storage, scored)
         statuses = recover(run, study, self._optuna)
+        adopt(run, study, self._resolved.target)
+        self._retries = {n: r for n, r in retries(run, self._optuna, statuses).items() if n < self._wanted}
+        for number, retry in self._retries.items():
+            del statuses[number]
+            # its configuration stays its own
+            self._keys[config_key(run.trial(number).read_json("config.json") or {})] = number
+            names = ", ".join(retry.lacking)
+            self._progress.note(f"trial {number} is run again: it failed for want of {names}, which is here now")
         for number, status in statuses.items():
             self._count(number, status)
         self._put(list(self._scores.values()))
@@ -166,14 +145,20 @@ class _Search:
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
-        self._sample(searching=bool(todo))
+        if self._cluster is None and self._settings.evaluate == "codesign.candidate:evaluate":
+            self._tell(must_have_tools(study, self._resolved.flow))
+        expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)
+        self._tell(too_few_events(study, expected or {}))
         try:
+            self._sample(bool(todo), events_told=expected is not None)
             with self._pool() as pool:
                 self._search(pool, todo)
                 return self._prove(pool, proof)
         except KeyboardInterrupt:
             recover(run, study, self._optuna)
             raise
+        finally:  # no worker is left
+            restore_test(run)
 
     # ---------------------------------------------------------------------------------------------------------- pieces
     def _pool(self) -> Any:
@@ -183,26 +168,23 @@ class _Search:
 
         return ClusterPool(self._cluster, self._settings, self._optuna, self._claim)
 
-    def _sample(self, searching: bool) -> None:
+    def _sample(self, searching: bool, events_told: bool) -> None:
         """Make the sample, or see that it is still the same; a search never has the test split on disk before it."""
         self._show("sample")
         study, run = self._study, self._run
         sample = self._resolved.task.sample(study.sample, study.seed, self._making)
-        facts, before = record(sample, splits_of(study)), run.read_json("sample.json")
+        facts = record(sample, splits_of(study))
         facts["outputs"] = list(self._resolved.task.outputs(sample))
-        if before is not None and before["hash"] != facts["hash"]:
-            raise InputError(
-                f"the sample is not the one with which {run.path} began ({before['events']} events, "
-                f"hash {before['hash'][:12]}; now {facts['events']}, {facts['hash'][:12]}): "
-                "restore it, or give another folder with --run"
-            )
+        known = is_known(run, facts)
+        if not events_told:
+            self._tell(too_few_events(study, facts["splits"]))
         for name in ("train", "validation"):
-            if before is None or not part_path(run, name).is_file():
+            if not known or not part_path(run, name).is_file():
                 write_part(run, sample, splits_of(study), name)
-        if before is None:
+        if not known:
             run.write("sample.json", facts)
         if searching:
-            part_path(run, "test").unlink(missing_ok=True)
+            withhold_test(run)
         self._test = lambda: write_part(run, sample, splits_of(study), "test")
 
     def _making(self, done: int, total: int) -> None:
@@ -218,12 +200,19 @@ class _Search:
             if not self._todo or self._exhausted:
                 return None
             number = self._todo.popleft()
-            return messages.Evaluate(number, notes.pop(number, None))
+            retry = self._retries.get(number)
+            if retry is None:
+                return messages.Evaluate(number, notes.pop(number, None))
+            begin_again(self._run.trial(number), retry, derived_seed(self._study.seed, "trial", number))
+            note = notes.pop(number, f"run again: at first it failed for want of {', '.join(retry.lacking)}")
+            return messages.Evaluate(number, note, retry)
 
         def hear(worker: Worker, message: Any) -> None:
             if isinstance(message, messages.Drawn):
-                worker.say(messages.Answer(self._claim(message)))
-                worker.begin()
+                repeats = self._claim(message)
+                worker.say(messages.Answer(repeats))
+                if repeats is None:
+                    worker.begin()
             elif isinstance(message, messages.Finished):
                 worker.job = None
                 self._over(message.trial)
@@ -233,8 +222,9 @@ class _Search:
                 self._exhausted = True
             elif isinstance(message, Died) and isinstance(message.job, messages.Evaluate):
                 number = message.job.trial
-                if self._lost(number, message.how, message.late):
-                    notes[number] = f"drawn again: at first its worker {message.how}"
+                if self._lost(number, message):
+                    if message.begun:
+                        notes[number] = f"drawn again: at first its worker {message.how}"
                     self._todo.appendleft(number)
 
         self._show("search")
@@ -266,7 +256,7 @@ class _Search:
                     self._shown.failed += 1
                 self._shown.stage = proof.stage()
             elif isinstance(message, Died) and message.job is not None:
-                died[message.job] += 1
+                died[message.job] += message.begun
                 if died[message.job] < _DEATHS_PER_TRIAL:
                     queue.append(message.job)
                 else:
@@ -301,7 +291,10 @@ class _Search:
                 if isinstance(message, messages.Broken):
                     raise ToolError(message.reason)
                 if isinstance(message, messages.Stage):
-                    self._shown.running[message.trial] = message.name
+                    if not isinstance(worker.job, messages.Evaluate):
+                        worker.begin()  # of a trial of the search, with its configuration
+                    if message.trial is not None:
+                        self._shown.running[message.trial] = message.name
                     continue
                 if isinstance(message, Died):
                     self._replace(pool, worker, message)
@@ -325,7 +318,6 @@ class _Search:
 
     def _claim(self, drawn: messages.Drawn) -> int | None:
         """Note what a trial drew; the trial that it repeats, None if it is new."""
-        self._asked[drawn.trial] = drawn.asked
         first = self._keys.setdefault(config_key(drawn.config), drawn.trial)
         return None if first == drawn.trial else first
 
@@ -336,23 +328,29 @@ class _Search:
         assert status is not None, "a worker writes the record before it says so"
         self._ended(number, status)
 
-    def _lost(self, number: int, how: str, late: bool) -> bool:
-        """Clear up after a worker that died with this trial; whether the trial is to be drawn again (a ``late`` one is
-        not)."""
-        folder = self._run.trial(number)
-        self._deaths[number] += 1
-        asked = next((t for t in self._optuna.get_trials(deepcopy=False) if t.number == self._asked.get(number)), None)
+    def _lost(self, number: int, death: Died) -> bool:
+        """Clear up after a worker that died with this trial; whether the trial is to be drawn again: not one that took
+        too long, nor one that killed its worker before. Dying before it had a configuration is not the trial's doing.
+        """
+        folder, how, late = self._run.trial(number), death.how, death.late
+        self._deaths[number] += death.begun
+        asked = [
+            t
+            for t in self._optuna.get_trials(deepcopy=False)
+            if not t.state.is_finished() and t.user_attrs.get("trial") == number
+        ]
         if finished(folder) is not None:  # it died between the record and telling the storage
-            if asked is not None and not asked.state.is_finished():
-                tell(self._optuna, asked, folder, self._study)
+            for trial in asked:
+                tell(self._optuna, trial, folder, self._study)
             self._over(number)
             return False
-        if asked is not None and not asked.state.is_finished():
-            fail(self._optuna, asked, f"it {how}" if late else f"its worker {how}")
+        for trial in asked:
+            fail(self._optuna, trial, f"it {how}" if late else f"its worker {how}")
         again = not late and self._deaths[number] < _DEATHS_PER_TRIAL
         if again:
-            self._keys = {key: n for key, n in self._keys.items() if n != number}
-            shutil.rmtree(folder.path, ignore_errors=True)
+            if number not in self._retries:
+                self._keys = {key: n for key, n in self._keys.items() if n != number}
+                shutil.rmtree(folder.path, ignore_errors=True)
             return True
         running = folder.read("status.json", TrialStatus)
         folder.write(
@@ -398,6 +396,10 @@ class _Search:
 
     def _front(self) -> list[Score]:
         return self._best
+
+    def _tell(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self._progress.note(text)
 
     def _show(self, stage: str) -> None:
         self._shown.stage = stage

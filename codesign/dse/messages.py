@@ -21,6 +21,7 @@ __all__ = (
     "Measured",
     "Prove",
     "Proven",
+    "Retry",
     "Settings",
     "Stage",
 )
@@ -42,11 +43,21 @@ class Settings:
 
 # ------------------------------------------------------------------------------------------ from the driver to a worker
 @dataclass(frozen=True)
+class Retry:
+    """A trial that failed for want of something which is here by now: what it drew, why it failed, what it lacked."""
+
+    parameters: dict[str, Any]
+    reason: str
+    lacking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Evaluate:
-    """Draw and evaluate the trial of this number."""
+    """Draw and evaluate the trial of this number; with ``retry`` the same configuration as before."""
 
     trial: int
     note: str | None = None
+    retry: Retry | None = None
 
 
 @dataclass(frozen=True)
@@ -88,9 +99,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Stage:
-    """A trial entered a stage."""
+    """A trial, or the baseline (None), entered a stage. The first one says that its job has begun: all that it needs
+    is loaded, and what happens from here is its own doing."""
 
-    trial: int
+    trial: int | None
     name: str
 
 

@@ -1,9 +1,15 @@
-"""The sample of a run on disk: one file per split, so that a search worker cannot even open the test split."""
+"""The sample of a run on disk: one file per split, so that a search worker cannot even open the test split.
+
+A run that was proven has its test split on disk. While it searches further, that file lies aside, under a name by which
+no search asks for it: a start that is killed, however, leaves it whole, and whoever may read it finds it in either
+place.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +22,18 @@ from codesign.reading.npz import member_arrays
 from codesign.runfolder import RunFolder
 from codesign.study import Study
 
-__all__ = ("PARTS", "load_part", "load_sample", "part_path", "record", "splits_of", "write_part")
+__all__ = (
+    "PARTS",
+    "is_known",
+    "load_part",
+    "load_sample",
+    "part_path",
+    "record",
+    "restore_test",
+    "splits_of",
+    "withhold_test",
+    "write_part",
+)
 
 #: names of the splits
 PARTS = ("train", "validation", "test")
@@ -34,8 +51,32 @@ def splits_of(study: Study) -> Splits:
 
 
 def part_path(run: RunFolder, name: str) -> Path:
-    """Where a split lies in a run folder."""
+    """Where a split lies in a run folder, or would: of the test split, aside where a search has put it."""
+    path = _place(run, name)
+    aside = _aside(run)
+    return aside if name == "test" and not path.is_file() and aside.is_file() else path
+
+
+def _place(run: RunFolder, name: str) -> Path:
     return run.path / "parts" / f"{name}.npz"
+
+
+def _aside(run: RunFolder) -> Path:
+    return run.path / "parts" / "withheld" / "test.npz"
+
+
+def withhold_test(run: RunFolder) -> None:
+    """Put the test split aside, if there is one, where no search finds it; it stays whole whatever happens."""
+    if _place(run, "test").is_file():
+        _aside(run).parent.mkdir(exist_ok=True)
+        os.replace(_place(run, "test"), _aside(run))
+
+
+def restore_test(run: RunFolder) -> None:
+    """Put the test split back in its place, unless a newer one is there."""
+    if _aside(run).is_file() and not _place(run, "test").is_file():
+        os.replace(_aside(run), _place(run, "test"))
+    shutil.rmtree(_aside(run).parent, ignore_errors=True)
 
 
 def record(sample: Sample, splits: Splits) -> dict[str, Any]:
@@ -65,6 +106,18 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if value or key not in _OPTIONAL}
 
 
+def is_known(run: RunFolder, facts: dict[str, Any]) -> bool:
+    """Whether a run has a sample already, of these facts of :func:`record`; InputError where it has another."""
+    before = run.read_json("sample.json")
+    if before is not None and before["hash"] != facts["hash"]:
+        raise InputError(
+            f"the sample is not the one with which {run.path} began ({before['events']} events, "
+            f"hash {before['hash'][:12]}; now {facts['events']}, {facts['hash'][:12]}): "
+            "restore it, or give another folder with --run"
+        )
+    return before is not None
+
+
 def _columns(sample: Sample) -> dict[str, NDArray[Any]]:
     """Every array of a sample that has a row per event, by its name on disk; the order enters the hash."""
     optional = {"constituents": sample.constituents, "collisions": sample.collisions, "targets": sample.targets}
@@ -77,7 +130,7 @@ def write_part(run: RunFolder, sample: Sample, splits: Splits, name: str) -> Non
     """Write one split, with each event's place in the sample; whole or not at all."""
     index = sample.places(name, splits)
     arrays = {"index": index} | {key: values[index] for key, values in _columns(sample).items()}
-    path = part_path(run, name)
+    path = _place(run, name)
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_suffix(".partial")
     with temporary.open("wb") as stream:

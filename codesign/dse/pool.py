@@ -39,11 +39,15 @@ now = time.monotonic
 
 @dataclass(frozen=True)
 class Died:
-    """A worker is gone without having been told to go, or because its job took too long (``late``)."""
+    """A worker is gone without having been told to go, or because its job took too long (``late``).
+
+    ``begun``: the job itself was under way. A worker that dies before, while it starts, says nothing about its job.
+    """
 
     job: Any
     how: str
     late: bool = False
+    begun: bool = True
 
 
 class Worker:
@@ -71,7 +75,7 @@ class Worker:
         self.say(job)
 
     def begin(self) -> None:
-        """The job's time runs from here: what came before, a new process and a draw, is not the candidate's."""
+        """The job's time runs from here: what came before, a new process and a draw, is not the job's."""
         self._began = now()
 
     def late(self, seconds: float | None) -> bool:
@@ -95,7 +99,7 @@ class Worker:
         except (EOFError, OSError):
             self._process.join(_SECONDS_TO_LEAVE)
             self._kill()
-            return Died(self.job, self._how())
+            return Died(self.job, self._how(), begun=self._began is not None)
 
     def _how(self) -> str:
         code = self._process.exitcode

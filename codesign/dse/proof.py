@@ -15,13 +15,16 @@ from codesign.dse import messages
 from codesign.dse.measured import MEASUREMENTS, Climb, compared
 from codesign.dse.progress import Progress
 from codesign.dse.scoring import Score
-from codesign.errors import CodesignError
 from codesign.figures import Fidelity
 from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder
 from codesign.study import Study
 
 __all__ = ("Proof",)
+
+
+#: begins the note of a trial whose simulation failed (:func:`codesign.candidate.stages.note`)
+_NOT_SIMULATED = "simulation not measured: "
 
 
 class _Baseline(BaseModel):
@@ -51,7 +54,8 @@ class Proof:
         known = {(t, front.fidelity): reason for front in written.fronts for t, reason in front.failed.items()}
         self._climb.failed |= known
         same = not self._climb.open() and self._climb.fronts() == written.fronts
-        if same and {p.trial for p in written.points} == set(self._members()):
+        judged = {p.trial for p in written.points}
+        if same and judged | written.unproven.keys() == set(self._members()) and not self._worth_it(written, judged):
             return written
         self._climb.failed.clear()
         return None
@@ -154,13 +158,9 @@ class Proof:
 
     def write(self) -> Front:
         """Write ``front.json``: every trial on the front that was judged on the test split."""
-        points = [point for trial in self._members() if (point := self._point(trial)) is not None]
-        if not points and self._unproven:
-            trial, reason = next(iter(self._unproven.items()))
-            raise CodesignError(
-                f"none of the {len(self._unproven)} trials on the front could be proven (trial {trial}: {reason}); "
-                "the search is kept, and the same command tries again"
-            )
+        members = self._members()
+        points = [point for trial in members if (point := self._point(trial)) is not None]
+        proven = {point.trial for point in points if point.verified is not None}
         baseline = self._run.read("baseline.json", _Baseline)
         front = Front(
             study=self._study.name,
@@ -168,9 +168,27 @@ class Proof:
             points=points,
             fronts=self._climb.fronts(),
             baseline=baseline.metrics if baseline else {},
+            unproven={trial: self._why_not(trial) for trial in members if trial not in proven},
         )
         self._run.write("front.json", front)
         return front
+
+    def _worth_it(self, written: Front, judged: set[int]) -> bool:
+        """Whether to try again what could not be proven: tools come, and time limits are the machine's; but a test
+        split has no more events than it had."""
+        if written.unproven.keys() <= judged:
+            facts = self._run.read_json("sample.json") or {}
+            events = facts.get("splits", {}).get("test", 0)
+            return bool(written.unproven) and bool(events >= self._study.verification.rtl_events)
+        return True
+
+    def _why_not(self, trial: int) -> str:
+        """Why a trial of the front has no verdict, from this start or from its notes."""
+        if trial in self._unproven:
+            return self._unproven[trial]
+        status = self._run.trial(trial).read("status.json", TrialStatus)
+        reasons = [n for n in status.notes if n.startswith(_NOT_SIMULATED)] if status else []
+        return reasons[-1].removeprefix(_NOT_SIMULATED) if reasons else "it was not simulated"
 
     def _point(self, trial: int) -> FrontPoint | None:
         folder = self._run.trial(trial)

@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from codesign.dse.ladder import stopped_at
+from codesign.dse.messages import Retry
 from codesign.dse.scoring import Score, score
+from codesign.dse.storage import unknown_trials
 from codesign.errors import CodesignError, InputError
+from codesign.lacking import is_here
 from codesign.records import Figures, Metrics, State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target
 
-__all__ = ("adopt", "config_key", "fail", "finished", "recorded_score", "recover", "tell", "told")
+__all__ = (
+    "adopt",
+    "begin_again",
+    "config_key",
+    "fail",
+    "finished",
+    "must_agree",
+    "recorded_score",
+    "recover",
+    "retries",
+    "scored_trials",
+    "tell",
+    "told",
+)
 
 #: sections of a study that may change between two starts: they say how long and how to search, not what
 _FREE = ("search", "description")
 
 
-def adopt(run: RunFolder, study: Study, target: Target) -> bool:
-    """Write the study and its target into the run folder, or see that they are those of the run already there.
-
-    Returns whether a run was there; InputError says in what it differs.
-    """
+def must_agree(run: RunFolder, study: Study, target: Target) -> None:
+    """See that the study and its target are those of a run already there; InputError says in what they differ."""
     path = run.path / "study.yaml"
-    resumed = path.is_file()
-    if resumed:
+    if path.is_file():
         run.refuse_links()
         given = study.model_dump(mode="json")
         # through the model: a study of an earlier release may write the same in other words
@@ -43,9 +56,15 @@ def adopt(run: RunFolder, study: Study, target: Target) -> bool:
                 f"{run.path} holds a run of another study: {changes[0]}{more}; "
                 "give another folder with --run, or the study as it was"
             )
-    run.write("target.json", target)
-    write_atomically(path, study.to_yaml().encode())
-    return resumed
+
+
+def adopt(run: RunFolder, study: Study, target: Target) -> None:
+    """Write the study and its target into the run folder, where they are not there in the same words."""
+    if run.read_json("target.json") != target.model_dump(mode="json"):
+        run.write("target.json", target)
+    path, content = run.path / "study.yaml", study.to_yaml().encode()
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
 
 
 def _differences(there: Any, given: Any, where: str = "") -> list[str]:
@@ -82,45 +101,83 @@ def recorded_score(folder: TrialFolder, study: Study) -> Score:
     return score(folder.number, study, metrics.metrics, figures.figures)
 
 
+def scored_trials(run: RunFolder) -> list[int]:
+    """Trials with a score: the search's storage must know them."""
+    ended = {folder.number: finished(folder) for folder in run.trials()}
+    return [n for n, s in ended.items() if s is not None and s.state in (State.COMPLETE, State.INFEASIBLE)]
+
+
 def recover(run: RunFolder, study: Study, search: Any) -> dict[int, TrialStatus]:
     """Bring folder and storage together after whatever ended the last start; returns the finished trials.
 
-    A trial whose records are whole counts, and the storage is told if it does not know. Any other is marked failed in
-    the storage ("interrupted"), its half-written folder is removed, and its number is free again: it will be drawn
-    with the same seeds, so that a search that was interrupted goes on as if it had not been.
+    InputError, before anything is changed, where the two are not of the same search. A trial whose records are whole
+    counts, and the storage is told if it does not know. Any other is marked failed in the storage ("interrupted"), its
+    half-written folder is removed, and its number is free again: it will be drawn with the same seeds, so that a search
+    that was interrupted goes on as if it had not been.
     """
     from optuna.trial import TrialState
 
-    statuses = {}
+    statuses, halves, retried = {}, [], {}
     for folder in run.trials():
-        status = finished(folder)
-        if status is None:
-            shutil.rmtree(folder.path)
+        status = folder.read("status.json", TrialStatus)
+        if status is not None and status.state == State.RUNNING and status.lacking:
+            retried[folder.number] = status.model_copy(update={"state": State.FAILED})  # what it was, and still is
+        elif status is None or status.state == State.RUNNING:
+            halves.append(folder)
         else:
             statuses[folder.number] = status
     scored = {n for n, s in statuses.items() if s.state in (State.COMPLETE, State.INFEASIBLE)}
     trials = search.get_trials(deepcopy=False)
     known = {t.user_attrs.get("trial") for t in trials if t.state == TrialState.COMPLETE}
-    for trial in trials:
-        if trial.state.is_finished():
-            continue
-        number = trial.user_attrs.get("trial")
-        if number in statuses and number not in known:
-            tell(search, trial, run.trial(number), study)
-            known.add(number)
-        else:
-            fail(search, trial, "interrupted")
-    if lost := sorted(scored - known):
-        raise InputError(
-            f"{run.path} holds {len(lost)} finished trials that the search's storage does not know (the first: "
-            f"{lost[0]}): give the --storage with which the run began, or another folder with --run"
-        )
+    unfinished = [(t.user_attrs.get("trial"), t) for t in trials if not t.state.is_finished()]
+    # recorded, but its worker died before it told the storage
+    untold = {number: t for number, t in unfinished if number in statuses and number not in known}
+    if lost := sorted(scored - known - untold.keys()):
+        raise InputError(unknown_trials(run, lost))
     if gone := sorted(n for n in known if isinstance(n, int) and n not in statuses):
         raise InputError(
             f"{run.path}: the folder of trial {gone[0]} is gone though the trial is finished: "
             "restore it, or give another folder with --run"
         )
-    return statuses
+    for folder in halves:
+        shutil.rmtree(folder.path)
+    for number, status in retried.items():
+        run.trial(number).write("status.json", status)
+    for number, trial in unfinished:
+        if untold.get(number) is trial:
+            tell(search, trial, run.trial(number), study)
+        else:
+            fail(search, trial, "interrupted")
+    return statuses | retried
+
+
+def retries(run: RunFolder, search: Any, statuses: Mapping[int, TrialStatus]) -> dict[int, Retry]:
+    """Of the finished trials those that failed for want of packages or programs which are all here by now."""
+    wanted = {
+        n: s for n, s in statuses.items() if s.state == State.FAILED and s.lacking and all(map(is_here, s.lacking))
+    }
+    if not wanted:
+        return {}
+    found = {}
+    for trial in search.get_trials(deepcopy=False):
+        status = wanted.get(trial.user_attrs.get("trial", -1))
+        # of one number there may be several: repeated draws, interrupted starts
+        if status is not None and status.reason == trial.user_attrs.get("reason"):
+            found[status.trial] = Retry(dict(trial.params), status.reason or "", tuple(status.lacking))
+    return found
+
+
+def begin_again(folder: TrialFolder, retry: Retry, seed: int) -> None:
+    """Mark a failed trial as one that is tried again; killed before it comes to its end, it is what it was."""
+    status = TrialStatus(
+        trial=folder.number, state=State.RUNNING, reason=retry.reason, seed=seed, lacking=list(retry.lacking)
+    )
+    folder.write("status.json", status)
+    for path in folder.path.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in ("status.json", "config.json", "log.txt"):
+            path.unlink()
 
 
 def tell(search: Any, trial: Any, folder: TrialFolder, study: Study) -> None:

@@ -173,7 +173,7 @@ def carry_out(search: str, job: str, files: bytes, shared: bytes, seconds: float
     """Do a job of a search (JSON, both) on files and the search's files (zips); what came of it (JSON), and new files.
 
     After ``seconds`` it is ended. The answer has ``died`` where the process did not come to its end, ``late`` where it
-    was ended.
+    was ended, and ``begun`` false where that was before the job.
     """
     key = hashlib.sha256(search.encode() + b"\0" + shared).hexdigest()
     process = _idle.take(key)
@@ -186,7 +186,7 @@ def carry_out(search: str, job: str, files: bytes, shared: bytes, seconds: float
     try:
         return _done(key, process, job, files, seconds)
     except _Gone:
-        answer = process.death()
+        answer = process.death() | {"begun": False}
         process.end()
         return json.dumps(answer), packed({})
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from codesign import plugins
+from codesign.dse.foresight import must_hold_candidates
 from codesign.dse.measured import at_fidelity
 from codesign.dse.seeds import seed_parameters
 from codesign.errors import InputError, ToolError, nearest
@@ -45,6 +46,7 @@ def resolve(study: Study) -> Resolved:
     target = load_target(study.target)
     space = validated(family.space, study.space, f"study '{study.name}', section 'space'")
     flow_space = resolve_space(flow, study.flow.space, f"study '{study.name}', section 'flow'")
+    must_hold_candidates(family, space, flow, flow_space, f"study '{study.name}'")
     seed_parameters(study.search.seeds, family, space, flow, flow_space, f"study '{study.name}'")
     _check_objectives(study, task.metrics, flow)
     _check_constraints(study, task.metrics, flow, target)

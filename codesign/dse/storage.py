@@ -6,12 +6,13 @@ worker is killed. Any URL that Optuna's relational storage knows (SQLite, Postgr
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,24 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from codesign.errors import InputError
 from codesign.runfolder import RunFolder
 from codesign.study import SearchSettings, Study
 
-__all__ = ("JOURNAL", "derived_seed", "make_sampler", "open_storage", "open_study", "repair_journal", "study_name")
+__all__ = (
+    "JOURNAL",
+    "derived_seed",
+    "make_sampler",
+    "must_be_there",
+    "open_storage",
+    "open_study",
+    "repair_journal",
+    "study_name",
+    "unknown_trials",
+)
 
 #: the journal's name in a run folder
 JOURNAL = "study.journal"
@@ -76,9 +89,36 @@ def study_name(run: RunFolder, study: Study) -> str:
     return str(record["name"])
 
 
-def open_study(run: RunFolder, study: Study, url: str | None) -> Any:
-    """Open the search's Optuna study, or create it."""
+def unknown_trials(run: RunFolder, trials: Sequence[int]) -> str:
+    """What is wrong where a storage does not know these finished trials of a run."""
+    return (
+        f"{run.path} holds {len(trials)} finished trials that the search's storage does not know (the first: "
+        f"{trials[0]}): give the --storage with which the run began, or another folder with --run"
+    )
+
+
+def must_be_there(run: RunFolder, url: str | None, scored: Sequence[int]) -> None:
+    """Where a run has ``scored`` trials, see that its storage is there: a mistyped one is refused, and not created."""
+    if not scored:
+        return
+    file: str | None = str(run.path / JOURNAL)
+    if url is not None:
+        file = None
+        if url.startswith("sqlite"):
+            with contextlib.suppress(ValueError, SQLAlchemyError):
+                file = make_url(url).database
+    if file is not None and not Path(file).is_file():
+        raise InputError(unknown_trials(run, scored))
+
+
+def open_study(run: RunFolder, study: Study, url: str | None, scored: Sequence[int] = ()) -> Any:
+    """Open the search's Optuna study, or create it; not where it must know ``scored`` trials: InputError then."""
     with _quiet():
+        if scored:
+            try:
+                return optuna.load_study(storage=open_storage(run, url), study_name=study_name(run, study))
+            except KeyError:
+                raise InputError(unknown_trials(run, scored)) from None
         directions = ["maximize" if o.direction == "maximise" else "minimize" for o in study.objectives]
         return optuna.create_study(
             storage=open_storage(run, url),

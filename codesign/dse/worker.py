@@ -32,6 +32,7 @@ from codesign.dse.scoring import STOPPED_EXCESS, Outcome, excess_of, score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity
 from codesign.hardware.settings import family_config, flow_settings, whole_config
+from codesign.lacking import lacking
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
@@ -69,6 +70,9 @@ def main(connection: Connection, settings: messages.Settings) -> None:
         with hold(run.path / WORKERS_LOCK, shared=True, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
             store.use(settings.store)
             worker = _Worker(connection, settings, run)
+            # one whose driver died before this lock was held must not touch what the next driver has cleared up
+            if (driver := parent_process()) is not None and not driver.is_alive():
+                return
             while (job := connection.recv()) is not None:
                 worker.do(job)
     except Exception as error:
@@ -181,7 +185,12 @@ class Bench:
 
     # ---------------------------------------------------------------------------------------------------------- search
     def judged(
-        self, number: int, note: str | None, config: BaseModel, settings: BaseModel
+        self,
+        number: int,
+        note: str | None,
+        config: BaseModel,
+        settings: BaseModel,
+        retry: messages.Retry | None = None,
     ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
         """Evaluate a configuration; the trial's last status, which is still to be written, its score and excesses."""
         from codesign.dse.storage import derived_seed
@@ -192,6 +201,8 @@ class Bench:
             state=State.RUNNING,
             seed=derived_seed(self._study.seed, "trial", number),
             notes=[note] if note else [],
+            reason=retry.reason if retry else None,  # should this process die: it is tried again
+            lacking=list(retry.lacking) if retry else [],
         )
         began = time.perf_counter()
         folder.write("config.json", whole_config(config, settings))
@@ -207,6 +218,7 @@ class Bench:
                     "state": State.FAILED,
                     "stage": entered.stage if entered else "",
                     "reason": _reason(error),
+                    "lacking": lacking(error),
                     "seconds": {"total": time.perf_counter() - began},
                 }
                 return status.model_copy(update=update), None, {}
@@ -235,6 +247,7 @@ class Bench:
                     "state": State.STOPPED,
                     "stage": f"after {epochs} epochs",
                     "reason": f"{why} after {epochs} of {self._study.training.epochs} epochs",
+                    "lacking": [],
                     "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
                 }
                 return status.model_copy(update=update), values, STOPPED_EXCESS
@@ -244,6 +257,7 @@ class Bench:
         update = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
             "reason": reason or None,
+            "lacking": [],
             "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
             "design": result.design_hash,
             "notes": [*status.notes, *result.notes],
@@ -276,7 +290,9 @@ class Bench:
 
         def work() -> None:
             folder, _, stage = self._opened(number)
-            self._loaded(self._settings.measure)(self._study, folder, fidelity, stage)
+            measure = self._loaded(self._settings.measure)
+            self._send(messages.Stage(number, "start"))
+            measure(self._study, folder, fidelity, stage)
 
         return self._guarded(work, self._run.trial(number).path / "log.txt")
 
@@ -296,7 +312,9 @@ class Bench:
 
     def _prove(self, number: int) -> None:
         folder, seed, stage = self._opened(number)
-        self._loaded(self._settings.prove)(self._study, folder, self._sample, seed, stage)
+        prove, sample = self._loaded(self._settings.prove), self._sample
+        self._send(messages.Stage(number, "start"))
+        prove(self._study, folder, sample, seed, stage)
 
     def _opened(self, number: int) -> tuple[TrialFolder, int, Callable[[str], None]]:
         """A finished trial's folder and seed, and what is told its stages."""
@@ -318,7 +336,9 @@ class Bench:
         from codesign.dse.baseline import judge_baselines
         from codesign.dse.parts import splits_of
 
-        record, scores = judge_baselines(self._study, self._sample, splits_of(self._study))
+        sample = self._sample
+        self._send(messages.Stage(None, "baseline"))
+        record, scores = judge_baselines(self._study, sample, splits_of(self._study))
         write_atomically(self._run.path / "parts" / "baselines-test.npz", scores)
         write_atomically(self._run.path / "baseline.json", (json.dumps(record, indent=1) + "\n").encode())
 
@@ -352,24 +372,24 @@ class _Worker(Bench):
 
         return open_study(self._run, self._study, self._settings.storage)
 
-    def _draw(self, number: int) -> tuple[Any, BaseModel, BaseModel] | None:
+    def _draw(self, number: int, parameters: dict[str, Any] | None) -> tuple[Any, BaseModel, BaseModel] | None:
         def repeats(asked: Any, config: dict[str, Any]) -> int | None:
             self._send(messages.Drawn(number, asked.number, config))
             answer: messages.Answer = self._connection.recv()
             return answer.repeats
 
-        return self._drawer.draw(number, repeats)
+        return self._drawer.draw(number, repeats, parameters)
 
     def _trial(self, job: messages.Evaluate) -> None:
         from codesign.dse.draw import give_up
 
         self.prepare()
-        drawn = self._draw(job.trial)
+        drawn = self._draw(job.trial, job.retry.parameters if job.retry else None)
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
             return
         asked, config, settings = drawn
-        status, values, excess = self.judged(job.trial, job.note, config, settings)
+        status, values, excess = self.judged(job.trial, job.note, config, settings, job.retry)
         for name, value in excess.items():
             asked.set_constraint(name, value)
         # the record first: should this process die before Optuna knows, the next start tells it

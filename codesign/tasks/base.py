@@ -58,6 +58,8 @@ class Task(Protocol):
     - ``collections: tuple[str, ...]`` and ``inputs(events) -> Inputs``: how the features are computed from a chunk of
       :func:`codesign.physics.events.read_events`. ``sample`` uses the same function, so that training and
       ``codesign apply`` cannot differ;
+    - ``most_events(settings) -> int | None``: at most so many events a sample of these settings will have, where that
+      is known before it is made: too few for the study's proofs are then told at once;
     - ``outcome(scores, part, points) -> Outcome`` and ``table(scores, part) -> Tabulated``
       (:mod:`codesign.tasks.outcome`): what a bundle's tables for generator-level work are fitted to.
     """

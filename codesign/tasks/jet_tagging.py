@@ -86,6 +86,11 @@ class JetTagging:
         assert chosen.file is not None
         return self._known_classes(read_sample(Path(chosen.file)))
 
+    def most_events(self, settings: dict[str, Any]) -> int | None:
+        """The jets that a card is asked for; of a file it is known once it is read."""
+        chosen = validated(JetSample, settings, "sample")
+        return chosen.events if chosen.card is not None else None
+
     def _known_classes(self, sample: Sample) -> Sample:
         if sample.class_names != self.classes:
             raise InputError(

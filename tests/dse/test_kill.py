@@ -18,7 +18,8 @@ from tests.dse.test_engine import Notes, changed, optuna_states, search, statuse
 def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
     (tmp_path / "toy.yaml").write_text(STUDY)
     root = Path(__file__).parents[2]
-    environment = os.environ | {"TOY": behaviour, "PYTHONPATH": f"{root}{os.pathsep}{PLUGIN}"}
+    paths = [root, PLUGIN, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = os.environ | {"TOY": behaviour, "PYTHONPATH": os.pathsep.join(map(str, paths))}
     command = [sys.executable, "-m", "toy_driver", "toy.yaml", "run", str(trials), str(workers)]
     if most_bytes is not None:
         command = ["prlimit", f"--fsize={most_bytes}", *command]
@@ -103,6 +104,18 @@ def test_a_worker_that_dies_once_costs_nothing(study, tmp_path, monkeypatch):
     assert trace(tmp_path / "run") == trace(tmp_path / "undisturbed")
     assert statuses(tmp_path / "run")[0].notes == ["drawn again: at first its worker was killed by SIGKILL"]
     assert notes.notes == ["trial 0: its worker was killed by SIGKILL; starting another"]
+
+
+def test_workers_that_die_while_they_start_cost_no_trial(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOY", "stillborn")
+    monkeypatch.setenv("TOY_DEATHS", str(tmp_path / "deaths"))
+    search(study, tmp_path / "run", 3)
+    assert (tmp_path / "deaths").stat().st_size > 3, "three workers died before they had drawn anything"
+    monkeypatch.delenv("TOY")
+    search(study, tmp_path / "undisturbed", 3)
+    assert trace(tmp_path / "run") == trace(tmp_path / "undisturbed")
+    assert not any(s.notes for s in statuses(tmp_path / "run").values()), "no candidate is to blame"
+    assert State.FAILED not in {s.state for s in statuses(tmp_path / "run").values()}
 
 
 def test_a_candidate_that_kills_its_worker_fails_and_the_others_go_on(tmp_path, monkeypatch):

@@ -53,3 +53,46 @@ def test_a_flow_that_cannot_run_says_why(monkeypatch):
     monkeypatch.setattr(ToyFlow, "available", lambda self: Availability(False, "no compiler: install one"))
     with pytest.raises(ToolError, match="flow 'toy' cannot run here: no compiler: install one"):
         resolve(study())
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"width": [8, -4], "sparsity": 0.1}, "section 'space': no candidate can have width -4: .*greater than 0"),
+        ({"width": {"low": 0, "high": 9}, "sparsity": 0.1}, "no candidate can have width 0: .*greater than 0"),
+        ({"width": -4, "sparsity": 0.1}, "section 'space': it holds no valid candidate: .*greater than 0"),
+        ({"width": {"low": 9, "high": 3}, "sparsity": 0.1}, r"low \(9\) is above high \(3\)"),
+        ({"width": [], "sparsity": 0.1}, "a choice needs at least one value"),
+    ],
+)
+def test_values_that_no_candidate_can_have_are_refused(space, message, monkeypatch):
+    import codesign_toy
+    from pydantic import Field, create_model
+
+    strict = create_model("Strict", width=(int, Field(gt=0)), sparsity=(float, ...))
+    monkeypatch.setattr(codesign_toy, "ToyConfig", strict)
+    with pytest.raises(InputError, match=message):
+        resolve(study(space=space))
+
+
+def test_values_that_only_some_candidates_can_have_are_not_refused():
+    """Of a rare combination each value is possible, though most draws with it are none."""
+    from codesign.dse.foresight import must_hold_candidates
+    from codesign.hardware.base import NoSettings
+
+    class Pairs:
+        def suggest(self, space, choose):
+            a, b = choose("a", list(range(8))), choose("b", list(range(8)))
+            if a != b:
+                raise ValueError("only pairs")
+
+    class Plain:
+        def suggest(self, space, choose):
+            return NoSettings()
+
+    must_hold_candidates(Pairs(), NoSettings(), Plain(), NoSettings(), "study")
+
+
+def test_a_key_that_stands_twice_is_refused():
+    with pytest.raises(InputError, match=r"toy.yaml: key 'width' stands twice, again in line 4"):
+        parse_study("name: toy\nspace:\n  width: 3\n  width: 4\n", "toy.yaml")

@@ -1,5 +1,7 @@
 """A task, a family and a flow as a user's own package would bring them, and doubles for evaluating and proving."""
 
+import importlib
+import multiprocessing
 import os
 import signal
 import time
@@ -17,6 +19,26 @@ from codesign.physics.sample import Sample
 from codesign.records import Figures, Metric, Metrics, Verified
 from codesign.space import Dimension, Fixed, FloatDimension, IntDimension
 from codesign.targets import load_target
+
+
+def _stillborn(times):
+    """Kill the worker that imports this, so many times in all: before it has drawn or begun anything."""
+    log = Path(os.environ["TOY_DEATHS"])
+    with log.open("a") as stream:
+        stream.write("x")
+    if log.stat().st_size <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+_WATCHED = "TOY_STAGES" in os.environ
+if _WATCHED and multiprocessing.parent_process() is not None:
+    import toy_stages  # on the path of the harness alone
+
+    toy_stages.reached("worker start-up")
+    toy_stages.watch_worker()
+
+if "stillborn" in os.environ.get("TOY", "") and multiprocessing.parent_process() is not None:
+    _stillborn(3)
 
 
 class ToyTask:
@@ -42,6 +64,8 @@ class ToyTask:
         return part.y
 
     def baselines(self, train, seed):
+        if _WATCHED:
+            toy_stages.reached("worker baseline")
         return [ToyBaseline("first feature", 0), ToyBaseline("second feature", 1)]
 
 
@@ -118,6 +142,9 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
     assert (train.name, validation.name) == ("train", "validation")
     stage("training")
     behaviour = os.environ.get("TOY", "")
+    if _WATCHED:
+        toy_stages.wait_for_turn()
+        toy_stages.reached("worker evaluation", folder.number)
     if "slow" in behaviour:
         time.sleep(0.15)
     if "suicide" in behaviour and config.width == 7:
@@ -125,11 +152,13 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
     if "once" in behaviour and not (run / "died").exists():
         (run / "died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    if "hang" in behaviour and folder.number == 3:
+    if "hang" in behaviour and folder.number == int(behaviour.partition("hang-")[2] or 3):
         (run / "hanging").write_text(str(os.getpid()))
         time.sleep(60)
     if "fails" in behaviour and config.width % 4 == 0:
         raise CodesignError("not exact on event 3")
+    if "lacks" in behaviour and config.width % 2:
+        importlib.import_module("toy_optimizer")
     if "bug" in behaviour and config.width % 4 == 1:
         raise ZeroDivisionError("a bug of this candidate")
     luck = np.random.default_rng(seed).normal(scale=0.01)
@@ -147,6 +176,8 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
 def prove(study, folder, sample, seed, stage):
     """Judge on the test split; a verdict by the width, where wanted."""
     stage("test")
+    if _WATCHED:
+        toy_stages.reached("worker proof", folder.number)
     behaviour = os.environ.get("TOY", "")
     config = folder.read_json("config.json")
     with Path(folder.path.parent.parent / "proofs.txt").open("a") as log:

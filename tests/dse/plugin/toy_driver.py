@@ -1,5 +1,6 @@
-"""Runs the toy study as the command line would: ``python -m toy_driver STUDY RUN TRIALS WORKERS``."""
+"""Runs the toy study as the command line would: ``python -m toy_driver STUDY RUN TRIALS WORKERS [STORAGE]``."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,14 +10,21 @@ from codesign.errors import CodesignError
 from codesign.study import load_study
 
 if __name__ == "__main__":
-    path, run, trials, workers = sys.argv[1:]
+    path, run, trials, workers, *storage = sys.argv[1:]
+    progress = make_progress()
+    if "TOY_STAGES" in os.environ:
+        from toy_stages import reached, watch_driver
+
+        reached("driver start-up")
+        progress = watch_driver()
     try:
         run_study(
             load_study(path),
             Path(run),
             int(trials),
             int(workers),
-            make_progress(),
+            progress,
+            storage=storage[0] if storage else None,
             evaluate="codesign_toy:evaluate",
             prove="codesign_toy:prove",
         )
