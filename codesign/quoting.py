@@ -4,7 +4,8 @@ Names of inputs, classes, studies, parts and files come from users and from what
 a script, a source or a page does it through this module:
 
 - where a language has identifiers: :func:`verilog_identifier` (checked), :func:`cxx_identifier` (made of any text);
-- where it has strings: :func:`tcl`, :func:`cxx_string`, :func:`pbtxt`, :func:`yaml_string`, :func:`shell`,
+- where it has strings: :func:`tcl`, :func:`cxx_string`, :func:`pbtxt`, :func:`yaml_string`, :func:`yaml_word`,
+  :func:`shell`,
   :func:`script_json`;
 - where others' scripts and tools take a word as it is, without quotes: :func:`plain`, and :func:`relative_path`;
 - where people read: :func:`markdown`, :func:`markdown_code`, :func:`plotly`, :func:`mathtext`, :func:`comment`,
@@ -44,6 +45,7 @@ __all__ = (
     "tcl_list",
     "verilog_identifier",
     "yaml_string",
+    "yaml_word",
 )
 
 _LONGEST = 255  # characters of a name that is a file's or an identifier
@@ -415,6 +417,12 @@ def yaml_string(text: str) -> str:
     """A string of YAML in double quotes, on one line."""
     made: str = yaml.safe_dump(text, default_style='"', width=float("inf"), allow_unicode=True)
     return made.removesuffix("\n")
+
+
+def yaml_word(text: str) -> str:
+    """A string of YAML: as it is where YAML takes it for this very string, else as :func:`yaml_string`."""
+    alone = re.fullmatch(r"[A-Za-z][A-Za-z0-9._-]*", text) and yaml.safe_load(text) == text
+    return text if alone else yaml_string(text)
 
 
 def shell(word: str) -> str:

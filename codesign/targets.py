@@ -48,7 +48,9 @@ class Target(BaseModel):
         allow_inf_nan=False,
         description="logic between two registers, in units of the compiler's adder delay: sets the pipeline's depth",
     )
-    board: str | None = Field(default=None, pattern=_NAME, description="board for which a bitstream can be made, if any")
+    board: str | None = Field(
+        default=None, pattern=_NAME, description="board for which a bitstream can be made, if any"
+    )
     resources: Resources
 
     @property

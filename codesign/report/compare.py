@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from codesign.errors import InputError
-from codesign.report import plots, words
+from codesign.quoting import plotly
+from codesign.report import words
 from codesign.report.collect import Axis, Run, collect
 from codesign.report.designs import design_rows
 from codesign.report.hypervolume import Cost, costs, progress, span
@@ -28,7 +29,7 @@ def write_comparison(one: Path, other: Path, output: Path | None = None) -> Path
         output = Path("reports") / "-".join(run.path.name for run in runs) / "index.html"
     elif output.is_dir() or not output.suffix:
         output = output / "index.html"
-    write_atomically(output, render(runs).encode())
+    write_atomically(output, render(runs).encode(errors="replace"))
     return output
 
 
@@ -39,7 +40,7 @@ def render(runs: list[Run]) -> str:
     box = _box(runs, shared)
     grown = [progress(run.trials, shared, box) if box else [] for run in runs]
     data = {
-        "names": [plots.plain(name) for name in names],
+        "names": [plotly(name) for name in names],
         "fronts": [_front(run) for run in runs],
         "goals": [a.name for a in runs[0].objectives],
         "progress_of": grown,
