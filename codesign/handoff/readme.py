@@ -21,7 +21,8 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         f"# {markdown(m.study)}, trial {m.trial}",
         "",
         f"A quantised network for the task {markdown_code(m.task)}, compiled by {markdown_code(m.flow)} for "
-        f"{markdown(m.target.part)} at {m.target.clock_mhz:g} MHz. Proven bit-exact {_how(m)} on {m.verified.events:,} events.",
+        f"{markdown(m.target.part)} at {m.target.clock_mhz:g} MHz. "
+        f"Proven bit-exact {_how(m)} on {m.verified.events:,} events.",
         "",
         "## Physics",
         "",
