@@ -7,7 +7,8 @@ a script, a source or a page does it through this module:
 - where it has strings: :func:`tcl`, :func:`cxx_string`, :func:`pbtxt`, :func:`yaml_string`, :func:`yaml_word`,
   :func:`shell`,
   :func:`script_json`;
-- where others' scripts and tools take a word as it is, without quotes: :func:`plain`, and :func:`relative_path`;
+- where others' scripts and tools take a word as it is, without quotes: :func:`plain`, :func:`relative_path` (checked),
+  :func:`file_name` (made of any text);
 - where people read: :func:`markdown`, :func:`markdown_code`, :func:`plotly`, :func:`mathtext`, :func:`comment`,
   :func:`line`.
 
@@ -31,6 +32,7 @@ __all__ = (
     "comment",
     "cxx_identifier",
     "cxx_string",
+    "file_name",
     "line",
     "markdown",
     "markdown_code",
@@ -87,7 +89,13 @@ def relative_path(text: str) -> str:
     return text
 
 
-# ---------------------------------------------------------------------------------------------------------- identifiers
+def file_name(text: str) -> str:
+    """The name of a file out of any text: plain, and in no other folder; letters that are not plain become ``_``."""
+    name = re.sub(r"[^A-Za-z0-9_.+-]", "_", text).lstrip(".+-")
+    return name[: _LONGEST - 50] or "_"
+
+
+# --------------------------------------------------------------------------------------------------------- identifiers
 _VERILOG_KEYWORDS = frozenset(
     [
         "accept_on",

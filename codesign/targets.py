@@ -9,7 +9,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign import resources
-from codesign.errors import InputError
 from codesign.validation import validated
 
 __all__ = ("Resources", "Target", "load_target")
@@ -62,8 +61,4 @@ class Target(BaseModel):
 def load_target(name: str) -> Target:
     """Load a target by shipped name or by path; InputError if it is unknown or not valid."""
     path = resources.locate("targets", name)
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from None
-    return validated(Target, data, str(path))
+    return validated(Target, yaml.safe_load(Path(path).read_text(encoding="utf-8")), str(path))

@@ -29,7 +29,7 @@ def write_comparison(one: Path, other: Path, output: Path | None = None) -> Path
         output = Path("reports") / "-".join(run.path.name for run in runs) / "index.html"
     elif output.is_dir() or not output.suffix:
         output = output / "index.html"
-    write_atomically(output, render(runs).encode(errors="replace"))
+    write_atomically(output, render(runs).encode())
     return output
 
 

@@ -40,7 +40,7 @@ def write_report(run: Path, output: Path | None = None) -> Path:
         output = Path("reports") / collected.study.name / "index.html"
     elif output.is_dir() or not output.suffix:
         output = output / "index.html"
-    write_atomically(output, render(collected).encode(errors="replace"))
+    write_atomically(output, render(collected).encode())
     return output
 
 

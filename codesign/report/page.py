@@ -25,7 +25,7 @@ def page(template: str, scripts: tuple[str, ...], data: dict[str, Any], **values
     from plotly.offline import get_plotlyjs
 
     texts = [get_plotlyjs(), *((_HERE / "assets" / name).read_text(encoding="utf-8") for name in scripts)]
-    return (
+    made = (
         environment()
         .get_template(template)
         .render(
@@ -37,6 +37,7 @@ def page(template: str, scripts: tuple[str, ...], data: dict[str, Any], **values
             data=safe(script_json(data)),
         )
     )
+    return made.encode(errors="replace").decode()  # names of folders need not be whole Unicode, a page is
 
 
 def environment() -> jinja2.Environment:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codesign.quoting import mathtext, relative_path
+from codesign.quoting import file_name, mathtext
 from codesign.records import Plot
 from codesign.report.plots import PALETTE
 
@@ -41,7 +41,7 @@ def plot_pictures(plots: Sequence[Plot], folder: Path) -> list[Path]:
             axes.set_ylabel(mathtext(plot.y_label))
             axes.set_title(mathtext(plot.title), fontsize=15)
             axes.legend(fontsize=10)
-            path = folder / f"{relative_path(plot.name)}.svg"
+            path = folder / f"{file_name(plot.name)}.svg"
             canvas.savefig(path, metadata={"Date": None})
             made.append(path)
     return made

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from codesign import quoting
-from codesign.errors import CodesignError, InputError
+from codesign.errors import InputError
 
-SPECIAL = list(" \t\n\r\v\f\0\x07\x1b\x7f\x85\"'`$\\{}[]()<>|&;#!%*?~=@:,./+-_^0aZ") + [
+SPECIAL = [
+    *" \t\n\r\v\f\0\x07\x1b\x7f\x85\"'`$\\{}[]()<>|&;#!%*?~=@:,./+-_^0aZ",
     "\u2028", "\u202e", "\u2066", "\ufeff", "\uffff", "\ud800", "τ", "μ", "é", "😀", "$(", "${", "[exec ", "*/", "//",
     "\\\n", "</script>", "<!--", "??/", "{*}", "~/", "+/", "<<EOT", "\r\n", "!touch x\n", "; ", "--",
 ]  # fmt: skip
@@ -32,23 +34,22 @@ def words(number: int = 300) -> list[str]:
         *SPECIAL,
         *(f"a{s}b" for s in SPECIAL),
         *(s + s for s in SPECIAL),
-        *map("".join, zip(SPECIAL, SPECIAL[1:])),
-    ]  # noqa: B905, RUF007
+        *map("".join, pairwise(SPECIAL)),
+    ]
     return list(dict.fromkeys(["", "ordinary", "x" * 10_000, *found]))[:number]
 
 
 def kept(function: Callable[[str], str]) -> dict[str, str]:
     """What a function makes of texts, but for those that it refuses in one line."""
     made: dict[str, str] = {}
+    said: list[str] = []
     for word in words():
         try:
             made[word] = function(word)
-        except CodesignError as error:
-            assert isinstance(error, InputError)
-            assert len(str(error).splitlines()) == 1
-            assert str(error).isprintable()
-            assert len(str(error)) < 250
+        except InputError as error:
+            said.append(str(error))
     assert len(made) > 1
+    assert all(s.isprintable() and len(s) < 250 for s in said)
     return made
 
 
@@ -77,7 +78,7 @@ def test_a_path_stays_inside(path: str) -> None:
         quoting.relative_path(path)
 
 
-# ------------------------------------------------------------------------------------------------------------------- Tcl
+# ------------------------------------------------------------------------------------------------------------------ Tcl
 @pytest.fixture(scope="module")
 def tcl() -> object:
     return pytest.importorskip("tkinter", reason="Python's own Tcl interpreter reads the words").Tcl()
@@ -111,7 +112,7 @@ def test_tcl_reads_back_a_list(tcl, given_words: list[str]) -> None:
     assert [tcl.eval(f"lindex $found {i}") for i in range(len(given_words))] == given_words
 
 
-# ----------------------------------------------------------------------------------------------------------------- Yosys
+# ---------------------------------------------------------------------------------------------------------------- Yosys
 def test_yosys_takes_a_plain_word_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the name of a file, in a command that Yosys splits itself: a file of this very name, and none else."""
     libyosys = pytest.importorskip("pyosys.libyosys")
@@ -142,7 +143,7 @@ def test_yosys_reads_a_file_below_any_folder(tmp_path: Path, monkeypatch: pytest
     assert {path.name for path in folder.iterdir()} == {"top.v", "cells.json", "*.v"}
 
 
-# --------------------------------------------------------------------------------------------------------------- Verilog
+# -------------------------------------------------------------------------------------------------------------- Verilog
 def test_yosys_reads_back_an_identifier(tmp_path: Path) -> None:
     libyosys = pytest.importorskip("pyosys.libyosys")
     names = {*kept(quoting.verilog_identifier), "_", "A0", "codesign_top", "endmodules"}
@@ -158,7 +159,7 @@ def test_what_is_no_identifier_is_refused(word: str) -> None:
         quoting.verilog_identifier(word)
 
 
-# ------------------------------------------------------------------------------------------------------- C++ and make
+# --------------------------------------------------------------------------------------------------------- C++ and make
 def test_a_compiler_reads_back_strings_and_identifiers(tmp_path: Path) -> None:
     """One program that prints every string, with a variable of every identifier, built by make under such a name."""
     strings = kept(quoting.cxx_string)
@@ -187,13 +188,15 @@ def test_an_identifier_of_cxx_is_made_of_any_text(text: str) -> None:
     assert quoting.cxx_identifier(name) == name
 
 
-# ------------------------------------------------------------------------------------------------------- other strings
+# -------------------------------------------------------------------------------------------------------- other strings
 @fuzzed
 @given(TEXT)
 def test_text_formats_read_back_a_string(text: str) -> None:
     from google.protobuf import text_format
     from onnx import StringStringEntryProto
 
+    name = quoting.file_name(text)
+    assert quoting.relative_path(name) == quoting.file_name(name) == name
     for quote in (quoting.yaml_string, quoting.yaml_word):
         assert yaml.safe_load(f"a: {quote(text)}\nb: 1") == {"a": text, "b": 1}
         assert len(quote(text).splitlines()) == 1
@@ -218,7 +221,7 @@ def test_a_shell_reads_back_a_word(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# ---------------------------------------------------------------------------------------------------- what people read
+# ----------------------------------------------------------------------------------------------------- what people read
 class Page(HTMLParser):
     """Elements and text of a page."""
 
