@@ -269,7 +269,7 @@ def test_hls4mls_record_is_checked(compiled: Firmware, tmp_path: Path, change: d
 
 
 # -------------------------------------------------------------------------------------------------------------- targets
-@pytest.mark.parametrize("field", ["part", "name", "board", "family"])
+@pytest.mark.parametrize("field", ["part", "name", "board"])
 @evil
 def test_no_target_has_such_a_name(tmp_path: Path, field: str, name: str) -> None:
     shipped = yaml.safe_load((resources.folder("targets") / "vu13p-360.yaml").read_text())
@@ -279,14 +279,11 @@ def test_no_target_has_such_a_name(tmp_path: Path, field: str, name: str) -> Non
         load_target(str(path))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, 0, 1e300, "1; x", [1]])
-def test_no_target_has_such_a_clock(tmp_path: Path, value: object) -> None:
+def test_no_target_has_a_clock_that_is_no_number(tmp_path: Path) -> None:
     shipped = yaml.safe_load((resources.folder("targets") / "vu13p-360.yaml").read_text())
-    for field in ("clock_mhz", "stage_delay"):
-        if (field, value) == ("stage_delay", 1e300):
-            continue
-        (tmp_path / "target.yaml").write_text(yaml.safe_dump(shipped | {field: value}))
-        with pytest.raises(InputError, match=f"'{field}'"):
+    for value in (float("nan"), float("inf"), -1, 0, 1e300, "1; x", [1]):
+        (tmp_path / "target.yaml").write_text(yaml.safe_dump(shipped | {"clock_mhz": value}))
+        with pytest.raises(InputError, match="'clock_mhz'"):
             load_target(str(tmp_path / "target.yaml"))
 
 
@@ -295,24 +292,26 @@ def unchecked(part: str, name: str = "vu13p-360") -> Target:
     return load_target(name).model_copy(update={"part": part})
 
 
-@evil
-def test_a_part_cannot_leave_vivados_scripts(own: Firmware, tmp_path: Path, name: str) -> None:
+def test_a_part_cannot_leave_vivados_scripts(own: Firmware, tmp_path: Path) -> None:
     tkinter = pytest.importorskip("tkinter", reason="Python's own Tcl interpreter runs the scripts")
     from codesign.hardware.vendor.project import write_vivado_project
 
-    part = name if name.startswith("xc") else f"xc{name}"
-    project = write_vivado_project(replace(own, target=unchecked(part)), tmp_path / "project", "../firmware")
-    tcl = tkinter.Tcl()
-    tcl.eval("set calls {}\nproc unknown args { lappend ::calls $args; return {} }")
-    tcl.eval("rename exec {}\nproc exec args { close [open MARK w] }")
-    tcl.setvar("script", str(project.build))
-    tcl.eval("source $script")
-    tcl.eval("set design [lsearch -inline -index 0 $calls synth_design]")
-    assert tcl.eval("lindex $design end") == part
-    assert tcl.eval("lindex $design 4") == own.top
-    heading = (tmp_path / "project" / "README.md").read_text().splitlines()[:2]
-    assert heading[0].startswith("# codesign_top on xc")
-    assert heading[1] == ""
+    for index, name in enumerate(EVIL.values()):
+        part, folder = name if name.startswith("xc") else f"xc{name}", tmp_path / f"project{index}"
+        project = write_vivado_project(replace(own, target=unchecked(part)), folder, "../firmware")
+        assert project.build.read_bytes().isascii()
+        tcl = tkinter.Tcl()
+        tcl.eval("set calls {}\nproc unknown args { lappend ::calls $args; return {} }")
+        tcl.eval("rename exec {}\nproc exec args { close [open MARK w] }")
+        tcl.setvar("script", str(project.build))
+        tcl.eval("source $script")
+        tcl.eval("set design [lsearch -inline -index 0 $calls synth_design]")
+        assert tcl.eval("lindex $design end") == part
+        assert tcl.eval("lindex $design 4") == own.top
+        heading = (folder / "README.md").read_text().splitlines()
+        assert heading[0].startswith("# codesign_top on xc")
+        assert heading[1] == ""
+        assert "<" not in heading[0]
 
 
 @evil
