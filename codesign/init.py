@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from codesign import resources
 from codesign.errors import InputError
+from codesign.quoting import line, yaml_string, yaml_word
 from codesign.runfolder import write_atomically
 from codesign.study import parse_study
 
@@ -30,10 +30,10 @@ def write_study(file: Path, output: Path | None = None, target: str | None = Non
         raise InputError(f"{path} is there already: give another name with -o, or remove it")
     facts = describe(file)
     pattern, changes = _matched(file, facts)
-    changes |= {"name": name, "description": json.dumps(f"Found by codesign init in {Path(file).name}")}
+    changes |= {"name": name, "description": yaml_string(f"Found by codesign init in {Path(file).name}")}
     if target is not None:
         load_target(target)  # an unknown one is named now, not when the search begins
-        changes["target"] = target
+        changes["target"] = yaml_word(target)
     text = resources.locate("search", pattern).read_text(encoding="utf-8")
     text = re.sub(r"\A(#.*\n)*", "", text)
     for key, value in changes.items():
@@ -52,7 +52,7 @@ _ADVICE = (
 
 def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """The shipped study whose task fits, and what changes in it."""
-    where = json.dumps(str(Path(file).resolve()), ensure_ascii=False)
+    where = yaml_string(str(Path(file).resolve()))
     if "classes" in facts:
         from codesign import plugins
 
@@ -96,5 +96,4 @@ def _seen(file: Path, facts: dict[str, Any]) -> list[str]:
         lines.append(f"{facts['events']} events ({facts['kind']}, names of {facts['names']})")
         for name, count in facts["collections"].items():
             lines.append(f"  {name}: {count['mean']:.3g} per event, at most {count['most']:g}")
-    # what stands in a comment must not leave it
-    return [re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]", " ", line) for line in lines]
+    return [line(text) for text in lines]  # what stands in a comment must not leave it

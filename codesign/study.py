@@ -179,7 +179,7 @@ class FlowChoice(BaseModel):
 class Study(_Section):
     """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
     description: str = ""
     seed: int = Field(default=1, ge=0)
     task: str

@@ -12,16 +12,21 @@ from codesign.validation import validated
 
 __all__ = ("Resources", "Target", "load_target")
 
+#: stands in scripts of many tools, and in the names of files and folders
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+#: of anything that a chip has
+_MOST = 10**9
+
 
 class Resources(BaseModel):
     """What the part has, from its data sheet."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lut: int = Field(gt=0)
-    ff: int = Field(gt=0)
-    dsp: int = Field(ge=0)
-    bram: float = Field(ge=0, description="36 kbit blocks")
+    lut: int = Field(gt=0, le=_MOST)
+    ff: int = Field(gt=0, le=_MOST)
+    dsp: int = Field(ge=0, le=_MOST)
+    bram: float = Field(ge=0, le=_MOST, allow_inf_nan=False, description="36 kbit blocks")
     source: str = Field(description="the data sheet the figures are from")
 
 
@@ -30,17 +35,20 @@ class Target(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(pattern=_NAME, description="letters, digits and any of . _ -: it names files, too")
     description: str
-    part: str = Field(description="ordering code of the vendor's tools")
+    part: str = Field(pattern=_NAME, description="ordering code of the vendor's tools")
     family: Literal["xcup", "xcu", "xc7", "ecp5", "nexus"] = Field(description="Yosys' name of the architecture")
-    clock_mhz: float = Field(gt=0)
-    latency_budget_ns: float | None = Field(default=None, gt=0)
+    clock_mhz: float = Field(ge=1e-3, le=1e5)
+    latency_budget_ns: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     stage_delay: float = Field(
         gt=0,
+        allow_inf_nan=False,
         description="logic between two registers, in units of the compiler's adder delay: sets the pipeline's depth",
     )
-    board: str | None = Field(default=None, description="board for which a bitstream can be made, if any")
+    board: str | None = Field(
+        default=None, pattern=_NAME, description="board for which a bitstream can be made, if any"
+    )
     resources: Resources
 
     @property

@@ -10,6 +10,8 @@ from codesign.errors import InputError, nearest
 
 __all__ = ("validated",)
 
+_LONGEST = 100  # characters of what was given that are shown
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -32,9 +34,13 @@ def validated(model: type[M], data: Any, source: str) -> M:
         else:
             message = f"'{where}': {first['msg'].removeprefix('Value error, ')}"
             if not isinstance(first["input"], dict | list):
-                message += f" (given: {first['input']!r})"
+                message += f" (given: {_shortened(repr(first['input']))})"
         more = error.error_count() - 1
         raise InputError(f"{source}: {message}" + (f" (and {more} more)" if more else "")) from None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

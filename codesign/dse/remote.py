@@ -76,7 +76,7 @@ class _Process:
             # standard input is never written to: it closes with this process, however that ends, and the other ends too
             self._process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "codesign.dse.remote",
+                    sys.executable, "-P", "-m", "codesign.dse.remote",
                     str(self._root), str(theirs.fileno()), str(_IDLE_SECONDS),
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=[theirs.fileno()],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from codesign.figures import QUANTITIES
 from codesign.handoff.emulator import emulator_name
 from codesign.handoff.manifest import InputSignal, Manifest, OutputSignal
+from codesign.quoting import markdown, markdown_code, relative_path, shell
 from codesign.records import Metric
 
 __all__ = ("readme",)
@@ -19,17 +18,18 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
     """
     m = manifest
     lines = [
-        f"# {_text(m.study)}, trial {m.trial}",
+        f"# {markdown(m.study)}, trial {m.trial}",
         "",
-        f"A quantised network for the task `{m.task}`, compiled by `{m.flow}` for {_text(m.target.part)} at "
-        f"{m.target.clock_mhz:g} MHz. Proven bit-exact {_how(m)} on {m.verified.events:,} events.",
+        f"A quantised network for the task {markdown_code(m.task)}, compiled by {markdown_code(m.flow)} for "
+        f"{markdown(m.target.part)} at {m.target.clock_mhz:g} MHz. "
+        f"Proven bit-exact {_how(m)} on {m.verified.events:,} events.",
         "",
         "## Physics",
         "",
         "| metric | test | baseline, test | validation |",
         "|---|---|---|---|",
         *(
-            f"| {_text(name)} | {_metric(m.metrics.get(name))} | {_metric(m.baseline.get(name))} | "
+            f"| {markdown(name)} | {_metric(m.metrics.get(name))} | {_metric(m.baseline.get(name))} | "
             f"{_metric(m.validation.get(name))} |"
             for name in m.metrics
         ),
@@ -41,7 +41,8 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "| figure | value | unit | fidelity | tool |",
         "|---|---|---|---|---|",
         *(
-            f"| {f.quantity} | {f.value:,.10g} | {f.unit} | {f.fidelity.value} | {_text(f.tool)} {_text(f.version)} |"
+            f"| {f.quantity} | {f.value:,.10g} | {markdown(f.unit)} | {f.fidelity.value} | "
+            f"{markdown(f.tool)} {markdown(f.version)} |"
             for f in m.figures
         ),
         "",
@@ -58,7 +59,7 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "| input | bits | type | unit | offset | step | low | high |",
         "|---|---|---|---|---|---|---|---|",
         *(
-            f"| {_text(s.name)} | {_bits(s)} | `{s.type}` | {_text(s.unit)} | {s.offset:.9g} | {s.step:.9g} | "
+            f"| {markdown(s.name)} | {_bits(s)} | `{s.type}` | {markdown(s.unit)} | {s.offset:.9g} | {s.step:.9g} | "
             f"{s.minimum} | {s.maximum} |"
             for s in m.inputs
         ),
@@ -69,7 +70,7 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "",
         "| output | bits | type | value of one code |",
         "|---|---|---|---|",
-        *(f"| {_text(s.name)} | {_bits(s)} | `{s.type}` | 2^{-s.fraction_bits} |" for s in m.outputs),
+        *(f"| {markdown(s.name)} | {_bits(s)} | `{s.type}` | 2^{-s.fraction_bits} |" for s in m.outputs),
         "",
         *_simulation(m),
         "## Emulate in software",
@@ -97,8 +98,10 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "- `emulator/`: the design in C++",
         "- `manifest.json`: all of this for programs, with the SHA-256 of every file",
         "",
-        f"Licence: {m.licence}"
-        + "".join(f"; `{c.files}` is from {_text(c.origin)}, {c.licence}" for c in m.components)
+        f"Licence: {markdown(m.licence)}"
+        + "".join(
+            f"; {markdown_code(c.files)} is from {markdown(c.origin)}, {markdown(c.licence)}" for c in m.components
+        )
         + ".",
         "",
     ]
@@ -106,7 +109,11 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
 
 
 def _how(manifest: Manifest) -> str:
-    return "in RTL simulation" if manifest.top else f"by the model of the flow `{manifest.flow}` (it made no RTL)"
+    return (
+        "in RTL simulation"
+        if manifest.top
+        else f"by the model of the flow {markdown_code(manifest.flow)} (it made no RTL)"
+    )
 
 
 def _ports(m: Manifest) -> list[str]:
@@ -114,10 +121,11 @@ def _ports(m: Manifest) -> list[str]:
     if m.top is None:
         return ["This flow made no RTL: the HLS project in `firmware/` needs the vendor's compiler."]
     if m.protocol != "pipelined":
-        return [f"Top module `{m.top}`, protocol `{m.protocol}`: see its source in `firmware/`."]
+        protocol = markdown_code(m.protocol or "")
+        return [f"Top module {markdown_code(m.top)}, protocol {protocol}: see its source in `firmware/`."]
     width_in, width_out = (sum(s.width for s in signals) for signals in (m.inputs, m.outputs))
     table = [
-        f"Top module `{m.top}`:",
+        f"Top module {markdown_code(m.top)}:",
         "",
         "| port | direction | width |",
         "|---|---|---|",
@@ -140,7 +148,7 @@ def _ports(m: Manifest) -> list[str]:
         fixed = "" if code is None else f" Fixed on the validation split: code {code} (value {m.trigger.threshold:g})."
         table += [
             "",
-            f"`trigger` says whether `{_text(m.trigger.output)}` of the event at `model_out` reached the "
+            f"`trigger` says whether `{markdown(m.trigger.output)}` of the event at `model_out` reached the "
             f"`threshold` of the clock before, both as codes.{fixed}",
         ]
     return table
@@ -167,13 +175,6 @@ def _simulation(m: Manifest) -> list[str]:
     ]
 
 
-def _text(text: str) -> str:
-    """Text that comes from a study or a sample, as it is written: no Markdown, no HTML, no new cell."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    text = re.sub(r"([\\`*\[\]|#]|(?<!\w)_|_(?!\w))", r"\\\1", text)  # an underscore inside a word is only that
-    return " ".join(text.split())
-
-
 def _metric(metric: Metric | None) -> str:
     return f"{metric.value:.5g} ± {metric.error:.2g}" if metric else "not measured"
 
@@ -187,4 +188,4 @@ def _every(interval: int | None) -> str:
 
 
 def _sources(manifest: Manifest) -> str:
-    return " ".join(f"../{path}" for path in manifest.sources)
+    return " ".join(shell(f"../{relative_path(path)}") for path in manifest.sources)

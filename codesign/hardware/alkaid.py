@@ -21,17 +21,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.design import Design
-from codesign.errors import InputError, ToolError
+from codesign.errors import InputError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
 from codesign.graph.reader import Graph, read_graph
 from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.expected import with_expected
+from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Inside, Size, held, read_record
 from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
 from codesign.reading.gz import gunzip
-from codesign.reading.json import json_of, member_json
+from codesign.reading.json import json_of
 from codesign.reading.limits import PROGRAM_BYTES
 from codesign.reading.plain import member_bytes, member_names
 from codesign.records import LayerCosts
@@ -46,7 +47,6 @@ __all__ = ("Alkaid", "AlkaidSettings", "AlkaidSpace", "probe_codes")
 
 TOP = "codesign_top"
 _CORE = "codesign_core"
-_RECORD = "firmware.json"
 _PROGRAM = "program.json.gz"
 #: the alkaid whose tracing :mod:`.alkaid_speed` knows
 _KNOWN = "0.8.2"
@@ -60,6 +60,19 @@ class AlkaidSettings(BaseModel):
     stage_delay: float | None = Field(
         default=None, gt=0, description="logic between two registers, in adder delays; None: what the target allows"
     )
+
+
+class AlkaidRecord(FirmwareRecord):
+    """What is recorded of one firmware."""
+
+    top: Identifier
+    sources: tuple[Inside, ...] = Field(min_length=1)
+    latency_cycles: Count
+    lut: Size
+    ff: Count
+    notes: tuple[str, ...]
+    settings: AlkaidSettings = AlkaidSettings()
+    alkaid: str
 
 
 class AlkaidSpace(BaseModel):
@@ -144,26 +157,24 @@ class Alkaid:
             "settings": record_settings(settings),
             "alkaid": version("alkaid"),
         }
-        write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         return self.load(design, target, folder)
 
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
         """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
-        path = folder / _RECORD
-        if not path.is_file():
-            raise ToolError(f"{folder} holds no firmware of the flow alkaid")
+        record = read_record(AlkaidRecord, folder, design.hash, target.name, "firmware of the flow alkaid")
         member_names(folder)  # refuses links: tools open these files by their paths
-        record = member_json(folder, _RECORD)
-        if record["design"] != design.hash or record["target"] != target.name:
-            raise ToolError(f"{folder} holds firmware of another design or target: compile again")
+        rtl = Rtl(tuple(Path(s) for s in record.sources), record.top, record.latency_cycles)
+        held(folder, rtl.sources)
+        settings = record_settings(record.settings)
         return Firmware(
             design=design,
             target=target,
             folder=folder,
-            rtl=Rtl(tuple(Path(s) for s in record["sources"]), record["top"], record["latency_cycles"]),
-            settings=record.get("settings", {}),
-            notes=tuple(record["notes"]),
-            extra=record,
+            rtl=rtl,
+            settings=settings,
+            notes=record.notes,
+            extra=record.model_dump(mode="json") | {"settings": settings},
         )
 
     def figures(self, firmware: Firmware) -> list[Figure]:

@@ -15,6 +15,7 @@ from alkaid.codegen import RTLModel
 from alkaid.stateful import FSM
 from alkaid.types import ALIR_SPEC_VERSION, CombLogic, JSONEncoder
 
+from codesign import quoting
 from codesign.runfolder import write_atomically
 from codesign.targets import Target
 
@@ -27,7 +28,7 @@ def write_verilog(pipeline: FSM, folder: Path, name: str, target: Target) -> RTL
         pipeline,
         folder,
         name,
-        part_name=target.part,
+        part_name=quoting.plain(target.part, "part"),  # stands in double quotes in alkaid's Tcl
         clock_period=target.clock_ns,
         ternary_fuse=False,
         print_latency=False,

@@ -96,8 +96,8 @@ module {AXI_TOP} (
     control = resources.folder("targets") / "boards" / _CONTROL
     write_atomically(folder / _CONTROL, control.read_bytes())
     own = (folder / f"{AXI_TOP}.v", folder / _CONTROL)
-    sources = tuple(p.resolve() for p in (*own, *(firmware.folder / s for s in firmware.sources)))
-    data = tuple((firmware.folder / p).resolve() for p in (rtl.data if rtl is not None else ()))
+    sources = (*(p.resolve() for p in own), *firmware.source_paths)
+    data = tuple(firmware.data_paths if rtl is not None else ())
     return AxiStream(AXI_TOP, sources, bytes_of(wide), bytes_of(out), 1 << address, data)
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from codesign import quoting
 from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.figures import Figure
+from codesign.hardware.firmware_record import held
 from codesign.space import Choose
 from codesign.targets import Target
 
@@ -67,6 +69,12 @@ class Rtl:
     initiation_interval: int = 1
     data: tuple[Path, ...] = ()
 
+    def __post_init__(self) -> None:
+        """InputError for a name that a tool could take for anything else, or a path that leaves the folder."""
+        quoting.verilog_identifier(self.top)
+        for path in (*self.sources, *self.data):
+            quoting.relative_path(path.as_posix())
+
 
 @dataclass(frozen=True)
 class Firmware:
@@ -100,6 +108,16 @@ class Firmware:
     def sources(self) -> tuple[Path, ...]:
         """Sources of the RTL, relative to ``folder``."""
         return self._rtl().sources
+
+    @property
+    def source_paths(self) -> list[Path]:
+        """Whole paths of the sources; ToolError or InputError where one is not a file of the folder."""
+        return held(self.folder, self.sources)
+
+    @property
+    def data_paths(self) -> list[Path]:
+        """Whole paths of the memory files; errors as of :attr:`source_paths`."""
+        return held(self.folder, self._rtl().data)
 
     @property
     def top(self) -> str:

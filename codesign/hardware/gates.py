@@ -33,7 +33,7 @@ def gate_level(firmware: Firmware, work: Path, timeout: float) -> Firmware:
     or ships no model of a cell that the netlist uses.
     """
     family = firmware.target.family
-    sources = used_sources([(firmware.folder / s).resolve() for s in firmware.sources], firmware.top)
+    sources = used_sources(firmware.source_paths, firmware.top)
     netlist = write_netlist(sources, firmware.top, family, work / _NETLIST, timeout)
     used = {name for name, number in netlist.cells.items() if number and name != "$scopeinfo"}
     if not used:

@@ -178,7 +178,7 @@ def place_and_route(firmware: Firmware, work: Path, timeout: float, seed: int = 
     if family.harness_pins is not None:
         pins = work / f"{_HARNESS}.{family.constraints[1]}"
         pins.write_text(family.harness_pins, encoding="utf-8")
-    sources = used_sources([(firmware.folder / s).resolve() for s in firmware.sources], firmware.top)
+    sources = used_sources(firmware.source_paths, firmware.top)
     netlist = write_netlist([top, *sources], _HARNESS, family.name, work / "netlist.json", timeout)
     own = _harness_cells(netlist.path, family)
     routed = route(netlist.path, family, target.part, target.clock_mhz, timeout, seed, pins)

@@ -78,7 +78,7 @@ class Family:
         if importlib.util.find_spec(self.package) is None:
             return [name]
         function = f"run_{name.replace('-', '_')}"
-        return [sys.executable, "-c", f"import sys, {self.package} as t; sys.exit(t.{function}(sys.argv[1:]))"]
+        return [sys.executable, "-P", "-c", f"import sys, {self.package} as t; sys.exit(t.{function}(sys.argv[1:]))"]
 
 
 def family_of(target: str, name: str) -> Family:

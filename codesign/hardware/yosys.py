@@ -26,12 +26,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from codesign import quoting
 from codesign.errors import ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
+from codesign.hardware.pyosys import Yosys
 
 __all__ = ("count", "synthesise", "used_sources")
 
@@ -80,12 +81,9 @@ def synthesise(firmware: Firmware, work: Path, timeout: float, elaborated: Path 
     work.mkdir(parents=True, exist_ok=True)
     result = work.resolve() / _RESULT
     result.unlink(missing_ok=True)
-    if elaborated is not None:
-        sources = [elaborated.resolve()]
-    else:
-        sources = used_sources([(firmware.folder / s).resolve() for s in firmware.sources], firmware.top)
-    arguments: list[str | Path] = [sys.executable, "-m", "codesign.hardware.yosys", "--family", family]
-    arguments += ["--top", firmware.top, "--result", result, *sources]
+    sources = [elaborated.resolve()] if elaborated is not None else used_sources(firmware.source_paths, firmware.top)
+    arguments: list[str | Path] = [sys.executable, "-P", "-m", "codesign.hardware.yosys"]
+    arguments += ["--family", family, "--top", firmware.top, "--result", result, *sources]
     package = str(Path(__file__).resolve().parents[2])  # so that this very package runs, wherever it was imported from
     run_tool(arguments, work, timeout, {"PYTHONPATH": package}, work / "yosys.log", name="yosys")
     try:
@@ -142,61 +140,43 @@ def used_sources(sources: Sequence[Path], top: str) -> list[Path]:
     return [path for path in sources if path in needed]
 
 
-class _Yosys:
-    """Yosys in this process."""
-
-    def __init__(self) -> None:
-        from pyosys import libyosys
-
-        self.library = libyosys
-        self.design: Any = libyosys.Design()
-
-    def run(self, command: str) -> None:
-        self.library.run_pass(command, self.design)
-
-    def cells(self, scratch: Path) -> dict[str, int]:
-        """Number of cells of each type in the whole design."""
-        self.run(f'tee -q -o "{scratch}" stat -json')
-        data = json.loads(scratch.read_text(encoding="utf-8"))
-        return dict(data["design"]["num_cells_by_type"])
-
-
-def _measure(family: str, top: str, sources: Sequence[str], result: Path) -> None:
-    yosys = _Yosys()
+def _measure(family: str, top: str, sources: Sequence[Path], result: Path) -> None:
+    yosys = Yosys()
     scratch = result.with_suffix(".stat")
     for source in sources:
-        yosys.run(f'{"read_rtlil" if source.endswith(".il") else "read_verilog -sv"} "{source}"')
-    synthesis = f"synth_{family} -top {top}" if family in _TABLES else f"synth_xilinx -family {family} -top {top}"
+        yosys.read(source)
     if family in _TABLES:
-        synthesis += " -noiopad" if family == "nexus" else ""
+        synthesis = [f"synth_{family}", "-top", top, *(["-noiopad"] if family == "nexus" else [])]
         first, memory, after = "begin:map_ram", "map_ram:map_ffram", "map_ffram:"
     else:
-        synthesis += " -flatten -noiopad -noclkbuf"
+        synthesis = ["synth_xilinx", "-family", family, "-top", top, "-flatten", "-noiopad", "-noclkbuf"]
         first, memory, after = "begin:map_memory", "map_memory:map_ffram", "map_ffram:"
-    yosys.run(f"{synthesis} -run {first}")
+    yosys.run(*synthesis, "-run", first)
     # reading the memory library takes seconds, and most networks have no memory at all
     if any(cell.startswith("$mem") for cell in yosys.cells(scratch)):
-        yosys.run(f"{synthesis} -run {memory}")
+        yosys.run(*synthesis, "-run", memory)
     # what is left becomes logic: right for a table that is only read, and for an array that is written in more than two
     # places each clock (a shift register), which no memory can be; not for any other memory that is written
-    yosys.run(f'tee -q -o "{scratch}" select -list t:$mem* r:WR_PORTS>0 %i r:WR_PORTS<3 %i')
+    chosen = ("t:$mem*", "r:WR_PORTS>0", "%i", "r:WR_PORTS<3", "%i")
+    yosys.run("tee", "-q", "-o", yosys.at(scratch), "select", "-list", *chosen)
     to_logic = len(scratch.read_text(encoding="utf-8").split())
-    yosys.run(f"{synthesis} -run {after}")
-    answer = {
-        "version": yosys.library.yosys_maybe_version().split()[1],
-        "cells": yosys.cells(scratch),
-        "memories_to_logic": to_logic,
-    }
+    yosys.run(*synthesis, "-run", after)
+    answer = {"version": yosys.version, "cells": yosys.cells(scratch), "memories_to_logic": to_logic}
     scratch.unlink()
     result.write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _whole(path: str) -> Path:
+    """A path that stays right when the working directory changes."""
+    return Path(path).absolute()
 
 
 def _main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--family", choices=_FAMILIES, required=True)
-    parser.add_argument("--top", required=True)
-    parser.add_argument("--result", type=Path, required=True)
-    parser.add_argument("sources", nargs="+")
+    parser.add_argument("--top", type=quoting.verilog_identifier, required=True)
+    parser.add_argument("--result", type=_whole, required=True)
+    parser.add_argument("sources", type=_whole, nargs="+")
     options = parser.parse_args()
     _measure(options.family, options.top, options.sources, options.result)
 

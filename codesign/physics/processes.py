@@ -77,7 +77,7 @@ class _Worker:
         environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "codesign.physics.worker"],
+            [sys.executable, "-P", "-m", "codesign.physics.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

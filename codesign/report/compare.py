@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from codesign.errors import InputError
-from codesign.report import plots, words
+from codesign.quoting import plotly
+from codesign.report import words
 from codesign.report.collect import Axis, Run, collect
 from codesign.report.designs import design_rows
 from codesign.report.hypervolume import Cost, costs, progress, span
@@ -40,7 +41,7 @@ def render(runs: list[Run]) -> str:
     box = _box(runs, shared)
     grown = [progress(run.trials, shared, box) if box else [] for run in runs]
     data = {
-        "names": [plots.plain(name) for name in names],
+        "names": [plotly(name) for name in names],
         "fronts": [_front(run) for run in runs],
         "goals": [a.name for a in runs[0].objectives],
         "progress_of": grown,

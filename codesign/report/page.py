@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codesign import __version__
+from codesign.quoting import script_json, shell
 from codesign.report import words
 from codesign.report.layers import bits
 
@@ -25,7 +25,7 @@ def page(template: str, scripts: tuple[str, ...], data: dict[str, Any], **values
     from plotly.offline import get_plotlyjs
 
     texts = [get_plotlyjs(), *((_HERE / "assets" / name).read_text(encoding="utf-8") for name in scripts)]
-    return (
+    made = (
         environment()
         .get_template(template)
         .render(
@@ -34,9 +34,10 @@ def page(template: str, scripts: tuple[str, ...], data: dict[str, Any], **values
             style=safe((_HERE / "assets" / "report.css").read_text(encoding="utf-8")),
             scripts=[safe(s) for s in texts],
             policy=policy(texts),
-            data=safe(as_json(data)),
+            data=safe(script_json(data)),
         )
     )
+    return made.encode(errors="replace").decode()  # names of folders need not be whole Unicode, a page is
 
 
 def environment() -> jinja2.Environment:
@@ -52,6 +53,7 @@ def environment() -> jinja2.Environment:
     environment.filters |= {
         "number": words.number, "measured": words.measured, "quantity": words.quantity, "bound": words.bound,
         "count": words.count, "size": words.size, "config": words.config, "signed": words.signed, "bits": bits,
+        "shell": shell,
     }  # fmt: skip
     return environment
 
@@ -62,15 +64,7 @@ def safe(text: str) -> Any:
 
     if "</script" in text.lower() or "</style" in text.lower():
         raise ValueError("a script or style would end its own element")
-    return markupsafe.Markup(text)  # noqa: S704 - only files of this package, plotly, and what as_json escaped
-
-
-def as_json(data: Any) -> str:
-    """JSON that can stand in a script element: nothing in it can end that element or begin a comment."""
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return markupsafe.Markup(text)  # noqa: S704 - only files of this package, plotly, and what script_json escaped
 
 
 def policy(scripts: list[str]) -> str:

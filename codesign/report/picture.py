@@ -6,6 +6,7 @@ from pathlib import Path
 
 from codesign.errors import InputError
 from codesign.figures import Fidelity, find
+from codesign.quoting import mathtext
 from codesign.report import words
 from codesign.report.collect import Point, Run, collect
 
@@ -73,13 +74,13 @@ def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: F
                 linestyle="--",
                 linewidth=1.2,
                 zorder=1,
-                label=run.baseline.short,
+                label=mathtext(run.baseline.short),
             )
         axes.margins(x=0.12)
         axes.set_xscale("log")
         _ticks(axes)
         axes.set_xlabel(f"{words.quantity(quantity)} ({fidelity.value})")
-        axes.set_ylabel(f"{words.quantity(metric)} (test)")
+        axes.set_ylabel(mathtext(f"{words.quantity(metric)} (test)"))
         axes.legend(fontsize=12, loc="lower right")
         output.parent.mkdir(parents=True, exist_ok=True)
         # no date in the file: the same front gives the same picture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from codesign.quoting import file_name, mathtext
 from codesign.records import Plot
 from codesign.report.plots import PALETTE
 
@@ -31,16 +32,16 @@ def plot_pictures(plots: Sequence[Plot], folder: Path) -> list[Path]:
                 colour = "0.2" if series.dashed else PALETTE[solid % len(PALETTE)]
                 solid += not series.dashed
                 style = "--" if series.dashed else "-"
-                axes.plot(series.x, series.y, style, color=colour, linewidth=1.6, label=series.label)
+                axes.plot(series.x, series.y, style, color=colour, linewidth=1.6, label=mathtext(series.label))
                 if series.low is not None and series.high is not None:
                     axes.fill_between(series.x, series.low, series.high, color=colour, alpha=0.18, linewidth=0)
             axes.set_xscale("log" if plot.log_x else "linear")
             axes.set_yscale("log" if plot.log_y else "linear")
-            axes.set_xlabel(plot.x_label)
-            axes.set_ylabel(plot.y_label)
-            axes.set_title(plot.title, fontsize=15)
+            axes.set_xlabel(mathtext(plot.x_label))
+            axes.set_ylabel(mathtext(plot.y_label))
+            axes.set_title(mathtext(plot.title), fontsize=15)
             axes.legend(fontsize=10)
-            path = folder / f"{plot.name}.svg"
+            path = folder / f"{file_name(plot.name)}.svg"
             canvas.savefig(path, metadata={"Date": None})
             made.append(path)
     return made

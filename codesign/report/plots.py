@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from codesign.figures import QUANTITIES, Fidelity
+from codesign.quoting import plotly
 from codesign.records import Metric, Plot, Series
 from codesign.report import words
 from codesign.report.collect import Point, Run, Trial
 
-__all__ = ("PALETTE", "describe", "front_data", "physics_figure", "plain")
+__all__ = ("PALETTE", "describe", "front_data", "physics_figure")
 
 #: Okabe and Ito's colours, which stay apart for every kind of colour vision; black is the baseline's
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
@@ -17,11 +18,6 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 _EVERY_TRIAL = (Fidelity.COMPILED, Fidelity.ANALYTIC)
 _FRONT = (Fidelity.VENDOR, Fidelity.PLACED, Fidelity.SYNTHESISED, Fidelity.SIMULATED, *_EVERY_TRIAL)
 _LONGEST = 400  # points of a line: more than a plot has pixels
-
-
-def plain(text: str) -> str:
-    """Text for plotly, which reads a small HTML of its own in labels: shown as it is written."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _round(value: float) -> float:
@@ -131,8 +127,8 @@ def _views(
 def physics_figure(plot: Plot) -> dict[str, Any]:
     """A plotly figure (data and layout) of one of a task's plots."""
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": plain(plot.x_label)}, "type": "log" if plot.log_x else "linear"},
-        "yaxis": {"title": {"text": plain(plot.y_label)}, "type": "log" if plot.log_y else "linear"},
+        "xaxis": {"title": {"text": plotly(plot.x_label)}, "type": "log" if plot.log_x else "linear"},
+        "yaxis": {"title": {"text": plotly(plot.y_label)}, "type": "log" if plot.log_y else "linear"},
     }
     if plot.matrix is not None:
         return {"data": [_heatmap(plot)], "layout": _matrix_layout(plot, layout)}
@@ -150,7 +146,7 @@ def _lines(series: Series, colour: str, plot: Plot) -> list[dict[str, Any]]:
     keep = _thinned(len(series.x))
     x = [_round(series.x[i]) for i in keep]
     y = [_round(series.y[i]) for i in keep]
-    name = plain(series.label)
+    name = plotly(series.label)
     made: list[dict[str, Any]] = []
     if series.low is not None and series.high is not None:
         low, high = [_round(series.low[i]) for i in keep], [_round(series.high[i]) for i in keep]
@@ -200,7 +196,7 @@ def _matrix_layout(plot: Plot, layout: dict[str, Any]) -> dict[str, Any]:
     for axis, ticks in (("xaxis", plot.x_ticks), ("yaxis", plot.y_ticks)):
         layout[axis] |= {"type": "linear", "showgrid": False, "zeroline": False}
         if ticks:
-            layout[axis] |= {"tickvals": list(range(len(ticks))), "ticktext": [plain(t) for t in ticks]}
+            layout[axis] |= {"tickvals": list(range(len(ticks))), "ticktext": [plotly(t) for t in ticks]}
     layout["yaxis"]["autorange"] = "reversed"  # row 0 at the top
     return layout
 

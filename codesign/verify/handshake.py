@@ -21,6 +21,7 @@ from codesign import resources
 from codesign.errors import InputError, ToolError
 from codesign.hardware.axi import bytes_of
 from codesign.hardware.base import Firmware
+from codesign.hardware.firmware_record import held
 from codesign.hardware.process import last_words, run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
@@ -70,7 +71,7 @@ def simulation_of(
     work.mkdir(parents=True, exist_ok=True)
     (work / "stimulus.hex").write_text("\n".join(pack(firmware.design.inputs, codes)) + "\n", encoding="ascii")
     for path in data:
-        shutil.copyfile(firmware.folder / path, work / path.name)
+        shutil.copyfile(held(firmware.folder, [path])[0], work / path.name)
     defines = {
         "CODESIGN_TOP": firmware.top,
         "CODESIGN_INP_WIDTH": str(8 * bytes_of(firmware.design.inputs.width)),
@@ -78,7 +79,7 @@ def simulation_of(
         "CODESIGN_EVENTS": str(len(codes)),
     }
     harness = resources.folder("sim") / f"{_TOP}.sv"
-    sources = [*(firmware.folder / s for s in firmware.sources), harness]
+    sources = [*firmware.source_paths, harness]
     program = verilator.build([s.resolve() for s in sources], _TOP, defines, work, waves)
     return _Simulation(firmware, program, work, len(codes), waves)
 

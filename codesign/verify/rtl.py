@@ -91,7 +91,7 @@ class _Simulation:
         (work / "stimulus.hex").write_text("\n".join(words) + "\n", encoding="ascii")
         self.observed = observed_port(firmware.design)
         self.threshold(0)
-        sources = [resources.folder("sim") / "stream_harness.sv", *(firmware.folder / s for s in firmware.sources)]
+        sources = [resources.folder("sim") / "stream_harness.sv", *firmware.source_paths]
         self.program = verilator.build([s.resolve() for s in sources], _TOP, defines, work.resolve(), waves)
 
     def threshold(self, code: int) -> None:

@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias
 import platformdirs
 
 from codesign.errors import ToolError
-from codesign.hardware.process import run_tool
+from codesign.hardware.process import near, run_tool
 
 __all__ = (
     "WaveFormat",
@@ -115,7 +115,7 @@ def build(
         "--prefix",
         "Vtop",
         "-Mdir",
-        generated,
+        generated.name,
         "--no-timing",
         "-Wno-lint",
         "-Wno-fatal",
@@ -125,7 +125,8 @@ def build(
     ]
     arguments += [f"--trace-{waves}"] if waves else []
     arguments += [f"-D{name}={value}" for name, value in defines.items()]
-    run_tool(arguments + list(sources), work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
+    arguments += near(sources, work)
+    run_tool(arguments, work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
     flags = _flags(here, waves)
     library = _library(generated, flags, waves, log)
     whole = generated / "whole.cpp"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codesign.handoff.readme import _text
+from codesign.quoting import markdown
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from codesign.handoff.readme import _text
     ],
 )
 def test_text_is_shown_as_it_is_written(given, written):
-    assert _text(given) == written
+    assert markdown(given) == written

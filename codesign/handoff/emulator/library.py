@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign import quoting
 from codesign.design import Design
 from codesign.errors import InputError, ToolError, UnsupportedError
 from codesign.fixedpoint import Port
@@ -20,6 +21,7 @@ __all__ = ("Emulator", "build_emulator", "emulator_name", "load_emulator", "writ
 
 _HERE = Path(__file__).resolve().parent
 _VERSION = 1
+_LONGEST = 200  # characters of a name, which is also a file's
 
 #: of a design that triggers
 _TRIGGER = """
@@ -31,8 +33,7 @@ constexpr bool triggered(const Output& output, std::int32_t threshold) {{ return
 
 def emulator_name(text: str) -> str:
     """A C++ identifier out of any text."""
-    name = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", text)).strip("_")
-    return name if name and name[0].isalpha() else f"design_{name}".rstrip("_")
+    return quoting.cxx_identifier(text)
 
 
 def write_emulator(design: Design, name: str, folder: Path) -> Path:
@@ -40,7 +41,7 @@ def write_emulator(design: Design, name: str, folder: Path) -> Path:
 
     ``name`` is a C++ identifier, see :func:`emulator_name`. UnsupportedError for a code that needs more than 32 bits.
     """
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", name):
+    if quoting.cxx_identifier(name) != name or len(name) > _LONGEST:
         raise InputError(f"'{name}' is no name for an emulator: letters, digits and single underscores between them")
     for port in (design.inputs, design.outputs):
         for kind, label in zip(port.types, port.labels, strict=True):
@@ -50,7 +51,8 @@ def write_emulator(design: Design, name: str, folder: Path) -> Path:
     values = {
         "LIBRARY": library,
         "GUARD": f"CODESIGN_{library.upper()}",
-        "HASH": design.hash,
+        "HASH": quoting.comment(design.hash),
+        "HASH_STRING": quoting.cxx_string(design.hash),
         "INPUTS": str(design.inputs.size),
         "OUTPUTS": str(design.outputs.size),
         "INPUT_TABLE": _table(design.inputs),
@@ -72,9 +74,9 @@ def write_emulator(design: Design, name: str, folder: Path) -> Path:
 
 
 def _table(port: Port) -> str:
-    """A port as comments; labels come from samples, and nothing in them may end a comment."""
+    """A port as comments."""
     return "\n".join(
-        f"//   [{i}] {re.sub(r'[^A-Za-z0-9_ .+-]', '_', label)}: {kind}, codes {kind.minimum} to {kind.maximum}, "
+        f"//   [{i}] {quoting.comment(label)}: {kind}, codes {kind.minimum} to {kind.maximum}, "
         f"fraction_bits {kind.fraction_bits}"
         for i, (kind, label) in enumerate(zip(port.types, port.labels, strict=True))
     )

@@ -105,5 +105,5 @@ int codesign_predict_any(const std::int32_t* in, std::int32_t* out, std::size_t 
 
 std::size_t codesign_inputs() { return @LIBRARY@::INPUTS; }
 std::size_t codesign_outputs() { return @LIBRARY@::OUTPUTS; }
-const char* codesign_design() { return "@HASH@"; }
+const char* codesign_design() { return @HASH_STRING@; }
 }

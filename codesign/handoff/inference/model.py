@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from codesign.errors import InputError, ToolError
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.graph.standard import OPSET, StandardOperators, Wire
+from codesign.quoting import line
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.onnx import standard_model
 from codesign.reading.plain import given_bytes
@@ -122,14 +124,19 @@ def _model(
         model,
         {
             "design": design.hash,
-            "inputs": "\n".join(design.inputs.labels),
-            "units": "\n".join(design.input_quantisation.units),
-            "outputs": "\n".join(design.outputs.labels),
+            "inputs": _lines(design.inputs.labels),
+            "units": _lines(design.input_quantisation.units),
+            "outputs": _lines(design.outputs.labels),
         },
     )
     onnx.checker.check_model(model)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
+
+
+def _lines(names: Iterable[str]) -> str:
+    """Names, each on a line of its own, whatever is in it."""
+    return "\n".join(map(line, names))
 
 
 class Session:

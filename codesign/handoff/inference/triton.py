@@ -11,6 +11,7 @@ from pathlib import Path
 from codesign.design import Design
 from codesign.errors import InputError
 from codesign.handoff.inference.model import features_model
+from codesign.quoting import line, pbtxt
 from codesign.runfolder import write_atomically
 
 __all__ = ("write_repository",)
@@ -25,7 +26,7 @@ def write_repository(design: Design, name: str, folder: Path, version: int = 1) 
     The server takes ``features`` (n) float32 of each event, in physical units, and gives ``scores`` (m) float32 and
     ``output_codes`` (m) int32. InputError for a name that is no folder's, or a version below 1.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", name):
         raise InputError(f"'{name}' is no name for a model: letters, digits, '.', '-' and '_'")
     if version < 1:
         raise InputError(f"a version is a whole number from 1, not {version}")
@@ -38,7 +39,7 @@ def write_repository(design: Design, name: str, folder: Path, version: int = 1) 
 
 def _config(design: Design, name: str) -> str:
     """Dimensions leave out the events' axis, which ``max_batch_size`` stands for."""
-    return f"""name: "{name}"
+    return f"""name: {pbtxt(name)}
 platform: "onnxruntime_onnx"
 max_batch_size: {_MAX_BATCH}
 input [
@@ -50,10 +51,10 @@ output [
 ]
 instance_group [ {{ kind: KIND_CPU }} ]
 dynamic_batching {{ }}
-parameters: {{ key: "design" value: {{ string_value: "{design.hash}" }} }}
+parameters: {{ key: "design" value: {{ string_value: {pbtxt(design.hash)} }} }}
 """
 
 
 def _line(label: str) -> str:
     """A label comes from a sample, and must stay on its line."""
-    return " ".join(label.split())
+    return " ".join(line(label).split())

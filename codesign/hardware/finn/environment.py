@@ -89,7 +89,7 @@ def install() -> Path:
 def _fill(place: Path) -> None:
     pinned = place / "requirements.lock"
     pinned.write_text(_pinned(), encoding="utf-8")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip = [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     run_tool([*pip, "--only-binary", ":all:", "--target", place, "-r", pinned], place, _SECONDS, None, name="pip")
     package = str(Path(__file__).resolve().parents[3])
     path = {"PYTHONPATH": os.pathsep.join([str(place), package]), "FINN_BUILD_DIR": str(place)}

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from codesign import quoting
 from codesign.design import Design
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, Figure
@@ -29,35 +30,23 @@ from codesign.hardware.finn.client import ask
 from codesign.hardware.finn.environment import availability
 from codesign.hardware.finn.estimate import dsp_slices, initiation_interval, latency_bound
 from codesign.hardware.finn.layers import Layers, layers_of
+from codesign.hardware.finn.record import FinnRecord, FinnSettings
 from codesign.hardware.finn.repair import repair
 from codesign.hardware.finn.stitch import TOP, top_module
+from codesign.hardware.firmware_record import RECORD, held, read_record
 from codesign.hardware.slang import elaborate
 from codesign.hardware.yosys import synthesise
-from codesign.reading.json import member_json
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, IntDimension, parse
 from codesign.targets import Target
 
 __all__ = ("Finn", "FinnSettings", "FinnSpace")
 
-_RECORD = "firmware.json"
 _TOOL = "finn-plus"
 #: only needed for what is not used here: sizing FIFOs by simulation, and DSP slices of another family
 _UNUSED = ("fifo_gauge.sv",)
 
 Codes = NDArray[np.int64]
-
-
-class FinnSettings(BaseModel):
-    """How one candidate is folded."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    initiation_interval: int = Field(
-        default=16,
-        ge=1,
-        description="clock cycles between two events that folding aims at; layers may need fewer, converters more",
-    )
 
 
 class FinnSpace(BaseModel):
@@ -123,7 +112,7 @@ class Finn:
             "stripped": _stripped(layers),
             **made,
         }
-        write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         return self.load(design, target, folder)
 
     def _made(self, layers: Layers, target: Target, folder: Path, settings: FinnSettings) -> dict[str, Any]:
@@ -141,7 +130,7 @@ class Finn:
                     "arrays": f"{scratch}/layers.npz",
                     "layers": described,
                     "input_range": layers.input_range,
-                    "part": target.part.lower(),
+                    "part": quoting.plain(target.part, "part").lower(),
                     "clock_ns": target.clock_ns,
                     "initiation_interval": settings.initiation_interval,
                     "folder": str(folder.resolve()),
@@ -150,13 +139,11 @@ class Finn:
 
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
         """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
-        path = folder / _RECORD
-        if not path.is_file():
-            raise ToolError(f"{folder} holds no firmware of the flow finn")
-        record = member_json(folder, _RECORD)
-        if record["design"] != design.hash or record["target"] != target.name:
-            raise ToolError(f"{folder} holds firmware of another design or target: compile again")
-        return _firmware(design, target, folder, record)
+        record = read_record(FinnRecord, folder, design.hash, target.name, "firmware of the flow finn")
+        firmware = _firmware(design, target, folder, record)
+        assert firmware.rtl is not None
+        held(folder, (*firmware.rtl.sources, *firmware.rtl.data))
+        return firmware
 
     def figures(self, firmware: Firmware) -> list[Figure]:
         """FINN's estimates, put right as :mod:`codesign.hardware.finn.estimate` says. It has none of LUTs."""
@@ -183,10 +170,11 @@ class Finn:
         tools find shift registers in look-up tables.
         """
         assert firmware.rtl is not None
-        sources, data = ([firmware.folder / s for s in paths] for paths in (firmware.rtl.sources, firmware.rtl.data))
         cells = ("DSP48E1" if firmware.target.family == "xc7" else "DSP48E2", "LUT6_2")
         start = time.monotonic()
-        elaborated = elaborate(sources, data, firmware.top, cells, work / "elaborated", timeout)
+        elaborated = elaborate(
+            firmware.source_paths, firmware.data_paths, firmware.top, cells, work / "elaborated", timeout
+        )
         return synthesise(firmware, work, timeout - (time.monotonic() - start), elaborated)
 
     def bitstream(self, firmware: Firmware, work: Path) -> tuple[Path, list[Figure]]:
@@ -225,19 +213,19 @@ def _stripped(layers: Layers) -> list[str]:
     return notes
 
 
-def _firmware(design: Design, target: Target, folder: Path, record: dict[str, Any]) -> Firmware:
+def _firmware(design: Design, target: Target, folder: Path, record: FinnRecord) -> Firmware:
     return Firmware(
         design=design,
         target=target,
         folder=folder,
         rtl=Rtl(
-            sources=tuple(Path(s) for s in record["sources"]),
+            sources=tuple(Path(s) for s in record.sources),
             top=TOP,
             latency_cycles=None,
             protocol="axi-stream",
-            data=tuple(Path(p) for p in record["data"]),
+            data=tuple(Path(p) for p in record.data),
         ),
-        settings=record["settings"],
-        notes=tuple(record["stripped"]),
-        extra=record,
+        settings=record.settings.model_dump(),
+        notes=record.stripped,
+        extra=record.model_dump(mode="json", exclude_none=True),
     )

@@ -20,6 +20,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Firmware
@@ -89,7 +91,7 @@ def build(firmware: Firmware, work: Path, timeout: float = _SECONDS) -> tuple[Pa
     # FINN would take C++ for Vitis HLS for matrices below 4 bits
     styles = {"Defaults": {"preferred_impl_style": ["rtl", ["MVAU", "Thresholding"]]}}
     write_atomically(work / _STYLES, json.dumps(styles).encode())
-    write_atomically(work / "build.yaml", json.dumps(configured, indent=1).encode())  # JSON is YAML
+    write_atomically(work / "build.yaml", yaml.safe_dump(configured, sort_keys=False).encode())
     release = _release(run_tool([vivado, "-version"], work, 120).output)
     program = "from finn.interface.run_finn import main; main()"
     command = [sys.executable, "-P", "-c", program, "build", "--batch", "--accept-defaults"]

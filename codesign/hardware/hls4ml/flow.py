@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from codesign import quoting
 from codesign.design import Design
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Figure
@@ -29,12 +30,12 @@ from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Word, read_record
 from codesign.hardware.hls4ml.build import RESULT
 from codesign.hardware.hls4ml.csim import LIBRARY, compile_csim
 from codesign.hardware.hls4ml.graph import Folded, folded
 from codesign.hardware.process import run_tool
 from codesign.hardware.settings import record_settings
-from codesign.reading.json import member_json
 from codesign.records import Verified
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed, IntDimension
@@ -44,7 +45,6 @@ from codesign.verify.verilator import WaveFormat
 __all__ = ("FOLDER", "PROJECT", "Hls4ml", "Hls4mlSettings", "Hls4mlSpace")
 
 PROJECT = "codesign_hls"
-_RECORD = "firmware.json"
 FOLDER = "project"
 _SECONDS = 600.0
 _NO_RTL = "the HLS project needs the vendor's compiler (Vitis HLS) to become RTL; only its C simulation was run"
@@ -60,6 +60,31 @@ class Hls4mlSettings(BaseModel):
     io: Literal["io_parallel", "io_stream"] = Field(default="io_parallel", description="wires, or FIFOs between layers")
     strategy: Literal["latency", "resource", "distributed_arithmetic"] = "latency"
     reuse_factor: int = Field(default=1, ge=1, description="multiplications that share a multiplier; hls4ml's nearest")
+
+
+class _Layer(BaseModel):
+    """One matrix as hls4ml made it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: Word
+    inputs: Count
+    outputs: Count
+    strategy: Word
+    reuse_factor: Count
+    accumulator: str
+    result: str
+
+
+class Hls4mlRecord(FirmwareRecord):
+    """What is recorded of one project."""
+
+    settings: Hls4mlSettings
+    layers: tuple[_Layer, ...]
+    hls4ml: str
+    notes: tuple[str, ...]
+    vendor: tuple[Figure, ...]
+    no_rtl: str
 
 
 class Hls4mlSpace(BaseModel):
@@ -156,25 +181,21 @@ class Hls4ml:
             "vendor": [figure.model_dump(mode="json") for figure in estimated],
             "no_rtl": _NO_RTL,
         }
-        write_atomically(folder / _RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         return self.load(design, target, folder)
 
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
         """Open a project that :meth:`compile` wrote; ToolError if it is of another design or target."""
-        path = folder / _RECORD
-        if not path.is_file():
-            raise ToolError(f"{folder} holds no project of the flow hls4ml")
-        record = member_json(folder, _RECORD)
-        if record["design"] != design.hash or record["target"] != target.name:
-            raise ToolError(f"{folder} holds a project of another design or target: compile again")
+        record = read_record(Hls4mlRecord, folder, design.hash, target.name, "project of the flow hls4ml")
+        settings = record_settings(record.settings)
         return Firmware(
             design=design,
             target=target,
             folder=folder,
             rtl=None,
-            settings=record["settings"],
-            notes=tuple(record["notes"]),
-            extra=record,
+            settings=settings,
+            notes=record.notes,
+            extra=record.model_dump(mode="json") | {"settings": settings},
         )
 
     def figures(self, firmware: Firmware) -> list[Figure]:
@@ -262,11 +283,11 @@ def _built(graph: Folded, target: Target, folder: Path, settings: Hls4mlSettings
             "reuse_factor": settings.reuse_factor,
             "input": str(graph.input),
             "dense": [_kind(layer.result) for layer in graph.dense],
-            "part": target.part,
+            "part": quoting.plain(target.part, "part"),
             "clock_ns": target.clock_ns,
         }
         (work / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        command = [sys.executable, "-m", "codesign.hardware.hls4ml.build", f"{scratch}/request.json"]
+        command = [sys.executable, "-P", "-m", "codesign.hardware.hls4ml.build", f"{scratch}/request.json"]
         run_tool(command, work, _SECONDS, _environment(), folder / "hls4ml.log", name="hls4ml")
         result: dict[str, Any] = json.loads((work / RESULT).read_text(encoding="utf-8"))
     made = [(layer["inputs"], layer["outputs"]) for layer in result["layers"]]
@@ -302,6 +323,7 @@ def _simulated(project: Path, values: NDArray[np.float64], outputs: int) -> NDAr
         given, result = f"{scratch}/in.npy", f"{scratch}/out.npy"
         np.save(given, values)
         library = str((project / LIBRARY).resolve())
-        command = [sys.executable, "-m", "codesign.hardware.hls4ml.csim", library, PROJECT, given, result, str(outputs)]
+        command = [sys.executable, "-P", "-m", "codesign.hardware.hls4ml.csim", library, PROJECT]
+        command += [given, result, str(outputs)]
         run_tool(command, project, _SECONDS, _environment(), name="C simulation")
         return np.asarray(np.load(result, allow_pickle=False), dtype=np.float64)

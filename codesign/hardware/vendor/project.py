@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codesign import quoting
 from codesign.errors import UnsupportedError
 from codesign.hardware.axi import AXI_TOP, axi_stream, bytes_of
 from codesign.hardware.base import Firmware
 from codesign.hardware.packing import packed_widths
 from codesign.hardware.yosys import used_sources
+from codesign.quoting import markdown, tcl, tcl_list
 from codesign.runfolder import write_atomically
 
 __all__ = ("VivadoProject", "write_vivado_project")
@@ -91,7 +93,7 @@ def write_vivado_project(firmware: Firmware, folder: Path, firmware_at: str | No
 
 def _sources(firmware: Firmware, folder: Path, firmware_at: str | None) -> tuple[str, ...]:
     """The Verilog that is instantiated, relative to ``folder``; copied where it is not there yet."""
-    found = used_sources([(firmware.folder / s).resolve() for s in firmware.sources], firmware.top)
+    found = used_sources(firmware.source_paths, firmware.top)
     inside = [path.relative_to(firmware.folder.resolve()).as_posix() for path in found]
     if firmware_at is not None:
         return tuple(f"{firmware_at}/{path}" for path in inside)
@@ -103,13 +105,13 @@ def _sources(firmware: Firmware, folder: Path, firmware_at: str | None) -> tuple
 
 
 def _build(firmware: Firmware, sources: Sequence[str]) -> str:
-    target = firmware.target
+    target, top = firmware.target, quoting.verilog_identifier(firmware.top)
     return f"""\
-# {firmware.top} alone, out of context, at {target.clock_mhz:g} MHz: vivado -mode batch -source build.tcl
+# {top} alone, out of context, at {target.clock_mhz:g} MHz: vivado -mode batch -source build.tcl
 # Leaves utilization_routed.rpt, timing_routed.rpt and power_routed.rpt in the working directory.
 set here [file dirname [file normalize [info script]]]
-set argv [list {firmware.top} {target.part} {target.clock_ns:.4f} clk]
-foreach source {_listed(sources)} {{ lappend argv [file join $here $source] }}
+set argv [list {top} {tcl(target.part)} {target.clock_ns:.4f} clk]
+foreach source {tcl_list(sources)} {{ lappend argv [file join $here $source] }}
 source [file join $here ooc.tcl]
 """
 
@@ -133,17 +135,17 @@ def _board(firmware: Firmware, folder: Path, sources: Sequence[str]) -> Path | N
         f"""\
 # {board.name}: processors, DMA and the network, to the bitstream: vivado -mode batch -source board.tcl
 set here [file dirname [file normalize [info script]]]
-set part {target.part}
-set board {{{board.pattern}}}
-set connections {{{board.connections}}}
-set ps {board.processors}
+set part {tcl(target.part)}
+set board {tcl(board.pattern)}
+set connections {tcl(board.connections)}
+set ps {tcl(board.processors)}
 set clock_mhz {target.clock_mhz:g}
 set top {STREAM_TOP}
 set input_bits {8 * wide}
 set output_bits {8 * out}
 set threshold_bits {threshold}
 set sources {{}}
-foreach source {_listed([*own, *sources])} {{ lappend sources [file join $here $source] }}
+foreach source {tcl_list([*own, *sources])} {{ lappend sources [file join $here $source] }}
 source [file join $here block_design.tcl]
 """,
     )
@@ -196,7 +198,7 @@ def _readme(firmware: Firmware, board: bool) -> str:
     target = firmware.target
     wide, out = bytes_of(firmware.design.inputs.width), bytes_of(packed_widths(firmware.design)[1])
     lines = [
-        f"# {firmware.top} on {target.part}",
+        f"# {markdown(firmware.top)} on {markdown(target.part)}",
         "",
         "`vivado -mode batch -source build.tcl` takes the network alone to a routed design at "
         f"{target.clock_mhz:g} MHz and reports what it takes.",
@@ -221,10 +223,6 @@ def _readme(firmware: Firmware, board: bool) -> str:
 def _power_of_two(octets: int) -> int:
     """The narrowest stream of a DMA that holds so many bytes."""
     return 1 << (octets - 1).bit_length()
-
-
-def _listed(paths: Sequence[str]) -> str:
-    return "{" + " ".join(f"{{{path}}}" for path in paths) + "}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from codesign import quoting
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
@@ -41,9 +42,8 @@ def synthesise(firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
     rtl = firmware.rtl
     if rtl is None or rtl.protocol != "pipelined":
         raise UnsupportedError("Vivado out of context: only pipelined RTL is set up")
-    sources = used_sources([(firmware.folder / s).resolve() for s in rtl.sources], rtl.top)
-    data = [(firmware.folder / s).resolve() for s in rtl.data]
-    return out_of_context([*sources, *data], rtl.top, "clk", firmware.target, work, timeout)
+    sources = used_sources(firmware.source_paths, rtl.top)
+    return out_of_context([*sources, *firmware.data_paths], rtl.top, "clk", firmware.target, work, timeout)
 
 
 def out_of_context(
@@ -60,7 +60,8 @@ def out_of_context(
     for name in _REPORTS:
         (work / name).unlink(missing_ok=True)  # of an earlier run: must not be taken for this one's
     command: list[str | Path] = [here.reason, "-mode", "batch", "-nojournal", "-nolog", "-notrace", "-source", _SCRIPT]
-    command += ["-tclargs", top, target.part, f"{target.clock_ns:.4f}", clock, *(s.resolve() for s in sources)]
+    command += ["-tclargs", quoting.verilog_identifier(top), quoting.plain(target.part, "part")]
+    command += [f"{target.clock_ns:.4f}", quoting.verilog_identifier(clock), *(s.resolve() for s in sources)]
     run_tool(command, work, timeout, log=work / "vivado.log", name="Vivado")
     figures: list[Figure] = []
     for name, read in _REPORTS.items():

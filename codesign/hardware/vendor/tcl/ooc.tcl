@@ -4,10 +4,10 @@
 lassign [lrange $argv 0 3] top part period clock
 foreach source [lrange $argv 4 end] {
   switch [file extension $source] {
-    .v - .vh { read_verilog $source }
-    .sv - .svh { read_verilog -sv $source }
-    .vhd { read_vhdl $source }
-    .dat - .mem { read_mem $source }
+    .v - .vh { read_verilog [list $source] }
+    .sv - .svh { read_verilog -sv [list $source] }
+    .vhd { read_vhdl [list $source] }
+    .dat - .mem { read_mem [list $source] }
     default { error "$source: no Verilog, VHDL or memory file" }
   }
 }
