@@ -38,12 +38,14 @@ from codesign.handoff.manifest import (
 from codesign.handoff.readme import readme
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
+from codesign.hardware.settings import flow_settings
 from codesign.hardware.vendor.project import write_vivado_project
 from codesign.physics.sample import Part
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
+from codesign.trust.firmware import firmware_in, refuse_links, verdict_of
 
 __all__ = ("write_bundle",)
 
@@ -116,9 +118,17 @@ def _open(path: Path, number: int) -> _Trial:
     design = Design.load(folder.path)
     if status.design not in (None, design.hash):
         raise InputError(f"trial {number}: model.onnx or design.json was changed since the trial ran; not handed on")
+    refuse_links(folder.path)
     flow = plugins.load("flows", study.flow.name)
     target = run.read("target.json", Target) or load_target(study.target)
-    firmware: Firmware = flow.load(design, target, folder.firmware)
+    settings = flow_settings(flow, folder.read_json("config.json") or {})
+    firmware = firmware_in(folder.firmware, flow, design, target, settings)
+    claimed_only = InputError(
+        f"trial {number}: its verdict is not of a simulation that you ran, or firmware or events were changed since; "
+        f"not handed on: run 'codesign verify {path} {number} --again' first"
+    )
+    if firmware is None:
+        raise claimed_only
     inputs, outputs = _golden(folder.path / "golden.npz", design)
     # cheap, and it catches firmware or vectors that were exchanged after the verification
     if not np.array_equal(flow.predict(firmware, inputs), outputs):
@@ -129,6 +139,8 @@ def _open(path: Path, number: int) -> _Trial:
             f"trial {number}: the simulation measured {verified.latency_cycles} cycles of latency, the firmware says "
             f"{claimed}: verify it again; not handed on"
         )
+    if verdict_of(folder, firmware) is None:
+        raise claimed_only
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
 

@@ -17,6 +17,7 @@ from codesign.design import Design
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
+from codesign.trust.firmware import seal_firmware, seal_verdict
 
 
 def build(run: RunFolder) -> int:
@@ -31,6 +32,8 @@ def build(run: RunFolder) -> int:
     np.savez(folder.path / "golden.npz", inputs=inputs, outputs=flow.predict(firmware, inputs))
     verified = folder.read("verify.json", Verified)
     folder.write("verify.json", verified.model_copy(update={"latency_cycles": firmware.latency_cycles}))
+    seal_firmware(flow, firmware)
+    seal_verdict(folder, firmware)
     (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")
     return folder.number
 
