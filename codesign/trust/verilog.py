@@ -76,7 +76,7 @@ def check_sources(paths: Iterable[Path]) -> None:
         if path.stat().st_size > _MOST_BYTES:
             raise ToolError(f"{path} is larger than any firmware ({_MOST_BYTES >> 20} MiB): it is given to no tool")
         try:
-            text = path.read_text(encoding="utf-8", newline="")
+            text = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError:
             raise ToolError(f"{path} is not UTF-8: it is given to no tool") from None
         if (found := check_text(text)) is not None:
@@ -99,36 +99,36 @@ def _first(text: str) -> tuple[int, str] | None:
     position = 0
     while (match := _TOKEN.search(text, position)) is not None:
         position = match.end()
-        kind, token = str(match.lastgroup), match[0]
+        kind = str(match.lastgroup)
         if kind == "attribute":
             end, what = _attribute(text, position)
             if what is not None:
                 return match.start(), what
             position = end
-        elif (what := _refused(kind, token, text, position)) is not None:
+        elif (what := _refused(kind, match[0], text, position)) is not None:
             return match.start(), what
     return None
 
 
-def _refused(kind: str, token: str, text: str, end: int) -> str | None:
-    """Why a token is refused; ``end`` is where it ends in the text."""
+def _refused(kind: str, given: str, text: str, end: int) -> str | None:
+    """Why a token, as given in the text up to ``end``, is refused."""
     if kind == "comment":
-        inner = token[2:-2] if token.startswith("/*") else token[2:]
+        inner = given[2:-2] if given.startswith("/*") else given[2:]
         obeyed = _OBEYED.match(inner) and not _HARMLESS.fullmatch(inner)
         return f"a comment that tools obey ('{' '.join(inner.split())[:40]}')" if obeyed else None
     if kind == "string":
-        return None if _is_plain(token[1:-1]) else f"the path {token[:60]}"
+        return None if _is_plain(given[1:-1]) else f"the path {given[:60]}"
     if kind == "directive":
-        return None if token[1:] in _DIRECTIVES else f"the directive or macro {token}"
+        return None if given[1:] in _DIRECTIVES else f"the directive or macro {given}"
     if kind == "system":
-        if token[1:] not in _SYSTEM:
-            return f"the system task {token}"
-        reads = token.startswith("$readmem")
-        return f"{token} of no plain name" if reads and not _READ_FROM.match(text, end) else None
+        if given[1:] not in _SYSTEM:
+            return f"the system task {given}"
+        reads = given.startswith("$readmem")
+        return f"{given} of no plain name" if reads and not _READ_FROM.match(text, end) else None
     if kind == "keyword":
-        return None if token == "import" and _PACKAGE.match(text, end) else f"'{token}'"
+        return None if given == "import" and _PACKAGE.match(text, end) else f"'{given}'"
     if kind in ("triple", "strange"):
-        return f"{ascii(token)} where none belongs"
+        return f"{given!a} where none belongs"
     return None  # an escaped identifier is a name, whatever stands in it; (*) is every signal
 
 
