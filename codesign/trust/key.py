@@ -47,7 +47,7 @@ def key_id() -> str:
 
 @lru_cache(maxsize=8)
 def _key(path: Path) -> bytes:
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         return _read(path)
     try:
         _make(path)
@@ -76,18 +76,20 @@ def _read(path: Path) -> bytes:
     try:
         # O_NONBLOCK: a pipe of this name must not be waited for
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         why = "is a symbolic link" if error.errno == errno.ELOOP else f"cannot be read ({error.strerror})"
         raise InputError(f"the key {path} {why}: {_TODO}") from None
-    with os.fdopen(handle, "rb") as stream:
-        facts = os.fstat(stream.fileno())
+    try:
+        facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             raise InputError(f"the key {path} is no file: {_TODO}")
         if facts.st_mode & 0o077:
             raise InputError(f"the key {path} can be read or written by others: chmod 600 it, or {_TODO}")
-        content = stream.read(BYTES + 1)
+        content = os.read(handle, BYTES + 1)
+    finally:
+        os.close(handle)
     if len(content) != BYTES:
         raise InputError(f"the key {path} has not the {BYTES} bytes of a key: {_TODO}")
     return content
