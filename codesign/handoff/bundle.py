@@ -45,14 +45,13 @@ from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
-from codesign.trust.firmware import firmware_in, refuse_links, verdict_of
+from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstream, refuse_links, verdict_of
 
 __all__ = ("write_bundle",)
 
 _COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
 #: what a build left behind: a bundle holds sources, and who gets it builds them
 _BINARY = (".so", ".o", ".a")
-_BITSTREAM = (".bit", ".json", ".txt", ".log")
 #: flow -> (folder in the firmware with the flow's own modules, the package they come from)
 _STATIC = {"alkaid": ("src/static", "alkaid")}
 
@@ -141,6 +140,13 @@ def _open(path: Path, number: int) -> _Trial:
         )
     if verdict_of(folder, firmware) is None:
         raise claimed_only
+    for made in sorted(folder.path.glob("bitstream-*")):
+        if any(made.glob("*.bit*")) and not is_own_bitstream(made, design):
+            again = f"codesign bitstream {path} {number} --target {made.name.removeprefix('bitstream-')}"
+            raise InputError(
+                f"trial {number}: you did not make the bitstream in {made}, or it was changed since; not handed on: "
+                f"make it again ('{again}') or remove it"
+            )
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
 
@@ -209,10 +215,9 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
 
 def _copy_made(source: Path, destination: Path) -> None:
     """Copy a bitstream and its timing report; nothing where the bitstream was not finished."""
-    for path in sorted(source.iterdir()):
-        if path.is_file() and path.suffix in _BITSTREAM and any(source.glob("*.bit*")):
-            destination.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, destination / path.name)
+    for path in bitstream_files(source) if any(source.glob("*.bit*")) else ():
+        destination.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, destination / path.name)
 
 
 def _copy_tree(source: Path, destination: Path) -> None:

@@ -28,13 +28,16 @@ from codesign.hardware.settings import flow_settings, record_settings
 from codesign.records import Verified
 from codesign.runfolder import TrialFolder
 from codesign.targets import Target
-from codesign.trust.seal import contents, is_sealed, seal_files, seal_folder, sealed_files
+from codesign.trust.seal import SEAL, contents, is_sealed, seal_files, seal_folder, sealed_files
 
 __all__ = (
+    "bitstream_files",
     "firmware_in",
     "identity",
+    "is_own_bitstream",
     "refuse_links",
     "reopen_firmware",
+    "seal_bitstream",
     "seal_firmware",
     "seal_verdict",
     "verdict_of",
@@ -47,6 +50,7 @@ _SOURCES = {
 }  # fmt: skip
 #: firmware that was found in a trial's folder and differs from what its design compiles to
 _ASIDE = "firmware.before"
+_BITSTREAM = (".bit", ".json", ".txt", ".log")
 _VERDICT = "verify.json"
 _VERDICT_SEAL = ".verify.seal.json"
 _PROVEN_ON = "golden.npz"
@@ -168,7 +172,23 @@ def refuse_links(folder: Path) -> None:
                     raise InputError(f"{entry.path} is no file: remove it")
 
 
-# ---------------------------------------------------------------------------------------------------------- the verdict
+# ------------------------------------------------------------------------------------------------- what was made of it
+def bitstream_files(work: Path) -> list[Path]:
+    """A bitstream in the folder where it was made, with what its tools say of it."""
+    every = (p for p in work.iterdir() if p.is_file() and not p.is_symlink() and p.name != SEAL)
+    return sorted(p for p in every if p.suffix in _BITSTREAM)
+
+
+def seal_bitstream(work: Path, design: Design) -> None:
+    """Seal the bitstream of a design that was just made in ``work``."""
+    seal_files(work / SEAL, bitstream_files(work), "bitstream", {"design": design.hash})
+
+
+def is_own_bitstream(work: Path, design: Design) -> bool:
+    """Whether this user made what lies in ``work``, of this design."""
+    return sealed_files(work / SEAL, bitstream_files(work), "bitstream", {"design": design.hash})
+
+
 def seal_verdict(folder: TrialFolder, firmware: Firmware) -> None:
     """Seal the verdict that a simulation just gave of ``firmware``, with the events that it was given on."""
     seal_files(folder.path / _VERDICT_SEAL, _judged(folder), "verdict", identity(firmware))
