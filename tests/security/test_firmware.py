@@ -166,7 +166,7 @@ VERILOG = {
 
 
 @pytest.mark.parametrize(
-    ("spelling", "where"), zip(VERILOG, ("codesign_top.v", "codesign_core.v", "static/mux.v") * 2, strict=False)
+    ("spelling", "where"), list(zip(VERILOG, ("codesign_top.v", "codesign_core.v", "static/mux.v") * 2, strict=False))
 )
 def test_verilog_that_was_changed_is_refused_and_by_again_made_anew(spelling, where, shared, become, marker):
     path = shared.trial.firmware / "src" / where
