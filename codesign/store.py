@@ -1,10 +1,11 @@
 """A store of what was made once: trained weights, compiled firmware, synthesis, each under the hash of its origin.
 
 A store is a folder (by default in the user's cache) or any URL that fsspec knows: ``s3://bucket/path``,
-``memory://``. An entry is a zip of files of plain data, never of anything that could run when it is read; what is
-damaged, too large or oddly named counts as absent, and is made again. A store that cannot be read or written costs
-time, never a candidate. A store in a folder keeps below a size, the least recently used going first; in a remote one,
-that is left to whoever owns it.
+``memory://``. An entry is a zip of files, sealed with the user's own key (:mod:`codesign.trust`) for the very thing
+that it is of, and lies below the key's name: what others wrote, or changed, is never read, and users of one folder do
+not get into each other's way. What is damaged, or is not what it should be, is put aside beside its place and made
+again. A store that cannot be read or written costs time, never a candidate. A store in a folder keeps below a size, the
+least recently used going first; in a remote one, that is left to whoever owns it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import os
 import platform
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 
@@ -30,6 +31,8 @@ from codesign import __version__
 from codesign.errors import InputError
 from codesign.reading.zip import zip_files
 from codesign.runfolder import write_atomically
+from codesign.trust.key import key_id
+from codesign.trust.seal import holds, mac
 
 __all__ = (
     "NO_STORE",
@@ -37,7 +40,10 @@ __all__ = (
     "current",
     "default_url",
     "digest",
+    "opened",
     "packed",
+    "put_aside",
+    "sealed",
     "source_hash",
     "unpacked",
     "use",
@@ -50,10 +56,18 @@ NO_STORE = "none"
 MOST_BYTES = 5 << 30
 #: bytes of one entry, unpacked
 MOST_ENTRY_BYTES = 1 << 28
+#: files of one entry
+MOST_FILES = 10_000
 
 _KINDS = ("weights", "trainings", "firmware", "synthesis")
 #: between two looks at how large the store has become, of which other processes' share is not seen otherwise
 _PUTS_BETWEEN_LOOKS = 64
+#: what an entry that was put aside is called behind its name
+_ASIDE = ".damaged"
+#: digits of a seal, at the end of an entry: there a zip has its comment
+_SEAL_DIGITS = 64
+
+T = TypeVar("T")
 
 
 def default_url() -> str:
@@ -110,27 +124,57 @@ class Store:
         self._local = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
         self._most = most
         self._size, self._until_look = 0, 0
+        self._aside: list[str] = []
+        key_id()  # a key that cannot be used is told before any work begins
 
     def _path(self, kind: str, key: str) -> str:
         assert kind in _KINDS
-        return f"{self._root}/{kind}/{key[:2]}/{key}.zip"
+        return f"{self._root}/{kind}/{key_id()}/{key[:2]}/{key}.zip"
 
-    def get(self, kind: str, key: str) -> dict[str, bytes] | None:
-        """The files of an entry by name; None where there is none that is whole."""
+    def get(self, kind: str, key: str, read: Callable[[dict[str, bytes]], T]) -> T | None:
+        """What ``read`` makes of the files of an entry, by name; None where there is none.
+
+        One that is not as it was put there, or of which ``read`` raises anything at all, is put aside: its place is
+        free, :meth:`put_aside` names it, and a user can look at it.
+        """
         path = self._path(kind, key)
         try:
-            content = self._files.cat_file(path)
-            found = unpacked(content)
-        except (OSError, ValueError):  # not there, not to be reached, or damaged
+            facts = self._files.info(path)
+            whole = facts["type"] == "file" and int(facts["size"] or 0) <= MOST_ENTRY_BYTES
+            content = self._files.cat_file(path) if whole else b""
+        except (OSError, ValueError):  # not there, or not to be reached
             return None
-        if found is not None and self._local:
+        try:
+            files = opened(kind, key, content)
+            if files is None:
+                raise InputError("not as it was put there")
+            found = read(files)
+        except Exception as error:  # whatever is wrong with it, what it holds can be made again
+            if isinstance(error, OSError) and error.errno:  # a full disk is no fault of the entry's
+                raise
+            self._put_aside(path, " ".join(str(error).split())[:200] or type(error).__name__)
+            return None
+        if self._local:
             with contextlib.suppress(OSError):
                 os.utime(path)
         return found
 
+    def _put_aside(self, path: str, why: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if self._local:
+                os.replace(path, path + _ASIDE)
+            else:
+                self._files.mv(path, path + _ASIDE)
+        self._aside.append(f"a damaged entry of the store ({why}) was put aside as {path + _ASIDE} and is made again")
+
+    def put_aside(self) -> list[str]:
+        """Which entries were put aside since this was last asked, in words."""
+        said, self._aside = self._aside, []
+        return said
+
     def put(self, kind: str, key: str, files: Mapping[str, bytes]) -> None:
         """Keep an entry, whole or not at all; one that is there stays. That it cannot be written is no error."""
-        path, content = self._path(kind, key), packed(files)
+        path, content = self._path(kind, key), sealed(kind, key, files)
         if unpacked(content) is None:
             return
         with contextlib.suppress(OSError, ValueError):
@@ -151,7 +195,7 @@ class Store:
         if self._until_look > 0 and self._size <= self._most:
             return
         entries = []
-        for path in Path(self._root).rglob("*.zip"):
+        for path in Path(self._root).rglob("*.zip*"):
             with contextlib.suppress(OSError):  # another process may be at it, too
                 facts = path.stat()
                 entries.append((facts.st_mtime_ns, facts.st_size, path))
@@ -165,10 +209,31 @@ class Store:
             self._size -= size
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
+def sealed(kind: str, key: str, files: Mapping[str, bytes]) -> bytes:
+    """A zip of files, with this user's seal that it is what was kept as ``kind`` under ``key``."""
+    content = packed(files, "0" * _SEAL_DIGITS)[:-_SEAL_DIGITS]
+    return content + mac("store", {"kind": kind, "key": key}, _whole(content)).encode()
+
+
+def opened(kind: str, key: str, content: bytes) -> dict[str, bytes] | None:
+    """The files of what :func:`sealed` made; None where it was not this user, not for this, or it was changed since.
+
+    Nothing is read before that is known.
+    """
+    body, seal = content[:-_SEAL_DIGITS], content[-_SEAL_DIGITS:]
+    known = holds(seal.decode("ascii", "replace"), "store", {"kind": kind, "key": key}, _whole(body))
+    return unpacked(content) if known else None
+
+
+def _whole(content: bytes) -> dict[str, str]:
+    return {"entry": hashlib.sha256(content).hexdigest()}
+
+
+def packed(files: Mapping[str, bytes], comment: str = "") -> bytes:
     """A zip of files by name; equal files are an equal zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        archive.comment = comment.encode()
         for name, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
@@ -194,6 +259,11 @@ _current: list[Store | None] = [None]
 def use(url: str | None) -> None:
     """Set the store of this process; None or "none": without one, as it is at first."""
     _current[0] = None if url in (None, NO_STORE) else Store(str(url))
+
+
+def put_aside() -> list[str]:
+    """Which entries of this process's store were damaged and put aside since this was last asked, in words."""
+    return [] if _current[0] is None else _current[0].put_aside()
 
 
 def current() -> Store | None:

@@ -22,6 +22,7 @@ from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.hardware.yosys import synthesise
 from codesign.runfolder import write_atomically
 from codesign.targets import Target, load_target
+from codesign.trust.firmware import firmware_in, seal_firmware
 
 __all__ = ("FINN", "RECORD", "TARGETS", "measure")
 
@@ -91,10 +92,11 @@ def _design(one: Member, folder: Path, record: dict[str, Any]) -> Design:
 
 def _firmware(design: Design, target: Target, folder: Path, flow_name: str = "alkaid") -> Firmware:
     flow = plugins.load("flows", flow_name)
-    try:
-        return flow.load(design, target, folder / "firmware")  # type: ignore[no-any-return]
-    except CodesignError:
-        return flow.compile(design, target, folder / "firmware")  # type: ignore[no-any-return]
+    firmware = firmware_in(folder / "firmware", flow, design, target)
+    if firmware is None:
+        firmware = flow.compile(design, target, folder / "firmware")
+        seal_firmware(flow, firmware)
+    return firmware
 
 
 def _compiled(target: Target, folder: Path, design: Design) -> list[Figure]:

@@ -20,6 +20,7 @@ from codesign.hardware.bitstream import Bitstream, MissedClock, bitstream, start
 from codesign.hardware.nextpnr_timing import Closure, close_timing, next_stage_delay
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
+from codesign.trust.firmware import seal_bitstream
 from codesign.verify.packing import with_trigger
 
 __all__ = ("OnBoard", "bitstream_of_trial", "close_timing_of_trial")
@@ -112,6 +113,7 @@ def bitstream_of_trial(
         found = OnBoard(path)
         if firmware.folder == folder.firmware:
             add_figures(folder, provenance(figures, firmware))
+    seal_bitstream(work, firmware.design)
     if output is not None:
         write_atomically(output, found.bitstream.read_bytes())
     return found

@@ -20,6 +20,8 @@ from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import InputQuantisation
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
 from codesign.physics.sample import Part
 from codesign.records import Figures, Metric, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -79,8 +81,14 @@ def evaluate(
     if shared is not None:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
     key, notes = training_key(study, config, seed, facts, task, family, trigger), []
+
+    def reopened(more: dict[str, Any]) -> tuple[Design, Any, float]:
+        design = Design.load(folder.path)
+        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts["feature_names"])), np.int64)), Exact())
+        return design, load_network(study, folder, design, config), float(more["ebops"])
+
     with stages("training"):
-        kept = trained(key, folder)
+        kept = trained(key, folder, reopened)
         if kept is None:
             fitted = getattr(task, "input_quantisation", InputQuantisation.fit)
             names, units = tuple(facts["feature_names"]), tuple(facts["units"])
@@ -111,8 +119,7 @@ def evaluate(
             _save_weights(network, folder)
             keep_training(key, folder, {"ebops": ebops})
         else:
-            design, ebops = Design.load(folder.path), float(kept["ebops"])
-            network = load_network(study, folder, design, config)
+            design, network, ebops = kept
             notes.append("trained weights from the store")
     with stages("compile"):
         gate = design.input_quantisation.codes(_enough(validation, train, study.verification.gate_events))
@@ -134,6 +141,7 @@ def evaluate(
         scores = design.outputs.values(np.concatenate([known, flow.predict(firmware, more)]) if len(more) else known)
         points = fixed(task, scores, validation)
         metrics = judged(task, scores, validation, points)
+    notes += store.put_aside()
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))
     return CandidateResult(metrics, figures, stages.seconds, design.hash, [*firmware.notes, *notes])

@@ -23,6 +23,7 @@ from codesign.records import FlowResult, Flows, Front, Verified
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study
 from codesign.targets import Target, load_target
+from codesign.trust.firmware import firmware_in
 
 __all__ = ("compare_flows", "flow_rows")
 
@@ -141,13 +142,11 @@ def _measure(result: FlowResult, flow: Any, firmware: Firmware, codes: Codes, tr
 
 
 def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, target: Target, place: Path) -> Firmware:
-    """The trial's own firmware where it is of this flow and target, else one of the flow's default settings."""
+    """The trial's own firmware where it is of this flow and target and was made by this user, else one made now."""
     if flow.name == study.flow.name:
         settings = flow_settings(flow, folder.read_json("config.json") or {})
-        try:
-            return flow.load(design, target, folder.firmware)  # type: ignore[no-any-return]
-        except CodesignError:
-            return flow.compile(design, target, place, settings)  # type: ignore[no-any-return]
+        own = firmware_in(folder.firmware, flow, design, target, settings)
+        return own or flow.compile(design, target, place, settings)
     return flow.compile(design, target, place)  # type: ignore[no-any-return]
 
 

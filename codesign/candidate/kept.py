@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from codesign import store
 from codesign.design import Design
-from codesign.errors import CodesignError
+from codesign.errors import InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import record_settings
@@ -27,6 +27,8 @@ from codesign.reading.json import json_of
 from codesign.runfolder import TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target
+from codesign.trust.firmware import seal_firmware
+from codesign.trust.seal import SEAL
 
 __all__ = ("compiled", "keep_training", "synthesised", "trained", "training_key")
 
@@ -42,6 +44,8 @@ _SYNTHESIS_TOOLS = (
 )  # fmt: skip
 _FILES = ("weights.safetensors", "model.onnx", "design.json")
 _MORE = "trained.json"
+
+T = TypeVar("T")
 
 
 def _module(thing: Any) -> str:
@@ -74,17 +78,23 @@ def training_key(
     )
 
 
-def trained(key: str | None, folder: TrialFolder) -> dict[str, Any] | None:
-    """Put a trained network's files into ``folder``; what else was kept of it, or None where it is not in the store."""
-    kept, files = store.current(), None
-    if kept is not None and key is not None:
-        files = kept.get("weights", key)
-    if files is None or set(files) != {*_FILES, _MORE}:
+def trained(key: str | None, folder: TrialFolder, read: Callable[[dict[str, Any]], T]) -> T | None:
+    """Put a trained network's files into ``folder``; what ``read`` makes of them and of what else was kept of it.
+
+    None where it is not in the store, or cannot be read.
+    """
+    if (kept := store.current()) is None or key is None:
         return None
-    more: dict[str, Any] = json_of(files.pop(_MORE), f"store entry {key}: {_MORE}")
-    for name, content in files.items():
-        write_atomically(folder.path / name, content)
-    return more
+
+    def put(files: dict[str, bytes]) -> T:
+        if set(files) != {*_FILES, _MORE}:
+            raise InputError(f"it holds {', '.join(sorted(files))}")
+        more = json_of(files.pop(_MORE), _MORE)
+        for name, content in files.items():
+            write_atomically(folder.path / name, content)
+        return read(more)
+
+    return kept.get("weights", key, put)
 
 
 def keep_training(key: str | None, folder: TrialFolder, more: dict[str, Any]) -> None:
@@ -97,10 +107,9 @@ def keep_training(key: str | None, folder: TrialFolder, more: dict[str, Any]) ->
 def compiled(
     flow: Any, design: Design, target: Target, folder: Path, settings: BaseModel | None, probe: NDArray[np.int64]
 ) -> tuple[Firmware, bool]:
-    """Compile a design, or take its firmware from the store; and whether it was taken.
+    """Compile a design, or take its firmware from the store; and whether it was taken. It is sealed as this user's.
 
-    Only of flows with ``storable = True``, whose firmware is text and data: a shared store must not hand on code that
-    runs here.
+    Only of flows with ``storable = True``, whose firmware lies as it is in any folder.
     """
     kept, key = store.current(), ""
     if kept is not None and getattr(flow, "storable", False):
@@ -115,18 +124,24 @@ def compiled(
                 "tools": store.versions(*_FIRMWARE_TOOLS),
             }
         )
-        if (files := kept.get("firmware", key)) is not None:
+
+        def put(files: dict[str, bytes]) -> Firmware:
             shutil.rmtree(folder, ignore_errors=True)
             for name, content in files.items():
                 write_atomically(folder / name, content)
-            try:
-                return flow.load(design, target, folder), True
-            except (CodesignError, ValueError, KeyError, OSError):  # not what this flow wrote: made again
-                shutil.rmtree(folder, ignore_errors=True)
+            firmware: Firmware = flow.load(design, target, folder)
+            flow.figures(firmware)
+            flow.predict(firmware, probe[:1])
+            return firmware
+
+        if (taken := kept.get("firmware", key, put)) is not None:
+            seal_firmware(flow, taken, settings)
+            return taken, True
     firmware = flow.compile(design, target, folder, settings, probe=probe)
     if kept is not None and key:
-        every = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink())
+        every = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.is_symlink() and p.name != SEAL)
         kept.put("firmware", key, {p.relative_to(folder).as_posix(): p.read_bytes() for p in every})
+    seal_firmware(flow, firmware, settings)
     return firmware, False
 
 
@@ -147,11 +162,12 @@ def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[F
             "tools": store.versions(*_SYNTHESIS_TOOLS),
         }
     )
-    if (files := kept.get("synthesis", key)) is not None:
-        try:
-            return [Figure.model_validate(f) for f in json_of(files["figures.json"], "figures.json")]
-        except (KeyError, TypeError, ValueError):
-            pass
+
+    def read(files: dict[str, bytes]) -> list[Figure]:
+        return [Figure.model_validate(f) for f in json_of(files["figures.json"], "figures.json")]
+
+    if found := kept.get("synthesis", key, read):
+        return found
     figures = measure()
     content = json.dumps([f.model_dump(mode="json") for f in figures])
     kept.put("synthesis", key, {"figures.json": content.encode()})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import plugins
+from codesign import plugins, store
 from codesign.candidate.explain import explain
 from codesign.candidate.inputs import input_importance
 from codesign.candidate.stages import (
@@ -24,6 +24,8 @@ from codesign.candidate.stages import (
     measured,
     measured_by,
     note,
+    provenance,
+    say,
 )
 from codesign.candidate.trial import load_network, synthesisers, threshold_of, trial_of
 from codesign.design import Design
@@ -33,21 +35,42 @@ from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity
 from codesign.hardware.base import Firmware
+from codesign.hardware.settings import flow_settings
 from codesign.physics.sample import Sample
-from codesign.records import Metrics, Plots, State, TrialStatus, Verified
+from codesign.records import Figures, Metrics, Plots, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
-from codesign.targets import load_target
+from codesign.targets import Target, load_target
 from codesign.tasks.judging import drawn, judged
+from codesign.trust.firmware import (
+    firmware_in,
+    identity,
+    reopen_firmware,
+    seal_firmware,
+    seal_verdict,
+    verdict_of,
+)
 from codesign.verify.verilator import WaveFormat, require_fst
 
 __all__ = ("measure", "prove", "prove_trial")
 
+#: what a proof finds out of a trial's firmware
+_MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "verify.json")
+
 
 def prove(
-    study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport, waves: WaveFormat | None = None
-) -> None:
+    study: Study,
+    folder: TrialFolder,
+    sample: Sample,
+    seed: int,
+    stage: StageReport,
+    waves: WaveFormat | None = None,
+    again: bool = False,
+) -> bool:
     """Judge a trial on the test split, synthesise it, and simulate its RTL. A trial already proven is left as it is.
+
+    Where its firmware was not made by this user it is made again (:mod:`codesign.trust.firmware`), and so is all that
+    was measured of it. ``again`` makes the firmware anew in any case. Returns whether it was simulated.
 
     A synthesis or simulation that fails costs that figure only; the trial's status says why it is absent.
     With ``waves`` a simulation keeps its traces in ``simulation/``, in that form.
@@ -57,7 +80,7 @@ def prove(
     design = Design.load(folder.path)
     task, flow = plugins.load("tasks", study.task), plugins.load("flows", study.flow.name)
     target = load_target(study.target)
-    firmware = flow.load(design, target, folder.firmware)
+    firmware = _opened(folder, flow, design, target, again)
     codes = design.input_quantisation.codes(part.x)
 
     if not (folder.path / "plots.json").is_file():
@@ -90,10 +113,30 @@ def prove(
         if not _is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):
                 add_figures(folder, measure(folder.path / name))
-    if folder.read("verify.json", Verified) is None:
+    simulated = verdict_of(folder, firmware) is None
+    if simulated:
+        (folder.path / "verify.json").unlink(missing_ok=True)  # of nobody knows whom, or of other firmware
         with stages("simulation"), costs_only_itself(folder, "simulation"):
             _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves, folder)
+    for text in store.put_aside():
+        say(folder, text)
     add_seconds(folder, stages.seconds)
+    return simulated
+
+
+def _opened(folder: TrialFolder, flow: Any, design: Design, target: Target, again: bool) -> Firmware:
+    """A trial's firmware; of other firmware than this user had there, nothing that was measured is kept."""
+    settings = flow_settings(flow, folder.read_json("config.json") or {})
+    mine = firmware_in(folder.firmware, flow, design, target, settings)
+    known = None if mine is None else identity(mine)
+    firmware = mine if mine is not None and not again else reopen_firmware(folder, flow, design, target, again)
+    if known != identity(firmware):
+        for name in _MEASURED:
+            (folder.path / name).unlink(missing_ok=True)
+        record = folder.read("figures.json", Figures)
+        kept = [f for f in record.figures if f.fidelity == Fidelity.ANALYTIC] if record else []
+        folder.write("figures.json", Figures(figures=kept + provenance(flow.figures(firmware), firmware)))
+    return firmware
 
 
 def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageReport) -> None:
@@ -103,7 +146,7 @@ def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageR
     """
     stages, name = Stages(stage), MEASUREMENTS[fidelity]
     flow = plugins.load("flows", study.flow.name)
-    firmware = flow.load(Design.load(folder.path), load_target(study.target), folder.firmware)
+    firmware = reopen_firmware(folder, flow, Design.load(folder.path), load_target(study.target))
     if _is_measured(folder, name, firmware):
         return
     with stages(name):
@@ -130,25 +173,20 @@ def prove_trial(
 ) -> Verified:
     """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more.
 
-    With ``output`` it is simulated once more into that folder, and nothing is written in the run's. ToolError where it
-    could not be simulated, or waveforms cannot be kept in that form here: then the last verdict stays.
+    ``again`` also makes its firmware anew, in its place. With ``output`` it is simulated once more into that folder,
+    and nothing is written in the run's. ToolError where it could not be simulated, or waveforms cannot be kept in that form
+    here: then the last verdict stays.
     """
     study, folder = trial_of(run, number)
     if waves == "fst":
         require_fst()
-    sample, repeated = load_sample(run), again or waves is not None
+    sample = load_sample(run)
     if output is not None:
         return _simulated_into(TrialFolder(_own_folder(output)), study, folder, sample, waves)
-    try:
-        known = folder.read("verify.json", Verified)
-    except InputError:
-        if not repeated:
-            raise
-        (folder.path / "verify.json").unlink()  # damaged: it is no verdict to keep
-        known = None
     status = folder.read("status.json", TrialStatus)
-    prove(study, folder, sample, status.seed if status else study.seed, lambda _: None, waves)
-    if known is not None and repeated:
+    seed = status.seed if status else study.seed
+    simulated = prove(study, folder, sample, seed, lambda _: None, waves, again)
+    if not simulated and (again or waves is not None):
         return _simulated_into(folder, study, folder, sample, waves)
     verdict = folder.read("verify.json", Verified)
     if verdict is None:
@@ -162,7 +200,10 @@ def prove_trial(
 def _own_folder(output: Path) -> Path:
     """Make the folder of a simulation; InputError where it holds anything that is none of an earlier one."""
     output.mkdir(exist_ok=True)
-    others = sorted({p.name for p in output.iterdir()} - {"verify.json", "golden.npz", "figures.json", "simulation"})
+    others = sorted(
+        {p.name for p in output.iterdir()}
+        - {"verify.json", "golden.npz", "figures.json", "simulation", ".verify.seal.json"}
+    )
     if others:
         raise InputError(f"-o {output} holds other things, such as {others[0]}: give a new or an empty folder")
     return output
@@ -178,7 +219,7 @@ def _simulated_into(
     part = sample.part("test", splits_of(study))
     design = Design.load(folder.path)
     flow = plugins.load("flows", study.flow.name)
-    firmware = flow.load(design, load_target(study.target), folder.firmware)
+    firmware = reopen_firmware(folder, flow, design, load_target(study.target))
     codes = design.input_quantisation.codes(part.x[: study.verification.rtl_events])
     _simulate(study, folder, design, flow, firmware, codes, waves, output)
     note(output, "simulation", None)
@@ -222,6 +263,9 @@ def _simulate(
     _save_golden(output, codes, references["qonnx"])
     add_figures(output, counted(verdict, firmware))
     output.write("verify.json", verdict)
+    if output.path == folder.path:  # a co-simulation wrote there
+        seal_firmware(flow, firmware, flow_settings(flow, folder.read_json("config.json") or {}))
+    seal_verdict(output, firmware)
 
 
 def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:

@@ -19,20 +19,22 @@ _LONGEST = 86400.0
 def shared_training(run: RunFolder, key: str, make: Callable[[], Mapping[str, bytes]]) -> tuple[dict[str, bytes], bool]:
     """The files of the training ``key``, and whether they were there: in the run's ``trainings/`` or in the store.
 
-    Two candidates of a run never train the same at the same time: the second waits.
+    Only what this user put there, as it was. Two candidates of a run never train the same at the same time: the second
+    waits.
     """
     folder = run.path / "trainings"
     folder.mkdir(parents=True, exist_ok=True)
     path, kept = folder / f"{key}.zip", store.current()
     try:
         with hold(folder / f".{key}.lock", wait=_LONGEST):
-            files = store.unpacked(member_bytes(run.path, f"trainings/{key}.zip")) if path.is_file() else None
+            content = member_bytes(run.path, f"trainings/{key}.zip") if path.is_file() else None
+            files = store.opened("trainings", key, content) if content is not None else None
             if files is not None:
                 return files, True
-            files = kept.get("trainings", key) if kept is not None else None
+            files = kept.get("trainings", key, dict) if kept is not None else None
             there = files is not None
             files = files if files is not None else dict(make())
-            write_atomically(path, store.packed(files))
+            write_atomically(path, store.sealed("trainings", key, files))
             if kept is not None and not there:
                 kept.put("trainings", key, files)
             return files, there

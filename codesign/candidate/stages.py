@@ -23,6 +23,7 @@ __all__ = (
     "measured_by",
     "note",
     "provenance",
+    "say",
 )
 
 StageReport = Callable[[str], None]
@@ -107,6 +108,13 @@ def note(folder: TrialFolder, what: str, error: CodesignError | None) -> None:
         notes += [] if error is None else [f"{what} not measured: {error}"]
         if notes != status.notes:
             folder.write("status.json", status.model_copy(update={"notes": notes}))
+
+
+def say(folder: TrialFolder, text: str) -> None:
+    """Add a note to a trial's status, once."""
+    status = folder.read("status.json", TrialStatus)
+    if status is not None and text not in status.notes:
+        folder.write("status.json", status.model_copy(update={"notes": [*status.notes, text]}))
 
 
 def add_seconds(folder: TrialFolder, seconds: dict[str, float]) -> None:

@@ -25,6 +25,7 @@ from codesign.records import Metrics
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import load_target
+from codesign.trust.firmware import refuse_links, reopen_firmware
 
 __all__ = (
     "firmware_for",
@@ -96,7 +97,7 @@ def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[
     design, flow = Design.load(folder.path), plugins.load("flows", study.flow.name)
     own, target = load_target(study.target), load_target(target_name or study.target)
     if target.name == own.name:
-        return folder, flow.load(design, target, folder.firmware)
+        return folder, reopen_firmware(folder, flow, design, target)
     settings = flow_settings(flow, folder.read_json("config.json") or {})
     return folder, flow.compile(design, target, folder.path / f"firmware-{target.name}", settings)
 
@@ -134,4 +135,5 @@ def trial_of(run: RunFolder, number: int) -> tuple[Study, TrialFolder]:
     if not (folder.path / "design.json").is_file():
         known = ", ".join(str(t.number) for t in run.trials() if (t.path / "design.json").is_file()) or "none"
         raise InputError(f"trial {number} of {run.path} has no compiled design; trials that have one: {known}")
+    refuse_links(folder.path)
     return parse_study(run.read_text("study.yaml"), str(path)), folder

@@ -18,7 +18,7 @@ __all__ = ("bitstream", "flows", "synth", "verify")
 def verify(
     folder: Run,
     trial: Trial,
-    again: Annotated[bool, typer.Option("--again", help="Simulate even if there is a verdict already.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Make its firmware anew and simulate it.")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="Simulate again and keep the waveforms (VCD).")] = False,
     fst: Annotated[bool, typer.Option("--fst", help="Keep them as FST, smaller; the report draws only VCD.")] = False,
     gates: Annotated[bool, typer.Option("--gates", help="Simulate the netlist that Yosys makes of the RTL.")] = False,

@@ -26,6 +26,7 @@ from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
 from codesign.hardware.base import Firmware
+from codesign.hardware.settings import flow_settings
 from codesign.physics.sample import Part
 from codesign.reading.limits import PACKED_BYTES, YAML_BYTES
 from codesign.reading.npz import member_arrays
@@ -34,13 +35,13 @@ from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
+from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstream, refuse_links, verdict_of
 
 __all__ = ("write_bundle",)
 
 _COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
 #: what a build left behind: a bundle holds sources, and who gets it builds them
 _BINARY = (".so", ".o", ".a")
-_BITSTREAM = (".bit", ".json", ".txt", ".log")
 
 
 def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0", key: Path | None = None) -> Path:
@@ -107,9 +108,17 @@ def _open(path: Path, number: int) -> _Trial:
     design = Design.load(folder.path)
     if status.design not in (None, design.hash):
         raise InputError(f"trial {number}: model.onnx or design.json was changed since the trial ran; not handed on")
+    refuse_links(folder.path)
     flow = plugins.load("flows", study.flow.name)
     target = run.read("target.json", Target) or load_target(study.target)
-    firmware: Firmware = flow.load(design, target, folder.firmware)
+    settings = flow_settings(flow, folder.read_json("config.json") or {})
+    firmware = firmware_in(folder.firmware, flow, design, target, settings)
+    claimed_only = InputError(
+        f"trial {number}: its verdict is not of a simulation that you ran, or firmware or events were changed since; "
+        f"not handed on: run 'codesign verify {path} {number} --again' first"
+    )
+    if firmware is None:
+        raise claimed_only
     inputs, outputs = _golden(folder.path / "golden.npz", design)
     # cheap, and it catches firmware or vectors that were exchanged after the verification
     if not np.array_equal(flow.predict(firmware, inputs), outputs):
@@ -120,6 +129,15 @@ def _open(path: Path, number: int) -> _Trial:
             f"trial {number}: the simulation measured {verified.latency_cycles} cycles of latency, the firmware says "
             f"{claimed}: verify it again; not handed on"
         )
+    if verdict_of(folder, firmware) is None:
+        raise claimed_only
+    for made in sorted(folder.path.glob("bitstream-*")):
+        if any(made.glob("*.bit*")) and not is_own_bitstream(made, design):
+            again = f"codesign bitstream {path} {number} --target {made.name.removeprefix('bitstream-')}"
+            raise InputError(
+                f"trial {number}: you did not make the bitstream in {made}, or it was changed since; not handed on: "
+                f"make it again ('{again}') or remove it"
+            )
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
 
@@ -180,10 +198,9 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
 
 def _copy_made(source: Path, destination: Path) -> None:
     """Copy a bitstream and its timing report; nothing where the bitstream was not finished."""
-    for path in sorted(source.iterdir()):
-        if path.suffix in _BITSTREAM and any(source.glob("*.bit*")):
-            destination.mkdir(parents=True, exist_ok=True)
-            copy_member(source.parent, f"{source.name}/{path.name}", destination / path.name)
+    for path in bitstream_files(source) if any(source.glob("*.bit*")) else ():
+        destination.mkdir(parents=True, exist_ok=True)
+        copy_member(source.parent, f"{source.name}/{path.name}", destination / path.name)
 
 
 def _copy_tree(source: Path, destination: Path) -> None:

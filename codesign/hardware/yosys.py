@@ -33,6 +33,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
 from codesign.hardware.pyosys import Yosys
+from codesign.trust.verilog import check_sources
 
 __all__ = ("count", "synthesise", "used_sources")
 
@@ -122,6 +123,8 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 def used_sources(sources: Sequence[Path], top: str) -> list[Path]:
     """The files among ``sources`` that ``top`` needs, in their order; ToolError if no file holds ``top``.
 
+    ToolError, too, where one holds what :mod:`codesign.trust.verilog` refuses.
+
     A compiler's library may hold files that do not parse by themselves, so what is not instantiated is left out. A file
     counts as needed where a module's name appears as a word; that keeps a file too many rather than one too few.
     """
@@ -137,7 +140,9 @@ def used_sources(sources: Sequence[Path], top: str) -> list[Path]:
             needed.add(path)
             words = set(re.findall(r"\w+", texts[path]))
             waiting += [defined[name] for name in defined.keys() & words]
-    return [path for path in sources if path in needed]
+    found = [path for path in sources if path in needed]
+    check_sources(found)
+    return found
 
 
 def _measure(family: str, top: str, sources: Sequence[Path], result: Path) -> None:

@@ -22,8 +22,10 @@ from typing import Literal, TypeAlias
 
 import platformdirs
 
+from codesign import resources
 from codesign.errors import ToolError
 from codesign.hardware.process import near, run_tool
+from codesign.trust.verilog import check_sources
 
 __all__ = (
     "WaveFormat",
@@ -100,8 +102,11 @@ def build(
     """Compile Verilog ``sources`` with top module ``top`` (without ports) to a cocotb simulation in ``work``.
 
     Returns the program; with ``waves``, its option ``--trace`` writes ``dump.vcd`` or ``dump.fst``. ToolError with the
-    first errors where Verilator or the compiler refuse, and where a header that FST needs is not on this machine.
+    first errors where Verilator or the compiler refuse, and where a header that FST needs is not on this machine; what
+    :mod:`codesign.trust.verilog` refuses reaches neither.
     """
+    ours = resources.folder("sim").resolve()
+    check_sources(path for path in sources if path.resolve().parent != ours)
     here = root()
     if waves == "fst":
         require_fst()

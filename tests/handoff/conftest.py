@@ -20,6 +20,7 @@ from codesign.handoff import write_bundle
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
+from codesign.trust.firmware import seal_firmware, seal_verdict
 
 
 def build(run: RunFolder) -> int:
@@ -37,6 +38,8 @@ def build(run: RunFolder) -> int:
     )
     folder.write("verify.json", verified)
     add_figures(folder, [*provenance(flow.figures(firmware), firmware), *counted(verified, firmware)])
+    seal_firmware(flow, firmware)
+    seal_verdict(folder, firmware)
     (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")
     return folder.number
 

@@ -172,7 +172,7 @@ def test_a_design_that_was_changed(run, trial, tmp_path):
 def test_firmware_of_another_design(run, trial, tmp_path):
     path = run.trial(trial).firmware / "firmware.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"design": "0" * 64}))
-    refused(run, trial, tmp_path, "another design or target")
+    refused(run, trial, tmp_path, r"not of a simulation that you ran.*verify .* \d+ --again")
 
 
 def test_a_link_in_the_firmware(run, trial, tmp_path):
