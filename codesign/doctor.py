@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from codesign.errors import InputError, ToolError, nearest
 from codesign.hardware.finn import environment
+from codesign.installed import declared, needed
 
 __all__ = ("Check", "FlowStatus", "diagnose", "install", "require_compilers", "which_flows")
 
@@ -71,9 +72,12 @@ _VENDOR: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("vitis_hls", ("vitis-run", "vitis_hls"), "C synthesis and co-simulation of the hls4ml flow"),
 )
 
+#: name of the check of all packages that codesign declares, and that these declare in turn
+_NEEDED = "packages"
+
 #: flow -> tools that it needs
 _FLOWS: dict[str, tuple[str, ...]] = {
-    "train": ("torch", "brevitas", "qonnx", "onnxruntime"),
+    "train": (_NEEDED, "torch", "brevitas", "qonnx", "onnxruntime"),
     "generate": ("pythia8mc", "fastjet"),
     "alkaid": ("alkaid",),
     "verify": ("verilator", "cocotb", "g++"),
@@ -97,6 +101,7 @@ def diagnose() -> list[Check]:
             how_to_get="https://www.python.org, 3.11 or later",
         )
     ]
+    checks += _needed_packages()
     for name, enables, how, option in _PROGRAMS:
         program = _program(name)
         known = _ask(program, option) if program and option else None
@@ -122,6 +127,31 @@ def diagnose() -> list[Check]:
             Check(name=name, present=any(map(shutil.which, executables)), version=None, enables=enables, how_to_get=how)
         )
     return checks
+
+
+def _needed_packages() -> list[Check]:
+    """One check of all that is needed, and one more for each package that lacks or is of another version."""
+    requirements = declared()
+    lacking = [package for package in needed(requirements) if not package.fits]
+    shown = [
+        Check(
+            name=package.name,
+            present=False,
+            version=package.found.version if package.found else None,
+            enables=f"a package that {package.by} needs",
+            how_to_get=package.how_to_get,
+        )
+        for package in lacking
+    ]
+    ways = dict.fromkeys(package.how_to_get for package in lacking)
+    whole = Check(
+        name=_NEEDED,
+        present=bool(requirements) and not lacking,
+        version=None,
+        enables="everything: what codesign imports, and what that needs",
+        how_to_get="; ".join(ways) or "pip install codesign",
+    )
+    return [whole, *shown]
 
 
 def install(name: str) -> str:
