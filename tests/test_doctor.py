@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import Distribution, distribution, version
+from importlib import metadata
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,8 @@ def test_a_package_that_is_needed_and_not_here_is_named(monkeypatch: pytest.Monk
     assert flows["train"].reason == "missing: packages"
 
 
-def without(absent: str) -> Callable[[str], Distribution | None]:
-    return lambda name: None if name == absent or name.startswith("no-such") else distribution(name)
+def without(absent: str) -> Callable[[str], metadata.Distribution | None]:
+    return lambda name: None if name == absent or name.startswith("no-such") else metadata.distribution(name)
 
 
 def test_what_is_not_installed_at_all_is_not_said_to_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:

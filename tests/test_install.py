@@ -16,12 +16,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import yaml
-from tests.empty_environment import ROOT, built_wheel, clean, environment, project
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from codesign.installed import needed
 from codesign.physics.substructure import FEATURE_NAMES
+from tests.empty_environment import ROOT, built_wheel, clean, environment, project
 
 #: declared for another reason than an import: for whom
 NOT_IMPORTED = {
@@ -60,9 +60,8 @@ def imports(tree: ast.AST, inside: bool = False) -> Iterator[tuple[str, bool]]:
             yield from ((alias.name.split(".")[0], inside) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield (str(node.module).split(".")[0], inside)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("find_spec", "import_module"):
-            if isinstance(node.args[0], ast.Constant):
-                yield (str(node.args[0].value).split(".")[0], True)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("find_spec"):
+            yield from ((str(a.value).split(".")[0], True) for a in node.args if isinstance(a, ast.Constant))
         yield from imports(node, inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
 
 
