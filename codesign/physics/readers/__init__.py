@@ -36,7 +36,8 @@ def read_sample(path: str | Path, class_names: tuple[str, ...] | None = None) ->
     Raises
     ------
     InputError: no such file, a kind that is not known, a truncated file, a missing column, a value that is not finite,
-        a wrong unit, a class that is not known, numbers of classes that nobody named. In one line that names the file, the column and the row.
+        a wrong unit, a class that is not known, numbers of classes that nobody named. In one line that names the
+        file, the column and the row.
     """
     file = Path(path)
     head = head_of(file)

@@ -20,7 +20,8 @@ _ARRAYS = ("features", "constituents", "labels", "label", "class_names")
 def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
     """Read ``features`` (jets, 16) and ``labels``, or ``constituents`` (jets, k, 3) and ``label``.
 
-    Labels are text, or numbers from 0 of ``class_names``, an array of text, or else of ``declared``. Where there are constituents only, the features are computed from them.
+    Labels are text, or numbers from 0 of ``class_names``, an array of text, or else of ``declared``. Where there are
+    constituents only, the features are computed from them.
     """
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in _ARRAYS if name in file.files}
