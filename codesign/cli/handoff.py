@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -76,11 +77,19 @@ def apply(
     emulator: Annotated[
         bool, typer.Option("--emulator", help="Build the bundle's C++ emulator, and score with it.")
     ] = False,
+    tree: Annotated[
+        str | None, typer.Option("--tree", metavar="NAME", help="Which tree of a ROOT file that has several.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over other files, and score anew what is finished.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score events with a bundle's network, into friend trees (ROOT) or Parquet.
 
     Nothing from the bundle runs but its ONNX, in onnxruntime, unless --emulator asks for its C++.
+
+    The same command again, after an interruption, scores only what is not finished.
 
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
@@ -88,10 +97,16 @@ def apply(
     from codesign.handoff.apply import apply_bundle
     from codesign.handoff.archive import opened
 
-    with opened(bundle) as folder, make_progress() as progress:
-        applied = apply_bundle(
-            folder, files, output, form, chunk, threads, histograms,
-            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator,
-        )  # fmt: skip
+    try:
+        with opened(bundle) as folder, make_progress() as progress:
+            applied = apply_bundle(
+                folder, files, output, form, chunk, threads, histograms,
+                lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator, tree, force,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        print("interrupted; files of scores that are finished stay, and the same command goes on", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if before := sum(a.before for a in applied):
+        print(f"{before} of {len(applied)} were finished before (--force scores them anew)", file=sys.stderr)
     rows = [{"file": str(a.source), "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
     print_rows(rows, as_json, ("file", "scores", "events", "rows"))
