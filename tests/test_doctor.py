@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import metadata
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,3 +57,32 @@ def test_no_heavy_import() -> None:
     code = f"import sys, codesign.doctor as d; d.diagnose(); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_package_that_is_needed_and_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that codesign declares, one that a package of ours declares, and one of another version."""
+    declared = ["onnxoptimizer<0.5,>=0.4.2", "no-such-package>=1", "numpy<1", "no-such-extra; extra == 'place'"]
+    monkeypatch.setattr("codesign.doctor.declared", lambda: declared)
+    monkeypatch.setattr("codesign.installed._distribution", without("onnx"))
+    checks = {check.name: check for check in diagnose()}
+    assert checks["no-such-package"].how_to_get == "pip install 'no-such-package>=1'"
+    assert checks["numpy"].how_to_get == "pip install 'numpy<1'"
+    assert checks["numpy"].version == version("numpy")
+    assert (checks["onnx"].present, checks["onnx"].enables) == (False, "a package that onnxoptimizer needs")
+    assert "no-such-extra" not in checks
+    assert not checks["packages"].present
+    for way in ("'no-such-package>=1'", "'numpy<1'", "onnx"):
+        assert f"pip install {way}" in checks["packages"].how_to_get
+    flows = {status.flow: status for status in which_flows(list(checks.values()))}
+    assert flows["train"].reason == "missing: packages"
+
+
+def without(absent: str) -> Callable[[str], metadata.Distribution | None]:
+    return lambda name: None if name == absent or name.startswith("no-such") else metadata.distribution(name)
+
+
+def test_what_is_not_installed_at_all_is_not_said_to_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("codesign.doctor.declared", list)
+    checks = {check.name: check for check in diagnose()}
+    assert not checks["packages"].present
+    assert checks["packages"].how_to_get == "pip install codesign"

@@ -48,7 +48,7 @@ def test_events_with_jets_get_a_study_of_their_energy(tmp_path, name):
 
 
 def test_what_fits_no_task_is_refused_by_name(tmp_path):
-    with pytest.raises(InputError, match="has the classes a, b; jet-tagging wants g, q, w, z, t"):
+    with pytest.raises(InputError, match="has the classes a, b; jet-tagging tells apart g, q, w, z, t"):
         write_study(table(tmp_path / "jets.parquet", ("a", "b")), tmp_path / "own.yaml")
     assert not (tmp_path / "own.yaml").exists()
 

@@ -11,6 +11,7 @@ from codesign.fixedpoint import InputQuantisation
 from codesign.models.mlp import MLP, MLPConfig
 from codesign.physics.generate import generated_sample
 from codesign.physics.readers import read_sample
+from codesign.physics.readers.checks import CLASS_NAMES
 from codesign.physics.sample import Part, Splits
 from codesign.physics.substructure import features_of
 from codesign.tasks.jet_tagging import JetTagging
@@ -46,7 +47,7 @@ def test_network_trained_on_generated_jets_tags_published_jets(published_data, r
     )
     design = export.export(network, quantisation, sample.class_names)
 
-    jets = read_sample(path)
+    jets = read_sample(path, CLASS_NAMES)
     outside = Part("test", features_of(jets.constituents), jets.labels)
     (boosted,) = task.baselines(training, 1)
     accuracy = {}

@@ -174,8 +174,8 @@ def prove_trial(
     """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more.
 
     ``again`` also makes its firmware anew, in its place. With ``output`` it is simulated once more into that folder,
-    and nothing is written in the run's. ToolError where it could not be simulated, or waveforms cannot be kept in that form
-    here: then the last verdict stays.
+    and nothing is written in the run's. ToolError where it could not be simulated, or waveforms cannot be kept in that
+    form here: then the last verdict stays.
     """
     study, folder = trial_of(run, number)
     if waves == "fst":

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
+from codesign.interrupt import keeps
 from codesign.printing import print_json, print_made, print_rows, say, visible
 
 __all__ = ("apply", "check", "handoff")
@@ -99,11 +100,19 @@ def apply(
         bool, typer.Option("--emulator", help="Build the design's C++ emulator, and score with it.")
     ] = False,
     key: Key = None,
+    tree: Annotated[
+        str | None, typer.Option("--tree", metavar="NAME", help="Which tree of a ROOT file that has several.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over other files, and score anew what is finished.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score events with a bundle's network, into friend trees (ROOT) or Parquet.
 
     Nothing from the bundle runs: ONNX and C++ are made here from its design.
+
+    The same command again, after an interruption, scores only what is not finished.
 
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
@@ -112,12 +121,15 @@ def apply(
     from codesign.handoff.archive import opened
     from codesign.handoff.signature import signer
 
+    keeps("files of scores that are finished stay, and the same command goes on")
     with opened(bundle) as folder, make_progress() as progress:
         if key is not None:
             signer(folder, key)
         applied = apply_bundle(
             folder, files, output, form, chunk, threads, histograms,
-            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator,
+            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator, tree, force,
         )  # fmt: skip
+    if before := sum(a.before for a in applied):
+        say(f"{before} of {len(applied)} were finished before (--force scores them anew)", error=True)
     rows = [{"file": str(a.source), "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
     print_rows(rows, as_json, ("file", "scores", "events", "rows"))

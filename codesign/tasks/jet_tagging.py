@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -36,11 +37,18 @@ class JetSample(BaseModel):
     card: str | None = Field(default=None, description="name or path of a generator card")
     events: int = Field(default=25000, ge=500, description="jets to generate, all classes together")
     file: str | None = Field(default=None, description="HDF5, ARFF, Parquet, NPZ or ROOT file, told by its content")
+    class_names: tuple[str, ...] | None = Field(
+        default=None, description="what numbers in the file's label stand for, from 0, where the file does not say"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.card is None) == (self.file is None):
             raise ValueError("give either a generator card or a file")
+        if self.class_names is not None and self.file is None:
+            raise ValueError("class_names are of a file; a generator card has its own")
+        if self.class_names is not None and len({c.lower() for c in self.class_names if c}) < len(self.class_names):
+            raise ValueError("class_names are different names")
         return self
 
 
@@ -84,7 +92,7 @@ class JetTagging:
         from codesign.physics.readers import read_sample
 
         assert chosen.file is not None
-        return self._known_classes(read_sample(Path(chosen.file)))
+        return self._known_classes(read_sample(Path(chosen.file), chosen.class_names))
 
     def most_events(self, settings: dict[str, Any]) -> int | None:
         """The jets that a card is asked for; of a file it is known once it is read."""
@@ -92,12 +100,17 @@ class JetTagging:
         return chosen.events if chosen.card is not None else None
 
     def _known_classes(self, sample: Sample) -> Sample:
-        if sample.class_names != self.classes:
+        """The sample with the task's own classes, which it names in any order and in capitals or not."""
+        found = [name.lower() for name in sample.class_names]
+        wanted = [name.lower() for name in self.classes]
+        if sorted(found) != sorted(wanted):
             raise InputError(
-                f"the sample's classes are {', '.join(sample.class_names)}; the task {self.name} expects "
-                f"{', '.join(self.classes)} in this order"
+                f"the sample's classes are {', '.join(sample.class_names)}; the task {self.name} tells apart "
+                f"{', '.join(self.classes)}: give a sample of these, or write a task with your classes "
+                "(codesign/tasks/base.py)"
             )
-        return sample
+        place = np.array([wanted.index(name) for name in found])
+        return replace(sample, labels=place[sample.labels], class_names=self.classes)
 
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """One logit per class."""

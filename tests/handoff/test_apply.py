@@ -187,7 +187,7 @@ def test_a_missing_column_a_bad_number_and_an_unknown_kind_are_named(bundle, tmp
     values = np.zeros(10, dtype=np.float32)
     values[3] = np.nan
     pyarrow.parquet.write_table(whole.set_column(2, "feature_2", pyarrow.array(values)), tmp_path / "nan.parquet")
-    with pytest.raises(InputError, match="'feature_2' of row 3 is not finite"):
+    with pytest.raises(InputError, match=r"nan\.parquet: column 'feature_2', row 3: nan is not"):
         apply_bundle(bundle, [tmp_path / "nan.parquet"], tmp_path / "s.root")
     (tmp_path / "text.txt").write_text("no events")
     with pytest.raises(InputError, match=r"text\.txt|does not compute its inputs"):

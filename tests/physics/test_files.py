@@ -8,8 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import awkward as ak
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -22,6 +24,7 @@ from codesign.physics.readers.checks import CLASS_NAMES
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.physics.writers import write_parquet, write_root, write_sample
+from codesign.tasks.jet_tagging import JetTagging
 
 MASS = FEATURE_NAMES.index("mass_mmdt")
 
@@ -64,13 +67,23 @@ def write_openml(sample: Sample, path: Path) -> None:
 
 def write_npz(sample: Sample, path: Path) -> None:
     with path.open("wb") as stream:
-        np.savez(stream, features=sample.features, labels=sample.labels, constituents=sample.constituents)
+        np.savez(
+            stream,
+            features=sample.features,
+            labels=sample.labels,
+            constituents=sample.constituents,
+            class_names=np.array(sample.class_names),
+        )
 
 
 def write_shared(sample: Sample, path: Path) -> None:
     assert sample.constituents is not None
     with path.open("wb") as stream:
-        np.savez(stream, constituents=sample.constituents[:, ::-1], label=sample.labels.astype(np.int8))
+        np.savez(
+            stream,
+            constituents=sample.constituents[:, ::-1],
+            label=np.array(CLASS_NAMES)[sample.labels],
+        )
 
 
 WRITERS: dict[str, Callable[[Sample, Path], None]] = {
@@ -148,7 +161,8 @@ def test_faults_are_named(kind: str, sample: Sample, tmp_path: Path) -> None:
 
     def refused(pattern: str, metadata: dict[str, object] | None = None, **changes: np.ndarray | None) -> None:
         columns = columns_of(sample) | changes
-        save({k: v for k, v in columns.items() if v is not None}, path, kind, metadata)
+        said = {"class_names": CLASS_NAMES} | (metadata or {})
+        save({k: v for k, v in columns.items() if v is not None}, path, kind, said)
         with pytest.raises(InputError, match=pattern) as caught:
             read_sample(path)
         assert str(path) in str(caught.value)
@@ -166,6 +180,105 @@ def test_faults_are_named(kind: str, sample: Sample, tmp_path: Path) -> None:
     refused("'mass_mmdt' has the unit '1', not 'GeV'", {"units": units})
     refused("too small for GeV", mass_mmdt=sample.features[:, MASS] / 1000)
     refused("no rows", **{k: v[:0] for k, v in columns_of(sample).items()})
+
+
+def binary(sample: Sample, path: Path, kind: str, said: object = None, text: tuple[str, ...] = ()) -> None:
+    """A table of somebody else's: our sixteen names, and two classes as 0 and 1, or as text."""
+    labels = np.arange(len(sample)) % 2
+    columns: dict[str, np.ndarray] = columns_of(sample) | {"label": np.array(text)[labels] if text else labels}
+    if kind == "npz":
+        names = {} if said is None else {"class_names": np.array(said)}
+        with path.open("wb") as stream:
+            np.savez(stream, features=sample.features, labels=columns["label"], **names)
+    elif kind == "pandas":
+        frame = pd.DataFrame(columns)
+        frame.attrs = {} if said is None else {"class_names": said}
+        frame.to_parquet(path)
+    elif kind == "arrow":
+        table = pyarrow.table({k: pyarrow.array(v) for k, v in columns.items()})
+        pyarrow.parquet.write_table(
+            table.replace_schema_metadata({} if said is None else {b"class_names": json.dumps(said).encode()}), path
+        )
+    else:
+        with uproot.recreate(path) as file:
+            file["jets"] = {k: ak.from_iter(v) if v.dtype.kind == "U" else v for k, v in columns.items()}
+            if said is not None:
+                file["class_names"] = json.dumps(said)
+
+
+KINDS = ("npz", "pandas", "arrow", "root")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_classes_are_not_guessed(kind: str, sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / f"mine.{kind}"
+    binary(sample, path, kind)
+    with pytest.raises(
+        InputError, match=r"mine\.\w+: column 'labels?' holds the numbers 0, 1, and nothing says"
+    ) as caught:
+        read_sample(path)
+    assert "class_names: [" in str(caught.value)
+    assert read_sample(path, ("signal", "background")).class_names == ("signal", "background")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_file_says_what_its_numbers_are(kind: str, sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / f"mine.{kind}"
+    binary(sample, path, kind, ["qcd", "top"])
+    read = read_sample(path)
+    assert read.class_names == ("qcd", "top")
+    assert read.labels.tolist() == [0, 1] * (len(sample) // 2)
+    with pytest.raises(InputError, match="its 'class_names' are qcd, top, but the study says top, qcd"):
+        read_sample(path, ("top", "qcd"))
+    with pytest.raises(InputError, match=r"tells apart g, q, w, z, t"):
+        JetTagging().sample({"file": str(path)}, 0)
+    for wrong in (["qcd"], ["qcd", "qcd"]):
+        binary(sample, path, kind, wrong)
+        with pytest.raises(InputError, match=r"row 1: 1 is no class; there are 1: qcd|not a list of different names"):
+            read_sample(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_is_taken_by_name(kind: str, sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / f"mine.{kind}"
+    binary(sample, path, kind, text=("Z", "q"))
+    read = read_sample(path)
+    assert read.labels.tolist() == [3, 1] * (len(sample) // 2)
+    assert read.class_names == CLASS_NAMES
+    binary(sample, path, kind, text=("signal", "q"))
+    with pytest.raises(InputError, match="row 0: unknown class 'signal'; known: g, q, w, z, t"):
+        read_sample(path)
+    assert read_sample(path, ("q", "signal")).labels.tolist() == [1, 0] * (len(sample) // 2)
+
+
+def test_a_sample_with_the_tasks_classes_in_another_order(sample: Sample, tmp_path: Path) -> None:
+    turned = replace(sample, labels=4 - sample.labels, class_names=("T", "Z", "W", "q", "g"))
+    write_parquet(turned, tmp_path / "jets.parquet")
+    read = JetTagging().sample({"file": str(tmp_path / "jets.parquet")}, 0)
+    assert read.class_names == CLASS_NAMES
+    np.testing.assert_array_equal(read.labels, sample.labels)
+
+
+def test_a_study_declares_the_classes(sample: Sample, tmp_path: Path) -> None:
+    columns = columns_of(sample)
+    pyarrow.parquet.write_table(
+        pyarrow.table({k: pyarrow.array(v) for k, v in columns.items()}), tmp_path / "j.parquet"
+    )
+    study = {"file": str(tmp_path / "j.parquet"), "class_names": ["t", "z", "w", "q", "g"]}
+    np.testing.assert_array_equal(JetTagging().sample(study, 0).labels, 4 - sample.labels)
+    with pytest.raises(InputError, match="different names"):
+        JetTagging().sample(study | {"class_names": ["t", "T", "w", "q", "g"]}, 0)
+    with pytest.raises(InputError, match="a generator card has its own"):
+        JetTagging().sample({"card": "jets-13tev", "class_names": list(CLASS_NAMES)}, 0)
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.5, "row 3: 0.5"), (np.nan, "row 3: nan"), (-1, "row 3: -1")])
+def test_a_label_that_is_no_number_of_a_class(value: float, said: str, sample: Sample, tmp_path: Path) -> None:
+    columns = columns_of(sample) | {"label": sample.labels.astype(float)}
+    columns["label"][3] = value
+    save(columns, tmp_path / "j.parquet", "parquet", {"class_names": CLASS_NAMES})
+    with pytest.raises(InputError, match=rf"column 'label', {said} is no"):
+        read_sample(tmp_path / "j.parquet")
 
 
 def test_text_in_a_column(sample: Sample, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from codesign.physics.generate import generated_sample
 from codesign.physics.readers import read_sample
+from codesign.physics.readers.checks import CLASS_NAMES
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, features_of
 
@@ -23,7 +24,7 @@ pytest.importorskip("fastjet", reason="fastjet is not installed")
 
 @pytest.fixture(scope="module")
 def published(published_data: Callable[[str], Path]) -> Sample:
-    return read_sample(published_data("lhc_jets_150p/jets_1000.npz"))
+    return read_sample(published_data("lhc_jets_150p/jets_1000.npz"), CLASS_NAMES)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codesign.handoff.apply.scorer import branch_name
+from codesign.handoff.apply.names import branch_names
 from codesign.handoff.manifest import OutputSignal
+from codesign.physics.events.writing import METADATA
 from codesign.runfolder import written_atomically
 
 __all__ = ("Histograms",)
@@ -22,7 +23,7 @@ class Histograms:
         import hist
 
         self.histograms: dict[str, Any] = {}
-        for signal in outputs:
+        for name, signal in zip(branch_names([s.name for s in outputs]), outputs, strict=True):
             bits = signal.width - int(signal.signed)
             lsb = 2.0**-signal.fraction_bits
             low = -(2.0**bits) * lsb if signal.signed else 0.0
@@ -30,7 +31,6 @@ class Histograms:
             # no more bins than there are values, and each bin with equally many of them
             step = max(1, round((high - low) / lsb / _BINS))
             bins = max(1, -(-round((high - low) / lsb) // step))
-            name = branch_name(signal.name)
             axis = hist.axis.Regular(bins, low, low + bins * step * lsb, name=name, label=signal.name)
             self.histograms[name] = hist.Hist(axis)
 
@@ -39,10 +39,11 @@ class Histograms:
         for name, histogram in self.histograms.items():
             histogram.fill(columns[name])
 
-    def write(self, path: Path) -> None:
-        """Write as TH1 into a ROOT file, whole or not at all."""
+    def write(self, path: Path, metadata: str) -> None:
+        """Write as TH1 into a ROOT file, with what it says of itself; whole or not at all."""
         import uproot
 
         with written_atomically(path) as temporary, uproot.recreate(temporary) as file:
             for name, histogram in self.histograms.items():
                 file[name] = histogram
+            file[METADATA] = metadata

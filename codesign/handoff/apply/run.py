@@ -2,41 +2,49 @@
 
 A friend tree has one entry for each entry of its file, in the same order, so that ROOT's ``AddFriend`` and uproot join
 the two; ``run``, ``luminosityBlock`` and ``event`` are kept where the file has them, and tell events apart elsewhere.
+It says of itself which bundle made it of which file, so that the same command, interrupted, goes on where it was.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from codesign.errors import InputError
+from codesign.errors import InputError, nearest
+from codesign.handoff.apply.finished import Written, scores_in, written_in
 from codesign.handoff.apply.histograms import Histograms
-from codesign.handoff.apply.scorer import Scorer
-from codesign.handoff.apply.tables import is_table, table_chunks
+from codesign.handoff.apply.names import PREFIX
+from codesign.handoff.apply.places import form_of, free, places_of
+from codesign.handoff.apply.scorer import NoInputs, Scorer
+from codesign.handoff.apply.tables import Rows, columns_of, table_chunks
 from codesign.physics.events import read_events, write_events
+from codesign.physics.events.container import NotEvents
 
 __all__ = ("Applied", "apply_bundle")
 
 _IDENTITY = ("run", "luminosityBlock", "event")
-#: name of the collection, or prefix of the branches, that holds the outputs
-PREFIX = "codesign"
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What was scored of one file: where the scores are, and how many events and rows (objects) they are of."""
+    """What was scored of one file: where the scores are, and how many events and rows (objects) they are of.
+
+    ``before``: whether they were finished before, and are as they were.
+    """
 
     source: Path
     output: Path
     events: int
     rows: int
+    before: bool = False
 
 
 def apply_bundle(
@@ -49,6 +57,8 @@ def apply_bundle(
     histograms: Path | None = None,
     progress: Callable[[str, int], None] | None = None,
     emulator: bool = False,
+    tree: str | None = None,
+    force: bool = False,
 ) -> list[Applied]:
     """Score files and write one file of scores for each.
 
@@ -63,78 +73,109 @@ def apply_bundle(
     histograms: a ROOT file that gets a histogram of every output, over all files.
     progress: called as ``progress(file, events)`` after each chunk.
     emulator: build the bundle's C++ emulator and score with it, instead of the ONNX in onnxruntime.
+    tree: which tree of ROOT files that have several.
+    force: write over files that something else wrote, and score anew what is finished.
 
     Raises
     ------
-    InputError: a bundle that is not whole, a file that is not what the network needs; the scores of files that were
-        finished before stay, and no file of scores is ever half-written.
+    InputError: a bundle that is not whole, a file that is not what the network needs, a place where something of the
+        user's is; the scores of files that were finished before stay, and no file of scores is ever half-written.
     """
     if not files:
         raise InputError("no file of events was given")
     if chunk < 1 or (threads is not None and threads < 1):
         raise InputError("chunk and threads are whole numbers from 1")
     scorer = Scorer(bundle, emulator=emulator)
-    places = _places([Path(f) for f in files], Path(output), form)
+    sources = [Path(f) for f in files]
+    places = places_of(sources, Path(output), form)
+    for _, place in places:
+        free(place, force)
+    if histograms is not None:
+        if histograms.suffix.lower() != ".root":
+            raise InputError(f"{histograms}: histograms are written as .root")
+        free(histograms, force, [*sources, *(place for _, place in places)])
+    records = [Written.of(bundle, form_of(place, form), tree, source) for source, place in places]
     counted = Histograms(scorer.manifest.outputs) if histograms is not None else None
     done = []
     workers = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
-        for source, place in places:
-            tally = _Tally()
-            scored = _in_order(pool, workers, _jobs(scorer, source, chunk))
-            pieces = (_counted(piece, tally, counted, source, progress) for piece in scored)
-            write_events(place, pieces, form, {"bundle": scorer.manifest.design, "source": source.name})
-            done.append(Applied(source, place, tally.events, tally.rows))
+        for (source, place), record in zip(places, records, strict=True):
+            tally = _Tally(source.name, counted, progress)
+            before = not force and written_in(place) == record
+            if before:
+                for events, columns in scores_in(place, scorer.outputs, chunk):
+                    tally.add(events, columns)
+            else:
+                scored = _in_order(pool, workers, _jobs(scorer, source, chunk, tree))
+                write_events(place, map(tally.counted, scored), form, record.model_dump(mode="json"))
+            done.append(Applied(source, place, tally.events, tally.rows, before))
     if counted is not None and histograms is not None:
-        counted.write(histograms)
+        whole = Written.of(bundle, "histograms", tree, *sources)
+        counted.write(histograms, whole.model_dump_json())
     return done
 
 
 @dataclass
 class _Tally:
+    """Counts of one file, and its part in the histograms."""
+
+    name: str
+    histograms: Histograms | None
+    progress: Callable[[str, int], None] | None
     events: int = 0
     rows: int = 0
 
+    def add(self, events: int, columns: Mapping[str, Any]) -> None:
+        """Count events, and the rows of their outputs, (rows,) each."""
+        self.events += events
+        self.rows += len(next(iter(columns.values())))
+        if self.histograms is not None:
+            self.histograms.fill(columns)
+        if self.progress is not None:
+            self.progress(self.name, self.events)
 
-def _places(files: list[Path], output: Path, form: str | None) -> list[tuple[Path, Path]]:
-    if output.suffix in (".root", ".parquet") and not output.is_dir():
-        if len(files) > 1:
-            raise InputError(f"{output} is one file, and {len(files)} were given to score: give a folder")
-        places = [output]
-    else:
-        suffix = ".parquet" if form == "parquet" else ".root"
-        places = [output / f"{file.stem}-scores{suffix}" for file in files]
-    if len(set(places)) < len(places):
-        raise InputError("two of the files have the same name, and would get the same file of scores")
-    for file, place in zip(files, places, strict=True):
-        if file.resolve() == place.resolve():
-            raise InputError(f"{file} would be overwritten by its scores: give another output")
-    return list(zip(files, places, strict=True))
+    def counted(self, piece: Any) -> Any:
+        """Count a piece on its way to the file."""
+        import awkward as ak
+
+        scores = piece[PREFIX]
+        flat = ak.flatten(scores) if scores.ndim > 1 else scores
+        self.add(len(piece), {name: np.asarray(flat[name]) for name in flat.fields})
+        return piece
 
 
-def _jobs(scorer: Scorer, source: Path, chunk: int) -> Iterator[Callable[[], Any]]:
+def _jobs(scorer: Scorer, source: Path, chunk: int, tree: str | None) -> Iterator[Callable[[], Any]]:
     """One call for each chunk of a file, that gives the chunk's scores."""
-    if is_table(source, scorer.features):
-        for features, kept in table_chunks(source, scorer.features, chunk):
-            yield lambda features=features, kept=kept: _table_scores(scorer, features, kept)  # type: ignore[misc]
+    present = columns_of(source, tree)
+    missing = next((name for name in scorer.features if name not in present), None)
+    if missing is None:
+        for rows in table_chunks(source, scorer.features, chunk, tree):
+            yield partial(_table_scores, scorer, rows)
         return
-    for events in read_events(source, scorer.task.collections, chunk, optional=_IDENTITY):
-        yield lambda events=events: _event_scores(scorer, events)  # type: ignore[misc]
+    try:
+        first = 0
+        for events in read_events(source, scorer.task.collections, chunk, _IDENTITY, empty=True, tree=tree):
+            yield partial(_event_scores, scorer, source, first, events)
+            first += len(events)
+    except (NotEvents, NoInputs) as error:
+        said = str(error) if isinstance(error, NotEvents) else f"{source}: {error}"
+        column = f"as a table, it has no column '{missing}'{nearest(missing, present)}"
+        raise InputError(f"{said}; {column}") from None
 
 
-def _table_scores(scorer: Scorer, features: Any, kept: dict[str, Any]) -> Any:
+def _table_scores(scorer: Scorer, rows: Rows) -> Any:
     import awkward as ak
 
-    columns: dict[str, Any] = dict(kept)
-    columns[PREFIX] = ak.zip(scorer.rows(features))
+    columns: dict[str, Any] = dict(rows.kept)
+    columns[PREFIX] = ak.zip(scorer.rows(rows.features, lambda row: f"row {rows.first + row}"))
     return ak.zip(columns, depth_limit=1)
 
 
-def _event_scores(scorer: Scorer, events: Any) -> Any:
+def _event_scores(scorer: Scorer, source: Path, first: int, events: Any) -> Any:
     import awkward as ak
 
     columns: dict[str, Any] = {name: events[name] for name in _IDENTITY if name in events.fields}
-    columns[PREFIX] = scorer(events)
+    columns[PREFIX] = scorer(events, lambda event: f"{source}, event {first + event}")
     return ak.zip(columns, depth_limit=1)
 
 
@@ -151,23 +192,3 @@ def _in_order(pool: ThreadPoolExecutor, workers: int, jobs: Iterable[Callable[[]
     finally:
         for future in waiting:
             future.cancel()
-
-
-def _counted(
-    piece: Any,
-    tally: _Tally,
-    counted: Histograms | None,
-    source: Path,
-    progress: Callable[[str, int], None] | None,
-) -> Any:
-    import awkward as ak
-
-    scores = piece[PREFIX]
-    flat = ak.flatten(scores) if scores.ndim > 1 else scores
-    tally.events += len(piece)
-    tally.rows += len(flat)
-    if counted is not None:
-        counted.fill({name: np.asarray(flat[name]) for name in flat.fields})
-    if progress is not None:
-        progress(source.name, tally.events)
-    return piece

@@ -7,7 +7,7 @@ the manifest names, not by anything in the bundle.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from codesign import plugins
 from codesign.errors import InputError
 from codesign.handoff.agreement import require_agreement
 from codesign.handoff.apply.engine import EmulatorEngine, Engine, OnnxEngine, built_emulator
+from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received, read_design
@@ -26,7 +27,11 @@ from codesign.tasks.base import Inputs
 if TYPE_CHECKING:
     import awkward as ak
 
-__all__ = ("Scorer", "branch_name")
+__all__ = ("NoInputs", "Scorer")
+
+
+class NoInputs(InputError):
+    """The bundle's task does not compute the network's inputs from events."""
 
 
 class Scorer:
@@ -35,9 +40,9 @@ class Scorer:
     ``Scorer("jets-17")(events)`` takes a chunk of events with NanoAOD's names, from
     :func:`codesign.physics.events.read_events` or coffea's NanoEvents, and returns an awkward array of the same length:
     one record per event, or one list of records per event where the network judges objects. Each record has the
-    network's outputs by name (float32), their integers (``<output>_code``, int32), for objects ``object``, the place in
-    their collection, and where the firmware compares an output with a threshold ``trigger``, its bit at the threshold
-    that was fixed on the validation split.
+    network's outputs by name (float32; :func:`codesign.handoff.apply.names.branch_names`), their integers
+    (``<output>_code``, int32), for objects ``object``, the place in their collection, and where the firmware compares
+    an output with a threshold ``trigger``, its bit at the threshold that was fixed on the validation split.
 
     ``emulator`` builds the design's C++ and runs it instead of the ONNX: the same integers. InputError where the bundle
     is damaged (``checked`` leaves the check of its hashes out), its manifest says other than its design, or its task is
@@ -49,7 +54,7 @@ class Scorer:
         self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
         require_agreement(Received(folder, self.manifest, read_design(folder)))
         self.features = tuple(s.name for s in self.manifest.inputs)
-        self.outputs = tuple(branch_name(s.name) for s in self.manifest.outputs)
+        self.outputs = branch_names([s.name for s in self.manifest.outputs])
         self._engine: Engine = (
             EmulatorEngine(built_emulator(folder), self.manifest)
             if emulator
@@ -64,51 +69,61 @@ class Scorer:
             raise InputError(f"the bundle's task '{name}' is not installed here: pip install the package it comes from")
         task = plugins.load("tasks", name)
         if not hasattr(task, "inputs"):
-            raise InputError(
+            raise NoInputs(
                 f"the task '{name}' does not compute its inputs from events: give a table with the columns "
                 f"{', '.join(self.features[:3])}, ..."
             )
         return task
 
-    def __call__(self, events: ak.Array) -> ak.Array:
-        """Score a chunk of events."""
-        inputs: Inputs = self.task.inputs(events)
-        return self.of_inputs(inputs, len(events))
+    def __call__(self, events: ak.Array, name: Callable[[int], str] = "event {}".format) -> ak.Array:
+        """Score a chunk of events; ``name`` says in an error which event of the chunk it is."""
+        import awkward as ak
 
-    def rows(self, features: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        if not len(events):  # whether its network judges events or objects shows at an event, if it has no objects
+            one = ak.Array(ak.to_packed(events).layout.form.length_one_array(highlevel=False))
+            return self(one, name)[:0]
+        inputs: Inputs = self.task.inputs(events)
+        return self.of_inputs(inputs, len(events), name)
+
+    def rows(
+        self, features: NDArray[np.float32], where: Callable[[int], str] = "row {}".format
+    ) -> dict[str, NDArray[Any]]:
         """Outputs and their integers for rows of features (rows, n) in physical units, each (rows,).
 
-        InputError for a feature that is not finite, which has no integer.
+        InputError for a feature that is not finite, which has no integer; ``where`` says which row it is.
         """
         if features.ndim != 2 or features.shape[1] != len(self.features):
             raise InputError(f"features of shape {features.shape}: the network takes (rows, {len(self.features)})")
         if not np.isfinite(features).all():
             row, column = np.argwhere(~np.isfinite(features))[0]
-            raise InputError(f"feature '{self.features[column]}' of row {row} is not finite")
-        scores, codes = self._engine.run(features)
+            raise InputError(f"feature '{self.features[column]}' of {where(int(row))} is not finite")
+        scores, codes = self._engine.run(features) if len(features) else self._nothing()
         columns: dict[str, NDArray[Any]] = {}
-        for suffix, table in (("", scores), ("_code", codes)):
+        for suffix, table in (("", scores), (INTEGER, codes)):
             by_output = np.ascontiguousarray(table.T)  # Arrow takes nothing strided
             columns |= {f"{name}{suffix}": by_output[i] for i, name in enumerate(self.outputs)}
         trigger = self.manifest.trigger
         if trigger is not None and trigger.threshold_code is not None:
-            columns["trigger"] = columns[f"{branch_name(trigger.output)}_code"] >= trigger.threshold_code
+            place = [s.name for s in self.manifest.outputs].index(trigger.output)
+            columns[TRIGGER] = columns[f"{self.outputs[place]}{INTEGER}"] >= trigger.threshold_code
         return columns
 
-    def of_inputs(self, inputs: Inputs, events: int) -> ak.Array:
+    def _nothing(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        shape = (0, len(self.outputs))
+        return np.empty(shape, dtype=np.float32), np.empty(shape, dtype=np.int32)
+
+    def of_inputs(self, inputs: Inputs, events: int, name: Callable[[int], str] = "event {}".format) -> ak.Array:
         """Score prepared inputs, and give each of ``events`` events its own."""
         import awkward as ak
 
-        columns: dict[str, Any] = self.rows(inputs.features)
+        def where(row: int) -> str:
+            place = int(inputs.object[row])
+            return name(int(inputs.event[row])) + (f", object {place}" if place >= 0 else "")
+
+        columns: dict[str, Any] = self.rows(inputs.features, where)
         if (inputs.object < 0).all() and np.array_equal(inputs.event, np.arange(events)):
             return ak.zip(columns)
         counts = np.bincount(inputs.event, minlength=events)
         if len(counts) != events or (np.diff(inputs.event) < 0).any():
             raise InputError(f"the task '{self.manifest.task}' gives rows out of the events' order")
-        return ak.unflatten(ak.zip({"object": inputs.object.astype(np.int32)} | columns), counts)
-
-
-def branch_name(label: str) -> str:
-    """A label as a branch can be called: letters, digits and underscores, not beginning with a digit."""
-    name = re.sub(r"\W+", "_", label, flags=re.ASCII).strip("_") or "output"
-    return f"_{name}" if name[0].isdigit() else name
+        return ak.unflatten(ak.zip({OBJECT: inputs.object.astype(np.int32)} | columns), counts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,74 +12,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError, nearest
-from codesign.physics.events.container import ChunkSize
+from codesign.physics.events.container import ChunkSize, Container
 from codesign.physics.events.parquet import Table
+from codesign.physics.events.rootfile import open_root
 from codesign.physics.readers.detection import damage_named, head_of, kind_of
-from codesign.reading.rootfile import opened_root
 
-__all__ = ("KEPT", "is_table", "table_chunks")
+__all__ = ("KEPT", "Rows", "columns_of", "table_chunks")
 
-#: columns that tell which row is which, kept where a table has them
+#: columns that tell which row is which, kept where a table has them as numbers
 KEPT = ("run", "luminosityBlock", "event", "collision", "label")
 
 
-def is_table(path: Path, features: Sequence[str]) -> bool:
-    """Whether a file is a table with a column for each feature; InputError where it cannot be opened."""
-    kind = kind_of(head_of(path))
-    if kind not in ("Parquet", "ROOT"):
-        return False
-    with damage_named(path, kind):
-        return set(features) <= set(_columns(path, kind))
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows of a table: ``first`` is the place in the file of the first one.
 
-
-def _columns(path: Path, kind: str) -> list[str]:
-    if kind == "Parquet":
-        table = Table(path)
-        try:
-            return [name for name, native in table.natives.items() if not native.jagged]
-        finally:
-            table.close()
-    with opened_root(path) as file:
-        tree = _tree(file)
-        return [] if tree is None else [str(name) for name in tree.keys(recursive=False)]
-
-
-def _tree(file: Any) -> Any:
-    names = [name for name, kind in file.classnames(recursive=False).items() if "TTree" in kind or "RNTuple" in kind]
-    return file[names[0]] if len(names) == 1 else None
-
-
-def table_chunks(
-    path: Path, features: Sequence[str], rows: int
-) -> Iterator[tuple[NDArray[np.float32], dict[str, NDArray[Any]]]]:
-    """Features (rows, n) float32 and the columns of ``KEPT`` that are there, at most ``rows`` rows at once.
-
-    InputError where a column is missing, or the file is damaged or empty.
+    ``features``: (rows, n) float32, finite; ``kept``: columns of ``KEPT``, (rows,) each.
     """
+
+    first: int
+    features: NDArray[np.float32]
+    kept: dict[str, NDArray[Any]]
+
+
+def columns_of(path: Path, tree: str | None = None) -> list[str]:
+    """Names of a file's columns, whatever they hold; empty where it is neither Parquet nor a ROOT file with a tree.
+
+    InputError where the file is not there, damaged, or has no tree of the name ``tree``.
+    """
+    if kind_of(head_of(path)) not in ("Parquet", "ROOT"):
+        return []
+    with _opened(path, tree) as container:
+        return list(container.natives)
+
+
+@contextmanager
+def _opened(path: Path, tree: str | None) -> Iterator[Container]:
     kind = kind_of(head_of(path)) or ""
     with damage_named(path, kind):
-        present = _columns(path, kind)
-        for name in features:
-            if name not in present:
-                raise InputError(f"{path}: column '{name}' is missing{nearest(name, present)}")
-        kept = [name for name in KEPT if name in present and name not in features]
-        seen = 0
-        for columns in _pieces(path, kind, [*features, *kept], rows):
-            table = np.column_stack([np.asarray(columns[name], dtype=np.float32) for name in features])
-            seen += len(table)
-            yield table, {name: np.asarray(columns[name]) for name in kept}
-    if not seen:
-        raise InputError(f"{path}: the table has no rows")
-
-
-def _pieces(path: Path, kind: str, names: list[str], rows: int) -> Iterator[dict[str, Any]]:
-    if kind == "Parquet":
-        table = Table(path)
+        container = Table(path) if kind == "Parquet" else open_root(path, tree)
         try:
-            for _, columns in table.chunks(names, ChunkSize(events=rows)):
-                yield columns
+            yield container
         finally:
-            table.close()
-        return
-    with opened_root(path) as file:
-        yield from _tree(file).iterate(names, step_size=rows, library="np")
+            container.close()
+
+
+def table_chunks(path: Path, features: Sequence[str], rows: int, tree: str | None = None) -> Iterator[Rows]:
+    """All rows of a table, at most ``rows`` at once; one empty piece where it has none.
+
+    InputError names the file, the column, and the row where there is one: a column that is missing or does not hold
+    one number a row, a number that is not finite or does not fit float32, a damaged file.
+    """
+    with _opened(path, tree) as container:
+        for name in features:
+            _must_hold_numbers(path, name, container)
+        natives = container.natives
+        kept = [n for n in KEPT if n in natives and n not in features and not _problem(n, container)]
+        for first, columns in container.chunks([*features, *kept], ChunkSize(events=rows)):
+            numbers = [_single(path, name, np.asarray(columns[name]), first) for name in features]
+            named = {name: values for name in kept if (values := np.asarray(columns[name])).dtype.kind in "fiub"}
+            yield Rows(first, np.column_stack(numbers), named)
+
+
+def _must_hold_numbers(path: Path, name: str, container: Container) -> None:
+    if name not in container.natives:
+        raise InputError(f"{path}: column '{name}' is missing{nearest(name, container.natives)}")
+    if problem := _problem(name, container):
+        raise InputError(f"{path}: column '{name}' {problem}: a feature is one number a row")
+
+
+def _problem(name: str, container: Container) -> str:
+    native = container.natives[name]
+    return native.problem or ("holds a list a row" if native.jagged else "")
+
+
+def _single(path: Path, name: str, values: NDArray[Any], first: int) -> NDArray[np.float32]:
+    """A column as float32, (rows,)."""
+    if values.dtype.kind not in "fiub" or values.ndim != 1:
+        raise InputError(f"{path}: column '{name}' holds text or lists: a feature is one number a row")
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        row = int(np.argmin(np.isfinite(single)))
+        why = "is beyond what float32 holds" if np.isfinite(values[row]) else "is not a finite number"
+        raise InputError(f"{path}: column '{name}', row {first + row}: {values[row]} {why}")
+    return single

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.physics.events.container import Column, Native
+from codesign.physics.events.container import BadEvent, Column, Native
 
 __all__ = ("SHAPE", "columns")
 
@@ -66,5 +66,5 @@ def _objects(collection: str, value: int, array: Any) -> Any:
     if wrong.any():
         event, place = np.argwhere(wrong)[0]
         found = objects[event, place, 3]
-        raise ValueError(f"event {event} of a chunk has kind {found:g} at place {places.start + place}, not {kind}")
+        raise BadEvent(int(event), f"kind {found:g} at place {places.start + place}, not {kind}")
     return ak.unflatten(np.ascontiguousarray(objects[..., value][there]), there.sum(axis=1))

@@ -10,7 +10,17 @@ from typing import Any, Protocol
 
 from codesign.errors import InputError
 
-__all__ = ("MOST_INFLATED", "ChunkSize", "Column", "Container", "Native", "NotEvents", "chunk_size", "inflated")
+__all__ = (
+    "MOST_INFLATED",
+    "BadEvent",
+    "ChunkSize",
+    "Column",
+    "Container",
+    "Native",
+    "NotEvents",
+    "chunk_size",
+    "inflated",
+)
 
 #: Bytes that one compressed piece of a file (a ROOT basket, a cluster's column, an HDF5 chunk) may inflate to. CMS's
 #: are below 10 MB; what claims more is damaged or meant to harm.
@@ -21,6 +31,14 @@ _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 1 << 10, "mib": 
 
 class NotEvents(InputError):
     """A file that is whole, but not of events."""
+
+
+class BadEvent(ValueError):
+    """What is wrong with one event, by its place in the chunk; who reads the file knows the event's own number."""
+
+    def __init__(self, place: int, reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
 
 
 @dataclass(frozen=True)
@@ -74,7 +92,10 @@ class Container(Protocol):
     natives: Mapping[str, Native]
 
     def chunks(self, names: Sequence[str], size: ChunkSize) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Place of the first event, and native name -> awkward array, for one chunk after the other."""
+        """Place of the first event, and native name -> awkward array, for one chunk after the other.
+
+        A file that says that it has no events gives one chunk, which is empty: it tells the types.
+        """
         ...
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.physics.events.container import Column, Native
+from codesign.physics.events.container import BadEvent, Column, Native
 
 __all__ = ("columns",)
 
@@ -75,12 +75,12 @@ def columns(natives: Mapping[str, Native]) -> dict[str, Column] | None:
 
 
 def _first(lists: Any) -> Any:
-    """The first of every event's list; ValueError where one is empty."""
+    """The first of every event's list; BadEvent where one is empty."""
     import awkward as ak
 
     if lists.ndim == 1:
         return lists
     counts = np.asarray(ak.num(lists))
     if not counts.all():
-        raise ValueError(f"event {int(np.argmin(counts))} of a chunk has no value")
+        raise BadEvent(int(np.argmin(counts)), "no value")
     return lists[:, 0]

@@ -57,5 +57,5 @@ class Datasets:
             row = math.prod(data.shape[1:]) * data.dtype.itemsize
             inflated(self._path, name, "an event", row)
         step = size.step(float(sum(math.prod(d.shape[1:]) * d.dtype.itemsize for d in sets.values())))
-        for start in range(0, events.pop(), step):
+        for start in range(0, max(events.pop(), 1), step):
             yield start, {name: ak.from_numpy(np.asarray(d[start : start + step])) for name, d in sets.items()}

@@ -48,8 +48,9 @@ class Table:
                 yield start, self._arrays(table.slice(0, step), start)
                 start, rows = start + step, rows - step
                 held = table.slice(step).to_batches() if rows else []
-        if rows:
-            yield start, self._arrays(pyarrow.Table.from_batches(held), start)
+        if rows or not self.entries:
+            chosen = pyarrow.schema([self._file.schema_arrow.field(name) for name in names])
+            yield start, self._arrays(pyarrow.Table.from_batches(held, held[0].schema if held else chosen), start)
 
     def _bytes(self, names: set[str]) -> int:
         """Bytes that the columns take in memory; InputError for a row group's column that claims too many."""
@@ -84,14 +85,22 @@ class Table:
             return ak.from_numpy(column.to_numpy(zero_copy_only=False))
         values = column.flatten()
         if values.null_count:
-            raise InputError(f"{self._path}: branch '{name}', events from {start}: a list has an empty place")
-        if pyarrow.types.is_fixed_size_list(column.type):
-            offsets = np.arange(len(column) + 1, dtype=np.int64) * column.type.list_size
-        else:
-            offsets = column.offsets.to_numpy().astype(np.int64)
-            offsets = offsets - offsets[0]  # of a slice
+            place = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            event = start + int(np.searchsorted(_offsets(column), place, side="right")) - 1
+            raise InputError(f"{self._path}: branch '{name}', event {event}: a list has an empty place")
+        offsets = _offsets(column)
         content = ak.contents.NumpyArray(values.to_numpy(zero_copy_only=False))
         return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), content))
+
+
+def _offsets(column: Any) -> Any:
+    """Where each list of a column begins among its values, and the end: (events + 1,) int64."""
+    import pyarrow
+
+    if pyarrow.types.is_fixed_size_list(column.type):
+        return np.arange(len(column) + 1, dtype=np.int64) * column.type.list_size
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    return offsets - offsets[0]  # of a slice
 
 
 def _native(kind: Any) -> Native:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from codesign.errors import InputError
 from codesign.physics.events import adc2021, delphes, l1_dataset, nanoaod
-from codesign.physics.events.container import ChunkSize, Column, Container, Native, NotEvents, chunk_size
+from codesign.physics.events.container import BadEvent, ChunkSize, Column, Container, Native, NotEvents, chunk_size
 from codesign.physics.events.darkmachines import Text, is_darkmachines
 from codesign.physics.events.hdf5 import Datasets
 from codesign.physics.events.parquet import Table
@@ -59,23 +60,28 @@ class EventFile:
         return {name: column for name, column in self.columns.items() if not self.problem(name)}
 
     def chunks(
-        self, fields: Iterable[str] | None = None, chunk: str | int = "100 MB", optional: Iterable[str] = ()
+        self,
+        fields: Iterable[str] | None = None,
+        chunk: str | int = "100 MB",
+        optional: Iterable[str] = (),
+        empty: bool = False,
     ) -> Iterator[Any]:
         """Chunks of the fields, as ``read_events`` gives them."""
         names = wanted_names(self.path, fields, optional, self.columns)
         for name in names:
             if problem := self.problem(name):
                 raise InputError(f"{self.path}: branch '{self.columns[name].needs[0]}' {problem}")
-        return self._chunks(names, chunk_size(chunk))
+        return self._chunks(names, chunk_size(chunk), empty)
 
-    def _chunks(self, names: list[str], size: ChunkSize) -> Iterator[Any]:
+    def _chunks(self, names: list[str], size: ChunkSize, empty: bool) -> Iterator[Any]:
         first = 0
         for columns in self.raw(names, size):
             events = assembled(self.path, columns, first)
             del columns  # what is not used any more need not be held while the chunk is
             first += len(events)
-            yield events
-        if not first:
+            if len(events) or empty:
+                yield events
+        if not first and not empty:
             raise InputError(f"{self.path}: the file has no events")
 
     def raw(self, names: Iterable[str], size: ChunkSize) -> Iterator[dict[str, Any]]:
@@ -88,23 +94,26 @@ class EventFile:
                 natives = next(chunks, None)
                 if natives is None:
                     return
-                columns = {name: self._made(column, natives[1]) for name, column in chosen.items()}
+                columns = {name: self._made(column, *natives) for name, column in chosen.items()}
             del natives
             yield columns
             del columns
 
-    def _made(self, column: Column, natives: Mapping[str, Any]) -> Any:
+    def _made(self, column: Column, first: int, natives: Mapping[str, Any]) -> Any:
         arrays = [natives[name] for name in column.needs]
         if column.make is None:
             return arrays[0]
         try:
             return column.make(*arrays)
+        except BadEvent as error:
+            place = f"branch '{column.needs[0]}', event {first + error.place}"
+            raise InputError(f"{self.path}: {place}: {error}") from None
         except ValueError as error:
             raise InputError(f"{self.path}: branch '{column.needs[0]}': {error}") from None
 
 
-def open_events(path: str | Path) -> EventFile:
-    """Open a file of events.
+def open_events(path: str | Path, tree: str | None = None) -> EventFile:
+    """Open a file of events; ``tree``: which tree of a ROOT file that has several.
 
     Returns
     -------
@@ -118,7 +127,7 @@ def open_events(path: str | Path) -> EventFile:
     head = head_of(file)
     kind = kind_of(head) or ("text" if is_darkmachines(head) else None)
     openers: dict[str | None, Callable[[Path], Container]] = {
-        "ROOT": open_root,
+        "ROOT": partial(open_root, tree=tree),
         "Parquet": Table,
         "HDF5": Datasets,
         "text": Text,
@@ -140,6 +149,8 @@ def read_events(
     fields: Iterable[str] | None = None,
     chunk: str | int = "100 MB",
     optional: Iterable[str] = (),
+    empty: bool = False,
+    tree: str | None = None,
 ) -> Iterator[Any]:
     """Read events chunk by chunk, from any kind of file, told by its content.
 
@@ -153,6 +164,8 @@ def read_events(
         (``"Jet.*"``), single fields (``"Jet.pt"`` or ``"Jet_pt"``, ``"run"``); None for all of the common record.
     chunk: a size, of the columns read (``"100 MB"``), or a number of events.
     optional: as ``fields``, but left out where the file lacks them.
+    empty: give one empty chunk of a file that has no events, instead of an error.
+    tree: which tree of a ROOT file that has several; by default ``Events``, ``Delphes``, or the only one.
 
     Returns
     -------
@@ -170,12 +183,18 @@ def read_events(
         raise InputError("no file of events was given")
     chunk_size(chunk)
     chosen = None if fields is None else tuple([fields] if isinstance(fields, str) else fields)
-    return _all_chunks(files, chosen, chunk, tuple([optional] if isinstance(optional, str) else optional))
+    others = tuple([optional] if isinstance(optional, str) else optional)
+    return _all_chunks(files, chosen, chunk, others, empty, tree)
 
 
 def _all_chunks(
-    files: list[Path], fields: tuple[str, ...] | None, chunk: str | int, optional: tuple[str, ...]
+    files: list[Path],
+    fields: tuple[str, ...] | None,
+    chunk: str | int,
+    optional: tuple[str, ...],
+    empty: bool,
+    tree: str | None,
 ) -> Iterator[Any]:
     for file in files:
-        with open_events(file) as opened:
-            yield from opened.chunks(fields, chunk, optional)
+        with open_events(file, tree) as opened:
+            yield from opened.chunks(fields, chunk, optional, empty)

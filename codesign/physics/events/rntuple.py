@@ -51,6 +51,8 @@ class RNTuple:
         assert self.entries is not None
         total = sum(self._bytes(name, cluster) for name in names for cluster in range(len(self._ends)))
         step = size.step(max(total / max(1, self.entries), 4.0 * len(names)))
+        if not self.entries:
+            yield 0, {name: self._read(name, 0, 0) for name in names}
         start = 0
         while start < self.entries:
             stop = min(start + step, self.entries)

@@ -49,6 +49,8 @@ class Tree:
         step = size.step(sum(self._bytes_per_event(name, branch) for name, branch in branches.items()))
         largest = max(branches.values(), key=lambda branch: branch.uncompressed_bytes)
         ends = list(largest.entry_offsets)
+        if not self.entries:
+            yield 0, {name: self._read(name, branch, 0, 0) for name, branch in branches.items()}
         start = 0
         while start < self.entries:
             stop = min(start + step, self.entries)
@@ -65,7 +67,7 @@ class Tree:
         return max(float(branch.uncompressed_bytes) / max(1, self.entries or 1), least)
 
     def _read(self, name: str, branch: Any, start: int, stop: int) -> Any:
-        offsets = np.asarray(branch.entry_offsets)
+        offsets = np.asarray(branch.entry_offsets)  # at least one: where the first basket begins
         last = int(np.searchsorted(offsets, stop, side="left"))
         try:
             for basket in range(int(np.searchsorted(offsets, start, side="right")) - 1, min(last, branch.num_baskets)):

@@ -13,7 +13,8 @@ from codesign.physics.sample import Sample
 
 __all__ = ("read_sample",)
 
-_READERS: dict[str, Callable[[Path], Sample]] = {
+#: kind -> what reads it, given the file and the names of the classes that a study declares
+_READERS: dict[str, Callable[[Path, tuple[str, ...] | None], Sample]] = {
     "HDF5": hdf5.read,
     "Parquet": parquet.read,
     "ROOT": root.read,
@@ -22,8 +23,10 @@ _READERS: dict[str, Callable[[Path], Sample]] = {
 }
 
 
-def read_sample(path: str | Path) -> Sample:
+def read_sample(path: str | Path, class_names: tuple[str, ...] | None = None) -> Sample:
     """Read jets from HDF5 (hls4ml_lhc_jets), ARFF or Parquet (OpenML's hls4ml_lhc_jets_hlf), NPZ, our Parquet or ROOT.
+
+    ``class_names``: of the classes that numbers in the file stand for, from 0, where the file does not say so itself.
 
     Returns
     -------
@@ -33,7 +36,8 @@ def read_sample(path: str | Path) -> Sample:
     Raises
     ------
     InputError: no such file, a kind that is not known, a truncated file, a missing column, a value that is not finite,
-        a wrong unit, a class that is not known. In one line that names the file, the column and the row.
+        a wrong unit, a class that is not known, numbers of classes that nobody named. In one line that names the
+        file, the column and the row.
     """
     file = Path(path)
     head = head_of(file)
@@ -43,7 +47,7 @@ def read_sample(path: str | Path) -> Sample:
     if kind is None:
         raise InputError(f"{file}: not a sample: neither HDF5, Parquet, ROOT, NPZ nor ARFF")
     with damage_named(file, kind):
-        sample = _READERS[kind](file)
+        sample = _READERS[kind](file, class_names)
     sample.provenance.setdefault("origin", "file")
     sample.provenance.update(file=file.name, kind=kind, sha256=digest(file))
     return sample

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from codesign.errors import InputError
-from codesign.physics.readers.checks import build, labels_of_text, matrix, require
+from codesign.physics.readers.checks import build, labels_of, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
 
@@ -18,8 +18,8 @@ __all__ = ("read",)
 _ATTRIBUTE = re.compile(r"@attribute\s+('[^']+'|\"[^\"]+\"|\S+)\s+(.+)", re.IGNORECASE)
 
 
-def read(path: Path) -> Sample:
-    """Read dense ARFF: the header's attributes, then comma-separated rows."""
+def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
+    """Read dense ARFF: the header's attributes, then comma-separated rows; ``declared``: names of classes."""
     names: list[str] = []
     with path.open(encoding="utf-8", newline="") as stream:
         for line in stream:
@@ -43,8 +43,8 @@ def read(path: Path) -> Sample:
         except ValueError:
             number = next(i for i, value in enumerate(values) if not _numeric(value))
             raise InputError(f"{path}: column '{name}', row {number}: '{values[number]}' is not a number") from None
-    labels = labels_of_text(path, "class", [row[names.index("class")] for row in rows])
-    return build(path, matrix(path, columns), labels)
+    labels, classes = labels_of(path, "class", [row[names.index("class")] for row in rows], declared)
+    return build(path, matrix(path, columns), labels, classes)
 
 
 def _numeric(text: str) -> bool:

@@ -19,8 +19,9 @@ __all__ = (
     "IMPLAUSIBLE_GEV",
     "build",
     "check_constituents",
+    "class_names_of",
     "digest",
-    "labels_of_text",
+    "labels_of",
     "matrix",
     "one_hot",
     "require",
@@ -77,17 +78,72 @@ def one_hot(path: Path, columns: Mapping[str, Any], names: tuple[str, ...]) -> N
     return labels
 
 
-def labels_of_text(path: Path, column: str, values: Iterable[Any]) -> NDArray[np.int64]:
-    """Turn names of classes into labels; InputError names the row of an unknown one."""
-    index = {name: i for i, name in enumerate(CLASS_NAMES)}
+def class_names_of(path: Path, found: Any, declared: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Names of the classes, in the order of their numbers: the file's (``found``) or the study's (``declared``).
+
+    None where neither says any. InputError where the file's are not names, or are others than the study's.
+    """
+    if found is None:
+        return declared
+    names = tuple(found) if isinstance(found, list | tuple) else ()
+    if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+        raise InputError(f"{path}: its 'class_names' are not a list of different names: {str(found)[:60]}")
+    if declared is not None and declared != names:
+        raise InputError(
+            f"{path}: its 'class_names' are {', '.join(names)}, but the study says {', '.join(declared)}: "
+            "leave them out of the study, or mend one of the two"
+        )
+    return names
+
+
+def labels_of(
+    path: Path, column: str, values: Any, names: tuple[str, ...] | None
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Turn a column of names or numbers of classes, (rows,), into labels, and say which classes they index.
+
+    ``names``: of the classes, in the order of their numbers. Where nobody declared any, text may name those of the
+    published sample; numbers may mean anything, and are refused.
+    """
+    array = np.asarray(values)
+    if array.ndim == 1 and array.dtype.kind in "OUS":
+        known = names or CLASS_NAMES
+        return _labels_of_text(path, column, array, known), known
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise InputError(
+            f"{path}: column '{column}' holds {array.dtype} of {array.ndim} dimensions, neither names of classes nor "
+            "whole numbers"
+        )
+    whole = np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2**31)
+    if not whole.all():
+        row = int(np.argmin(whole))
+        raise InputError(f"{path}: column '{column}', row {row}: {array[row]} is no number of a class")
+    labels = array.astype(np.int64)
+    if names is None:
+        numbers = np.unique(labels)
+        shown = ", ".join(map(str, numbers[:6])) + (", ..." if len(numbers) > 6 else "")
+        raise InputError(
+            f"{path}: column '{column}' holds the numbers {shown}, and nothing says which classes they are: write "
+            f"names into it (such as {', '.join(CLASS_NAMES)}), or 'class_names' into the file, or beside 'file' in "
+            f"the study, e.g. class_names: [{', '.join(CLASS_NAMES)}]"
+        )
+    bad = (labels < 0) | (labels >= len(names))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(
+            f"{path}: column '{column}', row {row}: {labels[row]} is no class; there are {len(names)}: "
+            f"{', '.join(names)}"
+        )
+    return labels, names
+
+
+def _labels_of_text(path: Path, column: str, values: Iterable[Any], names: tuple[str, ...]) -> NDArray[np.int64]:
+    index = {name.lower(): i for i, name in enumerate(names)}
     labels = []
     for row, value in enumerate(values):
-        text = value.decode() if isinstance(value, bytes) else str(value)
+        text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
         label = index.get(text.strip(" '\"").lower())
         if label is None:
-            raise InputError(
-                f"{path}: column '{column}', row {row}: unknown class '{text}'; known: {', '.join(CLASS_NAMES)}"
-            )
+            raise InputError(f"{path}: column '{column}', row {row}: unknown class '{text}'; known: {', '.join(names)}")
         labels.append(label)
     return np.array(labels, dtype=np.int64)
 
@@ -116,14 +172,14 @@ def check_constituents(path: Path, constituents: Any) -> NDArray[np.float32]:
 def build(
     path: Path,
     features: NDArray[np.float32],
-    labels: NDArray[np.integer],
+    labels: NDArray[np.int64],
+    class_names: tuple[str, ...],
     constituents: NDArray[np.float32] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Sample:
-    """Check units, labels and lengths, and return the sample; ``metadata`` is that of our files."""
+    """Check units and lengths, and return the sample; ``metadata`` is that of our files."""
     metadata = metadata or {}
     units = tuple(metadata.get("units", FEATURE_UNITS))
-    class_names = tuple(metadata.get("class_names", CLASS_NAMES))
     if units != FEATURE_UNITS:
         wrong = next((i for i, u in enumerate(FEATURE_UNITS) if units[i : i + 1] != (u,)), 0)
         given = units[wrong] if wrong < len(units) else "none"
@@ -134,10 +190,6 @@ def build(
         raise InputError(f"{path}: the file has no rows")
     if len(labels) != len(features) or (constituents is not None and len(constituents) != len(features)):
         raise InputError(f"{path}: {len(features)} rows of features, but {len(labels)} labels")
-    bad = (labels < 0) | (labels >= len(class_names))
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise InputError(f"{path}: column 'label', row {row}: {labels[row]} is no class; there are {len(class_names)}")
     mass = features[:, FEATURE_NAMES.index("mass_mmdt")]
     median = float(np.median(mass))
     if median > IMPLAUSIBLE_GEV:
@@ -146,7 +198,7 @@ def build(
         raise InputError(f"{path}: column 'mass_mmdt': a median of {median:.3g} is too small for GeV; is it in TeV?")
     return Sample(
         features,
-        labels.astype(np.int64),
+        labels,
         FEATURE_NAMES,
         FEATURE_UNITS,
         class_names,

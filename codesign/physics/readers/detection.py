@@ -21,6 +21,8 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
 
 def head_of(file: Path) -> bytes:
     """The first 4096 bytes of a file; InputError where there is none."""
+    if file.is_dir():
+        raise InputError(f"{file} is a folder: give the files in it, e.g. {file}/*.root")
     if not file.is_file():
         raise InputError(f"{file}: no such file")
     with file.open("rb") as stream:

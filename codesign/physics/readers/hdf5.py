@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from codesign.errors import InputError
-from codesign.physics.readers.checks import CLASS_NAMES, build, check_constituents, matrix, one_hot, require
+from codesign.physics.readers.checks import (
+    CLASS_NAMES,
+    build,
+    check_constituents,
+    class_names_of,
+    matrix,
+    one_hot,
+    require,
+)
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.reading.hdf5 import opened_hdf5
@@ -18,8 +26,12 @@ __all__ = ("read",)
 _PARTICLE = ("j1_pt", "j1_etarel", "j1_phirel")
 
 
-def read(path: Path) -> Sample:
-    """Read ``jets`` (jets, columns) with ``jetFeatureNames``, and ``jetConstituentList`` where the file has it."""
+def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
+    """Read ``jets`` (jets, columns) with ``jetFeatureNames``, and ``jetConstituentList`` where the file has it.
+
+    Its columns name the classes; ``declared`` may not say otherwise.
+    """
+    class_names_of(path, CLASS_NAMES, declared)
     with opened_hdf5(path) as file:
         require(path, ("jets", "jetFeatureNames"), file.keys(), "data set")
         jets = np.asarray(file["jets"])
@@ -39,7 +51,7 @@ def read(path: Path) -> Sample:
             constituents = check_constituents(
                 path, np.stack([np.asarray(data[:, :, particle_names.index(n)]) for n in _PARTICLE], axis=2)
             )
-    return build(path, features, labels, constituents)
+    return build(path, features, labels, CLASS_NAMES, constituents)
 
 
 def _text(name: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from codesign.errors import InputError
-from codesign.physics.readers.checks import build, check_constituents, matrix, require
+from codesign.physics.readers.checks import build, check_constituents, class_names_of, labels_of, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, features_of
 from codesign.reading.npz import npz_arrays
@@ -13,16 +13,20 @@ from codesign.reading.npz import npz_arrays
 __all__ = ("read",)
 
 
-def read(path: Path) -> Sample:
+_ARRAYS = ("features", "constituents", "labels", "label", "class_names")
+
+
+def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
     """Read ``features`` (jets, 16) and ``labels``, or ``constituents`` (jets, k, 3) and ``label``.
 
-    Where there are constituents only, the features are computed from them.
+    Labels are text, or numbers from 0 of ``class_names``, an array of text, or else of ``declared``. Where there are
+    constituents only, the features are computed from them.
     """
-    arrays = npz_arrays(path, ("features", "constituents", "labels", "label"))
-    require(path, ["labels" if "labels" in arrays or "label" not in arrays else "label"], arrays, "array")
-    labels = arrays["labels"] if "labels" in arrays else arrays["label"]
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise InputError(f"{path}: array 'labels' holds {labels.dtype} of {labels.ndim} dimensions, not whole numbers")
+    arrays = npz_arrays(path, _ARRAYS)
+    column = "labels" if "labels" in arrays or "label" not in arrays else "label"
+    require(path, [column], arrays, "array")
+    names = arrays["class_names"].tolist() if "class_names" in arrays else None
+    labels, classes = labels_of(path, column, arrays[column], class_names_of(path, names, declared))
     constituents = check_constituents(path, arrays["constituents"]) if "constituents" in arrays else None
     provenance = {}
     if "features" in arrays:
@@ -35,4 +39,4 @@ def read(path: Path) -> Sample:
         provenance["features_from"] = f"{arrays['constituents'].shape[1]} leading constituents"
     else:
         raise InputError(f"{path}: array 'features' is missing, and so is 'constituents'")
-    return build(path, features, labels, constituents, {"provenance": provenance})
+    return build(path, features, labels, classes, constituents, {"provenance": provenance})

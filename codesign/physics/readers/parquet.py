@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.physics.readers.checks import build, check_constituents, labels_of_text, matrix, require
+from codesign.physics.readers.checks import build, check_constituents, class_names_of, labels_of, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.reading.json import json_of
@@ -20,23 +20,36 @@ __all__ = ("METADATA_KEY", "read")
 METADATA_KEY = b"codesign"
 
 
-def read(path: Path) -> Sample:
-    """Read the sixteen columns and ``label`` (numbers) or ``class`` (names)."""
+def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
+    """Read the sixteen columns and ``label`` or ``class``: names of classes, or numbers from 0.
+
+    What numbers stand for is said by ``class_names`` in the schema's metadata, in ours (``codesign``) or in those of
+    pandas (``DataFrame.attrs``), or else by ``declared``.
+    """
     table = whole_parquet(path)
     columns = {name.removeprefix("j_"): name for name in table.column_names}
     require(path, FEATURE_NAMES, columns)
     features = matrix(path, {name: table[columns[name]].to_numpy() for name in FEATURE_NAMES})
-    metadata: dict[str, Any] = json_of((table.schema.metadata or {}).get(METADATA_KEY, b"{}"), f"{path}: metadata")
-    if "label" in columns:
-        labels = matrix(path, {"label": table["label"].to_numpy()}, ["label"])[:, 0].astype(np.int64)
-    else:
-        require(path, ["class"], columns)
-        labels = labels_of_text(path, "class", table[columns["class"]].to_pylist())
+    kept = table.schema.metadata or {}
+    metadata: dict[str, Any] = json_of(kept.get(METADATA_KEY, b"{}"), f"{path}: metadata")
+    found = json_of(kept.get(b"class_names", b"null"), f"{path}: class_names")
+    found = found or json_of(kept.get(b"PANDAS_ATTRS", b"{}"), f"{path}: PANDAS_ATTRS").get("class_names")
+    names = class_names_of(path, metadata.get("class_names", found), declared)
+    column = "class" if "label" not in columns or ("class" in columns and names is None) else "label"
+    require(path, [column], columns)
+    labels, classes = labels_of(path, column, _values(table[columns[column]]), names)
     constituents = None
     if "constituents" in columns:
         column = table["constituents"].combine_chunks()
         constituents = check_constituents(path, column.flatten().to_numpy().reshape(len(column), -1, 3))
-    sample = build(path, features, labels, constituents, metadata)
+    sample = build(path, features, labels, classes, constituents, metadata)
     if "collision" in columns:
         return replace(sample, collisions=table["collision"].to_numpy().astype(np.int64))
     return sample
+
+
+def _values(column: Any) -> Any:
+    """A column as numpy, (rows,): numbers or text; a dictionary's entries are its texts."""
+    from pyarrow import types
+
+    return column.to_numpy() if not types.is_dictionary(column.type) else np.array(column.to_pylist(), dtype=object)

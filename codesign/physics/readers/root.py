@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from codesign.errors import InputError
-from codesign.physics.readers.checks import build, check_constituents, matrix, require
+from codesign.physics.readers.checks import build, check_constituents, class_names_of, labels_of, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
-from codesign.reading.json import json_of
 from codesign.reading.rootfile import opened_root
 
 __all__ = ("PARTICLE_BRANCHES", "check_whole", "read")
@@ -27,8 +26,12 @@ def check_whole(path: Path, file: Any) -> None:
         raise InputError(f"{path}: truncated ROOT file: {path.stat().st_size} of {file.file.fEND} bytes")
 
 
-def read(path: Path) -> Sample:
-    """Read the TTree ``jets``: sixteen branches, ``label``, and the constituents where they are."""
+def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
+    """Read the TTree ``jets``: sixteen branches, ``label``, and the constituents where they are.
+
+    Labels are text, or numbers from 0 of ``class_names``, which ``metadata`` beside the tree holds, or a string of JSON
+    of that name, or else of ``declared``.
+    """
     with opened_root(path) as file:
         check_whole(path, file)
         require(path, ["jets"], file.keys(cycle=False), "tree")
@@ -36,14 +39,18 @@ def read(path: Path) -> Sample:
         require(path, (*FEATURE_NAMES, "label"), tree.keys(), "branch")
         branches = tree.arrays([*FEATURE_NAMES, "label"], library="np")
         features = matrix(path, branches)
-        labels = matrix(path, branches, ["label"])[:, 0].astype(np.int64)
+        metadata: dict[str, Any] = _text(file, "metadata") or {}
+        names = class_names_of(path, metadata.get("class_names", _text(file, "class_names")), declared)
+        labels, classes = labels_of(path, "label", branches["label"], names)
         constituents = None
         if PARTICLE_BRANCHES[0] in tree.keys():  # noqa: SIM118, a tree is no mapping
             require(path, PARTICLE_BRANCHES, tree.keys(), "branch")
             parts = tree.arrays(list(PARTICLE_BRANCHES), library="np")
             constituents = check_constituents(path, np.stack([parts[b] for b in PARTICLE_BRANCHES], axis=2))
         collisions = tree["collision"].array(library="np").astype(np.int64) if "collision" in tree.keys() else None  # noqa: SIM118
-        metadata: dict[str, Any] = {}
-        if "metadata" in file.keys(cycle=False):
-            metadata = json_of(str(file["metadata"]), f"{path}: metadata")
-    return replace(build(path, features, labels, constituents, metadata), collisions=collisions)
+    return replace(build(path, features, labels, classes, constituents, metadata), collisions=collisions)
+
+
+def _text(file: Any, name: str) -> Any:
+    """The JSON of a string in the file, None where there is none."""
+    return json_of(str(file[name]), f"{file.file_path}: {name}") if name in file.keys(cycle=False) else None

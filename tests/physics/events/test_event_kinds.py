@@ -195,7 +195,7 @@ def test_adc2021(tmp_path: Path) -> None:
     assert events.Jet.pt.to_list() == [[], [90, 40], [], [], []]
     with h5py.File(path, "r+") as file:
         file["Particles"][1, 5, 3] = 4
-    with pytest.raises(InputError, match=r"e\.h5: branch 'Particles': event 1 of a chunk has kind 4 at place 5, not 3"):
+    with pytest.raises(InputError, match=r"e\.h5: branch 'Particles', event 1: kind 4 at place 5, not 3"):
         whole(path, chunk=5)
 
 
