@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.fixedpoint import InputQuantisation, Port
+from codesign.reading.json import member_json
+from codesign.reading.limits import MODEL_BYTES
+from codesign.reading.plain import member_bytes
 from codesign.runfolder import write_atomically
 
 __all__ = ("Design",)
@@ -92,9 +95,9 @@ class Design:
     @classmethod
     def load(cls, folder: Path) -> Design:
         """Read what :meth:`save` wrote."""
-        interface = json.loads((folder / "design.json").read_text(encoding="utf-8"))
+        interface = member_json(folder, "design.json")
         return cls(
-            onnx=(folder / "model.onnx").read_bytes(),
+            onnx=member_bytes(folder, "model.onnx", MODEL_BYTES),
             input_quantisation=InputQuantisation.model_validate(interface["input_quantisation"]),
             outputs=Port.model_validate(interface["outputs"]),
             trigger=interface.get("trigger"),

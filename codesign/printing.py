@@ -8,8 +8,35 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
-__all__ = ("print_facts", "print_front", "print_json", "print_made", "print_rows", "print_verdict", "stage_line")
+__all__ = (
+    "print_error", "print_facts", "print_front", "print_json", "print_made", "print_rows", "print_verdict", "say",
+    "stage_line", "visible",
+)  # fmt: skip
+
+#: characters of an error's line: a value that is quoted in it may have a million
+_LONGEST_ERROR = 2000
+
+
+def visible(text: str) -> str:
+    """A text on one line that a terminal only shows: control characters, line breaks, marks that turn the direction of
+    writing, and whatever else has no look of its own are written as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or category(c) == "Zs" else repr(c)[1:-1] for c in text)
+
+
+def say(text: object, error: bool = False, flush: bool = False) -> None:
+    """Print lines; names, labels and notes in them may be a stranger's, and nothing in them steers the terminal."""
+    lines = "\n".join(visible(line) for line in str(text).split("\n"))
+    print(lines, file=sys.stderr if error else sys.stdout, flush=flush)
+
+
+def print_error(error: Exception) -> None:
+    """Print an error as one line on standard error."""
+    line = visible(" ".join(str(error).split()))
+    say(f"error: {line if len(line) <= _LONGEST_ERROR else line[:_LONGEST_ERROR] + ' ...'}", error=True)
 
 
 def _plain(thing: Any) -> Any:
@@ -26,18 +53,18 @@ def _plain(thing: Any) -> Any:
 
 def print_json(thing: Any, flush: bool = False) -> None:
     """Print a record, or anything made of records, as JSON."""
-    print(json.dumps(_plain(thing), indent=1, default=str), flush=flush)
+    print(json.dumps(_plain(thing), indent=1, default=str).replace("\x7f", "\\u007f"), flush=flush)
 
 
 def print_made(made: Path | str, as_json: bool) -> None:
     """Print where something was written; as JSON, ``{"written": path}``."""
-    print_json({"written": str(made)}) if as_json else print(made)
+    print_json({"written": str(made)}) if as_json else say(made)
 
 
 def stage_line(stage: str) -> None:
     """Name the running stage on a terminal; nothing in a pipe."""
     if sys.stderr.isatty():
-        print(stage, file=sys.stderr)
+        say(stage, error=True)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Iterable[str]) -> None:
@@ -46,7 +73,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], as_json: bool, columns: Iterab
         print_json(list(rows))
         return
     names = list(columns)
-    _table(names, [[_cell(row.get(name)) for name in names] for row in rows])
+    _table([visible(str(name)) for name in names], [[_cell(row.get(name)) for name in names] for row in rows])
 
 
 def print_facts(thing: Any, as_json: bool) -> None:
@@ -57,11 +84,14 @@ def print_facts(thing: Any, as_json: bool) -> None:
     elif isinstance(facts, dict):
         for key, value in facts.items():
             if isinstance(value, dict) and value and all(isinstance(row, dict) for row in value.values()):
-                print(f"{key}:")
+                say(f"{visible(str(key))}:")
                 columns = list(next(iter(value.values())))
-                _table(["", *columns], [[name, *map(_cell, row.values())] for name, row in value.items()])
+                _table(
+                    ["", *map(visible, columns)],
+                    [[visible(name), *map(_cell, row.values())] for name, row in value.items()],
+                )
             else:
-                print(f"{key}: {_cell(value)}")
+                say(f"{visible(str(key))}: {_cell(value)}")
     else:
         print_rows(facts, False, facts[0] if facts else ())
 
@@ -76,14 +106,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items())
-    return str(value)
+        return ", ".join(f"{visible(str(key))} {_cell(item)}" for key, item in value.items())
+    return visible(str(value))
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(names)]
     for row in (names, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_verdict(trial: int, verdict: Any, waves: Sequence[Path] = ()) -> None:
@@ -92,25 +122,28 @@ def print_verdict(trial: int, verdict: Any, waves: Sequence[Path] = ()) -> None:
     start = f"trial {trial} is exact{at} on {verdict.events} events"
     tool = f"({verdict.tool} {verdict.version})"
     if verdict.proven not in ("RTL", "gates"):
-        print(f"{start} in {verdict.proven} {tool}")
-        print("not proven: its RTL, which needs the vendor's tools; so there is no latency and there are no waveforms")
+        say(f"{start} in {verdict.proven} {tool}")
+        say("not proven: its RTL, which needs the vendor's tools; so there is no latency and there are no waveforms")
         return
     measured = [
         ("latency", verdict.latency_cycles, " cycles"),
         ("initiation interval", verdict.initiation_interval, ""),
     ]
     facts = ", ".join(f"{name} {value}{unit}" for name, value, unit in measured if value is not None)
-    print(f"{start}: {facts or 'timing not measured'} {tool}")
+    say(f"{start}: {facts or 'timing not measured'} {tool}")
     for path in waves:
-        print(f"waveforms: {path}")
+        say(f"waveforms: {visible(str(path))}")
 
 
 def print_front(front: Any, folder: Path) -> None:
     """The front: metrics on the test split with their errors, figures with their fidelity in the heading."""
     if not front.points:
-        print(f"the front is empty; of {_why_empty(folder)}")
+        say(f"the front is empty; of {_why_empty(folder)}")
         return
-    heads = [f"{o.name} ({o.fidelity})" if o.fidelity else f"{o.name} (test)" for o in front.objectives]
+    names = [visible(o.name) for o in front.objectives]
+    heads = [
+        f"{n} ({o.fidelity})" if o.fidelity else f"{n} (test)" for n, o in zip(names, front.objectives, strict=True)
+    ]
     rows = []
     for point in front.points:
         cells = [str(point.trial)]
@@ -129,7 +162,7 @@ def print_front(front: Any, folder: Path) -> None:
         )
         rows.append(cells)
     _table(["trial", *heads, "exact in"], rows)
-    print(f"run: {folder}")
+    say(f"run: {visible(str(folder))}")
 
 
 def _why_empty(folder: Path) -> str:
@@ -141,5 +174,5 @@ def _why_empty(folder: Path) -> str:
 
     statuses = [s for t in RunFolder(folder).trials() if (s := t.read("status.json", TrialStatus)) is not None]
     reasons = Counter(f"{s.state}: {s.reason}" if s.reason else str(s.state) for s in statuses).most_common(3)
-    listed = "".join(f"\n  {count} {reason}" for reason, count in reasons)
+    listed = "".join(f"\n  {count} {visible(reason)}" for reason, count in reasons)
     return f"{len(statuses)} trials:{listed}\nevery trial's reason is in its status.json in {folder}/trials"

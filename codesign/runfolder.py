@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from codesign.errors import InputError
+from codesign.reading import plain
+from codesign.reading.json import member_json
+from codesign.reading.limits import FILE_BYTES
 from codesign.validation import validated
 
 __all__ = ("RunFolder", "TrialFolder", "write_atomically", "written_atomically")
@@ -44,8 +48,11 @@ def written_atomically(path: Path) -> Iterator[Path]:
 
 
 class _Folder:
-    def __init__(self, path: Path) -> None:
+    """``path``; ``root`` is the folder that the user named, below which no link is followed (default: ``path``)."""
+
+    def __init__(self, path: Path, root: Path | None = None) -> None:
         self.path = Path(path)
+        self._root = self.path if root is None else Path(root)
 
     def write(self, name: str, record: BaseModel | dict[str, Any]) -> None:
         """Write a record as JSON, atomically."""
@@ -53,20 +60,46 @@ class _Folder:
         write_atomically(self.path / name, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
     def read(self, name: str, model: type[M]) -> M | None:
-        """Read a record, None where it does not exist; InputError if it is not valid."""
-        path = self.path / name
-        if not path.is_file():
-            return None
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not valid JSON ({error})") from None
-        return validated(model, data, str(path))
+        """Read a record, None where it does not exist; InputError if it is not valid, or a link."""
+        data = self._json(name)
+        return None if data is None else validated(model, data[0], str(self.path / name))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Read a record that has no model, None where it does not exist."""
-        path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        """Read a record that has no model, None where it does not exist; InputError if it is no object, or a link."""
+        data = self._json(name)
+        if data is None:
+            return None
+        if not isinstance(data[0], dict):
+            raise InputError(f"{self.path / name}: expected an object of keys and values, found {_kind(data[0])}")
+        return data[0]
+
+    def has(self, name: str) -> bool:
+        """Whether there is anything of this name (``/`` between folders), a link included: reading that is refused."""
+        return plain.has_member(self.path, name)
+
+    def file(self, name: str) -> Path:
+        """The path of a plain file, for what opens it itself; InputError where it is none, or reached by a link."""
+        return plain.member(self._root, self._below(name))
+
+    def read_bytes(self, name: str, most: int = FILE_BYTES) -> bytes:
+        """The content of a plain file; InputError as :meth:`file`, and for more than ``most`` bytes."""
+        return plain.member_bytes(self._root, self._below(name), most)
+
+    def read_text(self, name: str, most: int = FILE_BYTES) -> str:
+        """The same as text; InputError also where it is not UTF-8."""
+        return plain.text_of(self.read_bytes(name, most), str(self.path / name))
+
+    def _below(self, name: str) -> str:
+        return (self.path.relative_to(self._root) / name).as_posix()
+
+    def _json(self, name: str) -> tuple[Any] | None:
+        if not self.has(name):
+            return None
+        return (member_json(self._root, self._below(name)),)
+
+
+def _kind(data: Any) -> str:
+    return {list: "a list", str: "a text", type(None): "null"}.get(type(data), "a number or a truth value")
 
 
 class TrialFolder(_Folder):
@@ -91,13 +124,13 @@ class RunFolder(_Folder):
 
     def trial(self, number: int) -> TrialFolder:
         """Folder of one trial, whether it exists or not."""
-        return TrialFolder(self.path / "trials" / f"{number:04d}")
+        return TrialFolder(self.path / "trials" / f"{number:04d}", self.path)
 
     def trials(self) -> list[TrialFolder]:
         """Folders of all trials that left one, by number."""
         root = self.path / "trials"
-        numbers = sorted(int(p.name) for p in root.iterdir() if p.name.isdigit()) if root.is_dir() else []
-        return [self.trial(n) for n in numbers]
+        names = [p.name for p in root.iterdir()] if root.is_dir() else []
+        return [self.trial(n) for n in sorted({int(name) for name in names if re.fullmatch("[0-9]{1,9}", name)})]
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -106,4 +139,15 @@ class RunFolder(_Folder):
             raise InputError(
                 f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' printed"
             )
-        return cls(path)
+        run = cls(path)
+        run.refuse_links()
+        return run
+
+    def refuse_links(self) -> None:
+        """InputError where a record, a trial, or anything of a trial is a link: it would lead elsewhere."""
+        folders = [self.path, self.path / "trials", *(trial.path for trial in self.trials())]
+        for folder in folders:
+            for entry in os.scandir(folder) if folder.is_dir() else ():
+                if entry.is_symlink():
+                    advice = "links are not followed: put what it leads to in its place"
+                    raise InputError(f"{entry.path} is a symbolic link, and {advice}")

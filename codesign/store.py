@@ -18,7 +18,6 @@ import os
 import platform
 import uuid
 import zipfile
-import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -29,6 +28,7 @@ import platformdirs
 
 from codesign import __version__
 from codesign.errors import InputError
+from codesign.reading.zip import zip_files
 from codesign.runfolder import write_atomically
 
 __all__ = (
@@ -177,14 +177,10 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 def unpacked(content: bytes) -> dict[str, bytes] | None:
     """The files of a zip by name; None where it is damaged, too large, or a name leads out of a folder."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-            if sum(e.file_size for e in entries) > MOST_ENTRY_BYTES or not all(_plain(e.filename) for e in entries):
-                return None
-            # read() gives no more than the size that was added up, and checks the checksum
-            return {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error):
+        files = zip_files(content, "a store's entry", most=MOST_ENTRY_BYTES)
+    except InputError:
         return None
+    return files if all(_plain(name) for name in files) else None
 
 
 def _plain(name: str) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from codesign import resources
-from codesign.errors import InputError
 from codesign.figures import QUANTITIES, Fidelity
+from codesign.reading.limits import YAML_BYTES
+from codesign.reading.plain import given_text
+from codesign.reading.yaml import yaml_of
 from codesign.validation import validated
 
 __all__ = (
@@ -211,13 +212,9 @@ class Study(_Section):
 def load_study(name: str) -> Study:
     """Load a study by path or shipped name; InputError names file, key and the nearest known key."""
     path = resources.locate("search", name)
-    return parse_study(Path(path).read_text(encoding="utf-8"), str(path))
+    return parse_study(given_text(path, YAML_BYTES), str(path))
 
 
 def parse_study(text: str, source: str) -> Study:
     """Parse a study from YAML text; ``source`` is named in errors."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not valid YAML ({' '.join(str(error).split())})") from None
-    return validated(Study, data, source)
+    return validated(Study, yaml_of(text, source), source)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign import resources
+from codesign.reading.yaml import read_yaml
 from codesign.validation import validated
 
 __all__ = ("Resources", "Target", "load_target")
@@ -53,4 +52,4 @@ class Target(BaseModel):
 def load_target(name: str) -> Target:
     """Load a target by shipped name or by path; InputError if it is unknown or not valid."""
     path = resources.locate("targets", name)
-    return validated(Target, yaml.safe_load(Path(path).read_text(encoding="utf-8")), str(path))
+    return validated(Target, read_yaml(path), str(path))

@@ -23,6 +23,7 @@ from codesign.errors import CodesignError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import record_settings
+from codesign.reading.json import json_of
 from codesign.runfolder import TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target
@@ -80,7 +81,7 @@ def trained(key: str | None, folder: TrialFolder) -> dict[str, Any] | None:
         files = kept.get("weights", key)
     if files is None or set(files) != {*_FILES, _MORE}:
         return None
-    more: dict[str, Any] = json.loads(files.pop(_MORE))
+    more: dict[str, Any] = json_of(files.pop(_MORE), f"store entry {key}: {_MORE}")
     for name, content in files.items():
         write_atomically(folder.path / name, content)
     return more
@@ -148,7 +149,7 @@ def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[F
     )
     if (files := kept.get("synthesis", key)) is not None:
         try:
-            return [Figure.model_validate(f) for f in json.loads(files["figures.json"])]
+            return [Figure.model_validate(f) for f in json_of(files["figures.json"], "figures.json")]
         except (KeyError, TypeError, ValueError):
             pass
     figures = measure()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from codesign import store
 from codesign.dse.lock import Locked, hold
 from codesign.errors import ToolError
+from codesign.reading.plain import member_bytes
 from codesign.runfolder import RunFolder, write_atomically
 
 __all__ = ("shared_training",)
@@ -25,7 +26,7 @@ def shared_training(run: RunFolder, key: str, make: Callable[[], Mapping[str, by
     path, kept = folder / f"{key}.zip", store.current()
     try:
         with hold(folder / f".{key}.lock", wait=_LONGEST):
-            files = store.unpacked(path.read_bytes()) if path.is_file() else None
+            files = store.unpacked(member_bytes(run.path, f"trainings/{key}.zip")) if path.is_file() else None
             if files is not None:
                 return files, True
             files = kept.get("trainings", key) if kept is not None else None

@@ -18,6 +18,9 @@ from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import family_config, flow_settings
+from codesign.reading.limits import MODEL_BYTES
+from codesign.reading.npz import member_arrays
+from codesign.reading.tensors import tensors_of
 from codesign.records import Metrics
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
@@ -100,24 +103,23 @@ def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[
 
 def load_network(study: Study, folder: TrialFolder, design: Design, config: BaseModel | None = None) -> Any:
     """Rebuild the trained, folded Brevitas network from ``weights.safetensors`` and ``config``, or ``config.json``."""
-    from safetensors.torch import load_file
-
     family = plugins.load("families", study.family)
     if config is None:
         config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
     network = family.build(config, design.inputs.size, design.outputs.size)
-    network.load_state_dict(load_file(folder.path / "weights.safetensors"))
+    network.load_state_dict(
+        tensors_of(folder.read_bytes("weights.safetensors", MODEL_BYTES), str(folder.path / "weights.safetensors"))
+    )
     network.folded = True
     return network.eval()
 
 
 def golden_codes(folder: TrialFolder) -> NDArray[np.int64] | None:
     """Input codes (events, inputs) of the events of the test split that a trial was proven on; None before that."""
-    path = folder.path / "golden.npz"
-    if not path.is_file():
+    if not folder.has("golden.npz"):
         return None
-    with np.load(path, allow_pickle=False) as stored:
-        return np.asarray(stored["inputs"], dtype=np.int64)
+    stored = member_arrays(folder.path, "golden.npz", ["inputs"])
+    return np.asarray(stored["inputs"], dtype=np.int64)
 
 
 def flow_of(run: RunFolder, number: int) -> Any:
@@ -132,4 +134,4 @@ def trial_of(run: RunFolder, number: int) -> tuple[Study, TrialFolder]:
     if not (folder.path / "design.json").is_file():
         known = ", ".join(str(t.number) for t in run.trials() if (t.path / "design.json").is_file()) or "none"
         raise InputError(f"trial {number} of {run.path} has no compiled design; trials that have one: {known}")
-    return parse_study(path.read_text(encoding="utf-8"), str(path)), folder
+    return parse_study(run.read_text("study.yaml"), str(path)), folder

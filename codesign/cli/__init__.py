@@ -14,6 +14,7 @@ from codesign import __version__
 from codesign.cli import about, handoff, hardware, search
 from codesign.cli import data as data_
 from codesign.errors import CodesignError
+from codesign.printing import print_error
 
 __all__ = ("app", "main")
 
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         app()
     except CodesignError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print_error(error)
         sys.exit(1)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial
-from codesign.printing import print_json, print_made, print_rows
+from codesign.printing import print_json, print_made, print_rows, say
 
 __all__ = ("apply", "check", "handoff")
 
@@ -71,7 +71,7 @@ def check(
     else:
         rows = [s.model_dump(mode="json") | {"statement": s.name} for s in report.statements]
         print_rows(rows, False, ("statement", "outcome", "events", "detail"))
-        print(f"{bundle}: {report.summary()}")
+        say(f"{bundle}: {report.summary()}")
     if report.wrong:
         raise typer.Exit(1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +9,7 @@ import typer
 
 from codesign.cli.arguments import Json, Run, Trial
 from codesign.errors import CodesignError, InputError
-from codesign.printing import print_json, print_rows, print_verdict, stage_line
+from codesign.printing import print_json, print_rows, print_verdict, say, stage_line
 
 __all__ = ("bitstream", "flows", "synth", "verify")
 
@@ -65,7 +64,7 @@ def synth(
 
     if close_timing:
         closure = close_timing_of_trial(RunFolder.open(folder), trial, target)
-        print(closure, file=sys.stderr)
+        say(closure, error=True)
         figures = closure.figures
     else:
         figures = synthesise_trial(RunFolder.open(folder), trial, target)
@@ -122,4 +121,4 @@ def bitstream(
 
     run = RunFolder.open(folder)
     made = bitstream_of_trial(run, trial, target, output, stage_line)
-    print_json(made) if as_json else print(made)
+    print_json(made) if as_json else say(made)

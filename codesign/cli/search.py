@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run
-from codesign.printing import print_front, print_json, print_made
+from codesign.printing import print_front, print_json, print_made, say
 
 __all__ = ("dashboard", "init", "report", "run")
 
@@ -57,9 +57,7 @@ def run(
             loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
         )
     except KeyboardInterrupt:
-        print(
-            f"interrupted; what was finished is in {folder}, and the same command goes on from there", file=sys.stderr
-        )
+        say(f"interrupted; what was finished is in {folder}, and the same command goes on from there", error=True)
         raise typer.Exit(130) from None
     if as_json:
         print_json(front)
@@ -68,7 +66,7 @@ def run(
     if report:
         from codesign.report import write_report
 
-        print(f"report: {write_report(folder)}", file=sys.stderr if as_json else sys.stdout)
+        say(f"report: {write_report(folder)}", error=as_json)
 
 
 def report(

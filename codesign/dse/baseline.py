@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codesign import plugins
 from codesign.physics.sample import Sample, Splits
+from codesign.reading.npz import member_arrays
 from codesign.study import Study
 from codesign.tasks.judging import fixed, judged
 
@@ -49,5 +50,5 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
 
 def read_scores(path: Path) -> Mapping[str, NDArray[np.float64]]:
     """Scores of every baseline on the test split, (events, outputs) each, by name; the primary one first."""
-    with np.load(path, allow_pickle=False) as stored:
-        return {str(name): stored[f"scores{number}"] for number, name in enumerate(stored["names"])}
+    stored = member_arrays(path.parent, path.name)
+    return {str(name): stored[f"scores{number}"] for number, name in enumerate(stored["names"])}

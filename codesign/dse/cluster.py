@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.dse import messages
@@ -29,6 +28,7 @@ from codesign.dse.scoring import STOPPED_EXCESS, excess_of
 from codesign.dse.storage import derived_seed
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.settings import whole_config
+from codesign.reading.yaml import read_yaml
 from codesign.records import Figures, Metrics, State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.store import packed, unpacked
@@ -69,10 +69,7 @@ def job_queue(path: Path) -> tuple[Any, int]:
         from dask_jobqueue.local import LocalCluster
     except ImportError:
         raise ToolError("a batch system needs the extra 'cluster': pip install 'codesign[cluster]'") from None
-    try:
-        given = validated(JobQueue, yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from None
+    given = validated(JobQueue, read_yaml(path), str(path))
     kind = LocalCluster if given.kind == "local" else getattr(dask_jobqueue, _CLASSES[given.kind])
     try:
         return kind(**{"cores": 1, "processes": 1, "memory": "4 GB"} | given.settings), given.jobs

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.dse.scoring import Outcome, score
+from codesign.reading.json import member_json
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 
@@ -106,6 +107,6 @@ def stopped_at(folder: TrialFolder) -> tuple[float, ...] | None:
 
 
 def _entries(folder: TrialFolder) -> list[dict[str, Any]]:
-    path = folder.path / RUNGS
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    there = folder.has(RUNGS)
+    found: list[dict[str, Any]] = member_json(folder.path, RUNGS, constants=True) if there else []
     return found

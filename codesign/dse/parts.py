@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError
 from codesign.physics.sample import Part, Sample, Splits
+from codesign.reading.npz import member_arrays
 from codesign.runfolder import RunFolder
 from codesign.study import Study
 
@@ -86,11 +87,7 @@ def write_part(run: RunFolder, sample: Sample, splits: Splits, name: str) -> Non
 
 def _arrays(run: RunFolder, name: str) -> dict[str, NDArray[Any]]:
     path = part_path(run, name)
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return dict(stored.items())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot read this part of the sample ({error})") from None
+    return member_arrays(run.path, path.relative_to(run.path).as_posix())
 
 
 def load_part(run: RunFolder, name: str) -> Part:

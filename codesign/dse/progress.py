@@ -14,6 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from codesign.printing import visible
+
 __all__ = ("Plain", "Progress", "Shown", "Silent", "make_progress")
 
 
@@ -115,7 +117,7 @@ class Plain(Silent):
 
     def note(self, text: str) -> None:
         """Write a line."""
-        print(text, file=self._stream, flush=True)
+        print(visible(text), file=self._stream, flush=True)
 
 
 class _Live(Silent):
@@ -135,13 +137,13 @@ class _Live(Silent):
     def show(self, shown: Shown) -> None:
         parts: list[RenderableType] = [Text(shown.line(), style="bold")]
         if shown.running:
-            parts.append(Text("; ".join(f"trial {n}: {stage}" for n, stage in sorted(shown.running.items()))))
+            parts.append(Text(visible("; ".join(f"trial {n}: {stage}" for n, stage in sorted(shown.running.items())))))
         if shown.front:
             parts.append(front_table(shown.columns, shown.front[: max(3, self._console.height - 8)]))
         self._live.update(Group(*parts))
 
     def note(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(visible(text), highlight=False, markup=False)
 
 
 def front_table(columns: Sequence[str], rows: Sequence[tuple[int, tuple[float, ...]]]) -> Table:
@@ -149,7 +151,7 @@ def front_table(columns: Sequence[str], rows: Sequence[tuple[int, tuple[float, .
     table = Table(box=None, pad_edge=False)
     table.add_column("trial", justify="right")
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(Text(visible(column)), justify="right")
     for trial, values in rows:
         table.add_row(str(trial), *(f"{v:.5g}" for v in values))
     return table

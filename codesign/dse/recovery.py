@@ -30,9 +30,10 @@ def adopt(run: RunFolder, study: Study, target: Target) -> bool:
     path = run.path / "study.yaml"
     resumed = path.is_file()
     if resumed:
+        run.refuse_links()
         given = study.model_dump(mode="json")
         # through the model: a study of an earlier release may write the same in other words
-        there = parse_study(path.read_text(encoding="utf-8"), str(path)).model_dump(mode="json")
+        there = parse_study(run.read_text("study.yaml"), str(path)).model_dump(mode="json")
         changes = _differences(there, given)
         changes += _differences({"target": run.read_json("target.json")}, {"target": target.model_dump(mode="json")})
         changes = [c for c in changes if c.split(":")[0].split(".")[0] not in _FREE]

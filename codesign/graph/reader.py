@@ -9,12 +9,12 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from codesign.errors import InputError, UnsupportedError
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QuantSpec, RoundingMode, exponents
+from codesign.reading.onnx import onnx_model
 
 __all__ = ("Domain", "Graph", "Weighted", "read_graph")
 
@@ -152,10 +152,7 @@ class Graph:
 
 def read_graph(content: bytes, source: str = "the QONNX model") -> Graph:
     """Parse and check a serialised QONNX model; InputError if it is not one, UnsupportedError for what is not exact."""
-    try:
-        model = onnx.load_from_string(content)
-    except DecodeError:
-        raise InputError(f"{source}: not an ONNX file") from None
+    model = onnx_model(content, source)
     if not model.graph.node:
         raise InputError(f"{source}: the graph is empty")
     return Graph(model)

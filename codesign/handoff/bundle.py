@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,9 @@ from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
 from codesign.hardware.base import Firmware
 from codesign.physics.sample import Part
+from codesign.reading.limits import PACKED_BYTES, YAML_BYTES
+from codesign.reading.npz import member_arrays
+from codesign.reading.plain import copy_member, member_names
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
@@ -86,7 +88,7 @@ class _Trial:
 
 def _open(path: Path, number: int) -> _Trial:
     run = RunFolder.open(path)
-    study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path / "study.yaml"))
+    study = parse_study(run.read_text("study.yaml", YAML_BYTES), str(run.path / "study.yaml"))
     folder = run.trial(number)
     if not folder.path.is_dir():
         raise InputError(f"{path} has no trial {number}; it has {len(run.trials())}, see 'codesign report {path}'")
@@ -123,10 +125,11 @@ def _open(path: Path, number: int) -> _Trial:
 
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            inputs, outputs = stored["inputs"], stored["outputs"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot read the golden vectors ({error}): verify the trial again") from None
+        stored = member_arrays(path.parent, path.name, ("inputs", "outputs"), PACKED_BYTES)
+        inputs, outputs = stored["inputs"], stored["outputs"]
+    except (InputError, KeyError) as error:
+        why = str(error).removeprefix(f"{path}: ")
+        raise InputError(f"{path}: cannot read the golden vectors ({why}): verify the trial again") from None
     expected = (len(inputs), design.inputs.size), (len(inputs), design.outputs.size)
     if (inputs.shape, outputs.shape) != expected or not len(inputs):
         raise InputError(f"{path}: golden vectors of shape {inputs.shape} and {outputs.shape} are not this design's")
@@ -137,7 +140,7 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     """Write every file of the bundle, the manifest last."""
     bundle.mkdir()
     for name in _COPIED:
-        shutil.copyfile(trial.folder.path / name, bundle / name)
+        copy_member(trial.folder.path, name, bundle / name)
     _copy_tree(trial.firmware.folder, bundle / "firmware")
     write_around_firmware(trial.firmware, trial.inputs, trial.outputs, bundle)
     for folder in sorted(trial.folder.path.glob("bitstream-*")):
@@ -178,22 +181,19 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
 def _copy_made(source: Path, destination: Path) -> None:
     """Copy a bitstream and its timing report; nothing where the bitstream was not finished."""
     for path in sorted(source.iterdir()):
-        if path.is_file() and path.suffix in _BITSTREAM and any(source.glob("*.bit*")):
+        if path.suffix in _BITSTREAM and any(source.glob("*.bit*")):
             destination.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, destination / path.name)
+            copy_member(source.parent, f"{source.name}/{path.name}", destination / path.name)
 
 
 def _copy_tree(source: Path, destination: Path) -> None:
     """Copy what a flow wrote; a link could lead out of the folder, so there may be none."""
-    for path in sorted(source.rglob("*")):
-        relative = path.relative_to(source)
-        if any(part.startswith(".") for part in relative.parts) or path.suffix in _BINARY:
+    for name in member_names(source):
+        relative = Path(name)
+        if any(part.startswith(".") for part in relative.parts) or relative.suffix in _BINARY:
             continue
-        if path.is_symlink():
-            raise InputError(f"{path} is a symbolic link: a bundle holds files only")
-        if path.is_file():
-            (destination / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, destination / relative)
+        (destination / relative).parent.mkdir(parents=True, exist_ok=True)
+        copy_member(source, name, destination / relative)
 
 
 def _manifest(trial: _Trial, licence: str) -> Manifest:

@@ -30,6 +30,10 @@ from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.expected import with_expected
 from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
+from codesign.reading.gz import gunzip
+from codesign.reading.json import json_of, member_json
+from codesign.reading.limits import PROGRAM_BYTES
+from codesign.reading.plain import member_bytes, member_names
 from codesign.records import LayerCosts
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed
@@ -148,7 +152,8 @@ class Alkaid:
         path = folder / _RECORD
         if not path.is_file():
             raise ToolError(f"{folder} holds no firmware of the flow alkaid")
-        record = json.loads(path.read_text(encoding="utf-8"))
+        member_names(folder)  # refuses links: tools open these files by their paths
+        record = member_json(folder, _RECORD)
         if record["design"] != design.hash or record["target"] != target.name:
             raise ToolError(f"{folder} holds firmware of another design or target: compile again")
         return Firmware(
@@ -229,7 +234,8 @@ def _program(path: Path, design: str) -> CombLogic:
     # 'design' is part of the cache's key: another design may be compiled into the same folder
     from alkaid.types import CombLogic
 
-    return CombLogic.load(path)
+    content = gunzip(member_bytes(path.parent, path.name, PROGRAM_BYTES), str(path), PROGRAM_BYTES)
+    return CombLogic.from_dict(json_of(content, str(path), most=PROGRAM_BYTES))
 
 
 def _types(signal: object) -> list[FixedPoint]:

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from safetensors.torch import load, save
+from safetensors.torch import save
 
 from codesign.errors import CodesignError
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.learned_front import Checkpoint
+from codesign.reading.json import json_of
+from codesign.reading.tensors import tensors_of
 
 if TYPE_CHECKING:
     from codesign.models.learned_network import LearnedMLP
@@ -34,7 +36,7 @@ def front_files(found: Sequence[Checkpoint]) -> dict[str, bytes]:
 def pick(config: LearnedMLPConfig, files: Mapping[str, bytes], inputs: int, outputs: int) -> LearnedMLP:
     """The network with the best score that takes at most ``config.budget``; CodesignError where none is so small."""
     assert config.budget is not None
-    points = json.loads(files[_POINTS])
+    points = json_of(files[_POINTS], _POINTS)
     within = [n for n, point in enumerate(points) if point["ebops"] <= config.budget]
     if not within:
         least = f"the smallest that is kept takes {points[0]['ebops']:.0f}" if points else "none was kept"
@@ -45,6 +47,8 @@ def pick(config: LearnedMLPConfig, files: Mapping[str, bytes], inputs: int, outp
     best = max(within, key=lambda n: points[n]["score"])
     network = MLPLearned().build(config, inputs, outputs)
     mark = f"{best}/"
-    network.load_state_dict({k.removeprefix(mark): v for k, v in load(files[_WEIGHTS]).items() if k.startswith(mark)})
+    network.load_state_dict(
+        {k.removeprefix(mark): v for k, v in tensors_of(files[_WEIGHTS], _WEIGHTS).items() if k.startswith(mark)}
+    )
     network.folded = True
     return network.eval()

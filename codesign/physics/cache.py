@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Protocol
 import numpy as np
 import platformdirs
 
-from codesign.errors import ToolError
+from codesign.errors import InputError, ToolError
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.reading.npz import npz_arrays
 from codesign.runfolder import write_atomically
 
 __all__ = ("Cached", "cache_folder", "chunk_path", "generator_versions", "locked", "read_chunk", "write_chunk")
@@ -72,9 +72,9 @@ def write_chunk(path: Path, chunk: Chunk) -> None:
 def read_chunk(path: Path, jets: int) -> Chunk | None:
     """Read the first ``jets`` of a chunk; None where the file is missing, damaged or shorter, to be made again."""
     try:
-        with np.load(path, allow_pickle=False) as data:
-            chunk = Chunk(data["features"], data["constituents"], data["collisions"], int(data["events"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        data = npz_arrays(path)
+        chunk = Chunk(data["features"], data["constituents"], data["collisions"], int(data["events"]))
+    except (InputError, ValueError, KeyError, TypeError):
         return None
     n = len(chunk.features)
     if (

@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError, nearest
+from codesign.reading.yaml import read_yaml
 from codesign.validation import validated
 
 __all__ = ("Card", "JetClass", "JetSelection", "card_data", "load_card", "makes_events", "shipped_cards")
@@ -87,10 +87,7 @@ def card_data(name: str) -> tuple[Path, Any]:
         raise InputError(
             f"no such file and no shipped generator card '{name}'{nearest(name, known)}; known: {', '.join(known)}"
         )
-    try:
-        return path, yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    return path, read_yaml(path)
 
 
 def makes_events(name: str) -> bool:

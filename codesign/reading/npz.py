@@ -70,9 +70,10 @@ def npy_array(path: Path, most: int = PACKED_BYTES) -> NDArray[Any]:
 def _array(stream: Any, size: int, source: str) -> NDArray[Any]:
     try:
         version = npy.read_magic(stream)
-        if version not in ((1, 0), (2, 0), (3, 0)):
-            raise InputError(f"{source}: an array of an unknown version {version}")
-        shape, turned, kind = npy._read_array_header(stream, version, _LONGEST_HEADER)  # type: ignore[attr-defined]
+        if version not in ((1, 0), (2, 0)):  # the third is for names of fields, which no array here has
+            raise InputError(f"{source}: an array of version {version}, and 1.0 and 2.0 are read")
+        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, turned, kind = header(stream, max_header_size=_LONGEST_HEADER)
     except InputError:
         raise
     except zipfile.BadZipFile:
@@ -80,7 +81,8 @@ def _array(stream: Any, size: int, source: str) -> NDArray[Any]:
     except Exception as error:  # NumPy evaluates the header as a literal: its errors are of many types
         raise InputError(f"{source}: not a NumPy array ({' '.join(str(error).split())[:120]})") from None
     if kind.hasobject or kind.kind not in _KINDS or kind.subdtype is not None:
-        raise InputError(f"{source}: holds {kind}, and only numbers and text are read")
+        what = "pickled objects" if kind.hasobject else str(kind)
+        raise InputError(f"{source}: holds {what}, and only numbers and text are read")
     elements = math.prod(shape)
     announced = elements * kind.itemsize
     here = size - int(stream.tell())

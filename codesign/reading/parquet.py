@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from codesign.errors import InputError
-from codesign.reading.limits import ENTRIES
+from codesign.reading.limits import ARRAY_BYTES, ENTRIES, RATIO
 from codesign.reading.plain import opened_given
 
-__all__ = ("opened_parquet",)
+__all__ = ("opened_parquet", "whole_parquet")
 
 _FOOTER = 16 << 20
+#: of columns that repeat one value
+_SMALL = 16 << 20
 
 
 def opened_parquet(path: Path, **options: Any) -> Any:
@@ -41,3 +44,17 @@ def opened_parquet(path: Path, **options: Any) -> Any:
         file.close()
         raise
     return file
+
+
+def whole_parquet(path: Path) -> Any:
+    """The whole table of a file that the user named; InputError also where it announces more than the file can hold."""
+    with opened_parquet(path) as file:
+        metadata, announced = file.metadata, 0
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group)
+            for place in range(rows.num_columns):
+                column = rows.column(place)
+                announced += max(int(column.total_uncompressed_size), 8 * int(column.num_values))
+        if announced > min(ARRAY_BYTES, RATIO * os.stat(path).st_size + _SMALL):
+            raise InputError(f"{path}: announces {announced} bytes, more than a file of its size holds: refused")
+        return file.read()

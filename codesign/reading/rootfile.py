@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from codesign.errors import InputError
+from codesign.reading.inflation import bound_decompression
 from codesign.reading.limits import ENTRIES
 from codesign.reading.plain import opened_given
 
@@ -26,6 +27,7 @@ def opened_root(path: Path, **options: Any) -> Any:
 
     with opened_given(path):  # a plain file
         pass
+    bound_decompression()
     file = uproot.open(Path(path), **options)
     try:
         _check(path, file)

@@ -58,7 +58,7 @@ def opened_zip(
                 raise InputError(f"{source}: an encrypted zip: give it without a password")
             yield archive
     except _DAMAGE as error:
-        raise InputError(f"{source}: not a whole zip ({' '.join(str(error).split())[:200]})") from None
+        raise InputError(f"{source}: cannot be unpacked, no whole zip ({' '.join(str(error).split())[:200]})") from None
 
 
 def zip_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) -> bytes:

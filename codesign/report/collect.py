@@ -12,6 +12,7 @@ from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
+from codesign.reading.plain import member, member_bytes
 from codesign.records import (
     Explanations,
     FidelityFront,
@@ -201,7 +202,7 @@ class _Reader:
 def collect(path: Path) -> Run:
     """Read a run, finished or not; InputError where there is no run or its study is not valid."""
     folder = RunFolder.open(path)
-    study = parse_study((folder.path / "study.yaml").read_text(encoding="utf-8"), str(folder.path / "study.yaml"))
+    study = parse_study(folder.read_text("study.yaml"), str(folder.path / "study.yaml"))
     read = _Reader(folder.path)
     target: Target | None = read.record(folder, "target.json", Target)
     if target is None:  # the one that is shipped, or lies where the study says
@@ -293,7 +294,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
 def _waves(folder: Path, design: Design | None, latency: int | None) -> Waves | None:
     """The beginning of the traces that ``codesign verify --waves`` kept."""
     found = sorted((folder / "simulation").glob("*.vcd"))
-    return read_waves(found[0], design, latency) if found and design else None
+    return read_waves(member(folder, f"simulation/{found[0].name}"), design, latency) if found and design else None
 
 
 def _downloads(folder: Path, largest: int = 150_000) -> list[tuple[str, str, int]]:
@@ -303,7 +304,7 @@ def _downloads(folder: Path, largest: int = 150_000) -> list[tuple[str, str, int
         path = folder / name
         if path.is_file() and path.stat().st_size <= largest:
             kind = "application/json" if path.suffix == ".json" else "application/octet-stream"
-            content = path.read_bytes()
+            content = member_bytes(folder, name, largest)
             found.append((name, f"data:{kind};base64,{base64.b64encode(content).decode()}", len(content)))
     return found
 

@@ -13,6 +13,7 @@ from codesign.errors import InputError, nearest
 from codesign.physics.events.container import ChunkSize
 from codesign.physics.events.parquet import Table
 from codesign.physics.readers.detection import damage_named, head_of, kind_of
+from codesign.reading.rootfile import opened_root
 
 __all__ = ("KEPT", "is_table", "table_chunks")
 
@@ -36,9 +37,7 @@ def _columns(path: Path, kind: str) -> list[str]:
             return [name for name, native in table.natives.items() if not native.jagged]
         finally:
             table.close()
-    import uproot
-
-    with uproot.open(path) as file:
+    with opened_root(path) as file:
         tree = _tree(file)
         return [] if tree is None else [str(name) for name in tree.keys(recursive=False)]
 
@@ -80,7 +79,5 @@ def _pieces(path: Path, kind: str, names: list[str], rows: int) -> Iterator[dict
         finally:
             table.close()
         return
-    import uproot
-
-    with uproot.open(path) as file:
+    with opened_root(path) as file:
         yield from _tree(file).iterate(names, step_size=rows, library="np")

@@ -15,6 +15,9 @@ from codesign.errors import InputError, ToolError
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.graph.standard import OPSET, StandardOperators, Wire
+from codesign.reading.limits import MODEL_BYTES
+from codesign.reading.onnx import standard_model
+from codesign.reading.plain import given_bytes
 
 __all__ = ("Session", "codes_model", "features_model")
 
@@ -142,14 +145,16 @@ class Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        content = model if isinstance(model, bytes) else str(model)
+        where = "the ONNX model" if isinstance(model, bytes) else str(model)
+        content = standard_model(model if isinstance(model, bytes) else given_bytes(model, MODEL_BYTES), where)
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own classes derive from Exception only
-            where = "the ONNX model" if isinstance(model, bytes) else str(model)
             raise InputError(f"{where}: onnxruntime cannot load it ({_first_line(error)})") from None
-        (given,) = self._session.get_inputs()
-        self.input, self.size = given.name, int(given.shape[1])
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1 or len(inputs[0].shape) != 2 or not isinstance(inputs[0].shape[1], int):
+            raise InputError(f"{where}: takes other inputs than one of (events, features): not a network of a bundle")
+        self.input, self.size = inputs[0].name, inputs[0].shape[1]
         self.outputs = tuple(o.name for o in self._session.get_outputs())
 
     def run(self, x: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -33,6 +33,7 @@ from codesign.hardware.finn.repair import repair
 from codesign.hardware.finn.stitch import TOP, top_module
 from codesign.hardware.slang import elaborate
 from codesign.hardware.yosys import synthesise
+from codesign.reading.json import member_json
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, IntDimension, parse
 from codesign.targets import Target
@@ -152,7 +153,7 @@ class Finn:
         path = folder / _RECORD
         if not path.is_file():
             raise ToolError(f"{folder} holds no firmware of the flow finn")
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = member_json(folder, _RECORD)
         if record["design"] != design.hash or record["target"] != target.name:
             raise ToolError(f"{folder} holds firmware of another design or target: compile again")
         return _firmware(design, target, folder, record)

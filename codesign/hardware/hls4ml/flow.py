@@ -34,6 +34,7 @@ from codesign.hardware.hls4ml.csim import LIBRARY, compile_csim
 from codesign.hardware.hls4ml.graph import Folded, folded
 from codesign.hardware.process import run_tool
 from codesign.hardware.settings import record_settings
+from codesign.reading.json import member_json
 from codesign.records import Verified
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed, IntDimension
@@ -163,7 +164,7 @@ class Hls4ml:
         path = folder / _RECORD
         if not path.is_file():
             raise ToolError(f"{folder} holds no project of the flow hls4ml")
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = member_json(folder, _RECORD)
         if record["design"] != design.hash or record["target"] != target.name:
             raise ToolError(f"{folder} holds a project of another design or target: compile again")
         return Firmware(

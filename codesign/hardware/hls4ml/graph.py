@@ -22,6 +22,7 @@ from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.interval import Interval, Intervals, grid, tightest_type
 from codesign.graph.reader import read_graph
+from codesign.reading.onnx import onnx_model
 
 __all__ = ("Dense", "Folded", "folded")
 
@@ -108,7 +109,7 @@ def _rewritten(design: Design) -> onnx.ModelProto:
     UnsupportedError names what hls4ml cannot do exactly.
     """
     constants = read_graph(design.onnx).constants
-    source = onnx.load_from_string(design.onnx).graph
+    source = onnx_model(design.onnx).graph
     nodes: list[Any] = []
     fixed: list[Any] = []
 

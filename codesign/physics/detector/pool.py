@@ -8,7 +8,6 @@ and each is generated anew (``chunk``).
 from __future__ import annotations
 
 import functools
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import ToolError
+from codesign.errors import InputError, ToolError
 from codesign.physics.chunk import seed_of_name, started_pythia
 from codesign.physics.detector.card import ENERGY, EventCard
 from codesign.physics.detector.particles import collisions_of, true_muons
 from codesign.physics.detector.response import CE, N_HLT, PH, USED, fill, new_grid, wipe
 from codesign.physics.detector.towers import PHI_STEP, PHIS, RINGS, turn
+from codesign.reading.npz import npz_arrays
 from codesign.runfolder import written_atomically
 
 __all__ = (
@@ -123,10 +123,10 @@ def write_collisions(path: Path, pool: Pool) -> None:
 def readable(path: Path, collisions: int) -> bool:
     """Whether a piece of a pool is there, whole, with so many collisions."""
     try:
-        with np.load(path, allow_pickle=False) as data:
-            first = data["first"]
-            return bool(len(first) == collisions + 1 and len(data["towers"]) == first[-1] and "muons" in data)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        data = npz_arrays(path)
+        first = data["first"]
+        return bool(len(first) == collisions + 1 and len(data["towers"]) == first[-1] and "muons" in data)
+    except (InputError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -140,9 +140,9 @@ def _read_pool(paths: tuple[Path, ...]) -> Pool:
     pieces = []
     for path in paths:
         try:
-            with np.load(path, allow_pickle=False) as data:
-                pieces.append({name: data[name] for name in ("first", "towers", "cells", "muon_first", "muons")})
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            data = npz_arrays(path)
+            pieces.append({name: data[name] for name in ("first", "towers", "cells", "muon_first", "muons")})
+        except (InputError, KeyError):
             raise ToolError(f"{path}: soft collisions that were just made cannot be read; is the disk full?") from None
 
     def offsets(name: str) -> NDArray[np.int64]:

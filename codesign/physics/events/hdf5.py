@@ -11,6 +11,7 @@ import numpy as np
 
 from codesign.errors import InputError
 from codesign.physics.events.container import ChunkSize, Native, inflated
+from codesign.reading.hdf5 import checked_datasets
 
 __all__ = ("Datasets",)
 
@@ -25,7 +26,12 @@ class Datasets:
 
         self._path = path
         self._file = h5py.File(path, "r")
-        self._sets = {name: item for name, item in self._file.items() if isinstance(item, h5py.Dataset) and item.ndim}
+        try:
+            sets = checked_datasets(path, self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        self._sets = {name: data for name, data in sets.items() if data.ndim}
         self.natives: Mapping[str, Native] = {
             name: Native(False, "" if data.dtype.kind in "fiu" else f"holds {data.dtype}, not numbers")
             for name, data in self._sets.items()

@@ -10,6 +10,7 @@ import numpy as np
 
 from codesign.errors import InputError
 from codesign.physics.events.container import ChunkSize, Native, inflated
+from codesign.reading.parquet import opened_parquet
 
 __all__ = ("Table",)
 
@@ -22,11 +23,9 @@ class Table:
     kind = "Parquet"
 
     def __init__(self, path: Path) -> None:
-        import pyarrow.parquet
-
         self._path = path
         # a pre-buffer keeps every row group that was read, to the end of the file
-        self._file = pyarrow.parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 20, pre_buffer=False)
+        self._file = opened_parquet(path, memory_map=False, buffer_size=1 << 20, pre_buffer=False)
         self.entries: int | None = int(self._file.metadata.num_rows)
         self.natives: Mapping[str, Native] = {field.name: _native(field.type) for field in self._file.schema_arrow}
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign.physics.events.bounded import bound_decompression
 from codesign.physics.events.container import Container, NotEvents, inflated
 from codesign.physics.events.rntuple import RNTuple
 from codesign.physics.events.ttree import Tree
 from codesign.physics.readers.root import check_whole
+from codesign.reading.rootfile import opened_root
 
 __all__ = ("event_tree", "open_root")
 
@@ -29,10 +29,7 @@ def event_tree(classes: dict[str, str]) -> str | None:
 
 def open_root(path: Path) -> Container:
     """Open the tree of events; InputError where the file is truncated or has none."""
-    import uproot
-
-    bound_decompression()
-    file = uproot.open(path, object_cache=None, array_cache=None)
+    file = opened_root(path, object_cache=None, array_cache=None)
     try:
         check_whole(path, file)
         classes = file.classnames(recursive=False, cycle=False)

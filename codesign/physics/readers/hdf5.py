@@ -10,6 +10,7 @@ from codesign.errors import InputError
 from codesign.physics.readers.checks import CLASS_NAMES, build, check_constituents, matrix, one_hot, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.reading.hdf5 import opened_hdf5
 
 __all__ = ("read",)
 
@@ -19,9 +20,7 @@ _PARTICLE = ("j1_pt", "j1_etarel", "j1_phirel")
 
 def read(path: Path) -> Sample:
     """Read ``jets`` (jets, columns) with ``jetFeatureNames``, and ``jetConstituentList`` where the file has it."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with opened_hdf5(path) as file:
         require(path, ("jets", "jetFeatureNames"), file.keys(), "data set")
         jets = np.asarray(file["jets"])
         names = [_text(n) for n in file["jetFeatureNames"]]

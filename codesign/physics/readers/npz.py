@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from codesign.errors import InputError
 from codesign.physics.readers.checks import build, check_constituents, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, features_of
+from codesign.reading.npz import npz_arrays
 
 __all__ = ("read",)
 
@@ -19,9 +18,8 @@ def read(path: Path) -> Sample:
 
     Where there are constituents only, the features are computed from them.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in ("features", "constituents", "labels", "label") if name in file.files}
-        require(path, ["labels" if "labels" in arrays or "label" not in arrays else "label"], arrays, "array")
+    arrays = npz_arrays(path, ("features", "constituents", "labels", "label"))
+    require(path, ["labels" if "labels" in arrays or "label" not in arrays else "label"], arrays, "array")
     labels = arrays["labels"] if "labels" in arrays else arrays["label"]
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise InputError(f"{path}: array 'labels' holds {labels.dtype} of {labels.ndim} dimensions, not whole numbers")

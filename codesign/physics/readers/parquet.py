@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from codesign.physics.readers.checks import build, check_constituents, labels_of_text, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.reading.json import json_of
+from codesign.reading.parquet import whole_parquet
 
 __all__ = ("METADATA_KEY", "read")
 
@@ -21,13 +22,11 @@ METADATA_KEY = b"codesign"
 
 def read(path: Path) -> Sample:
     """Read the sixteen columns and ``label`` (numbers) or ``class`` (names)."""
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(path)
+    table = whole_parquet(path)
     columns = {name.removeprefix("j_"): name for name in table.column_names}
     require(path, FEATURE_NAMES, columns)
     features = matrix(path, {name: table[columns[name]].to_numpy() for name in FEATURE_NAMES})
-    metadata: dict[str, Any] = json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    metadata: dict[str, Any] = json_of((table.schema.metadata or {}).get(METADATA_KEY, b"{}"), f"{path}: metadata")
     if "label" in columns:
         labels = matrix(path, {"label": table["label"].to_numpy()}, ["label"])[:, 0].astype(np.int64)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from codesign.errors import InputError
 from codesign.physics.readers.checks import build, check_constituents, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.reading.json import json_of
+from codesign.reading.rootfile import opened_root
 
 __all__ = ("PARTICLE_BRANCHES", "check_whole", "read")
 
@@ -28,9 +29,7 @@ def check_whole(path: Path, file: Any) -> None:
 
 def read(path: Path) -> Sample:
     """Read the TTree ``jets``: sixteen branches, ``label``, and the constituents where they are."""
-    import uproot
-
-    with uproot.open(path) as file:
+    with opened_root(path) as file:
         check_whole(path, file)
         require(path, ["jets"], file.keys(cycle=False), "tree")
         tree = file["jets"]
@@ -46,5 +45,5 @@ def read(path: Path) -> Sample:
         collisions = tree["collision"].array(library="np").astype(np.int64) if "collision" in tree.keys() else None  # noqa: SIM118
         metadata: dict[str, Any] = {}
         if "metadata" in file.keys(cycle=False):
-            metadata = json.loads(str(file["metadata"]))
+            metadata = json_of(str(file["metadata"]), f"{path}: metadata")
     return replace(build(path, features, labels, constituents, metadata), collisions=collisions)
