@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from codesign.errors import InputError
-from codesign.handoff.check import shown
 from codesign.handoff.interface import input_signals, output_signals, trigger_of
 from codesign.handoff.received import Received
 from codesign.handoff.statement import Outcome, Statement, checked, wrong
+from codesign.printing import visible
 
 __all__ = ("interface", "require_agreement")
 
@@ -38,7 +38,7 @@ def interface(received: Received) -> Iterator[Statement]:
     if m.trigger != trigger_of(design, m.working_points.get("threshold")):
         yield wrong("trigger", "is not what the design and its working point give")
     elif m.trigger is not None:
-        yield checked("trigger", f"{shown(m.trigger.output)}, at the code of its threshold")
+        yield checked("trigger", f"{visible(m.trigger.output)}, at the code of its threshold")
 
 
 def _signals(name: str, given: list[Any], expected: list[Any]) -> Statement:
@@ -47,6 +47,6 @@ def _signals(name: str, given: list[Any], expected: list[Any]) -> Statement:
     for one, other in zip(given, expected, strict=True):
         for field in type(other).model_fields:
             if getattr(one, field) != getattr(other, field):
-                said, true = shown(str(getattr(one, field))), shown(str(getattr(other, field)))
-                return wrong(name, f"'{shown(other.name)}': {field} is {said}, the design's is {true}")
+                said, true = visible(str(getattr(one, field))), visible(str(getattr(other, field)))
+                return wrong(name, f"'{visible(other.name)}': {field} is {said}, the design's is {true}")
     return checked(name, f"{len(given)}: names, types, bits" + (", units and scales" if name == "inputs" else ""))

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from codesign.errors import InputError
-from codesign.handoff.check import MOST_BYTES, MOST_FILES, inside, shown
+from codesign.handoff.check import MOST_BYTES, MOST_FILES, inside
+from codesign.printing import visible
 from codesign.reading.plain import opened_given
 from codesign.reading.zip import opened_zip
 
@@ -60,10 +61,10 @@ def _unpacked(archive: Path, folder: Path, most: int) -> Path:
             kind = stat.S_IFMT(entry.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise InputError(
-                    f"{archive}: {shown(entry.filename)}: is a link or a device, and a bundle holds files only"
+                    f"{archive}: {visible(entry.filename)}: is a link or a device, and a bundle holds files only"
                 )
             if not inside(entry.filename.rstrip("/")):
-                raise InputError(f"{archive}: {shown(entry.filename)}: leads out of the bundle")
+                raise InputError(f"{archive}: {visible(entry.filename)}: leads out of the bundle")
         if len(tops) != 1:
             raise InputError(f"{archive}: expected one folder at the top, found {len(tops)}")
         left = most
@@ -80,6 +81,6 @@ def _write(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, left: in
         while piece := source.read(_CHUNK):
             size += len(piece)
             if size > min(left, entry.file_size):
-                raise InputError(f"{archive}: {shown(entry.filename)}: inflates to more than it says: refused")
+                raise InputError(f"{archive}: {visible(entry.filename)}: inflates to more than it says: refused")
             sink.write(piece)
     return size

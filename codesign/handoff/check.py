@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from codesign.errors import InputError
 from codesign.handoff.manifest import READABLE_VERSIONS, Manifest
+from codesign.printing import visible
 from codesign.reading.json import member_json
 from codesign.reading.plain import opened_member
 from codesign.validation import validated
@@ -29,7 +30,6 @@ __all__ = (
     "checksum",
     "inside",
     "read_manifest",
-    "shown",
 )
 
 MANIFEST = "manifest.json"
@@ -45,11 +45,6 @@ def checksum(path: Path) -> str:
     """SHA-256 of a file, hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def shown(name: str) -> str:
-    """A name from elsewhere as it may be printed: nothing in it moves a cursor or cannot be encoded."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def bundle_json(folder: Path, name: str) -> dict[str, Any]:
@@ -76,7 +71,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{path}: unknown format version {version!r}; this codesign reads versions {known}")
     manifest = validated(Manifest, data, str(path))
     if different := _written_otherwise(manifest.model_dump(mode="json", exclude_unset=True), data):
-        raise InputError(f"{path}: '{shown(different)}' is of another type than codesign writes")
+        raise InputError(f"{path}: '{visible(different)}' is of another type than codesign writes")
     return manifest
 
 
@@ -110,22 +105,22 @@ def check_bundle(folder: Path) -> list[str]:
     listed: set[str] = set()
     for entry in manifest.files:
         if entry.path in listed:
-            problems.append(f"{shown(entry.path)}: listed twice")
+            problems.append(f"{visible(entry.path)}: listed twice")
         elif not inside(entry.path):
-            problems.append(f"{shown(entry.path)}: leads out of the bundle")
+            problems.append(f"{visible(entry.path)}: leads out of the bundle")
         else:
             problems += _file(folder, entry.path, entry.size, entry.sha256)
         listed.add(entry.path)
-    problems += [f"{shown(p)}: a source that is not among the files" for p in manifest.sources if p not in listed]
+    problems += [f"{visible(p)}: a source that is not among the files" for p in manifest.sources if p not in listed]
     problems += _one_file_elsewhere([MANIFEST, SIGNATURE, *(f.path for f in manifest.files)])
     for name, mode in sorted(found.items()):
         if stat.S_ISLNK(mode):
             if name not in listed:  # a listed one was reported above
-                problems.append(f"{shown(name)}: is a symbolic link")
+                problems.append(f"{visible(name)}: is a symbolic link")
         elif name == SIGNATURE and not stat.S_ISREG(mode):
             problems.append(f"{name}: is no plain file")
         elif not stat.S_ISDIR(mode) and name not in listed and name not in (MANIFEST, SIGNATURE):
-            problems.append(f"{shown(name)}: not in the manifest")
+            problems.append(f"{visible(name)}: not in the manifest")
     return problems
 
 
@@ -167,7 +162,7 @@ def _one_file_elsewhere(paths: Iterable[str]) -> list[str]:
             part = "/".join(parts[:end])
             known = spelled.setdefault(unicodedata.normalize("NFC", part).casefold(), part)
             if known != part:
-                problems.append(f"{shown(path)}: is the same as {shown(known)} on other systems")
+                problems.append(f"{visible(path)}: is the same as {visible(known)} on other systems")
                 break
     return problems
 
@@ -186,16 +181,16 @@ def _file(folder: Path, name: str, size: int, sha256: str) -> list[str]:
         for part in PurePosixPath(name).parts:
             path = path / part
             if path.is_symlink():
-                return [f"{shown(name)}: is a symbolic link, or lies behind one"]
+                return [f"{visible(name)}: is a symbolic link, or lies behind one"]
         if not path.exists():
-            return [f"{shown(name)}: missing"]
+            return [f"{visible(name)}: missing"]
         with opened_member(folder, name) as stream:
             found = os.fstat(stream.fileno()).st_size
             if found != size:
-                return [f"{shown(name)}: has {found} bytes instead of {size}"]
+                return [f"{visible(name)}: has {found} bytes instead of {size}"]
             equal = hashlib.file_digest(cast(BufferedReader, stream), "sha256").hexdigest() == sha256
     except InputError as error:
-        return [shown(str(error))]
+        return [visible(str(error))]
     except (OSError, ValueError) as error:
-        return [f"{shown(name)}: cannot be read ({shown(str(error))})"]
-    return [] if equal else [f"{shown(name)}: was changed (its SHA-256 is not the manifest's)"]
+        return [f"{visible(name)}: cannot be read ({visible(str(error))})"]
+    return [] if equal else [f"{visible(name)}: was changed (its SHA-256 is not the manifest's)"]

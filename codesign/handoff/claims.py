@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from codesign.figures import Fidelity
-from codesign.handoff.check import shown
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received
 from codesign.handoff.signature import Signer
 from codesign.handoff.statement import Outcome, Statement
+from codesign.printing import visible
 
 __all__ = ("FIELDS", "claims", "other_files")
 
@@ -65,16 +65,16 @@ def claims(received: Received, signer: Signer | None) -> list[Statement]:
     """Statements that are not computed again: the word of ``signer``, or of whoever made the bundle."""
     m = received.manifest
     words = {
-        "maker": f"study {shown(m.study)}, trial {m.trial}, seed {m.seed}, task {shown(m.task)}, family "
-        f"{shown(m.family)}; its description, and codesign {shown(m.codesign)} as what made it",
+        "maker": f"study {visible(m.study)}, trial {m.trial}, seed {m.seed}, task {visible(m.task)}, family "
+        f"{visible(m.family)}; its description, and codesign {visible(m.codesign)} as what made it",
         "metrics": f"{_names(m.metrics)}: on the test split, on the validation split, of the baseline, and the working "
         "points",
-        "verification": f"{m.verified.events:,} events in {shown(m.verified.proven)} ({shown(m.verified.tool)} "
-        f"{shown(m.verified.version)}): that it was run before",
+        "verification": f"{m.verified.events:,} events in {visible(m.verified.proven)} ({visible(m.verified.tool)} "
+        f"{visible(m.verified.version)}): that it was run before",
         "figures, others": _figures(m),
         "sample": f"where the events come from: {_names(m.sample)}",
         "notes": f"{len(m.notes)} of them",
-        "licence": shown(m.licence),
+        "licence": visible(m.licence),
     }
     for part, meaning in _UNKNOWN.items():
         if any(_is_of(file, part) for file in received.files):
@@ -96,8 +96,8 @@ def _is_of(file: str, part: str) -> bool:
 
 def _figures(manifest: Manifest) -> str:
     others = [f for f in manifest.figures if f.fidelity is not Fidelity.COMPILED]
-    return ", ".join(f"{f.quantity} {f.value:g} ({f.fidelity.value}, {shown(f.tool)})" for f in others)
+    return ", ".join(f"{f.quantity} {f.value:g} ({f.fidelity.value}, {visible(f.tool)})" for f in others)
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(shown(name) for name in names) or "none"
+    return ", ".join(visible(name) for name in names) or "none"

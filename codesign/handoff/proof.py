@@ -24,7 +24,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.agreement import interface
 from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, built_emulator, compare
-from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest, shown
+from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest
 from codesign.handoff.claims import claims, other_files
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.inference import Session
@@ -32,13 +32,14 @@ from codesign.handoff.manifest import Manifest
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.received import Codes, Received, golden_vectors, in_one_line, read_design
-from codesign.handoff.recompiled import FIRMWARE, compiled_figures, firmware_facts, recompile
+from codesign.handoff.recompiled import FIRMWARE, compiled_figures, firmware_facts, other_passes, recompile
 from codesign.handoff.remade import Maker, made_again, same_files
 from codesign.handoff.scales import Scales
 from codesign.handoff.signature import Signer
 from codesign.handoff.signature import signer as signer_of
 from codesign.handoff.statement import CheckReport, Outcome, Statement, checked, not_checked, wrong
 from codesign.hardware.base import Firmware
+from codesign.printing import visible
 from codesign.reading.onnx import standard_model
 from codesign.runfolder import write_atomically
 
@@ -46,6 +47,8 @@ __all__ = ("Asked", "prove_bundle")
 
 #: problems of damaged files that are named
 _NAMED = 10
+#: events held at once, with every signal of the network
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def _statements(received: Received, asked: Asked, scratch: Path) -> Iterator[Sta
     maker = Maker.of(received.manifest)
     yield from interface(received)
     if others := other_files(received):
-        yield maker.differs("other files", f"{shown(others[0])} is no file of a bundle")
+        yield maker.differs("other files", f"{visible(others[0])} is no file of a bundle")
     try:
         golden = golden_vectors(received.folder, received.design)
     except InputError as error:
@@ -119,8 +122,9 @@ def _golden(received: Received, golden: tuple[Codes, Codes]) -> Iterator[Stateme
 
 
 def _truth(received: Received, inputs: Codes) -> Codes:
-    design = received.design
-    return design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(inputs), Exact()))
+    design, graph = received.design, read_graph(received.design.onnx)
+    pieces = [inputs[start : start + _AT_ONCE] for start in range(0, len(inputs), _AT_ONCE)]
+    return np.concatenate([design.outputs.codes(graph.run(design.inputs.values(p), Exact())) for p in pieces])
 
 
 def _software(
@@ -177,7 +181,13 @@ def _run(
         except InputError as error:
             return not_checked(name, f"{error}; made by {maker.words}")
         how = f"{how}, as {maker.words} wrote it"
-    return _equal(name, lambda: Session(content).run(given)["output_codes"], expected, how)
+
+    def run() -> NDArray[Any]:
+        session = Session(content)
+        pieces = [given[start : start + _AT_ONCE] for start in range(0, len(given), _AT_ONCE)]
+        return np.concatenate([session.run(piece)["output_codes"] for piece in pieces])
+
+    return _equal(name, run, expected, how)
 
 
 _ROUNDED = "float32 rounds the middle of their codes over an edge"
@@ -237,6 +247,8 @@ def _firmware(
         yield from (not_checked(name, why) for name in (*FIRMWARE, *(["firmware/, run"] if rtl else [])))
         return
     same = same_files(received, maker, scratch, "firmware/")
+    if same.outcome is Outcome.WRONG and (left_out := other_passes(received, firmware)):
+        same = not_checked("firmware/", f"{same.detail}: {left_out}; nothing of it was run")
     yield same
     if same.outcome is not Outcome.CHECKED:
         yield from (not_checked(name, "the firmware is not the one compiled here") for name in FIRMWARE[1:])

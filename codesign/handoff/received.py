@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
-from codesign.handoff.check import bundle_json, checked_manifest, shown
+from codesign.handoff.check import bundle_json, checked_manifest
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.work import require_little_work
+from codesign.printing import visible
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.onnx import onnx_model
@@ -82,7 +84,9 @@ def read_design(folder: Path) -> Design:
         raise InputError(f"{where}: 'trigger' is no output")
     content = member_bytes(folder, "model.onnx", MODEL_BYTES)
     onnx_model(content, str(folder / "model.onnx"))  # nothing walks a graph before its bounds are known
-    return Design(content, quantisation, outputs, trigger)
+    design = Design(content, quantisation, outputs, trigger)
+    in_one_line(str(folder / "model.onnx"), lambda: require_little_work(design))
+    return design
 
 
 def _bounded(kind: FixedPoint, where: str) -> None:
@@ -118,7 +122,7 @@ def _codes(array: NDArray[Any], port: Port, where: str) -> Codes:
     if wrong.any():
         event, i = np.argwhere(wrong)[0]
         raise InputError(
-            f"{where}: event {event} has {array[event, i]} for '{shown(port.labels[i])}', whose codes are {low[i]} to "
-            f"{high[i]}"
+            f"{where}: event {event} has {array[event, i]} for '{visible(port.labels[i])}', whose codes are "
+            f"{low[i]} to {high[i]}"
         )
     return array.astype(np.int64)

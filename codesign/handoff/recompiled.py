@@ -9,16 +9,16 @@ from typing import Any
 from codesign import plugins, resources
 from codesign.errors import UnsupportedError
 from codesign.figures import Fidelity, Figure
-from codesign.handoff.check import shown
 from codesign.handoff.interface import components_of
 from codesign.handoff.received import Codes, Received
 from codesign.handoff.remade import Maker
 from codesign.handoff.statement import Statement, checked, not_checked, wrong
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import flow_settings
+from codesign.printing import visible
 from codesign.targets import Target, load_target
 
-__all__ = ("FIRMWARE", "compiled_figures", "firmware_facts", "recompile", "target_of")
+__all__ = ("FIRMWARE", "compiled_figures", "firmware_facts", "other_passes", "recompile", "target_of")
 
 #: statements that need the firmware compiled again
 FIRMWARE = ("firmware/", "interface", "figures, compiled", "components", "axi/", "testbench/", "vivado/")
@@ -33,10 +33,10 @@ def target_of(received: Received) -> Target:
     target = facts.whole
     if target is None:
         if facts.name not in resources.available("targets"):
-            raise UnsupportedError(f"the target '{shown(facts.name)}' is not shipped with this codesign")
+            raise UnsupportedError(f"the target '{visible(facts.name)}' is not shipped with this codesign")
         target = load_target(str(resources.folder("targets") / f"{facts.name}.yaml"))
     if (target.name, target.part, target.clock_mhz) != (facts.name, facts.part, facts.clock_mhz):
-        raise UnsupportedError(f"the target '{shown(facts.name)}' has another part or clock here")
+        raise UnsupportedError(f"the target '{visible(facts.name)}' has another part or clock here")
     return target
 
 
@@ -47,7 +47,7 @@ def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
     """
     name = received.manifest.flow
     if name not in plugins.names("flows"):
-        raise UnsupportedError(f"the flow '{shown(name)}' is not installed here")
+        raise UnsupportedError(f"the flow '{visible(name)}' is not installed here")
     flow = plugins.load("flows", name)
     if not getattr(flow, "storable", False):
         raise UnsupportedError(f"the flow {name} does not write the same files everywhere")
@@ -56,6 +56,15 @@ def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
     settings = flow_settings(flow, received.manifest.config)
     firmware: Firmware = flow.compile(received.design, target_of(received), folder, settings, probe=probe)
     return firmware
+
+
+def other_passes(received: Received, firmware: Firmware) -> str:
+    """What its maker's compiler had to leave out on events that are not in the bundle, and was not left out here.
+
+    Nothing where the compiler took the same way.
+    """
+    left_out = [note for note in received.manifest.notes if note.startswith("left out ") and note not in firmware.notes]
+    return f"its maker {', '.join(visible(note) for note in left_out)}" if left_out else ""
 
 
 def firmware_facts(received: Received, firmware: Firmware, maker: Maker) -> Iterator[Statement]:
@@ -97,7 +106,7 @@ def compiled_figures(received: Received, firmware: Firmware, maker: Maker) -> St
 
 
 def _difference(given: Figure, expected: Figure | None) -> str:
-    said = f"{given.quantity} {given.value:g} ({shown(given.tool)} {shown(given.version)})"
+    said = f"{given.quantity} {given.value:g} ({visible(given.tool)} {visible(given.version)})"
     if expected is None:
         return f"{said}, which the flow does not give"
     if given.value == expected.value:
@@ -108,4 +117,4 @@ def _difference(given: Figure, expected: Figure | None) -> str:
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} files"
-    return "none" if value is None else shown(str(value))
+    return "none" if value is None else visible(str(value))

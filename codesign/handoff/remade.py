@@ -14,11 +14,11 @@ from typing import Self
 
 from codesign import __version__
 from codesign.errors import CodesignError, InputError
-from codesign.handoff.check import shown
 from codesign.handoff.interface import tools_of
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received, in_one_line
 from codesign.handoff.statement import Statement, checked, not_checked, wrong
+from codesign.printing import visible
 from codesign.reading.gz import gunzip
 
 __all__ = ("Maker", "made_again", "same_files")
@@ -36,7 +36,7 @@ class Maker:
         """As a manifest says."""
         made = {"codesign": manifest.codesign, **manifest.tools}
         here = {"codesign": __version__, **tools_of(manifest.flow)}
-        words = ", ".join(f"{shown(name)} {shown(release)}" for name, release in made.items())
+        words = ", ".join(f"{visible(name)} {visible(release)}" for name, release in made.items())
         return cls(words, made == here)
 
     def differs(self, name: str, why: str) -> Statement:
@@ -65,10 +65,10 @@ def same_files(received: Received, maker: Maker, scratch: Path, name: str) -> St
     if not made and not found:
         return checked(name, "the bundle has none, and should have none")
     if strange := sorted(found - made):
-        return maker.differs(name, f"{shown(strange[0])} does not follow from the design")
+        return maker.differs(name, f"{visible(strange[0])} does not follow from the design")
     for file in sorted(found):
         if not _same(received.folder / file, scratch / file):
-            return maker.differs(name, f"{shown(file)} is not what codesign makes of the design")
+            return maker.differs(name, f"{visible(file)} is not what codesign makes of the design")
     return checked(name, f"made again from the design: {len(found)} equal file{'s' if len(found) > 1 else ''}")
 
 

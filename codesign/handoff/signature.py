@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.errors import InputError, ToolError
-from codesign.handoff.check import MANIFEST, SIGNATURE, shown
+from codesign.handoff.check import MANIFEST, SIGNATURE
+from codesign.printing import visible
 from codesign.reading.plain import given_text, member_bytes
 from codesign.runfolder import write_atomically
 
@@ -81,14 +82,18 @@ def signer(folder: Path, allowed: Path) -> Signer:
         code, found, said = _ssh_keygen(["-Y", "find-principals", *given])
         principals = [line for line in found.decode("utf-8", errors="replace").splitlines() if line]
         if code or not principals:
-            why = said.replace(str(file), str(allowed)).rstrip(".") or "no key matched"
-            raise InputError(f"{folder} is not signed by a key in {allowed} ({why})")
+            raise InputError(f"{folder} is not signed by a key in {allowed} ({_why(said, file, allowed)})")
         for principal in principals:
             code, found, said = _ssh_keygen(["-Y", "verify", "-n", NAMESPACE, "-I", principal, *given], signed)
             good = _GOOD.search(found.decode("utf-8", errors="replace"))
             if not code and good is not None:
-                return Signer(shown(names.get(principal, principal)), f"{good['kind']} {good['print']}")
-    raise InputError(f"{folder}: the signature is not one of this manifest ({said})")
+                return Signer(visible(names.get(principal, principal)), f"{good['kind']} {good['print']}")
+    raise InputError(f"{folder}: the signature is not one of this manifest ({_why(said, file, allowed)})")
+
+
+def _why(said: str, file: Path, allowed: Path) -> str:
+    """What ssh-keygen complained of, in the file that the user gave."""
+    return said.replace(str(file), str(allowed)).rstrip(".") or "no key matched"
 
 
 def _allowed(path: Path) -> tuple[dict[str, str], list[str]]:
@@ -122,4 +127,4 @@ def _ssh_keygen(arguments: list[str], given: bytes = b"") -> tuple[int, bytes, s
     except subprocess.TimeoutExpired:
         raise ToolError(f"ssh-keygen: stopped after {_LONGEST:g} s") from None
     said = [line.strip() for line in done.stderr.decode("utf-8", errors="replace").splitlines() if line.strip()]
-    return done.returncode, done.stdout, shown(said[-1]) if said else ""
+    return done.returncode, done.stdout, visible(said[-1]) if said else ""

@@ -12,6 +12,7 @@ from codesign.errors import InputError
 from codesign.physics.readers.checks import build, check_constituents, class_names_of, labels_of, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.reading.json import json_of
 from codesign.reading.rootfile import opened_root
 
 __all__ = ("PARTICLE_BRANCHES", "check_whole", "read")
