@@ -31,7 +31,7 @@ from codesign.dse.scoring import Score
 from codesign.dse.storage import derived_seed, open_study, repair_journal
 from codesign.dse.worker import WORKERS_LOCK
 from codesign.errors import CodesignError, InputError, ToolError
-from codesign.records import Front, State, TrialStatus
+from codesign.records import Front, SampleFacts, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.store import NO_STORE, Store
 from codesign.study import Study
@@ -188,12 +188,12 @@ class _Search:
         self._show("sample")
         study, run = self._study, self._run
         sample = self._resolved.task.sample(study.sample, study.seed, self._making)
-        facts, before = record(sample, splits_of(study)), run.read_json("sample.json")
+        facts, before = record(sample, splits_of(study)), run.read("sample.json", SampleFacts)
         facts["outputs"] = list(self._resolved.task.outputs(sample))
-        if before is not None and before["hash"] != facts["hash"]:
+        if before is not None and before.hash != facts["hash"]:
             raise InputError(
-                f"the sample is not the one with which {run.path} began ({before['events']} events, "
-                f"hash {before['hash'][:12]}; now {facts['events']}, {facts['hash'][:12]}): "
+                f"the sample is not the one with which {run.path} began ({before.events} events, "
+                f"hash {(before.hash or 'none')[:12]}; now {facts['events']}, {facts['hash'][:12]}): "
                 "restore it, or give another folder with --run"
             )
         for name in ("train", "validation"):

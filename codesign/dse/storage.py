@@ -21,6 +21,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from codesign.errors import InputError
+from codesign.records import SearchName
 from codesign.runfolder import RunFolder
 from codesign.study import SearchSettings, Study
 
@@ -69,11 +70,11 @@ def open_storage(run: RunFolder, url: str | None) -> Any:
 
 def study_name(run: RunFolder, study: Study) -> str:
     """Name of the search within its storage, which runs may share; chosen on first use, kept in ``search.json``."""
-    record = run.read_json("search.json")
+    record = run.read("search.json", SearchName)
     if record is None:
-        record = {"name": f"{study.name}-{uuid.uuid4().hex[:12]}"}
+        record = SearchName(name=f"{study.name}-{uuid.uuid4().hex[:12]}")
         run.write("search.json", record)
-    return str(record["name"])
+    return record.name
 
 
 def open_study(run: RunFolder, study: Study, url: str | None) -> Any:

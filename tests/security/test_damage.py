@@ -1,4 +1,4 @@
-"""Damaged run folders and bundles: whatever is wrong in whatever file, a command ends in a line, never in a traceback."""
+"""Damaged run folders and bundles: whatever is wrong in whatever file, a command ends in one line."""
 
 from __future__ import annotations
 
@@ -65,12 +65,10 @@ def faults(base: Path, damage: Damage, commands: list[list[str]], scratch: Path)
             try:
                 said = ended(command)
             except Exception as error:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                place = next(
-                    (f for f in reversed(traceback.extract_tb(error.__traceback__)) if "/codesign/" in f.filename),
-                    where,
-                )
-                yield f"{damage}: {command[0]}: {type(error).__name__}: {error!s:.100} ({place.filename}:{place.lineno})"
+                frames = traceback.extract_tb(error.__traceback__)
+                ours = next((f for f in reversed(frames) if "/codesign/" in f.filename), frames[-1])
+                place = f"{ours.filename.rpartition('/codesign/')[2]}:{ours.lineno}"
+                yield f"{damage}: {command[0]}: {type(error).__name__}: {error!s:.100} ({place})"
                 continue
             if len(said) > 2000:
                 yield f"{damage}: {command[0]}: says {len(said)} characters"

@@ -182,8 +182,9 @@ def test_hdf5_data_lie_in_their_file(tmp_path, keep):
         read_sample(tmp_path / "jets.h5")
     with h5py.File(tmp_path / "jets.h5", "r+") as file:
         file.move("jets", "Particles")
-    with pytest.raises(InputError, match=r"links are not followed|another file|other files|plug-in"), open_events(
-        tmp_path / "jets.h5"
+    with (
+        pytest.raises(InputError, match=r"links are not followed|another file|other files|plug-in"),
+        open_events(tmp_path / "jets.h5"),
     ):
         pass
 
