@@ -8,17 +8,39 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.reading.json import member_json
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.plain import member_bytes
 from codesign.runfolder import write_atomically
+from codesign.validation import validated
 
 __all__ = ("Design",)
+
+
+class _Interface(BaseModel):
+    """``design.json``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input_quantisation: InputQuantisation
+    inputs: Port
+    outputs: Port
+    trigger: str | None = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.inputs != self.input_quantisation.port:
+            raise ValueError("inputs are not those of input_quantisation")
+        if self.trigger is not None and self.trigger not in self.outputs.labels:
+            raise ValueError(f"trigger '{self.trigger}' is no output; outputs: {', '.join(self.outputs.labels)}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -94,11 +116,11 @@ class Design:
 
     @classmethod
     def load(cls, folder: Path) -> Design:
-        """Read what :meth:`save` wrote."""
-        interface = member_json(folder, "design.json")
+        """Read what :meth:`save` wrote; InputError where it is damaged."""
+        interface = validated(_Interface, member_json(folder, "design.json"), str(Path(folder) / "design.json"))
         return cls(
             onnx=member_bytes(folder, "model.onnx", MODEL_BYTES),
-            input_quantisation=InputQuantisation.model_validate(interface["input_quantisation"]),
-            outputs=Port.model_validate(interface["outputs"]),
-            trigger=interface.get("trigger"),
+            input_quantisation=interface.input_quantisation,
+            outputs=interface.outputs,
+            trigger=interface.trigger,
         )

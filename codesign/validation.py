@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from codesign.errors import InputError, nearest
 
@@ -17,7 +17,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def validated(model: type[M], data: Any, source: str) -> M:
     """Validate ``data`` against ``model``; InputError names the source, the key, and the nearest known key."""
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) and not issubclass(model, RootModel):
         raise InputError(f"{source}: expected a mapping of keys to values, found {type(data).__name__}")
     try:
         return model.model_validate(data)

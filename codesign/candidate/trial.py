@@ -26,6 +26,7 @@ from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import load_target
 from codesign.trust.firmware import refuse_links, reopen_firmware
+from codesign.validation import validated
 
 __all__ = (
     "firmware_for",
@@ -106,11 +107,15 @@ def load_network(study: Study, folder: TrialFolder, design: Design, config: Base
     """Rebuild the trained, folded Brevitas network from ``weights.safetensors`` and ``config``, or ``config.json``."""
     family = plugins.load("families", study.family)
     if config is None:
-        config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
+        source = str(folder.path / "config.json")
+        config = validated(family.config, family_config(folder.read_json("config.json") or {}), source)
     network = family.build(config, design.inputs.size, design.outputs.size)
-    network.load_state_dict(
-        tensors_of(folder.read_bytes("weights.safetensors", MODEL_BYTES), str(folder.path / "weights.safetensors"))
-    )
+    source = str(folder.path / "weights.safetensors")
+    try:
+        network.load_state_dict(tensors_of(folder.read_bytes("weights.safetensors", MODEL_BYTES), source))
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:  # torch's: other names, other shapes
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{source}: not the weights of the network of config.json ({said}): restore both") from None
     network.folded = True
     return network.eval()
 
@@ -119,8 +124,10 @@ def golden_codes(folder: TrialFolder) -> NDArray[np.int64] | None:
     """Input codes (events, inputs) of the events of the test split that a trial was proven on; None before that."""
     if not folder.has("golden.npz"):
         return None
-    stored = member_arrays(folder.path, "golden.npz", ["inputs"])
-    return np.asarray(stored["inputs"], dtype=np.int64)
+    inputs = member_arrays(folder.path, "golden.npz", ["inputs"]).get("inputs")
+    if inputs is None or inputs.ndim != 2 or inputs.dtype.kind not in "iu" or not len(inputs):
+        raise InputError(f"{folder.path / 'golden.npz'}: holds no input codes: run 'codesign verify --again'")
+    return np.asarray(inputs, dtype=np.int64)
 
 
 def flow_of(run: RunFolder, number: int) -> Any:

@@ -14,15 +14,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codesign.dse.scoring import Outcome, score
 from codesign.reading.json import member_json
+from codesign.records import ReachedRung, Rungs
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
+from codesign.validation import validated
 
 __all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "stopped_at", "surely_dominated")
 
@@ -83,7 +84,7 @@ def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: Outcome
     errors = tuple(0.0 if o.fidelity else outcome.metrics[o.name].error for o in study.objectives)
     rung = Rung(epochs, values, errors)
     path = folder.path / RUNGS
-    before = _entries(folder)
+    before = [e.model_dump() for e in _entries(folder)]
     entry = {"epochs": epochs, "values": list(values), "errors": list(errors), "feasible": feasible}
     write_atomically(path, (json.dumps([*before, entry], indent=1) + "\n").encode())
     return rung
@@ -92,21 +93,22 @@ def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: Outcome
 def rungs_of(run: RunFolder, epochs: int, but: int) -> list[Rung]:
     """What other trials had after so many epochs."""
     return [
-        Rung(epochs, tuple(e["values"]), tuple(e["errors"]))
+        Rung(epochs, e.values, e.errors)
         for folder in run.trials()
         if folder.number != but
         for e in _entries(folder)
-        if e["epochs"] == epochs and e.get("feasible", True)
+        if e.epochs == epochs and e.feasible
     ]
 
 
 def stopped_at(folder: TrialFolder) -> tuple[float, ...] | None:
     """Objectives of a stopped trial on its last rung; None where an earlier release kept none."""
     entries = _entries(folder)
-    return tuple(entries[-1]["values"]) if entries else None
+    return entries[-1].values if entries else None
 
 
-def _entries(folder: TrialFolder) -> list[dict[str, Any]]:
-    there = folder.has(RUNGS)
-    found: list[dict[str, Any]] = member_json(folder.path, RUNGS, constants=True) if there else []
-    return found
+def _entries(folder: TrialFolder) -> list[ReachedRung]:
+    if not folder.has(RUNGS):
+        return []
+    data = member_json(folder.path, RUNGS, constants=True)
+    return validated(Rungs, data, str(folder.path / RUNGS)).root

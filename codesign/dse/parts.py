@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from codesign.errors import InputError
 from codesign.physics.sample import Part, Sample, Splits
 from codesign.reading.npz import member_arrays
+from codesign.records import SampleFacts
 from codesign.runfolder import RunFolder
 from codesign.study import Study
 
@@ -30,6 +31,7 @@ __all__ = (
     "part_path",
     "record",
     "restore_test",
+    "sample_facts",
     "splits_of",
     "withhold_test",
     "write_part",
@@ -108,11 +110,11 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
 
 def is_known(run: RunFolder, facts: dict[str, Any]) -> bool:
     """Whether a run has a sample already, of these facts of :func:`record`; InputError where it has another."""
-    before = run.read_json("sample.json")
-    if before is not None and before["hash"] != facts["hash"]:
+    before = run.read("sample.json", SampleFacts)
+    if before is not None and before.hash != facts["hash"]:
         raise InputError(
-            f"the sample is not the one with which {run.path} began ({before['events']} events, "
-            f"hash {before['hash'][:12]}; now {facts['events']}, {facts['hash'][:12]}): "
+            f"the sample is not the one with which {run.path} began ({before.events} events, "
+            f"hash {(before.hash or 'none')[:12]}; now {facts['events']}, {facts['hash'][:12]}): "
             "restore it, or give another folder with --run"
         )
     return before is not None
@@ -138,16 +140,47 @@ def write_part(run: RunFolder, sample: Sample, splits: Splits, name: str) -> Non
     os.replace(temporary, path)
 
 
-def _arrays(run: RunFolder, name: str) -> dict[str, NDArray[Any]]:
+def _arrays(run: RunFolder, name: str, facts: SampleFacts) -> dict[str, NDArray[Any]]:
+    """The arrays of a split; InputError where they are not those of the sample of ``sample.json``."""
     path = part_path(run, name)
-    return member_arrays(run.path, path.relative_to(run.path).as_posix())
+    arrays = member_arrays(run.path, path.relative_to(run.path).as_posix())
+
+    def refused(what: str) -> NoReturn:
+        raise InputError(f"{path}: {what}: restore this part of the sample, or begin a new run")
+
+    if missing := {"index", "x", "y"} - arrays.keys():
+        refused(f"array '{min(missing)}' is missing")
+    for key, values in arrays.items():
+        if values.ndim < 1 or len(values) != len(arrays["index"]):
+            refused(f"array '{key}' has not one row for each of {arrays['index'].size} events")
+    for key, kind in (("index", "iu"), ("x", "f"), ("y", "iu")):
+        if arrays[key].dtype.kind not in kind:
+            refused(f"array '{key}' is of type {arrays[key].dtype}")
+    if arrays["index"].ndim != 1 or arrays["y"].ndim != 1:
+        refused("places and labels are not one for each event")
+    if arrays["x"].ndim != 2 or arrays["x"].shape[1] != len(facts.feature_names):
+        refused(f"events of shape {arrays['x'].shape}, and sample.json has {len(facts.feature_names)} features")
+    classes = len(facts.class_names)
+    if classes and arrays["y"].size and not 0 <= arrays["y"].min() <= arrays["y"].max() < classes:
+        refused(f"a label that is none of the {classes} classes of sample.json")
+    if not np.isfinite(arrays["x"]).all():
+        refused("a feature that is not finite")
+    return arrays
+
+
+def sample_facts(run: RunFolder) -> SampleFacts:
+    """What ``sample.json`` says; InputError where it is missing or damaged."""
+    facts = run.read("sample.json", SampleFacts)
+    if facts is None:
+        raise InputError(f"{run.path} has no sample.json: the run never got as far as making its sample")
+    return facts
 
 
 def load_part(run: RunFolder, name: str) -> Part:
-    """Read one split."""
-    arrays = _arrays(run, name)
-    classes = tuple((run.read_json("sample.json") or {}).get("class_names", ()))
-    return Part(name, arrays["x"], arrays["y"], arrays.get("targets"), _truth(arrays), classes)
+    """Read one split; InputError where it, or ``sample.json``, is damaged."""
+    facts = sample_facts(run)
+    arrays = _arrays(run, name, facts)
+    return Part(name, arrays["x"], arrays["y"], arrays.get("targets"), _truth(arrays), facts.class_names)
 
 
 def _truth(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -155,25 +188,35 @@ def _truth(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def load_sample(run: RunFolder) -> Sample:
-    """Put the whole sample together again, every event in its place, so that its split is the same."""
-    facts = run.read_json("sample.json")
-    if facts is None:
-        raise InputError(f"{run.path} has no sample.json: the run never got as far as making its sample")
-    parts = [_arrays(run, name) for name in PARTS]
-    order = np.argsort(np.concatenate([part["index"] for part in parts]))
-    whole = {key: np.concatenate([part[key] for part in parts])[order] for key in parts[0] if key != "index"}
-    return Sample(
-        features=whole["x"],
-        labels=whole["y"],
-        feature_names=tuple(facts["feature_names"]),
-        units=tuple(facts["units"]),
-        class_names=tuple(facts["class_names"]),
-        constituents=whole.get("constituents"),
-        provenance=facts["provenance"],
-        collisions=whole.get("collisions"),
-        targets=whole.get("targets"),
-        target_names=tuple(facts.get("target_names", ())),
-        target_units=tuple(facts.get("target_units", ())),
-        truth=_truth(whole),
-        held_out=tuple(facts.get("held_out", ())),
-    )
+    """Put the whole sample together again, every event in its place, so that its split is the same.
+
+    InputError where a split, or ``sample.json``, is damaged.
+    """
+    facts = sample_facts(run)
+    parts = [_arrays(run, name, facts) for name in PARTS]
+    for part, name in zip(parts, PARTS, strict=True):
+        if others := part.keys() ^ parts[0].keys():
+            raise InputError(f"{part_path(run, name)}: array '{min(others)}' is not in every part of the sample")
+    places = np.concatenate([part["index"] for part in parts])
+    order = np.argsort(places)
+    if not np.array_equal(places[order], np.arange(len(places))):
+        raise InputError(f"{part_path(run, PARTS[0]).parent}: the parts are not one sample, split: restore them")
+    try:
+        whole = {key: np.concatenate([part[key] for part in parts])[order] for key in parts[0] if key != "index"}
+        return Sample(
+            features=whole["x"],
+            labels=whole["y"],
+            feature_names=facts.feature_names,
+            units=facts.units,
+            class_names=facts.class_names,
+            constituents=whole.get("constituents"),
+            provenance=facts.provenance,
+            collisions=whole.get("collisions"),
+            targets=whole.get("targets"),
+            target_names=facts.target_names,
+            target_units=facts.target_units,
+            truth=_truth(whole),
+            held_out=facts.held_out,
+        )
+    except ValueError as error:
+        raise InputError(f"{run.path}: parts/ and sample.json are not of one sample: {error}") from None

@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from codesign.errors import InputError
+from codesign.records import SearchName
 from codesign.runfolder import RunFolder
 from codesign.study import SearchSettings, Study
 
@@ -82,11 +83,11 @@ def open_storage(run: RunFolder, url: str | None) -> Any:
 
 def study_name(run: RunFolder, study: Study) -> str:
     """Name of the search within its storage, which runs may share; chosen on first use, kept in ``search.json``."""
-    record = run.read_json("search.json")
+    record = run.read("search.json", SearchName)
     if record is None:
-        record = {"name": f"{study.name}-{uuid.uuid4().hex[:12]}"}
+        record = SearchName(name=f"{study.name}-{uuid.uuid4().hex[:12]}")
         run.write("search.json", record)
-    return str(record["name"])
+    return record.name
 
 
 def unknown_trials(run: RunFolder, trials: Sequence[int]) -> str:

@@ -36,6 +36,7 @@ from codesign.lacking import lacking
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
+from codesign.validation import validated
 
 if TYPE_CHECKING:
     from codesign.dse.draw import Drawer
@@ -150,7 +151,8 @@ class Bench:
 
         self.prepare()
         whole = self._run.trial(number).read_json("config.json") or {}
-        config = plugins.load("families", self._study.family).config.model_validate(family_config(whole))
+        source = str(self._run.trial(number).path / "config.json")
+        config = validated(plugins.load("families", self._study.family).config, family_config(whole), source)
         settings = flow_settings(plugins.load("flows", self._study.flow.name), whole)
         status, _, _ = self.judged(number, job["note"], config, settings)
         return {"status": status.model_dump(mode="json")}

@@ -31,7 +31,7 @@ from codesign.physics.sample import Part
 from codesign.reading.limits import PACKED_BYTES, YAML_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.plain import copy_member, member_names
-from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
+from codesign.records import Baselines, Figures, Metrics, SampleFacts, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
@@ -219,7 +219,8 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
     figures = folder.read("figures.json", Figures)
     if test is None or validation is None or figures is None:
         raise InputError(f"trial {folder.number} has no test metrics or figures: run 'codesign verify' on it first")
-    baseline = trial.run.read_json("baseline.json") or {}
+    baseline = trial.run.read("baseline.json", Baselines) or Baselines()
+    trial.run.read("sample.json", SampleFacts)  # a damaged one is refused; the manifest has it as it stands
     return Manifest(
         format_version=FORMAT_VERSION,
         study=study.name,
@@ -242,7 +243,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         working_points=validation.points,
         trigger=trigger_of(trial.design, validation.points.get("threshold")),
         validation=validation.metrics,
-        baseline={name: Metric.model_validate(m) for name, m in baseline.get("metrics", {}).items()},
+        baseline=baseline.metrics,
         figures=figures.figures,
         verified=trial.verified,
         sample=trial.run.read_json("sample.json") or {},

@@ -14,6 +14,7 @@ from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.reading.plain import member, member_bytes
 from codesign.records import (
+    Baselines,
     Explanations,
     FidelityFront,
     Figures,
@@ -25,6 +26,7 @@ from codesign.records import (
     Metrics,
     Plot,
     Plots,
+    SampleFacts,
     State,
     TrialStatus,
     Verified,
@@ -221,7 +223,7 @@ def collect(path: Path) -> Run:
         path=folder.path,
         study=study,
         target=target,
-        sample=read.json(folder, "sample.json"),
+        sample=read.json(folder, "sample.json") if read.record(folder, "sample.json", SampleFacts) else {},
         baselines=_baselines(read, folder, front),
         objectives=objectives,
         constraints=study.constraints,
@@ -318,21 +320,12 @@ def _files(folder: Path, most: int = 60) -> list[tuple[str, int]]:
 
 
 def _baselines(read: _Reader, folder: RunFolder, front: Front | None) -> list[Baseline]:
-    data = read.json(folder, "baseline.json")
-
-    def made(record: dict[str, Any]) -> Baseline:
-        test, validation = (
-            {name: Metric.model_validate(value) for name, value in record.get(key, {}).items()}
-            for key in ("metrics", "validation")
-        )
-        return Baseline(str(record.get("name", "baseline")), test, validation)
-
-    none: list[Baseline] = []
-    found = read.attempt("baseline.json", lambda: [made(r) for r in (data, *data.get("others", ()))], none)
-    found = [b for b in found if b.test or b.validation]  # of a file that is not there yet comes an empty one
+    record: Baselines | None = read.record(folder, "baseline.json", Baselines)
+    found = [Baseline(b.name, b.metrics, b.validation) for b in (record, *record.others)] if record else []
+    found = [b for b in found if b.test or b.validation]
     if not found and front and front.baseline:
         return [Baseline("baseline", front.baseline, {})]
-    return [b for b in found if b.test or b.validation]  # without a file there is an empty one
+    return found
 
 
 def _nondominated(trials: list[Trial], objectives: list[Axis]) -> list[Trial]:
