@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from codesign.dse import messages
 from codesign.dse.worker import main
+from codesign.hardware.process import SAFE_PATH
 
 __all__ = ("ONE_THREAD", "Died", "Pool", "Worker")
 
@@ -63,7 +64,7 @@ class Worker:
         # blocked signals stay so in the child: Ctrl-C must not reach it even before it has a group of its own
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            with _environment(ONE_THREAD):
+            with _environment(ONE_THREAD | SAFE_PATH):
                 self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -64,6 +64,7 @@ class _Process:
 
     def __init__(self, search: str, shared: bytes) -> None:
         from codesign.dse.pool import ONE_THREAD
+        from codesign.hardware.process import SAFE_PATH
 
         self._place = tempfile.TemporaryDirectory(prefix="codesign-job-", ignore_cleanup_errors=True)
         self._root = Path(self._place.name)
@@ -80,7 +81,7 @@ class _Process:
                     str(self._root), str(theirs.fileno()), str(_IDLE_SECONDS),
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, pass_fds=[theirs.fileno()],
-                env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                env=os.environ | ONE_THREAD | SAFE_PATH | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
                 start_new_session=True,
             )  # fmt: skip
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from codesign.design import Design
 from codesign.errors import UnsupportedError
-from codesign.graph.exact import Array, Exact
+from codesign.graph.domain import Array
+from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QuantSpec
 from codesign.graph.reader import read_graph
 

@@ -17,7 +17,10 @@ from pathlib import Path
 from codesign import quoting
 from codesign.errors import InputError, ToolError
 
-__all__ = ("Completed", "last_words", "near", "run_tool")
+__all__ = ("SAFE_PATH", "Completed", "last_words", "near", "run_tool")
+
+#: with this in its environment Python does not look for modules in the working directory, whatever lies there
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
 _LONGEST_MESSAGE = 400  # characters of a tool's output quoted in an error
 
@@ -41,6 +44,7 @@ def run_tool(
 ) -> Completed:
     """Run ``args`` in ``cwd`` for at most ``timeout`` seconds; ``env`` is added to this process' environment.
 
+    A Python that is run takes no module from ``cwd``, which may be somebody else's folder (:data:`SAFE_PATH`).
     The output is appended to ``log`` if one is given. ToolError, naming the tool and its last meaningful lines, where
     the program is missing, ends with another exit code than 0, or runs out of time. However this ends, an interrupt
     included, the tool and every process it started are gone.
@@ -64,7 +68,7 @@ def run_tool(
             process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **SAFE_PATH, **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from codesign.errors import InputError, ToolError
+from codesign.hardware.process import SAFE_PATH
 
 __all__ = ("Piece", "Progress", "make_pieces")
 
@@ -74,7 +75,7 @@ class _Worker:
         package = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(p for p in (package, os.environ.get("PYTHONPATH")) if p)
         # one thread each: the processes are the parallelism
-        environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+        environment = os.environ | SAFE_PATH | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "codesign.physics.worker"],
