@@ -12,9 +12,7 @@ def test_the_plan_has_every_stage_and_no_candidate_to_blame():
     stages = plan(60)
     assert len(stages) == 60
     assert len(set(stages)) == 17
-    for before, stage in zip(
-        stages, stages[1:], strict=False
-    ):  # a driver can only be killed at its start after another
+    for before, stage in pairwise(stages):  # at its start only after another kill of it
         if stage in ("driver interpreter", "driver start-up", "driver recovery", "driver sample"):
             assert before.startswith("driver ")
 
