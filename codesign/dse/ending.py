@@ -65,12 +65,17 @@ def ending(run: RunFolder, study: Study, front: Front) -> Ending:
     """How the search of a run folder ended, whose front was just written."""
     statuses = [s for t in run.trials() if (s := t.read("status.json", TrialStatus)) is not None]
     members = {p.trial for p in front.points} | front.unproven.keys()
-    found = Ending(trials=len(statuses), front=len(members), proven=len(members) - len(front.unproven))
+    exact = sum(p.verified is not None and p.verified.exact for p in front.points)
+    found = Ending(trials=len(statuses), front=len(members), proven=exact)
     if found.whole:
         return found
     target = load_target(study.target)
     if members:
-        found.reasons = grouped(("unproven", reason) for reason in front.unproven.values())
+        wrong = [p.verified.first_difference for p in front.points if p.verified and not p.verified.exact]
+        found.reasons = grouped(
+            [("unproven", reason) for reason in front.unproven.values()]
+            + [("not exact", difference or "outputs differ") for difference in wrong]
+        )
         found.remedies = _to_prove(run, study, front)
         return found
     others = [s for s in statuses if s.state != State.COMPLETE]

@@ -145,12 +145,16 @@ class _Search:
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
-        if self._cluster is None and self._settings.evaluate == "codesign.candidate:evaluate":
+        ours = self._settings.evaluate == "codesign.candidate:evaluate"  # of others we know no needs
+        if ours and self._cluster is None:
             self._tell(must_have_tools(study, self._resolved.flow))
         expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)
-        self._tell(too_few_events(study, expected or {}))
+        if ours and expected is not None:
+            self._tell(too_few_events(study, expected))
         try:
-            self._sample(bool(todo), events_told=expected is not None)
+            facts = self._sample(searching=bool(todo))
+            if ours and expected is None:
+                self._tell(too_few_events(study, facts["splits"]))
             with self._pool() as pool:
                 self._search(pool, todo)
                 return self._prove(pool, proof)
@@ -168,16 +172,15 @@ class _Search:
 
         return ClusterPool(self._cluster, self._settings, self._optuna, self._claim)
 
-    def _sample(self, searching: bool, events_told: bool) -> None:
-        """Make the sample, or see that it is still the same; a search never has the test split on disk before it."""
+    def _sample(self, searching: bool) -> dict[str, Any]:
+        """Make the sample, or see that it is still the same, and say what it is; a search never has the test split at
+        hand before it."""
         self._show("sample")
         study, run = self._study, self._run
         sample = self._resolved.task.sample(study.sample, study.seed, self._making)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(self._resolved.task.outputs(sample))
         known = is_known(run, facts)
-        if not events_told:
-            self._tell(too_few_events(study, facts["splits"]))
         for name in ("train", "validation"):
             if not known or not part_path(run, name).is_file():
                 write_part(run, sample, splits_of(study), name)
@@ -186,6 +189,7 @@ class _Search:
         if searching:
             withhold_test(run)
         self._test = lambda: write_part(run, sample, splits_of(study), "test")
+        return facts
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")

@@ -5,12 +5,25 @@ import pytest
 from codesign.dse import engine, foresight
 from codesign.dse.engine import run_study
 from codesign.errors import ToolError
-from tests.dse.test_engine import Notes, changed, search
+from tests.dse.test_engine import Notes, changed
 
 
-def test_too_few_events_are_told_before_training(tmp_path):
+class Begins(Exception):
+    """Workers are about to be started."""
+
+
+@pytest.fixture
+def no_workers(monkeypatch):
+    def pool(self):
+        raise Begins
+
+    monkeypatch.setattr(engine._Search, "_pool", pool)
+
+
+def test_too_few_events_are_told_before_training(tmp_path, no_workers):
     notes = Notes()
-    search(changed(verification={"gate_events": 1000, "rtl_events": 2000}), tmp_path, 1, progress=notes)
+    with pytest.raises(Begins):
+        run_study(changed(verification={"gate_events": 1000, "rtl_events": 2000}), tmp_path, 1, progress=notes)
     assert notes.notes == [
         "the test split has 40 events, and verification.rtl_events wants 2000 simulated: no candidate can be proven, "
         "and the search will end without a proven front; with these splits the sample needs at least 10000 events",
@@ -19,7 +32,7 @@ def test_too_few_events_are_told_before_training(tmp_path):
     ]
 
 
-def test_too_few_events_are_told_before_the_sample_where_they_are_known(tmp_path, monkeypatch):
+def test_too_few_events_are_told_before_the_sample_where_they_are_known(tmp_path, no_workers, monkeypatch):
     from codesign_toy import ToyTask
 
     notes, said = Notes(), []
@@ -31,7 +44,8 @@ def test_too_few_events_are_told_before_the_sample_where_they_are_known(tmp_path
 
     monkeypatch.setattr(ToyTask, "sample", sample)
     monkeypatch.setattr(ToyTask, "most_events", lambda self, settings: settings["events"], raising=False)
-    search(changed(), tmp_path, 1, progress=notes)
+    with pytest.raises(Begins):
+        run_study(changed(), tmp_path, 1, progress=notes)
     assert said == notes.notes, "before, and not a second time"
     assert said[0].startswith("the test split has 40 events, and verification.rtl_events wants 1000 simulated")
 
