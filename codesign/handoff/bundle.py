@@ -40,6 +40,7 @@ from codesign.hardware.axi import axi_stream
 from codesign.hardware.base import Firmware
 from codesign.hardware.vendor.project import write_vivado_project
 from codesign.physics.sample import Part
+from codesign.places import require_folder_name, require_parent
 from codesign.records import Figures, Metric, Metrics, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
@@ -64,13 +65,15 @@ def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0
     output = Path(output)
     if output.exists():
         raise InputError(f"{output} already exists: remove it or give another name")
+    require_parent(output)
+    if output.suffix.lower() != ".zip":
+        require_folder_name(output, "NAME.zip, or a folder")
     trial_ = _open(Path(run), trial)
-    output.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         made = workshop / "bundle"
         _fill(made, trial_, licence)
-        if output.suffix == ".zip":
+        if output.suffix.lower() == ".zip":
             packed = workshop / "bundle.zip"
             pack(made, packed, output.stem)
             made = packed

@@ -14,6 +14,8 @@ from make_run import make_run
 
 from codesign import plugins
 from codesign.design import Design
+from codesign.handoff import write_bundle
+from codesign.handoff.check import read_manifest
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
@@ -43,3 +45,30 @@ def run(tmp_path):
 @pytest.fixture
 def trial(run):
     return build(run)
+
+
+@pytest.fixture(scope="session")
+def shared_bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shared")
+    run = make_run(folder / "run" / "made-up", trials=12, front=3)
+    return write_bundle(run.path, build(run), folder / "bundle")
+
+
+@pytest.fixture
+def names(shared_bundle):
+    """Plain names, as branches can have them."""
+    return [f"f{i}" for i in range(16)]
+
+
+@pytest.fixture
+def named_bundle(shared_bundle, names, monkeypatch):
+    """A bundle whose inputs are called f0, f1, ..."""
+    manifest = read_manifest(shared_bundle)
+    inputs = [s.model_copy(update={"name": n}) for s, n in zip(manifest.inputs, names, strict=True)]
+    plain = manifest.model_copy(update={"inputs": inputs})
+    monkeypatch.setattr("codesign.handoff.apply.scorer.checked_manifest", lambda folder: plain)
+    return shared_bundle
+
+
+def features(rows=600, seed=0):
+    return np.random.default_rng(seed).normal(3, 20, (rows, 16)).astype(np.float32)
