@@ -28,6 +28,7 @@ from codesign.handoff.signature import sign
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import flow_settings
 from codesign.physics.sample import Part
+from codesign.places import require_folder_name, require_parent
 from codesign.reading.limits import PACKED_BYTES, YAML_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.plain import copy_member, member_names
@@ -54,15 +55,17 @@ def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0
     output = Path(output)
     if output.exists():
         raise InputError(f"{output} already exists: remove it or give another name")
+    require_parent(output)
+    if output.suffix.lower() != ".zip":
+        require_folder_name(output, "NAME.zip, or a folder")
     trial_ = _open(Path(run), trial)
-    output.parent.mkdir(parents=True, exist_ok=True)
     workshop = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         made = workshop / "bundle"
         _fill(made, trial_, licence)
         if key is not None:
             sign(made, key)
-        if output.suffix == ".zip":
+        if output.suffix.lower() == ".zip":
             packed = workshop / "bundle.zip"
             pack(made, packed, output.stem)
             made = packed

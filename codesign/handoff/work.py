@@ -8,7 +8,7 @@ import numpy as np
 
 from codesign.design import Design
 from codesign.errors import UnsupportedError
-from codesign.graph.domain import Array
+from codesign.graph.domain import Array, Taken
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QuantSpec
 from codesign.graph.reader import read_graph
@@ -54,6 +54,24 @@ class _Counted(Exact):
 
     def relu(self, x: Array) -> Array:
         return self._count(super().relu(x))
+
+    def maximum(self, a: Array, b: Array) -> Array:
+        return self._count(super().maximum(a, b))
+
+    def minimum(self, a: Array, b: Array) -> Array:
+        return self._count(super().minimum(a, b))
+
+    def at_least(self, a: Array, b: Array) -> Array:
+        return self._count(super().at_least(a, b))
+
+    def select(self, choice: Array, a: Array, b: Array) -> Array:
+        return self._count(super().select(choice, a, b))
+
+    def largest(self, x: Array) -> Array:
+        return self._count(super().largest(x), x.shape[-1])
+
+    def take(self, x: Array, places: Taken, axis: int) -> Array:
+        return self._count(super().take(x, places, axis))
 
     def quantise(self, x: Array, spec: QuantSpec) -> Array:
         return self._count(super().quantise(x, spec))

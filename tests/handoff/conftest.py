@@ -17,6 +17,7 @@ from codesign import plugins
 from codesign.candidate.stages import add_figures, counted, provenance
 from codesign.design import Design
 from codesign.handoff import write_bundle
+from codesign.handoff.check import read_manifest
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
@@ -66,3 +67,23 @@ def packed(tmp_path_factory):
 def bundle(packed, tmp_path):
     """A copy of that bundle."""
     return Path(shutil.copytree(packed, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def names(packed):
+    """Plain names, as branches can have them."""
+    return [f"f{i}" for i in range(16)]
+
+
+@pytest.fixture
+def named_bundle(packed, names, monkeypatch):
+    """A bundle whose inputs are called f0, f1, ..."""
+    manifest = read_manifest(packed)
+    inputs = [s.model_copy(update={"name": n}) for s, n in zip(manifest.inputs, names, strict=True)]
+    plain = manifest.model_copy(update={"inputs": inputs})
+    monkeypatch.setattr("codesign.handoff.apply.scorer.checked_manifest", lambda folder: plain)
+    return packed
+
+
+def features(rows=600, seed=0):
+    return np.random.default_rng(seed).normal(3, 20, (rows, 16)).astype(np.float32)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import awkward as ak
 import h5py
 import numpy as np
@@ -15,46 +12,19 @@ import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from make_run import make_run
-
 from codesign import plugins
 from codesign.errors import InputError
-from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.handoff.check import read_manifest
 from codesign.physics.events import write_events
-from tests.handoff.conftest import build
+from tests.handoff.conftest import features
 from tests.handoff.test_apply import PerEvent, PerJet, expected_codes, same, some_events
 
 
-@pytest.fixture(scope="module")
-def shared_bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shared")
-    run = make_run(folder / "run" / "made-up", trials=12, front=3)
-    return write_bundle(run.path, build(run), folder / "bundle")
-
-
 @pytest.fixture
-def names(shared_bundle):
-    """Plain names, as branches can have them."""
-    return [f"f{i}" for i in range(16)]
-
-
-@pytest.fixture
-def bundle(shared_bundle, names, monkeypatch):
-    """A bundle whose inputs are called f0, f1, ..."""
-    manifest = read_manifest(shared_bundle)
-    inputs = [s.model_copy(update={"name": n}) for s, n in zip(manifest.inputs, names, strict=True)]
-    plain = manifest.model_copy(update={"inputs": inputs})
-    monkeypatch.setattr("codesign.handoff.apply.scorer.checked_manifest", lambda folder: plain)
-    return shared_bundle
-
-
-def features(rows=600, seed=0):
-    return np.random.default_rng(seed).normal(3, 20, (rows, 16)).astype(np.float32)
+def bundle(named_bundle):
+    return named_bundle
 
 
 def columns(values, names, **changes):

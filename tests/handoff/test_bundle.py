@@ -98,6 +98,8 @@ def test_the_readme_holds_the_ports_and_no_markup_from_the_sample(bundle):
 
 
 def test_the_same_trial_gives_the_same_bytes(run, trial, tmp_path):
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
     first = write_bundle(run.path, trial, tmp_path / "one" / "b.zip").read_bytes()
     assert first == write_bundle(run.path, trial, tmp_path / "two" / "b.zip").read_bytes()
     for path in run.trial(trial).path.rglob("*"):
@@ -185,6 +187,7 @@ def test_a_crash_on_the_way_leaves_nothing(run, trial, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("codesign.handoff.bundle.readme", crash)
+    (tmp_path / "out").mkdir()
     with pytest.raises(KeyboardInterrupt):
         write_bundle(run.path, trial, tmp_path / "out" / "bundle")
     assert list((tmp_path / "out").iterdir()) == []
@@ -219,3 +222,16 @@ def test_the_hand_off_needs_no_optuna():
     code = "import codesign.handoff, codesign.schemas, sys; print([m for m in ('optuna', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["h.tar.gz", "b.tgz", "bundle.root", "no/such/bundle", "no/such/bundle.zip"])
+def test_names_of_other_forms_and_folders_that_are_not_there_are_refused(run, trial, tmp_path, name):
+    before = set(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"give NAME\.zip, or a folder|there is no folder .*: make it first"):
+        write_bundle(run.path, trial, tmp_path / name)
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_a_zip_in_capitals_is_one_and_a_version_is_no_form(run, trial, tmp_path):
+    assert zipfile.is_zipfile(write_bundle(run.path, trial, tmp_path / "B.ZIP"))
+    assert write_bundle(run.path, trial, tmp_path / "tagger-1.2").is_dir()

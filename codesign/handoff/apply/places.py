@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from codesign.errors import InputError
 from codesign.handoff.apply.finished import written_in
 from codesign.physics.events.writing import FORMATS
+from codesign.places import require_folder_name, require_parent
 
 __all__ = ("form_of", "free", "places_of")
 
@@ -38,7 +38,7 @@ def places_of(files: Sequence[Path], output: Path, form: str | None) -> list[tup
         for file in files:
             if _same(file, place):
                 raise InputError(f"{file} would be overwritten by scores: give another output")
-    _must_have_parent(output)
+    require_parent(output)
     if not single:
         _make_folder(output)
     return list(zip(files, places, strict=True))
@@ -58,9 +58,9 @@ def free(place: Path, force: bool, others: Sequence[Path] = ()) -> None:
         raise InputError(f"{place} is a folder: give a file")
     if any(_same(place, other) for other in others):
         raise InputError(f"{place} is one of the inputs, or of the files of scores: give another name")
-    _must_have_parent(place)
+    require_parent(place)
     if not force and os.path.lexists(place) and written_in(place) is None:
-        raise InputError(f"{place} is there already, and was not written by codesign apply: give another, or --force")
+        raise InputError(f"{place} is there already, and is no whole file of codesign apply: give another, or --force")
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -69,19 +69,13 @@ def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
-def _must_have_parent(path: Path) -> None:
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}: make it first, or give another place")
-
-
 def _make_folder(folder: Path) -> None:
     """Make the last folder of a path, unless its name is that of a file."""
     if folder.is_dir():
         return
     if folder.exists():
         raise InputError(f"{folder} is neither a folder, nor is its name that of a file of scores: give {_KNOWN}")
-    if re.fullmatch(r"\.[A-Za-z]\w*", folder.suffix):
-        raise InputError(f"{folder}: scores are not written as '{folder.suffix}': give {_KNOWN}")
+    require_folder_name(folder, _KNOWN)
     try:
         folder.mkdir()
     except OSError as error:
