@@ -247,6 +247,24 @@ def test_a_seal_that_is_none(seal, shared, become, compiled, tmp_path, tiny):
     assert compiled == [1, 1]
 
 
+def test_a_seal_is_broken_by_any_byte_name_or_file(shared):
+    def own():
+        return door.firmware_in(shared.trial.firmware, shared.flow, shared.design, TARGET) is not None
+
+    assert own()
+    for path in [p for p in shared.trial.firmware.rglob("*") if p.is_file()]:
+        content = path.read_bytes()
+        path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+        assert not own(), path
+        path.write_bytes(content)
+        path.rename(path.with_name(f"{path.name}x"))
+        assert not own(), path
+        path.with_name(f"{path.name}x").rename(path)
+    assert own()
+    (shared.trial.firmware / "src" / "more").touch()
+    assert not own()
+
+
 @pytest.mark.parametrize("link", ["simulation", "log.txt", "firmware/src/codesign_top.v", "firmware", "synthesis/x"])
 def test_links_that_lead_out_are_not_followed(link, shared, become, tmp_path):
     become("bob")
@@ -302,9 +320,9 @@ def _a_seal_of_another_folder(shared):
     "forge", [_claims, _from_another_trial, _other_events, _other_firmware, _a_seal_of_another_folder]
 )
 def test_a_verdict_that_is_not_of_ones_own_simulation_is_not_handed_on(forge, shared, become, tmp_path):
-    write_bundle(shared.run.path, shared.trial.number, tmp_path / "own")
-    assert not list((tmp_path / "own").rglob(".*"))
     if forge is _claims:
+        write_bundle(shared.run.path, shared.trial.number, tmp_path / "own")
+        assert not list((tmp_path / "own").rglob(".*"))
         become("bob")
     forge(shared)
     with pytest.raises(InputError, match="not handed on") as caught:

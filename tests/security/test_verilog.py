@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codesign import plugins, resources
 from codesign.errors import ToolError
@@ -104,6 +106,25 @@ def test_what_could_run_or_open_is_refused(what):
 @pytest.mark.parametrize("what", ALLOWED)
 def test_what_only_looks_like_it_is_not(what):
     assert check_text(ALLOWED[what]) is None
+
+
+WELL_FORMED = st.sampled_from(
+    [
+        *ALLOWED.values(), "module x;", "endmodule", "wire \\a\"b/*  ;", '"\\""', "// \\", "/* // */", "8'hff", "#1e3",
+        "(* keep_hierarchy *)", "`ifdef A", "`endif", "\\`x ", "a = b * (c);", "// ( * \"", "/* \" */", '"(* \\\\"',
+    ]
+)  # fmt: skip
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(WELL_FORMED, st.sampled_from([" ", "\n", "\r\n", "\t"])), max_size=8),
+    st.sampled_from(list(REFUSED)),
+)
+def test_nothing_before_it_hides_what_is_refused(before, what):
+    text = "".join(f"{piece}\n" if "//" in piece else piece + gap for piece, gap in before)
+    assert check_text(text) is None
+    assert check_text(text + "\n" + REFUSED[what]) is not None
 
 
 def test_all_that_is_shipped_and_written_here_passes(tiny, tmp_path):
