@@ -160,12 +160,15 @@ class Store:
         return found
 
     def _put_aside(self, path: str, why: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        try:
             if self._local:
                 os.replace(path, path + _ASIDE)
             else:
                 self._files.mv(path, path + _ASIDE)
-        self._aside.append(f"a damaged entry of the store ({why}) was put aside as {path + _ASIDE} and is made again")
+            where = f"was put aside as {path + _ASIDE}"
+        except (OSError, ValueError) as error:
+            where = f"cannot be put aside ({error})"
+        self._aside.append(f"a damaged entry of the store, {path} ({why}), {where}; what it held is made again")
 
     def put_aside(self) -> list[str]:
         """Which entries were put aside since this was last asked, in words."""
@@ -195,7 +198,7 @@ class Store:
         if self._until_look > 0 and self._size <= self._most:
             return
         entries = []
-        for path in Path(self._root).rglob("*.zip*"):
+        for path in Path(self._root).rglob("[!.]*.zip*"):
             with contextlib.suppress(OSError):  # another process may be at it, too
                 facts = path.stat()
                 entries.append((facts.st_mtime_ns, facts.st_size, path))

@@ -28,6 +28,7 @@ from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
 from codesign.tasks.judging import fixed, judged
+from codesign.trust.firmware import refuse_links
 
 __all__ = ("CandidateResult", "evaluate")
 
@@ -67,6 +68,8 @@ def evaluate(
     from codesign import export
     from codesign.training import train as fit
 
+    if folder.path.is_dir():
+        refuse_links(folder.path)
     stages = Stages(stage)
     task, family = plugins.load("tasks", study.task), plugins.load("families", study.family)
     flow, target = plugins.load("flows", study.flow.name), load_target(study.target)

@@ -179,11 +179,16 @@ class Flow(Protocol):
         """Write firmware into ``folder``; ``settings`` default to ``self.settings()``.
 
         ``probe``, input codes (events, n), are events on which the flow may check its own work. UnsupportedError names
-        what has no exact hardware in this flow.
+        what has no exact hardware in this flow. The same design, target and settings give the same sources, byte for
+        byte, in any folder: firmware from elsewhere is made again and compared (:mod:`codesign.trust.firmware`).
         """
 
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
-        """Open firmware that :meth:`compile` wrote earlier; ToolError if it is of another design or target."""
+        """Open firmware that :meth:`compile` wrote earlier; ToolError if it is of another design or target.
+
+        Only for what this user made: a trial's firmware is opened with
+        :func:`codesign.trust.firmware.reopen_firmware`.
+        """
 
     def figures(self, firmware: Firmware) -> list[Figure]:
         """What the flow itself measures, each with its fidelity."""

@@ -34,6 +34,7 @@ def test_everything_is_in_it_and_nothing_else(bundle):
     files = {"model.onnx", "design.json", "weights.safetensors", "golden.npz", "README.md", "manifest.json"}
     assert top == files | {"firmware", "testbench", "emulator", "axi", "onnx", "triton", "vivado"}
     assert (bundle / "testbench" / "tb.sv").is_file()
+    assert list(bundle.rglob(".*")) == [], "no seal of this user's"
     assert check_bundle(bundle) == []
     assert [p.name for p in bundle.parent.iterdir() if p.name.startswith(".")] == []
 

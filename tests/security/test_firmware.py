@@ -20,6 +20,7 @@ from codesign.design import Design
 from codesign.errors import InputError
 from codesign.export import qonnx_codes
 from codesign.handoff import write_bundle
+from codesign.handoff.bundle import _open
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.hardware.finn.environment import availability
 from codesign.records import Front, Verified
@@ -247,6 +248,24 @@ def test_a_seal_that_is_none(seal, shared, become, compiled, tmp_path, tiny):
     assert compiled == [1, 1]
 
 
+def test_a_seal_is_broken_by_any_byte_name_or_file(shared):
+    def own():
+        return door.firmware_in(shared.trial.firmware, shared.flow, shared.design, TARGET) is not None
+
+    assert own()
+    for path in [p for p in shared.trial.firmware.rglob("*") if p.is_file()]:
+        content = path.read_bytes()
+        path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+        assert not own(), path
+        path.write_bytes(content)
+        path.rename(path.with_name(f"{path.name}x"))
+        assert not own(), path
+        path.with_name(f"{path.name}x").rename(path)
+    assert own()
+    (shared.trial.firmware / "src" / "more").touch()
+    assert not own()
+
+
 @pytest.mark.parametrize("link", ["simulation", "log.txt", "firmware/src/codesign_top.v", "firmware", "synthesis/x"])
 def test_links_that_lead_out_are_not_followed(link, shared, become, tmp_path):
     become("bob")
@@ -302,8 +321,7 @@ def _a_seal_of_another_folder(shared):
     "forge", [_claims, _from_another_trial, _other_events, _other_firmware, _a_seal_of_another_folder]
 )
 def test_a_verdict_that_is_not_of_ones_own_simulation_is_not_handed_on(forge, shared, become, tmp_path):
-    write_bundle(shared.run.path, shared.trial.number, tmp_path / "own")
-    assert not list((tmp_path / "own").rglob(".*"))
+    assert _open(shared.run.path, shared.trial.number).verified.exact
     if forge is _claims:
         become("bob")
     forge(shared)
@@ -324,8 +342,7 @@ def test_only_ones_own_bitstream_is_handed_on(whose, shared, become, tmp_path):
     if whose == "changed":
         (work / "codesign_board.bit").write_bytes(b"other bits")
     if whose == "own":
-        write_bundle(shared.run.path, shared.trial.number, tmp_path / "bundle")
-        assert (tmp_path / "bundle/bitstream/ulx3s-85f/codesign_board.bit").read_bytes() == b"bits"
+        assert _open(shared.run.path, shared.trial.number).verified.exact
     else:
         with pytest.raises(InputError, match=r"codesign bitstream .* --target ulx3s-85f"):
             write_bundle(shared.run.path, shared.trial.number, tmp_path / "bundle")

@@ -340,3 +340,41 @@ def test_the_flow_is_asked_only_where_the_store_has_nothing(become, tiny, tmp_pa
     compile_(tiny, tmp_path / "a", tmp_path / "store")
     monkeypatch.setattr(Alkaid, "compile", lambda *_, **__: pytest.fail("compiled again"))
     assert compile_(tiny, tmp_path / "b", tmp_path / "store")[1]
+
+
+@pytest.mark.slow
+def test_a_candidate_survives_a_store_that_is_damaged_through_and_through(become, tmp_path):
+    """Trained and compiled for real; then every entry is nonsense: the candidate comes out the same, and says so."""
+    from codesign import candidate
+    from codesign.physics.sample import Part
+    from codesign.runfolder import RunFolder
+    from codesign.study import load_study
+    from tests.test_candidate import CONFIG
+
+    study = load_study("jet-tagger")
+    study = study.model_copy(
+        update={"training": study.training.model_copy(update={"epochs": 2, "batch": 64}), "sample": study.sample}
+    )
+    run = RunFolder(tmp_path / "run")
+    facts = {"feature_names": [f"f{i}" for i in range(16)], "units": ["1"] * 16, "class_names": list("gqwzt")}
+    run.write("sample.json", facts | {"hash": "0" * 64})
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 5, 1800)
+    x = (rng.normal(size=(1800, 16)) + np.eye(16)[y] * 2).astype(np.float32)
+    parts = Part("train", x[:1200], y[:1200]), Part("validation", x[1200:], y[1200:])
+    config = plugins.load("families", "mlp").config.model_validate(CONFIG)
+    store.use(str(tmp_path / "store"))
+
+    def evaluated(number):
+        return candidate.evaluate(study, config, run.trial(number), 3, *parts, lambda stage: None)
+
+    first = evaluated(0)
+    assert len(entries(tmp_path / "store")) == 2
+    for path in entries(tmp_path / "store"):
+        path.write_bytes(b"nonsense")
+    second, third = evaluated(1), evaluated(2)
+    assert {r.design_hash for r in (first, second, third)} == {first.design_hash}
+    assert first.metrics == second.metrics == third.metrics
+    assert len([n for n in second.notes if "damaged entry" in n]) == 2
+    assert {"trained weights from the store", "firmware from the store"} <= set(third.notes)
+    assert not any("damaged" in n for n in third.notes)

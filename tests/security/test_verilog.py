@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from codesign import plugins, resources
 from codesign.errors import ToolError
@@ -106,6 +108,25 @@ def test_what_only_looks_like_it_is_not(what):
     assert check_text(ALLOWED[what]) is None
 
 
+WELL_FORMED = st.sampled_from(
+    [
+        *ALLOWED.values(), "module x;", "endmodule", "wire \\a\"b/*  ;", '"\\""', "// \\", "/* // */", "8'hff", "#1e3",
+        "(* keep_hierarchy *)", "`ifdef A", "`endif", "\\`x ", "a = b * (c);", "// ( * \"", "/* \" */", '"(* \\\\"',
+    ]
+)  # fmt: skip
+
+
+@settings(derandomize=True, max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(WELL_FORMED, st.sampled_from([" ", "\n", "\r\n", "\t"])), max_size=8),
+    st.sampled_from(list(REFUSED)),
+)
+def test_nothing_before_it_hides_what_is_refused(before, what):
+    text = "".join(f"{piece}\n" if "//" in piece else piece + gap for piece, gap in before)
+    assert check_text(text) is None
+    assert check_text(text + "\n" + REFUSED[what]) is not None
+
+
 def test_all_that_is_shipped_and_written_here_passes(tiny, tmp_path):
     flow = plugins.load("flows", "alkaid")
     firmware = flow.compile(tiny, load_target("vu13p-360"), tmp_path / "f")
@@ -141,6 +162,6 @@ def test_no_tool_is_given_a_source_that_is_refused(name, tmp_path, marker, monke
 
 
 def test_a_large_source_takes_no_time(tmp_path):
-    text = "".join(f"wire [7:0] v{i} = $signed(v{i - 1}) + 8'd{i % 256}; // {i}\n" for i in range(1, 20_000))
+    text = "".join(f"wire [7:0] v{i} = $signed(v{i - 1}) + 8'd{i % 256}; // {i}\n" for i in range(1, 5_000))
     Path(tmp_path / "large.v").write_text(text)
     check_sources([tmp_path / "large.v"])
