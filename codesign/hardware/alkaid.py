@@ -28,7 +28,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import Graph, read_graph
 from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.expected import with_expected
-from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Inside, Size, held, read_record
+from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
 from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
 from codesign.reading.gz import gunzip
@@ -66,7 +66,7 @@ class AlkaidRecord(FirmwareRecord):
     """What is recorded of one firmware."""
 
     top: Identifier
-    sources: tuple[Inside, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
     latency_cycles: Count
     lut: Size
     ff: Count

