@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo docs test stress replay replay-trained nightly lint types bench bench-kept bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test stress fuzz replay replay-trained nightly lint types bench bench-kept bench-peers calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -69,6 +69,9 @@ bench-kept: $(READY)  ## measure the speed of BASE (a commit) and of now, in tur
 
 nightly: $(READY)  ## run all that takes long, in parts, or PART alone; goes on where it was
 	@PYTHONPATH=. $(BIN)/python -m tests.nightly $(PART)
+
+fuzz: $(READY)  ## give 5,000 damaged files to the commands that read them, and watch what happens
+	@PYTHONPATH=. $(BIN)/python -m tests.security.fuzz --count 5000 --output fuzz.json
 
 lint: $(READY)  ## check style and format
 	@$(BIN)/ruff check .

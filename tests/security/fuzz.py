@@ -12,6 +12,7 @@ is told by its seed and number: ``--only N`` runs one again, and prints its erro
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gzip
 import importlib
 import io
@@ -39,16 +40,21 @@ from tests.security.strangers import bundle_in, forge, run_in
 
 #: s of processor time above that of the undamaged file
 HANG = 2
-_BYTES = 6 << 30  # of memory
+#: bytes of memory above what the process has before
+_BYTES = 4 << 30
 _IMPORTED = (
     "alkaid.types", "awkward", "codesign.cli", "codesign.hardware.alkaid", "codesign.handoff.apply.run",
     "codesign.handoff.proof", "codesign.physics.events.show", "codesign.report.html", "h5py", "onnxruntime",
     "pyarrow.parquet", "safetensors.torch", "uproot", "uproot.models.RNTuple", "uproot.models.TTree",
 )  # fmt: skip
-_WATCHED = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.forkpty", "pty.spawn",
-            "socket.connect", "ctypes.dlopen", "pickle.find_class")  # fmt: skip
-_VALUES = (b"null", b"-1", b"1e999", b"NaN", b"[]", b"{}", b'""', b'"x"', b"0", b"1e300", b"9" * 5000, b"true", b"[" * 3000,
-           b'"\\u0000"', b"18446744073709551616", b'"../../../etc/passwd"')  # fmt: skip
+_WATCHED = (
+    "subprocess.Popen", "os.exec", "os.posix_spawn", "os.system", "os.fork", "os.forkpty", "pty.spawn",
+    "socket.connect", "ctypes.dlopen", "pickle.find_class",
+)  # fmt: skip
+_VALUES = (
+    b"null", b"-1", b"1e999", b"NaN", b"[]", b"{}", b'""', b'"x"', b"0", b"1e300", b"9" * 5000, b"true",
+    b"[" * 3000, b'"\\u0000"', b"18446744073709551616", b'"../../../etc/passwd"',
+)  # fmt: skip
 _WORDS = re.compile(rb'-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|"[^"\n]*"|true|false|null|(?<=: )[a-z][\w-]*')
 
 
@@ -266,15 +272,23 @@ def _shown(path: Path) -> None:
     _command("data", "show", path)
 
 
+def _report(root: Path) -> None:
+    _command("report", root)
+
+
+def _handoff(root: Path) -> None:
+    _command("handoff", root, _NUMBER[0], "-o", root.parent / "out")
+
+
+def _check(path: Path) -> None:
+    _command("check", path)
+
+
 SUBJECTS: dict[str, Subject] = {
     "store": Subject(_store, (_taken,), lambda root: sorted(root.rglob("*.zip"))),
-    "run folder": Subject(
-        _run,
-        (lambda root: _command("report", root), lambda root: _command("handoff", root, _NUMBER[0], "-o", root.parent / "out")),
-        _run_files,
-    ),
-    "bundle": Subject(bundle_in, (lambda root: _command("check", root), _apply), _bundle_files, _forge),
-    "bundle zip": Subject(_zipped, (lambda path: _command("check", path),)),
+    "run folder": Subject(_run, (_report, _handoff), _run_files),
+    "bundle": Subject(bundle_in, (_check, _apply), _bundle_files, _forge),
+    "bundle zip": Subject(_zipped, (_check,)),
     "study": Subject(_study, (_parsed,)),
     "ONNX": Subject(_model, (_graph,)),
     "ROOT jets": Subject(lambda folder: _jets(folder, ".root"), (_shown,)),
@@ -282,7 +296,7 @@ SUBJECTS: dict[str, Subject] = {
     "HDF5": Subject(lambda folder: _jets(folder, ".h5"), (_shown,)),
     "Parquet": Subject(lambda folder: _jets(folder, ".parquet"), (_shown,)),
     "NumPy": Subject(lambda folder: _jets(folder, ".npz"), (_shown,)),
-}  # fmt: skip
+}
 
 
 def _watch(work: Path, seen: list[str]) -> None:
@@ -314,11 +328,13 @@ def _in_child(work: Path, door: Callable[[Path], None], path: Path, seconds: flo
             devnull = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(devnull, stream)
+            faulthandler.disable()
             os.chdir(work)
             tempfile.tempdir = str(work)
             limit = int(seconds) + 1 + HANG
             resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
-            resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
+            has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (has + _BYTES, has + _BYTES))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             signal.alarm(180)
             _watch(work, said["seen"])
@@ -367,7 +383,7 @@ def fuzz(numbers: range, seed: int, say: Callable[[str], None] = lambda text: No
             folder, made = whole[name]
             which = int(rng.integers(len(subject.doors)))
             work = root / "work"
-            shutil.copytree(folder, work)
+            shutil.copytree(folder, work, copy_function=os.link)
             path = work / made.relative_to(folder)
             if (name, which) not in clean:
                 found = _in_child(work, subject.doors[which], path, 60)
@@ -375,10 +391,15 @@ def fuzz(numbers: range, seed: int, say: Callable[[str], None] = lambda text: No
                     raise AssertionError(f"{name}: the undamaged file is not read: {found}")
                 clean[name, which] = found
                 shutil.rmtree(work)
-                shutil.copytree(folder, work)
+                shutil.copytree(folder, work, copy_function=os.link)
             files = subject.mutable(path)
             victim = files[int(rng.integers(len(files)))]
             content = victim.read_bytes()
+            for linked in {victim, path / "manifest.json"}:
+                if linked.is_file():  # of its own from here on
+                    own = linked.read_bytes()
+                    linked.unlink()
+                    linked.write_bytes(own)
             subject.place(path, victim, damaged(content, rng, victim.suffix in (".json", ".yaml")))
             found = _in_child(work, subject.doors[which], path, clean[name, which]["seconds"])
             known = {re.sub(r"\W\w{8}\b", "", s) for s in clean[name, which]["seen"]}
