@@ -32,7 +32,14 @@ from codesign.handoff.manifest import Manifest
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.received import Codes, Received, golden_vectors, in_one_line, read_design
-from codesign.handoff.recompiled import FIRMWARE, compiled_figures, firmware_facts, other_passes, recompile
+from codesign.handoff.recompiled import (
+    FIRMWARE,
+    compiled_figures,
+    firmware_facts,
+    other_passes,
+    recompile,
+    target_statement,
+)
 from codesign.handoff.remade import Maker, made_again, same_files
 from codesign.handoff.scales import Scales
 from codesign.handoff.signature import Signer
@@ -238,6 +245,7 @@ def _firmware(
 ) -> Iterator[Statement]:
     """The firmware and what stands around it; simulated only where it was compiled here."""
     inputs, outputs = golden
+    yield target_statement(received)
     try:
         firmware = in_one_line(
             "the firmware cannot be compiled here", lambda: recompile(received, scratch / "firmware", inputs)

@@ -163,6 +163,24 @@ def test_another_interface_than_the_firmware_has(bundle, key, value):
     assert key in statements["interface"]["detail"]
 
 
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (put("target", "part", value="xcvu9p-flga2104-2-e"), "wrong"),
+        (put("target", "clock_mhz", value=720.0), "wrong"),
+        (put("target", "name", value="vu13p-240"), "wrong"),
+        (put("target", "whole", "stage_delay", value=99.0), "not checked"),
+        (put("target", "whole", "resources", "lut", value=1), "not checked"),
+        (put("target", "whole", value=None), "checked"),
+    ],
+    ids=["part", "clock", "name", "delay", "resources", "none"],
+)
+def test_another_target_than_the_one_of_that_name(bundle, change, outcome):
+    seal(bundle, change)
+    _, statements, _ = check(bundle)
+    assert statements["target"]["outcome"] == outcome
+
+
 # golden vectors
 
 
