@@ -83,7 +83,9 @@ def member_names(folder: Path) -> list[str]:
             path = Path(where, entry)
             mode = path.lstat().st_mode
             if stat.S_ISLNK(mode):
-                raise InputError(f"{path} is a symbolic link, and links are not followed: put the file itself in its place")
+                raise InputError(
+                    f"{path} is a symbolic link, and links are not followed: put the file itself in its place"
+                )
             if stat.S_ISREG(mode):
                 found.append(path.relative_to(folder).as_posix())
             elif not stat.S_ISDIR(mode):
