@@ -72,6 +72,8 @@ def put(*keys, value):
 
 
 def hand_off(run, trial, output, key):
+    """Pack and sign, as a user would."""
+    output.parent.mkdir(exist_ok=True)
     done = CliRunner().invoke(app, ["handoff", str(run.path), str(trial), "-o", str(output), "--sign", str(key)])
     assert done.exit_code == 0, (done.output, done.exception)
     return output

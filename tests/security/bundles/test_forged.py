@@ -142,6 +142,15 @@ def test_a_number_that_is_none_or_too_large(bundle, port, key, text):
     assert "manifest.json" in is_refused(bundle)
 
 
+@pytest.mark.parametrize("port", ["inputs", "outputs"])
+@pytest.mark.parametrize("value", [[], lambda s: s[:-1], lambda s: [*s, s[0]], lambda s: s[::-1]])
+def test_more_or_fewer_ports(bundle, port, value):
+    seal(bundle, put(port, value=value))
+    code, statements, _ = check(bundle)
+    assert code == 1, "it passed"
+    assert statements[port]["outcome"] == "wrong"
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
