@@ -23,7 +23,7 @@ FIELDS: dict[str, str] = {
     "trigger": "trigger",
     "verified": "golden vectors",
     "flow": "firmware/",
-    "target": "firmware/",
+    "target": "target",
     "config": "firmware/",
     "top": "interface",
     "protocol": "interface",

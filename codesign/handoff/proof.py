@@ -28,11 +28,19 @@ from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest
 from codesign.handoff.claims import claims, other_files
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.inference import Session
+from codesign.handoff.interface import input_signals, output_signals
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.received import Codes, Received, golden_vectors, in_one_line, read_design
-from codesign.handoff.recompiled import FIRMWARE, compiled_figures, firmware_facts, other_passes, recompile
+from codesign.handoff.recompiled import (
+    FIRMWARE,
+    compiled_figures,
+    firmware_facts,
+    other_passes,
+    recompile,
+    target_statement,
+)
 from codesign.handoff.remade import Maker, made_again, same_files
 from codesign.handoff.scales import Scales
 from codesign.handoff.signature import Signer
@@ -155,7 +163,7 @@ def _onnx(received: Received, maker: Maker, scratch: Path, golden: tuple[Codes, 
     inputs, outputs = golden
     yield _run(received, maker, scratch, "onnx/codes.onnx", inputs.astype(np.int32), outputs, "in onnxruntime")
     name = "onnx/features.onnx"
-    features, usable = _features(received.manifest, inputs)
+    features, usable = _features(_described(received), inputs)
     count = int(usable.sum())
     if not count:
         yield not_checked(f"{name}, run", f"0 of {len(inputs):,} events usable: {_ROUNDED}")
@@ -193,6 +201,12 @@ def _run(
 _ROUNDED = "float32 rounds the middle of their codes over an edge"
 
 
+def _described(received: Received) -> Manifest:
+    """The manifest with the ports of the design, whatever it says of them itself."""
+    ports = {"inputs": input_signals(received.design), "outputs": output_signals(received.design)}
+    return received.manifest.model_copy(update=ports)
+
+
 def _features(manifest: Manifest, inputs: Codes) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The middle of each input code in physical units, and the events for which float32 is still in that code."""
     scales = Scales.of(manifest)
@@ -216,8 +230,9 @@ def _emulated(received: Received, source: Statement, golden: tuple[Codes, Codes]
     if drawn:
         name = "emulator/ beside onnx/"
         try:
-            features = _drawn(received.manifest, drawn)
-            engines = OnnxEngine(received.folder, received.manifest), EmulatorEngine(built, received.manifest)
+            manifest = _described(received)
+            features = _drawn(manifest, drawn)
+            engines = OnnxEngine(received.folder, manifest), EmulatorEngine(built, manifest)
             events = compare(*engines, features, ("onnx", "the emulator"))
         except CodesignError as error:
             yield wrong(name, str(error))
@@ -238,6 +253,7 @@ def _firmware(
 ) -> Iterator[Statement]:
     """The firmware and what stands around it; simulated only where it was compiled here."""
     inputs, outputs = golden
+    yield target_statement(received)
     try:
         firmware = in_one_line(
             "the firmware cannot be compiled here", lambda: recompile(received, scratch / "firmware", inputs)

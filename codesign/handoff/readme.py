@@ -96,7 +96,8 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "- `weights.safetensors`: the trained parameters",
         "- `firmware/`: the Verilog",
         "- `emulator/`: the design in C++",
-        "- `manifest.json`: all of this for programs, with the SHA-256 of every file",
+        "- `manifest.json`: all of this for programs, with the SHA-256 of every file; `manifest.json.sig`, where its "
+        "maker signed it: `ssh-keygen -Y verify -n codesign-bundle`",
         "",
         f"Licence: {markdown(m.licence)}"
         + "".join(

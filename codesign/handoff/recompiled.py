@@ -18,26 +18,51 @@ from codesign.hardware.settings import flow_settings
 from codesign.printing import visible
 from codesign.targets import Target, load_target
 
-__all__ = ("FIRMWARE", "compiled_figures", "firmware_facts", "other_passes", "recompile", "target_of")
+__all__ = (
+    "FIRMWARE",
+    "compiled_figures",
+    "firmware_facts",
+    "other_passes",
+    "recompile",
+    "target_statement",
+)
 
 #: statements that need the firmware compiled again
 FIRMWARE = ("firmware/", "interface", "figures, compiled", "components", "axi/", "testbench/", "vivado/")
 
 
-def target_of(received: Received) -> Target:
+def _target(received: Received) -> Target:
     """The target that a manifest names: all of it, where it is there, else the shipped one of that name.
 
     UnsupportedError where there is neither, or its part or clock are others than the manifest says.
     """
     facts = received.manifest.target
-    target = facts.whole
+    target = facts.whole or _shipped(facts.name)
     if target is None:
-        if facts.name not in resources.available("targets"):
-            raise UnsupportedError(f"the target '{visible(facts.name)}' is not shipped with this codesign")
-        target = load_target(str(resources.folder("targets") / f"{facts.name}.yaml"))
+        raise UnsupportedError(f"the target '{visible(facts.name)}' is not shipped with this codesign")
     if (target.name, target.part, target.clock_mhz) != (facts.name, facts.part, facts.clock_mhz):
-        raise UnsupportedError(f"the target '{visible(facts.name)}' has another part or clock here")
+        raise UnsupportedError(f"the target '{visible(facts.name)}' has another name, part or clock in its own file")
     return target
+
+
+def target_statement(received: Received) -> Statement:
+    """Whether the target is the one of this name that codesign brings along."""
+    facts = received.manifest.target
+    own = f"{visible(facts.part)} at {facts.clock_mhz:g} MHz"
+    try:
+        target = _target(received)
+    except UnsupportedError as error:
+        return not_checked("target", str(error)) if facts.whole is None else wrong("target", str(error))
+    if target == _shipped(facts.name):
+        return checked("target", f"{facts.name}, as shipped with codesign: {own}")
+    return not_checked("target", f"the maker's own, not one that codesign brings along: {own}")
+
+
+def _shipped(name: str) -> Target | None:
+    """The target of this name in codesign; a path leads nowhere."""
+    if name not in resources.available("targets"):
+        return None
+    return load_target(str(resources.folder("targets") / f"{name}.yaml"))
 
 
 def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
@@ -54,7 +79,7 @@ def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
     if not (state := flow.available()).available:
         raise UnsupportedError(state.reason)
     settings = flow_settings(flow, received.manifest.config)
-    firmware: Firmware = flow.compile(received.design, target_of(received), folder, settings, probe=probe)
+    firmware: Firmware = flow.compile(received.design, _target(received), folder, settings, probe=probe)
     return firmware
 
 

@@ -14,7 +14,7 @@ import pytest
 from onnx import numpy_helper
 
 from codesign.errors import InputError
-from codesign.handoff import write_bundle
+from codesign.handoff import received, write_bundle
 from codesign.handoff.archive import opened
 from codesign.handoff.check import checksum
 from codesign.handoff.claims import FIELDS
@@ -141,7 +141,7 @@ def test_a_bundle_of_the_format_before_is_read(bundle):
     assert report.of("firmware/").outcome is Outcome.CHECKED
 
 
-def test_golden_vectors_that_hold_objects_or_inflate_without_end_are_refused(bundle, tmp_path):
+def test_golden_vectors_that_hold_objects_or_inflate_without_end_are_refused(bundle, tmp_path, monkeypatch):
     np.savez(tmp_path / "objects.npz", inputs=np.array([object()]), outputs=np.zeros(1))
     forge(bundle, "golden.npz", (tmp_path / "objects.npz").read_bytes())
     assert wrong(bundle)[0] == ["golden vectors"]
@@ -149,8 +149,8 @@ def test_golden_vectors_that_hold_objects_or_inflate_without_end_are_refused(bun
         zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as bomb,
         bomb.open("inputs.npy", "w", force_zip64=True) as entry,
     ):
-        for _ in range(1100):
-            entry.write(bytes(1 << 20))
+        entry.write(bytes(2 << 20))
+    monkeypatch.setattr(received, "_MOST_GOLDEN", 1 << 20)
     forge(bundle, "golden.npz", (tmp_path / "bomb.npz").read_bytes())
     assert "inflates to more than" in wrong(bundle)[1]
 
@@ -196,7 +196,7 @@ def test_an_archive_whose_contents_lie_about_their_size(tmp_path):
     path = archive(tmp_path / "b.zip", [("b/zeros", bytes(1 << 20), FILE)])
     content = path.read_bytes().replace((1 << 20).to_bytes(4, "little"), (100).to_bytes(4, "little"))
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"not a whole zip|inflates to more"), opened(path):
+    with pytest.raises(InputError, match=r"cannot be unpacked|inflates to more"), opened(path):
         pass
 
 
