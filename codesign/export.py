@@ -7,7 +7,6 @@ import warnings
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
+from codesign.reading.onnx import onnx_model
 
 __all__ = ("brevitas_codes", "export", "qonnx_codes")
 
@@ -68,7 +68,7 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    model = ModelWrapper(onnx.load_from_string(design.onnx))
+    model = ModelWrapper(onnx_model(design.onnx))
     name = model.graph.input[0].name
     model.set_tensor_shape(name, [len(codes), design.inputs.size])
     model.set_tensor_shape(model.graph.output[0].name, [len(codes), design.outputs.size])
