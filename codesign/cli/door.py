@@ -27,7 +27,7 @@ class Door(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command that was named."""
-        with system_errors():
+        with system_errors(" ".join([*ctx._protected_args, *ctx.args])):
             return super().invoke(ctx)
 
 

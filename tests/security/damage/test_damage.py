@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.damage import Damage, damages, ended, spoilt
+from tests.security.damage.damage import Damage, damages, ended, spoilt
 
 #: what each file of a run folder is read by; ``T`` stands for the trial's number
 RUN_READERS: dict[str, tuple[str, ...]] = {
@@ -177,7 +177,7 @@ def test_damage_is_done_and_a_fault_is_seen(made, tmp_path):
 
     damage = next(damages(made[0], name))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.security.test_damage.ended", Broken())
+        patch.setattr("tests.security.damage.test_damage.ended", Broken())
         (said,) = faults(made[0], damage, [["report"]], tmp_path)
     assert "ZeroDivisionError" in said
 
