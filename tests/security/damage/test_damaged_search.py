@@ -10,7 +10,7 @@ from codesign.dse import engine
 from codesign.dse.engine import run_study
 from codesign.dse.recovery import recorded_score
 from codesign.dse.storage import open_study
-from codesign.errors import CodesignError
+from codesign.errors import CodesignError, system_errors
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import parse_study
@@ -64,7 +64,8 @@ def taken_up(base: Path, damage: Damage, scratch: Path) -> str:
     with spoilt(base, damage, scratch) as run:
         before = {p.name for p in (run / "trials").iterdir()}
         try:
-            run_study(study, run, trials=6)
+            with system_errors():
+                run_study(study, run, trials=6)
         except Beyond:
             return ""
         except CodesignError as error:
