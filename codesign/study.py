@@ -56,8 +56,10 @@ class Training(_Section):
 
 def _with_fidelity(data: Any) -> Any:
     """Fill in the fidelity of a figure where the study leaves it out: what the search itself measures of each."""
-    if not isinstance(data, dict) or data.get("fidelity") is not None:
-        if isinstance(data, dict) and data.get("name") not in QUANTITIES:
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        return data  # its own validation says what is wrong
+    if data.get("fidelity") is not None:
+        if data["name"] not in QUANTITIES:
             raise ValueError(f"'{data.get('name')}' is no hardware figure, and only those have a fidelity")
         return data
     if data.get("name") not in QUANTITIES:

@@ -30,10 +30,8 @@ from codesign.hardware.base import Availability, Firmware, Rtl
 from codesign.hardware.expected import with_expected
 from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
-from codesign.reading.gz import gunzip
-from codesign.reading.json import json_of, member_json
-from codesign.reading.limits import PROGRAM_BYTES
-from codesign.reading.plain import member_bytes, member_names
+from codesign.reading.json import member_json
+from codesign.reading.plain import member_names
 from codesign.records import LayerCosts
 from codesign.runfolder import write_atomically
 from codesign.space import Choose, Dimension, Fixed
@@ -193,7 +191,11 @@ class Alkaid:
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """alkaid's bit-exact interpreter on input codes (events, n)."""
         program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
-        return firmware.design.outputs.codes(_interpret(program, firmware.design.inputs.values(codes)))
+        try:
+            values = _interpret(program, firmware.design.inputs.values(codes))
+        except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
+            raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({error}): compile again") from None
+        return firmware.design.outputs.codes(values)
 
 
 def _quickened() -> AbstractContextManager[None]:
@@ -232,10 +234,9 @@ def _interpret(circuit: CombLogic, values: NDArray[np.float64]) -> NDArray[np.fl
 @lru_cache(maxsize=4)
 def _program(path: Path, design: str) -> CombLogic:
     # 'design' is part of the cache's key: another design may be compiled into the same folder
-    from alkaid.types import CombLogic
+    from codesign.hardware.alkaid_files import load_program
 
-    content = gunzip(member_bytes(path.parent, path.name, PROGRAM_BYTES), str(path), PROGRAM_BYTES)
-    return CombLogic.from_dict(json_of(content, str(path), most=PROGRAM_BYTES))
+    return load_program(path)
 
 
 def _types(signal: object) -> list[FixedPoint]:
