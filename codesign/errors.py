@@ -59,25 +59,25 @@ class SystemRefusal(CodesignError):
 
 
 @contextmanager
-def system_errors() -> Iterator[None]:
+def system_errors(doing: str = "") -> Iterator[None]:
     """Turn what the operating system refuses into one line: the file, why, and what to do (SystemRefusal).
 
     Each command stands inside of it, so that no single read or write has to. A closed pipe passes: that is no fault.
+    ``doing`` is named where the system does not say of which file.
     """
     try:
         yield
     except OSError as error:
         if isinstance(error, BrokenPipeError) and error.filename is not None:  # standard output's reader is gone
             raise
-        raise SystemRefusal(_refusal(error)) from error
+        raise SystemRefusal(_refusal(error, doing)) from error
 
 
-def _refusal(error: OSError) -> str:
+def _refusal(error: OSError, doing: str) -> str:
     if error.errno is None or not error.strerror:  # raised by a library, with its own words
         return str(error) or type(error).__name__
-    where = f"{error.filename}: " if error.filename is not None else ""
-    advice = _ADVICE.get(error.errno)
-    return f"{where}{error.strerror}" + (f": {advice}" if advice else "")
+    where, advice = doing if error.filename is None else error.filename, _ADVICE.get(error.errno)
+    return (f"{where}: " if where else "") + error.strerror + (f": {advice}" if advice else "")
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -16,6 +15,7 @@ from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
+from codesign.reading.onnx import onnx_model
 
 __all__ = ("brevitas_codes", "export", "qonnx_codes")
 
@@ -69,7 +69,7 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    model = ModelWrapper(onnx.load_from_string(design.onnx))
+    model = ModelWrapper(onnx_model(design.onnx))
     graph = read_graph(design.onnx)
     values = design.inputs.values(codes).astype(np.float32)
     given, start = {}, 0

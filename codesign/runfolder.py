@@ -42,6 +42,10 @@ def written_atomically(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        error.filename = error.filename or str(path)  # a write itself does not say of which file
+        raise
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -11,8 +11,7 @@ import numpy as np
 
 from codesign import export
 from codesign.candidate.stages import add_figures, provenance
-from codesign.candidate.trial import firmware_for, flow_of, golden_codes, threshold_of, trial_of
-from codesign.design import Design
+from codesign.candidate.trial import design_of, firmware_for, flow_of, golden_codes, threshold_of, trial_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.alkaid import Alkaid, AlkaidSettings, probe_codes
 from codesign.hardware.base import Firmware
@@ -83,7 +82,7 @@ def close_timing_of_trial(run: RunFolder, number: int, target_name: str | None =
     if study.flow.name != Alkaid.name:
         raise InputError(f"timing closure deepens the pipelines of the flow alkaid, not of '{study.flow.name}'")
     target = load_target(target_name or study.target)
-    return close_timing(Design.load(folder.path), target, folder.path / f"timing-{target.name}")
+    return close_timing(design_of(folder), target, folder.path / f"timing-{target.name}")
 
 
 def bitstream_of_trial(
@@ -151,7 +150,7 @@ def _proven(made: Bitstream, firmware: Firmware, folder: TrialFolder, work: Path
     from codesign.hardware.bitstream_simulation import SimulatedPort
 
     design = firmware.design
-    codes = golden_codes(folder)
+    codes = golden_codes(folder, design)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
     outputs = export.qonnx_codes(design, codes)
     start = starting_threshold(design, threshold)

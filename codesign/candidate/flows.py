@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from codesign import export, plugins
 from codesign.candidate.stages import counted, provenance
-from codesign.candidate.trial import golden_codes, synthesisers, trial_of
+from codesign.candidate.trial import design_of, golden_codes, synthesisers, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.hardware.alkaid import probe_codes
@@ -104,7 +104,7 @@ def _front(run: RunFolder) -> list[int]:
 
 def _through(study: Study, folder: TrialFolder, name: str, target: Target, quick: bool) -> FlowResult:
     """One trial through one flow."""
-    design = Design.load(folder.path)
+    design = design_of(folder)
     result = FlowResult(trial=folder.number, flow=name)
     start = time.perf_counter()
     with _costs_only_itself(result, "compiling"):
@@ -153,7 +153,7 @@ def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, targ
 def _events(design: Design, folder: TrialFolder) -> tuple[Codes, Codes]:
     """Golden events of the test split if the trial has them, random and extreme codes, and what QONNX makes of all."""
     codes = probe_codes(design.inputs)
-    if (golden := golden_codes(folder)) is not None:
+    if (golden := golden_codes(folder, design)) is not None:
         codes = np.concatenate([golden, codes])
     return codes, export.qonnx_codes(design, codes)
 

@@ -32,7 +32,7 @@ def verify_gates(run: RunFolder, number: int, target_name: str | None = None, ou
     design, work = firmware.design, output or folder.path / f"gates-{firmware.target.name}"
     work.mkdir(exist_ok=True)
     gates = gate_level(firmware, work, SYNTHESIS_TIMEOUT)
-    codes = golden_codes(folder)
+    codes = golden_codes(folder, design)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
     verdict = verify(gates, codes, {"qonnx": export.qonnx_codes(design, codes)}, work / "simulation")
     proven = verdict.model_copy(update={"proven": "gates"})

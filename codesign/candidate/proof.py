@@ -27,7 +27,7 @@ from codesign.candidate.stages import (
     provenance,
     say,
 )
-from codesign.candidate.trial import load_network, synthesisers, threshold_of, trial_of
+from codesign.candidate.trial import design_of, load_network, synthesisers, threshold_of, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
 from codesign.dse.measured import MEASUREMENTS
@@ -77,7 +77,7 @@ def prove(
     """
     stages = Stages(stage)
     part = sample.part("test", splits_of(study))
-    design = Design.load(folder.path)
+    design = design_of(folder)
     task, flow = plugins.load("tasks", study.task), plugins.load("flows", study.flow.name)
     target = load_target(study.target)
     firmware = _opened(folder, flow, design, target, again)
@@ -217,7 +217,7 @@ def _simulated_into(
     Of a simulation that fails, only its folder is written.
     """
     part = sample.part("test", splits_of(study))
-    design = Design.load(folder.path)
+    design = design_of(folder)
     flow = plugins.load("flows", study.flow.name)
     firmware = reopen_firmware(folder, flow, design, load_target(study.target))
     codes = design.input_quantisation.codes(part.x[: study.verification.rtl_events])
@@ -251,11 +251,17 @@ def _simulate(
             "make the sample larger or verification.rtl_events smaller"
         )
     network = load_network(study, folder, design)
-    references = {
-        "brevitas": export.brevitas_codes(network, design, codes),
-        "qonnx": export.qonnx_codes(design, codes),
-        getattr(flow, "model", "interpreter"): flow.predict(firmware, codes),
-    }
+    try:
+        references = {
+            "brevitas": export.brevitas_codes(network, design, codes),
+            "qonnx": export.qonnx_codes(design, codes),
+            getattr(flow, "model", "interpreter"): flow.predict(firmware, codes),
+        }
+    except ValueError as error:  # values that are no codes of the outputs' types
+        raise InputError(
+            f"{folder.path}: weights.safetensors, model.onnx and firmware/ are not of the design in design.json "
+            f"({error}): restore them"
+        ) from None
     own = getattr(flow, "verify", verify)
     if design.trigger is not None:
         own = partial(own, threshold=threshold_of(folder, design))

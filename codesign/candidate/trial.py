@@ -21,7 +21,7 @@ from codesign.hardware.settings import family_config, flow_settings
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.tensors import tensors_of
-from codesign.records import Metrics
+from codesign.records import Metrics, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import load_target
@@ -29,6 +29,7 @@ from codesign.trust.firmware import refuse_links, reopen_firmware
 from codesign.validation import validated
 
 __all__ = (
+    "design_of",
     "firmware_for",
     "flow_of",
     "load_network",
@@ -95,7 +96,7 @@ def threshold_of(folder: TrialFolder, design: Design) -> int | None:
 def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[TrialFolder, Firmware]:
     """A trial's firmware for a target (default: the study's), compiled where it is not there yet."""
     study, folder = trial_of(run, number)
-    design, flow = Design.load(folder.path), plugins.load("flows", study.flow.name)
+    design, flow = design_of(folder), plugins.load("flows", study.flow.name)
     own, target = load_target(study.target), load_target(target_name or study.target)
     if target.name == own.name:
         return folder, reopen_firmware(folder, flow, design, target)
@@ -120,13 +121,29 @@ def load_network(study: Study, folder: TrialFolder, design: Design, config: Base
     return network.eval()
 
 
-def golden_codes(folder: TrialFolder) -> NDArray[np.int64] | None:
+def design_of(folder: TrialFolder) -> Design:
+    """A trial's design; InputError where it is damaged, or no longer the one that its status names."""
+    design = Design.load(folder.path)
+    status = folder.read("status.json", TrialStatus)
+    if status is not None and status.design not in (None, design.hash):
+        raise InputError(
+            f"{folder.path}: model.onnx or design.json is not what the trial made (status.json has another hash): "
+            "restore both"
+        )
+    return design
+
+
+def golden_codes(folder: TrialFolder, design: Design) -> NDArray[np.int64] | None:
     """Input codes (events, inputs) of the events of the test split that a trial was proven on; None before that."""
     if not folder.has("golden.npz"):
         return None
     inputs = member_arrays(folder.path, "golden.npz", ["inputs"]).get("inputs")
-    if inputs is None or inputs.ndim != 2 or inputs.dtype.kind not in "iu" or not len(inputs):
-        raise InputError(f"{folder.path / 'golden.npz'}: holds no input codes: run 'codesign verify --again'")
+    low, high = design.inputs.bounds
+    whole = inputs is not None and inputs.ndim == 2 and inputs.dtype.kind in "iu" and inputs.shape[1] == len(low)
+    if inputs is None or not whole or not len(inputs) or (inputs < low).any() or (inputs > high).any():
+        raise InputError(
+            f"{folder.path / 'golden.npz'}: holds no input codes of this design: verify the trial once more, --again"
+        )
     return np.asarray(inputs, dtype=np.int64)
 
 

@@ -27,7 +27,7 @@ class Door(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command that was named."""
-        with system_errors():
+        with system_errors(" ".join([*ctx._protected_args, *ctx.args])):
             return super().invoke(ctx)
 
 
@@ -47,7 +47,7 @@ class Output(io.FileIO):
             raise
 
 
-class _Messages(io.FileIO):
+class Messages(io.FileIO):
     """Standard error: a message that cannot be shown stops no work, and the exit code tells what there is to tell."""
 
     def write(self, content: Any) -> int:
@@ -63,7 +63,7 @@ def steady_streams() -> Output | None:
     Returns what standard output is written to; None where it is closed, or not the system's.
     """
     output = _steadied("stdout", Output)
-    _steadied("stderr", _Messages)
+    _steadied("stderr", Messages)
     return output
 
 

@@ -67,7 +67,16 @@ def open_storage(run: RunFolder, url: str | None) -> Any:
     if url is None:
         journal = run.path / JOURNAL
         lock = _KernelLock(journal.with_suffix(".lock"))
-        return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        try:
+            return JournalStorage(JournalFileBackend(str(journal), lock_obj=lock))
+        except OSError:
+            raise
+        except Exception as error:  # what Optuna meets in a damaged line, of any type
+            said = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{journal}: the search's journal is damaged ({type(error).__name__}: {said}): "
+                "restore it, or give another folder with --run"
+            ) from None
     from codesign.dse.patient import PatientStorage
 
     settings: dict[str, Any] = {}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.design import Design
-from codesign.errors import InputError
+from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact

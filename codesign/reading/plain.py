@@ -123,9 +123,10 @@ def text_of(content: bytes, source: str) -> str:
 
 
 def _stream(handle: int, path: Path) -> Iterator[BinaryIO]:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # before a stream: of a folder there is none
+        os.close(handle)
+        raise InputError(f"{path}: is a folder, a pipe or a device, not a plain file")
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputError(f"{path}: is a folder, a pipe or a device, not a plain file")
         yield stream
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from make_run import CLASSES, FEATURES, design, make_run
 
@@ -26,7 +26,7 @@ from codesign.physics.sample import Sample
 from codesign.records import FlowResult, Flows, Verified
 from codesign.report import page
 from codesign.runfolder import RunFolder
-from codesign.study import parse_study
+from codesign.study import load_study, parse_study
 from codesign.verify import rtl
 from tests.handoff.conftest import build
 
@@ -41,6 +41,8 @@ def whole_run(path: Path) -> tuple[RunFolder, int, int]:
     number = build(run)
     folder = run.trial(number)
     study = parse_study((path / "study.yaml").read_text(), "study.yaml")
+    study = study.model_copy(update={"space": load_study("jet-tagger").space})  # so that it can be taken up again
+    (path / "study.yaml").write_text(study.to_yaml())
     rng = np.random.default_rng(2)
     sample = Sample(
         rng.normal(0, 1, (_EVENTS, len(FEATURES))).astype(np.float32),

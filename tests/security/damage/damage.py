@@ -133,7 +133,7 @@ def _folder(path: Path) -> None:
 def spoilt(folder: Path, damage: Damage, scratch: Path) -> Iterator[Path]:
     """A copy of ``folder`` in ``scratch`` with the damage done; gone at the end."""
     copied = scratch / folder.name
-    shutil.copytree(folder, copied)
+    shutil.copytree(folder, copied, copy_function=shutil.copyfile)
     try:
         damage.do(copied / damage.name)
         yield copied
