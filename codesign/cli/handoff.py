@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -98,7 +101,7 @@ def apply(
     from codesign.handoff.archive import opened
 
     try:
-        with opened(bundle) as folder, make_progress() as progress:
+        with _termination_interrupts(), opened(bundle) as folder, make_progress() as progress:
             applied = apply_bundle(
                 folder, files, output, form, chunk, threads, histograms,
                 lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator, tree, force,
@@ -110,3 +113,13 @@ def apply(
         print(f"{before} of {len(applied)} were finished before (--force scores them anew)", file=sys.stderr)
     rows = [{"file": str(a.source), "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
     print_rows(rows, as_json, ("file", "scores", "events", "rows"))
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """What a batch system sends before it kills ends as Ctrl-C does: half a file is taken away."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
