@@ -100,4 +100,4 @@ if TYPE_CHECKING:
         collections: tuple[str, ...]
 
         def inputs(self, events: ak.Array) -> Inputs:
-            """Features of a chunk of events."""
+            """Features of a chunk of events; BadEvent (:mod:`codesign.physics.events`) where one cannot have any."""

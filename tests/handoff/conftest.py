@@ -11,13 +11,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import make_run as made_up
 from make_run import make_run
 
 from codesign import plugins
 from codesign.candidate.stages import add_figures, counted, provenance
 from codesign.design import Design
 from codesign.handoff import write_bundle
-from codesign.handoff.check import read_manifest
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
@@ -55,6 +55,16 @@ def trial(run):
     return build(run)
 
 
+def bundle_called(folder, features, classes):
+    """A bundle, as hand-off writes it, whose inputs and outputs have these names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(made_up, "FEATURES", tuple(features))
+        patch.setattr(made_up, "CLASSES", tuple(classes))
+        patch.setattr(made_up, "SAMPLE", made_up.SAMPLE | {"feature_names": features, "class_names": classes})
+        made = make_run(folder / "run" / "made-up", trials=12, front=3)
+        return write_bundle(made.path, build(made), folder / "bundle")
+
+
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory):
     """The bundle of the run above, made once: not to be touched."""
@@ -69,20 +79,16 @@ def bundle(packed, tmp_path):
     return Path(shutil.copytree(packed, tmp_path / "bundle"))
 
 
-@pytest.fixture
-def names(packed):
+@pytest.fixture(scope="session")
+def names():
     """Plain names, as branches can have them."""
     return [f"f{i}" for i in range(16)]
 
 
-@pytest.fixture
-def named_bundle(packed, names, monkeypatch):
-    """A bundle whose inputs are called f0, f1, ..."""
-    manifest = read_manifest(packed)
-    inputs = [s.model_copy(update={"name": n}) for s, n in zip(manifest.inputs, names, strict=True)]
-    plain = manifest.model_copy(update={"inputs": inputs})
-    monkeypatch.setattr("codesign.handoff.apply.scorer.checked_manifest", lambda folder: plain)
-    return packed
+@pytest.fixture(scope="session")
+def named_bundle(tmp_path_factory, names):
+    """A bundle whose inputs are called f0, f1, ...; not to be changed."""
+    return bundle_called(tmp_path_factory.mktemp("named"), names, made_up.CLASSES)
 
 
 def features(rows=600, seed=0):

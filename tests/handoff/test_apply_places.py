@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pyarrow
 import pyarrow.parquet
@@ -203,9 +206,12 @@ def test_the_command_says_what_was_finished_and_how_to_go_on(bundle, table, tmp_
     assert "1 of 1 were finished before (--force scores them anew)" in done.output
 
     def interrupted(*arguments):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise InputError("not what is said first")
 
     monkeypatch.setattr(module, "_table_scores", interrupted)
+    handler = signal.getsignal(signal.SIGTERM)
     done = CliRunner().invoke(app, [*command, "--force"])
+    assert signal.getsignal(signal.SIGTERM) is handler
     assert done.exit_code == 130
     assert "interrupted; files of scores that are finished stay, and the same command goes on" in done.output

@@ -22,6 +22,7 @@ from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received, read_design
+from codesign.physics.events import BadEvent
 from codesign.tasks.base import Inputs
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ class Scorer:
         if not len(events):  # whether its network judges events or objects shows at an event, if it has no objects
             one = ak.Array(ak.to_packed(events).layout.form.length_one_array(highlevel=False))
             return self(one, name)[:0]
-        inputs: Inputs = self.task.inputs(events)
+        try:
+            inputs: Inputs = self.task.inputs(events)
+        except BadEvent as error:
+            raise InputError(f"{name(error.place)}: {error}") from None
         return self.of_inputs(inputs, len(events), name)
 
     def rows(

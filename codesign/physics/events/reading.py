@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +20,7 @@ from codesign.physics.events.record import assembled, wanted_names
 from codesign.physics.events.rootfile import open_root
 from codesign.physics.readers.detection import damage_named, head_of, kind_of
 
-__all__ = ("EventFile", "open_events", "read_events")
+__all__ = ("EventFile", "Located", "open_events", "read_events", "read_located")
 
 Paths = str | Path | Iterable[str | Path]
 
@@ -29,6 +31,23 @@ _DIALECTS: tuple[tuple[str, Callable[[Mapping[str, Native]], dict[str, Column] |
     ("ADC2021", adc2021.columns),
     ("NanoAOD", nanoaod.columns),
 )
+
+
+@dataclass(frozen=True)
+class Located:
+    """Consecutive events of a file; ``first`` is the place in the file of the first one."""
+
+    file: Path
+    first: int
+    events: Any
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """What is wrong with one event (:class:`BadEvent`) becomes an InputError that names the file and the event."""
+        try:
+            yield
+        except BadEvent as error:
+            raise InputError(f"{self.file}: event {self.first + error.place}: {error}") from None
 
 
 class EventFile:
@@ -178,6 +197,18 @@ def read_events(
         does not hold numbers, a value that is not finite, a wrong unit, a piece that inflates beyond reason. In one
         line that names the file, the branch and the event; what is wrong with a file's title before the first chunk.
     """
+    return _events_of(read_located(paths, fields, chunk, optional, empty, tree))
+
+
+def read_located(
+    paths: Paths,
+    fields: Iterable[str] | None = None,
+    chunk: str | int = "100 MB",
+    optional: Iterable[str] = (),
+    empty: bool = False,
+    tree: str | None = None,
+) -> Iterator[Located]:
+    """The chunks of :func:`read_events`, each with where it is from, for who has something to say of an event."""
     files = [Path(paths)] if isinstance(paths, str | Path) else [Path(p) for p in paths]
     if not files:
         raise InputError("no file of events was given")
@@ -187,6 +218,14 @@ def read_events(
     return _all_chunks(files, chosen, chunk, others, empty, tree)
 
 
+def _events_of(pieces: Iterator[Located]) -> Iterator[Any]:
+    for piece in pieces:
+        events = piece.events
+        del piece  # as below
+        yield events
+        del events
+
+
 def _all_chunks(
     files: list[Path],
     fields: tuple[str, ...] | None,
@@ -194,7 +233,12 @@ def _all_chunks(
     optional: tuple[str, ...],
     empty: bool,
     tree: str | None,
-) -> Iterator[Any]:
+) -> Iterator[Located]:
     for file in files:
         with open_events(file, tree) as opened:
-            yield from opened.chunks(fields, chunk, optional, empty)
+            first = 0
+            for events in opened.chunks(fields, chunk, optional, empty):
+                size = len(events)
+                yield Located(file, first, events)
+                del events  # what is not used any more need not be held while the next is read
+                first += size

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError
 from codesign.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisation
+from codesign.physics.events import BadEvent
 from codesign.physics.events.l1_scales import L1_SUMS, SCALES, hardware
 from codesign.tasks.base import Inputs
 
@@ -82,7 +83,8 @@ def columns_of(kind: str, value: str) -> list[int]:
 
 
 def event_inputs(events: Any) -> Inputs:
-    """One row per event of a chunk; InputError where a kind of object is in none of its collections."""
+    """One row per event of a chunk; InputError where a kind of object is in none of its collections, BadEvent where an
+    event's missing energy is not one."""
     rows = np.zeros((len(events), len(FEATURES)), dtype=np.float32)
     for kind, (count, scale, names) in KINDS.items():
         name = next((n for n in names if n in events.fields), None)
@@ -120,8 +122,9 @@ def _missing(sums: Any) -> dict[str, NDArray[np.float64]]:
         if "bx" in sums.fields:
             wanted = wanted & (sums.bx == 0)
         sums = sums[wanted]
-        if not ak.all(ak.num(sums.pt) == 1):
-            raise InputError("an event has no Level-1 missing energy (etSumType 2), or several")
+        one = np.asarray(ak.num(sums.pt) == 1)
+        if not one.all():
+            raise BadEvent(int(np.argmin(one)), "no Level-1 missing energy (etSumType 2), or several")
         sums = ak.flatten(sums)
     return {v: np.asarray(ak.to_numpy(sums[v]), dtype=np.float64)[:, None] for v in ("pt", "phi")}
 

@@ -111,11 +111,13 @@ def _files(chosen: AnomalySample, progress: Any) -> Mapping[str, list[Path]]:
 
 def _read(paths: list[Path], most: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Inputs (events, 57) and pile-up (events,) of the first events of some files."""
-    from codesign.physics.events import read_events
+    from codesign.physics.events import read_located
 
     rows, pile_up, count = [], [], 0
-    for events in read_events(paths, (), optional=(*COLLECTIONS, *OTHERS, "Pileup.nTrueInt")):
-        rows.append(event_inputs(events).features)
+    for piece in read_located(paths, (), optional=(*COLLECTIONS, *OTHERS, "Pileup.nTrueInt")):
+        events = piece.events
+        with piece.named():
+            rows.append(event_inputs(events).features)
         known = "Pileup" in events.fields
         pile_up.append(np.asarray(events.Pileup.nTrueInt if known else np.zeros(len(events)), dtype=np.float32))
         count += len(events)

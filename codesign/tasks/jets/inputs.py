@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.physics.events import BadEvent
 from codesign.tasks.base import Inputs
 
 __all__ = (
@@ -89,7 +90,10 @@ def kinematics(x: NDArray[np.float32]) -> tuple[NDArray[np.float64], ...]:
 
 
 def jet_inputs(events: Any, collection: str) -> Inputs:
-    """Features of every jet of a chunk of events, in the order of the events and of their jets."""
+    """Features of every jet of a chunk of events, in the order of the events and of their jets.
+
+    BadEvent where one is not finite, though what it is computed of is.
+    """
     import awkward as ak
 
     jets = events[collection]
@@ -114,6 +118,12 @@ def jet_inputs(events: Any, collection: str) -> Inputs:
         *(np.clip(of_jet(jets[field]), 0, 1) for field in _FRACTIONS),
     ]
     event = np.repeat(np.arange(len(counts)), counts)
+    for name, values in zip(FEATURES, columns, strict=True):
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(values.astype(np.float32))
+        if not finite.all():
+            jet = int(np.argmin(finite))
+            raise BadEvent(int(event[jet]), f"feature '{name}' of a jet of {collection} is {values[jet]}")
     start = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)[:-1]]) if len(counts) else counts
     return Inputs(
         np.stack(columns, axis=1).astype(np.float32) if len(event) else np.empty((0, len(FEATURES)), np.float32),

@@ -99,16 +99,18 @@ def tiers_of(
     ``corrections``: by name, applied to the uncorrected pT of ``collection``; so is ``network``. InputError as in
     ``read_events``.
     """
-    from codesign.physics.events import read_events
+    from codesign.physics.events import read_located
 
     optional = ("TrigObj.pt", "TrigObj.eta", "TrigObj.phi", "TrigObj.id", "TrigObj.l1pt", "HLTJet")
     found: dict[str, Tier] = {}
-    for events in read_events(paths, ("Jet", "GenJet", "Rho", "PV.npvs", collection), optional=optional):
+    for piece in read_located(paths, ("Jet", "GenJet", "Rho", "PV.npvs", collection), optional=optional):
+        events = piece.events
         for name, jets, pt in _measured(events):
             _add(found, name, events, jets, pt)
         jets = events[collection]
         flat, eta, area = (_flat(v) for v in (raw_pt(jets), jets.eta, jets.area))
-        inputs = jet_inputs(events, collection)
+        with piece.named():
+            inputs = jet_inputs(events, collection)
         rho = np.asarray(density_of(events, collection), dtype=np.float64)[inputs.event]
         made = {name: flat * factors(flat, eta, rho, area) for name, factors in (corrections or {}).items()}
         if network is not None:

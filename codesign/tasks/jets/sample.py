@@ -137,15 +137,16 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
     ------
     InputError: no jet is left.
     """
-    from codesign.physics.events import read_events
+    from codesign.physics.events import read_located
 
     fields = (*fields_of(collection), "GenJet")
     pieces: list[dict[str, NDArray[Any]]] = []
     seen = kept = unmatched = unknown = 0
-    for events in read_events(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi", "Pileup.nTrueInt")):
-        jets = jets_of(events, collection)
+    for piece in read_located(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi", "Pileup.nTrueInt")):
+        with piece.named():
+            jets = jets_of(piece.events, collection)
         jets["event"] = jets["event"] + seen
-        seen += len(events)
+        seen += len(piece.events)
         reference = jets["generated_pt" if chosen.reference == "generated" else "offline_pt"]
         jets["reference_pt"] = reference
         inside = (np.abs(jets["eta"]) < chosen.max_eta) & (jets["raw_pt"] > _LEAST_RAW_PT)
