@@ -53,7 +53,7 @@ docs: $(READY)  ## build the documentation into build/site
 	@echo "build/site/index.html"
 
 test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest -n auto --dist loadfile --durations 20
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 20
 
 stress: $(READY)  ## send a million events through the AXI4-Stream wrappers, with stalls and resets: some minutes
 	@$(BIN)/python -m pytest -n 0 -m slow -k million tests/hardware

@@ -8,6 +8,22 @@ import pytest
 
 # nothing that an earlier run of the tests made is taken for what this one should make
 os.environ["CODESIGN_STORE"] = "none"
+# each process of the tests has one core: threads of several, waiting for each other, take many times as long
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+#: files that take longest, first: workers that each take one file after the other then end together
+HEAVY = (
+    "test_simulated_events", "test_conformance", "test_store", "test_end_to_end", "test_anomaly",
+    "test_detector_physics", "test_bitstream", "test_finn_flow", "test_candidate", "test_gates", "test_trigger",
+    "test_jet_energy", "test_generate", "test_report_html", "test_anomaly_task", "test_emulator", "test_engine",
+    "test_axi", "test_cluster", "test_nextpnr", "test_hls4ml_flow", "test_qmlp", "test_kill", "test_cli", "test_yosys",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Heavy files first, with ``--dist loadfile --no-loadscope-reorder``; the order within a file stays."""
+    items.sort(key=lambda item: HEAVY.index(item.path.stem) if item.path.stem in HEAVY else len(HEAVY))
 
 
 @pytest.fixture(scope="session")

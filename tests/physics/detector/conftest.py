@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -31,8 +32,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def simulated(small: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Events of a shipped card, simulated once per session."""
-    cache = tmp_path_factory.mktemp("event-cache")
+    """Events of a shipped card, simulated once per session, whatever the number of its workers."""
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "event-cache"
     known: dict[tuple[str, int, float], Any] = {}
 
     def make(name: str, events: int, mean: float = 46.0) -> Any:
