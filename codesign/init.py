@@ -54,9 +54,9 @@ def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
     """The shipped study whose task fits, and what changes in it."""
     where = yaml_string(str(Path(file).resolve()))
     if "classes" in facts:
-        from codesign import plugins
+        from codesign.tasks.jet_tagging import JetTagging
 
-        classes, expected = tuple(facts["classes"]), plugins.load("tasks", "jet-tagging").classes
+        classes, expected = tuple(facts["classes"]), JetTagging().classes
         if {c.lower() for c in classes} != set(expected):
             raise InputError(
                 f"{file} has the classes {', '.join(classes)}; jet-tagging tells apart {', '.join(expected)}: "

@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from codesign.errors import InputError, nearest
 
+if TYPE_CHECKING:
+    from codesign.hardware.base import Flow
+    from codesign.models.base import Family
+    from codesign.tasks.base import Task
+
 __all__ = ("load", "names")
 
+Kind: TypeAlias = Literal["tasks", "families", "flows"]
 
-def names(kind: str) -> list[str]:
+#: imported when the first of its kind is
+_CONTRACTS: dict[Kind, str] = {
+    "tasks": "codesign.tasks.base:Task",
+    "families": "codesign.models.base:Family",
+    "flows": "codesign.hardware.base:Flow",
+}
+
+
+def names(kind: Kind) -> list[str]:
     """Names of what is installed of a kind: ``tasks``, ``families`` or ``flows``."""
     return sorted({e.name for e in entry_points(group=f"codesign.{kind}")})
 
 
+@overload
+def load(kind: Literal["tasks"], name: str) -> Task: ...
+@overload
+def load(kind: Literal["families"], name: str) -> Family: ...
+@overload
+def load(kind: Literal["flows"], name: str) -> Flow: ...
 @cache
-def load(kind: str, name: str) -> Any:
-    """Instantiate the task, family or flow of this name; InputError names the nearest known one."""
+def load(kind: Kind, name: str) -> Task | Family | Flow:
+    """Instantiate the task, family or flow of this name.
+
+    InputError names the nearest known one, or says in what a plug-in is none.
+    """
     for entry in entry_points(group=f"codesign.{kind}"):
         if entry.name == name:
-            return entry.load()()
+            return _instance(kind, entry)
     known = names(kind)
     raise InputError(f"unknown name '{name}' among the {kind}{nearest(name, known)}; installed: {', '.join(known)}")
+
+
+def _instance(kind: Kind, entry: EntryPoint) -> Task | Family | Flow:
+    module, _, contract = _CONTRACTS[kind].partition(":")
+    base: type[Any] = getattr(import_module(module), contract)
+    made = entry.load()
+    if not isinstance(made, type) or not issubclass(made, base):
+        raise InputError(
+            f"the plug-in '{entry.value}' is no {contract} of codesign: derive it from {module}.{contract}"
+        )
+    if lacks := sorted(getattr(made, "__abstractmethods__", ())):
+        raise InputError(f"the plug-in '{entry.value}' lacks what a {contract} must do: {', '.join(lacks)}")
+    return made()  # type: ignore[no-any-return]

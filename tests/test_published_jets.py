@@ -53,8 +53,8 @@ def test_network_trained_on_generated_jets_tags_published_jets(published_data, r
     accuracy = {}
     for name, part in (("generated", test), ("published", outside)):
         scores = design.outputs.values(export.qonnx_codes(design, quantisation.codes(part.x)))
-        accuracy[name] = task.judge(scores, part)["accuracy"]
-        accuracy[f"{name}, boosted trees"] = task.judge(boosted(part), part)["accuracy"]
+        accuracy[name] = task.judge(scores, part, {})["accuracy"]
+        accuracy[f"{name}, boosted trees"] = task.judge(boosted(part), part, {})["accuracy"]
     for name, metric in accuracy.items():
         record_property(name, metric.value)
         print(f"accuracy on {name} jets: {metric.value:.3f} +- {metric.error:.3f}")

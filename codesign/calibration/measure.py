@@ -100,7 +100,7 @@ def _firmware(design: Design, target: Target, folder: Path, flow_name: str = "al
 
 
 def _compiled(target: Target, folder: Path, design: Design) -> list[Figure]:
-    return plugins.load("flows", "alkaid").figures(_firmware(design, target, folder))  # type: ignore[no-any-return]
+    return plugins.load("flows", "alkaid").figures(_firmware(design, target, folder))
 
 
 def _synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
@@ -121,7 +121,7 @@ def _finn_compiled(target: Target, folder: Path, design: Design) -> list[Figure]
 
 def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
     flow = plugins.load("flows", FINN)
-    return flow.synthesise(_firmware(design, target, folder, FINN), folder / "yosys", _TIMEOUT)  # type: ignore[no-any-return]
+    return flow.synthesise(_firmware(design, target, folder, FINN), folder / "yosys", _TIMEOUT)
 
 
 def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure]:

@@ -13,7 +13,7 @@ from codesign import export
 from codesign.candidate.stages import add_figures, provenance
 from codesign.candidate.trial import design_of, firmware_for, flow_of, golden_codes, threshold_of, trial_of
 from codesign.errors import CodesignError, InputError, ToolError
-from codesign.hardware.alkaid import Alkaid, AlkaidSettings, probe_codes
+from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.hardware.base import Firmware
 from codesign.hardware.bitstream import Bitstream, MissedClock, bitstream, starting_threshold
 from codesign.hardware.nextpnr_timing import Closure, close_timing, next_stage_delay
@@ -100,7 +100,7 @@ def bitstream_of_trial(
     """
     folder, firmware = firmware_for(run, number, target_name)
     work = folder.path / f"bitstream-{firmware.target.name}"
-    own = getattr(flow_of(run, number), "bitstream", None)
+    own = flow_of(run, number).own_bitstream(firmware, work)
     if own is None:
         threshold = threshold_of(folder, firmware.design)
         made, firmware = _closed(run, number, firmware, work, threshold, tick)
@@ -108,7 +108,7 @@ def bitstream_of_trial(
         found = _proven(made, firmware, folder, work, threshold)
         write_atomically(work / _RECORD, (json.dumps(asdict(found), indent=1, default=str) + "\n").encode())
     else:
-        path, figures = own(firmware, work)
+        path, figures = own
         found = OnBoard(path)
         if firmware.folder == folder.firmware:
             add_figures(folder, provenance(figures, firmware))
@@ -133,10 +133,10 @@ def _closed(
             return bitstream(firmware, work, threshold=threshold), firmware
         except MissedClock as missed:
             deeper = next_stage_delay(delay, missed.fmax_mhz, target.clock_mhz)
-            if deeper is None or step == _STEPS - 1 or not isinstance(flow, Alkaid):
+            if deeper is None or step == _STEPS - 1 or (settings := flow.deeper(firmware, deeper)) is None:
                 raise
             delay = deeper
-            firmware = flow.compile(design, target, work / "firmware", AlkaidSettings(stage_delay=delay))
+            firmware = flow.compile(design, target, work / "firmware", settings)
     raise AssertionError("every step ends the loop or goes on")
 
 

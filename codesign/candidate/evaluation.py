@@ -19,7 +19,6 @@ from codesign.candidate.trial import load_network
 from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
-from codesign.fixedpoint import InputQuantisation
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.physics.sample import Part
@@ -27,7 +26,7 @@ from codesign.records import Figures, Metric, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
-from codesign.tasks.judging import fixed, judged
+from codesign.tasks.base import working_points
 from codesign.trust.firmware import refuse_links
 
 __all__ = ("CandidateResult", "evaluate")
@@ -79,8 +78,8 @@ def evaluate(
     with stages("bound"):
         ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
         _must_fit(study, target, ebops)
-    trigger = getattr(task, "trigger", None) if getattr(flow, "triggers", False) else None
-    shared = family.shared(config) if hasattr(family, "shared") else None
+    trigger = task.trigger if flow.triggers else None
+    shared = family.shared(config)
     if shared is not None:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
     key, notes = training_key(study, config, seed, facts, task, family, trigger), []
@@ -93,9 +92,8 @@ def evaluate(
     with stages("training"):
         kept = trained(key, folder, reopened)
         if kept is None:
-            fitted = getattr(task, "input_quantisation", InputQuantisation.fit)
             names, units = tuple(facts["feature_names"]), tuple(facts["units"])
-            quantisation = fitted(train.x, names, units, family.input_bits(config))
+            quantisation = task.input_quantisation(train.x, names, units, family.input_bits(config))
             x = [quantisation.port.values(quantisation.codes(part.x)) for part in (train, validation)]
             sizes, how = (quantisation.port.size, len(outputs)), study.training.model_dump()
             torch.manual_seed(seed)
@@ -109,7 +107,7 @@ def evaluate(
                 files, there = shared_training(
                     RunFolder(folder.path.parent.parent),
                     name,
-                    lambda: family.front(shared, tuple(x), targets, task.loss, outputs=sizes[1], seed=seed, **how),
+                    lambda: family.front(shared, (x[0], x[1]), targets, task.loss, outputs=sizes[1], seed=seed, **how),
                 )
                 network = family.pick(config, files, *sizes)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
@@ -135,15 +133,15 @@ def evaluate(
         runs = {
             "Brevitas": partial(export.brevitas_codes, network, design),
             "QONNX": partial(export.qonnx_codes, design),
-            f"the {getattr(flow, 'model', 'interpreter')} of {flow.name}": partial(flow.predict, firmware),
+            f"the {flow.model} of {flow.name}": partial(flow.predict, firmware),
         }
         proven = _proven(runs, gate, _extremes(design))
     with stages("judging"):
         known = proven[: len(validation)]  # the gate begins with the events of validation
         more = design.input_quantisation.codes(validation.x[len(known) :])
         scores = design.outputs.values(np.concatenate([known, flow.predict(firmware, more)]) if len(more) else known)
-        points = fixed(task, scores, validation)
-        metrics = judged(task, scores, validation, points)
+        points = working_points(task, scores, validation)
+        metrics = task.judge(scores, validation, points)
     notes += store.put_aside()
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))

@@ -17,9 +17,9 @@ from codesign.candidate.trial import design_of, golden_codes, synthesisers, tria
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
-from codesign.records import FlowResult, Flows, Front, Verified
+from codesign.records import FlowResult, Flows, Front
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study
 from codesign.targets import Target, load_target
@@ -126,28 +126,24 @@ def _through(study: Study, folder: TrialFolder, name: str, target: Target, quick
     return result
 
 
-def _measure(result: FlowResult, flow: Any, firmware: Firmware, codes: Codes, truth: Codes, place: Path) -> None:
+def _measure(result: FlowResult, flow: Flow, firmware: Firmware, codes: Codes, truth: Codes, place: Path) -> None:
     for what, measure in synthesisers(flow, firmware).items():
         with _costs_only_itself(result, what):
             result.figures = [*result.figures, *measure(place / what)]
     with _costs_only_itself(result, "simulation"):
-        from codesign.verify.rtl import verify
-
         few = slice(0, 1000)
-        verdict: Verified = getattr(flow, "verify", verify)(
-            firmware, codes[few], {"qonnx": truth[few]}, place / "simulation"
-        )
+        verdict = flow.verify(firmware, codes[few], {"qonnx": truth[few]}, place / "simulation")
         result.verified = verdict
         result.figures = [*result.figures, *counted(verdict, firmware)]
 
 
-def _firmware(study: Study, folder: TrialFolder, flow: Any, design: Design, target: Target, place: Path) -> Firmware:
+def _firmware(study: Study, folder: TrialFolder, flow: Flow, design: Design, target: Target, place: Path) -> Firmware:
     """The trial's own firmware where it is of this flow and target and was made by this user, else one made now."""
     if flow.name == study.flow.name:
         settings = flow_settings(flow, folder.read_json("config.json") or {})
         own = firmware_in(folder.firmware, flow, design, target, settings)
         return own or flow.compile(design, target, place, settings)
-    return flow.compile(design, target, place)  # type: ignore[no-any-return]
+    return flow.compile(design, target, place)
 
 
 def _events(design: Design, folder: TrialFolder) -> tuple[Codes, Codes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from codesign.design import Design
 from codesign.physics.sample import Part
 from codesign.records import InputImportance, Metric
 from codesign.study import Study
-from codesign.tasks.judging import judged
+from codesign.tasks.base import Task
 
 __all__ = ("input_importance",)
 
@@ -21,7 +20,7 @@ _MOST_EVENTS = 5000
 
 
 def input_importance(
-    study: Study, task: Any, design: Design, part: Part, points: dict[str, float], seed: int
+    study: Study, task: Task, design: Design, part: Part, points: dict[str, float], seed: int
 ) -> InputImportance | None:
     """Permutation importance of every input for the study's first metric; None where it cannot be judged on a fifth.
 
@@ -41,7 +40,7 @@ def input_importance(
     def value(codes: NDArray[np.int64], some: Part) -> float | None:
         scores = np.asarray(graph.run(design.inputs.values(codes), Exact()), dtype=np.float64)
         try:
-            found = judged(task, scores, some, points).get(goal.name)
+            found = task.judge(scores, some, points).get(goal.name)
         except (ArithmeticError, ValueError, IndexError):  # a task that cannot judge so few events
             return None
         return None if found is None else found.value

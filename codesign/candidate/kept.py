@@ -21,12 +21,14 @@ from codesign import store
 from codesign.design import Design
 from codesign.errors import InputError
 from codesign.figures import Figure
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import record_settings
+from codesign.models.base import Family
 from codesign.reading.json import json_of
 from codesign.runfolder import TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target
+from codesign.tasks.base import Task
 from codesign.trust.firmware import seal_firmware
 from codesign.trust.seal import SEAL
 
@@ -55,7 +57,7 @@ def _module(thing: Any) -> str:
 
 
 def training_key(
-    study: Study, config: BaseModel, seed: int, facts: dict[str, Any], task: Any, family: Any, trigger: str | None
+    study: Study, config: BaseModel, seed: int, facts: dict[str, Any], task: Task, family: Family, trigger: str | None
 ) -> str | None:
     """Hash of all that decides a trained network; None where the sample is not known by a hash."""
     if not facts.get("hash"):
@@ -105,14 +107,14 @@ def keep_training(key: str | None, folder: TrialFolder, more: dict[str, Any]) ->
 
 
 def compiled(
-    flow: Any, design: Design, target: Target, folder: Path, settings: BaseModel | None, probe: NDArray[np.int64]
+    flow: Flow, design: Design, target: Target, folder: Path, settings: BaseModel | None, probe: NDArray[np.int64]
 ) -> tuple[Firmware, bool]:
     """Compile a design, or take its firmware from the store; and whether it was taken. It is sealed as this user's.
 
     Only of flows with ``storable = True``, whose firmware lies as it is in any folder.
     """
     kept, key = store.current(), ""
-    if kept is not None and getattr(flow, "storable", False):
+    if kept is not None and flow.storable:
         key = store.digest(
             {
                 "design": design.hash,

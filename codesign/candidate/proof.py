@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +32,13 @@ from codesign.dse.measured import MEASUREMENTS
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
 from codesign.physics.sample import Sample
 from codesign.records import Figures, Metrics, Plots, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
-from codesign.tasks.judging import drawn, judged
 from codesign.trust.firmware import (
     firmware_in,
     identity,
@@ -88,10 +85,10 @@ def prove(
             scores = design.outputs.values(flow.predict(firmware, codes))
             searched = folder.read("metrics.json", Metrics)
             points = searched.points if searched else {}
-            metrics = judged(task, scores, part, points)
+            metrics = task.judge(scores, part, points)
             folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
             baselines = _baseline_scores(study, folder, sample)
-            folder.write("plots.json", Plots(plots=drawn(task, scores, part, points, baselines)))
+            folder.write("plots.json", Plots(plots=task.plots(scores, part, baselines, points)))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -105,10 +102,10 @@ def prove(
             explained = explain(design, part, threshold, seed)
             if explained is not None:
                 folder.write("explained.json", explained)
-    layered = getattr(flow, "layers", None)
-    if layered is not None and not (folder.path / "layers.json").is_file():
+    if not (folder.path / "layers.json").is_file():
         with stages("layers"), costs_only_itself(folder, "cost of each layer"):
-            folder.write("layers.json", layered(firmware))
+            if (costs := flow.layers(firmware)) is not None:
+                folder.write("layers.json", costs)
     for name, measure in synthesisers(flow, firmware).items():
         if not _is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):
@@ -124,7 +121,7 @@ def prove(
     return simulated
 
 
-def _opened(folder: TrialFolder, flow: Any, design: Design, target: Target, again: bool) -> Firmware:
+def _opened(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool) -> Firmware:
     """A trial's firmware; of other firmware than this user had there, nothing that was measured is kept."""
     settings = flow_settings(flow, folder.read_json("config.json") or {})
     mine = firmware_in(folder.firmware, flow, design, target, settings)
@@ -232,7 +229,7 @@ def _simulate(
     study: Study,
     folder: TrialFolder,
     design: Design,
-    flow: Any,
+    flow: Flow,
     firmware: Firmware,
     codes: NDArray[np.int64],
     waves: WaveFormat | None,
@@ -243,7 +240,6 @@ def _simulate(
     The verdict, its events and its figures go into ``output``.
     """
     from codesign import export
-    from codesign.verify.rtl import verify
 
     if len(codes) < study.verification.rtl_events:
         raise InputError(
@@ -255,17 +251,15 @@ def _simulate(
         references = {
             "brevitas": export.brevitas_codes(network, design, codes),
             "qonnx": export.qonnx_codes(design, codes),
-            getattr(flow, "model", "interpreter"): flow.predict(firmware, codes),
+            flow.model: flow.predict(firmware, codes),
         }
     except ValueError as error:  # values that are no codes of the outputs' types
         raise InputError(
             f"{folder.path}: weights.safetensors, model.onnx and firmware/ are not of the design in design.json "
             f"({error}): restore them"
         ) from None
-    own = getattr(flow, "verify", verify)
-    if design.trigger is not None:
-        own = partial(own, threshold=threshold_of(folder, design))
-    verdict: Verified = own(firmware, codes, references, output.path / "simulation", waves)
+    threshold = threshold_of(folder, design)
+    verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold)
     _save_golden(output, codes, references["qonnx"])
     add_figures(output, counted(verdict, firmware))
     output.write("verify.json", verdict)

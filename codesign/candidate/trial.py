@@ -16,7 +16,7 @@ from codesign.candidate.stages import add_figures, note, provenance
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import family_config, flow_settings
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.npz import member_arrays
@@ -65,9 +65,9 @@ def synthesise_trial(run: RunFolder, number: int, target_name: str | None = None
     return figures
 
 
-def synthesisers(flow: Any, firmware: Firmware) -> dict[str, Callable[[Path], list[Figure]]]:
+def synthesisers(flow: Flow, firmware: Firmware) -> dict[str, Callable[[Path], list[Figure]]]:
     """By name, what measures this firmware in a folder: the flow's synthesis or Yosys', nextpnr and Vivado if here."""
-    from codesign.hardware import nextpnr, yosys
+    from codesign.hardware import nextpnr
     from codesign.hardware.vendor import vivado
 
     def bound(measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
@@ -76,7 +76,7 @@ def synthesisers(flow: Any, firmware: Firmware) -> dict[str, Callable[[Path], li
     def kept(what: str, measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
         return bound(lambda f, work, timeout: synthesised(f, timeout, lambda: measure(f, work, timeout), what))
 
-    found = {"synthesis": kept("synthesis", getattr(flow, "synthesise", yosys.synthesise))}
+    found = {"synthesis": kept("synthesis", flow.synthesise)}
     if nextpnr.reaches(firmware):
         found["placement"] = kept("placement", nextpnr.place_and_route)
     if vivado.reaches(firmware):
@@ -147,7 +147,7 @@ def golden_codes(folder: TrialFolder, design: Design) -> NDArray[np.int64] | Non
     return np.asarray(inputs, dtype=np.int64)
 
 
-def flow_of(run: RunFolder, number: int) -> Any:
+def flow_of(run: RunFolder, number: int) -> Flow:
     """The flow with which a trial was compiled."""
     return plugins.load("flows", trial_of(run, number)[0].flow.name)
 

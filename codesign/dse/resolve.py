@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -13,10 +12,13 @@ from codesign.dse.measured import at_fidelity
 from codesign.dse.seeds import seed_parameters
 from codesign.errors import InputError, ToolError, nearest
 from codesign.figures import QUANTITIES, Fidelity
+from codesign.hardware.base import Flow
 from codesign.hardware.nextpnr_family import family_of
 from codesign.hardware.settings import resolve_space
+from codesign.models.base import Family
 from codesign.study import Constraint, Objective, Study
 from codesign.targets import Target, load_target
+from codesign.tasks.base import Task
 from codesign.validation import validated
 
 __all__ = ("Resolved", "resolve")
@@ -30,10 +32,10 @@ class Resolved:
     """A study and everything that it names."""
 
     study: Study
-    task: Any
-    family: Any
+    task: Task
+    family: Family
     space: BaseModel
-    flow: Any
+    flow: Flow
     flow_space: BaseModel
     target: Target
 
@@ -57,11 +59,10 @@ def resolve(study: Study) -> Resolved:
     return Resolved(study, task, family, space, flow, flow_space, target)
 
 
-def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: dict[str, str], flow: Any) -> None:
+def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: dict[str, str], flow: Flow) -> None:
     """Refuse what the task does not judge and the flow does not measure at the fidelity that is wanted, or not here."""
     name, fidelity = wanted.name, wanted.fidelity
-    # a flow may say what it measures; one that does not may measure anything
-    compiled, vendor = getattr(flow, "quantities", tuple(QUANTITIES)), getattr(flow, "vendor_quantities", ())
+    compiled, vendor = flow.quantities, flow.vendor_quantities
     measured = {Fidelity.ANALYTIC: ("ebops",), Fidelity.COMPILED: compiled, Fidelity.VENDOR: vendor}
     if name in metrics:
         return
@@ -93,7 +94,7 @@ def _check_rungs(study: Study, target: Target) -> None:
             raise ToolError(f"{where}: {here.reason}")
 
 
-def _check_objectives(study: Study, metrics: dict[str, str], flow: Any) -> None:
+def _check_objectives(study: Study, metrics: dict[str, str], flow: Flow) -> None:
     seen = set()
     for objective in study.objectives:
         name = objective.name
@@ -109,7 +110,7 @@ def _check_objectives(study: Study, metrics: dict[str, str], flow: Any) -> None:
             )
 
 
-def _check_constraints(study: Study, metrics: dict[str, str], flow: Any, target: Target) -> None:
+def _check_constraints(study: Study, metrics: dict[str, str], flow: Flow, target: Target) -> None:
     seen = set()
     least = {
         "latency_ns": (target.clock_ns, f"one clock period of {target.name} ({target.clock_mhz:g} MHz)"),

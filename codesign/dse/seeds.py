@@ -16,7 +16,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from codesign.errors import CodesignError, InputError
+from codesign.hardware.base import Flow
 from codesign.hardware.settings import draw_settings, family_config, flow_settings, whole_config
+from codesign.models.base import Family
 from codesign.space import Choice, Fixed, parse, plain
 from codesign.validation import validated
 
@@ -24,7 +26,7 @@ __all__ = ("seed_parameters",)
 
 
 def seed_parameters(
-    seeds: tuple[dict[str, Any], ...], family: Any, space: BaseModel, flow: Any, flow_space: BaseModel, source: str
+    seeds: tuple[dict[str, Any], ...], family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, source: str
 ) -> list[dict[str, Any]]:
     """The drawn parameters of every seed; InputError names a seed that is not in the space, and why."""
     return [
@@ -34,7 +36,7 @@ def seed_parameters(
 
 
 def _parameters(
-    seed: Mapping[str, Any], family: Any, space: BaseModel, flow: Any, flow_space: BaseModel, where: str
+    seed: Mapping[str, Any], family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, where: str
 ) -> dict[str, Any]:
     config: BaseModel = validated(family.config, family_config(seed), where)
     try:
@@ -42,11 +44,10 @@ def _parameters(
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     wanted = whole_config(config, settings)
-    own = getattr(family, "parameter", _by_name)
     drawn: dict[str, Any] = {}
 
     def choose(name: str, dimension: Any) -> Any:
-        value = wanted.get(name) if name.startswith("flow.") else own(wanted, name)
+        value = wanted.get(name) if name.startswith("flow.") else family.parameter(wanted, name)
         _must_hold(dimension, value, f"{where}: {name}")
         if not isinstance(parse(dimension), Fixed):
             drawn[name] = value
@@ -66,20 +67,6 @@ def _parameters(
             f"{where}: {wrong} is {wanted.get(wrong)}, but the study's space gives {found.get(wrong)}: change either"
         )
     return drawn
-
-
-def _by_name(config: Mapping[str, Any], name: str) -> Any:
-    if name in config:
-        return config[name]
-    if name == "depth":
-        return len(config["widths"])
-    if name == "bits":  # one for the whole network
-        return config["weight_bits"][0]
-    base, _, place = name.rpartition("_")
-    for entry in (base, f"{base}s"):
-        if isinstance(config.get(entry), list):
-            return config[entry][-1 if place == "head" else int(place)]
-    raise KeyError(name)
 
 
 def _must_hold(dimension: Any, value: Any, where: str) -> None:

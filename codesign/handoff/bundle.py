@@ -184,9 +184,7 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
 def _write_tables(trial: _Trial, folder: Path) -> None:
     """Tables for generator-level work, where the task can give any and the run still has its splits."""
     task = plugins.load("tasks", trial.study.task)
-    if not (hasattr(task, "outcome") or hasattr(task, "table")):
-        return
-    if not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
+    if not task.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
     flow = plugins.load("flows", trial.study.flow.name)
     searched = trial.folder.read("metrics.json", Metrics)

@@ -74,7 +74,7 @@ def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
     if name not in plugins.names("flows"):
         raise UnsupportedError(f"the flow '{visible(name)}' is not installed here")
     flow = plugins.load("flows", name)
-    if not getattr(flow, "storable", False):
+    if not flow.storable:
         raise UnsupportedError(f"the flow {name} does not write the same files everywhere")
     if not (state := flow.available()).available:
         raise UnsupportedError(state.reason)

@@ -26,7 +26,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
 from codesign.graph.reader import Graph, read_graph
-from codesign.hardware.base import Availability, Firmware, Rtl
+from codesign.hardware.base import Availability, Firmware, Flow, Rtl
 from codesign.hardware.expected import with_expected
 from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
 from codesign.hardware.packing import top_module
@@ -82,7 +82,7 @@ class AlkaidSpace(BaseModel):
     )
 
 
-class Alkaid:
+class Alkaid(Flow):
     """QONNX through our reader into alkaid's ALIR, then pipelined Verilog. Exact, or refused."""
 
     name = "alkaid"
@@ -197,6 +197,10 @@ class Alkaid:
 
         stage_delay = firmware.settings.get("stage_delay") or firmware.target.stage_delay
         return layer_costs(firmware, float(stage_delay))
+
+    def deeper(self, firmware: Firmware, stage_delay: float) -> AlkaidSettings:
+        """Settings of a deeper pipeline."""
+        return AlkaidSettings(stage_delay=stage_delay)
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """alkaid's bit-exact interpreter on input codes (events, n)."""

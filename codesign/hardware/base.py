@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +17,12 @@ from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.figures import Figure
 from codesign.hardware.firmware_record import held, source_path
+from codesign.records import LayerCosts, Verified
 from codesign.space import Choose
 from codesign.targets import Target
+
+if TYPE_CHECKING:
+    from codesign.verify.verilator import WaveFormat
 
 __all__ = ("Availability", "Firmware", "Flow", "NoSettings", "Rtl")
 
@@ -135,23 +141,11 @@ class Firmware:
         return rtl.latency_cycles
 
 
-class Flow(Protocol):
+class Flow(ABC):
     """A way from a design to firmware. :mod:`codesign.testing` tries a flow against this contract.
 
-    Used where a flow has them:
-
-    - ``model``: what :meth:`predict` runs, in words (default "interpreter");
-    - ``triggers``: true where its RTL has the ports ``threshold`` and ``trigger`` of a design that triggers; others are
-      given such a design without its trigger;
-    - ``storable``: true where its firmware is text and data that may be taken from a store (:mod:`codesign.store`), not
-      code that runs here, and lies as it is in any folder;
-    - ``vendor_quantities``: what :meth:`figures` measures at fidelity ``vendor`` where
-      ``vendor() -> Availability`` says that the vendor's tools are here;
-    - ``layers(firmware) -> LayerCosts``: what the circuit costs up to each of its layers;
-    - ``synthesise(firmware, work, timeout) -> list[Figure]`` in place of :func:`codesign.hardware.yosys.synthesise`;
-    - ``bitstream(firmware, work) -> (Path, list[Figure])`` in place of :func:`codesign.hardware.bitstream.bitstream`;
-    - ``verify(firmware, codes, references, work, waves) -> Verified`` in place of :func:`codesign.verify.rtl.verify`,
-      which simulates pipelined RTL.
+    What a flow does not do itself stays as it is here: its RTL is simulated with Verilator, synthesised with Yosys, and
+    placed by nextpnr where that reaches the target.
     """
 
     name: str
@@ -164,12 +158,30 @@ class Flow(Protocol):
     #: pydantic model of one candidate's settings; must be constructible without arguments
     settings: type[BaseModel]
 
+    #: what :meth:`predict` runs, in words
+    model: str = "interpreter"
+    #: whether its RTL has the ports ``threshold`` and ``trigger`` of a design that triggers; others are given such a
+    #: design without its trigger
+    triggers: bool = False
+    #: whether its firmware is text and data that may be taken from a store (:mod:`codesign.store`), not code that runs
+    #: here, and lies as it is in any folder
+    storable: bool = False
+    #: what :meth:`figures` measures at fidelity ``vendor`` where :meth:`vendor` says that the vendor's tools are here
+    vendor_quantities: tuple[str, ...] = ()
+    #: packages and programs without which :meth:`synthesise` or :meth:`verify` cannot run
+    synthesis_tools: tuple[str, ...] = ("yosys",)
+    simulation_tools: tuple[str, ...] = ("verilator", "cocotb", "g++")
+
+    # -------------------------------------------------------------------------------------------------- what it must do
+    @abstractmethod
     def suggest(self, space: BaseModel, choose: Choose) -> BaseModel:
         """Draw one candidate's settings from the space (names are recorded with the prefix ``flow.``)."""
 
+    @abstractmethod
     def available(self) -> Availability:
         """Whether the flow can run here, with the reason."""
 
+    @abstractmethod
     def compile(
         self,
         design: Design,
@@ -185,6 +197,7 @@ class Flow(Protocol):
         byte, in any folder: firmware from elsewhere is made again and compared (:mod:`codesign.trust.firmware`).
         """
 
+    @abstractmethod
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
         """Open firmware that :meth:`compile` wrote earlier; ToolError if it is of another design or target.
 
@@ -192,8 +205,47 @@ class Flow(Protocol):
         :func:`codesign.trust.firmware.reopen_firmware`.
         """
 
+    @abstractmethod
     def figures(self, firmware: Firmware) -> list[Figure]:
         """What the flow itself measures, each with its fidelity."""
 
+    @abstractmethod
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Run input codes (events, n) through the flow's bit-exact model of the firmware; output codes (events, m)."""
+
+    # ------------------------------------------------------------------------------------------- what it may do better
+    def vendor(self) -> Availability:
+        """Whether the vendor's tools are here that :attr:`vendor_quantities` need."""
+        return Availability(False, f"the flow {self.name} measures nothing with a vendor's tools")
+
+    def layers(self, firmware: Firmware) -> LayerCosts | None:
+        """What the circuit costs up to each of its layers; None where the flow cannot tell."""
+        return None
+
+    def deeper(self, firmware: Firmware, stage_delay: float) -> BaseModel | None:
+        """Settings of a pipeline with so many adders between two registers; None where that cannot be set."""
+        return None
+
+    def synthesise(self, firmware: Firmware, work: Path, timeout: float) -> list[Figure]:
+        """Count what the firmware takes on its target, within ``timeout`` seconds; ToolError if that fails."""
+        from codesign.hardware.yosys import synthesise
+
+        return synthesise(firmware, work, timeout)
+
+    def verify(
+        self,
+        firmware: Firmware,
+        codes: NDArray[np.int64],
+        references: Mapping[str, NDArray[np.int64]],
+        work: Path,
+        waves: WaveFormat | None = None,
+        threshold: int | None = None,
+    ) -> Verified:
+        """Run what there is of the firmware against every reference, as :func:`codesign.verify.rtl.verify` does."""
+        from codesign.verify.rtl import verify
+
+        return verify(firmware, codes, references, work, waves, threshold)
+
+    def own_bitstream(self, firmware: Firmware, work: Path) -> tuple[Path, list[Figure]] | None:
+        """The flow's own bitstream with its figures; None where :mod:`codesign.hardware.bitstream` makes it."""
+        return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from codesign.hardware.base import Flow
 from codesign.space import Choose
 from codesign.validation import validated
 
@@ -19,13 +20,13 @@ __all__ = ("draw_settings", "family_config", "flow_settings", "record_settings",
 _PREFIX = "flow."
 
 
-def resolve_space(flow: Any, given: Mapping[str, Any], source: str) -> BaseModel:
+def resolve_space(flow: Flow, given: Mapping[str, Any], source: str) -> BaseModel:
     """What a study wrote beside the flow's name, as the flow's space; InputError names an unknown or wrong key."""
     space: BaseModel = validated(flow.space, dict(given), source)
     return space
 
 
-def draw_settings(flow: Any, space: BaseModel, choose: Choose) -> BaseModel:
+def draw_settings(flow: Flow, space: BaseModel, choose: Choose) -> BaseModel:
     """Draw a candidate's settings; the parameters' names get the prefix ``flow.``."""
     settings: BaseModel = flow.suggest(space, lambda name, dimension: choose(_PREFIX + name, dimension))
     return settings
@@ -41,7 +42,7 @@ def family_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if not key.startswith(_PREFIX)}
 
 
-def flow_settings(flow: Any, config: Mapping[str, Any]) -> BaseModel:
+def flow_settings(flow: Flow, config: Mapping[str, Any]) -> BaseModel:
     """The flow's part of a trial's ``config.json``, validated; without any, the flow's defaults."""
     found = {key.removeprefix(_PREFIX): value for key, value in config.items() if key.startswith(_PREFIX)}
     settings: BaseModel = validated(flow.settings, found, "config.json, settings of the flow")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError
-from codesign.models.base import Choose
+from codesign.models.base import Choose, Family
 from codesign.space import Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _ebops(config: _Config, inputs: int, sizes: tuple[int, ...]) -> float:
     return (1 - config.sparsity) * products + every[-1] * config.square_bits**2
 
 
-class VAE:
+class VAE(Family):
     """Variational autoencoders (see :class:`VAEConfig`)."""
 
     name = "vae"
@@ -156,7 +156,7 @@ class VAE:
         return _ebops(config, inputs, config.sizes)
 
 
-class Autoencoder:
+class Autoencoder(Family):
     """Autoencoders with their reconstruction error in hardware (see :class:`AutoencoderConfig`)."""
 
     name = "autoencoder"

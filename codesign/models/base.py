@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from codesign.space import Choose
@@ -39,13 +42,10 @@ class Network(Protocol):
         """Make the network the exact function that is exported: roundings into biases, biases onto their grid."""
 
 
-class Family(Protocol):
+class Family(ABC):
     """A family of networks: its search space, its configuration, and how to build one.
 
-    Where one training gives several candidates, a family has three methods more. ``shared(config)``: a configuration
-    that all candidates of one training have in common, or None. ``front(config, x, y, loss, outputs=, epochs=, batch=,
-    learning_rate=, seed=)``: that training, on pairs of arrays of the training and the validation split, as files of
-    plain data by name. ``pick(config, files, inputs, outputs)``: the folded network of them that ``config`` means.
+    Where one training gives several candidates, :meth:`shared` says so, and :meth:`front` and :meth:`pick` do it.
     """
 
     name: str
@@ -54,15 +54,60 @@ class Family(Protocol):
     #: pydantic model of one candidate
     config: type[BaseModel]
 
+    @abstractmethod
     def suggest(self, space: BaseModel, choose: Choose) -> BaseModel:
         """Draw a candidate from the space, dimension by dimension (conditional dimensions included)."""
 
-    def build(self, config: BaseModel, inputs: int, outputs: int) -> torch.nn.Module:
+    @abstractmethod
+    def build(self, config: BaseModel, inputs: int, outputs: int) -> Any:
         """Build the untrained :class:`Network`; input and output are values, (events, n) to (events, m)."""
 
+    @abstractmethod
     def input_bits(self, config: BaseModel) -> int:
         """Width in bits of each input, the sign included."""
 
+    @abstractmethod
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
         """Effective bit operations expected of a candidate before it is trained (arXiv 2405.00645): the sum over the
         weights that pruning leaves of weight bits times activation bits."""
+
+    def shared(self, config: BaseModel) -> BaseModel | None:
+        """A configuration that all candidates of one training have in common; None where each has its own training."""
+        return None
+
+    def front(
+        self,
+        config: BaseModel,
+        x: tuple[NDArray[Any], NDArray[Any]],
+        y: tuple[NDArray[Any], NDArray[Any]],
+        loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        *,
+        outputs: int,
+        epochs: int,
+        batch: int,
+        learning_rate: float,
+        seed: int,
+    ) -> Mapping[str, bytes]:
+        """That training, on pairs of arrays of the training and the validation split, as files of plain data."""
+        raise NotImplementedError(f"{self.name} shares no training")
+
+    def pick(self, config: BaseModel, files: Mapping[str, bytes], inputs: int, outputs: int) -> Any:
+        """The folded network of these files that ``config`` means."""
+        raise NotImplementedError(f"{self.name} shares no training")
+
+    def parameter(self, config: Mapping[str, Any], name: str) -> Any:
+        """What the dimension ``name`` of the space has to be for :meth:`suggest` to give ``config``; else KeyError.
+
+        By the names of the configuration's entries: ``widths_2``, ``weight_bits_head``, ``depth``.
+        """
+        if name in config:
+            return config[name]
+        if name == "depth":
+            return len(config["widths"])
+        if name == "bits":  # one for the whole network
+            return config["weight_bits"][0]
+        base, _, place = name.rpartition("_")
+        for entry in (base, f"{base}s"):
+            if isinstance(config.get(entry), list):
+                return config[entry][-1 if place == "head" else int(place)]
+        raise KeyError(name)

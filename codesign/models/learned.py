@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from codesign.models.base import Family
 from codesign.space import Choose, Dimension, Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class LearnedMLPSpace(BaseModel):
     starts: IntDimension = Field(default=Fixed(1), description="trainings that make one front to pick from")
 
 
-class MLPLearned:
+class MLPLearned(Family):
     """Multilayer perceptrons with learned precision (see :class:`LearnedMLPConfig`)."""
 
     name = "mlp-learned"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from codesign.models.base import Family
 from codesign.space import Choose, Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class MLPSpace(BaseModel):
     uniform_bits: bool = Field(default=False, description="weight_bits holds for all weights and activations")
 
 
-class MLP:
+class MLP(Family):
     """Multilayer perceptrons (see :class:`MLPConfig`)."""
 
     name = "mlp"

@@ -17,7 +17,7 @@ from codesign.tasks.anomalies.baselines import baselines_of
 from codesign.tasks.anomalies.judging import judged, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.anomalies.sample import SIGNALS, AnomalySample, sample_of
-from codesign.tasks.base import Baseline, Inputs
+from codesign.tasks.base import Baseline, Inputs, Task
 from codesign.tasks.outcome import Axis, Outcome
 from codesign.validation import validated
 
@@ -33,7 +33,7 @@ _ANGLE_WEIGHT = 0.125
 _LEAST_WIDTH, _MOST = 4.0, 16.0
 
 
-class Anomaly:
+class Anomaly(Task):
     """Unusual events among all collisions, from the objects of the Level-1 trigger (:mod:`.anomalies.inputs`).
 
     One output, the score, which the firmware compares with a threshold: the one for the smallest false-positive rate
@@ -41,6 +41,7 @@ class Anomaly:
     """
 
     name = "anomaly"
+    tabulates = True
     settings = AnomalySample
     trigger = "score"
     collections = inputs.COLLECTIONS
@@ -110,8 +111,8 @@ class Anomaly:
         self,
         scores: NDArray[np.float64],
         part: Part,
-        baselines: Mapping[str, NDArray[np.float64]] | None = None,
-        points: Mapping[str, float] | None = None,
+        baselines: Mapping[str, NDArray[np.float64]],
+        points: Mapping[str, float],
     ) -> list[Plot]:
         """Scores, ROC curves, rate against threshold, efficiency beside the baselines', rate against pile-up."""
-        return drawing.plots(scores, part, baselines or {}, points or {})
+        return drawing.plots(scores, part, baselines, points)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,14 +10,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.errors import InputError
+from codesign.fixedpoint import InputQuantisation
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
+from codesign.tasks.outcome import Outcome, Tabulated
 
 if TYPE_CHECKING:
     import awkward as ak
     import torch
 
-__all__ = ("Baseline", "Inputs", "Task")
+__all__ = ("Baseline", "Inputs", "Task", "working_points")
 
 Scores = NDArray[np.float64]
 
@@ -43,61 +47,100 @@ class Baseline(Protocol):
         """Scores of a part's events, (events, outputs), as the network's are."""
 
 
-class Task(Protocol):
+class Task(ABC):
     """A physics task. ``scores`` are always the network's raw outputs as values, (events, outputs) float64.
 
-    More is used where a task has it:
-
-    - ``trigger: str``, the output that the firmware compares with a programmable threshold; the threshold that
-      ``working_points`` names ``"threshold"`` is the one that the simulation of the RTL applies;
-    - ``working_points(scores, validation) -> dict[str, float]``: what has to be fixed before a design is judged, such
-      as a threshold. It is called with the validation split only and recorded with the trial, and ``judge`` and
-      ``plots`` get it as their argument ``points``, on every split;
-    - ``input_quantisation(x, features, units, bits) -> InputQuantisation``: how the training split's features (events,
-      n) become integers, where the default, standardised features, is not what is wanted;
-    - ``collections: tuple[str, ...]`` and ``inputs(events) -> Inputs``: how the features are computed from a chunk of
-      :func:`codesign.physics.events.read_events`. ``sample`` uses the same function, so that training and
-      ``codesign apply`` cannot differ;
-    - ``most_events(settings) -> int | None``: at most so many events a sample of these settings will have, where that
-      is known before it is made: too few for the study's proofs are then told at once;
-    - ``outcome(scores, part, points) -> Outcome`` and ``table(scores, part) -> Tabulated``
-      (:mod:`codesign.tasks.outcome`): what a bundle's tables for generator-level work are fitted to.
+    What has a body here is used where a task has it: it may stay as it is.
     """
 
     name: str
     #: metric -> "maximise" or "minimise"
     metrics: dict[str, str]
+    #: the output that the firmware compares with a programmable threshold; the threshold that :meth:`working_points`
+    #: names "threshold" is the one that the simulation of the RTL applies
+    trigger: str | None = None
 
+    #: whether it has an :meth:`outcome` or a :meth:`table`
+    tabulates: bool = False
+
+    # -------------------------------------------------------------------------------------------------- what it must do
+    @abstractmethod
     def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
         """Make or read the sample that the study's ``sample`` section describes (validated by the task)."""
 
+    @abstractmethod
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """Name of each output of the network."""
 
+    @abstractmethod
     def target(self, part: Part) -> NDArray[Any]:
         """What the loss is given of each event of a part: (events,) or (events, t)."""
 
+    @abstractmethod
     def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Training loss of a batch, a scalar; not called for a network that brings its own objective."""
 
-    def judge(self, scores: Scores, part: Part) -> dict[str, Metric]:
-        """Every metric on this part, each with its statistical uncertainty."""
+    @abstractmethod
+    def judge(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """Every metric on this part at the working ``points``, each with its statistical uncertainty."""
 
+    @abstractmethod
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """Fit the classical baselines on the training split; the first is the primary one, which the report's band
         shows. May be empty."""
 
-    def plots(self, scores: Scores, part: Part, baselines: Mapping[str, Scores] | None = None) -> list[Plot]:
+    @abstractmethod
+    def plots(
+        self, scores: Scores, part: Part, baselines: Mapping[str, Scores], points: Mapping[str, float]
+    ) -> list[Plot]:
         """What the report draws for a design, with the scores of the baselines by name, the primary one first."""
 
+    # ------------------------------------------------------------------------------------------- what it may have more
+    def working_points(self, scores: Scores, validation: Part) -> dict[str, float]:
+        """What has to be fixed before a design is judged, such as a threshold, from scores of the validation split.
 
-if TYPE_CHECKING:
+        It is recorded with the trial; :meth:`judge` and :meth:`plots` get it on every split.
+        """
+        return {}
 
-    class ReadsEvents(Protocol):
-        """A task that computes its inputs from event files."""
+    def input_quantisation(
+        self, x: NDArray[np.float32], features: tuple[str, ...], units: tuple[str, ...], bits: int
+    ) -> InputQuantisation:
+        """How the training split's features (events, n) become integers of ``bits`` bits: by default standardised."""
+        return InputQuantisation.fit(x, features, units, bits)
 
-        #: what ``inputs`` needs, as :func:`codesign.physics.events.read_events` names it
-        collections: tuple[str, ...]
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """What :meth:`inputs` needs, as :func:`codesign.physics.events.read_events` names it.
 
-        def inputs(self, events: ak.Array) -> Inputs:
-            """Features of a chunk of events; BadEvent (:mod:`codesign.physics.events`) where one cannot have any."""
+        Empty for a task whose inputs are not computed from events.
+        """
+        return ()
+
+    def inputs(self, events: ak.Array) -> Inputs:
+        """The features of a chunk of :func:`codesign.physics.events.read_events`, for a task with ``collections``.
+
+        ``sample`` uses the same function, so that training and ``codesign apply`` cannot differ. BadEvent
+        (:mod:`codesign.physics.events`) where an event cannot have any.
+        """
+        raise InputError(f"the task '{self.name}' does not compute its inputs from events: give tables of its features")
+
+    def most_events(self, settings: dict[str, Any]) -> int | None:
+        """At most so many events a sample of these settings will have, where that is known before it is made: too few
+        for the study's proofs are then told at once."""
+        return None
+
+    def outcome(self, scores: Scores, part: Part, points: Mapping[str, float]) -> Outcome | None:
+        """What a bundle's parametrisation of the trigger for generator-level work is fitted to; None: there is none."""
+        return None
+
+    def table(self, scores: Scores, part: Part) -> Tabulated | None:
+        """What a bundle's table of a correction is fitted to; None: there is none."""
+        return None
+
+
+def working_points(task: Task, scores: Scores, validation: Part) -> dict[str, float]:
+    """The working points of these scores; ValueError where the part is not the validation split."""
+    if validation.name != "validation":
+        raise ValueError(f"working points are fixed on the validation split, not on {validation.name}")
+    return dict(task.working_points(scores, validation))

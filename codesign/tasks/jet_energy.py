@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks import metrics as classification
-from codesign.tasks.base import Baseline, Inputs
+from codesign.tasks.base import Baseline, Inputs, Task
 from codesign.tasks.jets import drawing
 from codesign.tasks.jets.baseline import FactorisedBaseline
 from codesign.tasks.jets.dijet import balance, balance_mean
@@ -35,7 +35,7 @@ __all__ = ("JetEnergy", "JetEnergyOffline")
 _PER_FLAVOUR = {"closure": "minimise", "resolution": "minimise"}
 
 
-class JetEnergy:
+class JetEnergy(Task):
     """Corrections of the high-level trigger's jets, and their uncertainty, from what the trigger knows of them.
 
     Regresses ln(reference pT / uncorrected pT) and its 16 % and 84 % quantiles; a head of flavours beside them where
@@ -43,6 +43,7 @@ class JetEnergy:
     """
 
     name = "jet-energy"
+    tabulates = True
     settings = JetEnergySample
     #: the collection whose jets are corrected
     jets = "HLTJet"
@@ -114,7 +115,7 @@ class JetEnergy:
             return {}
         return {"threshold_gev": threshold(corrected_pt(scores, validation), offline, reference)}
 
-    def judge(self, scores: NDArray[np.float64], part: Part, points: dict[str, float]) -> dict[str, Metric]:
+    def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Closure, resolution, coverage, per flavour too; turn-on at fixed rate; offline jets; dijets; tagging."""
         heads = heads_of(scores)
         truth = part.truth
@@ -144,7 +145,7 @@ class JetEnergy:
             found |= classification.auc_with_error(chance, part.y, FLAVOURS)
         return found
 
-    def outcome(self, scores: NDArray[np.float64], part: Part, points: dict[str, float]) -> Outcome:
+    def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
         """What became of generated jets: above the threshold or not, and the response."""
         return outcome_of(scores, part, points)
 
@@ -160,11 +161,11 @@ class JetEnergy:
         self,
         scores: NDArray[np.float64],
         part: Part,
-        baselines: Mapping[str, NDArray[np.float64]] | None = None,
-        points: Mapping[str, float] | None = None,
+        baselines: Mapping[str, NDArray[np.float64]],
+        points: Mapping[str, float],
     ) -> list[Plot]:
         """Closure against pT and \\|eta\\|, resolution, flavours, turn-on, offline jets, dijet balance, ROC curves."""
-        return drawing.plots(scores, part, dict(baselines or {}), dict(points or {}))
+        return drawing.plots(scores, part, dict(baselines), dict(points))
 
 
 class JetEnergyOffline(JetEnergy):

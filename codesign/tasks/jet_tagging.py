@@ -14,7 +14,7 @@ from codesign.errors import InputError
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot, Series
 from codesign.tasks import metrics
-from codesign.tasks.base import Baseline
+from codesign.tasks.base import Baseline, Task
 from codesign.validation import validated
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _Baseline:
         return np.log(np.clip(self._model.predict_proba(part.x), 1e-12, None))  # type: ignore[no-any-return]
 
 
-class JetTagging:
+class JetTagging(Task):
     """Multi-class jet tagging: cross-entropy, judged by accuracy, AUC and background rejection."""
 
     name = "jet-tagging"
@@ -126,7 +126,7 @@ class JetTagging:
 
         return cross_entropy(outputs, target)
 
-    def judge(self, scores: NDArray[np.float64], part: Part) -> dict[str, Metric]:
+    def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
         chance = metrics.probabilities(scores)
         found = {"accuracy": metrics.accuracy(scores, part.y)}
@@ -147,11 +147,12 @@ class JetTagging:
         self,
         scores: NDArray[np.float64],
         part: Part,
-        baselines: Mapping[str, NDArray[np.float64]] | None = None,
+        baselines: Mapping[str, NDArray[np.float64]],
+        points: Mapping[str, float],
     ) -> list[Plot]:
         """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
         curves: list[Series] = []
-        for source, dashed in ((scores, False), *((b, True) for b in (baselines or {}).values())):
+        for source, dashed in ((scores, False), *((b, True) for b in baselines.values())):
             chance = metrics.probabilities(source)
             for index, name in enumerate(self.classes):
                 curves.append(

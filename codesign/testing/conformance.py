@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from codesign.figures import Fidelity, find
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import record_settings
 from codesign.records import Verified
 from codesign.targets import Target
@@ -42,7 +41,7 @@ class Outcome:
 
 
 def conforms(
-    flow: Any,
+    flow: Flow,
     case: Case | Design,
     target: Target,
     folder: Path,
@@ -71,7 +70,7 @@ def conforms(
     return Outcome(firmware=firmware, verified=verdict)
 
 
-def _refusal(flow: Any, case: Case, error: CodesignError) -> Outcome:
+def _refusal(flow: Flow, case: Case, error: CodesignError) -> Outcome:
     words = str(error)
     if case.core:
         raise Nonconformity(f"{flow.name}, {case}: every flow must compile it, but it was refused: {words}") from error
@@ -80,7 +79,7 @@ def _refusal(flow: Any, case: Case, error: CodesignError) -> Outcome:
     return Outcome(refused=words)
 
 
-def _predicts(flow: Any, case: Case, firmware: Firmware, codes: Codes, truth: Codes) -> None:
+def _predicts(flow: Flow, case: Case, firmware: Firmware, codes: Codes, truth: Codes) -> None:
     for given, expected in ((codes, truth), (codes[:1], truth[:1]), (codes[:0], truth[:0])):
         found = flow.predict(firmware, given)
         if found.shape != expected.shape or found.dtype != np.int64:
@@ -98,7 +97,7 @@ def _predicts(flow: Any, case: Case, firmware: Firmware, codes: Codes, truth: Co
 
 
 def _opens_again(
-    flow: Any, case: Case, firmware: Firmware, settings: BaseModel | None, codes: Codes, truth: Codes
+    flow: Flow, case: Case, firmware: Firmware, settings: BaseModel | None, codes: Codes, truth: Codes
 ) -> None:
     design, folder = firmware.design, firmware.folder
     again = flow.load(design, firmware.target, folder)
@@ -117,7 +116,7 @@ def _opens_again(
         raise Nonconformity(f"{flow.name}, {case}: opened {place} as firmware of a design that it does not hold")
 
 
-def _figures(flow: Any, case: Case, firmware: Firmware) -> None:
+def _figures(flow: Flow, case: Case, firmware: Firmware) -> None:
     figures = flow.figures(firmware)
     for figure in figures:
         if not math.isfinite(figure.value) or figure.value < 0:
@@ -137,12 +136,9 @@ def _figures(flow: Any, case: Case, firmware: Firmware) -> None:
         raise Nonconformity(f"{flow.name}, {case}: its RTL has a latency by construction that is not its figure")
 
 
-def _verified(flow: Any, case: Case, firmware: Firmware, codes: Codes, truth: Codes, folder: Path) -> Verified:
-    from codesign.verify.rtl import verify
-
-    own = getattr(flow, "verify", verify)
-    references = {"exact": truth, getattr(flow, "model", "interpreter"): flow.predict(firmware, codes)}
-    verdict: Verified = own(firmware, codes, references, folder / "simulation")
+def _verified(flow: Flow, case: Case, firmware: Firmware, codes: Codes, truth: Codes, folder: Path) -> Verified:
+    references = {"exact": truth, flow.model: flow.predict(firmware, codes)}
+    verdict = flow.verify(firmware, codes, references, folder / "simulation")
     if not verdict.exact:
         raise Nonconformity(f"{flow.name}, {case}: {verdict.proven} differs: {verdict.first_difference}")
     figures = flow.figures(firmware)

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings, record_settings
 from codesign.records import Verified
 from codesign.runfolder import TrialFolder
@@ -57,13 +57,13 @@ _PROVEN_ON = "golden.npz"
 _MOST_LISTED = 100_000
 
 
-def seal_firmware(flow: Any, firmware: Firmware, settings: BaseModel | None = None) -> None:
+def seal_firmware(flow: Flow, firmware: Firmware, settings: BaseModel | None = None) -> None:
     """Seal firmware that was just made, or written to by a tool, here; ``settings`` are those it was compiled with."""
     seal_folder(firmware.folder, "firmware", _facts(flow, firmware.design, firmware.target, settings))
 
 
 def firmware_in(
-    folder: Path, flow: Any, design: Design, target: Target, settings: BaseModel | None = None
+    folder: Path, flow: Flow, design: Design, target: Target, settings: BaseModel | None = None
 ) -> Firmware | None:
     """The firmware in ``folder`` if this user made it so, of this design, target, flow and settings; else None."""
     if not is_sealed(folder, "firmware", _facts(flow, design, target, settings)):
@@ -72,7 +72,7 @@ def firmware_in(
     return firmware
 
 
-def reopen_firmware(folder: TrialFolder, flow: Any, design: Design, target: Target, again: bool = False) -> Firmware:
+def reopen_firmware(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool = False) -> Firmware:
     """A trial's firmware for its study's target, by the rule above; ``again`` makes it anew whatever is there.
 
     What was made again takes the recorded one's place where the folder can be written to. InputError where a source
@@ -97,13 +97,13 @@ def reopen_firmware(folder: TrialFolder, flow: Any, design: Design, target: Targ
             )
         seal_firmware(flow, made, settings)
         if not beside:
-            return made  # type: ignore[no-any-return]
+            return made
         if recorded.exists():
             old = folder.path / _ASIDE if different is not None else place / "old"
             shutil.rmtree(old, ignore_errors=True)
             os.rename(recorded, old)
         os.rename(made.folder, recorded)
-        return flow.load(design, target, recorded)  # type: ignore[no-any-return]
+        return flow.load(design, target, recorded)
 
 
 @contextlib.contextmanager
@@ -124,7 +124,7 @@ def _workshop(folder: Path) -> Iterator[tuple[Path, bool]]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _facts(flow: Any, design: Design, target: Target, settings: BaseModel | None) -> dict[str, Any]:
+def _facts(flow: Flow, design: Design, target: Target, settings: BaseModel | None) -> dict[str, Any]:
     return {
         "flow": flow.name,
         "design": design.hash,

@@ -26,6 +26,7 @@ import numpy as np
 
 from codesign.physics.sample import Sample
 from codesign.records import Metric, Plot, Series
+from codesign.tasks.base import Task
 
 
 class Radius:
@@ -35,7 +36,7 @@ class Radius:
         return np.hypot(part.x[:, :1], part.x[:, 1:2]).astype(np.float64)
 
 
-class Rings:
+class Rings(Task):
     """Regresses the squared distance from the middle; a working point and a class held out, too."""
 
     name = "rings"
@@ -75,7 +76,7 @@ class Rings:
         assert not train.y.any()
         return [Radius()]
 
-    def plots(self, scores, part, baselines=None, points=None):
+    def plots(self, scores, part, baselines, points):
         line = Series(label="fit", x=part.targets[:50, 0].tolist(), y=scores[:50, 0].tolist())
         return [Plot(name="fit", title="Fit of the rings", x_label="true", y_label="fitted", series=[line])]
 '''

@@ -41,9 +41,9 @@ def test_an_input_that_never_changes_has_none_and_labels_of_the_design_lose_by_s
 class Choosy(JetTagging):
     """Judges only where every class is there, as a task may."""
 
-    def judge(self, scores, part):
+    def judge(self, scores, part, points):
         share = 1.0 / min(part.y.tolist().count(i) for i in range(len(CLASSES)))
-        return super().judge(scores, part) if share else {}
+        return super().judge(scores, part, points) if share else {}
 
 
 @pytest.mark.parametrize(("events", "judged"), [(12_000, True), (24, False)])

@@ -5,44 +5,57 @@ import pytest
 
 from codesign.physics.sample import Part
 from codesign.records import Metric
-from codesign.tasks.judging import drawn, fixed, judged
+from codesign.tasks.base import Task, working_points
 
 
-class Plain:
-    def judge(self, scores, part):
+class Plain(Task):
+    name, metrics = "plain", {"mean": "maximise"}
+
+    def sample(self, settings, seed, progress=None):
+        raise AssertionError
+
+    def outputs(self, sample):
+        return ("y",)
+
+    def target(self, part):
+        return part.y
+
+    def loss(self, outputs, target):
+        raise AssertionError
+
+    def judge(self, scores, part, points):
         return {"mean": Metric(value=float(scores.mean()), error=0)}
 
-    def plots(self, scores, part, baselines=None):
+    def baselines(self, train, seed):
+        return []
+
+    def plots(self, scores, part, baselines, points):
         return sorted(baselines)
 
 
-class AtThreshold:
+class AtThreshold(Plain):
     def working_points(self, scores, validation):
         return {"threshold": float(np.median(scores))}
 
     def judge(self, scores, part, points):
         return {"rate": Metric(value=float((scores > points["threshold"]).mean()), error=0)}
 
-    def plots(self, scores, part, baselines=None, points=None):
-        return [points["threshold"]]
-
 
 def part(name):
     return Part(name, np.zeros((4, 1), np.float32), np.zeros(4, np.int64))
 
 
-def test_a_task_without_working_points_is_asked_for_none():
+def test_a_task_without_working_points_has_none():
     scores = np.arange(4.0)[:, None]
-    assert fixed(Plain(), scores, part("validation")) == {}
-    assert judged(Plain(), scores, part("test"), {})["mean"].value == 1.5
-    assert drawn(Plain(), scores, part("test"), {}, {"b": scores, "a": scores}) == ["a", "b"]
+    assert working_points(Plain(), scores, part("validation")) == {}
+    assert Plain().outcome(scores, part("test"), {}) is None
+    assert Plain().collections == ()
 
 
 def test_a_threshold_of_the_validation_split_is_applied_to_test():
     scores = np.arange(4.0)[:, None]
-    points = fixed(AtThreshold(), scores, part("validation"))
+    points = working_points(AtThreshold(), scores, part("validation"))
     assert points == {"threshold": 1.5}
-    assert judged(AtThreshold(), scores - 1, part("test"), points)["rate"].value == 0.25
-    assert drawn(AtThreshold(), scores, part("test"), points, {}) == [1.5]
+    assert AtThreshold().judge(scores - 1, part("test"), points)["rate"].value == 0.25
     with pytest.raises(ValueError, match="fixed on the validation split, not on test"):
-        fixed(AtThreshold(), scores, part("test"))
+        working_points(AtThreshold(), scores, part("test"))

@@ -68,10 +68,10 @@ def test_task_judges_every_metric_and_draws():
     scores, labels = toy(3000, 1)
     part = Part("test", np.zeros((3000, 1), np.float32), labels)
     task = JetTagging()
-    found = task.judge(scores, part)
+    found = task.judge(scores, part, {})
     assert set(found) <= set(task.metrics)
     assert {"accuracy", "auc_mean", "rejection_t_50", "rejection_g_30", "rejection_w_80"} <= set(found)
     assert all(m.error > 0 for m in found.values())
-    roc, confusion = task.plots(scores, part, {"boosted trees": scores})
+    roc, confusion = task.plots(scores, part, {"boosted trees": scores}, {})
     assert len(roc.series) == 10
     assert np.allclose(np.sum(confusion.matrix, axis=1), 1)

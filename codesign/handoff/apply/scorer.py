@@ -23,7 +23,7 @@ from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received, read_design
 from codesign.physics.events import BadEvent
-from codesign.tasks.base import Inputs
+from codesign.tasks.base import Inputs, Task
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -63,13 +63,13 @@ class Scorer:
         )
 
     @property
-    def task(self) -> Any:
+    def task(self) -> Task:
         """The installed task that computes the network's inputs from events."""
         name = self.manifest.task
         if name not in plugins.names("tasks"):
             raise InputError(f"the bundle's task '{name}' is not installed here: pip install the package it comes from")
         task = plugins.load("tasks", name)
-        if not hasattr(task, "inputs"):
+        if not task.collections:
             raise NoInputs(
                 f"the task '{name}' does not compute its inputs from events: give a table with the columns "
                 f"{', '.join(self.features[:3])}, ..."

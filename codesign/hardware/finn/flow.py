@@ -25,7 +25,7 @@ from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, Figure
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Availability, Firmware, Rtl
+from codesign.hardware.base import Availability, Firmware, Flow, Rtl
 from codesign.hardware.finn.client import ask
 from codesign.hardware.finn.environment import availability
 from codesign.hardware.finn.estimate import dsp_slices, initiation_interval, latency_bound
@@ -57,10 +57,11 @@ class FinnSpace(BaseModel):
     initiation_interval: IntDimension = Field(default_factory=lambda: parse(16))
 
 
-class Finn:
+class Finn(Flow):
     """QONNX through exact integer layers into FINN's RTL. Exact, or refused."""
 
     name = "finn"
+    synthesis_tools = ()
     model = "FINN's graph"
     quantities = ("dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval")
     space: type[BaseModel] = FinnSpace
@@ -177,7 +178,7 @@ class Finn:
         )
         return synthesise(firmware, work, timeout - (time.monotonic() - start), elaborated)
 
-    def bitstream(self, firmware: Firmware, work: Path) -> tuple[Path, list[Figure]]:
+    def own_bitstream(self, firmware: Firmware, work: Path) -> tuple[Path, list[Figure]]:
         """FINN's own build with Vivado."""
         from codesign.hardware.finn.vivado import build
 

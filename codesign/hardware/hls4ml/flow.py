@@ -29,7 +29,7 @@ from codesign.figures import Figure
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.base import Availability, Firmware, Flow
 from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Word, read_record
 from codesign.hardware.hls4ml.build import RESULT
 from codesign.hardware.hls4ml.csim import LIBRARY, compile_csim
@@ -97,10 +97,12 @@ class Hls4mlSpace(BaseModel):
     reuse_factor: IntDimension = Fixed(1)
 
 
-class Hls4ml:
+class Hls4ml(Flow):
     """The design's own QONNX graph through hls4ml. Exact in C simulation, or refused."""
 
     name = "hls4ml"
+    synthesis_tools = ()
+    simulation_tools = ()
     model = "C simulation"
     quantities: tuple[str, ...] = ()
     vendor_quantities = ("lut", "ff", "dsp", "bram", "latency_cycles", "latency_ns", "initiation_interval")
@@ -216,6 +218,7 @@ class Hls4ml:
         references: Mapping[str, Codes],
         work: Path,
         waves: WaveFormat | None = None,
+        threshold: int | None = None,
     ) -> Verified:
         """Compare the RTL that Vitis made, in its co-simulation, with every model; without Vitis the C simulation.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +20,7 @@ _PILE_UP = (0.0, 35, 42, 49, 56, 300)
 _DENSITY = (0.0, 15, 22, 29, 36, 300)
 
 
-def outcome_of(scores: NDArray[np.float64], part: Part, points: dict[str, float]) -> Outcome:
+def outcome_of(scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
     """Response of the corrected pT, and whether it is above the threshold that the validation split fixed."""
     truth = part.truth
     pt = kinematics(part.x)[0] * np.exp(heads_of(scores).correction)

@@ -13,12 +13,14 @@ from pydantic import BaseModel, ConfigDict
 
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.base import Availability
+from codesign.hardware.base import Availability, Flow
 from codesign.hardware.expected import with_expected
+from codesign.models.base import Family
 from codesign.physics.sample import Sample
 from codesign.records import Figures, Metric, Metrics, Verified
 from codesign.space import Dimension, Fixed, FloatDimension, IntDimension
 from codesign.targets import load_target
+from codesign.tasks.base import Task
 
 
 def _stillborn(times):
@@ -41,7 +43,7 @@ if "stillborn" in os.environ.get("TOY", "") and multiprocessing.parent_process()
     _stillborn(3)
 
 
-class ToyTask:
+class ToyTask(Task):
     name = "toy"
 
     def __init__(self):
@@ -57,11 +59,17 @@ class ToyTask:
     def outputs(self, sample):
         return sample.class_names
 
-    def judge(self, scores, part):
+    def judge(self, scores, part, points):
         return {"accuracy": Metric(value=float(((scores[:, 0] > 0) == part.y).mean()), error=0.01)}
 
     def target(self, part):
         return part.y
+
+    def loss(self, outputs, target):
+        raise AssertionError("nothing is trained")
+
+    def plots(self, scores, part, baselines, points):
+        return []
 
     def baselines(self, train, seed):
         if _WATCHED:
@@ -92,13 +100,22 @@ class ToyConfig(BaseModel):
     sparsity: float
 
 
-class ToyFamily:
+class ToyFamily(Family):
     name = "toy"
     space = ToySpace
     config = ToyConfig
 
     def suggest(self, space, choose):
         return ToyConfig(width=choose("width", space.width), sparsity=choose("sparsity", space.sparsity))
+
+    def build(self, config, inputs, outputs):
+        raise AssertionError("nothing is trained")
+
+    def input_bits(self, config):
+        return 8
+
+    def ebops(self, config, inputs, outputs):
+        return 1.0
 
 
 class ToyFlowSpace(BaseModel):
@@ -113,7 +130,7 @@ class ToyFlowSettings(BaseModel):
     reuse: int | None = None
 
 
-class ToyFlow:
+class ToyFlow(Flow):
     name = "toy"
     quantities = ("lut", "latency_ns", "latency_cycles")
     space = ToyFlowSpace
@@ -124,6 +141,18 @@ class ToyFlow:
 
     def available(self):
         return Availability(True, "a double")
+
+    def compile(self, design, target, folder, settings=None, probe=None):
+        raise AssertionError("nothing is compiled")
+
+    def load(self, design, target, folder):
+        raise AssertionError("nothing is compiled")
+
+    def figures(self, firmware):
+        return []
+
+    def predict(self, firmware, codes):
+        raise AssertionError("nothing is compiled")
 
 
 @dataclass

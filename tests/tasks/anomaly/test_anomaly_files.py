@@ -8,7 +8,6 @@ import pyarrow.parquet
 from codesign.physics.sample import Splits
 from codesign.tasks.anomalies.inputs import FEATURES
 from codesign.tasks.anomaly import Anomaly
-from codesign.tasks.judging import judged
 
 TASK = Anomaly()
 
@@ -77,7 +76,7 @@ def test_published_events_without_a_trigger(published_data, record_property):
         scores = baseline(test)
         points = dict.fromkeys(["threshold", "half_score"], float(scores.max()))
         points |= {f"{kind}_{name}": 1e9 for kind in ("menu", "half") for name in ("jet", "ht", "met", "eg", "muon")}
-        areas[baseline.name.split(" (")[0]] = judged(TASK, scores, test, points)["auc_gluino"]
+        areas[baseline.name.split(" (")[0]] = TASK.judge(scores, test, points)["auc_gluino"]
     record_property("auc", {name: (m.value, m.error) for name, m in areas.items()})
     assert areas["isolation forest"].value > 0.6
     assert areas["MET"].value > 0.7

@@ -11,7 +11,7 @@ from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConf
 from codesign.physics.sample import Part
 from codesign.tasks.anomalies.sample import AnomalySample
 from codesign.tasks.anomaly import Anomaly
-from codesign.tasks.judging import drawn, fixed, judged
+from codesign.tasks.base import working_points
 from codesign.training import train as fit
 
 TASK = Anomaly()
@@ -77,8 +77,8 @@ def test_a_perfect_score_and_one_that_knows_nothing(toy_parts):
         def scores(part, perfect=perfect, random=random):
             return random.random((len(part), 1)) + (2.0 * (part.y > 0)[:, None] if perfect else 0.0)
 
-        points = fixed(TASK, scores(validation), validation)
-        found = judged(TASK, scores(test), test, points)
+        points = working_points(TASK, scores(validation), validation)
+        found = TASK.judge(scores(test), test, points)
         assert found["auc_mean"].value == pytest.approx(1.0 if perfect else 0.5, abs=4 * found["auc_mean"].error + 1e-9)
         assert found["tpr_mean_1e-2"].value == pytest.approx(1.0 if perfect else 0.01, abs=0.02)
         assert found["fpr_1e-2"].value == pytest.approx(0.01, abs=4 * found["fpr_1e-2"].error)
@@ -94,15 +94,15 @@ def test_too_little_zero_bias_is_refused(toy_parts):
     validation = toy_parts[1]
     few = Part("validation", validation.x[:300], validation.y[:300], class_names=validation.class_names)
     with pytest.raises(InputError, match=r"cannot tell a false-positive rate of 0\.01: that takes 900"):
-        fixed(TASK, np.zeros((300, 1)), few)
+        working_points(TASK, np.zeros((300, 1)), few)
 
 
 def test_thresholds_are_those_of_zero_bias_alone(toy_parts):
     validation = toy_parts[1]
     scores = np.random.default_rng(3).random((len(validation), 1))
-    before = fixed(TASK, scores, validation)
+    before = working_points(TASK, scores, validation)
     scores[validation.y > 0] += 100
-    assert fixed(TASK, scores, validation) == before
+    assert working_points(TASK, scores, validation) == before
 
 
 def test_every_baseline_is_judged_and_drawn(toy_parts):
@@ -114,15 +114,16 @@ def test_every_baseline_is_judged_and_drawn(toy_parts):
     assert np.array_equal(again, scores[baselines[0].name])
     areas = {}
     for baseline in baselines:
-        points = fixed(TASK, baseline(validation), validation)
-        found = judged(TASK, scores[baseline.name], test, points)
+        points = working_points(TASK, baseline(validation), validation)
+        found = TASK.judge(scores[baseline.name], test, points)
         areas[baseline.name.split(" (")[0]] = (found["auc_hard"].value, found["auc_muonic"].value)
     assert areas["single jet"][0] > 0.95
     assert areas["single jet"][1] == pytest.approx(0.5, abs=0.06)
     assert areas["isolation forest"][1] > 0.7
     assert areas["PCA"][1] > 0.7
     mine = scores[baselines[0].name]
-    plots = {p.name: p for p in drawn(TASK, mine, test, fixed(TASK, baselines[0](validation), validation), scores)}
+    points = working_points(TASK, baselines[0](validation), validation)
+    plots = {p.name: p for p in TASK.plots(mine, test, scores, points)}
     assert set(plots) == {"scores", "roc", "rate", "baselines", "pile_up"}
     assert plots["roc"].log_x
     assert sum(not s.dashed for s in plots["roc"].series) == 2
@@ -153,6 +154,6 @@ def test_a_network_finds_signals_it_never_saw(toy_parts, family, config, least):
             x = torch.as_tensor(quantisation.port.values(quantisation.codes(part.x)), dtype=torch.float32)
             return network(x).numpy().astype(np.float64)
 
-    found = judged(TASK, scores(test), test, fixed(TASK, scores(validation), validation))
+    found = TASK.judge(scores(test), test, working_points(TASK, scores(validation), validation))
     assert found["auc_mean"].value > least
     assert found["tpr_mean_1e-2"].value > 0.05

@@ -165,7 +165,10 @@ def test_plots_of_design_and_baseline(parts, baseline):
         assert any(s.dashed for s in plot.series)
         assert all(len(s.x) == len(s.y) == len(s.low) == len(s.high) for s in plot.series)
     without = task.plots(
-        scores[:, 4:], dataclasses.replace(test, truth=test.truth | {"offline_pt": -(test.truth["eta"] ** 2) - 1})
+        scores[:, 4:],
+        dataclasses.replace(test, truth=test.truth | {"offline_pt": -(test.truth["eta"] ** 2) - 1}),
+        {},
+        {},
     )
     assert {p.name for p in without} == {"closure-pt", "closure-eta", "resolution", "closure-flavour", "balance"}
 
