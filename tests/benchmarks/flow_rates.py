@@ -13,7 +13,6 @@ from codesign.calibration.plan import member
 from codesign.errors import CodesignError
 from codesign.hardware.alkaid import probe_codes
 from codesign.targets import load_target
-from codesign.verify.rtl import verify
 
 __all__ = ("flow_rates",)
 
@@ -56,8 +55,7 @@ def _one(flow: Any, design: Any, codes: Any, truth: Any, work: Path) -> dict[str
         few, many = (500, len(codes)) if firmware.rtl.protocol == "pipelined" else (100, 1000)
         for events in (few, many):
             start = time.perf_counter()
-            simulate = getattr(flow, "verify", verify)
-            verdict = simulate(firmware, codes[:events], {"qonnx": truth[:events]}, work / f"simulation{events}")
+            verdict = flow.verify(firmware, codes[:events], {"qonnx": truth[:events]}, work / f"simulation{events}")
             seconds[events] = time.perf_counter() - start
             found["rtl_equal"] = found.get("rtl_equal", True) and verdict.exact
         found["simulation_seconds_first"] = round(seconds[few], 1)

@@ -40,7 +40,6 @@ from codesign.hardware.base import Firmware
 from codesign.hardware.finn.client import shared
 from codesign.hardware.finn.environment import environment
 from codesign.hardware.finn.flow import FinnSettings
-from codesign.hardware.yosys import synthesise
 from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_front import checkpoints
 from codesign.models.mlp import MLPConfig
@@ -319,7 +318,7 @@ def comparison(
         candidates, facts = search(data, seed, seconds, target, work / name)
         print(f"{name:8} {facts['candidates']} candidates, {facts['candidates_per_hour']:g} an hour", flush=True)
         side = facts | {"points": finalists(candidates, flow, data)}
-        good = measured(side, getattr(flow, "synthesise", synthesise))
+        good = measured(side, flow.synthesise)
         if not good:
             raise SystemExit(f"{name} has no finalist that was synthesised: give it more --search-seconds")
         right = np.array([p["test_right"] for p in good])
