@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo docs test stress lint types bench bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test stress fuzz lint types bench bench-peers calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,6 +57,9 @@ test: $(READY)  ## run the tests
 
 stress: $(READY)  ## send a million events through the AXI4-Stream wrappers, with stalls and resets: some minutes
 	@$(BIN)/python -m pytest -n 0 -m slow -k million tests/hardware
+
+fuzz: $(READY)  ## give 5,000 damaged files to the commands that read them, and watch what happens
+	$(BIN)/python -m tests.security.fuzz --count 5000 --output fuzz.json
 
 lint: $(READY)  ## check style and format
 	@$(BIN)/ruff check .
