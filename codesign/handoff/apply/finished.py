@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +21,9 @@ from codesign.physics.events.rootfile import open_root
 from codesign.physics.events.writing import METADATA
 from codesign.physics.readers.detection import damage_named, head_of, kind_of
 from codesign.physics.readers.root import check_whole
+from codesign.reading.json import json_of
+from codesign.reading.parquet import opened_parquet
+from codesign.reading.rootfile import opened_root
 
 __all__ = ("Source", "Written", "scores_in", "written_in")
 
@@ -77,7 +79,7 @@ def written_in(path: Path) -> Written | None:
         kind = kind_of(head_of(path)) or ""
         with damage_named(path, kind):
             found = _text(path, kind)
-        return None if found is None else Written.model_validate(json.loads(found))
+        return None if found is None else Written.model_validate(json_of(found, str(path)))
     except (InputError, ValueError, ValidationError, RecursionError):
         return None
 
@@ -100,13 +102,10 @@ def scores_in(path: Path, names: Sequence[str], rows: int) -> Iterator[tuple[int
 
 def _text(path: Path, kind: str) -> Any:
     if kind == "Parquet":
-        import pyarrow.parquet
-
-        return (pyarrow.parquet.read_schema(path).metadata or {}).get(METADATA.encode())
+        with opened_parquet(path) as file:
+            return (file.schema_arrow.metadata or {}).get(METADATA.encode())
     if kind != "ROOT":
         return None
-    import uproot
-
-    with uproot.open(path, object_cache=None, array_cache=None) as file:
+    with opened_root(path, object_cache=None, array_cache=None) as file:
         check_whole(path, file)
         return str(file[METADATA]) if METADATA in file.keys(cycle=False) else None
