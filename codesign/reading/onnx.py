@@ -70,7 +70,7 @@ def onnx_model(content: bytes, source: str = "the ONNX model", *, functions: boo
     if len(graph.node) > GRAPH_NODES:
         raise InputError(f"{source}: a graph of {len(graph.node)} nodes, at most {GRAPH_NODES} are read")
     if functions and not model.training_info:
-        model = inlined(model)
+        model = inlined(model, source)
         graph = model.graph
     if model.functions or model.training_info:
         raise InputError(f"{source}: has functions of its own, which are not read: export it with them inlined")
