@@ -36,6 +36,8 @@ from tests.trees import ROOT, Tree, both
 
 _EVENTS = 200_000
 _MADE = ROOT / "tests" / "frozen" / "7957331" / "made.zip"
+#: by the clock on the wall: what else the machine does can halve it, so that ``--least`` leaves it out
+_BY_CLOCK = "candidates an hour and core"
 #: the commit that all later ones are compared with
 _BASE = "7957331"
 _STUDY: dict[str, Any] = {
@@ -126,7 +128,7 @@ def measure(trees: tuple[Tree, Tree], rounds: int, trials: int, work: Path) -> l
         for of in turn:
             folder = work / f"{of.tree.name}-{i}"
             rate, whole = search(of.tree, trials, folder)
-            of.add("candidates an hour and core", rate)
+            of.add(_BY_CLOCK, rate)
             of.add("candidates an hour of CPU, with proof", whole)
             if of.tree.name not in libraries:
                 libraries[of.tree.name] = emulator(of.tree, folder)
@@ -164,7 +166,7 @@ def main() -> int:
     parser.add_argument("--base", default=_BASE, help="commit to compare with")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--trials", type=int, default=9, help="of each round's search")
-    parser.add_argument("--least", type=float, default=0.0, help="end with 1 where a ratio is below this")
+    parser.add_argument("--least", type=float, default=0.0, help="end with 1 where a ratio of CPU times is below")
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "kept.json")
     options = parser.parse_args()
     try:
@@ -179,7 +181,7 @@ def main() -> int:
     for what, of in record["rates"].items():
         spread = max(max(v) / min(v) - 1 for v in (of["base"], of["present"]))
         print(f"{what:45} {of['ratio']:6.3f}   (rounds differ by up to {spread:.0%})")
-    return 1 if any(of["ratio"] < options.least for of in record["rates"].values()) else 0
+    return 1 if any(of["ratio"] < options.least for what, of in record["rates"].items() if what != _BY_CLOCK) else 0
 
 
 if __name__ == "__main__":
