@@ -33,8 +33,8 @@ from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
 from codesign.hardware.pyosys import Yosys
-from codesign.trust.verilog import check_sources
 from codesign.reading.plain import given_text
+from codesign.trust.verilog import check_sources
 
 __all__ = ("count", "synthesise", "used_sources")
 
