@@ -285,7 +285,7 @@ def test_no_target_has_a_clock_that_is_no_number(tmp_path: Path) -> None:
     shipped = yaml.safe_load((resources.folder("targets") / "vu13p-360.yaml").read_text())
     for value in (float("nan"), float("inf"), -1, 0, 1e300, "1; x", [1]):
         (tmp_path / "target.yaml").write_text(yaml.safe_dump(shipped | {"clock_mhz": value}))
-        with pytest.raises(InputError, match="'clock_mhz'|is not a finite number"):
+        with pytest.raises(InputError, match=r"'clock_mhz'|is not a finite number"):
             load_target(str(tmp_path / "target.yaml"))
 
 
@@ -505,7 +505,7 @@ def test_verilator_compiles_links_and_obeys_nothing_else(own: Firmware, tmp_path
         sources = [*own.source_paths, own.folder / "src" / name]
         with pytest.raises(InputError, match=r"no source of Verilog|no path inside"):
             run_testbench(tmp_path / "bench", sources)
-        with pytest.raises(CodesignError, match=r"no source of Verilog|no path inside|no Verilog source"):
+        with pytest.raises(CodesignError, match=r"no source of Verilog|no path inside|given to no tool"):
             verilator.build(sources, own.top, {}, tmp_path / "work")
         changed(own, sources=[*map(str, own.sources), f"src/{name}"])
         with pytest.raises(InputError, match="'sources"):

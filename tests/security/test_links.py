@@ -77,7 +77,7 @@ def test_a_report_follows_none(tmp_path, name):
     else:
         path.symlink_to(tmp_path)
     with pytest.raises(InputError, match="symbolic link"):
-        write_report(run)
+        write_report(run, tmp_path / "page.html")
 
 
 def test_a_report_takes_no_linked_file_along(tmp_path, secret):
@@ -86,7 +86,7 @@ def test_a_report_takes_no_linked_file_along(tmp_path, secret):
     (trial / "simulation").mkdir()
     (trial / "simulation" / "waves.vcd").symlink_to(secret)
     replaced(trial / "firmware" / "figures.json", secret)
-    assert SECRET not in write_report(run).read_bytes()
+    assert SECRET not in write_report(run, tmp_path / "page.html").read_bytes()
 
 
 def test_a_design_and_a_part_are_no_links(tmp_path, secret):

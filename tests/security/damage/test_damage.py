@@ -224,7 +224,6 @@ def test_other_trials_stay_usable(made, tmp_path, without_tools):
         ("search.json", "name", [1], "dashboard"),
         ("trials/T/design.json", "outputs", None, "verify"),
         ("trials/T/config.json", "widths", "wide", "again"),
-        ("trials/T/verify.json", "events", -1, "report"),  # verify makes it anew: no simulation of ours said so
     ],
 )
 def test_the_line_names_file_and_field(name, field, value, command, made, tmp_path, without_tools):
