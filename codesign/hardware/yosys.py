@@ -128,7 +128,8 @@ def used_sources(sources: Sequence[Path], top: str) -> list[Path]:
     A compiler's library may hold files that do not parse by themselves, so what is not instantiated is left out. A file
     counts as needed where a module's name appears as a word; that keeps a file too many rather than one too few.
     """
-    texts = {path: _COMMENT.sub(" ", path.read_text(encoding="utf-8")) for path in sources}
+    # what is needed and no text is refused below, by its name
+    texts = {path: _COMMENT.sub(" ", path.read_text(encoding="utf-8", errors="replace")) for path in sources}
     defined = {name: path for path, text in texts.items() for name in _MODULE.findall(text)}
     if top not in defined:
         raise ToolError(f"yosys: no source defines the top module '{top}'")

@@ -62,7 +62,7 @@ class _Fuzz:
         which = int(rng.integers(len(subject.doors)))
         path = self._copied(name, subject)
         clean = self._read_whole(name, subject, which)
-        every = subject.files(path)
+        every = sorted(subject.files(path))
         victim = every[int(rng.integers(len(every)))]
         content = victim.read_bytes()
         spoilt = damaged(content, rng, victim.suffix in TEXT)

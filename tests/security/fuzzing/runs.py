@@ -98,7 +98,7 @@ def _strangers(folder: Path) -> Path:
 
 def _files(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
     trial = trial_in(root).path
-    records = [p for p in (*root.iterdir(), *(root / "trials" / "0003").iterdir(), *(root / "parts").iterdir())]
+    records = [p for place in (root, root / "trials" / "0003", root / "parts") for p in place.iterdir()]
     return [*(p for p in records if p.is_file()), *(p for p in trial.rglob("*") if p.suffix in suffixes)]
 
 
@@ -132,7 +132,7 @@ def _tooled(name: str, *options: str) -> Door:
         from codesign import export
 
         export.brevitas_codes = lambda network, design, codes: export.qonnx_codes(design, codes)
-        until_a_tool(lambda: command(name, root, run_number(), *options), trial_in(root).firmware)
+        until_a_tool(lambda: command(name, root, run_number(), *options))
 
     door.__name__ = "_".join((name, *(o.strip("-") for o in options)))
     return door
@@ -154,7 +154,7 @@ def _simulated(root: Path) -> None:
         references = {"qonnx": qonnx_codes(firmware.design, codes), flow.model: flow.predict(firmware, codes)}
         flow.verify(firmware, codes, references, folder.path / "simulation")
 
-    until_a_tool(door, trial_in(root).firmware)
+    until_a_tool(door)
 
 
 _verify, _again, _gates = _tooled("verify"), _tooled("verify", "--again"), _tooled("verify", "--gates")

@@ -13,10 +13,11 @@ Door = Callable[[Path], None]
 
 
 def command(*words: object) -> None:
-    """A command of the command line, in this process."""
+    """A command of the command line, in this process; SystemExit where its exit code is another than 0."""
     from codesign.cli import app
 
-    app([str(word) for word in words], standalone_mode=False)
+    if code := app([str(word) for word in words], standalone_mode=False):
+        raise SystemExit(code)
 
 
 def itself(root: Path) -> list[Path]:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -37,17 +37,16 @@ class Stopped(ToolError):
     """A tool would have been started here."""
 
 
-def until_a_tool(door: Callable[[], object], folder: Path) -> None:
-    """Go through a door up to where it starts a tool; what the tool would read in ``folder`` or be given is looked at.
+def until_a_tool(door: Callable[[], object]) -> None:
+    """Go through a door up to where it starts a tool; a tool that could read a damaged source is an execution.
 
-    A tool that would read a damaged source is seen as an execution. Returns where a tool was reached, whatever the door
-    makes of that it was not started.
+    Returns where a tool was reached, whatever the door makes of that it was not started.
     """
     reached: list[str] = []
 
-    def popen(args: Sequence[Any], cwd: Any = None, env: Mapping[str, str] | None = None, **_: Any) -> NoReturn:
+    def popen(args: Sequence[Any], cwd: Any = None, **_: Any) -> NoReturn:
         reached.append(str(args[0]))
-        _look(args, Path(cwd or "."), folder)
+        _look(args, Path(cwd or "."))
         raise Stopped("stopped before a tool")
 
     subprocess.Popen = popen  # type: ignore[assignment, misc]  # in this process, which ends with the door
@@ -58,11 +57,15 @@ def until_a_tool(door: Callable[[], object], folder: Path) -> None:
             raise
 
 
-def _look(args: Sequence[Any], cwd: Path, folder: Path) -> None:
-    near = [path for place in (cwd, folder) for path in place.rglob("*")]
-    for path in [*near, *(cwd / str(arg) for arg in args if len(str(arg)) < 4096)]:
-        if path.is_file() and not path.is_symlink() and path.read_bytes() in _forbidden:
-            sys.audit(_TOOL, f"{args[0]} with {path}")
+def _look(args: Sequence[Any], cwd: Path) -> None:
+    """Whether the damaged file is among what a tool is given: its arguments, what lies beside them, and around it."""
+    work = Path.cwd()
+    given = [(cwd / str(arg)).resolve() for arg in args if len(str(arg)) < 4096]
+    places = {place for path in given for place in (path, path.parent) if work in place.parents and place.exists()}
+    for place in {*places, cwd}:
+        for path in [place, *place.rglob("*")] if place.is_dir() else [place]:
+            if path.is_file() and not path.is_symlink() and path.read_bytes() in _forbidden:
+                sys.audit(_TOOL, f"{args[0]} with {path}")
 
 
 def _watch(work: Path, seen: list[str]) -> None:
