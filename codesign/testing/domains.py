@@ -43,6 +43,10 @@ def _spec(overflow: Overflow, mode: RoundingMode) -> QuantSpec:
     return QuantSpec(np.array(0), np.array(2), True, False, mode, overflow)
 
 
+def _quantise(spec: QuantSpec) -> Apply:
+    return lambda d, a, b: d.quantise(a, spec)
+
+
 _MATRIX = np.array([[1.0, -0.5], [0.25, 0.0], [-2.0, 3.0]])
 _SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
 
@@ -55,10 +59,7 @@ PRIMITIVES: dict[str, Apply] = {
     "matmul": lambda d, a, b: d.matmul(a, _MATRIX),
     "relu": lambda d, a, b: d.relu(a),
     "sign": lambda d, a, b: d.sign(a, np.array(0.5)),
-    **{
-        f"quantise-{s.overflow.name.lower()}-{s.mode.name.lower()}": lambda d, a, b, s=s: d.quantise(a, s)
-        for s in _SPECS
-    },
+    **{f"quantise-{s.overflow.name.lower()}-{s.mode.name.lower()}": _quantise(s) for s in _SPECS},
 }
 
 #: name -> how a composition is applied by any method, and what numpy gives
@@ -196,4 +197,5 @@ def _events(wrong: NDArray[np.bool_]) -> int:
 
 def _method(owner: type[Any], name: str) -> Callable[..., Any]:
     """A method as a function, of a class or of what it derives from."""
-    return next(vars(c)[name] for c in owner.__mro__ if name in vars(c))
+    found: Callable[..., Any] = next(vars(c)[name] for c in owner.__mro__ if name in vars(c))
+    return found
