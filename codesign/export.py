@@ -15,13 +15,14 @@ from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
+from codesign.models.network import Network
 from codesign.reading.onnx import onnx_model
 
 __all__ = ("brevitas_codes", "export", "qonnx_codes")
 
 
 def export(
-    network: Any, input_quantisation: InputQuantisation, outputs: tuple[str, ...], trigger: str | None = None
+    network: Network, input_quantisation: InputQuantisation, outputs: tuple[str, ...], trigger: str | None = None
 ) -> Design:
     """Export a folded network to QONNX and derive the types of its outputs by interval arithmetic.
 
@@ -56,7 +57,7 @@ def export(
     return Design(content, input_quantisation, Port(name="scores", types=types, labels=outputs), trigger)
 
 
-def brevitas_codes(network: Any, design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+def brevitas_codes(network: Network, design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Run the Brevitas network on input codes (events, n); output codes (events, m)."""
     with torch.no_grad():
         values = network(torch.as_tensor(design.inputs.values(codes), dtype=torch.float32))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-__all__ = ("History", "Twin", "loss_gradient", "train")
+from codesign.errors import InputError
+from codesign.models.network import Loss, Network
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+__all__ = ("History", "train")
 
 #: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
 _PRUNED_BY = 0.6
@@ -27,61 +27,8 @@ class History:
     sparsity: float = 0.0
 
 
-class Twin(Protocol):
-    """What a network's ``twin(events)`` gives: its parameters while it is trained in steps of so many events."""
-
-    #: what the optimiser moves
-    parameters: list[Tensor]
-    #: weights that may be pruned, layer by layer, as views into ``parameters``
-    prunable: list[Tensor]
-
-    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """What :meth:`gradients` is given parts of, from all training events: what each step would do to them."""
-        return x, target
-
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
-        """The loss of one step (a price at ``progress`` not counted), its gradients left in the parameters."""
-
-    def finish(self) -> None:
-        """Give the parameters back to the network."""
-
-
-def loss_gradient(scores: Tensor, target: Tensor, loss: Loss) -> tuple[float, Tensor]:
-    """A loss and its gradient of ``scores``, for a :class:`Twin`: of a step the loss alone goes through autograd."""
-    leaf = scores.detach().requires_grad_()
-    value = loss(leaf, target)
-    value.backward()
-    assert leaf.grad is not None
-    return value.item(), leaf.grad
-
-
-class _Autograd(Twin):
-    """The twin of a network that has none: PyTorch's automatic differentiation."""
-
-    def __init__(self, network: Any) -> None:
-        self._network = network
-        self._penalty = getattr(network, "penalty", None)
-        self.parameters = list(network.parameters())
-        linears = [m.weight for m in network.modules() if isinstance(m, nn.Linear)]
-        self.prunable = [w.detach() for w in getattr(network, "prunable", None) or linears]
-
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
-        for parameter in self.parameters:
-            parameter.grad = None
-        if hasattr(self._network, "objective"):
-            value = self._network.objective(x, target, loss)
-        else:
-            value = loss(self._network.fused(x), target)
-        price = self._penalty(progress) if self._penalty is not None else 0.0
-        (value + price).backward()
-        return value.item()  # type: ignore[no-any-return]
-
-    def finish(self) -> None:
-        pass
-
-
 def train(
-    network: Any,
+    network: Network,
     x: NDArray[np.float64],
     y: NDArray[Any],
     loss: Loss,
@@ -96,22 +43,21 @@ def train(
 
     ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets). Adam with a one-cycle learning
     rate; weights are pruned by magnitude, layer by layer, along the cubic schedule of Zhu and Gupta (arXiv 1710.01878).
-    A network may have an objective of its own, ``network.objective(x, target, loss)`` instead of
-    ``loss(network.fused(x), target)``, and a price of its own: ``network.penalty(progress)``, progress from 0 to 1, is
-    added to the loss. One that has a ``twin(events)``, not None, is trained by that :class:`Twin` alone, which does all
-    this faster.
+    Each step is the network's own ``twin``'s. InputError for what is no :class:`~codesign.models.network.Network`.
     Uses whatever number of torch threads the process has set: one per worker is the fastest.
     """
+    if not isinstance(network, Network):
+        raise InputError(
+            f"the network {type(network).__name__} cannot be trained: derive it from codesign.models.network.Network"
+        )
     torch.manual_seed(seed)
     inputs = torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))
     targets = torch.as_tensor(y)
     generator = torch.Generator().manual_seed(seed)
-    if hasattr(network, "match"):
-        network.match(inputs, targets)
+    network.match(inputs, targets)
     network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
     batch = max(1, min(batch, len(inputs)))
-    make = getattr(network, "twin", None)
-    twin: Twin = _Autograd(network) if make is None else make(batch)
+    twin = network.twin(batch)
     every, wanted = twin.prepared(inputs, targets)
     optimiser = torch.optim.Adam(twin.parameters, lr=learning_rate, fused=True)
     steps = len(inputs) // batch
@@ -138,8 +84,7 @@ def train(
     history.sparsity = float(sum((w == 0).sum() for w in weights) / sum(w.numel() for w in weights))
     twin.finish()
     network.eval()
-    if hasattr(network, "settle"):
-        network.settle(inputs)
+    network.settle(inputs)
     network.fold()
     return history
 

@@ -52,7 +52,7 @@ class Member:
         names = tuple(f"x{i}" for i in range(FEATURES))
         inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, family.input_bits(self.config))
         torch.manual_seed(self.number)
-        network: Any = family.build(self.config, FEATURES, CLASSES)
+        network = family.build(self.config, FEATURES, CLASSES)
         learned = self.family != "mlp"
         train(
             network,
@@ -62,12 +62,11 @@ class Member:
             epochs=60 if learned else 12,
             batch=512,
             learning_rate=0.02,
-            sparsity=getattr(self.config, "sparsity", 0.0),
+            sparsity=family.sparsity(self.config),
             seed=self.number,
         )
-        ebops = family.ebops(self.config, FEATURES, CLASSES)
-        if learned:
-            inputs, ebops = network.input_quantisation(inputs), network.ebops()
+        inputs, counted = network.input_quantisation(inputs), network.ebops()
+        ebops = family.ebops(self.config, FEATURES, CLASSES) if counted is None else counted
         return export.export(network, inputs, tuple(f"c{i}" for i in range(CLASSES))), ebops
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from codesign.study import Study
 from codesign.targets import Target, load_target
 from codesign.tasks.base import working_points
 from codesign.trust.firmware import refuse_links
+
+if TYPE_CHECKING:
+    from codesign.models.network import Network
 
 __all__ = ("CandidateResult", "evaluate")
 
@@ -84,7 +87,7 @@ def evaluate(
         seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
     key, notes = training_key(study, config, seed, facts, task, family, trigger), []
 
-    def reopened(more: dict[str, Any]) -> tuple[Design, Any, float]:
+    def reopened(more: dict[str, Any]) -> tuple[Design, Network, float]:
         design = Design.load(folder.path)
         read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts["feature_names"])), np.int64)), Exact())
         return design, load_network(study, folder, design, config), float(more["ebops"])
@@ -99,7 +102,7 @@ def evaluate(
             torch.manual_seed(seed)
             if shared is None:
                 network = family.build(config, *sizes)
-                sparsity = getattr(config, "sparsity", 0.0)
+                sparsity = family.sparsity(config)
                 fit(network, x[0], task.target(train), task.loss, **how, sparsity=sparsity, seed=seed)
             else:
                 targets = task.target(train), task.target(validation)
@@ -111,8 +114,9 @@ def evaluate(
                 )
                 network = family.pick(config, files, *sizes)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
-            if hasattr(network, "input_quantisation"):  # the inputs' precision, too, was learned
-                quantisation, ebops = network.input_quantisation(quantisation), network.ebops()
+            quantisation = network.input_quantisation(quantisation)  # where it was learned
+            learned = network.ebops()
+            ebops = ebops if learned is None else learned
     with stages("export"):
         if kept is None:
             design = export.export(network, quantisation, outputs, trigger)
@@ -159,7 +163,7 @@ def _must_fit(study: Study, target: Target, ebops: float) -> None:
         )
 
 
-def _save_weights(network: Any, folder: TrialFolder) -> None:
+def _save_weights(network: Network, folder: TrialFolder) -> None:
     from safetensors.torch import save
 
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}

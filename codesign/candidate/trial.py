@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from codesign.study import Study, parse_study
 from codesign.targets import load_target
 from codesign.trust.firmware import refuse_links, reopen_firmware
 from codesign.validation import validated
+
+if TYPE_CHECKING:
+    from codesign.models.network import Network
 
 __all__ = (
     "design_of",
@@ -104,7 +107,7 @@ def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[
     return folder, flow.compile(design, target, folder.path / f"firmware-{target.name}", settings)
 
 
-def load_network(study: Study, folder: TrialFolder, design: Design, config: BaseModel | None = None) -> Any:
+def load_network(study: Study, folder: TrialFolder, design: Design, config: BaseModel | None = None) -> Network:
     """Rebuild the trained, folded Brevitas network from ``weights.safetensors`` and ``config``, or ``config.json``."""
     family = plugins.load("families", study.family)
     if config is None:

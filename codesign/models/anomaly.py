@@ -150,6 +150,11 @@ class VAE(Family):
         assert isinstance(config, VAEConfig)
         return config.input_bits
 
+    def sparsity(self, config: BaseModel) -> float:
+        """Share of pruned weights."""
+        assert isinstance(config, _Config)
+        return config.sparsity
+
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
         """Bit operations of the encoder and the squares, pruned weights left out."""
         assert isinstance(config, VAEConfig)
@@ -191,6 +196,11 @@ class Autoencoder(Family):
         """Width of each input."""
         assert isinstance(config, AutoencoderConfig)
         return config.input_bits
+
+    def sparsity(self, config: BaseModel) -> float:
+        """Share of pruned weights."""
+        assert isinstance(config, _Config)
+        return config.sparsity
 
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
         """Bit operations of both halves and the squares, pruned weights left out."""

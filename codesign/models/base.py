@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from pydantic import BaseModel
@@ -14,32 +14,9 @@ from codesign.space import Choose
 if TYPE_CHECKING:
     import torch
 
-__all__ = ("Choose", "Family", "Network")
+    from codesign.models.network import Network
 
-
-class Network(Protocol):
-    """What :meth:`Family.build` returns: a torch module whose ``forward`` is Brevitas' own, and what training calls.
-
-    More is used where a network has it: ``objective(x, target, loss)``, its own training objective, a scalar, instead
-    of ``loss(network.fused(x), target)``; ``match(x, target)``, called before the first step with all training events,
-    and ``settle(x)``, called after the last; ``prunable``, the weights that may be pruned where not all may;
-    ``penalty(progress)``, a price added to the objective while progress goes from 0 to 1; ``twin(events)``, a
-    :class:`codesign.training.Twin`, which takes the place of ``fused``, ``objective`` and ``penalty`` in training
-    (unless ``twin`` is None); and ``input_quantisation(base)``, the quantisation of the inputs that it learned on the
-    grid of ``base`` (then ``ebops()`` says what it came to).
-    """
-
-    #: set once :meth:`fold` was called, and by whoever loads the weights of a folded network
-    folded: bool
-
-    def fused(self, x: torch.Tensor) -> torch.Tensor:
-        """The numbers and gradients of ``forward`` before :meth:`fold`, in fewer operations; may be ``forward``."""
-
-    def calibrate(self, x: torch.Tensor) -> None:
-        """Set the ranges of activations from a batch (events, n), before the first step."""
-
-    def fold(self) -> None:
-        """Make the network the exact function that is exported: roundings into biases, biases onto their grid."""
+__all__ = ("Choose", "Family")
 
 
 class Family(ABC):
@@ -59,8 +36,8 @@ class Family(ABC):
         """Draw a candidate from the space, dimension by dimension (conditional dimensions included)."""
 
     @abstractmethod
-    def build(self, config: BaseModel, inputs: int, outputs: int) -> Any:
-        """Build the untrained :class:`Network`; input and output are values, (events, n) to (events, m)."""
+    def build(self, config: BaseModel, inputs: int, outputs: int) -> Network:
+        """Build the untrained network; input and output are values, (events, n) to (events, m)."""
 
     @abstractmethod
     def input_bits(self, config: BaseModel) -> int:
@@ -70,6 +47,10 @@ class Family(ABC):
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
         """Effective bit operations expected of a candidate before it is trained (arXiv 2405.00645): the sum over the
         weights that pruning leaves of weight bits times activation bits."""
+
+    def sparsity(self, config: BaseModel) -> float:
+        """Share of the prunable weights that training sets to zero, by magnitude."""
+        return 0.0
 
     def shared(self, config: BaseModel) -> BaseModel | None:
         """A configuration that all candidates of one training have in common; None where each has its own training."""
@@ -91,7 +72,7 @@ class Family(ABC):
         """That training, on pairs of arrays of the training and the validation split, as files of plain data."""
         raise NotImplementedError(f"{self.name} shares no training")
 
-    def pick(self, config: BaseModel, files: Mapping[str, bytes], inputs: int, outputs: int) -> Any:
+    def pick(self, config: BaseModel, files: Mapping[str, bytes], inputs: int, outputs: int) -> Network:
         """The folded network of these files that ``config`` means."""
         raise NotImplementedError(f"{self.name} shares no training")
 

@@ -19,13 +19,13 @@ from codesign.models.learned_quantisers import (
     LearnedWeightQuantiser,
     row_grid,
 )
-from codesign.training import Loss, loss_gradient
-from codesign.training import Twin as TrainingTwin
+from codesign.models.network import Loss, Network, loss_gradient
+from codesign.models.network import Twin as TrainingTwin
 
 __all__ = ("LearnedMLP", "Twin")
 
 
-class LearnedMLP(nn.Module):
+class LearnedMLP(Network):
     """Linear layers and rectified activations, each weight, neuron and input with bits of its own.
 
     Values in and out, (events, n) to (events, m). Rounding is half up: half an LSB is added in front of each FLOOR

@@ -96,6 +96,11 @@ class MLP(Family):
         assert isinstance(config, MLPConfig)
         return config.input_bits
 
+    def sparsity(self, config: BaseModel) -> float:
+        """Share of pruned weights."""
+        assert isinstance(config, MLPConfig)
+        return config.sparsity
+
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
         """Bit operations of the multiplications, pruned weights left out."""
         assert isinstance(config, MLPConfig)

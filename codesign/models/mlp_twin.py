@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from codesign.models.mlp_fused import Layout, Workspace
+from codesign.models.network import Loss, Twin, loss_gradient
 from codesign.models.quantisers import range_parameter
-from codesign.training import Loss, Twin, loss_gradient
 
 __all__ = ("MLPTwin", "in_order")
 

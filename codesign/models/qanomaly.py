@@ -19,6 +19,7 @@ from codesign.models.anomaly import AutoencoderConfig, VAEConfig
 from codesign.models.fused import quantised_activation, quantised_signed, quantised_weight
 from codesign.models.mlp_fused import Layout
 from codesign.models.mlp_twin import MLPTwin, in_order
+from codesign.models.network import Loss, Network
 from codesign.models.quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -28,7 +29,6 @@ from codesign.models.quantisers import (
     range_parameter,
     set_activation_range,
 )
-from codesign.training import Loss
 
 __all__ = ("QuantAutoencoder", "QuantVAE")
 
@@ -38,7 +38,7 @@ _WITHIN = 0.9999
 _SPREAD = (-8.0, 4.0)
 
 
-class _Scored(nn.Module):
+class _Scored(Network):
     """Input, layers of (linear, activation), and the score: what both families share."""
 
     def __init__(self, config: VAEConfig | AutoencoderConfig, inputs: int, sizes: tuple[int, ...]) -> None:

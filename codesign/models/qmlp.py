@@ -12,6 +12,7 @@ from codesign.fixedpoint import INPUT_INTEGER_BITS
 from codesign.models.mlp import MLPConfig
 from codesign.models.mlp_fused import Layout, mlp_forward
 from codesign.models.mlp_twin import MLPTwin, in_order
+from codesign.models.network import Network
 from codesign.models.quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -23,7 +24,7 @@ from codesign.models.quantisers import (
 __all__ = ("QuantMLP",)
 
 
-class QuantMLP(nn.Module):
+class QuantMLP(Network):
     """Input quantiser, then (linear, rectified quantised activation) per hidden layer, then a linear head.
 
     Values in and out, (events, n) to (events, m). Activations round half up: half an LSB is added in front of the

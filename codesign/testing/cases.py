@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from codesign.design import Design
 from codesign.graph.quantiser import RoundingMode
+from codesign.models.base import Family
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, port_of_one_kind, weights
+from codesign.testing.nonconformity import must
 
-__all__ = ("CASES", "FAMILIES", "Case", "family_design")
+__all__ = ("CASES", "FAMILIES", "Case", "family_design", "untrained")
+
+if TYPE_CHECKING:
+    from codesign.models.network import Network
 
 #: bits of a product that leave room to add four of them in float32, in which reference tools compute
 _PRODUCT_BITS = 19
@@ -76,27 +82,35 @@ FAMILIES: dict[str, tuple[dict[str, Any], int]] = {
 
 def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int = 6, seed: int = 1) -> Design:
     """An untrained network of a family, calibrated on random events and exported."""
-    import torch
-
-    from codesign import export, plugins
-    from codesign.fixedpoint import InputQuantisation
+    from codesign import plugins
 
     family = plugins.load("families", name)
-    given = family.config.model_validate(config)
+    return untrained(family, family.config.model_validate(config), outputs, inputs, seed)[1]
+
+
+def untrained(
+    family: Family, config: BaseModel, outputs: int, inputs: int = 6, seed: int = 1
+) -> tuple[Network, Design]:
+    """A network with the weights it was built with, calibrated on random events and folded, and its design."""
+    import torch
+
+    from codesign import export
+    from codesign.fixedpoint import InputQuantisation
+    from codesign.models.network import Network
+
     x = np.random.default_rng(seed).normal(size=(500, inputs))
     labels = tuple(f"x{i}" for i in range(inputs))
-    quantisation = InputQuantisation.fit(x, labels, ("1",) * inputs, family.input_bits(given))
+    quantisation = InputQuantisation.fit(x, labels, ("1",) * inputs, family.input_bits(config))
     values = torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = family.build(given, inputs, outputs)
+        network = family.build(config, inputs, outputs)
+        must(isinstance(network, Network), f"{family.name}: builds a {type(network).__name__}, which is no Network")
         network.calibrate(values)
-        if hasattr(network, "settle"):
-            network.settle(values)
-    if hasattr(network, "input_quantisation"):
-        quantisation = network.input_quantisation(quantisation)
+        network.settle(values)
+    quantisation = network.input_quantisation(quantisation)
     network.fold()
-    return export.export(network.eval(), quantisation, tuple(f"y{i}" for i in range(outputs)))
+    return network, export.export(network.eval(), quantisation, tuple(f"y{i}" for i in range(outputs)))
 
 
 def _activations(bits: int, signed: bool) -> Design:

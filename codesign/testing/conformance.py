@@ -21,14 +21,11 @@ from codesign.hardware.settings import record_settings
 from codesign.records import Verified
 from codesign.targets import Target
 from codesign.testing.cases import Case
+from codesign.testing.nonconformity import Nonconformity
 
-__all__ = ("Nonconformity", "Outcome", "conforms")
+__all__ = ("Outcome", "conforms")
 
 Codes = NDArray[np.int64]
-
-
-class Nonconformity(AssertionError):
-    """The flow does not keep its contract."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConf
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.learned_front import accuracy, checkpoints
 from codesign.models.mlp import MLP, MLPConfig
+from codesign.models.network import Autograd, Twin
 from codesign.physics.generate import generated_sample
 from codesign.physics.sample import Splits
 from codesign.targets import load_target
-from codesign.training import Twin, train
+from codesign.training import train
 
 LOSS = torch.nn.functional.cross_entropy
 WIDTHS = (64, 32, 32)
@@ -225,7 +226,7 @@ class _Ways:
         )
         network: Any = MLP().build(config, x.shape[1], self.classes)
         if not own:
-            network.twin = None
+            network.twin = lambda events: Autograd(network)
             network.objective = lambda values, target, loss: loss(network(values), target)
         self._fit(network, x, RATE, layout.sparsity)
         return [(network, base)]

@@ -14,6 +14,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig, VAESpace
+from codesign.models.network import Autograd
 from codesign.models.quantisers import activation_scale, range_parameter
 from codesign.targets import load_target
 from codesign.training import train
@@ -58,7 +59,7 @@ def trained(family, config, epochs=12, seed=3, own=True):
     torch.manual_seed(seed)
     network = family.build(config, N, 1)
     if not own:
-        network.twin = None
+        network.twin = lambda events: Autograd(network)
     history = train(
         network,
         x,

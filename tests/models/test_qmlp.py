@@ -10,6 +10,7 @@ from codesign.fixedpoint import InputQuantisation
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.models.mlp import MLP, MLPConfig, MLPSpace
+from codesign.models.network import Autograd
 from codesign.models.quantisers import activation_scale
 from codesign.training import train
 
@@ -94,7 +95,7 @@ def test_twin_and_automatic_differentiation_train_alike():
         torch.manual_seed(4)
         network = MLP().build(config, 16, 5)
         if not own:
-            network.twin = None
+            network.twin = lambda events, net=network: Autograd(net)
             network.objective = lambda values, target, loss, net=network: loss(net(values), target)
         loss, how = torch.nn.functional.cross_entropy, {"epochs": 4, "batch": 100, "learning_rate": 5e-3}
         losses.append(train(network, x, y, loss, **how, sparsity=config.sparsity, seed=4).loss)
@@ -219,7 +220,7 @@ def test_a_network_may_bring_its_own_objective():
         return (network.fused(values) - target).square().mean()
 
     network = network_of(config, x)
-    network.objective, network.twin = objective, None
+    network.objective, network.twin = objective, lambda events: Autograd(network)
     target = np.full((len(x), 5), 2.0, np.float32)
     history = train(
         network, x, target, None, epochs=20, batch=100, learning_rate=0.02, sparsity=0.0, seed=1

@@ -1,0 +1,175 @@
+"""The shipped families pass the suite, and one that breaks a promise does not."""
+
+import itertools
+import re
+
+import pytest
+import torch
+
+from codesign.models.anomaly import VAE, Autoencoder
+from codesign.models.learned import MLPLearned
+from codesign.models.mlp import MLP
+from codesign.models.qmlp import QuantMLP
+from codesign.testing.families import FamilyTests
+from tests.testing.broken import said
+
+BITS = {"low": 2, "high": 5}
+SPACE = {"depth": {"low": 1, "high": 2}, "width": [4, 6], "weight_bits": BITS, "activation_bits": BITS, "input_bits": 6}
+ANOMALY = SPACE | {"latent": [2, 3], "square_bits": 5, "score_bits": [6, 9]}
+
+
+class TestMLP(FamilyTests):
+    @pytest.fixture
+    def family(self):
+        return MLP()
+
+    @pytest.fixture(params=["each", "uniform"])
+    def space(self, request):
+        return SPACE | {"sparsity": [0.0, 0.3], "uniform_bits": request.param == "uniform"}
+
+
+class TestMLPLearned(FamilyTests):
+    counts_before = False
+
+    @pytest.fixture
+    def family(self):
+        return MLPLearned()
+
+    @pytest.fixture
+    def space(self):
+        return {"depth": 1, "width": [4, 6], "input_bits": [6, 8], "budget": [5000.0, 50000.0]}
+
+
+class TestVAE(FamilyTests):
+    outputs, reproduces = 1, True
+
+    @pytest.fixture
+    def family(self):
+        return VAE()
+
+    @pytest.fixture
+    def space(self):
+        return ANOMALY | {"beta": {"low": 0.01, "high": 0.5, "log": True}}
+
+
+class TestAutoencoder(FamilyTests):
+    outputs, reproduces = 1, True
+
+    @pytest.fixture
+    def family(self):
+        return Autoencoder()
+
+    @pytest.fixture
+    def space(self):
+        return ANOMALY
+
+
+COUNT = itertools.count()
+
+
+class Wider(MLP):
+    """Gives more neurons than were drawn."""
+
+    def suggest(self, space, choose):
+        config = super().suggest(space, choose)
+        return config.model_copy(update={"widths": tuple(w + 1 for w in config.widths)})
+
+
+class Moody(MLP):
+    """Decides by itself, whatever is drawn."""
+
+    def suggest(self, space, choose):
+        return super().suggest(space, choose).model_copy(update={"sparsity": next(COUNT) / 1e6})
+
+
+class Invalid(MLP):
+    """A layer more than there are bits."""
+
+    def suggest(self, space, choose):
+        config = super().suggest(space, choose)
+        return config.model_copy(update={"widths": (*config.widths, 3)})
+
+
+class Forgetful(MLP):
+    """Cannot say what was drawn."""
+
+    def parameter(self, config, name):
+        raise KeyError(name)
+
+
+class Free(MLP):
+    """Costs nothing, however many bits."""
+
+    def ebops(self, config, inputs, outputs):
+        return 0.0
+
+
+class Backwards(MLP):
+    """The fewer bits, the dearer."""
+
+    def ebops(self, config, inputs, outputs):
+        return 1e9 / super().ebops(config, inputs, outputs)
+
+
+class Drifting(MLP):
+    """Folding moves it, each time."""
+
+    class Network(QuantMLP):
+        def fold(self):
+            super().fold()
+            with torch.no_grad():
+                self.linears[-1].bias.add_(1.0)
+
+    def build(self, config, inputs, outputs):
+        return self.Network(config, inputs, outputs)
+
+
+class Random(MLP):
+    """Its weights come from nowhere."""
+
+    def build(self, config, inputs, outputs):
+        network = super().build(config, inputs, outputs)
+        with torch.no_grad():
+            network.linears[0].weight.add_(next(COUNT) + 1.0)
+        return network
+
+
+class Plain(MLP):
+    """Builds a module that is no network."""
+
+    class Network(torch.nn.Linear):
+        pass
+
+    def build(self, config, inputs, outputs):
+        return self.Network(inputs, outputs)
+
+
+class ManyTrainings(MLPLearned):
+    """What candidates share is another at each question."""
+
+    def shared(self, config):
+        return super().shared(config).model_copy(update={"budget": 1.0 + next(COUNT)})
+
+
+@pytest.mark.parametrize(
+    ("liar", "fails", "words"),
+    [
+        (Wider, "parameter_finds_what_was_drawn", "'width_0' was drawn as 4, and its candidate has 5"),
+        (Moody, "suggest_is_decided_by_what_is_drawn", "the same values drawn gave"),
+        (Invalid, "suggest_draws_valid_configurations", "not valid: .* weight_bits needs 3 entries"),
+        (Forgetful, "parameter_finds_what_was_drawn", "cannot tell what 'depth' was"),
+        (Free, "fewer_bits_cost_less", "expects 0.0 effective bit operations"),
+        (Backwards, "fewer_bits_cost_less", "with fewer bits"),
+        (Drifting, "networks_are_exact", "folded a second time it is another network"),
+        (Plain, "networks_are_exact", "builds a Network, which is no Network"),
+        (Random, "networks_are_trained", "the same seed trains two networks"),
+    ],
+)
+def test_a_family_that_breaks_a_promise_is_caught(liar, fails, words):
+    assert re.search(words, said(FamilyTests, fails, family=liar(), space=SPACE))
+
+
+def test_a_training_that_is_not_shared_is_caught():
+    space = {"depth": 1, "width": 4, "input_bits": 6, "budget": 5000.0}
+    words = said(FamilyTests, "candidates_of_one_training_are_picked_from_it", family=ManyTrainings(), space=space)
+    assert words.endswith("what is shared by what is shared is another")

@@ -1,0 +1,252 @@
+"""The shipped tasks pass the suite, and one that breaks a promise does not."""
+
+import itertools
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from codesign.physics.events import write_events
+from codesign.physics.sample import Sample
+from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
+from codesign.physics.writers import write_sample
+from codesign.records import Metric, Plot, Series
+from codesign.tasks.anomaly import Anomaly
+from codesign.tasks.jet_energy import JetEnergy, JetEnergyOffline
+from codesign.tasks.jet_tagging import JetTagging
+from codesign.testing.tasks import TaskTests
+from tests.tasks.anomaly.toy_level1 import toy_level1
+from tests.tasks.jets.toy_events import toy_events
+from tests.testing.broken import said
+
+CLASSES = ("g", "q", "w", "z", "t")
+
+
+@pytest.fixture(scope="module")
+def jets(tmp_path_factory):
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 5, 800)
+    features = (rng.normal(size=(800, len(FEATURE_NAMES))) + labels[:, None]).astype(np.float32)
+    path = tmp_path_factory.mktemp("jets") / "jets.parquet"
+    write_sample(Sample(features, labels, FEATURE_NAMES, FEATURE_UNITS, CLASSES), path)
+    return path
+
+
+class TestJetTagging(TaskTests):
+    @pytest.fixture
+    def task(self):
+        return JetTagging()
+
+    @pytest.fixture
+    def settings(self, jets):
+        return {"file": str(jets)}
+
+
+class TestAnomaly(TaskTests):
+    learns_scores = False
+    informs = frozenset({"fpr_1e-2"})
+
+    @pytest.fixture
+    def task(self):
+        return Anomaly()
+
+    @pytest.fixture(scope="class")
+    def settings(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("level1")
+        for name, events in {"zero": toy_level1(4000, 1), "ttbar": toy_level1(200, 2, hard=40.0)}.items():
+            write_events(folder / f"{name}.root", events)
+        return {"files": [str(folder / "zero.root")], "signal_files": {"ttbar": [str(folder / "ttbar.root")]}}
+
+    @pytest.fixture(scope="class")
+    def sample(self, settings):
+        return Anomaly().sample(settings, 1)
+
+
+class TestJetEnergy(TaskTests):
+    @pytest.fixture(params=[JetEnergy, JetEnergyOffline])
+    def task(self, request):
+        return request.param()
+
+    @pytest.fixture(scope="class")
+    def settings(self, tmp_path_factory):
+        path = tmp_path_factory.mktemp("toy") / "toy.root"
+        write_events(path, toy_events(3000))
+        return {"files": [str(path)], "heads": {"correction": 1.0, "quantiles": 0.5, "closure": 1.0}}
+
+
+class Liar(JetTagging):
+    """Reads nothing, and has a baseline that takes no time: what the liars begin from."""
+
+    def sample(self, settings, seed, progress=None):
+        self.kept = super().sample(settings, seed, progress)
+        return self.kept
+
+    def baselines(self, train, seed):
+        return [Middles(train)]
+
+
+class Middles:
+    name = "distance from each class's mean"
+
+    def __init__(self, train):
+        self.means = np.stack([train.x[train.y == c].mean(axis=0) for c in range(5)])
+
+    def __call__(self, part):
+        return -np.square(part.x[:, None] - self.means).sum(axis=2).astype(np.float64)
+
+
+COUNT = itertools.count()
+
+
+class Undeclared(Liar):
+    def judge(self, scores, part, points):
+        return super().judge(scores, part, points) | {"beauty": Metric(value=1, error=0)}
+
+
+class Endless(Liar):
+    def judge(self, scores, part, points):
+        return {"accuracy": Metric.model_construct(value=float("nan"), error=0.1)}
+
+
+class Sorts(Liar):
+    """Sorts the scores that it was given."""
+
+    def judge(self, scores, part, points):
+        found = super().judge(scores, part, points)
+        scores.sort(axis=0)
+        return found
+
+
+class Remembers(Liar):
+    """Each judging is a little better."""
+
+    def judge(self, scores, part, points):
+        return {"accuracy": Metric(value=next(COUNT) / 1000, error=0.1)}
+
+
+class Peeks(Liar):
+    """Its threshold is from the labels of all events."""
+
+    def working_points(self, scores, validation):
+        return {"threshold": float((self.kept.labels * np.arange(len(self.kept))).sum())}
+
+
+class LastJudged(Liar):
+    """Its threshold is from the part that was judged last."""
+
+    last = 0.0
+
+    def working_points(self, scores, validation):
+        return {"threshold": self.last}
+
+    def judge(self, scores, part, points):
+        self.last = float(scores.sum())
+        return super().judge(scores, part, points)
+
+
+class FitsAll(Liar):
+    """Its baseline is fitted on all events."""
+
+    def baselines(self, train, seed):
+        return [Middles(replace(train, x=self.kept.features, y=self.kept.labels))]
+
+
+class Oracle(Liar):
+    """Its baseline knows the labels of what it scores."""
+
+    def baselines(self, train, seed):
+        class Knows(Middles):
+            def __call__(self, part):
+                return super().__call__(part) + np.eye(5)[part.y]
+
+        return [Knows(train)]
+
+
+class Flat(Liar):
+    """Its baseline has one score of an event."""
+
+    def baselines(self, train, seed):
+        class One(Middles):
+            def __call__(self, part):
+                return super().__call__(part).max(axis=1)
+
+        return [One(train)]
+
+
+class Ragged(Liar):
+    def plots(self, scores, part, baselines, points):
+        return [Plot(name="p", title="", x_label="", y_label="", series=[Series(label="s", x=[1, 2], y=[1])])]
+
+
+class Uphill(Liar):
+    """The smaller its loss, the worse."""
+
+    def loss(self, outputs, target):
+        return super().loss(-outputs, target)
+
+
+class PerEvent(Liar):
+    def loss(self, outputs, target):
+        return torch.nn.functional.cross_entropy(outputs, target, reduction="none")
+
+
+class Fewer(Liar):
+    def most_events(self, settings):
+        return 10
+
+
+class Lenient(Liar):
+    def sample(self, settings, seed, progress=None):
+        return super().sample({"file": settings["file"]}, seed)
+
+
+class Rolls(Liar):
+    def sample(self, settings, seed, progress=None):
+        found = super().sample(settings, seed)
+        return replace(found, features=found.features + np.float32(next(COUNT)))
+
+
+SAMPLE, JUDGED, PURE, POINTS, FITTED, PLOTS, LOSS = (
+    "its_sample_is_repeatable",
+    "what_is_judged_is_what_it_declares",
+    "judging_depends_on_what_it_is_given",
+    "working_points_come_from_validation_only",
+    "baselines_are_fitted_on_the_training_split",
+    "its_plots_can_be_drawn",
+    "the_loss_falls_to_better_outputs",
+)
+
+
+@pytest.mark.parametrize(
+    ("liar", "fails", "words"),
+    [
+        (Fewer, SAMPLE, "at most 10 events were said, it has 800"),
+        (Rolls, SAMPLE, "the same settings and seed give other events"),
+        (Lenient, SAMPLE, "takes the setting 'no_such_setting'"),
+        (Undeclared, JUDGED, "judges beauty, which it does not declare"),
+        (Endless, JUDGED, "accuracy is nan"),
+        (Sorts, PURE, "changes what it is given"),
+        (Remembers, PURE, "judged again on validation it has other metrics"),
+        (Peeks, POINTS, "labels of the test split enter"),
+        (LastJudged, POINTS, "what was judged before enters"),
+        (FitsAll, FITTED, "is not of the training split and seed alone"),
+        (Oracle, FITTED, "looks at the labels of what it scores"),
+        (Flat, FITTED, "has no 200 x 5 finite scores"),
+        (Ragged, PLOTS, "the plot 'p' has lists of different lengths in 's'"),
+        (Uphill, LOSS, "outputs of a smaller loss have a worse accuracy"),
+        (PerEvent, LOSS, "not one finite number"),
+    ],
+)
+def test_a_task_that_breaks_a_promise_is_caught(liar, fails, words, jets):
+    task, settings = liar(), {"file": str(jets)}
+    found = said(TaskTests, fails, task=task, settings=settings, sample=task.sample(settings, 1))
+    assert re.search(words, found), found
+
+
+@pytest.mark.parametrize("test", [SAMPLE, JUDGED, PURE, POINTS, FITTED, PLOTS, LOSS])
+def test_what_the_liars_begin_from_is_honest(test, jets):
+    task, settings = Liar(), {"file": str(jets)}
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        said(TaskTests, test, task=task, settings=settings, sample=task.sample(settings, 1))
