@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from codesign.models.base import Family
     from codesign.tasks.base import Task
 
-__all__ = ("load", "names")
+__all__ = ("load", "names", "release")
 
 Kind: TypeAlias = Literal["tasks", "families", "flows"]
 
@@ -48,6 +48,15 @@ def load(kind: Kind, name: str) -> Task | Family | Flow:
             return _instance(kind, entry)
     known = names(kind)
     raise InputError(f"unknown name '{name}' among the {kind}{nearest(name, known)}; installed: {', '.join(known)}")
+
+
+@cache
+def release(kind: Kind, name: str) -> str:
+    """Name and version of the installed package that brings a plug-in; empty where none does."""
+    for entry in entry_points(group=f"codesign.{kind}"):
+        if entry.name == name and entry.dist is not None:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return ""
 
 
 def _instance(kind: Kind, entry: EntryPoint) -> Task | Family | Flow:
