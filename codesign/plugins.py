@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from codesign.errors import InputError, nearest
+from codesign.printing import visible
 
 if TYPE_CHECKING:
     from codesign.hardware.base import Flow
@@ -47,7 +48,8 @@ def load(kind: Kind, name: str) -> Task | Family | Flow:
         if entry.name == name:
             return _instance(kind, entry)
     known = names(kind)
-    raise InputError(f"unknown name '{name}' among the {kind}{nearest(name, known)}; installed: {', '.join(known)}")
+    said = f"unknown name '{visible(name)}' among the {kind}{nearest(name, known)}"
+    raise InputError(f"{said}; installed: {', '.join(known)}")
 
 
 @cache

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import math
 import os
 import re
 import shutil
@@ -42,7 +43,11 @@ _IMPORTED = (
     "codesign.handoff.proof", "codesign.physics.events.show", "codesign.report.html", "h5py", "onnxruntime",
     "pyarrow.parquet", "safetensors.torch", "uproot", "uproot.models.RNTuple", "uproot.models.TTree",
     "codesign.dse.resolve", "codesign.dse.cluster", "codesign.candidate", "codesign.models",
-    "codesign.physics.detector.card", "dask_jobqueue",
+    "codesign.physics.detector.card", "dask_jobqueue", "codesign.candidate.flows", "codesign.data_cli",
+    "codesign.dse.progress", "codesign.hardware.alkaid_layers", "codesign.hardware.finn.flow",
+    "codesign.hardware.hls4ml", "codesign.hardware.vendor.vivado", "codesign.models.anomaly", "codesign.models.learned",
+    "codesign.tasks.anomaly", "codesign.tasks.jet_energy", "codesign.verify.rtl", "hist", "pandas",
+    "rich.progress", "sklearn.ensemble",
 )  # fmt: skip
 _RECORDED = {"executions": "executed", "hangs": "hang", "tracebacks": "traceback", "refused": "refused", "read": "read"}
 
@@ -60,8 +65,8 @@ class _Fuzz:
         name = list(SUBJECTS)[number % len(SUBJECTS)]
         subject, rng = SUBJECTS[name], np.random.default_rng([self._seed, number])
         which = int(rng.integers(len(subject.doors)))
-        path = self._copied(name, subject)
         clean = self._read_whole(name, subject, which)
+        path = self._copied(name, subject)
         every = sorted(subject.files(path))
         victim = every[int(rng.integers(len(every)))]
         content = victim.read_bytes()
@@ -96,12 +101,12 @@ class _Fuzz:
     def _read_whole(self, name: str, subject: Subject, which: int) -> dict[str, Any]:
         """What comes of the undamaged file, which must be read, or refused where nobody else's is taken."""
         if (name, which) not in self._clean:
-            found = in_child(self._work, subject.doors[which], self._copied(name, subject), 60)
+            path = self._copied(name, subject)
+            found = in_child(self._work, subject.doors[which], path, 60)
             expected = "refused" if subject.doors[which] in subject.refused else "read"
             if found["outcome"] != expected:
                 raise AssertionError(f"{name}: the undamaged file is not {expected}: {found}")
             self._clean[name, which] = found
-            self._copied(name, subject)
         return self._clean[name, which]
 
 
@@ -110,8 +115,10 @@ def _nameless(seen: str) -> str:
     return re.sub(r"\W\w{8}\b", "", seen)
 
 
-def fuzz(numbers: range, seed: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Run cases; counts of ``executions``, ``hangs``, ``tracebacks``, ``refused`` and ``read``, and the bad ones."""
+def fuzz(
+    numbers: range, seed: int, say: Callable[[str], None] = lambda text: None, seconds: float = math.inf
+) -> dict[str, Any]:
+    """Run cases, for so many seconds; counts of what came of them (``executions``, ...), and the bad ones."""
     for module in _IMPORTED:  # once, before all processes
         importlib.import_module(module)
     began = time.monotonic()
@@ -131,6 +138,8 @@ def fuzz(numbers: range, seed: int, say: Callable[[str], None] = lambda text: No
                 say("{number}: {of}, {file}, {door}: {outcome} {seen}".format(**found))
             if done % 100 == 0:
                 say(f"{done} of {len(numbers)}: {dict(sum(counts.values(), Counter()))}")
+            if time.monotonic() - began > seconds:
+                break
     finally:
         os.environ.pop("CODESIGN_KEY") if before is None else os.environ.update(CODESIGN_KEY=before)
         shutil.rmtree(root, ignore_errors=True)
@@ -158,12 +167,13 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="run this case alone")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further case after so long")
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
     one = given.only is not None
     numbers = range(given.only, given.only + 1) if one else range(given.start, given.start + given.count)
     facts = {"commit": _commit(), "date": datetime.now(UTC).date().isoformat(), "first": numbers.start}
-    found = facts | fuzz(numbers, given.seed, lambda text: print(text, file=sys.stderr, flush=True))
+    found = facts | fuzz(numbers, given.seed, lambda text: print(text, file=sys.stderr, flush=True), given.seconds)
     text = json.dumps(found, indent=1)
     given.output.write_text(text + "\n") if given.output else print(text)
     return int(bool(found["executions"] or found["hangs"] or found["tracebacks"]))
