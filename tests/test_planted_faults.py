@@ -9,6 +9,7 @@ import torch
 from codesign import candidate, plugins, store
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import AlkaidSettings
+from codesign.models.network import Network
 from codesign.physics.sample import Part
 from codesign.records import Figures
 from codesign.runfolder import RunFolder
@@ -142,16 +143,13 @@ def test_a_design_that_fits_is_not_refused_before_it_is_trained(evaluate):
     assert find(evaluate(constraints=(limit,))[1].figures, "lut", Fidelity.COMPILED).value == lut
 
 
-class Watched:
-    """A network of one weight matrix whose gradient is always 1, so that a step of Adam is the learning rate."""
+class WatchedTwin:
+    """One weight matrix whose gradient is always 1, so that a step of Adam is the learning rate."""
 
-    def __init__(self, batch: int, weights: int = 1000) -> None:
+    def __init__(self, weights: int = 1000) -> None:
         self.parameters = [torch.linspace(1000.0, 2000.0, weights, dtype=torch.float64)]
         self.prunable = self.parameters
-        self.batch, self.seen = batch, []
-
-    def twin(self, batch):
-        return self
+        self.seen = []
 
     def prepared(self, x, target):
         return x, target
@@ -161,19 +159,33 @@ class Watched:
         self.parameters[0].grad = torch.ones_like(self.parameters[0])
         return 0.0
 
-    def nothing(self, *_):
-        return self
+    def finish(self):
+        pass
 
-    calibrate = finish = train = eval = fold = nothing
+
+class Watched(Network):
+    """A network that is nothing but its twin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched = WatchedTwin()
+
+    def twin(self, events):
+        return self.watched
+
+    def nothing(self, *_):
+        return None
+
+    calibrate = fold = forward = nothing
 
 
 def watched(sparsity, epochs=20, steps=5):
-    network = Watched(batch=10)
+    network = Watched()
     x = np.zeros((10 * steps, 1))
     train(
         network, x, x, None, epochs=epochs, batch=10, learning_rate=0.01, sparsity=sparsity, seed=1
     )  # fmt: skip
-    return network.seen
+    return network.watched.seen
 
 
 def test_pruning_is_cubic():

@@ -61,7 +61,7 @@ def shelf(monkeypatch):
         ("flows", "HalfAFamily", "is no Flow of codesign: derive it from codesign.hardware.base.Flow"),
         ("tasks", "Tagging", "'shelf:Tagging' is no Task of codesign"),
         ("families", "HalfAFamily", "'shelf:HalfAFamily' lacks what a Family must do: build, ebops"),
-        ("flows", "Alkaidd", "unknown name 'Alkaidd' among the flows, did you mean 'Alkaid'"),
+        ("flows", "Alkaidd", "unknown name 'Alkaidd' among the flows (did you mean 'Alkaid'?)"),
     ],
 )
 def test_what_is_no_plug_in_is_refused_by_name(shelf, kind, name, words):
