@@ -82,6 +82,7 @@ def arguments(name, folder, run, number):
         "apply": [f"{folder}/bundle", f"{folder}/features.parquet", "-o", f"{folder}/scores"],
         "data show": [f"{folder}/jets.parquet"],
         "init": [f"{folder}/jets.parquet", "-o", f"{folder}/study-{len(list(folder.glob('study-*')))}.yaml"],
+        "new": ["family", "my-network", "-o", f"{folder}/package-{len(list(folder.glob('package-*')))}"],
         "targets": [],
         "studies": [],
         "doctor": [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,7 +13,7 @@ from codesign.cli.arguments import Json, Run, in_standing_folder
 from codesign.interrupt import keeps
 from codesign.printing import print_front, print_json, print_made, say, visible
 
-__all__ = ("dashboard", "init", "report", "run")
+__all__ = ("dashboard", "init", "new", "report", "run")
 
 
 def run(
@@ -144,3 +144,27 @@ def init(
     from codesign.init import write_study
 
     print_made(write_study(file, output, target), as_json)
+
+
+def new(
+    kind: Annotated[Literal["family", "task", "flow"], typer.Argument(metavar="KIND", help="family, task or flow.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name in studies: small letters, digits, hyphens.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FOLDER",
+            callback=in_standing_folder,
+            help="The folder to write; by default NAME, here.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a package for a plug-in of yours: a working example, and the test that holds it to its contract.
+
+    Example: codesign new family my-network
+    """
+    from codesign.new_plugin import write_plugin
+
+    print_made(write_plugin(kind, name, output), as_json)

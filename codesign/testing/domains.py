@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from codesign.fixedpoint import FixedPoint
@@ -16,6 +15,9 @@ from codesign.graph.domain import Array, Domain
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode
 from codesign.testing.nonconformity import must
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = ("COMPOSITIONS", "PRIMITIVES", "STRUCTURE", "Apply", "Bounds", "DomainTests", "exactly")
 
@@ -111,7 +113,7 @@ STRUCTURE: dict[str, tuple[Apply, Numpy]] = {
 
 
 class DomainTests:
-    """Derive from it, give the fixture ``domain`` and the method :meth:`evaluate`.
+    """Derive from it, give the method :meth:`evaluate`, and the fixture ``domain``: what makes a new one, your class.
 
     Attributes
     ----------
@@ -123,11 +125,6 @@ class DomainTests:
     kind: ClassVar[FixedPoint] = FixedPoint(signed=True, integer_bits=2, fraction_bits=1)
     exact: ClassVar[bool] = True
 
-    @pytest.fixture
-    def domain(self) -> Callable[[], Domain[Any]]:
-        """Makes a new domain: its class, where that needs no arguments."""
-        raise NotImplementedError("give the fixture 'domain', which returns your domain's class")
-
     def evaluate(self, domain: Domain[Any], apply: Apply, values: Array) -> Bounds:
         """What ``apply(domain, a, b)`` is, (events or 1, n), of signals a and b, (events, 3) each.
 
@@ -136,14 +133,18 @@ class DomainTests:
         """
         raise NotImplementedError("give the method 'evaluate'")
 
-    @pytest.mark.parametrize("name", PRIMITIVES)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Each operation one test."""
+        for test, names in (("primitive", PRIMITIVES), ("composition", COMPOSITIONS), ("structure", STRUCTURE)):
+            if test in metafunc.function.__name__:
+                metafunc.parametrize("name", list(names))
+
     def test_a_primitive_is_exact(self, domain: Callable[[], Domain[Any]], name: str) -> None:
         """As in the exact domain, of signals and of constants."""
         x = self._values()
         truth = PRIMITIVES[name](Exact(), x[:, :3], x[:, 3:])
         self._holds(domain, PRIMITIVES[name], truth, name)
 
-    @pytest.mark.parametrize("name", COMPOSITIONS)
     def test_a_form_of_its_own_is_the_composition(self, domain: Callable[[], Domain[Any]], name: str) -> None:
         """And both are what numpy gives."""
         method, apply, numpy = COMPOSITIONS[name]
@@ -156,7 +157,6 @@ class DomainTests:
         narrow = (own.low >= composed.low).all() and (own.high <= composed.high).all()
         must(bool(narrow), f"{name}: a form of its own that knows less than the composition")
 
-    @pytest.mark.parametrize("name", STRUCTURE)
     def test_structure_is_numpys(self, domain: Callable[[], Domain[Any]], name: str) -> None:
         """Joined, reshaped, permuted and taken as numpy does; flat, and the shape as it says."""
         apply, numpy = STRUCTURE[name]

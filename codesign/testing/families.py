@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +26,8 @@ __all__ = ("FamilyTests",)
 
 
 class FamilyTests:
-    """Derive from it, and give the fixtures ``family`` and ``space``; the rest has defaults.
+    """Derive from it, and give the fixtures ``family``, yours, and ``space``: a study's section of that name for it, of
+    small networks, with ranges of bits. The rest has defaults.
 
     Attributes
     ----------
@@ -41,16 +41,6 @@ class FamilyTests:
     outputs: ClassVar[int] = 3
     reproduces: ClassVar[bool] = False
     counts_before: ClassVar[bool] = True
-
-    @pytest.fixture
-    def family(self) -> Family:
-        """The family that is tried: yours."""
-        raise NotImplementedError("give the fixture 'family', which returns your family")
-
-    @pytest.fixture
-    def space(self) -> Mapping[str, Any]:
-        """A study's ``space`` for it, of small networks; some of its bits a range, or they cannot be tried."""
-        raise NotImplementedError("give the fixture 'space', a study's section 'space' for your family")
 
     def test_suggest_draws_valid_configurations(self, family: Family, space: Mapping[str, Any]) -> None:
         """The smallest, the largest and any other candidate is a valid configuration, which reads back as it is."""

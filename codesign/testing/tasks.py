@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -24,7 +23,8 @@ Scores = NDArray[np.float64]
 
 
 class TaskTests:
-    """Derive from it, and give the fixtures ``task`` and ``settings``; the rest has defaults.
+    """Derive from it, and give the fixtures ``task``, yours, and ``settings``: a study's section ``sample``, of a few
+    hundred events. The rest has defaults.
 
     Attributes
     ----------
@@ -38,23 +38,9 @@ class TaskTests:
     informs: ClassVar[frozenset[str]] = frozenset()
     learns_scores: ClassVar[bool] = True
 
-    @pytest.fixture
-    def task(self) -> Task:
-        """The task that is tried: yours."""
-        raise NotImplementedError("give the fixture 'task', which returns your task")
-
-    @pytest.fixture
-    def settings(self) -> dict[str, Any]:
-        """A study's ``sample`` section of some hundreds of events."""
-        raise NotImplementedError("give the fixture 'settings', a study's section 'sample' of a few hundred events")
-
-    @pytest.fixture
-    def sample(self, task: Task, settings: dict[str, Any]) -> Sample:
-        """What the task makes of the settings; give a fixture of a wider scope where that takes long."""
-        return task.sample(settings, 1)
-
-    def test_its_sample_is_repeatable(self, task: Task, settings: dict[str, Any], sample: Sample) -> None:
+    def test_its_sample_is_repeatable(self, task: Task, settings: dict[str, Any]) -> None:
         """The same settings and seed give the same events, no more than foretold; a setting it does not know, none."""
+        sample = task.sample(settings, 1)
         most = task.most_events(settings)
         must(most is None or len(sample) <= most, f"{task.name}: at most {most} events were said, it has {len(sample)}")
         again = task.sample(settings, 1)
@@ -65,16 +51,18 @@ class TaskTests:
             return
         must(False, f"{task.name}: takes the setting 'no_such_setting' of a sample")
 
-    def test_its_outputs_have_names(self, task: Task, sample: Sample) -> None:
+    def test_its_outputs_have_names(self, task: Task, settings: dict[str, Any]) -> None:
         """At least one, each its own, and the one that triggers among them; directions are those that there are."""
+        sample = task.sample(settings, 1)
         names = task.outputs(sample)
         must(bool(names) and len(set(names)) == len(names), f"{task.name}: its outputs are {names}")
         must(task.trigger is None or task.trigger in names, f"{task.name}: triggers on '{task.trigger}', no output")
         wrong = {m: way for m, way in task.metrics.items() if way not in ("maximise", "minimise")}
         must(not wrong and bool(task.metrics), f"{task.name}: its metrics are {wrong or 'none'}")
 
-    def test_what_is_judged_is_what_it_declares(self, task: Task, sample: Sample) -> None:
+    def test_what_is_judged_is_what_it_declares(self, task: Task, settings: dict[str, Any]) -> None:
         """Metrics by their declared names, finite, with errors of at least 0."""
+        sample = task.sample(settings, 1)
         for part, scores, points in self._parts(task, sample):
             found = task.judge(scores, part, points)
             unknown = sorted(set(found) - set(task.metrics) - self.informs)
@@ -84,8 +72,9 @@ class TaskTests:
                 good = bool(np.isfinite(metric.value) and np.isfinite(metric.error) and metric.error >= 0)
                 must(good, f"{task.name}: {name} is {metric.value} +- {metric.error}")
 
-    def test_judging_depends_on_what_it_is_given(self, task: Task, sample: Sample) -> None:
+    def test_judging_depends_on_what_it_is_given(self, task: Task, settings: dict[str, Any]) -> None:
         """The same scores, part and points give the same metrics, and are left as they were."""
+        sample = task.sample(settings, 1)
         first: list[object] = []
         for round_ in range(2):
             for place, (part, scores, points) in enumerate(self._parts(task, sample)):
@@ -138,8 +127,9 @@ class TaskTests:
                 same = np.array_equal(baseline(validation), expected)
                 must(same, f"{task.name}: the baseline '{baseline.name}' is not of the training split and seed alone")
 
-    def test_its_plots_can_be_drawn(self, task: Task, sample: Sample) -> None:
+    def test_its_plots_can_be_drawn(self, task: Task, settings: dict[str, Any]) -> None:
         """Records whose lists are equally long and finite, with names of their own, with and without baselines."""
+        sample = task.sample(settings, 1)
         for part, scores, points in self._parts(task, sample):
             for baselines in ({}, {"one": self.scores(task, sample, part, 9)}):
                 plots = task.plots(scores, part, baselines, points)
@@ -149,8 +139,9 @@ class TaskTests:
                     wrong = _undrawable(plot)
                     must(not wrong, f"{task.name}: the plot '{plot.name}' {wrong}")
 
-    def test_the_loss_falls_to_better_outputs(self, task: Task, sample: Sample) -> None:
+    def test_the_loss_falls_to_better_outputs(self, task: Task, settings: dict[str, Any]) -> None:
         """A scalar that falls along its gradient; and where it is at its least, the first metric is better."""
+        sample = task.sample(settings, 1)
         part = sample.part("validation", self.splits)
         target = torch.as_tensor(task.target(part))
         start = torch.as_tensor(self.scores(task, sample, part), dtype=torch.float32)

@@ -14,7 +14,7 @@ from codesign.hardware.finn.environment import availability
 from codesign.hardware.finn.flow import Finn, FinnSettings
 from codesign.hardware.hls4ml.flow import Hls4ml, Hls4mlSettings
 from codesign.targets import load_target
-from codesign.testing import CASES, conforms, random_design
+from codesign.testing import CASES, FlowTests, conforms, random_design
 
 TARGET = load_target("vu13p-360")
 INEXACT = {case.name for case in CASES if not case.exact}
@@ -35,18 +35,6 @@ SIMULATED = {"single", "dead-neurons", "family-mlp-learned"}
 USUAL = {"hls4ml": {"dead-neurons", "weights-1", "signed-16"}, "finn": {"dead-neurons", "signed-5"}}
 
 
-def outcome(flow, case, folder, settings=None, simulate=True):
-    made = conforms(flow, case, TARGET, folder, settings, simulate)
-    assert (made.refused is not None) == (case.name in INEXACT | REFUSED[flow.name]), made.refused
-    return made
-
-
-def some(flow):
-    """Every case; those that take long are marked slow."""
-    quick = INEXACT | REFUSED[flow] | USUAL[flow]
-    return [pytest.param(c, id=c.name, marks=() if c.name in quick else pytest.mark.slow) for c in CASES]
-
-
 def test_cases_are_what_they_say():
     names = [case.name for case in CASES]
     assert len(set(names)) == len(names)
@@ -59,21 +47,25 @@ def test_cases_are_what_they_say():
             assert (len(np.unique(outputs, axis=0)) > 3) == (case.name != "constant-outputs"), case
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_alkaid(case, tmp_path):
-    outcome(Alkaid(), case, tmp_path, simulate=case.name in SIMULATED)
+class TestAlkaid(FlowTests):
+    usual, simulated, refused = None, SIMULATED, REFUSED["alkaid"]
+
+    @pytest.fixture
+    def flow(self):
+        return Alkaid()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_alkaid_simulated(case, tmp_path):
-    outcome(Alkaid(), case, tmp_path)
+class TestHls4ml(FlowTests):
+    usual, simulated, refused = INEXACT | REFUSED["hls4ml"], USUAL["hls4ml"], REFUSED["hls4ml"]
 
+    @pytest.fixture
+    def flow(self):
+        return Hls4ml()
 
-@pytest.mark.parametrize("case", some("hls4ml"))
-def test_hls4ml(case, tmp_path):
-    made = outcome(Hls4ml(), case, tmp_path)
-    assert made.verified is None or made.verified.proven == "C simulation"
+    @pytest.mark.slow
+    def test_what_is_proven_without_rtl_is_the_c_simulation(self, flow, tmp_path):
+        made = conforms(flow, next(c for c in CASES if c.name == "single"), load_target(self.target), tmp_path)
+        assert made.verified.proven == "C simulation"
 
 
 @pytest.mark.slow
@@ -89,13 +81,17 @@ def test_hls4ml(case, tmp_path):
     ids=lambda s: "-".join(map(str, s.values())),
 )
 def test_hls4ml_strategies(case, settings, tmp_path):
-    outcome(Hls4ml(), case, tmp_path, Hls4mlSettings(**settings))
+    assert conforms(Hls4ml(), case, TARGET, tmp_path, Hls4mlSettings(**settings)).refused is None
 
 
 @pytest.mark.skipif(not availability().available, reason=availability().reason)
-@pytest.mark.parametrize("case", some("finn"))
-def test_finn(case, tmp_path):
-    outcome(Finn(), case, tmp_path, FinnSettings(initiation_interval=4))
+class TestFinn(FlowTests):
+    usual, simulated, refused = INEXACT | REFUSED["finn"], USUAL["finn"], REFUSED["finn"]
+    settings = FinnSettings(initiation_interval=4)
+
+    @pytest.fixture
+    def flow(self):
+        return Finn()
 
 
 SEEDS = st.integers(0, 2**32 - 1)

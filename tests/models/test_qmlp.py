@@ -6,6 +6,7 @@ import torch
 from pydantic import ValidationError
 
 from codesign import export
+from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
@@ -208,6 +209,14 @@ def test_impossible_network_is_refused(change):
     good = {"widths": (8,), "weight_bits": (4, 4), "activation_bits": (4,), "input_bits": 8}
     with pytest.raises(ValidationError):
         MLPConfig.model_validate(good | change)
+
+
+def test_what_is_no_network_is_not_trained():
+    how = {"epochs": 1, "batch": 1, "learning_rate": 1.0, "sparsity": 0.0, "seed": 1}
+    with pytest.raises(
+        InputError, match="the network Linear cannot be trained: derive it from codesign.models.network"
+    ):
+        train(torch.nn.Linear(2, 2), None, None, None, **how)
 
 
 def test_a_network_may_bring_its_own_objective():
