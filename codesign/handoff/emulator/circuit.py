@@ -136,16 +136,16 @@ class Circuit:
             shift = signal.exponent + kind.fraction_bits
             if (signal.node.low, signal.node.high) == (0, 0):
                 shift = 0
-            if shift < 0 or (signal.node.high > signal.node.low and not kind.width):
+            if shift < 0:
                 # intervals may know more of it than this circuit does: that the bits that are dropped are always 0
                 known = graph.run(Interval.of_port(design.inputs), Intervals())
                 low, high, step = (float(v.ravel()[place]) for v in (known.low, known.high, known.step))
-                if low == high == 0 and not kind.width:
+                if low == high == 0:
                     outputs.append(domain.linear_node((), 0))
                     continue
                 if step % kind.lsb:
                     raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
-                outputs.append(domain.halved(signal.node, -shift) if shift < 0 else signal.node)
+                outputs.append(domain.halved(signal.node, -shift))
                 continue
             outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
         needed: dict[int, Node] = {}
