@@ -71,7 +71,7 @@ nightly: $(READY)  ## run all that takes long, in parts, or PART alone; goes on 
 	@PYTHONPATH=. $(BIN)/python -m tests.nightly $(PART)
 
 fuzz: $(READY)  ## give 5,000 damaged files to the commands that read them, and watch what happens
-	@PYTHONPATH=. $(BIN)/python -m tests.security.fuzz --count 5000 --output fuzz.json
+	@PYTHONPATH=. $(BIN)/python -m tests.security.fuzz --count 5000 --output reports/reference/fuzz.json
 
 lint: $(READY)  ## check style and format
 	@$(BIN)/ruff check .

@@ -8,13 +8,14 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from codesign.errors import InputError, nearest
+from codesign.printing import visible
 
 if TYPE_CHECKING:
     from codesign.hardware.base import Flow
     from codesign.models.base import Family
     from codesign.tasks.base import Task
 
-__all__ = ("load", "names")
+__all__ = ("load", "names", "release")
 
 Kind: TypeAlias = Literal["tasks", "families", "flows"]
 
@@ -47,7 +48,17 @@ def load(kind: Kind, name: str) -> Task | Family | Flow:
         if entry.name == name:
             return _instance(kind, entry)
     known = names(kind)
-    raise InputError(f"unknown name '{name}' among the {kind}{nearest(name, known)}; installed: {', '.join(known)}")
+    said = f"unknown name '{visible(name)}' among the {kind}{nearest(name, known)}"
+    raise InputError(f"{said}; installed: {', '.join(known)}")
+
+
+@cache
+def release(kind: Kind, name: str) -> str:
+    """Name and version of the installed package that brings a plug-in; empty where none does."""
+    for entry in entry_points(group=f"codesign.{kind}"):
+        if entry.name == name and entry.dist is not None:
+            return f"{entry.dist.name} {entry.dist.version}"
+    return ""
 
 
 def _instance(kind: Kind, entry: EntryPoint) -> Task | Family | Flow:

@@ -230,6 +230,14 @@ class Series(_Record):
     high: list[float] | None = None
     dashed: bool = Field(default=False, description="drawn dashed: a baseline")
 
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        for name in ("y", "low", "high"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.x):
+                raise ValueError(f"{name} has {len(values)} points, and x has {len(self.x)}")
+        return self
+
 
 class Plot(_Record):
     """What one physics plot is drawn from: lines, or a matrix with one label per row and column."""
@@ -245,6 +253,12 @@ class Plot(_Record):
     x_ticks: list[str] | None = None
     y_ticks: list[str] | None = None
     caption: str = ""
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        if len({len(row) for row in self.matrix or ()}) > 1:
+            raise ValueError("rows of the matrix differ in length")
+        return self
 
 
 class Plots(_Record):

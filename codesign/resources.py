@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from codesign.errors import InputError, nearest
+from codesign.printing import visible
 
 __all__ = ("available", "folder", "locate")
 
@@ -34,6 +35,6 @@ def locate(kind: str, name: str, suffix: str = ".yaml") -> Path:
         return shipped
     known = available(kind, suffix)
     raise InputError(
-        f"no such file and nothing shipped under the name '{name}'{nearest(path.stem, known)}; "
+        f"no such file and nothing shipped under the name '{visible(name)}'{nearest(path.stem, known)}; "
         f"known in {kind}/: {', '.join(known) or 'none'}"
     )

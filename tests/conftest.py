@@ -15,9 +15,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMB
 #: files that take longest, first: workers that each take one file after the other then end together
 HEAVY = (
     "test_simulated_events", "test_conformance", "test_store", "test_end_to_end", "test_anomaly",
-    "test_detector_physics", "test_bitstream", "test_finn_flow", "test_candidate", "test_gates", "test_trigger",
-    "test_jet_energy", "test_generate", "test_report_html", "test_anomaly_task", "test_emulator", "test_engine",
-    "test_axi", "test_cluster", "test_nextpnr", "test_hls4ml_flow", "test_qmlp", "test_kill", "test_cli", "test_yosys",
+    "test_anomaly_study", "test_detector_physics", "test_bitstream", "test_finn_flow", "test_candidate", "test_gates",
+    "test_trigger", "test_jet_energy", "test_generate", "test_installed_task", "test_testbench", "test_report_html",
+    "test_anomaly_task", "test_emulator", "test_engine", "test_axi", "test_cluster", "test_nextpnr",
+    "test_hls4ml_flow", "test_qmlp", "test_kill", "test_cli", "test_yosys",
 )  # fmt: skip
 
 

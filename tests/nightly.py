@@ -91,6 +91,7 @@ def parts() -> list[Part]:
         Part("bench-kept", ("-m", "tests.benchmarks.kept", "--least", "0.95")),
         Part("fuzz", ("-m", "tests.security.fuzz")),
         Part("kills", ("-m", "tests.dse.sigkills")),
+        Part("random-graphs", ("-m", "tests.graph.many")),
         *slow_parts(),
     ]
 

@@ -195,7 +195,6 @@ def run_a_tiny_study(python: Path, folder: Path) -> None:
     assert (folder / "reports" / "tiny").exists()
 
 
-@pytest.mark.slow
 def test_a_tiny_study_where_only_requirements_are(python, tmp_path):
     run_a_tiny_study(python, tmp_path)
 

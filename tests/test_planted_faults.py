@@ -9,7 +9,7 @@ import torch
 from codesign import candidate, plugins, store
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import AlkaidSettings
-from codesign.models.network import Network
+from codesign.models.network import Network, Twin
 from codesign.physics.sample import Part
 from codesign.records import Figures
 from codesign.runfolder import RunFolder
@@ -135,6 +135,17 @@ def test_a_third_partys_trainer_that_changed_trains_again(evaluate, install):
     assert "trained weights" not in evaluate()[0]
 
 
+def test_a_third_partys_package_of_another_version_makes_both_again(evaluate, monkeypatch):
+    """Planted: keys with a plug-in's source alone, whose package brings a tool or data of another version."""
+    evaluate()
+    assert evaluate()[0] == {"trained weights", "firmware"}
+    real = plugins.release
+    monkeypatch.setattr(plugins, "release", lambda kind, name: "theirs 2.0" if kind == "flows" else real(kind, name))
+    assert evaluate()[0] == {"trained weights"}
+    monkeypatch.setattr(plugins, "release", lambda kind, name: "theirs 2.0" if kind == "families" else real(kind, name))
+    assert "trained weights" not in evaluate()[0]
+
+
 def test_a_design_that_fits_is_not_refused_before_it_is_trained(evaluate):
     """Planted: a bound ten times too strict. What is allowed is what this design takes, by the flow's own count."""
     _, found, _ = evaluate()
@@ -143,16 +154,13 @@ def test_a_design_that_fits_is_not_refused_before_it_is_trained(evaluate):
     assert find(evaluate(constraints=(limit,))[1].figures, "lut", Fidelity.COMPILED).value == lut
 
 
-class WatchedTwin:
+class Steps(Twin):
     """One weight matrix whose gradient is always 1, so that a step of Adam is the learning rate."""
 
-    def __init__(self, weights: int = 1000) -> None:
+    def __init__(self, weights=1000):
         self.parameters = [torch.linspace(1000.0, 2000.0, weights, dtype=torch.float64)]
         self.prunable = self.parameters
         self.seen = []
-
-    def prepared(self, x, target):
-        return x, target
 
     def gradients(self, x, target, loss, progress):
         self.seen.append(self.parameters[0].clone())
@@ -164,28 +172,30 @@ class WatchedTwin:
 
 
 class Watched(Network):
-    """A network that is nothing but its twin."""
+    """A network of nothing but what trains it."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
-        self.watched = WatchedTwin()
+        self.steps = Steps()
+
+    def forward(self, x):
+        return x
+
+    def calibrate(self, x):
+        pass
+
+    def fold(self):
+        pass
 
     def twin(self, events):
-        return self.watched
-
-    def nothing(self, *_):
-        return None
-
-    calibrate = fold = forward = nothing
+        return self.steps
 
 
 def watched(sparsity, epochs=20, steps=5):
     network = Watched()
     x = np.zeros((10 * steps, 1))
-    train(
-        network, x, x, None, epochs=epochs, batch=10, learning_rate=0.01, sparsity=sparsity, seed=1
-    )  # fmt: skip
-    return network.watched.seen
+    train(network, x, x, None, epochs=epochs, batch=10, learning_rate=0.01, sparsity=sparsity, seed=1)
+    return network.steps.seen
 
 
 def test_pruning_is_cubic():

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from codesign import store
+from codesign import plugins, store
 from codesign.design import Design
 from codesign.errors import InputError
 from codesign.figures import Figure
@@ -75,6 +75,7 @@ def training_key(
             "seed": seed,
             "trigger": trigger,
             "code": store.source_hash(*_TRAINING_CODE, _module(task), _module(family)),
+            "packages": [plugins.release("tasks", study.task), plugins.release("families", study.family)],
             "tools": store.versions(*_TRAINING_TOOLS),
         }
     )
@@ -123,6 +124,7 @@ def compiled(
                 "settings": None if settings is None else record_settings(settings),
                 "probe": hashlib.sha256(np.ascontiguousarray(probe).tobytes()).hexdigest(),
                 "code": store.source_hash(*_FIRMWARE_CODE, _module(flow)),
+                "package": plugins.release("flows", flow.name),
                 "tools": store.versions(*_FIRMWARE_TOOLS),
             }
         )

@@ -16,6 +16,7 @@ from codesign.hardware.base import Flow
 from codesign.hardware.nextpnr_family import family_of
 from codesign.hardware.settings import resolve_space
 from codesign.models.base import Family
+from codesign.printing import visible
 from codesign.study import Constraint, Objective, Study
 from codesign.targets import Target, load_target
 from codesign.tasks.base import Task
@@ -77,7 +78,7 @@ def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: dic
     elif name in QUANTITIES:
         what = f"{itself} does not measure '{name}'"
     else:
-        what = f"unknown name '{name}'{nearest(name, [*metrics, *compiled, *vendor])}"
+        what = f"unknown name '{visible(name)}'{nearest(name, [*metrics, *compiled, *vendor])}"
     figures = ", ".join(
         f"{n} ({f})" if f is not Fidelity.COMPILED else n for f, ns in measured.items() for n in sorted(ns)
     )

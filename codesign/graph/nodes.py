@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array, Domain, Shaped
+from codesign.graph.interval import grid
 
 __all__ = ("CODESIGN", "OPERATORS", "QONNX", "STANDARD", "Call", "Node", "Operand", "operator", "places", "result_of")
 
@@ -193,20 +194,13 @@ def _not_quantised(call: Call[Any]) -> str | None:
             continue
         values = np.abs(np.asarray(operand.value, dtype=np.float64).ravel())
         values = values[values > 0]
-        if values.size and np.log2(values.max() / _grid(values).min()) > _MOST_CONSTANT_BITS:
+        if values.size and np.log2(values.max() / grid(values).min()) > _MOST_CONSTANT_BITS:
             what = "bias_quant=Int16Bias" if call.node.op in ("Add", "Gemm", "Conv") else "weight_quant"
             return (
                 f"constant '{operand.name}' is not quantised (a value such as {values[0]:.6g} needs more than "
                 f"{_MOST_CONSTANT_BITS} bits): give it a fixed-point quantiser, in Brevitas for instance {what}"
             )
     return None
-
-
-def _grid(values: Array) -> Array:
-    """Largest power of two that divides each value."""
-    mantissa, exponent = np.frexp(values)
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    return np.asarray(np.ldexp((whole & -whole).astype(np.float64), exponent - 53))
 
 
 def places(indices: Sequence[int]) -> NDArray[np.int64]:

@@ -208,7 +208,8 @@ class Alkaid(Flow):
         try:
             values = _interpret(program, firmware.design.inputs.values(codes))
         except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
-            raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({error}): compile again") from None
+            said = " ".join(str(error).split())[:200]
+            raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({said}): compile again") from None
         return firmware.design.outputs.codes(values)
 
 

@@ -11,7 +11,7 @@ from codesign.reading.limits import GRAPH_NODES
 __all__ = ("inlined",)
 
 
-def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
+def inlined(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
     """The model with the functions of its file written out; InputError where they call themselves or explode."""
     if not model.functions:
         return model
@@ -20,9 +20,9 @@ def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
 
     def size(key: tuple[str, str], within: tuple[tuple[str, str], ...]) -> int:
         if key in within:
-            raise InputError(f"function '{key[1]}' of domain '{key[0]}' calls itself")
+            raise InputError(f"{source}: function '{key[1]}' of domain '{key[0]}' calls itself")
         if len(within) > 100:
-            raise InputError("functions call one another more than 100 deep")
+            raise InputError(f"{source}: functions call one another more than 100 deep")
         if key not in sizes:
             inner = (k for n in functions[key].node if (k := (n.domain, n.op_type)) in functions)
             sizes[key] = min(GRAPH_NODES + 1, len(functions[key].node) + sum(size(k, (*within, key)) for k in inner))
@@ -33,8 +33,8 @@ def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
         if (node.domain, node.op_type) in functions:
             whole += size((node.domain, node.op_type), ())
     if whole > GRAPH_NODES:
-        raise InputError(f"the functions of the file, written out, are more than {GRAPH_NODES} nodes")
+        raise InputError(f"{source}: the functions of the file, written out, are more than {GRAPH_NODES} nodes")
     try:
         return onnx.inliner.inline_local_functions(model, convert_version=True)
     except Exception as error:  # of any kind: the inliner is compiled code that raises what it likes
-        raise InputError(f"the functions of the file cannot be written out: {str(error)[:200]}") from None
+        raise InputError(f"{source}: the functions of the file cannot be written out: {str(error)[:200]}") from None

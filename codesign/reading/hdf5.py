@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from codesign.errors import InputError
 from codesign.reading.limits import ARRAY_BYTES, ENTRIES, RATIO
 from codesign.reading.plain import opened_given
 
-__all__ = ("checked_datasets", "opened_hdf5")
+__all__ = ("checked_datasets", "opened_hdf5", "texts_of")
 
 #: filters that h5py brings along; any other is a plug-in, which HDF5 would load from wherever the environment says
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset", 32000: "lzf"}
 #: read although nothing is stored: fill values
 _UNSTORED = 1 << 20
+#: where a text of variable length lies: its length, the address of a heap, and its number there
+_REFERENCE = struct.Struct("<IQI")
+#: of a heap: signature, version, bytes; of an object in it: number (0: free space), references, bytes
+_HEAP, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<HH4xQ")
 
 
 @contextmanager
@@ -75,3 +82,47 @@ def _checked(path: Path, name: str, data: Any) -> Any:
     if size > ARRAY_BYTES or size > RATIO * here + _UNSTORED:
         raise InputError(f"{path}: '{name}' announces {size} bytes, and the file holds {here} of it: refused")
     return data
+
+
+def texts_of(path: Path, name: str, data: Any) -> list[str]:
+    """The texts of a data set of an open file, read at once.
+
+    InputError where they are of variable length and lie in a damaged heap, in which HDF5 would search for ever.
+    """
+    if data.dtype.kind == "O":
+        _check_heaps(path, name, data)
+    return [text.decode() if isinstance(text, bytes) else str(text) for text in np.asarray(data).reshape(-1).tolist()]
+
+
+def _check_heaps(path: Path, name: str, data: Any) -> None:
+    offset, count = data.id.get_offset(), math.prod(data.shape or ())
+    whole = offset is not None and data.id.get_storage_size() == count * _REFERENCE.size
+    if not whole or data.file.id.get_create_plist().get_sizes() != (8, 8):
+        raise InputError(f"{path}: '{name}' holds texts of variable length, in pieces: store them with a fixed length")
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        raw = stream.read(count * _REFERENCE.size)
+        addresses = {address for _, address, _ in _REFERENCE.iter_unpack(raw[: len(raw) // 16 * 16]) if address}
+        if not all(_is_heap(stream, data.file.userblock_size + address) for address in addresses):
+            raise InputError(f"{path}: the texts of '{name}' are damaged: write the file anew")
+
+
+def _is_heap(stream: BinaryIO, start: int) -> bool:
+    """Whether the objects of a heap follow each other up to its end."""
+    if start > os.fstat(stream.fileno()).st_size:
+        return False
+    stream.seek(start)
+    head = stream.read(_HEAP.size)
+    if len(head) < _HEAP.size:
+        return False
+    signature, version, size = _HEAP.unpack(head)
+    if (signature, version) != (b"GCOL", 1) or start + size > os.fstat(stream.fileno()).st_size:
+        return False
+    content, at = stream.read(max(0, size - _HEAP.size)), 0
+    while at + _OBJECT.size <= len(content):
+        number, _, length = _OBJECT.unpack_from(content, at)
+        step = length if number == 0 else _OBJECT.size + -(-length // 8) * 8
+        if not _OBJECT.size <= step <= len(content) - at:
+            return False
+        at += step
+    return True

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper
 
 from codesign.errors import InputError
@@ -64,13 +64,14 @@ def onnx_model(content: bytes, source: str = "the ONNX model", *, functions: boo
         raise InputError(f"{source}: has {len(content)} bytes, at most {MODEL_BYTES} are read")
     try:
         model = onnx.load_from_string(content)
+        _must_be_text(model)
     except (DecodeError, ValueError, TypeError):
         raise InputError(f"{source}: not an ONNX file") from None
     graph = model.graph
     if len(graph.node) > GRAPH_NODES:
         raise InputError(f"{source}: a graph of {len(graph.node)} nodes, at most {GRAPH_NODES} are read")
     if functions and not model.training_info:
-        model = inlined(model)
+        model = inlined(model, source)
         graph = model.graph
     if model.functions or model.training_info:
         raise InputError(f"{source}: has functions of its own, which are not read: export it with them inlined")
@@ -104,6 +105,18 @@ def standard_model(content: bytes, source: str, operators: Collection[str] = STA
                     f"{source}: the size of '{name}' ({node.op_type}) is not known before it runs: not run"
                 )
     return content
+
+
+def _must_be_text(message: Message) -> None:
+    """ValueError where a text in a message is no UTF-8: protobuf takes it, and gives bytes in its place."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for inner in (value,) if isinstance(value, Message) else value:
+                _must_be_text(inner)
+        elif field.type == field.TYPE_STRING:
+            for text in (value,) if isinstance(value, str | bytes) else value:
+                if isinstance(text, bytes):
+                    raise ValueError("a text that is no UTF-8")
 
 
 def _check_node(node: NodeProto, where: str) -> None:

@@ -23,7 +23,7 @@ def owner_of(run: Path) -> str:
     except (CodesignError, OSError, ValueError):
         search = {}
     name = search.get("name") if isinstance(search, dict) else None
-    return hashlib.sha256(str(name or Path(run).resolve()).encode()).hexdigest()[:16]
+    return hashlib.sha256(str(name or Path(run).resolve()).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def write_page(output: Path | None, name: str, owner: str, page: str, force: bool) -> Path:

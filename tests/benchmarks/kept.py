@@ -3,7 +3,8 @@
 Both trees run here in turn, base and present, then present and base, so that what else the machine does meets both.
 Each is asked through what it shows to the outside: its command line, a trial's record, the emulator's C symbol.
 
-- candidates an hour and core: of a small search with one worker, by the seconds in each trial's record;
+- candidates an hour and core: of a small search with one worker, by the seconds in each trial's record; and by all
+  the CPU time that it took, its start and the proof of its front included, which other load disturbs less;
 - emulator: events a second of ``codesign_predict``, one thread, of the bundle that the tree makes of its best trial;
 - start-up: seconds of CPU of ``codesign --help`` and of ``codesign targets --json``.
 
@@ -35,6 +36,8 @@ from tests.trees import ROOT, Tree, both
 
 _EVENTS = 200_000
 _MADE = ROOT / "tests" / "frozen" / "7957331" / "made.zip"
+#: by the clock on the wall: what else the machine does can halve it, so that ``--least`` leaves it out
+_BY_CLOCK = "candidates an hour and core"
 #: the commit that all later ones are compared with
 _BASE = "7957331"
 _STUDY: dict[str, Any] = {
@@ -65,31 +68,33 @@ class Rates:
         self.found.setdefault(what, []).append(rate)
 
 
-def start_up(tree: Tree, *arguments: str) -> float:
-    """Starts a CPU second."""
+def cpu_seconds(tree: Tree, *arguments: object, cwd: Path) -> float:
+    """Of ``codesign`` and all that it started."""
     process = subprocess.Popen(
-        tree.command(*arguments), env=tree.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        tree.command(*arguments), cwd=cwd, env=tree.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     _, code, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(code)
     if process.returncode:
-        raise ToolError(f"{tree.name}: codesign {' '.join(arguments)} ended with {process.returncode}")
-    return 1 / (used.ru_utime + used.ru_stime)
+        raise ToolError(f"{tree.name}: codesign {' '.join(map(str, arguments))} ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime
 
 
-def search(tree: Tree, trials: int, folder: Path) -> float:
-    """Candidates an hour of one worker, the first left out: it also pays for what is loaded once."""
+def search(tree: Tree, trials: int, folder: Path) -> tuple[float, float]:
+    """Candidates an hour of one worker, the first left out, which also pays for what is loaded once; and of all that
+    the search took, its start and the proof of its front included, candidates an hour of CPU."""
     folder.mkdir(parents=True)
     with zipfile.ZipFile(_MADE) as archive:
         archive.extract("jets.parquet", folder)
     study = _STUDY | {"search": {**_STUDY["search"], "trials": trials}}
     (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    tree.codesign("run", "study.yaml", "--run", "run", "--workers", 1, "--store", "none", cwd=folder)
+    command = ("run", "study.yaml", "--run", "run", "--workers", 1, "--store", "none")
+    used = cpu_seconds(tree, *command, cwd=folder)
     statuses = [
         json.loads(p.read_text(encoding="utf-8")) for p in sorted((folder / "run").glob("trials/*/status.json"))
     ]
     seconds = [status["seconds"]["total"] for status in statuses if "total" in status["seconds"]][1:]
-    return 3600 * len(seconds) / sum(seconds)
+    return 3600 * len(seconds) / sum(seconds), 3600 * len(statuses) / used
 
 
 def emulator(tree: Tree, folder: Path) -> ctypes.CDLL:
@@ -122,14 +127,18 @@ def measure(trees: tuple[Tree, Tree], rounds: int, trials: int, work: Path) -> l
         turn = rates if i % 2 == 0 else rates[::-1]
         for of in turn:
             folder = work / f"{of.tree.name}-{i}"
-            of.add("candidates an hour and core", search(of.tree, trials, folder))
+            rate, whole = search(of.tree, trials, folder)
+            of.add(_BY_CLOCK, rate)
+            of.add("candidates an hour of CPU, with proof", whole)
             if of.tree.name not in libraries:
                 libraries[of.tree.name] = emulator(of.tree, folder)
         for _ in range(5):
             for of in turn:
                 of.add("emulator, events a second", events_a_second(libraries[of.tree.name]))
-                of.add("starts of 'codesign --help' a CPU second", start_up(of.tree, "--help"))
-                of.add("starts of 'codesign targets' a CPU second", start_up(of.tree, "targets", "--json"))
+                of.add("starts of 'codesign --help' a CPU second", 1 / cpu_seconds(of.tree, "--help", cwd=work))
+                of.add(
+                    "starts of 'codesign targets' a CPU second", 1 / cpu_seconds(of.tree, "targets", "--json", cwd=work)
+                )
     return rates
 
 
@@ -157,7 +166,7 @@ def main() -> int:
     parser.add_argument("--base", default=_BASE, help="commit to compare with")
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--trials", type=int, default=9, help="of each round's search")
-    parser.add_argument("--least", type=float, default=0.0, help="end with 1 where a ratio is below this")
+    parser.add_argument("--least", type=float, default=0.0, help="end with 1 where a ratio of CPU times is below")
     parser.add_argument("--output", type=Path, default=ROOT / "runs" / "kept.json")
     options = parser.parse_args()
     try:
@@ -172,7 +181,7 @@ def main() -> int:
     for what, of in record["rates"].items():
         spread = max(max(v) / min(v) - 1 for v in (of["base"], of["present"]))
         print(f"{what:45} {of['ratio']:6.3f}   (rounds differ by up to {spread:.0%})")
-    return 1 if any(of["ratio"] < options.least for of in record["rates"].values()) else 0
+    return 1 if any(of["ratio"] < options.least for what, of in record["rates"].items() if what != _BY_CLOCK) else 0
 
 
 if __name__ == "__main__":

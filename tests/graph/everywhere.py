@@ -62,7 +62,8 @@ def circuit_codes(design, codes):
     return out
 
 
-def alkaid_codes(design, codes):
+def alkaid_values(design, x):
+    """Output values of the circuit that alkaid traces, for input values (events, n)."""
     from alkaid.trace import FVArray, HWConfig, trace
 
     t = design.inputs.types
@@ -72,8 +73,12 @@ def alkaid_codes(design, codes):
         np.array([[k.fraction_bits for k in t]]),
         HWConfig(1, -1, -1),
     )
-    traced = trace(signal, read_graph(design.onnx).run(signal, Signals()), optimize=False)
-    return design.outputs.codes(traced.predict(np.ascontiguousarray(design.inputs.values(codes)), n_threads=1))
+    circuit = trace(signal, read_graph(design.onnx).run(signal, Signals()), optimize=False)
+    return circuit.predict(np.ascontiguousarray(x), n_threads=1)
+
+
+def alkaid_codes(design, codes):
+    return design.outputs.codes(alkaid_values(design, design.inputs.values(codes)))
 
 
 def session_codes(design, codes):

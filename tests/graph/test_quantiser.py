@@ -13,23 +13,10 @@ from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.quantiser import Rounding, RoundingMode, exponents
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid_domain import Signals
+from tests.graph.everywhere import alkaid_values
 from tests.graph.graphs import GraphBuilder, all_codes, design_of, qonnx_values
 
 MODES = [m.value for m in RoundingMode if m is not RoundingMode.HALF_EVEN]  # QONNX' older name of the same mode
-
-
-def alkaid_values(design, x):
-    from alkaid.trace import FVArray, HWConfig, trace
-
-    t = design.inputs.types
-    signal = FVArray.from_kif(
-        np.array([[int(k.signed) for k in t]]),
-        np.array([[k.integer_bits for k in t]]),
-        np.array([[k.fraction_bits for k in t]]),
-        HWConfig(1, -1, -1),
-    )
-    return trace(signal, read_graph(design.onnx).run(signal, Signals()), optimize=False).predict(x)
 
 
 @pytest.mark.parametrize("mode", MODES)

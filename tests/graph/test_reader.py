@@ -10,8 +10,8 @@ from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
+from tests.graph.everywhere import alkaid_values
 from tests.graph.graphs import GraphBuilder, design_of, qonnx_values
-from tests.graph.test_quantiser import alkaid_values
 
 KIND = FixedPoint(signed=True, integer_bits=3, fraction_bits=2)
 

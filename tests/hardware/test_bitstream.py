@@ -108,6 +108,7 @@ def test_bitstream_of_a_small_network(small: Small, tmp_path: Path) -> None:
 
 
 @needs_nexus
+@pytest.mark.slow
 def test_bitstream_of_a_small_network_for_the_second_board(small: Small, tmp_path: Path) -> None:
     content = bitstream(replace(small.firmware, target=NEXUS), tmp_path).path.read_bytes()
     assert content.startswith(b"LSCC")

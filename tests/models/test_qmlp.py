@@ -213,7 +213,9 @@ def test_impossible_network_is_refused(change):
 
 def test_what_is_no_network_is_not_trained():
     how = {"epochs": 1, "batch": 1, "learning_rate": 1.0, "sparsity": 0.0, "seed": 1}
-    with pytest.raises(InputError, match=r"the network Linear cannot be trained: derive it from codesign\.models"):
+    with pytest.raises(
+        InputError, match=r"the network Linear cannot be trained: derive it from codesign.models.network"
+    ):
         train(torch.nn.Linear(2, 2), None, None, None, **how)
 
 

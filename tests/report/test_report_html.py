@@ -293,6 +293,7 @@ def test_the_same_run_gives_the_same_report(own, tmp_path):
     assert str(tmp_path).encode() not in first
 
 
+@pytest.mark.slow
 def test_five_thousand_trials(tmp_path):
     run = make_run(tmp_path / "made-up", trials=5000, front=4)
     path = write_report(run.path, tmp_path / "report.html")

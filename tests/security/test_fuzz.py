@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from codesign.errors import InputError
-from tests.security.fuzz import SUBJECTS, _in_child, fuzz
+from codesign.hardware.process import run_tool
+from tests.security.fuzz import SUBJECTS, fuzz
+from tests.security.fuzzing.watch import in_child, until_a_tool
 
-CASES = 33
+CASES = len(SUBJECTS)
 
 
 def test_nothing_runs_hangs_or_ends_in_a_traceback():
@@ -51,12 +53,37 @@ def written(path):
 def test_an_execution_is_seen(tmp_path, door):
     work = tmp_path / "work"
     work.mkdir()
-    assert _in_child(work, door, work / "file", 0)["seen"]
+    assert in_child(work, door, work / "file", 0)["seen"]
 
 
 def test_what_stays_inside_is_none(tmp_path):
-    found = _in_child(tmp_path, lambda path: path.write_text("x"), tmp_path / "file", 0)
+    found = in_child(tmp_path, lambda path: path.write_text("x"), tmp_path / "file", 0)
     assert (found["outcome"], found["seen"]) == ("read", [])
+
+
+@pytest.mark.parametrize("where", ["given", "beside what is given", "in its folder"])
+@pytest.mark.parametrize("whose", ["damaged", "other"])
+def test_a_tool_that_would_be_given_what_is_damaged(tmp_path, where, whose):
+    tools, sources = tmp_path / "tools", tmp_path / "sources"
+    for folder in (tools, sources):
+        folder.mkdir()
+    (sources / "top.v").write_text("other")
+    place = {"given": sources / "top.v", "beside what is given": sources / "core.v", "in its folder": tools / "a.mk"}
+    place[where].write_text(whose)
+
+    def door(path):
+        until_a_tool(lambda: run_tool(["tool", "../sources/top.v"], tools, 10))
+
+    found = in_child(tmp_path, door, tmp_path, 0, b"damaged")
+    assert (found["outcome"], bool(found["seen"])) == ("read", whose == "damaged")
+
+
+def test_a_refusal_before_a_tool_is_one(tmp_path):
+    assert in_child(tmp_path, lambda path: until_a_tool(lambda: refuse()), tmp_path, 0)["outcome"] == "refused"
+
+
+def refuse():
+    raise InputError("file: wrong: do this")
 
 
 def raised(error):
@@ -89,4 +116,4 @@ def crashes(path):
     ],
 )
 def test_outcomes(tmp_path, door, outcome):
-    assert _in_child(tmp_path, door, tmp_path / "file", -2)["outcome"] == outcome
+    assert in_child(tmp_path, door, tmp_path / "file", -2)["outcome"] == outcome

@@ -162,7 +162,9 @@ def test_no_source_from_elsewhere_is_handed_on(tmp_path: Path) -> None:
     record = json.loads((folder / "firmware.json").read_text())
     for where in ("../../../../../outside.v", "/etc/passwd", "src/link.v", EVIL["quote and line"], EVIL["make"]):
         (folder / "firmware.json").write_text(json.dumps(record | {"sources": [*record["sources"], where]}))
-        with pytest.raises(InputError, match=r"firmware is of files in its folder only|no path inside"):
+        with pytest.raises(
+            InputError, match=r"firmware is of files in its folder only|no path inside|leads out of the run"
+        ):
             write_bundle(run.path, number, tmp_path / "bundle")
         assert not (tmp_path / "bundle").exists()
 
@@ -177,7 +179,7 @@ def test_no_source_from_elsewhere_is_handed_on(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_record_is_checked_field_by_field(own: Firmware, field: str, value: object) -> None:
     changed(own, **{field: value})
-    with pytest.raises(InputError, match=rf"firmware.json: '{field}") as error:
+    with pytest.raises(InputError, match=rf"firmware.json: ('{field}|(NaN|Infinity) is not)") as error:
         Alkaid().load(own.design, own.target, own.folder)
     refused(error)
 
@@ -283,7 +285,7 @@ def test_no_target_has_a_clock_that_is_no_number(tmp_path: Path) -> None:
     shipped = yaml.safe_load((resources.folder("targets") / "vu13p-360.yaml").read_text())
     for value in (float("nan"), float("inf"), -1, 0, 1e300, "1; x", [1]):
         (tmp_path / "target.yaml").write_text(yaml.safe_dump(shipped | {"clock_mhz": value}))
-        with pytest.raises(InputError, match="'clock_mhz'"):
+        with pytest.raises(InputError, match=r"'clock_mhz'|is not a finite number"):
             load_target(str(tmp_path / "target.yaml"))
 
 
@@ -503,7 +505,7 @@ def test_verilator_compiles_links_and_obeys_nothing_else(own: Firmware, tmp_path
         sources = [*own.source_paths, own.folder / "src" / name]
         with pytest.raises(InputError, match=r"no source of Verilog|no path inside"):
             run_testbench(tmp_path / "bench", sources)
-        with pytest.raises(InputError, match=r"no source of Verilog|no path inside"):
+        with pytest.raises(CodesignError, match=r"no source of Verilog|no path inside|given to no tool"):
             verilator.build(sources, own.top, {}, tmp_path / "work")
         changed(own, sources=[*map(str, own.sources), f"src/{name}"])
         with pytest.raises(InputError, match="'sources"):

@@ -165,3 +165,12 @@ def test_a_large_source_takes_no_time(tmp_path):
     text = "".join(f"wire [7:0] v{i} = $signed(v{i - 1}) + 8'd{i % 256}; // {i}\n" for i in range(1, 5_000))
     Path(tmp_path / "large.v").write_text(text)
     check_sources([tmp_path / "large.v"])
+
+
+def test_what_is_no_text_is_refused_where_it_is_needed(tmp_path):
+    top, other = tmp_path / "top.v", tmp_path / "other.v"
+    top.write_text("module top(input clk);\nendmodule\n")
+    other.write_bytes(b"module other(input clk);\nendmodule // \xdf\n")
+    assert used_sources([top, other], "top") == [top]
+    with pytest.raises(ToolError, match=r"other\.v is not UTF-8"):
+        used_sources([top, other], "other")

@@ -130,22 +130,22 @@ class Circuit:
         signals = np.array([[domain.input(i, kind) for i, kind in enumerate(design.inputs.types)]], dtype=object)
         graph = read_graph(design.onnx)
         found = graph.run(signals, domain).ravel()
-        known = graph.run(Interval.of_port(design.inputs), Intervals())
-        steps = np.where((known.low == 0) & (known.high == 0), 0, known.step).ravel()
         outputs = []
-        for x, kind, label, step in zip(found, design.outputs.types, design.outputs.labels, steps, strict=True):
+        for place, (x, kind, label) in enumerate(zip(found, design.outputs.types, design.outputs.labels, strict=True)):
             signal = domain.lift(x)
             shift = signal.exponent + kind.fraction_bits
             if (signal.node.low, signal.node.high) == (0, 0):
                 shift = 0
-            if not step and not kind.width:  # intervals know that it is always 0, whatever this circuit knows
-                outputs.append(domain.linear_node((), 0))
-                continue
-            if shift < 0:
+            if shift < 0 or (signal.node.high > signal.node.low and not kind.width):
+                # intervals may know more of it than this circuit does: that the bits that are dropped are always 0
+                known = graph.run(Interval.of_port(design.inputs), Intervals())
+                low, high, step = (float(v.ravel()[place]) for v in (known.low, known.high, known.step))
+                if low == high == 0 and not kind.width:
+                    outputs.append(domain.linear_node((), 0))
+                    continue
                 if step % kind.lsb:
                     raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
-                # intervals know more of it than this circuit does: the bits that are dropped are always 0
-                outputs.append(domain.halved(signal.node, -shift))
+                outputs.append(domain.halved(signal.node, -shift) if shift < 0 else signal.node)
                 continue
             outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
         needed: dict[int, Node] = {}

@@ -18,7 +18,7 @@ from codesign.physics.readers.checks import (
 )
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
-from codesign.reading.hdf5 import opened_hdf5
+from codesign.reading.hdf5 import opened_hdf5, texts_of
 
 __all__ = ("read",)
 
@@ -35,7 +35,7 @@ def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
     with opened_hdf5(path) as file:
         require(path, ("jets", "jetFeatureNames"), file.keys(), "data set")
         jets = np.asarray(file["jets"])
-        names = [_text(n) for n in file["jetFeatureNames"]]
+        names = texts_of(path, "jetFeatureNames", file["jetFeatureNames"])
         if jets.ndim != 2 or jets.shape[1] != len(names):
             raise InputError(f"{path}: data set 'jets' has the shape {jets.shape}, but there are {len(names)} names")
         classes = tuple(f"j_{name}" for name in CLASS_NAMES)
@@ -45,14 +45,11 @@ def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:
         labels = one_hot(path, {c: columns[c.removeprefix("j_")] for c in classes}, classes)
         constituents = None
         if "jetConstituentList" in file:
-            particle_names = [_text(n) for n in file["particleFeatureNames"]] if "particleFeatureNames" in file else []
+            listed = "particleFeatureNames"
+            particle_names = texts_of(path, listed, file[listed]) if listed in file else []
             require(path, _PARTICLE, particle_names, "particle feature")
             data = file["jetConstituentList"]
             constituents = check_constituents(
                 path, np.stack([np.asarray(data[:, :, particle_names.index(n)]) for n in _PARTICLE], axis=2)
             )
     return build(path, features, labels, CLASS_NAMES, constituents)
-
-
-def _text(name: object) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)

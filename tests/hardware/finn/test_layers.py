@@ -118,7 +118,7 @@ def chain(*nodes):
     ("node", "words"),
     [
         (lambda b, x: b.node("Add", b.quant(x, 0.25, 4), x), "sum of two signals"),
-        (lambda b, x: b.node("Concat", b.node("Relu", x), axis=1), "Concat"),
+        (lambda b, x: b.node("Concat", x, b.node("Relu", x), axis=1), "Concat"),
         (lambda b, x: b.node("Relu", x), "without a quantiser"),
         (lambda b, x: b.quant(x, 2.0**-10, MOST_BITS + 4, 1), "bits on one grid"),
     ],

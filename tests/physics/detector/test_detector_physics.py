@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ZERO_BIAS, DIJETS = 500, 700
 
 
+@pytest.mark.slow
 def test_zero_bias(simulated: Callable[..., Any]) -> None:
     """Pile-up is what the card says, jets are few, and the harder the rarer."""
     events = simulated("zero-bias", ZERO_BIAS)
@@ -80,6 +81,7 @@ def test_density_grows_with_pile_up(simulated: Callable[..., Any]) -> None:
     assert abs(rho[92.0][0] / rho[46.0][0] - 1) < 0.15 + 4 * math.hypot(rho[46.0][1], rho[92.0][1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", TIERS)
 def test_response_and_resolution(tier: str, simulated: Callable[..., Any]) -> None:
     """As published, within errors and the tenths that a parametrisation may be off."""

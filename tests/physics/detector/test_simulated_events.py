@@ -156,6 +156,7 @@ def test_settings_that_pythia_refuses(
         simulated_events(small("ttbar", 0.0, settings=["Top:al = on"]), 3)
 
 
+@pytest.mark.slow
 def test_data_make(small: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "cache"))
     card = small("h0-tautau", 0.0, collisions=150)
@@ -171,6 +172,7 @@ def test_data_make(small: Callable[..., str], tmp_path: Path, monkeypatch: pytes
         make_data(card, 12, tmp_path / "some.csv")
 
 
+@pytest.mark.slow
 def test_pool_is_read_back(small: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A damaged pool is made again, the same."""
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path))

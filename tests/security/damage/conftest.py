@@ -1,9 +1,8 @@
-"""A run and a bundle that every command reads to its end, tools replaced; two users, and a design of a few adders."""
+"""A run and a bundle that every command reads to its end, made up but for firmware and weights; tools are replaced."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,9 +12,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from make_run import CLASSES, FEATURES, design, make_run
+from make_run import CLASSES, FEATURES, make_run
 
-from codesign import export, plugins, store
+from codesign import export, plugins
 from codesign.candidate import trial as candidate_trial
 from codesign.design import Design
 from codesign.dse.parts import PARTS, splits_of, write_part
@@ -104,30 +103,3 @@ def replace_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     dashboard: Any = ModuleType("optuna_dashboard")
     dashboard.run_server = lambda *_, **__: None
     monkeypatch.setitem(sys.modules, "optuna_dashboard", dashboard)
-
-
-@pytest.fixture
-def become(tmp_path, monkeypatch) -> Callable[[str], None]:
-    """Be the user of this name from here on: with their key, in the same folders."""
-
-    def switch(name: str) -> None:
-        monkeypatch.setenv("CODESIGN_KEY", str(tmp_path / f"home-{name}" / "key"))
-
-    switch("ann")
-    yield switch
-    store.use(None)
-
-
-@pytest.fixture(scope="session")
-def tiny():
-    """A design of a few adders."""
-    config = {"widths": [2], "weight_bits": [2, 2], "activation_bits": [2], "input_bits": 4, "sparsity": 0.8}
-    return design(config, 3)
-
-
-@pytest.fixture
-def marker(tmp_path):
-    """A file that every attack here would make."""
-    path = tmp_path / "ran"
-    yield path
-    assert not path.exists(), "something that was read was run"

@@ -198,6 +198,7 @@ def test_a_file_without_what_is_needed_is_named(tmp_path):
         JetEnergy().sample({"files": [str(path)]}, 1)
 
 
+@pytest.mark.slow
 def test_cards_are_simulated(tmp_path, monkeypatch):
     pytest.importorskip("pythia8mc", reason="pythia8mc is not installed")
     pytest.importorskip("fastjet", reason="fastjet is not installed")
