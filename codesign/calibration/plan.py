@@ -7,7 +7,6 @@ classes in 16 dimensions. Everything follows from the number of the network.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from pydantic import BaseModel
 from codesign import export
 from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation
+from codesign.models.base import Family
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.mlp import MLP, MLPConfig
 
@@ -48,7 +48,7 @@ class Member:
         from codesign.training import train
 
         x, y = events()
-        family: Any = MLP() if self.family == "mlp" else MLPLearned()
+        family: Family = MLP() if self.family == "mlp" else MLPLearned()
         names = tuple(f"x{i}" for i in range(FEATURES))
         inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, family.input_bits(self.config))
         torch.manual_seed(self.number)

@@ -17,7 +17,7 @@ from codesign.tasks.anomalies.baselines import baselines_of
 from codesign.tasks.anomalies.judging import judged, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.anomalies.sample import SIGNALS, AnomalySample, sample_of
-from codesign.tasks.base import Baseline, Inputs, Task
+from codesign.tasks.base import Baseline, Inputs, Progress, Task
 from codesign.tasks.outcome import Axis, Outcome
 from codesign.validation import validated
 
@@ -63,7 +63,7 @@ class Anomaly(Task):
         """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
         return inputs.quantisation_of(x, features, units, bits)
 
-    def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
+    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
         """Simulate the cards' events (once, then from the cache), or read files. The cards have their own seeds."""
         return sample_of(validated(AnomalySample, settings, "sample"), progress)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import awkward as ak
     import torch
 
-__all__ = ("Baseline", "Inputs", "Task", "working_points")
+__all__ = ("Baseline", "Inputs", "Progress", "Task", "working_points")
 
 Scores = NDArray[np.float64]
+#: told, while a sample is made, how many events there are of how many
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Task(ABC):
 
     # -------------------------------------------------------------------------------------------------- what it must do
     @abstractmethod
-    def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
+    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
         """Make or read the sample that the study's ``sample`` section describes (validated by the task)."""
 
     @abstractmethod

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks import metrics as classification
-from codesign.tasks.base import Baseline, Inputs, Task
+from codesign.tasks.base import Baseline, Inputs, Progress, Task
 from codesign.tasks.jets import drawing
 from codesign.tasks.jets.baseline import FactorisedBaseline
 from codesign.tasks.jets.dijet import balance, balance_mean
@@ -73,7 +73,7 @@ class JetEnergy(Task):
         """Features of every jet of a chunk of events (:mod:`codesign.tasks.jets.inputs` says what they are)."""
         return jet_inputs(events, self.jets)
 
-    def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
+    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
         """Simulate the cards' events (once, then from the cache) or read the files, and match the jets."""
         chosen = validated(JetEnergySample, settings, "sample")
         if chosen.files:

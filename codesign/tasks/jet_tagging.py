@@ -14,7 +14,7 @@ from codesign.errors import InputError
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot, Series
 from codesign.tasks import metrics
-from codesign.tasks.base import Baseline, Task
+from codesign.tasks.base import Baseline, Progress, Task
 from codesign.validation import validated
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class JetTagging(Task):
         self.metrics |= {f"auc_{c}": "maximise" for c in classes}
         self.metrics |= {f"rejection_{c}_{p}": "maximise" for p in WORKING_POINTS for c in classes}
 
-    def sample(self, settings: dict[str, Any], seed: int, progress: Any = None) -> Sample:
+    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
         """Generate the card's jets (once, then from the cache), or read the file. The card has its own seed."""
         chosen = validated(JetSample, settings, "sample")
         if chosen.card is not None:

@@ -63,6 +63,10 @@ class TestHls4ml(FlowTests):
         return Hls4ml()
 
     @pytest.mark.slow
+    def test_the_same_design_gives_the_same_sources(self, flow, tmp_path):
+        super().test_the_same_design_gives_the_same_sources(flow, tmp_path)
+
+    @pytest.mark.slow
     def test_what_is_proven_without_rtl_is_the_c_simulation(self, flow, tmp_path):
         made = conforms(flow, next(c for c in CASES if c.name == "single"), load_target(self.target), tmp_path)
         assert made.verified.proven == "C simulation"

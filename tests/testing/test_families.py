@@ -23,7 +23,7 @@ class TestMLP(FamilyTests):
     def family(self):
         return MLP()
 
-    @pytest.fixture(params=["each", "uniform"])
+    @pytest.fixture(params=["each", pytest.param("uniform", marks=pytest.mark.slow)])
     def space(self, request):
         return SPACE | {"sparsity": [0.0, 0.3], "uniform_bits": request.param == "uniform"}
 
@@ -40,6 +40,7 @@ class TestMLPLearned(FamilyTests):
         return {"depth": 1, "width": [4, 6], "input_bits": [6, 8], "budget": [5000.0, 50000.0]}
 
 
+@pytest.mark.slow
 class TestVAE(FamilyTests):
     outputs, reproduces = 1, True
 

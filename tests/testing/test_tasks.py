@@ -61,7 +61,7 @@ class TestAnomaly(TaskTests):
 
 
 class TestJetEnergy(TaskTests):
-    @pytest.fixture(params=[JetEnergy, JetEnergyOffline])
+    @pytest.fixture(params=[JetEnergy, pytest.param(JetEnergyOffline, marks=pytest.mark.slow)])
     def task(self, request):
         return request.param()
 
