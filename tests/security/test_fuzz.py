@@ -16,16 +16,17 @@ from codesign.hardware.process import run_tool
 from tests.security.fuzz import SUBJECTS, fuzz
 from tests.security.fuzzing.watch import in_child, until_a_tool
 
-CASES = len(SUBJECTS)
+#: every second kind, once: sealed anew, bundles packed anew, tables, and most forms of samples
+CASES = range(1, len(SUBJECTS), 2)
 
 
 def test_nothing_runs_hangs_or_ends_in_a_traceback():
-    found = fuzz(range(CASES), seed=0)
+    found = fuzz(CASES, seed=0)
     assert found["bad"] == []
     assert (found["executions"], found["hangs"], found["tracebacks"]) == (0, 0, 0)
-    assert found["refused"] + found["read"] == found["cases"] == CASES
-    assert found["refused"] > CASES // 4  # the damage is real
-    assert set(found["by kind"]) == set(SUBJECTS)
+    assert found["refused"] + found["read"] == found["cases"] == len(CASES)
+    assert found["refused"] > len(CASES) // 4  # the damage is real
+    assert list(found["by kind"]) == list(SUBJECTS)[1::2]
 
 
 def process(path):
