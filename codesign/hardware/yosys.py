@@ -33,7 +33,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Firmware
 from codesign.hardware.process import run_tool
 from codesign.hardware.pyosys import Yosys
-from codesign.reading.plain import given_text
+from codesign.reading.plain import given_bytes
 from codesign.trust.verilog import check_sources
 
 __all__ = ("count", "synthesise", "used_sources")
@@ -129,7 +129,8 @@ def used_sources(sources: Sequence[Path], top: str) -> list[Path]:
     A compiler's library may hold files that do not parse by themselves, so what is not instantiated is left out. A file
     counts as needed where a module's name appears as a word; that keeps a file too many rather than one too few.
     """
-    texts = {path: _COMMENT.sub(" ", given_text(path)) for path in sources}
+    # what is needed and no text is refused below, by its name
+    texts = {path: _COMMENT.sub(" ", given_bytes(path).decode(errors="replace")) for path in sources}
     defined = {name: path for path, text in texts.items() for name in _MODULE.findall(text)}
     if top not in defined:
         raise ToolError(f"yosys: no source defines the top module '{top}'")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from codesign.errors import InputError
 from codesign.physics.sample import Part, Sample, Splits
@@ -197,13 +198,14 @@ def _baseline_scores(task: Task, baseline: Baseline, part: Part, outputs: int) -
 
 def _undrawable(plot: Plot) -> str:
     """What is wrong with a plot; nothing where it can be drawn."""
-    Plot.model_validate(plot.model_dump())
+    try:
+        Plot.model_validate(plot.model_dump())
+    except ValidationError as error:  # lists of different lengths among them
+        return f"is no record of a plot: {error.errors()[0]['msg']}"
     if not plot.series and plot.matrix is None:
         return "shows nothing"
     for line in plot.series:
         columns = [line.x, line.y, *(band for band in (line.low, line.high) if band is not None)]
-        if len({len(column) for column in columns}) > 1:
-            return f"has lists of different lengths in '{line.label}'"
         if not all(np.isfinite(column).all() for column in columns):
             return f"has what is not finite in '{line.label}'"
     if plot.matrix is not None:

@@ -40,7 +40,9 @@ def mac(purpose: str, facts: Facts, files: Mapping[str, str]) -> str:
 
 def holds(given: object, purpose: str, facts: Facts, files: Mapping[str, str]) -> bool:
     """Whether ``given`` is the seal of these files, made with this user's key."""
-    return isinstance(given, str) and hmac.compare_digest(given.encode(errors="replace"), mac(purpose, facts, files).encode())
+    return isinstance(given, str) and hmac.compare_digest(
+        given.encode(errors="replace"), mac(purpose, facts, files).encode()
+    )
 
 
 def contents(folder: Path) -> dict[str, str] | None:

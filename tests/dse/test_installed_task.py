@@ -120,4 +120,4 @@ def test_it_is_searched_proven_and_reported(tmp_path):
         assert len(point["verified"]["fired"]) == 2
         assert point["metrics"]["error"]["value"] < 1.0
     assert json.loads((tmp_path / "run" / "baseline.json").read_text())["name"] == "radius, as it is"
-    assert "Fit of the rings" in (tmp_path / "reports" / "rings" / "index.html").read_text()
+    assert "Fit of the rings" in (tmp_path / "reports" / "run" / "index.html").read_text()

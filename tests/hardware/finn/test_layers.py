@@ -114,11 +114,17 @@ def chain(*nodes):
     return design_of(build.finish(x, 2), KIND, 4)
 
 
+def halves(build, x):
+    """Two features, and two more, joined again."""
+    pieces = [build.node("Gather", x, build.constant(places, np.int64), axis=1) for places in ([0, 1], [2, 3])]
+    return build.node("Concat", *pieces, axis=1)
+
+
 @pytest.mark.parametrize(
     ("node", "words"),
     [
         (lambda b, x: b.node("Add", b.quant(x, 0.25, 4), x), "sum of two signals"),
-        (lambda b, x: b.node("Concat", x, b.node("Relu", x), axis=1), "Concat"),
+        (halves, "a choice of elements"),
         (lambda b, x: b.node("Relu", x), "without a quantiser"),
         (lambda b, x: b.quant(x, 2.0**-10, MOST_BITS + 4, 1), "bits on one grid"),
     ],

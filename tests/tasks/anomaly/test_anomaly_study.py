@@ -78,6 +78,6 @@ def test_every_baseline_stands_in_the_record_and_the_report(run):
     assert len(named) == 5
     for record in (baseline, *baseline["others"]):
         assert record["metrics"]["tpr_mean_1e-2"]["error"] > 0
-    page = (run.parent / "reports" / "toy-anomaly" / "index.html").read_text(encoding="utf-8")
+    page = (run.parent / "reports" / run.name / "index.html").read_text(encoding="utf-8")
     for words in ("isolation forest", "single jet", "Trigger rate against threshold", "Trigger rate against pile-up"):
         assert words in page
