@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import one_thread
+
 # nothing that an earlier run of the tests made is taken for what this one should make
 os.environ["CODESIGN_STORE"] = "none"
-# each process of the tests has one core: threads of several, waiting for each other, take many times as long
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+assert one_thread.name, "importing it has set what a process may take"
 
 #: files that take longest, first: workers that each take one file after the other then end together
 HEAVY = (
