@@ -36,6 +36,7 @@ def validated(model: type[M], data: Any, source: str) -> M:
             if not isinstance(first["input"], dict | list):
                 message += f" (given: {_shortened(repr(first['input']))})"
         more = error.error_count() - 1
+        message = " ".join(message.split())  # a key from elsewhere may hold lines
         raise InputError(f"{source}: {message}" + (f" (and {more} more)" if more else "")) from None
 
 
