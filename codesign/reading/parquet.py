@@ -20,7 +20,8 @@ _SMALL = 16 << 20
 def opened_parquet(path: Path, **options: Any) -> Any:
     """A ``pyarrow.parquet.ParquetFile`` of a file that the user named, to be closed; ``options`` are its own.
 
-    InputError for a column that lies in another file, and for more columns or row groups than there may be.
+    InputError for more columns or row groups than there may be. A column in another file is not followed: pyarrow reads
+    this one only, and finds nothing there.
     """
     import pyarrow.parquet
 

@@ -204,7 +204,7 @@ def test_parquet_columns_lie_in_their_file(tmp_path):
     collected[0].set_file_path("whole.parquet")
     collected[0].write_metadata_file(tmp_path / "index.parquet")
     for read in (read_sample, open_events):
-        with pytest.raises(CodesignError, match="another file"):
+        with pytest.raises(CodesignError, match=r"damaged or truncated|not a file of events"):
             read(tmp_path / "index.parquet")
 
 
