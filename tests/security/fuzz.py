@@ -82,6 +82,8 @@ class _Fuzz:
         seen = [s for s in found["seen"] if _nameless(s) not in known]
         if subject.doors[which] in subject.refused and found["outcome"] == "read":
             seen.append("passed what must be refused")
+        if "error" in found:  # the scratch folder is no part of it
+            found["error"] = str(found["error"]).replace(f"{self._work}/", "")
         return said | found | {"seen": seen}
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -14,13 +15,13 @@ from codesign.graph.operators.shape import shaped
 __all__ = ()
 
 
-def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...], int]:
-    """``x`` with the axes to reduce as one last axis, the shape that is left, and how many elements are reduced."""
+def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...]]:
+    """``x`` with the axes to reduce as one last axis, and the shape that is left."""
     rank = len(x.shape)
     given = call.whole(1, "the axes") if call.given(1) else [int(a) for a in call.attribute("axes", ())]
     if not given:
         if call.attribute("noop_with_empty_axes", 0):
-            return shaped(call, x, (*x.shape, 1)), tuple(x.shape), 1
+            return shaped(call, x, (*x.shape, 1)), tuple(x.shape)
         raise call.refuse(f"{call.node.op} over all axes would mix events; name the axes")
     axes = call.axes(given, rank)
     keep = bool(call.attribute("keepdims", 1))
@@ -31,11 +32,14 @@ def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...], int]:
         x = call.domain.transpose(x, (*others, *axes))
     if len(axes) != 1:
         x = shaped(call, x, (*(x.shape[i] for i in range(len(others))), number))
-    return x, left, number
+    return x, left
 
 
-def _left(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
-    return x if tuple(x.shape) == shape else shaped(call, x, shape)
+def _reduced(call: Call[Any], x: Any, function: Callable[[Any], Any]) -> Any:
+    """``function`` of the elements to reduce, in the shape that is left."""
+    gathered, shape = _gathered(call, x)
+    found = function(gathered)
+    return found if tuple(found.shape) == shape else shaped(call, found, shape)
 
 
 def _mean_factor(call: Call[Any], number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -49,38 +53,34 @@ def _mean_factor(call: Call[Any], number: int) -> np.ndarray[Any, np.dtype[np.fl
 
 @operator("ReduceSum")
 def _reduce_sum(call: Call[Any]) -> Any:
-    x, left, _ = _gathered(call, call.value(0))
-    return _left(call, call.domain.total(x), left)
+    return _reduced(call, call.value(0), call.domain.total)
 
 
 @operator("ReduceMean")
 def _reduce_mean(call: Call[Any]) -> Any:
-    x, left, number = _gathered(call, call.value(0))
-    return _left(call, call.domain.multiply(call.domain.total(x), _mean_factor(call, number)), left)
+    domain = call.domain
+    return _reduced(call, call.value(0), lambda x: domain.multiply(domain.total(x), _mean_factor(call, x.shape[-1])))
 
 
 @operator("ReduceMax")
 def _reduce_max(call: Call[Any]) -> Any:
-    x, left, _ = _gathered(call, call.value(0))
-    return _left(call, call.domain.largest(x), left)
+    return _reduced(call, call.value(0), call.domain.largest)
 
 
 @operator("ReduceMin")
 def _reduce_min(call: Call[Any]) -> Any:
-    x, left, _ = _gathered(call, call.value(0))
-    return _left(call, call.domain.negative(call.domain.largest(call.domain.negative(x))), left)
+    domain = call.domain
+    return _reduced(call, call.value(0), lambda x: domain.negative(domain.largest(domain.negative(x))))
 
 
 @operator("ReduceL1")
 def _reduce_l1(call: Call[Any]) -> Any:
-    x, left, _ = _gathered(call, call.domain.absolute(call.value(0)))
-    return _left(call, call.domain.total(x), left)
+    return _reduced(call, call.domain.absolute(call.value(0)), call.domain.total)
 
 
 @operator("ReduceSumSquare")
 def _reduce_squares(call: Call[Any]) -> Any:
-    x, left, _ = _gathered(call, call.domain.square(call.value(0)))
-    return _left(call, call.domain.total(x), left)
+    return _reduced(call, call.domain.square(call.value(0)), call.domain.total)
 
 
 def _pooled(call: Call[Any], kernel: list[int] | None) -> tuple[Any, Windows]:
