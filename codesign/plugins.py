@@ -1,4 +1,4 @@
-"""Tasks, families and flows, found through entry points: a user adds one in a package of their own."""
+"""Tasks, families, flows and pipelines, found through entry points: a user adds one in a package of their own."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from codesign.errors import InputError, nearest
 from codesign.printing import visible
 
 if TYPE_CHECKING:
+    from codesign.candidate.base import Pipeline
     from codesign.hardware.base import Flow
     from codesign.models.base import Family
     from codesign.tasks.base import Task
 
 __all__ = ("load", "names", "release")
 
-Kind: TypeAlias = Literal["tasks", "families", "flows"]
+Kind: TypeAlias = Literal["tasks", "families", "flows", "pipelines"]
 
 #: imported when the first of its kind is
 _CONTRACTS: dict[Kind, str] = {
     "tasks": "codesign.tasks.base:Task",
     "families": "codesign.models.base:Family",
     "flows": "codesign.hardware.base:Flow",
+    "pipelines": "codesign.candidate.base:Pipeline",
 }
 
 
 def names(kind: Kind) -> list[str]:
-    """Names of what is installed of a kind: ``tasks``, ``families`` or ``flows``."""
+    """Names of what is installed of a kind: ``tasks``, ``families``, ``flows`` or ``pipelines``."""
     return sorted({e.name for e in entry_points(group=f"codesign.{kind}")})
 
 
@@ -38,9 +40,11 @@ def load(kind: Literal["tasks"], name: str) -> Task: ...
 def load(kind: Literal["families"], name: str) -> Family: ...
 @overload
 def load(kind: Literal["flows"], name: str) -> Flow: ...
+@overload
+def load(kind: Literal["pipelines"], name: str) -> Pipeline: ...
 @cache
-def load(kind: Kind, name: str) -> Task | Family | Flow:
-    """Instantiate the task, family or flow of this name.
+def load(kind: Kind, name: str) -> Task | Family | Flow | Pipeline:
+    """Instantiate the task, family, flow or pipeline of this name.
 
     InputError names the nearest known one, or says in what a plug-in is none.
     """
@@ -61,7 +65,7 @@ def release(kind: Kind, name: str) -> str:
     return ""
 
 
-def _instance(kind: Kind, entry: EntryPoint) -> Task | Family | Flow:
+def _instance(kind: Kind, entry: EntryPoint) -> Task | Family | Flow | Pipeline:
     module, _, contract = _CONTRACTS[kind].partition(":")
     base: type[Any] = getattr(import_module(module), contract)
     made = entry.load()

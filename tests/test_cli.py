@@ -126,7 +126,7 @@ def test_a_whole_run_prints_its_front(tmp_path, monkeypatch, capsys):
 
     monkeypatch.syspath_prepend(str(PLUGIN))
     monkeypatch.chdir(tmp_path)
-    doubled = partial(engine.run_study, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove")
+    doubled = partial(engine.run_study, pipeline="toy")
     monkeypatch.setattr(engine, "run_study", doubled)
     arguments = ["run", str(study(tmp_path)), "--trials", "4", "--workers", "1", "--no-report"]
     result = CliRunner().invoke(app, arguments)

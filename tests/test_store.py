@@ -22,6 +22,9 @@ FILES = {"weights.safetensors": b"\x00\x01" * 40, "more/design.json": b"{}"}
 KEY = store.digest({"a": 1})
 
 
+PLUGIN = Path(__file__).parent / "dse" / "plugin"
+
+
 def entry(root, kind="weights", key=KEY):
     return Path(root) / kind / key_id() / key[:2] / f"{key}.zip"
 
@@ -113,14 +116,12 @@ def small_study():
     return parse_study(yaml.safe_dump(study), "small.yaml")
 
 
-def test_the_same_study_in_a_second_folder_makes_nothing_again(tmp_path):
+def test_the_same_study_in_a_second_folder_makes_nothing_again(tmp_path, monkeypatch):
     """Real training, compilation and synthesis; in the second folder the means of all three are taken away."""
+    monkeypatch.syspath_prepend(str(PLUGIN))
     study, kept = small_study(), str(tmp_path / "store")
     first = run_study(study, tmp_path / "first", store=kept)
-    second = run_study(
-        study, tmp_path / "second", store=kept,
-        evaluate="tests.without_tools:evaluate", prove="tests.without_tools:prove",
-    )  # fmt: skip
+    second = run_study(study, tmp_path / "second", store=kept, pipeline="without-tools")
     assert [(p.trial, p.config, p.metrics, p.figures) for p in first.points] == [
         (p.trial, p.config, p.metrics, p.figures) for p in second.points
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from codesign import __version__, plugins, store
+from codesign.candidate.base import CandidateResult
 from codesign.candidate.kept import compiled, keep_training, trained, training_key
 from codesign.candidate.shared import shared_training
 from codesign.candidate.stages import StageReport, Stages, provenance
@@ -22,7 +22,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.physics.sample import Part
-from codesign.records import Figures, Metric, Metrics
+from codesign.records import Figures, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
@@ -32,21 +32,10 @@ from codesign.trust.firmware import refuse_links
 if TYPE_CHECKING:
     from codesign.models.network import Network
 
-__all__ = ("CandidateResult", "evaluate")
+__all__ = ("evaluate",)
 
 #: no compiled network needed fewer LUTs per effective bit operation: 0.15 to 0.27 over 16-8 at 3 bits to 64-32-32 at 8
 LEAST_LUT_PER_EBOP = 0.05
-
-
-@dataclass(frozen=True)
-class CandidateResult:
-    """What the search learns of a candidate that came through."""
-
-    metrics: dict[str, Metric]
-    figures: list[Figure]
-    seconds: dict[str, float]
-    design_hash: str
-    notes: list[str] = field(default_factory=list)
 
 
 def evaluate(

@@ -249,9 +249,7 @@ class ClusterPool:
         settings = self._settings
         words = {
             "study": settings.study.to_yaml(),
-            "evaluate": settings.evaluate,
-            "prove": settings.prove,
-            "measure": settings.measure,
+            "pipeline": settings.pipeline,
             "store": settings.store,
         }
         return json.dumps(words)

@@ -49,6 +49,9 @@ __all__ = ("run_study",)
 #: a candidate that kills its worker this often is at fault itself
 _DEATHS_PER_TRIAL = 2
 
+#: the shipped pipeline
+WHOLE = "whole"
+
 
 def run_study(
     study: Study,
@@ -60,16 +63,14 @@ def run_study(
     storage: str | None = None,
     store: str | None = None,
     cluster: str | None = None,
-    evaluate: str = "codesign.candidate:evaluate",
-    prove: str = "codesign.candidate:prove",
-    measure: str = "codesign.candidate:measure",
+    pipeline: str = WHOLE,
 ) -> Front:
     """Search until ``trials`` are finished (by default the study's), prove the front, and write ``front.json``.
 
     Called again on the same folder, it goes on where it was; with nothing left to do it returns the front.
-    ``evaluate``, ``prove`` and ``measure`` are ``module:function`` (see :mod:`codesign.candidate`). ``store`` is the
-    path or URL of what was made once (:mod:`codesign.store`); None for none. ``cluster`` is the address of a Dask
-    scheduler, or a YAML file of a batch system, in the place of ``workers`` here (:mod:`codesign.dse.cluster`).
+    ``pipeline`` names what is done with a candidate (:class:`codesign.candidate.base.Pipeline`). ``store`` is the path
+    or URL of what was made once (:mod:`codesign.store`); None for none. ``cluster`` is the address of a Dask scheduler,
+    or a YAML file of a batch system, in the place of ``workers`` here (:mod:`codesign.dse.cluster`).
     KeyboardInterrupt, also on SIGTERM, leaves the folder in order: what was running will be drawn again.
     """
     if workers < 1:
@@ -87,7 +88,7 @@ def run_study(
 
         must_be_possible(cluster)
     run = RunFolder(Path(run_folder).resolve())
-    settings = messages.Settings(study, str(run.path), storage, evaluate, prove, store, measure)
+    settings = messages.Settings(study, str(run.path), storage, pipeline, store)
     with alone(run), terminable(), progress or Silent() as shows:
         return _Search(resolved, settings, trials or study.search.trials, workers, shows, cluster).run()
 
@@ -145,7 +146,7 @@ class _Search:
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
-        ours = self._settings.evaluate == "codesign.candidate:evaluate"  # of others we know no needs
+        ours = self._settings.pipeline == WHOLE  # of others we know no needs
         if ours and self._cluster is None:
             self._tell(must_have_tools(study, self._resolved.flow))
         expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)

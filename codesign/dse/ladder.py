@@ -4,9 +4,9 @@ Asynchronous successive halving over several objectives, in the manner of MO-ASH
 candidate reaches a rung and by what is known then: nobody waits for anybody. A candidate climbs on if no other of the
 same rung surely dominates it, or if it is among the best share ``1 / reduction`` of the rung. "Surely" is with
 uncertainty: better by at least one standard deviation of the difference in each objective that has one. Before the
-first rung is the bound that :func:`codesign.candidate.evaluate` asks first, after the last are synthesis and RTL
-simulation, on the front alone. What was stopped has no score: only candidates of the last rung meet on the front. The
-sampler is told of it as of a candidate that breaks a bound, so that it learns where not to look again.
+first rung is the bound that a pipeline's ``evaluate`` asks first, after the last are synthesis and RTL simulation, on
+the front alone. What was stopped has no score: only candidates of the last rung meet on the front. The sampler is told
+of it as of a candidate that breaks a bound, so that it learns where not to look again.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.dse.scoring import Outcome, score
+from codesign.dse.scoring import score
 from codesign.reading.json import member_json
 from codesign.records import ReachedRung, Rungs
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.validation import validated
+
+if TYPE_CHECKING:
+    from codesign.candidate.base import CandidateResult
 
 __all__ = ("RUNGS", "Rung", "climbs", "record_rung", "rungs_of", "stopped_at", "surely_dominated")
 
@@ -78,7 +82,7 @@ def climbs(own: Rung, others: Sequence[Rung], directions: Sequence[str], reducti
     return True
 
 
-def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: Outcome, *, feasible: bool) -> Rung:
+def record_rung(folder: TrialFolder, study: Study, epochs: int, outcome: CandidateResult, *, feasible: bool) -> Rung:
     """Add a rung to a trial's record; one that breaks a bound of the study is no measure for others."""
     values = score(folder.number, study, outcome.metrics, outcome.figures).values
     errors = tuple(0.0 if o.fidelity else outcome.metrics[o.name].error for o in study.objectives)

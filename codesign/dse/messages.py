@@ -29,16 +29,15 @@ __all__ = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker needs to know from the start. ``evaluate``, ``prove`` and ``measure`` are ``module:function``,
-    ``store`` is the path or URL of the store (:mod:`codesign.store`), None for none."""
+    """What a worker needs to know from the start. ``pipeline`` is the name of the installed
+    :class:`~codesign.candidate.base.Pipeline`, ``store`` the path or URL of the store (:mod:`codesign.store`), None for
+    none."""
 
     study: Study
     run: str
     storage: str | None
-    evaluate: str
-    prove: str
+    pipeline: str
     store: str | None = None
-    measure: str = "codesign.candidate:measure"
 
 
 # ------------------------------------------------------------------------------------------ from the driver to a worker

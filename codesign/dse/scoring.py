@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure, find
@@ -12,31 +11,7 @@ from codesign.records import Metric
 from codesign.study import Study
 from codesign.targets import Target
 
-__all__ = ("STOPPED_EXCESS", "Limit", "Outcome", "Score", "excess_of", "limits", "score", "violations")
-
-
-class Outcome(Protocol):
-    """What evaluating a candidate gives."""
-
-    @property
-    def metrics(self) -> Mapping[str, Metric]:
-        """Metrics on the validation split."""
-
-    @property
-    def figures(self) -> Sequence[Figure]:
-        """Figures of the compiled design."""
-
-    @property
-    def seconds(self) -> Mapping[str, float]:
-        """Wall-clock time per stage."""
-
-    @property
-    def design_hash(self) -> str | None:
-        """Content hash of the design."""
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What the user should know about this candidate."""
+__all__ = ("STOPPED_EXCESS", "Limit", "Score", "excess_of", "limits", "score", "violations")
 
 
 @dataclass(frozen=True)

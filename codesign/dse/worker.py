@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import json
 import os
 import signal
@@ -28,7 +27,7 @@ from pydantic import BaseModel
 from codesign import store
 from codesign.dse import messages
 from codesign.dse.lock import hold
-from codesign.dse.scoring import STOPPED_EXCESS, Outcome, excess_of, score
+from codesign.dse.scoring import STOPPED_EXCESS, excess_of, score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity
 from codesign.hardware.settings import family_config, flow_settings, whole_config
@@ -39,10 +38,11 @@ from codesign.targets import load_target
 from codesign.validation import validated
 
 if TYPE_CHECKING:
+    from codesign.candidate.base import CandidateResult, Pipeline
     from codesign.dse.draw import Drawer
     from codesign.physics.sample import Part, Sample
 
-__all__ = ("WORKERS_LOCK", "Bench", "function", "main")
+__all__ = ("WORKERS_LOCK", "Bench", "main")
 
 #: held by every worker while it lives, so that no search begins while workers of a killed one still write
 WORKERS_LOCK = ".workers.lock"
@@ -51,13 +51,6 @@ WORKERS_LOCK = ".workers.lock"
 #: what the system says where a disk, a quota or a limit on file sizes is full
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _KEPT = "what was finished is kept: make room and start again"
-
-
-def function(path: str) -> Callable[..., Any]:
-    """Import ``module:function``."""
-    module, _, name = path.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return found
 
 
 def main(connection: Connection, settings: messages.Settings) -> None:
@@ -159,11 +152,10 @@ class Bench:
 
     # ------------------------------------------------------------------------------------------- loaded with first use
     @cached_property
-    def _evaluate(self) -> Callable[..., Outcome]:
-        return self._loaded(self._settings.evaluate)
+    def _pipeline(self) -> Pipeline:
+        from codesign import plugins
 
-    def _loaded(self, path: str) -> Callable[..., Any]:
-        found = function(path)
+        found = plugins.load("pipelines", self._settings.pipeline)
         if "torch" in sys.modules:
             # beyond the environment's OMP_NUM_THREADS, which torch obeys only where it was built with OpenMP
             sys.modules["torch"].set_num_threads(1)
@@ -183,7 +175,7 @@ class Bench:
 
     def prepare(self) -> None:
         """Load what every trial needs: what is missing here is missing for all, and no candidate is to blame."""
-        _ = self._evaluate, self._parts
+        _ = self._pipeline, self._parts
 
     # ---------------------------------------------------------------------------------------------------------- search
     def judged(
@@ -240,7 +232,7 @@ class Bench:
         for epochs in ladder.epochs if ladder else ():
             training = self._study.training.model_copy(update={"epochs": epochs})
             shorter = self._study.model_copy(update={"training": training})
-            result = self._evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
+            result = self._pipeline.evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
             broken = excess_of(self._study, target, result.metrics, result.figures)[1]
             values, climbs = self._rung(folder, epochs, result, broken)
             if not climbs:
@@ -253,7 +245,7 @@ class Bench:
                     "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
                 }
                 return status.model_copy(update=update), values, STOPPED_EXCESS
-        result = self._evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
+        result = self._pipeline.evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
         scored = score(status.trial, self._study, result.metrics, result.figures)
         excess, reason = excess_of(self._study, target, result.metrics, result.figures)
         update = {
@@ -266,7 +258,9 @@ class Bench:
         }
         return status.model_copy(update=update), scored.values, excess
 
-    def _rung(self, folder: TrialFolder, epochs: int, result: Outcome, broken: str) -> tuple[tuple[float, ...], bool]:
+    def _rung(
+        self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str
+    ) -> tuple[tuple[float, ...], bool]:
         """Record a rung of the ladder; its objectives, and whether it is trained for longer. Its figures do not stay.
 
         One that breaks a bound of the study does not climb: longer training does not mend that.
@@ -292,9 +286,9 @@ class Bench:
 
         def work() -> None:
             folder, _, stage = self._opened(number)
-            measure = self._loaded(self._settings.measure)
+            pipeline = self._pipeline
             self._send(messages.Stage(number, "start"))
-            measure(self._study, folder, fidelity, stage)
+            pipeline.measure(self._study, folder, fidelity, stage)
 
         return self._guarded(work, self._run.trial(number).path / "log.txt")
 
@@ -314,9 +308,9 @@ class Bench:
 
     def _prove(self, number: int) -> None:
         folder, seed, stage = self._opened(number)
-        prove, sample = self._loaded(self._settings.prove), self._sample
+        pipeline, sample = self._pipeline, self._sample
         self._send(messages.Stage(number, "start"))
-        prove(self._study, folder, sample, seed, stage)
+        pipeline.prove(self._study, folder, sample, seed, stage)
 
     def _opened(self, number: int) -> tuple[TrialFolder, int, Callable[[str], None]]:
         """A finished trial's folder and seed, and what is told its stages."""

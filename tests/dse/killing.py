@@ -3,7 +3,7 @@
 import os
 import signal
 
-from codesign import candidate
+from codesign.candidate.whole import WholePipeline
 
 #: the stage in which the trial of this number dies
 EVALUATION = ("bound", "training", "export", "compile", "gate", "judging")
@@ -16,27 +16,27 @@ def _die(marker):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def evaluate(study, config, folder, seed, train, validation, stage, settings=None):
-    deaths = folder.path.parent.parent / "deaths"
-    deaths.mkdir(exist_ok=True)
+class DeadlyPipeline(WholePipeline):
+    def evaluate(self, study, config, folder, seed, train, validation, stage, settings=None):
+        deaths = folder.path.parent.parent / "deaths"
+        deaths.mkdir(exist_ok=True)
 
-    def deadly(name):
-        stage(name)
-        marker = deaths / f"{folder.number}-{name}"
-        if EVALUATION.index(name) == folder.number and not marker.exists():
-            _die(marker)
+        def deadly(name):
+            stage(name)
+            marker = deaths / f"{folder.number}-{name}"
+            if EVALUATION.index(name) == folder.number and not marker.exists():
+                _die(marker)
 
-    return candidate.evaluate(study, config, folder, seed, train, validation, deadly, settings)
+        return super().evaluate(study, config, folder, seed, train, validation, deadly, settings)
 
+    def prove(self, study, folder, sample, seed, stage):
+        deaths = folder.path.parent.parent / "deaths"
+        died = [p.name for p in deaths.glob("proof-*")]
+        mine = any(name.startswith(f"proof-{folder.number}-") for name in died)
 
-def prove(study, folder, sample, seed, stage):
-    deaths = folder.path.parent.parent / "deaths"
-    died = [p.name for p in deaths.glob("proof-*")]
-    mine = any(name.startswith(f"proof-{folder.number}-") for name in died)
+        def deadly(name):
+            stage(name)
+            if not mine and len(died) < len(PROOF) and PROOF[len(died)] == name:
+                _die(deaths / f"proof-{folder.number}-{name}")
 
-    def deadly(name):
-        stage(name)
-        if not mine and len(died) < len(PROOF) and PROOF[len(died)] == name:
-            _die(deaths / f"proof-{folder.number}-{name}")
-
-    candidate.prove(study, folder, sample, seed, deadly)
+        super().prove(study, folder, sample, seed, deadly)

@@ -15,7 +15,7 @@ from codesign.runfolder import RunFolder
 from tests.dse.conftest import STUDY
 from tests.dse.test_engine import changed, search
 
-DOUBLES = {name: f"codesign_toy:{name}" for name in ("evaluate", "prove", "measure")}
+DOUBLES = {"pipeline": "toy"}
 
 
 def ended(path, **changes):

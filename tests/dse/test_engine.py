@@ -27,7 +27,7 @@ class Notes(Silent):
 
 
 def search(study, path, trials=None, workers=1, **more):
-    doubles = {name: f"codesign_toy:{name}" for name in ("evaluate", "prove", "measure")}
+    doubles = {"pipeline": "toy"}
     return run_study(study, path, trials, workers, **doubles, **more)
 
 
@@ -243,6 +243,6 @@ def test_a_folder_that_cannot_be_made_is_named(study, tmp_path):
         search(study, tmp_path / "file" / "run")
 
 
-def test_evaluate_that_cannot_be_imported_stops_the_search(study, tmp_path):
-    with pytest.raises(CodesignError, match=r"a worker cannot go on: AttributeError: .*no_such"):
-        run_study(study, tmp_path, 2, 1, evaluate="codesign_toy:no_such", prove="codesign_toy:prove")
+def test_a_pipeline_that_is_not_installed_stops_the_search(study, tmp_path):
+    with pytest.raises(CodesignError, match="unknown name 'toi' among the pipelines .did you mean 'toy'"):
+        run_study(study, tmp_path, 2, 1, pipeline="toi")

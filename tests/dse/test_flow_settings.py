@@ -54,7 +54,7 @@ def test_what_is_wrong_with_a_flow_is_said(flow, message):
 def test_a_search_draws_them_and_records_them(tmp_path):
     run = RunFolder(tmp_path / "run")
     given = study(flow={"name": "toy", "reuse": {"low": 1, "high": 8}})
-    run_study(given, run.path, 6, 1, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove")
+    run_study(given, run.path, 6, 1, pipeline="toy")
     configs = [json.loads((t.path / "config.json").read_text()) for t in run.trials()]
     drawn = {c["flow.reuse"] for c in configs}
     assert len(drawn) > 1
@@ -62,20 +62,20 @@ def test_a_search_draws_them_and_records_them(tmp_path):
     assert set(family_config(configs[0])) == {"width", "sparsity"}
     assert flow_settings(plugins.load("flows", "toy"), configs[0]).reuse == configs[0]["flow.reuse"]
     # the same command again finds nothing to do
-    run_study(given, run.path, 6, 1, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove")
+    run_study(given, run.path, 6, 1, pipeline="toy")
 
 
 def test_a_run_of_an_earlier_release_goes_on(tmp_path):
     """Its study.yaml has a plain name, and objectives without a fidelity."""
     run = RunFolder(tmp_path / "run")
-    run_study(study(), run.path, 3, 1, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove")
+    run_study(study(), run.path, 3, 1, pipeline="toy")
     path = run.path / "study.yaml"
     old = yaml.safe_load(path.read_text())
     assert old["flow"] == "toy"
     for entry in (*old["objectives"], *old["constraints"]):
         entry.pop("fidelity")
     path.write_text(yaml.safe_dump(old))
-    front = run_study(study(), run.path, 5, 1, evaluate="codesign_toy:evaluate", prove="codesign_toy:prove")
+    front = run_study(study(), run.path, 5, 1, pipeline="toy")
     assert front.points
     assert all(not any(key.startswith("flow.") for key in p.config) for p in front.points)
 

@@ -17,8 +17,7 @@ def test_a_kill_in_any_stage_costs_nothing(tmp_path):
         study,
         tmp_path / "killed",
         len(EVALUATION),
-        evaluate="tests.dse.killing:evaluate",
-        prove="tests.dse.killing:prove",
+        pipeline="deadly",
     )
     deaths = {p.name for p in (tmp_path / "killed" / "deaths").iterdir()}
     assert {f"{n}-{stage}" for n, stage in enumerate(EVALUATION)} <= deaths

@@ -97,8 +97,7 @@ def real(way: str, trials: int) -> dict[str, Any]:
 def overhead(way: str, trials: int, repeats: int) -> dict[str, Any]:
     """Milliseconds a trial of the toy task, median of several searches, and their spread."""
     toy = parse_study(TOY, "toy.yaml")
-    doubles = {"evaluate": "codesign_toy:evaluate", "prove": "codesign_toy:prove"}
-    found = sorted(_timed(toy, way, trials, **doubles).per_trial for _ in range(repeats))
+    found = sorted(_timed(toy, way, trials, pipeline="toy").per_trial for _ in range(repeats))
     clock, processors = ([round(1e3 * seconds, 1) for seconds in column] for column in zip(*found, strict=True))
     return {
         "trials": trials,

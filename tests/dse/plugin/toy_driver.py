@@ -25,8 +25,7 @@ if __name__ == "__main__":
             int(workers),
             progress,
             storage=storage[0] if storage else None,
-            evaluate="codesign_toy:evaluate",
-            prove="codesign_toy:prove",
+            pipeline="toy",
         )
     except CodesignError as error:
         sys.exit(f"error: {error}")
