@@ -244,5 +244,5 @@ def test_a_folder_that_cannot_be_made_is_named(study, tmp_path):
 
 
 def test_a_pipeline_that_is_not_installed_stops_the_search(study, tmp_path):
-    with pytest.raises(CodesignError, match="unknown name 'toi' among the pipelines .did you mean 'toy'"):
+    with pytest.raises(CodesignError, match=r"unknown name 'toi' among the pipelines .did you mean 'toy'"):
         run_study(study, tmp_path, 2, 1, pipeline="toi")
