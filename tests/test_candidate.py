@@ -10,6 +10,7 @@ from codesign.dse.resolve import resolve
 from codesign.errors import CodesignError, ToolError
 from codesign.figures import Fidelity, find
 from codesign.hardware import nextpnr, nextpnr_family
+from codesign.models.base import Family
 from codesign.physics.sample import Part
 from codesign.records import Figures, State, TrialStatus
 from codesign.runfolder import RunFolder
@@ -42,7 +43,7 @@ def setting(tmp_path):
 def evaluate(setting, config=CONFIG):
     study, folder, train, validation = setting
     stages = []
-    config = plugins.load("families", "mlp").config.model_validate(config)
+    config = plugins.load(Family, "mlp").config.model_validate(config)
     return candidate.evaluate(study, config, folder, 3, train, validation, stages.append), stages
 
 
@@ -111,7 +112,7 @@ def test_checkpoints_of_one_training_are_candidates(setting, monkeypatch):
             "training": study.training.model_copy(update={"epochs": 30, "batch": 64, "learning_rate": 0.02}),
         }
     )
-    family, run = plugins.load("families", "mlp-learned"), RunFolder(folder.path.parent.parent)
+    family, run = plugins.load(Family, "mlp-learned"), RunFolder(folder.path.parent.parent)
     trained, count = learned_front.checkpoints, []
 
     def counted(*given, **how):

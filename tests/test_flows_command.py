@@ -19,7 +19,7 @@ from codesign.candidate.flows import compare_flows, flow_rows
 from codesign.cli import app
 from codesign.errors import InputError, ToolError
 from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Availability
+from codesign.hardware.base import Availability, Flow
 from codesign.records import FlowResult, Flows, Front
 from codesign.runfolder import RunFolder
 
@@ -56,7 +56,7 @@ FLOWS = {"alkaid": Alkaid(), "wrong": Wrong(), "absent": Absent(), "broken": Bro
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     load = plugins.load
     monkeypatch.setattr(plugins, "names", lambda kind: list(FLOWS))
-    monkeypatch.setattr(plugins, "load", lambda kind, name: FLOWS[name] if kind == "flows" else load(kind, name))
+    monkeypatch.setattr(plugins, "load", lambda kind, name: FLOWS[name] if kind is Flow else load(kind, name))
     return make_run(tmp_path / "run" / "made-up", trials=6, front=2)
 
 

@@ -116,29 +116,33 @@ import importlib, pkgutil, sys
 import numpy as np
 import codesign
 from codesign import plugins
+from codesign.candidate.base import Pipeline
 from codesign.export import export
 from codesign.fixedpoint import InputQuantisation
+from codesign.hardware.base import Flow
+from codesign.models.base import Family
 from codesign.models.mlp import MLPConfig
 from codesign.resources import available
 from codesign.targets import load_target
+from codesign.tasks.base import Task
 from pathlib import Path
 
 assert Path(codesign.__file__).is_relative_to(sys.prefix), codesign.__file__
 for module in pkgutil.walk_packages(codesign.__path__, "codesign."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-for kind in ("tasks", "families", "flows"):
-    for name in plugins.names(kind):
-        plugins.load(kind, name)
+for contract in (Task, Family, Flow, Pipeline):
+    for name in plugins.names(contract):
+        plugins.load(contract, name)
 x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
 inputs = InputQuantisation.fit(x, ("a", "b", "c"), ("1",) * 3, 4)
 config = MLPConfig(widths=(2,), weight_bits=(3, 3), activation_bits=(3,), input_bits=4)
-network = plugins.load("families", "mlp").build(config, 3, 2)
+network = plugins.load(Family, "mlp").build(config, 3, 2)
 import torch
 network.calibrate(torch.as_tensor(inputs.port.values(inputs.codes(x)), dtype=torch.float32))
 network.fold()
 design = export(network, inputs, ("yes", "no"))
-flow = plugins.load("flows", "alkaid")
+flow = plugins.load(Flow, "alkaid")
 firmware = flow.compile(design, load_target(available("targets")[0]), Path("firmware"))
 print(len(flow.predict(firmware, inputs.codes(x))))
 """

@@ -9,6 +9,8 @@ import torch
 from codesign import candidate, plugins, store
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import AlkaidSettings
+from codesign.hardware.base import Flow
+from codesign.models.base import Family
 from codesign.models.network import Network, Twin
 from codesign.physics.sample import Part
 from codesign.records import Figures
@@ -37,7 +39,7 @@ def evaluate(tmp_path):
             "verification": base.verification.model_copy(update={"gate_events": 1000}),
         }
     )
-    config = plugins.load("families", "mlp").config.model_validate(CONFIG)
+    config = plugins.load(Family, "mlp").config.model_validate(CONFIG)
     store.use(str(tmp_path / "store"))
 
     def run(settings=None, data=0, **changes):
@@ -109,7 +111,7 @@ def install(tmp_path, monkeypatch):
         exec(compile(text, f"{module}.py", "exec"), scope)
         store.source_hash.cache_clear()  # a process that starts later has read nothing yet
         monkeypatch.setattr(
-            plugins, "load", lambda group, name: scope["Theirs"]() if group == kind else real(group, name)
+            plugins, "load", lambda contract, name: scope["Theirs"]() if contract.kind == kind else real(contract, name)
         )
 
     return put
@@ -140,9 +142,9 @@ def test_a_third_partys_package_of_another_version_makes_both_again(evaluate, mo
     evaluate()
     assert evaluate()[0] == {"trained weights", "firmware"}
     real = plugins.release
-    monkeypatch.setattr(plugins, "release", lambda kind, name: "theirs 2.0" if kind == "flows" else real(kind, name))
+    monkeypatch.setattr(plugins, "release", lambda what, name: "theirs 2.0" if what is Flow else real(what, name))
     assert evaluate()[0] == {"trained weights"}
-    monkeypatch.setattr(plugins, "release", lambda kind, name: "theirs 2.0" if kind == "families" else real(kind, name))
+    monkeypatch.setattr(plugins, "release", lambda what, name: "theirs 2.0" if what is Family else real(what, name))
     assert "trained weights" not in evaluate()[0]
 
 

@@ -9,7 +9,9 @@ import pytest
 from codesign import plugins
 from codesign.errors import InputError
 from codesign.hardware.alkaid import Alkaid
+from codesign.hardware.base import Flow
 from codesign.models.base import Family
+from codesign.tasks.base import Task
 from codesign.tasks.jet_tagging import JetTagging
 
 
@@ -44,24 +46,24 @@ def shelf(monkeypatch):
         return [EntryPoint(name, f"shelf:{name}", group) for name in names]
 
     monkeypatch.setattr(plugins, "entry_points", entry_points)
-    plugins.load.cache_clear()
+    plugins.forget()
     yield
-    plugins.load.cache_clear()
+    plugins.forget()
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "words"),
     [
         (
-            "tasks",
+            Task,
             "LooksLikeATask",
             "'shelf:LooksLikeATask' is no Task of codesign: derive it from codesign.tasks.base",
         ),
-        ("families", "Alkaid", "'shelf:Alkaid' is no Family of codesign: derive it from codesign.models.base.Family"),
-        ("flows", "HalfAFamily", "is no Flow of codesign: derive it from codesign.hardware.base.Flow"),
-        ("tasks", "Tagging", "'shelf:Tagging' is no Task of codesign"),
-        ("families", "HalfAFamily", "'shelf:HalfAFamily' lacks what a Family must do: build, ebops"),
-        ("flows", "Alkaidd", "unknown name 'Alkaidd' among the flows (did you mean 'Alkaid'?)"),
+        (Family, "Alkaid", "'shelf:Alkaid' is no Family of codesign: derive it from codesign.models.base.Family"),
+        (Flow, "HalfAFamily", "is no Flow of codesign: derive it from codesign.hardware.base.Flow"),
+        (Task, "Tagging", "'shelf:Tagging' is no Task of codesign"),
+        (Family, "HalfAFamily", "'shelf:HalfAFamily' lacks what a Family must do: build, ebops"),
+        (Flow, "Alkaidd", "unknown name 'Alkaidd' among the flows (did you mean 'Alkaid'?)"),
     ],
 )
 def test_what_is_no_plug_in_is_refused_by_name(shelf, kind, name, words):
@@ -72,4 +74,4 @@ def test_what_is_no_plug_in_is_refused_by_name(shelf, kind, name, words):
 
 
 def test_what_is_one_is_made(shelf):
-    assert isinstance(plugins.load("flows", "Alkaid"), Alkaid)
+    assert isinstance(plugins.load(Flow, "Alkaid"), Alkaid)

@@ -15,7 +15,7 @@ from codesign.design import Design
 from codesign.errors import CodesignError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.finn.environment import availability
 from codesign.hardware.nextpnr import place_and_route
 from codesign.hardware.nextpnr_family import FAMILIES
@@ -91,7 +91,7 @@ def _design(one: Member, folder: Path, record: dict[str, Any]) -> Design:
 
 
 def _firmware(design: Design, target: Target, folder: Path, flow_name: str = "alkaid") -> Firmware:
-    flow = plugins.load("flows", flow_name)
+    flow = plugins.load(Flow, flow_name)
     firmware = firmware_in(folder / "firmware", flow, design, target)
     if firmware is None:
         firmware = flow.compile(design, target, folder / "firmware")
@@ -100,7 +100,7 @@ def _firmware(design: Design, target: Target, folder: Path, flow_name: str = "al
 
 
 def _compiled(target: Target, folder: Path, design: Design) -> list[Figure]:
-    return plugins.load("flows", "alkaid").figures(_firmware(design, target, folder))
+    return plugins.load(Flow, "alkaid").figures(_firmware(design, target, folder))
 
 
 def _synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
@@ -116,11 +116,11 @@ def _finn_compiled(target: Target, folder: Path, design: Design) -> list[Figure]
     firmware = _firmware(design, target, folder, FINN)
     luts = sum(found["LUT"] for found in firmware.extra["estimates"]["resources"].values())
     own = Figure.of("lut", luts, Fidelity.COMPILED, "finn-plus", str(firmware.extra["version"]))
-    return [*plugins.load("flows", FINN).figures(firmware), own]
+    return [*plugins.load(Flow, FINN).figures(firmware), own]
 
 
 def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
-    flow = plugins.load("flows", FINN)
+    flow = plugins.load(Flow, FINN)
     return flow.synthesise(_firmware(design, target, folder, FINN), folder / "yosys", _TIMEOUT)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from codesign.candidate.stages import StageReport
 from codesign.figures import Fidelity, Figure
 from codesign.physics.sample import Part, Sample
+from codesign.plugins import PlugIn
 from codesign.records import Metric
 from codesign.runfolder import TrialFolder
 from codesign.study import Study
@@ -28,12 +29,14 @@ class CandidateResult:
     notes: list[str] = field(default_factory=list)
 
 
-class Pipeline(ABC):
+class Pipeline(PlugIn):
     """The stages of a candidate, as a search calls them, in a worker's process. Installed under ``codesign.pipelines``.
 
     Each is told its study and writes its records into the trial's folder; ``stage`` is told what it is at. A
     CodesignError says why a candidate failed; it then has no score.
     """
+
+    kind = "pipelines"
 
     @abstractmethod
     def evaluate(

@@ -21,12 +21,14 @@ from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
+from codesign.hardware.base import Flow
+from codesign.models.base import Family
 from codesign.physics.sample import Part
 from codesign.records import Figures, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
-from codesign.tasks.base import working_points
+from codesign.tasks.base import Task, working_points
 from codesign.trust.firmware import refuse_links
 
 if TYPE_CHECKING:
@@ -62,8 +64,8 @@ def evaluate(
     if folder.path.is_dir():
         refuse_links(folder.path)
     stages = Stages(stage)
-    task, family = plugins.load("tasks", study.task), plugins.load("families", study.family)
-    flow, target = plugins.load("flows", study.flow.name), load_target(study.target)
+    task, family = plugins.load(Task, study.task), plugins.load(Family, study.family)
+    flow, target = plugins.load(Flow, study.flow.name), load_target(study.target)
     facts = RunFolder(folder.path.parent.parent).read_json("sample.json") or {}
     outputs = tuple(facts.get("outputs") or facts["class_names"])  # runs of old have one output per class
 

@@ -57,7 +57,7 @@ def compare_flows(
     results: list[FlowResult] = []
     for number in chosen:
         study, folder = trial_of(run, number)
-        for name in plugins.names("flows"):
+        for name in plugins.names(Flow):
             before = known.get((number, name))
             if before is None or again or not _whole(before, quick):
                 tick(f"trial {number}: {name}")
@@ -108,7 +108,7 @@ def _through(study: Study, folder: TrialFolder, name: str, target: Target, quick
     result = FlowResult(trial=folder.number, flow=name)
     start = time.perf_counter()
     with _costs_only_itself(result, "compiling"):
-        flow = plugins.load("flows", name)
+        flow = plugins.load(Flow, name)
         state = flow.available()
         if not state.available:
             raise InputError(state.reason)

@@ -75,7 +75,7 @@ def training_key(
             "seed": seed,
             "trigger": trigger,
             "code": store.source_hash(*_TRAINING_CODE, _module(task), _module(family)),
-            "packages": [plugins.release("tasks", study.task), plugins.release("families", study.family)],
+            "packages": [plugins.release(Task, study.task), plugins.release(Family, study.family)],
             "tools": store.versions(*_TRAINING_TOOLS),
         }
     )
@@ -124,7 +124,7 @@ def compiled(
                 "settings": None if settings is None else record_settings(settings),
                 "probe": hashlib.sha256(np.ascontiguousarray(probe).tobytes()).hexdigest(),
                 "code": store.source_hash(*_FIRMWARE_CODE, _module(flow)),
-                "package": plugins.release("flows", flow.name),
+                "package": plugins.release(Flow, flow.name),
                 "tools": store.versions(*_FIRMWARE_TOOLS),
             }
         )

@@ -39,6 +39,7 @@ from codesign.records import Figures, Metrics, Plots, State, TrialStatus, Verifi
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
+from codesign.tasks.base import Task
 from codesign.trust.firmware import (
     firmware_in,
     identity,
@@ -75,7 +76,7 @@ def prove(
     stages = Stages(stage)
     part = sample.part("test", splits_of(study))
     design = design_of(folder)
-    task, flow = plugins.load("tasks", study.task), plugins.load("flows", study.flow.name)
+    task, flow = plugins.load(Task, study.task), plugins.load(Flow, study.flow.name)
     target = load_target(study.target)
     firmware = _opened(folder, flow, design, target, again)
     codes = design.input_quantisation.codes(part.x)
@@ -142,7 +143,7 @@ def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageR
     ToolError says why it could not be: its status keeps the reason, and it has no figure of this fidelity.
     """
     stages, name = Stages(stage), MEASUREMENTS[fidelity]
-    flow = plugins.load("flows", study.flow.name)
+    flow = plugins.load(Flow, study.flow.name)
     firmware = reopen_firmware(folder, flow, Design.load(folder.path), load_target(study.target))
     if _is_measured(folder, name, firmware):
         return
@@ -215,7 +216,7 @@ def _simulated_into(
     """
     part = sample.part("test", splits_of(study))
     design = design_of(folder)
-    flow = plugins.load("flows", study.flow.name)
+    flow = plugins.load(Flow, study.flow.name)
     firmware = reopen_firmware(folder, flow, design, load_target(study.target))
     codes = design.input_quantisation.codes(part.x[: study.verification.rtl_events])
     _simulate(study, folder, design, flow, firmware, codes, waves, output)

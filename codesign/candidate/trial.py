@@ -18,6 +18,7 @@ from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import family_config, flow_settings
+from codesign.models.base import Family
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.tensors import tensors_of
@@ -99,7 +100,7 @@ def threshold_of(folder: TrialFolder, design: Design) -> int | None:
 def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[TrialFolder, Firmware]:
     """A trial's firmware for a target (default: the study's), compiled where it is not there yet."""
     study, folder = trial_of(run, number)
-    design, flow = design_of(folder), plugins.load("flows", study.flow.name)
+    design, flow = design_of(folder), plugins.load(Flow, study.flow.name)
     own, target = load_target(study.target), load_target(target_name or study.target)
     if target.name == own.name:
         return folder, reopen_firmware(folder, flow, design, target)
@@ -109,7 +110,7 @@ def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[
 
 def load_network(study: Study, folder: TrialFolder, design: Design, config: BaseModel | None = None) -> Network:
     """Rebuild the trained, folded Brevitas network from ``weights.safetensors`` and ``config``, or ``config.json``."""
-    family = plugins.load("families", study.family)
+    family = plugins.load(Family, study.family)
     if config is None:
         source = str(folder.path / "config.json")
         config = validated(family.config, family_config(folder.read_json("config.json") or {}), source)
@@ -152,7 +153,7 @@ def golden_codes(folder: TrialFolder, design: Design) -> NDArray[np.int64] | Non
 
 def flow_of(run: RunFolder, number: int) -> Flow:
     """The flow with which a trial was compiled."""
-    return plugins.load("flows", trial_of(run, number)[0].flow.name)
+    return plugins.load(Flow, trial_of(run, number)[0].flow.name)
 
 
 def trial_of(run: RunFolder, number: int) -> tuple[Study, TrialFolder]:

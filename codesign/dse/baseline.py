@@ -14,7 +14,7 @@ from codesign import plugins
 from codesign.physics.sample import Sample, Splits
 from codesign.reading.npz import member_arrays
 from codesign.study import Study
-from codesign.tasks.base import working_points
+from codesign.tasks.base import Task, working_points
 
 __all__ = ("judge_baselines", "read_scores")
 
@@ -25,7 +25,7 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     Returns ``baseline.json`` (the primary one's name and metrics, ``metrics`` on the test split; the ``others`` in the
     same form) and the scores of all on the test split, as :func:`read_scores` reads them.
     """
-    task = plugins.load("tasks", study.task)
+    task = plugins.load(Task, study.task)
     validation, test = sample.part("validation", splits), sample.part("test", splits)
     records: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[Any]] = {}

@@ -13,7 +13,9 @@ from codesign.dse.seeds import seed_parameters
 from codesign.dse.space import choose
 from codesign.dse.storage import derived_seed, make_sampler
 from codesign.errors import CodesignError
+from codesign.hardware.base import Flow
 from codesign.hardware.settings import draw_settings, resolve_space, whole_config
+from codesign.models.base import Family
 from codesign.study import Study
 from codesign.validation import validated
 
@@ -28,9 +30,9 @@ class Drawer:
 
     def __init__(self, study: Study, search: Any) -> None:
         self._study, self._search = study, search
-        self._family = plugins.load("families", study.family)
+        self._family = plugins.load(Family, study.family)
         self._space: BaseModel = validated(self._family.space, study.space, "space")
-        self._flow = plugins.load("flows", study.flow.name)
+        self._flow = plugins.load(Flow, study.flow.name)
         self._flow_space = resolve_space(self._flow, study.flow.space, "flow")
         source = f"study '{study.name}'"
         self._seeds = seed_parameters(

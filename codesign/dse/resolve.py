@@ -43,9 +43,9 @@ class Resolved:
 
 def resolve(study: Study) -> Resolved:
     """Find and check all that a study names; InputError says what is wrong, and what to write instead."""
-    task = plugins.load("tasks", study.task)
-    family = plugins.load("families", study.family)
-    flow = plugins.load("flows", study.flow.name)
+    task = plugins.load(Task, study.task)
+    family = plugins.load(Family, study.family)
+    flow = plugins.load(Flow, study.flow.name)
     target = load_target(study.target)
     space = validated(family.space, study.space, f"study '{study.name}', section 'space'")
     flow_space = resolve_space(flow, study.flow.space, f"study '{study.name}', section 'flow'")

@@ -25,13 +25,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from codesign import store
+from codesign.candidate.base import Pipeline
 from codesign.dse import messages
 from codesign.dse.lock import hold
 from codesign.dse.scoring import STOPPED_EXCESS, excess_of, score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity
+from codesign.hardware.base import Flow
 from codesign.hardware.settings import family_config, flow_settings, whole_config
 from codesign.lacking import lacking
+from codesign.models.base import Family
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
@@ -145,8 +148,8 @@ class Bench:
         self.prepare()
         whole = self._run.trial(number).read_json("config.json") or {}
         source = str(self._run.trial(number).path / "config.json")
-        config = validated(plugins.load("families", self._study.family).config, family_config(whole), source)
-        settings = flow_settings(plugins.load("flows", self._study.flow.name), whole)
+        config = validated(plugins.load(Family, self._study.family).config, family_config(whole), source)
+        settings = flow_settings(plugins.load(Flow, self._study.flow.name), whole)
         status, _, _ = self.judged(number, job["note"], config, settings)
         return {"status": status.model_dump(mode="json")}
 
@@ -155,7 +158,7 @@ class Bench:
     def _pipeline(self) -> Pipeline:
         from codesign import plugins
 
-        found = plugins.load("pipelines", self._settings.pipeline)
+        found = plugins.load(Pipeline, self._settings.pipeline)
         if "torch" in sys.modules:
             # beyond the environment's OMP_NUM_THREADS, which torch obeys only where it was built with OpenMP
             sys.modules["torch"].set_num_threads(1)

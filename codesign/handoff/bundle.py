@@ -25,7 +25,7 @@ from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, Targ
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
 from codesign.physics.sample import Part
 from codesign.places import require_folder_name, require_parent
@@ -36,6 +36,7 @@ from codesign.records import Baselines, Figures, Metrics, SampleFacts, TrialStat
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
+from codesign.tasks.base import Task
 from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstream, refuse_links, verdict_of
 
 __all__ = ("write_bundle",)
@@ -112,7 +113,7 @@ def _open(path: Path, number: int) -> _Trial:
     if status.design not in (None, design.hash):
         raise InputError(f"trial {number}: model.onnx or design.json was changed since the trial ran; not handed on")
     refuse_links(folder.path)
-    flow = plugins.load("flows", study.flow.name)
+    flow = plugins.load(Flow, study.flow.name)
     target = run.read("target.json", Target) or load_target(study.target)
     settings = flow_settings(flow, folder.read_json("config.json") or {})
     firmware = firmware_in(folder.firmware, flow, design, target, settings)
@@ -183,10 +184,10 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
 
 def _write_tables(trial: _Trial, folder: Path) -> None:
     """Tables for generator-level work, where the task can give any and the run still has its splits."""
-    task = plugins.load("tasks", trial.study.task)
+    task = plugins.load(Task, trial.study.task)
     if not task.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
-    flow = plugins.load("flows", trial.study.flow.name)
+    flow = plugins.load(Flow, trial.study.flow.name)
     searched = trial.folder.read("metrics.json", Metrics)
 
     def scored(name: str) -> tuple[Part, NDArray[np.float64]]:

@@ -12,6 +12,7 @@ from codesign.design import Design
 from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.manifest import Component, InputSignal, OutputSignal, Trigger
+from codesign.hardware.base import Flow
 
 __all__ = ("components_of", "input_signals", "output_signals", "tools_of", "trigger_of")
 
@@ -63,7 +64,7 @@ def tools_of(flow: str, record: Mapping[str, Any] | None = None) -> dict[str, st
     """
     found = {"onnx": version("onnx")}
     try:
-        here = plugins.load("flows", flow).available().version
+        here = plugins.load(Flow, flow).available().version
     except InputError:  # a flow that is not installed
         here = None
     if made := (record or {}).get(flow, here):

@@ -13,7 +13,7 @@ from codesign.handoff.interface import components_of
 from codesign.handoff.received import Codes, Received
 from codesign.handoff.remade import Maker
 from codesign.handoff.statement import Statement, checked, not_checked, wrong
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
 from codesign.printing import visible
 from codesign.targets import Target, load_target
@@ -71,9 +71,9 @@ def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
     UnsupportedError where the flow is not here, or one whose firmware is not the same text everywhere.
     """
     name = received.manifest.flow
-    if name not in plugins.names("flows"):
+    if name not in plugins.names(Flow):
         raise UnsupportedError(f"the flow '{visible(name)}' is not installed here")
-    flow = plugins.load("flows", name)
+    flow = plugins.load(Flow, name)
     if not flow.storable:
         raise UnsupportedError(f"the flow {name} does not write the same files everywhere")
     if not (state := flow.available()).available:
@@ -119,7 +119,7 @@ def firmware_facts(received: Received, firmware: Firmware, maker: Maker) -> Iter
 def compiled_figures(received: Received, firmware: Firmware, maker: Maker) -> Statement:
     """Compare the figures of fidelity compiled with those that the flow gives of equal firmware."""
     name = "figures, compiled"
-    flow = plugins.load("flows", received.manifest.flow)
+    flow = plugins.load(Flow, received.manifest.flow)
     expected = {f.quantity: f.model_copy(update={"settings": dict(firmware.settings)}) for f in flow.figures(firmware)}
     given = [f for f in received.manifest.figures if f.fidelity is Fidelity.COMPILED]
     for figure in given:

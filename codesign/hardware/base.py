@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.figures import Figure
 from codesign.hardware.firmware_record import held, source_path
+from codesign.plugins import PlugIn
 from codesign.records import LayerCosts, Verified
 from codesign.space import Choose
 from codesign.targets import Target
@@ -141,13 +142,14 @@ class Firmware:
         return rtl.latency_cycles
 
 
-class Flow(ABC):
+class Flow(PlugIn):
     """A way from a design to firmware. :mod:`codesign.testing` tries a flow against this contract.
 
     What a flow does not do itself stays as it is here: its RTL is simulated with Verilator, synthesised with Yosys, and
     placed by nextpnr where that reaches the target.
     """
 
+    kind = "flows"
     name: str
     #: what :meth:`figures` measures, at fidelity compiled; an objective or constraint on anything else is refused
     #: before the search

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from codesign.plugins import PlugIn
 from codesign.space import Choose
 
 if TYPE_CHECKING:
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 __all__ = ("Choose", "Family")
 
 
-class Family(ABC):
+class Family(PlugIn):
     """A family of networks: its search space, its configuration, and how to build one.
 
     Where one training gives several candidates, :meth:`shared` says so, and :meth:`front` and :meth:`pick` do it.
     """
 
+    kind = "families"
     name: str
     #: pydantic model of the study's ``space`` section; each field is a dimension
     space: type[BaseModel]

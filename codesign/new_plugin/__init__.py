@@ -10,14 +10,18 @@ from typing import Literal
 
 from codesign import plugins
 from codesign.errors import InputError
+from codesign.hardware.base import Flow
+from codesign.models.base import Family
 from codesign.places import require_folder_name, require_parent
+from codesign.plugins import PlugIn
+from codesign.tasks.base import Task
 
 __all__ = ("Sort", "write_plugin")
 
 Sort = Literal["family", "task", "flow"]
 
 _HERE = Path(__file__).resolve().parent
-_GROUPS: dict[Sort, plugins.Kind] = {"family": "families", "task": "tasks", "flow": "flows"}
+_CONTRACTS: dict[Sort, type[PlugIn]] = {"family": Family, "task": Task, "flow": Flow}
 _LONGEST = 40  # characters of a name
 
 
@@ -33,7 +37,7 @@ def write_plugin(kind: Sort, name: str, folder: Path | None = None) -> Path:
     words = {
         "name": name,
         "kind": kind,
-        "group": _GROUPS[kind],
+        "group": _CONTRACTS[kind].kind,
         "module": module,
         "title": "".join(part.capitalize() for part in name.split("-")),
     }
@@ -60,7 +64,7 @@ def _module(kind: Sort, name: str) -> str:
             f"{ascii(name)[:60]} is no name for a plug-in: expected at most {_LONGEST} small letters and digits, with "
             "single hyphens between, as in my-network"
         )
-    if name in plugins.names(_GROUPS[kind]):
+    if name in plugins.names(_CONTRACTS[kind]):
         raise InputError(f"there is a {kind} '{name}' already: give another name")
     module = name.replace("-", "_")
     if iskeyword(module) or module == "tests" or find_spec(module) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
 from codesign.physics.sample import Part, Sample
+from codesign.plugins import PlugIn
 from codesign.records import Metric, Plot
 from codesign.tasks.outcome import Outcome, Tabulated
 
@@ -49,12 +50,13 @@ class Baseline(Protocol):
         """Scores of a part's events, (events, outputs), as the network's are."""
 
 
-class Task(ABC):
+class Task(PlugIn):
     """A physics task. ``scores`` are always the network's raw outputs as values, (events, outputs) float64.
 
     What has a body here is used where a task has it: it may stay as it is.
     """
 
+    kind = "tasks"
     name: str
     #: metric -> "maximise" or "minimise"
     metrics: dict[str, str]

@@ -84,7 +84,7 @@ def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int =
     """An untrained network of a family, calibrated on random events and exported."""
     from codesign import plugins
 
-    family = plugins.load("families", name)
+    family = plugins.load(Family, name)
     return untrained(family, family.config.model_validate(config), outputs, inputs, seed)[1]
 
 

@@ -26,6 +26,7 @@ from codesign.dse.engine import run_study
 from codesign.dse.progress import Shown, Silent
 from codesign.fixedpoint import InputQuantisation
 from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.base import Flow
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import load_study
@@ -102,7 +103,7 @@ def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
     network.calibrate(torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32))
     network.fold()
     design: Design = export.export(network.eval(), quantisation, ("g", "q", "w", "z", "t"))
-    flow = plugins.load("flows", "alkaid")
+    flow = plugins.load(Flow, "alkaid")
     firmware = flow.compile(design, load_target("vu13p-360"), work / "firmware")
     codes = np.concatenate([probe_codes(design.inputs), quantisation.codes(rng.normal(size=(events, 16)))])
     start = time.perf_counter()

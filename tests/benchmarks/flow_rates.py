@@ -12,6 +12,7 @@ from codesign import export, plugins
 from codesign.calibration.plan import member
 from codesign.errors import CodesignError
 from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.base import Flow
 from codesign.targets import load_target
 
 __all__ = ("flow_rates",)
@@ -27,8 +28,8 @@ def flow_rates(work: Path) -> dict[str, Any]:
     codes = probe_codes(design.inputs, events=20_000)
     truth = export.qonnx_codes(design, codes)
     found: dict[str, Any] = {"network": one.name, "events": len(codes)}
-    for name in plugins.names("flows"):
-        flow = plugins.load("flows", name)
+    for name in plugins.names(Flow):
+        flow = plugins.load(Flow, name)
         if not flow.available().available:
             continue
         try:

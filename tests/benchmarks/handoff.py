@@ -37,6 +37,7 @@ from codesign.physics.events import read_events
 from codesign.records import Front
 from codesign.runfolder import RunFolder
 from codesign.study import parse_study
+from codesign.tasks.base import Task
 from tests.benchmarks.handoff_record import RECORD, put
 from tests.benchmarks.studies import best_point
 
@@ -70,7 +71,7 @@ def checked(codesign: Path, bundle: Path, home: Path) -> dict[str, Any]:
 def on_sample(run: RunFolder, folder: Path) -> int:
     """Events of the run's sample, for all of which emulator and ONNX give the same integers."""
     study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path))
-    sample = plugins.load("tasks", study.task).sample(study.sample, study.seed)
+    sample = plugins.load(Task, study.task).sample(study.sample, study.seed)
     manifest = read_manifest(folder)
     engines = OnnxEngine(folder, manifest), EmulatorEngine(built_emulator(folder), manifest)
     return compare(*engines, sample.features.astype(np.float32), ("onnx", "the emulator"))

@@ -31,7 +31,7 @@ search: {trials: 10, sampler: nsga2, population: 4}
 @pytest.fixture(autouse=True, scope="session")
 def plugin():
     sys.path.insert(0, str(PLUGIN))
-    plugins.load.cache_clear()
+    plugins.forget()
     yield
     sys.path.remove(str(PLUGIN))
 

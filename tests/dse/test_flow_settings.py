@@ -12,7 +12,7 @@ from codesign.dse.resolve import resolve
 from codesign.errors import InputError, UnsupportedError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.alkaid import Alkaid, AlkaidSettings
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import family_config, flow_settings
 from codesign.records import Figures
 from codesign.runfolder import RunFolder
@@ -60,7 +60,7 @@ def test_a_search_draws_them_and_records_them(tmp_path):
     assert len(drawn) > 1
     assert drawn <= set(range(1, 9))
     assert set(family_config(configs[0])) == {"width", "sparsity"}
-    assert flow_settings(plugins.load("flows", "toy"), configs[0]).reuse == configs[0]["flow.reuse"]
+    assert flow_settings(plugins.load(Flow, "toy"), configs[0]).reuse == configs[0]["flow.reuse"]
     # the same command again finds nothing to do
     run_study(given, run.path, 6, 1, pipeline="toy")
 

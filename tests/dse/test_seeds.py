@@ -7,6 +7,8 @@ from codesign import plugins
 from codesign.dse.resolve import resolve
 from codesign.dse.seeds import seed_parameters
 from codesign.errors import InputError
+from codesign.hardware.base import Flow
+from codesign.models.base import Family
 from codesign.resources import available
 from codesign.runfolder import RunFolder
 from codesign.study import load_study, parse_study
@@ -54,7 +56,7 @@ def test_every_family_takes_back_what_it_draws(name):
 
     from codesign.space import Choice, Fixed, parse
 
-    family, flow = plugins.load("families", name), plugins.load("flows", "alkaid")
+    family, flow = plugins.load(Family, name), plugins.load(Flow, "alkaid")
     given = {
         "depth": {"low": 1, "high": 3}, "width": [8, 15, 28], "weight_bits": {"low": 2, "high": 6}, "latent": [2, 4],
         "activation_bits": {"low": 2, "high": 6}, "input_bits": {"low": 4, "high": 8}, "sparsity": [0.2, 0.5],

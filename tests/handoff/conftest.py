@@ -18,6 +18,7 @@ from codesign import plugins
 from codesign.candidate.stages import add_figures, counted, provenance
 from codesign.design import Design
 from codesign.handoff import write_bundle
+from codesign.hardware.base import Flow
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target
@@ -29,7 +30,7 @@ def build(run: RunFolder) -> int:
     front = run.read("front.json", Front)
     folder = run.trial(front.points[0].trial)
     design = Design.load(folder.path)
-    flow = plugins.load("flows", "alkaid")
+    flow = plugins.load(Flow, "alkaid")
     firmware = flow.compile(design, load_target("vu13p-360"), folder.firmware)
     low, high = design.inputs.bounds
     inputs = np.random.default_rng(0).integers(low, high, (40, design.inputs.size), endpoint=True, dtype=np.int64)

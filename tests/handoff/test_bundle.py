@@ -20,6 +20,7 @@ from codesign import plugins, schemas
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.handoff import check_bundle, read_manifest, write_bundle
+from codesign.hardware.base import Flow
 from codesign.records import Front, Metrics, TrialStatus, Verified
 from codesign.targets import load_target
 
@@ -82,7 +83,7 @@ def test_bit_ranges_tile_the_ports(bundle):
 def test_the_bundle_alone_predicts_its_golden_vectors(bundle, run):
     shutil.rmtree(run.path)
     design = Design.load(bundle)
-    flow = plugins.load("flows", "alkaid")
+    flow = plugins.load(Flow, "alkaid")
     firmware = flow.load(design, load_target("vu13p-360"), bundle / "firmware")
     golden = np.load(bundle / "golden.npz")
     np.testing.assert_array_equal(flow.predict(firmware, golden["inputs"]), golden["outputs"])

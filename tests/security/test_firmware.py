@@ -22,6 +22,7 @@ from codesign.export import qonnx_codes
 from codesign.handoff import write_bundle
 from codesign.handoff.bundle import _open
 from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.base import Flow
 from codesign.hardware.finn.environment import availability
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder, TrialFolder
@@ -53,7 +54,7 @@ def made_by_ann(path, design, flow_name="alkaid"):
     design.save(trial.path)
     status = trial.read_json("status.json")
     trial.write("status.json", status | {"design": design.hash})
-    flow = plugins.load("flows", flow_name)
+    flow = plugins.load(Flow, flow_name)
     shutil.rmtree(trial.firmware)
     firmware = flow.compile(design, TARGET, trial.firmware)
     door.seal_firmware(flow, firmware)
@@ -82,7 +83,7 @@ def shared(become, tiny, tmp_path, original):
     place, number = original
     shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     run = RunFolder(tmp_path / "run")
-    return Shared(run, run.trial(number), tiny, plugins.load("flows", "alkaid"))
+    return Shared(run, run.trial(number), tiny, plugins.load(Flow, "alkaid"))
 
 
 @pytest.fixture
@@ -360,7 +361,7 @@ def evil_library(path, marker):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not plugins.load("flows", "hls4ml").available().available, reason="hls4ml is not installed")
+@pytest.mark.skipif(not plugins.load(Flow, "hls4ml").available().available, reason="hls4ml is not installed")
 def test_a_strangers_hls_project_is_compiled_from_what_is_written_here(become, tiny, tmp_path, marker):
     shared = made_by_ann(tmp_path / "run", tiny, "hls4ml")
     project = shared.trial.firmware / "project"

@@ -34,6 +34,7 @@ from codesign.hardware.finn.flow import Finn
 from codesign.hardware.hls4ml.flow import Hls4ml
 from codesign.records import Plot, Series
 from codesign.targets import Target, load_target
+from codesign.tasks.base import Task
 from tests.verify.small_firmware import make_small
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -459,7 +460,7 @@ def test_a_first_study_reads_back_the_users_names(tmp_path: Path) -> None:
         "features": {f"a\x84\n{n[:50]}": {"unit": n[:9], "min": 0, "max": 1} for n in EVIL.values()},
     }
 
-    facts["classes"] = dict.fromkeys(plugins.load("tasks", "jet-tagging").classes, 1)
+    facts["classes"] = dict.fromkeys(plugins.load(Task, "jet-tagging").classes, 1)
     target = tmp_path / "target: 'a' #1.yaml"
     target.write_text((resources.folder("targets") / "vu13p-360.yaml").read_text())
     with pytest.MonkeyPatch.context() as patch:

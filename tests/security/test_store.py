@@ -18,6 +18,8 @@ from codesign.candidate import kept
 from codesign.errors import InputError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.base import Flow
+from codesign.models.base import Family
 from codesign.runfolder import TrialFolder
 from codesign.store import Store
 from codesign.targets import load_target
@@ -29,7 +31,7 @@ TARGET = load_target("vu13p-360")
 def compile_(design, folder, root):
     """Firmware of a design by way of the store at ``root``, and whether it was taken from there."""
     store.use(str(root))
-    return kept.compiled(plugins.load("flows", "alkaid"), design, TARGET, folder, None, probe_codes(design.inputs))
+    return kept.compiled(plugins.load(Flow, "alkaid"), design, TARGET, folder, None, probe_codes(design.inputs))
 
 
 def entries(root, pattern="*.zip"):
@@ -362,7 +364,7 @@ def test_a_candidate_survives_a_store_that_is_damaged_through_and_through(become
     y = rng.integers(0, 5, 1800)
     x = (rng.normal(size=(1800, 16)) + np.eye(16)[y] * 2).astype(np.float32)
     parts = Part("train", x[:1200], y[:1200]), Part("validation", x[1200:], y[1200:])
-    config = plugins.load("families", "mlp").config.model_validate(CONFIG)
+    config = plugins.load(Family, "mlp").config.model_validate(CONFIG)
     store.use(str(tmp_path / "store"))
 
     def evaluated(number):

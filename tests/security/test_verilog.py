@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from codesign import plugins, resources
 from codesign.errors import ToolError
+from codesign.hardware.base import Flow
 from codesign.hardware.slang import elaborate
 from codesign.hardware.yosys import used_sources
 from codesign.targets import load_target
@@ -128,7 +129,7 @@ def test_nothing_before_it_hides_what_is_refused(before, what):
 
 
 def test_all_that_is_shipped_and_written_here_passes(tiny, tmp_path):
-    flow = plugins.load("flows", "alkaid")
+    flow = plugins.load(Flow, "alkaid")
     firmware = flow.compile(tiny, load_target("vu13p-360"), tmp_path / "f")
     check_sources(firmware.folder / s for s in firmware.sources)
     check_sources(sorted((resources.folder("targets") / "boards").glob("*.v")))

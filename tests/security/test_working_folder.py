@@ -10,6 +10,7 @@ from codesign import plugins
 from codesign.errors import ToolError
 from codesign.hardware import nextpnr
 from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.base import Flow
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import synthesise
 from codesign.targets import load_target
@@ -41,7 +42,7 @@ def test_a_python_that_is_run_takes_no_module_from_its_folder(tmp_path, marker):
 
 @pytest.fixture
 def firmware(tiny, tmp_path):
-    return plugins.load("flows", "alkaid").compile(tiny, load_target("ulx3s-85f"), tmp_path / "firmware")
+    return plugins.load(Flow, "alkaid").compile(tiny, load_target("ulx3s-85f"), tmp_path / "firmware")
 
 
 def test_synthesis(firmware, tmp_path, marker):
@@ -58,6 +59,6 @@ def test_placement_and_simulation(firmware, tmp_path, marker):
         except ToolError as error:
             assert "no path from register to register" in str(error)  # noqa: PT017  # it ran, which is what counts
     codes = probe_codes(firmware.design.inputs)[:50]
-    truth = plugins.load("flows", "alkaid").predict(firmware, codes)
+    truth = plugins.load(Flow, "alkaid").predict(firmware, codes)
     work = plant(tmp_path / "simulation", marker)
     assert verify(firmware, codes, {"alkaid": truth}, work).exact

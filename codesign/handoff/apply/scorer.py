@@ -66,9 +66,9 @@ class Scorer:
     def task(self) -> Task:
         """The installed task that computes the network's inputs from events."""
         name = self.manifest.task
-        if name not in plugins.names("tasks"):
+        if name not in plugins.names(Task):
             raise InputError(f"the bundle's task '{name}' is not installed here: pip install the package it comes from")
-        task = plugins.load("tasks", name)
+        task = plugins.load(Task, name)
         if not task.collections:
             raise NoInputs(
                 f"the task '{name}' does not compute its inputs from events: give a table with the columns "

@@ -36,10 +36,11 @@ from codesign.dse.seeds import seed_parameters
 from codesign.dse.space import choose
 from codesign.errors import CodesignError, ToolError
 from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.finn.client import shared
 from codesign.hardware.finn.environment import environment
 from codesign.hardware.finn.flow import FinnSettings
+from codesign.models.base import Family
 from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_front import checkpoints
 from codesign.models.mlp import MLPConfig
@@ -163,7 +164,7 @@ def evolved(
 ) -> tuple[list[Candidate], dict[str, Any]]:
     """FINNAS's way for ``seconds`` of processor time: the candidates, and what was spent and refused."""
     study = load_study("finnas")
-    family, flow = plugins.load("families", study.family), plugins.load("flows", "finn")
+    family, flow = plugins.load(Family, study.family), plugins.load(Flow, "finn")
     space: BaseModel = validated(family.space, study.space, "space")
     most = next(c.max for c in study.constraints if c.name == "lut")
     assert most is not None
@@ -215,7 +216,7 @@ def _warm_finn(flow: Any, data: Data, target: Target, folder: Path) -> None:
     """FINN's process started, so that its imports are in no rate; a dozen neurons, untrained."""
     config = MLPConfig(widths=(8,), weight_bits=(4, 4), activation_bits=(4,), input_bits=8)
     quantisation = InputQuantisation.fit(data.parts["train"].x, data.base.features, data.base.units, 8)
-    network = plugins.load("families", "mlp").build(config, len(data.base.features), len(data.class_names))
+    network = plugins.load(Family, "mlp").build(config, len(data.base.features), len(data.class_names))
     x = quantisation.port.values(quantisation.codes(data.parts["train"].x[:2000]))
     network.calibrate(torch.as_tensor(x.astype(np.float32)))
     network.fold()
@@ -224,7 +225,7 @@ def _warm_finn(flow: Any, data: Data, target: Target, folder: Path) -> None:
 
 def walked(data: Data, seed: int, seconds: float, target: Target, work: Path) -> tuple[list[Candidate], dict[str, Any]]:
     """Our way for ``seconds`` of processor time: trainings whose checkpoints are the candidates, through alkaid."""
-    flow, config = plugins.load("flows", "alkaid"), LearnedMLPConfig(widths=WIDTHS)
+    flow, config = plugins.load(Flow, "alkaid"), LearnedMLPConfig(widths=WIDTHS)
     x = {name: data.values(name) for name in ("train", "validation")}
 
     def front(epochs: int, which: int) -> list[Any]:
@@ -312,8 +313,8 @@ def comparison(
     }
     sides = {}
     for name, search, flow in (
-        ("finnas", evolved, plugins.load("flows", "finn")),
-        ("codesign", walked, plugins.load("flows", "alkaid")),
+        ("finnas", evolved, plugins.load(Flow, "finn")),
+        ("codesign", walked, plugins.load(Flow, "alkaid")),
     ):
         candidates, facts = search(data, seed, seconds, target, work / name)
         print(f"{name:8} {facts['candidates']} candidates, {facts['candidates_per_hour']:g} an hour", flush=True)

@@ -21,6 +21,7 @@ from codesign.dse.parts import PARTS, splits_of, write_part
 from codesign.figures import Fidelity, Figure
 from codesign.handoff import write_bundle
 from codesign.hardware.settings import family_config
+from codesign.models.base import Family
 from codesign.physics.sample import Sample
 from codesign.records import FlowResult, Flows, Verified
 from codesign.report import page
@@ -60,7 +61,7 @@ def whole_run(path: Path) -> tuple[RunFolder, int, int]:
     }
     np.savez(path / "parts" / "baselines-test.npz", **arrays)
     design = Design.load(folder.path)
-    family = plugins.load("families", study.family)
+    family = plugins.load(Family, study.family)
     config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
     network = family.build(config, design.inputs.size, design.outputs.size)
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, folder.path / "weights.safetensors")

@@ -14,8 +14,9 @@ from codesign import plugins, store
 from codesign.candidate import kept
 from codesign.design import Design
 from codesign.errors import CodesignError
-from codesign.hardware.base import Firmware
+from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
+from codesign.models.base import Family
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study
 from codesign.targets import load_target
@@ -49,7 +50,7 @@ def run_number() -> int:
 # ---------------------------------------------------------------------------------------------------------- run folders
 def _sealed(folder: TrialFolder, design: Design) -> Firmware:
     """Seal a trial's firmware and verdict as this user's, whatever lies there."""
-    flow = plugins.load("flows", "alkaid")
+    flow = plugins.load(Flow, "alkaid")
     firmware = Firmware(design, load_target(TARGET), folder.firmware, None)
     seal_firmware(flow, firmware, flow_settings(flow, folder.read_json("config.json") or {}))
     seal_verdict(folder, firmware)
@@ -76,7 +77,7 @@ def own_run(folder: Path) -> Path:
         write_part(run, sample, splits, name)
     trial = trial_in(path)
     design = Design.load(trial.path)
-    family = plugins.load("families", study.family)
+    family = plugins.load(Family, study.family)
     network = family.build(family.config.model_validate(trial.read_json("config.json")), *_sizes(design))
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, trial.path / "weights.safetensors")
     _sealed(trial, design)
@@ -150,7 +151,7 @@ def _simulated(root: Path) -> None:
         codes = golden_codes(folder, firmware.design)
         if codes is None:
             raise CodesignError("no golden events")
-        flow = plugins.load("flows", "alkaid")
+        flow = plugins.load(Flow, "alkaid")
         references = {"qonnx": qonnx_codes(firmware.design, codes), flow.model: flow.predict(firmware, codes)}
         flow.verify(firmware, codes, references, folder.path / "simulation")
 
@@ -192,7 +193,7 @@ def _taken(root: Path) -> None:
     store.use(str(root))
     trial = trial_in(root.parent / "run")
     design = Design.load(trial.path)
-    flow, target = plugins.load("flows", "alkaid"), load_target(TARGET)
+    flow, target = plugins.load(Flow, "alkaid"), load_target(TARGET)
     store.digest = lambda content: ("f" if "flow" in content else "a") * 64  # type: ignore[assignment]  # a process of its own
     refused: list[CodesignError] = []
 

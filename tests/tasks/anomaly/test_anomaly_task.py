@@ -11,7 +11,7 @@ from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConf
 from codesign.physics.sample import Part
 from codesign.tasks.anomalies.sample import AnomalySample
 from codesign.tasks.anomaly import Anomaly
-from codesign.tasks.base import working_points
+from codesign.tasks.base import Task, working_points
 from codesign.training import train as fit
 
 TASK = Anomaly()
@@ -23,7 +23,7 @@ NETWORKS = [
 
 
 def test_the_task_is_found_by_its_name():
-    assert isinstance(plugins.load("tasks", "anomaly"), Anomaly)
+    assert isinstance(plugins.load(Task, "anomaly"), Anomaly)
     assert TASK.metrics["tpr_mean_1e-3"] == "maximise"
     assert TASK.metrics["unique_rate_khz"] == "minimise"
 
