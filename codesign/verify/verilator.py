@@ -33,6 +33,7 @@ __all__ = (
     "build",
     "cache_folder",
     "compiler",
+    "compiler_identity",
     "require_fst",
     "root",
     "simulate_environment",
@@ -89,9 +90,14 @@ def compiler() -> str:
     return path
 
 
+def compiler_identity() -> str:
+    """Path and version of the C++ compiler; ToolError if it is missing or does not say it."""
+    return f"{compiler()}\0{_compiler_version(compiler())}"
+
+
 @cache
-def _compiler_identity(path: str) -> str:
-    return run_tool([path, "--version"], Path.cwd(), 30).output.splitlines()[0]
+def _compiler_version(path: str) -> str:
+    return run_tool([path, "--version"], Path.cwd(), 60).output.splitlines()[0]
 
 
 def build(
@@ -210,7 +216,7 @@ def _library(generated: Path, flags: list[str], waves: WaveFormat | None, log: P
     main = share_dir / "lib" / "verilator" / "verilator.cpp"
     headers = [generated / "Vtop.h"]  # the same for every design, since the harness has no ports
     key = hashlib.sha256()
-    for text in (_compiler_identity(compiler()), compiler(), *flags, tool_version(), _PRECOMPILED):
+    for text in (_compiler_version(compiler()), compiler(), *flags, tool_version(), _PRECOMPILED):
         key.update(text.encode() + b"\0")
     for path in (main, *headers):
         key.update(path.read_bytes())

@@ -20,13 +20,12 @@ from pathlib import Path
 
 import yaml
 
-from codesign.dse.lock import Locked, hold
 from codesign.dse.storage import open_study
-from codesign.dse.worker import WORKERS_LOCK
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import parse_study
 from tests.dse.conftest import PLUGIN, STUDY
+from tests.processes import PATIENCE, wait_for
 
 STAGES = Path(__file__).parent / "stages"
 STORAGES = ("journal", "sqlite", "postgresql")
@@ -45,7 +44,6 @@ SHORT = (
 )  # fmt: skip
 #: kills of a candidate that is being evaluated or proven: the second one would be its own fault
 _BLAMED = ("worker evaluation", "worker record", "worker proof")
-_PATIENCE = 120.0
 
 
 def plan(count):
@@ -106,7 +104,7 @@ class Disturbed:
                 os.kill(number, signal.SIGKILL)
             self.killed[stage] += 1
         self._start()
-        code = self._driver.wait(_PATIENCE)
+        code = self._driver.wait(PATIENCE)
         assert code == 0, f"the driver ended with {code}: {Path(self._errors.name).read_text()}"
 
     def end(self):
@@ -131,7 +129,7 @@ class Disturbed:
 
     def _held(self):
         """The file of the process that waits to be killed; None where the driver came to its end before."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if held := next(self._stages.glob("held.*"), None):
                 return held
@@ -142,10 +140,15 @@ class Disturbed:
 
     def _wait_for_workers(self):
         """Workers go when their driver is gone; none of them is to take what is meant for the next."""
-        if self.run.is_dir():
-            with contextlib.suppress(Locked), hold(self.run / WORKERS_LOCK, wait=30):
-                pass
-        time.sleep(0.1)
+        wait_for(lambda: not self._processes())
+
+    def _processes(self):
+        """The processes that have this search's environment, and have not ended."""
+        ours, found = f"TOY_STAGES={self._stages}\0".encode(), []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                found += [folder.name] if ours in (folder / "environ").read_bytes() else []
+        return found
         for held in self._stages.glob("held.*"):
             held.unlink()
 

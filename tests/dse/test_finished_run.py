@@ -10,7 +10,8 @@ from codesign.dse.parts import load_sample, part_path
 from codesign.errors import CodesignError, InputError
 from codesign.runfolder import RunFolder
 from tests.dse.test_engine import changed, search
-from tests.dse.test_kill import start, wait_for
+from tests.dse.test_kill import start
+from tests.processes import wait_for
 
 
 def content(folder):

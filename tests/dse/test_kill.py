@@ -13,6 +13,7 @@ from codesign.errors import InputError
 from codesign.records import State
 from tests.dse.conftest import PLUGIN, STUDY
 from tests.dse.test_engine import Notes, changed, optuna_states, search, statuses, trace
+from tests.processes import PATIENCE, wait_for, wait_until_gone
 
 
 def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
@@ -24,20 +25,6 @@ def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
     if most_bytes is not None:
         command = ["prlimit", f"--fsize={most_bytes}", *command]
     return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.fixture
@@ -57,7 +44,7 @@ def test_a_killed_driver_takes_its_workers_along_and_the_search_goes_on(hanging,
         search(study, run, 6)
     driver.kill()
     driver.wait()
-    wait_for(lambda: not alive(worker))
+    wait_until_gone(worker)
     assert statuses(run)[3].state == State.RUNNING
     search(study, run, 6)
     assert sorted(statuses(run)) == list(range(6))
@@ -75,7 +62,7 @@ def test_a_killed_worker_is_replaced_while_the_driver_lives(hanging, study):
     # the double hangs in trial 3 again: the second death in the same trial is the candidate's
     wait_for(lambda: (run / "hanging").exists() and (run / "hanging").read_text())
     os.kill(int((run / "hanging").read_text()), signal.SIGKILL)
-    assert driver.wait(60) == 0
+    assert driver.wait(PATIENCE) == 0
     found = statuses(run)
     assert sorted(found) == list(range(6))
     assert found[3].state == State.FAILED
@@ -88,9 +75,9 @@ def test_a_killed_worker_is_replaced_while_the_driver_lives(hanging, study):
 def test_an_interrupted_driver_leaves_order(hanging, study, number):
     driver, worker, run = hanging
     driver.send_signal(number)
-    assert driver.wait(30) == 130
+    assert driver.wait(PATIENCE) == 130
     assert "Traceback" not in driver.stderr.read()
-    assert not alive(worker)
+    wait_until_gone(worker)
     assert sorted(statuses(run)) == [0, 1, 2]
     assert (3, "FAIL", "interrupted") in optuna_states(run, study)
 
@@ -136,7 +123,7 @@ def test_a_candidate_that_hangs_is_ended_and_the_others_go_on(tmp_path, monkeypa
     assert [n for n, s in found.items() if s.state == State.FAILED] == [3]
     assert (found[3].reason, found[3].stage) == ("it took longer than 5 s", "training")
     assert notes.notes == ["trial 3: it took longer than 5 s; starting another"]
-    assert not alive(int((tmp_path / "hanging").read_text()))
+    wait_until_gone(int((tmp_path / "hanging").read_text()))
     assert (3, "FAIL", "it took longer than 5 s") in optuna_states(tmp_path, limited)
     assert front.points
 
@@ -146,7 +133,7 @@ def test_a_full_disk_ends_the_search_in_order_and_loses_nothing(study, tmp_path)
     run = tmp_path / "run"
     (tmp_path / "toy.yaml").write_text(STUDY)
     driver = start(tmp_path, "", trials=40, workers=2, most_bytes=12_000)
-    assert driver.wait(120) == 1
+    assert driver.wait(PATIENCE) == 1
     said = driver.stderr.read()
     assert "File too large; what was finished is kept: make room and start again" in said
     assert "Traceback" not in said

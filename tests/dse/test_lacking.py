@@ -10,7 +10,8 @@ from codesign.lacking import is_here, lacking
 from codesign.records import State
 from codesign.runfolder import RunFolder
 from tests.dse.test_engine import Notes, changed, optuna_states, search, statuses, trace
-from tests.dse.test_kill import start, wait_for
+from tests.dse.test_kill import start
+from tests.processes import wait_for
 
 
 def raised(work):

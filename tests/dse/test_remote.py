@@ -10,6 +10,7 @@ from codesign.dse import remote
 from codesign.runfolder import RunFolder
 from codesign.store import packed, unpacked
 from tests.dse.test_engine import search
+from tests.processes import PATIENCE
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_process_with_nothing_to_do_goes(run, idle, monkeypatch):
     monkeypatch.setattr(remote, "_IDLE_SECONDS", 0.2)
     carried_out(run, 1, 10)
     [(_, process)] = idle._waiting
-    assert process._process.wait(10) == 0
+    assert process._process.wait(PATIENCE) == 0
     assert carried_out(run, 2, 20)[0]["status"]["state"] == "complete"
 
 

@@ -43,6 +43,18 @@ def edited(path: Path, target: Path, **changes: object) -> str:
     return str(target)
 
 
+def test_seed_and_interactions_change_the_jets(small_card: Path) -> None:
+    card = load_card(str(small_card))
+    jets = make_chunk(card, 0, 0, 10).features
+    np.testing.assert_array_equal(make_chunk(card, 0, 0, 20).features[:10], jets)
+    for other in (
+        make_chunk(card, 0, 1, 10),
+        make_chunk(card.model_copy(update={"seed": 2}), 0, 0, 10),
+        make_chunk(card.model_copy(update={"multiparton_interactions": True}), 0, 0, 10),
+    ):
+        assert (other.features != jets).any()
+
+
 def test_same_sample_whatever_the_processes(small_card: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes or one, whole or in two steps, with or without damaged chunks: the same jets."""
     monkeypatch.setattr(generate, "CHUNK_JETS", 40)
@@ -90,18 +102,6 @@ def test_physics_of_the_jets(small_card: Path, own_cache: Path) -> None:
     leading = generated_sample(str(small_card), 200, leading=16)
     np.testing.assert_array_equal(leading.features, features_of(sample.constituents[:, :16]))
     assert leading.provenance["features_from"] == "16 leading constituents"
-
-
-def test_seed_and_interactions_change_the_jets(small_card: Path) -> None:
-    card = load_card(str(small_card))
-    jets = make_chunk(card, 0, 0, 10).features
-    np.testing.assert_array_equal(make_chunk(card, 0, 0, 20).features[:10], jets)
-    for other in (
-        make_chunk(card, 0, 1, 10),
-        make_chunk(card.model_copy(update={"seed": 2}), 0, 0, 10),
-        make_chunk(card.model_copy(update={"multiparton_interactions": True}), 0, 0, 10),
-    ):
-        assert (other.features != jets).any()
 
 
 def test_killed_and_started_again(small_card: Path, own_cache: Path) -> None:

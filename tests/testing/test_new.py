@@ -16,14 +16,14 @@ def installed(kind, name, folder):
     """A written package, and the environment in which it is installed."""
     package, target = write_plugin(kind, name, folder / "package"), folder / "installed"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", str(target), str(package)], check=True, capture_output=True, timeout=120)
+    subprocess.run([*pip, "--target", str(target), str(package)], check=True, capture_output=True, timeout=1200)
     path = os.pathsep.join([str(target), os.environ.get("PYTHONPATH", "")])
     return package, os.environ | {"PYTHONPATH": path}
 
 
 def run_tests(package, environment, *options):
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *options]
-    return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, timeout=1200)
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from codesign.errors import ToolError
 from codesign.hardware.process import last_words, run_tool
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # a killed process whose new parent has not collected it yet still has a number
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+from tests.processes import wait_until_gone
 
 
 def test_output_and_log(tmp_path: Path) -> None:
@@ -49,11 +39,7 @@ def test_timeout_ends_children_too(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with pytest.raises(ToolError, match="stopped after 2 s"):
         run_tool([sys.executable, "-c", code], tmp_path, 2, log=log)
-    pid = int(log.read_text())
-    deadline = time.monotonic() + 30
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(pid)
+    wait_until_gone(int(log.read_text()))
 
 
 def test_long_output_is_shortened() -> None:

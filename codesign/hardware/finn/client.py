@@ -103,7 +103,7 @@ class FinnProcess:
 
     def _how_it_ended(self) -> str:
         assert self._process is not None
-        code = self._process.wait(10)
+        code = self._process.wait(60)
         if code < 0:
             return f"was ended by signal {signal.Signals(-code).name}"
         self._log.seek(0)

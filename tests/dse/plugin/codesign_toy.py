@@ -184,7 +184,10 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
         os.kill(os.getpid(), signal.SIGKILL)
     if "hang" in behaviour and folder.number == int(behaviour.partition("hang-")[2] or 3):
         (run / "hanging").write_text(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(600)
+    if "waits" in behaviour and folder.number >= int(behaviour.partition("waits-")[2]):
+        while not (run / "go").exists():
+            time.sleep(0.02)
     if "fails" in behaviour and config.width % 4 == 0:
         raise CodesignError("not exact on event 3")
     if "lacks" in behaviour and config.width % 2:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from codesign.errors import ToolError
 from codesign.hardware.finn import environment
 from codesign.hardware.finn.client import FinnProcess
 from tests.hardware.finn.test_layers import small
-from tests.verify.test_process import alive
+from tests.processes import alive, wait_for, wait_until_gone
 
 
 @pytest.fixture
@@ -22,13 +21,6 @@ def process(finn):
     made = FinnProcess()
     yield made
     made.close()
-
-
-def gone(pid):
-    deadline = time.monotonic() + 30
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not alive(pid)
 
 
 def test_a_failed_job_says_why_and_the_process_lives(process):
@@ -48,14 +40,38 @@ def fifo(tmp_path):
     return {"job": "execute", "graph": "none", "integers": str(pipe), "result": "none"}
 
 
+def in_mid_job(job):
+    """Wait until somebody reads the job's pipe. What is returned keeps the job waiting for its content."""
+    opened = []
+
+    def reads():
+        try:
+            opened.append(os.open(job["integers"], os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody yet
+            return False
+        return True
+
+    wait_for(reads)
+    return opened[0]
+
+
 def test_killed_in_mid_job(process, tmp_path):
     with pytest.raises(ToolError):
         process.ask({"job": "none"})
     first = process.pid
-    threading.Timer(0.5, os.kill, (first, signal.SIGKILL)).start()
+    job, held = fifo(tmp_path), []
+
+    def kill():
+        held.append(in_mid_job(job))
+        os.kill(first, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
     with pytest.raises(ToolError, match=r"was ended by signal SIGKILL, in mid-job"):
-        process.ask(fifo(tmp_path))
-    assert gone(first)
+        process.ask(job)
+    killer.join()
+    os.close(held[0])
+    wait_until_gone(first)
     with pytest.raises(ToolError, match="KeyError"):
         process.ask({"job": "none"})
     assert process.pid != first
@@ -67,7 +83,7 @@ def test_too_slow(process, tmp_path):
     first = process.pid
     with pytest.raises(ToolError, match=r"stopped after 0\.5 s"):
         process.ask(fifo(tmp_path), timeout=0.5)
-    assert gone(first)
+    wait_until_gone(first)
     assert process.pid is None
 
 
@@ -85,10 +101,11 @@ def test_it_ends_with_the_process_that_started_it(finn, tmp_path):
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     assert alive(child)
-    time.sleep(5)  # until it is in mid-job
+    held = in_mid_job(job)
     parent.kill()
     parent.wait()
-    assert gone(child)
+    wait_until_gone(child)
+    os.close(held)
 
 
 def test_absent_says_how_to_get_it(monkeypatch, tmp_path):

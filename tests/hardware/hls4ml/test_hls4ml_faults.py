@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -16,7 +15,7 @@ from codesign.hardware.hls4ml.csim import compile_csim
 from codesign.hardware.hls4ml.flow import Hls4ml
 from tests.hardware.test_alkaid import TARGET, design_of
 from tests.models.test_qmlp import CONFIGS
-from tests.verify.test_process import alive
+from tests.processes import wait_for, wait_until_gone
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +65,7 @@ def test_a_compiler_that_is_killed_in_mid_job_leaves_nothing(monkeypatch, projec
     )
 
     def kill():
-        while not note.exists():
-            time.sleep(0.01)
+        wait_for(note.exists)
         os.kill(int(note.read_text().split()[0]), signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
@@ -75,11 +73,7 @@ def test_a_compiler_that_is_killed_in_mid_job_leaves_nothing(monkeypatch, projec
     with pytest.raises(ToolError, match=r"g\+\+: ended by signal SIGKILL"):
         compile_csim(project, "p")
     killer.join()
-    child = int(note.read_text().split()[1])
-    deadline = time.monotonic() + 30
-    while alive(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(child)
+    wait_until_gone(int(note.read_text().split()[1]))
 
 
 def test_one_that_hangs_is_ended(monkeypatch, project, tmp_path):

@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -16,7 +15,7 @@ from codesign.targets import load_target
 from tests.hardware.test_alkaid import TARGET, design_of
 from tests.hardware.vendor.texts import POWER, TIMING, UTILISATION
 from tests.models.test_qmlp import CONFIGS
-from tests.verify.test_process import alive
+from tests.processes import wait_until_gone
 
 REPLAY = """#!{python}
 import os, subprocess, sys, time
@@ -114,11 +113,7 @@ def test_one_that_hangs_is_ended_with_its_children(firmware, replay, tmp_path):
     work = tmp_path / "work"
     with pytest.raises(ToolError, match="Vivado: stopped after 5 s"):
         vivado.synthesise(firmware, work, 5)
-    pid = int((work / "pid").read_text())
-    deadline = time.monotonic() + 30
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not alive(pid)
+    wait_until_gone(int((work / "pid").read_text()))
 
 
 def test_what_is_nothing_for_vivado(firmware, replay, tmp_path):

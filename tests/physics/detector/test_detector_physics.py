@@ -32,7 +32,7 @@ from codesign.physics.detector.validation_plot import draw
 from codesign.physics.events import read_events
 
 ROOT = Path(__file__).resolve().parents[3]
-ZERO_BIAS, DIJETS = 500, 700
+ZERO_BIAS, DIJETS = 500, 450
 
 
 @pytest.mark.slow
@@ -85,7 +85,7 @@ def test_density_grows_with_pile_up(simulated: Callable[..., Any]) -> None:
 @pytest.mark.parametrize("tier", TIERS)
 def test_response_and_resolution(tier: str, simulated: Callable[..., Any]) -> None:
     """As published, within errors and the tenths that a parametrisation may be off."""
-    events = simulated("qcd-flat", DIJETS)
+    events = simulated("qcd-flat", 700)
     rows = resolutions(events, tier, (50, 80, 120, 200, 400), (0.0, 2.5), 0.8)
     assert len(rows) >= 3
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from codesign.physics.detector import load_event_card, simulate, simulated_event
 from codesign.physics.detector.pool import read_pool
 from codesign.physics.events import open_events, read_events
 from codesign.physics.events.l1_scales import SCALES, hardware, physical
+from tests.physics.detector.conftest import COLLISIONS
 
 COLLECTIONS = {
     "L1Jet": ("pt", "eta", "phi", "hwPt", "hwEta", "hwPhi"),
@@ -43,32 +45,6 @@ def assert_same(some: Any, other: Any) -> None:
         for field in some[name].fields or [None]:
             a, b = (e[name] if field is None else e[name][field] for e in (some, other))
             assert ak.array_equal(a, b, check_parameters=False), (name, field)
-
-
-def test_same_events_whatever_the_processes(
-    small: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two processes or one, whole or longer: the same events; what is there is not simulated again."""
-    monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
-    card = small("ttbar", 12.0, collisions=100)
-    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "one"))
-    seen: list[tuple[int, int]] = []
-    files = simulated_events(card, 50, workers=2, progress=lambda *d: seen.append(d))
-    assert seen[-1] == (50, 50)
-    assert [d for d, _ in seen] == sorted(d for d, _ in seen)
-    assert len(files) == 2
-    events = whole(files)
-    assert len(set(ak.to_list(events.event))) == 50  # no number twice
-    monkeypatch.setattr(simulate, "make_pieces", lambda *a: pytest.fail("was made already"))
-    assert simulated_events(card, 50) == files
-
-    monkeypatch.undo()
-    monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
-    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "two"))
-    longer = whole(simulated_events(card, 60, workers=1))
-    assert_same(longer[:50], events)
-    other = whole(simulated_events(card, 30, seed=2))
-    assert not ak.array_equal(other.Jet.pt, events[:30].Jet.pt)
 
 
 def test_contents(simulated: Callable[..., Any]) -> None:
@@ -104,6 +80,38 @@ def test_contents(simulated: Callable[..., Any]) -> None:
     # two bottom quarks per event, most of them a jet
     bottom = ak.sum((events.GenJet.hadronFlavour == 5) & (events.GenJet.pt > 20), axis=1)
     assert 1.5 < ak.mean(bottom) < 2.2
+
+
+def test_same_events_whatever_the_processes(
+    small: Callable[..., str], event_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes or one, whole or longer: the same events; what is there is not simulated again.
+
+    The first takes the soft collisions that are there, the second makes them anew.
+    """
+    monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
+    card = small("ttbar", 12.0)
+    shutil.copytree(event_cache / "collisions", tmp_path / "one" / "collisions")
+    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "one"))
+    seen: list[tuple[int, int]] = []
+    files = simulated_events(card, 50, workers=2, progress=lambda *d: seen.append(d))
+    assert seen[-1] == (50, 50)
+    assert [d for d, _ in seen] == sorted(d for d, _ in seen)
+    assert len(files) == 2
+    events = whole(files)
+    assert len(set(ak.to_list(events.event))) == 50  # no number twice
+    monkeypatch.setattr(simulate, "make_pieces", lambda *a: pytest.fail("was made already"))
+    assert simulated_events(card, 50) == files
+
+    monkeypatch.undo()
+    monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
+    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "two"))
+    longer = whole(simulated_events(card, 60, workers=1))
+    assert_same(longer[:50], events)
+    (made, kept) = (next(folder.rglob(f"soft-*-{COLLISIONS}.npz")) for folder in (tmp_path / "two", event_cache))
+    assert made.read_bytes() == kept.read_bytes()
+    other = whole(simulated_events(card, 30, seed=2))
+    assert not ak.array_equal(other.Jet.pt, events[:30].Jet.pt)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +157,9 @@ def test_cards(tmp_path: Path) -> None:
 
 
 def test_settings_that_pythia_refuses(
-    small: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Callable[..., str], event_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path))
+    monkeypatch.setenv("CODESIGN_CACHE", str(event_cache))
     with pytest.raises(InputError, match="does not know the setting 'Top:al = on'"):
         simulated_events(small("ttbar", 0.0, settings=["Top:al = on"]), 3)
 

@@ -102,5 +102,6 @@ def replace_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = page.environment()
     monkeypatch.setattr(page, "environment", lambda: environment)
     dashboard: Any = ModuleType("optuna_dashboard")
-    dashboard.run_server = lambda *_, **__: None
+    dashboard.wsgi = lambda *_, **__: None
     monkeypatch.setitem(sys.modules, "optuna_dashboard", dashboard)
+    monkeypatch.setattr("codesign.dse.dashboard._answer", lambda *_: None)

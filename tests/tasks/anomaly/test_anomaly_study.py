@@ -22,15 +22,16 @@ def run(toy_settings, tmp_path_factory):
         "latent": 2,
         "square_bits": 4,
         "input_bits": 5,
-        "sparsity": {"low": 0.5, "high": 0.8},
+        "weight_bits": 3,
+        "sparsity": {"low": 0.7, "high": 0.8},
     }
     study["objectives"][0]["name"] = "tpr_mean_1e-2"
-    study["search"] = {"trials": 2, "sampler": "random"}
+    study["search"] = {"trials": 1, "sampler": "random"}
     study["verification"] = {"gate_events": 1000, "rtl_events": 1000}
     (root / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     command = Path(sys.executable).with_name("codesign")
     done = subprocess.run(
-        [command, "run", "study.yaml", "--run", "run"], cwd=root, capture_output=True, text=True, timeout=600
+        [command, "run", "study.yaml", "--run", "run"], cwd=root, capture_output=True, text=True, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     return root / "run"
