@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,8 +48,6 @@ _PROGRAM = "program.json.gz"
 #: LUTs for each effective bit operation that is expected before training. Of the 52 networks of the calibration
 #: (reports/reference/calibration.json) the cheapest, pruned to a tenth, took 0.2, all others 0.35 to 0.93
 _LEAST_LUT = 0.1
-#: the alkaid whose tracing :mod:`.alkaid_speed` knows
-_KNOWN = "0.8.2"
 
 
 class AlkaidSettings(BaseModel):
@@ -134,9 +131,8 @@ class Alkaid(Flow):
         values = design.inputs.values(codes)
         truth = graph.run(values, Exact())
 
-        with _quickened():
-            circuit, notes = _optimised(graph, design.inputs, values, truth)
-            pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
+        circuit, notes = _optimised(graph, design.inputs, values, truth)
+        pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
         shutil.rmtree(folder, ignore_errors=True)
         rtl = write_verilog(pipeline, folder, _CORE, target)
         save_program(circuit, folder / _PROGRAM)
@@ -219,15 +215,6 @@ class Alkaid(Flow):
             said = " ".join(str(error).split())[:200]
             raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({said}): compile again") from None
         return firmware.design.outputs.codes(values)
-
-
-def _quickened() -> AbstractContextManager[None]:
-    """alkaid's tracing sped up, where it is the alkaid that we know how to speed up."""
-    if version("alkaid") != _KNOWN:
-        return nullcontext()
-    from codesign.hardware.alkaid_speed import quickened
-
-    return quickened()
 
 
 def _optimised(
