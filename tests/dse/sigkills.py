@@ -20,9 +20,9 @@ from pathlib import Path
 
 import yaml
 
-from codesign.dse.lock import Locked, hold
 from codesign.dse.storage import open_study
 from codesign.dse.worker import WORKERS_LOCK
+from codesign.lock import Locked, hold
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import parse_study

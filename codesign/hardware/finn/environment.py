@@ -8,7 +8,6 @@ names them; nothing is resolved.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -22,6 +21,7 @@ import platformdirs
 
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
+from codesign.lock import FOREVER, hold
 
 if TYPE_CHECKING:
     from codesign.hardware.base import Availability
@@ -74,8 +74,7 @@ def install() -> Path:
     """Set FINN up from PyPI unless it is there, try that it runs, and return the folder; ToolError says what failed."""
     place = folder()
     place.parent.mkdir(parents=True, exist_ok=True)
-    with open(place.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # given up by the system, however this process ends
+    with hold(place.with_suffix(".lock"), wait=FOREVER):
         if not place.is_dir():
             temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".installing-finn-"))
             try:
