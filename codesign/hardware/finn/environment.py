@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,8 @@ def availability() -> Availability:
     """Whether FINN is set up for this Python."""
     from codesign.hardware.base import Availability
 
+    if find_spec("pandas") is None:  # which it imports, and nothing else here does
+        return Availability(False, "pandas is missing, which FINN imports: pip install 'codesign[finn]'")
     if is_set_up():
         return Availability(True, f"set up in {folder()}", VERSION)
     return Availability(False, f"FINN is not set up: {HOW_TO_GET}")
