@@ -97,8 +97,7 @@ def file_name(text: str) -> str:
 
 # --------------------------------------------------------------------------------------------------------- identifiers
 #: IEEE 1800-2017, annex B
-_VERILOG_KEYWORDS = frozenset(
-    """
+_VERILOG_WORDS = """
     accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind
     bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config
     const constraint context continue cover covergroup coverpoint cross deassign default defparam design disable dist
@@ -117,8 +116,8 @@ _VERILOG_KEYWORDS = frozenset(
     timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union unique unique0
     unsigned until until_with untyped use uwire var vectored virtual void wait wait_order wand weak weak0 weak1 while
     wildcard wire with within wor xnor xor
-    """.split()
-)
+"""
+_VERILOG_KEYWORDS = frozenset(_VERILOG_WORDS.split())
 
 
 def verilog_identifier(text: str) -> str:
