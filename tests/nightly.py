@@ -54,6 +54,15 @@ class Part:
             return True
 
 
+#: random graphs of a part: ten thousand in all, each about a quarter of a second of a core
+_GRAPHS = 2000
+
+
+def _random_graphs(start: int) -> Part:
+    arguments = ("-m", "tests.graph.many", "--start", str(start), "--count", str(_GRAPHS))
+    return Part(f"random-graphs-{start}", (*arguments, "-o", f"runs/nightly/random-graphs-{start}.json"))
+
+
 def _slow(name: str, *arguments: str) -> Part:
     return Part(f"slow-{name}", ("-m", "pytest", "-q", "-n", "0", "-m", "slow", *arguments), fine=(0, _NO_TESTS))
 
@@ -91,7 +100,7 @@ def parts() -> list[Part]:
         Part("bench-kept", ("-m", "tests.benchmarks.kept", "--least", "0.95")),
         Part("fuzz", ("-m", "tests.security.fuzz")),
         Part("kills", ("-m", "tests.dse.sigkills")),
-        Part("random-graphs", ("-m", "tests.graph.many")),
+        *(_random_graphs(start) for start in range(0, 10_000, _GRAPHS)),
         *slow_parts(),
     ]
 

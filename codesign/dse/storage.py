@@ -7,7 +7,6 @@ worker is killed. Any URL that Optuna's relational storage knows (SQLite, Postgr
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import uuid
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
@@ -43,6 +43,8 @@ __all__ = (
 #: the journal's name in a run folder
 JOURNAL = "study.journal"
 
+#: s between two tries to get the journal, which is held for a thousandth of one
+_BETWEEN_TRIES = 1e-3
 _SECONDS_TO_WAIT = 60  # for another writer, where SQLite is chosen
 
 
@@ -50,16 +52,14 @@ class _KernelLock:
     """Lock of the journal: unlike Optuna's own lock files, it does not outlive a worker that was killed holding it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._handle = -1
+        self._lock = FileLock(path, mode=0o644, poll_interval=_BETWEEN_TRIES, fallback_to_soft=False)
 
     def acquire(self) -> bool:
-        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        self._lock.acquire()
         return True
 
     def release(self) -> None:
-        os.close(self._handle)
+        self._lock.release()
 
 
 def open_storage(run: RunFolder, url: str | None) -> Any:

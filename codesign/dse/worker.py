@@ -27,13 +27,13 @@ from pydantic import BaseModel
 from codesign import store
 from codesign.candidate.base import Pipeline
 from codesign.dse import messages
-from codesign.dse.lock import hold
 from codesign.dse.scoring import STOPPED_EXCESS, excess_of, score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity
 from codesign.hardware.base import Flow
 from codesign.hardware.settings import family_config, flow_settings, whole_config
 from codesign.lacking import lacking
+from codesign.lock import hold_shared
 from codesign.models.base import Family
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -64,7 +64,7 @@ def main(connection: Connection, settings: messages.Settings) -> None:
     threading.Thread(target=_die_with_driver, daemon=True).start()
     run = RunFolder(Path(settings.run))
     try:
-        with hold(run.path / WORKERS_LOCK, shared=True, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
+        with hold_shared(run.path / WORKERS_LOCK, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
             store.use(settings.store)
             worker = _Worker(connection, settings, run)
             # one whose driver died before this lock was held must not touch what the next driver has cleared up

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from codesign import __version__
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
@@ -45,8 +45,9 @@ __all__ = ("Alkaid", "AlkaidSettings", "AlkaidSpace", "probe_codes")
 TOP = "codesign_top"
 _CORE = "codesign_core"
 _PROGRAM = "program.json.gz"
-#: the alkaid whose tracing :mod:`.alkaid_speed` knows
-_KNOWN = "0.8.2"
+#: LUTs for each effective bit operation that is expected before training. Of the 52 networks of the calibration
+#: (reports/reference/calibration.json) the cheapest, pruned to a tenth, took 0.2, all others 0.35 to 0.93
+_LEAST_LUT = 0.1
 
 
 class AlkaidSettings(BaseModel):
@@ -130,9 +131,8 @@ class Alkaid(Flow):
         values = design.inputs.values(codes)
         truth = graph.run(values, Exact())
 
-        with _quickened():
-            circuit, notes = _optimised(graph, design.inputs, values, truth)
-            pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
+        circuit, notes = _optimised(graph, design.inputs, values, truth)
+        pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
         shutil.rmtree(folder, ignore_errors=True)
         rtl = write_verilog(pipeline, folder, _CORE, target)
         save_program(circuit, folder / _PROGRAM)
@@ -191,6 +191,10 @@ class Alkaid(Flow):
         ]
         return with_expected(found, firmware.target.family)
 
+    def least_lut(self, cost: float) -> Figure:
+        """Half of what the cheapest network took that was measured."""
+        return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", __version__)
+
     def layers(self, firmware: Firmware) -> LayerCosts:
         """What the circuit costs up to each of its layers, in the same cost model (:mod:`.alkaid_layers`)."""
         from codesign.hardware.alkaid_layers import layer_costs
@@ -211,15 +215,6 @@ class Alkaid(Flow):
             said = " ".join(str(error).split())[:200]
             raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({said}): compile again") from None
         return firmware.design.outputs.codes(values)
-
-
-def _quickened() -> AbstractContextManager[None]:
-    """alkaid's tracing sped up, where it is the alkaid that we know how to speed up."""
-    if version("alkaid") != _KNOWN:
-        return nullcontext()
-    from codesign.hardware.alkaid_speed import quickened
-
-    return quickened()
 
 
 def _optimised(

@@ -14,6 +14,7 @@ import numpy as np
 import platformdirs
 
 from codesign.errors import InputError, ToolError
+from codesign.lock import FOREVER, hold
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.reading.npz import npz_arrays
@@ -94,10 +95,8 @@ def locked(folder: Path) -> Iterator[None]:
     The lock only saves double work. It is the atomic renames that keep the files whole, so that where a file system
     knows no locks, generation goes on without. The kernel frees the lock of a killed process.
     """
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as stream:
+    with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError):
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            held.enter_context(hold(folder / "lock", wait=FOREVER))
         yield

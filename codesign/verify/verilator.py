@@ -7,7 +7,6 @@ unoptimised, with the library's headers precompiled: for some thousand clocks, c
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -26,6 +25,7 @@ from codesign import resources
 from codesign.errors import ToolError
 from codesign.hardware.firmware_record import source_path
 from codesign.hardware.process import near, run_tool
+from codesign.lock import FOREVER, hold
 from codesign.trust.verilog import check_sources
 
 __all__ = (
@@ -225,8 +225,7 @@ def _library(generated: Path, flags: list[str], waves: WaveFormat | None, log: P
         return place
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with open(place.with_suffix(".lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given up by the system, however this process ends
+        with hold(place.with_suffix(".lock"), wait=FOREVER):
             if not place.is_dir():
                 _build_library(place, main, headers, flags, waves, log)
     except OSError as error:

@@ -39,11 +39,15 @@ class Server:
 
     def _run(self, name, *arguments):
         command = [binary(name), *map(str, arguments)]
-        subprocess.run(command, user=self.user, cwd=self.root, check=True, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE)
+        subprocess.run(
+            command, user=self.user, cwd=self.root, check=True, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE
+        )
 
     def start(self):
         options = f"-k {self.root} -c listen_addresses='' -c fsync=off"
-        self._run("pg_ctl", "-D", self.root / "data", "-w", "-t", PATIENCE, "-l", self.root / "log", "-o", options, "start")
+        self._run(
+            "pg_ctl", "-D", self.root / "data", "-w", "-t", PATIENCE, "-l", self.root / "log", "-o", options, "start"
+        )
 
     def stop(self):
         self._run("pg_ctl", "-D", self.root / "data", "-w", "-t", PATIENCE, "-m", "immediate", "stop")

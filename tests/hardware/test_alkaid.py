@@ -1,8 +1,11 @@
 """The alkaid flow on trained networks: exact firmware, ports as the design says, guilty passes left out."""
 
+import gzip
+
 import numpy as np
 import pytest
 import torch
+from alkaid.types import CombLogic
 
 from codesign import export
 from codesign.errors import ToolError
@@ -10,6 +13,7 @@ from codesign.figures import Fidelity, find
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.hardware import alkaid_passes
 from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid_files import save_program
 from codesign.hardware.packing import bit_range, top_module
 from codesign.models.mlp import MLPConfig
 from codesign.targets import load_target
@@ -128,3 +132,15 @@ def test_top_module_ports():
     assert "output wire [8:0] model_out" in text
     with pytest.raises(ToolError, match="finer"):
         top_module("top", "core", inputs, Port(name="o", types=(ufix,), labels=("x",)), (dead, fix), (fix,))
+
+
+def test_a_program_is_the_text_that_alkaid_writes(tmp_path):
+    _, design, _ = design_of(CONFIGS[0])
+    Alkaid().compile(design, TARGET, tmp_path / "fw")
+    circuit = CombLogic.load(tmp_path / "fw" / "program.json.gz")
+    circuit.save(tmp_path / "theirs.json")
+    save_program(circuit, tmp_path / "ours.json.gz")
+    save_program(circuit, tmp_path / "again.json.gz")
+    assert (tmp_path / "ours.json.gz").read_bytes() == (tmp_path / "again.json.gz").read_bytes()
+    text = gzip.decompress((tmp_path / "ours.json.gz").read_bytes())
+    assert text == (tmp_path / "theirs.json").read_bytes()

@@ -8,13 +8,13 @@ names them; nothing is resolved.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import sys
 import tempfile
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ import platformdirs
 
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
+from codesign.lock import FOREVER, hold
 
 if TYPE_CHECKING:
     from codesign.hardware.base import Availability
@@ -53,6 +54,8 @@ def availability() -> Availability:
     """Whether FINN is set up for this Python."""
     from codesign.hardware.base import Availability
 
+    if find_spec("pandas") is None:  # which it imports, and nothing else here does
+        return Availability(False, "pandas is missing, which FINN imports: pip install 'codesign[finn]'")
     if is_set_up():
         return Availability(True, f"set up in {folder()}", VERSION)
     return Availability(False, f"FINN is not set up: {HOW_TO_GET}")
@@ -74,8 +77,7 @@ def install() -> Path:
     """Set FINN up from PyPI unless it is there, try that it runs, and return the folder; ToolError says what failed."""
     place = folder()
     place.parent.mkdir(parents=True, exist_ok=True)
-    with open(place.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # given up by the system, however this process ends
+    with hold(place.with_suffix(".lock"), wait=FOREVER):
         if not place.is_dir():
             temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".installing-finn-"))
             try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from codesign.dse.lock import hold
+from codesign.lock import hold
 from codesign.runfolder import write_atomically
 
 __all__ = ("OUTPUT", "Searches", "read_section", "spread", "text", "write_section")
