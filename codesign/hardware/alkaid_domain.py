@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,10 @@ class Signals(Arrays):
     def relu(self, x: Any) -> Any:
         """max(x, 0)."""
         return np.maximum(x, 0)
+
+    def reaches(self, x: Any, threshold: Array) -> Any:
+        """1 where x >= a constant, rounded up to the grid of x: that the difference has no sign."""
+        return _each(_reached, x, threshold)
 
     def select(self, choice: Any, a: Any, b: Any) -> Any:
         """Each of the two where its bit is set, and their sum.
@@ -193,6 +197,13 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
     other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
     return chosen + other
+
+
+def _reached(x: Any, threshold: Any) -> Any:
+    """1 where x >= a number."""
+    if x.low == x.high or x.low >= threshold or x.high < threshold:
+        return float(x.low >= threshold)
+    return (x - ceil(threshold / x.step) * x.step).is_negative().unary_bit_op("not")
 
 
 def _flat(x: FVArray) -> list[Any]:
