@@ -92,6 +92,8 @@ class StandardOperators(Domain[Wire]):
         """1 where x >= a constant, rounded up to a number of float32: x is one."""
         single = np.asarray(threshold, dtype=np.float32)
         single = np.where(single < threshold, np.nextafter(single, np.float32(np.inf)), single)
+        tiny = np.finfo(np.float32).tiny  # some runtimes take what is smaller for 0
+        single = np.where(np.abs(single) < tiny, np.where(single > 0, tiny, np.float32(0)), single)
         shape = _broadcast(x, single)
         reached = self.emit("GreaterOrEqual", (x, single), shape)
         return self.emit("Cast", (reached,), shape, to=TensorProto.FLOAT)

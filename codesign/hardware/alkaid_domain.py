@@ -203,7 +203,9 @@ def _reached(x: Any, threshold: Any) -> Any:
     """1 where x >= a number."""
     if x.low == x.high or x.low >= threshold or x.high < threshold:
         return float(x.low >= threshold)
-    return (x - ceil(threshold / x.step) * x.step).is_negative().unary_bit_op("not")
+    least = ceil(threshold / x.step)
+    least += least * x.step < threshold  # the quotient of a number next to 0 may be 0
+    return (x - least * x.step).is_negative().unary_bit_op("not")
 
 
 def _flat(x: FVArray) -> list[Any]:
