@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array, Arrays
 from codesign.graph.exact import Exact
+from codesign.graph.forest import Forest
 from codesign.graph.quantiser import Overflow, QuantSpec, Rounding
+from codesign.hardware.alkaid_trees import DEEPEST, tree_signals
 
 __all__ = ("Signals",)
 
@@ -72,6 +74,15 @@ class Signals(Arrays):
     def reaches(self, x: Any, threshold: Array) -> Any:
         """1 where x >= a constant, rounded up to the grid of x: that the difference has no sign."""
         return _each(_reached, x, threshold)
+
+    def decide(self, x: Any, forest: Forest) -> Any:
+        """What each tree gives: from tables, where no tree is too deep for one."""
+        if not forest.roots.size or int(forest.level.max()) > DEEPEST:
+            return forest.over(self, x)
+        bits = [_reached(v, t) for v, t in zip(_flat(self.take(x, forest.features, 1)), forest.thresholds, strict=True)]
+        found = np.empty((1, forest.roots.size), dtype=object)
+        found[0] = tree_signals(forest, bits)
+        return _array(found, x)
 
     def select(self, choice: Any, a: Any, b: Any) -> Any:
         """Each of the two where its bit is set, and their sum.
