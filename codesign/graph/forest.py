@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,7 +166,7 @@ class Forest:
         pool: S | None = None
         for level in range(1, int(self.level.max()) + 1):
             here = np.flatnonzero(self.level == level)
-            sides = [self._side(domain, pool, side[here]) for side in (self.reached, self.below)]
+            sides: list[Any] = [self._side(domain, pool, side[here]) for side in (self.reached, self.below)]
             chosen = domain.select(domain.take(bits, self.comparator[here], 1), sides[0], sides[1])
             pool = chosen if pool is None else domain.concat([pool, chosen], 1)
         assert pool is not None

@@ -94,8 +94,8 @@ class StandardOperators(Domain[Wire]):
         single = np.where(single < threshold, np.nextafter(single, np.float32(np.inf)), single)
         tiny = np.finfo(np.float32).tiny  # some runtimes take what is smaller for 0
         single = np.where(np.abs(single) < tiny, np.where(single > 0, tiny, np.float32(0)), single)
-        shape = _broadcast(x, single)
-        reached = self.emit("GreaterOrEqual", (x, single), shape)
+        shape = _broadcast(x, threshold)
+        reached = self.emit("GreaterOrEqual", (x, single.astype(np.float64)), shape)
         return self.emit("Cast", (reached,), shape, to=TensorProto.FLOAT)
 
     def select(self, choice: Wire, a: Wire | Array, b: Wire | Array) -> Wire:

@@ -68,7 +68,8 @@ def _number(x: Any) -> bool:
 
 def _looked_up(place: Sequence[Any], values: np.ndarray[Any, Any]) -> Any:
     """The value at a place, its highest bit first; bits that are known, or do not matter, are left out."""
-    table, used = values.reshape((2,) * len(place)), []
+    table = values.reshape((2,) * len(place))
+    used: list[Any] = []
     for bit in place:
         axis = len(used)
         if _number(bit):

@@ -24,7 +24,9 @@ def random_trees(rng, features, trees, depth, step=0.25):
 
 def by_ids(trees, targets, owner="target", several=False, rng=None):
     """Attributes of TreeEnsembleRegressor (``owner`` class: Classifier) for trees, each of one target or of all."""
-    found = {f"nodes_{n}": [] for n in ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")}
+    found = {
+        f"nodes_{n}": [] for n in ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")
+    }
     found |= {f"{owner}_{n}": [] for n in ("treeids", "nodeids", "ids", "weights")}
     for number, tree in enumerate(trees):
         size = 0
@@ -40,7 +42,9 @@ def by_ids(trees, targets, owner="target", several=False, rng=None):
             if leaf:
                 for target in range(targets) if several else (number % targets,):
                     weight = node if not several else node + float(rng.integers(-3, 4))
-                    for name, value in zip(("treeids", "nodeids", "ids", "weights"), (number, mine, target, weight), strict=True):
+                    for name, value in zip(
+                        ("treeids", "nodeids", "ids", "weights"), (number, mine, target, weight), strict=True
+                    ):
                         found[f"{owner}_{name}"].append(value)
                 return mine
             found["nodes_truenodeids"][row] = write(node[3])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil, log2
 from typing import Any
 
@@ -86,7 +87,9 @@ class _Attributes:
         return np.clip(values, -(2.0**62), 2.0**62).astype(np.int64)
 
     def words(self, name: str) -> list[str]:
-        return [w.decode(errors="replace") if isinstance(w, bytes) else str(w) for w in self.node.attributes.get(name, ())]
+        return [
+            w.decode(errors="replace") if isinstance(w, bytes) else str(w) for w in self.node.attributes.get(name, ())
+        ]
 
     def word(self, name: str, default: str) -> str:
         return str(self.node.attributes.get(name, default))
@@ -209,7 +212,7 @@ def _by_ids(given: _Attributes) -> Ensemble:
     starts = [0, *(np.flatnonzero(np.diff(tree_ids)) + 1).tolist(), count]
     if len(set(tree_ids.tolist())) != len(starts) - 1:
         raise given.refuse("the nodes of one tree do not stand together: write them tree by tree")
-    for low, high in zip(starts[:-1], starts[1:], strict=True):
+    for low, high in pairwise(starts):
         grown = _Grown(given)
         number = int(tree_ids[low])
         places: dict[int, int] = {}
@@ -314,8 +317,8 @@ def _classifier(call: Call[Any]) -> Any:
     scores = _scores(call, found)
     if found.one_score:
         raise call.refuse(
-            "one score for two classes, which tools write out in different ways: use a TreeEnsembleRegressor, whose one "
-            "output is the score of the second class"
+            "one score for two classes, which tools write out in different ways: use a TreeEnsembleRegressor, whose "
+            "one output is the score of the second class"
         )
     if call.node.outputs[0]:
         label = _label(call, found, scores)
@@ -421,7 +424,7 @@ def _on_a_grid(call: Call[Any], found: Ensemble) -> None:
     rounded = 2.0 ** (ceil(log2(largest)) - 11)
     worst = leaves[int(np.argmin(np.where(steps > 0, steps, np.inf)))]
     raise call.refuse(
-        f"leaf {worst:.9g} beside {largest:.6g} needs {bits} bits, at most {MOST_LEAF_BITS} are exact: round the leaves. "
-        f"To multiples of {rounded:g} (12 bits) a sum moves by at most {rounded / 2:g} for each of its trees "
+        f"leaf {worst:.9g} beside {largest:.6g} needs {bits} bits, at most {MOST_LEAF_BITS} are exact: round the "
+        f"leaves. To multiples of {rounded:g} (12 bits) a sum moves by at most {rounded / 2:g} for each of its trees "
         "(codesign.importing.trees.read_trees(FILE).design(inputs, leaf_bits=12))"
     )

@@ -25,7 +25,9 @@ from codesign.graph.interval import Interval, Intervals
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 
-__all__ = ("Choice", "Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal")
+__all__ = (
+    "Choice", "Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal",
+)  # fmt: skip
 
 #: (1, ...) of Signal, or of float where a constant was joined in
 Signals = NDArray[np.object_]

@@ -58,6 +58,7 @@ class TreeModel:
     trees: in the order of the file, each with its output; what they give together is the source's raw margin.
     base: (outputs,) what is added to it.
     single: whether the source compares in float32.
+    notes: what the user should know of how the file was read.
     """
 
     kind: Kind
@@ -69,6 +70,7 @@ class TreeModel:
     trees: tuple[Tree, ...]
     base: NDArray[np.float64]
     single: bool
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.base) != len(self.outputs) or any(not 0 <= t.output < len(self.outputs) for t in self.trees):
@@ -134,9 +136,7 @@ class TreeModel:
             trees.append(replace(tree, values=np.where(tree.leaves, rounded, 0.0)))
         return replace(self, trees=tuple(trees), base=base)
 
-    def rounding(
-        self, inputs: InputQuantisation, codes: NDArray[np.int64], leaf_bits: int = LEAF_BITS
-    ) -> LeafRounding:
+    def rounding(self, inputs: InputQuantisation, codes: NDArray[np.int64], leaf_bits: int = LEAF_BITS) -> LeafRounding:
         """How far the design's sums are from the source's, over codes (events, features)."""
         x, step = self.values(inputs, codes), self.step(leaf_bits)
         moved = np.abs(self.rounded(leaf_bits).margins(x) - self.margins(x))
@@ -167,9 +167,8 @@ class TreeModel:
 
         return TrainedTrees(self, inputs, leaf_bits)
 
-
     def first_codes(self, tree: Tree, inputs: InputQuantisation) -> NDArray[np.int64]:
-        """For each decision of a tree the first code whose value reaches its threshold; above the largest: none does."""
+        """For each decision of a tree the first code whose value reaches its threshold; the largest + 1: none."""
         codes = np.zeros(len(tree.features), dtype=np.int64)
         for node in np.flatnonzero(tree.features >= 0).tolist():
             feature = int(tree.features[node])
