@@ -43,6 +43,7 @@ class Ensemble:
     base: (outputs,) added at the end.
     labels: of a classifier's outputs, whole numbers or text.
     one_score: of two classes, whether the leaves give one score.
+    partial: whether a leaf of a tree gives nothing to an output to which another one gives something: 0, in a sum.
     """
 
     trees: tuple[Tree, ...]
@@ -52,6 +53,7 @@ class Ensemble:
     base: NDArray[np.float64]
     labels: tuple[int, ...] | tuple[str, ...] = ()
     one_score: bool = False
+    partial: bool = False
 
     @property
     def outputs(self) -> int:
@@ -146,6 +148,11 @@ class _Grown:
         self.features[place], self.thresholds[place] = feature, threshold
         self.reached[place], self.below[place] = reached, below
 
+    @property
+    def partial(self) -> bool:
+        """Whether leaves give to different outputs."""
+        return len({frozenset(votes) for votes in self.leaves.values()}) > 1
+
     def trees(self) -> list[Tree]:
         """One for each output that a leaf gives something to."""
         outputs = sorted({o for votes in self.leaves.values() for o in votes})
@@ -209,6 +216,7 @@ def _by_ids(given: _Attributes) -> Ensemble:
         leaf = votes.setdefault((tree, node), {})
         leaf[output] = leaf.get(output, 0.0) + weight
     found: list[Tree] = []
+    partial = False
     starts = [0, *(np.flatnonzero(np.diff(tree_ids)) + 1).tolist(), count]
     if len(set(tree_ids.tolist())) != len(starts) - 1:
         raise given.refuse("the nodes of one tree do not stand together: write them tree by tree")
@@ -229,6 +237,7 @@ def _by_ids(given: _Attributes) -> Ensemble:
                 raise given.refuse(f"tree {number}: a branch leads to a node that is not there: the file is damaged")
             grown.decide(places[int(ids[i])], modes[i], int(features[i]), float(thresholds[i]), *ends)
         found += grown.trees()
+        partial |= grown.partial
     aggregate, transform = given.word("aggregate_function", "SUM"), given.word("post_transform", "NONE")
     _aggregated(given, aggregate, transform)
     one_score = classifier and outputs == 2 and len(set(voters[2].tolist())) == 1
@@ -241,7 +250,14 @@ def _by_ids(given: _Attributes) -> Ensemble:
     if len(base) not in (0, outputs):
         raise given.refuse(f"{len(base)} base values for {outputs} outputs")
     return Ensemble(
-        tuple(found), len(starts) - 1, aggregate, transform, base if len(base) else np.zeros(outputs), labels, one_score
+        trees=tuple(found),
+        average_of=len(starts) - 1,
+        aggregate=aggregate,
+        transform=transform,
+        base=base if len(base) else np.zeros(outputs),
+        labels=labels,
+        one_score=one_score,
+        partial=partial,
     )
 
 
@@ -266,7 +282,7 @@ def _by_roots(given: _Attributes) -> Ensemble:
     if ((modes < 0) | (modes >= len(_MODES))).any():
         raise given.refuse(f"a branch of mode {int(modes.max())}; known: 0 to {len(_MODES) - 2}")
     found: list[Tree] = []
-    total = 0
+    total, partial = 0, False
     for root in roots.tolist():
         grown = _Grown(given)
         places: dict[int, int] = {root: grown.place()}
@@ -292,9 +308,15 @@ def _by_roots(given: _Attributes) -> Ensemble:
         total += len(grown.features)
         _checked_size(given, total)
         found += grown.trees()
+        partial |= grown.partial
     aggregate = _named(given, "aggregate_function", _AGGREGATES, 1)
     return Ensemble(
-        tuple(found), len(roots), aggregate, _named(given, "post_transform", _TRANSFORMS, 0), np.zeros(outputs)
+        trees=tuple(found),
+        average_of=len(roots),
+        aggregate=aggregate,
+        transform=_named(given, "post_transform", _TRANSFORMS, 0),
+        base=np.zeros(outputs),
+        partial=partial,
     )
 
 
@@ -373,6 +395,10 @@ def _extremes(
     call: Call[Any], found: Ensemble, signals: Any, targets: Any, constant: Array, places: NDArray[np.int64]
 ) -> Any:
     """The largest, or smallest, of what the trees of each output give."""
+    if found.partial:
+        raise call.refuse(
+            f"{found.aggregate} with a leaf that gives nothing to an output which others give something to"
+        )
     sign = 1.0 if found.aggregate == "MAX" else -1.0
     x, columns = call.signal(), []
     for output in range(found.outputs):
