@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign.errors import InputError
+from codesign.errors import InputError, UnsupportedError
 from codesign.importing.trees.conifer_json import read_conifer
 from codesign.importing.trees.lightgbm_text import read_lightgbm
 from codesign.importing.trees.onnx_trees import read_onnx_trees
@@ -38,6 +38,13 @@ def read_trees(path: Path) -> TreeModel:
     InputError where it is damaged, or of no format that is read here; UnsupportedError for what has no exact form.
     """
     content, source = given_bytes(path, MODEL_BYTES), str(path)
+    try:
+        return _read(content, source)
+    except (InputError, UnsupportedError) as error:  # what is wrong with the whole does not know of the file
+        raise error if source in str(error) else type(error)(f"{source}: {error}") from None
+
+
+def _read(content: bytes, source: str) -> TreeModel:
     match _kind(content):
         case "xgboost-json":
             return read_xgboost(content, source, "xgboost-json")
