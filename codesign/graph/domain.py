@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.graph.forest import Forest
 from codesign.graph.quantiser import QuantSpec
 
 __all__ = ("Array", "Arrays", "Domain", "Shaped", "Taken")
@@ -118,6 +119,14 @@ class Domain(ABC, Generic[S]):
     def at_least(self, a: S | Array, b: S | Array) -> S:
         """1 where a >= b, else 0."""
         return self.add(self.sign(self.subtract(a, b), np.array(0.5)), np.array(0.5))
+
+    def reaches(self, x: S, threshold: Array) -> S:
+        """1 where x >= a constant, which may be any number, also one between two that x can be; else 0."""
+        return self.at_least(x, threshold)
+
+    def decide(self, x: S, forest: Forest) -> S:
+        """What each tree gives, (events, trees), of x (events, features); no root of the forest is a constant."""
+        return forest.over(self, x)
 
     def select(self, choice: S, a: S | Array, b: S | Array) -> S:
         """``a`` where ``choice`` is 1, ``b`` where it is 0."""

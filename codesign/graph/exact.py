@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from codesign.graph.domain import Array, Domain, Taken
+from codesign.graph.forest import Forest
 from codesign.graph.quantiser import QuantSpec, RoundingMode
 
 __all__ = ("Exact",)
@@ -75,6 +76,16 @@ class Exact(Domain[Array]):
     def select(self, choice: Array, a: Array, b: Array) -> Array:
         """``a`` where ``choice`` is 1, else ``b``."""
         return np.where(choice != 0, a, b)
+
+    def decide(self, x: Array, forest: Forest) -> Array:
+        """What each tree gives: from its root, a branch at a time."""
+        reached = np.take(x, forest.features, axis=1) >= forest.thresholds
+        at = np.tile(forest.roots, (len(x), 1))
+        for _ in range(int(forest.level.max())):
+            here = np.maximum(at, 0)
+            turn = np.take_along_axis(reached, forest.comparator[here], axis=1)
+            at = np.where(at < 0, at, np.where(turn, forest.reached[here], forest.below[here]))
+        return np.asarray(forest.constants[~at])
 
     def largest(self, x: Array) -> Array:
         """Maximum over the last axis."""

@@ -123,6 +123,11 @@ class Intervals(Domain[Interval]):
         low = np.where((x.low < 0) & (x.high > 0), 0.0, ends.min(axis=0))
         return Interval(low, ends.max(axis=0), x.step)
 
+    def reaches(self, x: Interval, threshold: Array) -> Interval:
+        """1 where x >= a constant: known where the constant is beyond an end."""
+        always, ever = x.low >= threshold, x.high >= threshold
+        return Interval(always.astype(np.float64), ever.astype(np.float64), np.ones(always.shape) * ever)
+
     def select(self, choice: Interval, a: Interval | Array, b: Interval | Array) -> Interval:
         """Either of two: the hull, where the choice is open."""
         a, b = self._lift(a), self._lift(b)

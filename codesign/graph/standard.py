@@ -88,6 +88,16 @@ class StandardOperators(Domain[Wire]):
         """|x|."""
         return self.emit("Abs", (x,), x.shape)
 
+    def reaches(self, x: Wire, threshold: Array) -> Wire:
+        """1 where x >= a constant, rounded up to a number of float32: x is one."""
+        single = np.asarray(threshold, dtype=np.float32)
+        single = np.where(single < threshold, np.nextafter(single, np.float32(np.inf)), single)
+        tiny = np.finfo(np.float32).tiny  # some runtimes take what is smaller for 0
+        single = np.where(np.abs(single) < tiny, np.where(single > 0, tiny, np.float32(0)), single)
+        shape = _broadcast(x, threshold)
+        reached = self.emit("GreaterOrEqual", (x, single.astype(np.float64)), shape)
+        return self.emit("Cast", (reached,), shape, to=TensorProto.FLOAT)
+
     def select(self, choice: Wire, a: Wire | Array, b: Wire | Array) -> Wire:
         """``a`` where ``choice`` is 1."""
         chosen = self.emit("Greater", (choice, np.array(0.5)), choice.shape)

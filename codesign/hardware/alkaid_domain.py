@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array, Arrays
 from codesign.graph.exact import Exact
+from codesign.graph.forest import Forest
 from codesign.graph.quantiser import Overflow, QuantSpec, Rounding
+from codesign.hardware.alkaid_trees import DEEPEST, tree_signals
 
 __all__ = ("Signals",)
 
@@ -68,6 +70,19 @@ class Signals(Arrays):
     def relu(self, x: Any) -> Any:
         """max(x, 0)."""
         return np.maximum(x, 0)
+
+    def reaches(self, x: Any, threshold: Array) -> Any:
+        """1 where x >= a constant, rounded up to the grid of x: that the difference has no sign."""
+        return _each(_reached, x, threshold)
+
+    def decide(self, x: Any, forest: Forest) -> Any:
+        """What each tree gives: from tables, where no tree is too deep for one."""
+        if not forest.roots.size or int(forest.level.max()) > DEEPEST:
+            return forest.over(self, x)
+        bits = [_reached(v, t) for v, t in zip(_flat(self.take(x, forest.features, 1)), forest.thresholds, strict=True)]
+        found = np.empty((1, forest.roots.size), dtype=object)
+        found[0] = tree_signals(forest, bits)
+        return _array(found, x)
 
     def select(self, choice: Any, a: Any, b: Any) -> Any:
         """Each of the two where its bit is set, and their sum.
@@ -193,6 +208,15 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
     other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
     return chosen + other
+
+
+def _reached(x: Any, threshold: Any) -> Any:
+    """1 where x >= a number."""
+    if x.low == x.high or x.low >= threshold or x.high < threshold:
+        return float(x.low >= threshold)
+    least = ceil(threshold / x.step)
+    least += least * x.step < threshold  # the quotient of a number next to 0 may be 0
+    return (x - least * x.step).is_negative().unary_bit_op("not")
 
 
 def _flat(x: FVArray) -> list[Any]:

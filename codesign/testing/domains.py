@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.domain import Array, Domain
 from codesign.graph.exact import Exact
+from codesign.graph.forest import Forest
 from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode
 from codesign.testing.nonconformity import must
 
@@ -50,6 +51,26 @@ def _quantise(spec: QuantSpec) -> Apply:
 
 
 _MATRIX = np.array([[1.0, -0.5], [0.25, 0.0], [-2.0, 3.0]])
+#: four trees: of two decisions, with a constant side, with a decision that is always the same, and the first again
+_TREES = Forest(
+    features=np.array([0, 2, 1]),
+    thresholds=np.array([0.25, -1.0, 9.0]),
+    comparator=np.array([1, 2, 0, 0]),
+    reached=np.array([-2, -1, 0, -4]),
+    below=np.array([-1, -3, -3, 0]),
+    level=np.array([1, 1, 2, 2]),
+    constants=np.array([0.5, -1.0, 0.0, 2.25]),
+    roots=np.array([2, 3, 1, 2]),
+)
+
+
+def _decided(a: Array, b: Array) -> Array:
+    """What the trees give, written out."""
+    first = np.where(a[:, 2] >= -1.0, -1.0, 0.5)
+    trees = [np.where(a[:, 0] >= 0.25, first, 0.0), np.where(a[:, 0] >= 0.25, 2.25, first), np.zeros(len(a))]
+    return np.stack([*trees, trees[0]], axis=1)
+
+
 _SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
 
 #: name -> a primitive; the exact domain says what it gives
@@ -76,6 +97,12 @@ COMPOSITIONS: dict[str, tuple[str, Callable[[Any, Callable[..., Any], Any, Any],
     "minimum-constant": ("minimum", lambda d, how, a, b: how(d, a, np.array(0.5)), lambda a, b: np.minimum(a, 0.5)),
     "absolute": ("absolute", lambda d, how, a, b: how(d, a), lambda a, b: np.abs(a)),
     "at_least": ("at_least", lambda d, how, a, b: how(d, a, b), lambda a, b: (a >= b).astype(np.float64)),
+    "reaches": (
+        "reaches",
+        lambda d, how, a, b: how(d, a, np.array([0.25, -1.0, 9.0])),
+        lambda a, b: (a >= np.array([0.25, -1.0, 9.0])).astype(np.float64),
+    ),
+    "decide": ("decide", lambda d, how, a, b: how(d, a, _TREES), _decided),
     "select": (
         "select",
         lambda d, how, a, b: how(d, d.at_least(a, np.array(0.0)), a, b),

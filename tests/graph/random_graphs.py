@@ -9,6 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.nodes import CODESIGN, QONNX
+from codesign.graph.operators.trees import ML
+from tests.graph.ensembles import ensemble_node
 
 #: what a random graph may be refused for; anything else is a fault
 REASONS = (
@@ -25,6 +27,7 @@ class RandomGraph:
     def __init__(self, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
         self.standard = bool(self.rng.random() < 0.5)
+        self.trees = int(self.rng.choice([3, 5]))  # version of ai.onnx.ml, whose nodes differ
         self.nodes: list = []
         self.constants: list = []
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -301,6 +304,16 @@ class RandomGraph:
                 return False
         return True
 
+    def grow_trees(self) -> bool:
+        names = [n for n, s in self.shapes.items() if len(s) == 1]
+        if not names:
+            return False
+        x, name = str(self.rng.choice(names)), f"n{len(self.nodes)}"
+        node, outputs = ensemble_node(self.rng, x, name, self.shapes[x][0], self.trees, f"trees_{name}")
+        self.nodes.append(node)
+        self.shapes[name] = (outputs,)
+        return True
+
     # -------------------------------------------------------------------------------------------------------- finished
     def content(self) -> bytes:
         def declared(name: str) -> object:
@@ -310,7 +323,7 @@ class RandomGraph:
             self.nodes, "random", [declared(n) for n, _ in self.inputs], [declared(o) for o in self.outputs],
             self.constants,
         )  # fmt: skip
-        opsets = [helper.make_opsetid(d, v) for d, v in (("", 20), (QONNX, 2), (CODESIGN, 1))]
+        opsets = [helper.make_opsetid(d, v) for d, v in (("", 20), (QONNX, 2), (CODESIGN, 1), (ML, self.trees))]
         model = helper.make_model(graph, opset_imports=opsets)
         model.ir_version = 10
         return model.SerializeToString()

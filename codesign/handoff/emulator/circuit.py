@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from itertools import count
-from math import gcd, prod
+from math import ceil, gcd, prod
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +25,9 @@ from codesign.graph.interval import Interval, Intervals
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 
-__all__ = ("Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal")
+__all__ = (
+    "Choice", "Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal",
+)  # fmt: skip
 
 #: (1, ...) of Signal, or of float where a constant was joined in
 Signals = NDArray[np.object_]
@@ -82,7 +84,16 @@ class Sign:
     x: Node
 
 
-Op = Input | Linear | Product | Floor | Clip | Sign
+@dataclass(frozen=True)
+class Choice:
+    """``chosen`` where ``bit`` is not 0, else ``other``."""
+
+    bit: Node
+    chosen: Node
+    other: Node
+
+
+Op = Input | Linear | Product | Floor | Clip | Sign | Choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +115,8 @@ class Node:
                 return tuple(node for node, _ in terms)
             case Product(left, right):
                 return left, right
+            case Choice(bit, chosen, other):
+                return bit, chosen, other
             case Floor(x=x) | Clip(x=x) | Sign(x):
                 return (x,)
 
@@ -301,6 +314,39 @@ class Integers(Arrays):
             return Signal(self._node(Product(node, node), low, max(ends)), 2 * signal.exponent)
 
         return _each(one, x)
+
+    def reaches(self, x: Any, threshold: Array) -> Signals:
+        """1 where x >= a constant, which is rounded up to the grid of x."""
+
+        def one(value: Any, constant: float) -> Signal:
+            signal = self.lift(value)
+            least = ceil(Fraction(float(constant)) / Fraction(2) ** signal.exponent)
+            node = signal.node
+            shifted = self._node(Linear(((node, 1),), -least), node.low - least, node.high - least)
+            ends = [1 if end >= 0 else -1 for end in (shifted.low, shifted.high)]
+            bit = Signal(self._node(Sign(shifted), ends[0], ends[1]), 0)
+            return self._sum([(bit, 1, -1), (self.lift(0.5), 1, 0)])
+
+        return _each(one, x, threshold)
+
+    def select(self, choice: Any, a: Any, b: Any) -> Signals:
+        """``a`` where ``choice`` is not 0, else ``b``: of two constants, a multiple of the choice."""
+
+        def one(bit: Any, chosen: Any, other: Any) -> Signal:
+            if not isinstance(chosen, Signal) and not isinstance(other, Signal):
+                return self._sum([(self.lift(bit), *_binary(chosen - other)), (self.lift(other), 1, 0)])
+            condition, first, second = self.lift(bit).node, self.lift(chosen), self.lift(other)
+            if condition.low == condition.high:
+                return first if condition.low else second
+            finest = min((s.exponent for s in (first, second) if s.node.low or s.node.high), default=0)
+            nodes = [
+                self.linear_node(((s.node, 1 << (s.exponent - finest)),), 0) if s.exponent > finest else s.node
+                for s in (first, second)
+            ]
+            low, high = min(n.low for n in nodes), max(n.high for n in nodes)
+            return Signal(self._node(Choice(condition, nodes[0], nodes[1]), low, high), finest)
+
+        return _each(one, choice, a, b)
 
     def matmul(self, a: Any, b: Any) -> Signals:
         """Matrix product with a constant."""

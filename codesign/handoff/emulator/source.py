@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from codesign.errors import UnsupportedError
-from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linear, Node, Product, Sign
+from codesign.handoff.emulator.circuit import Choice, Circuit, Clip, Floor, Input, Linear, Node, Product, Sign
 
 __all__ = ("kernel",)
 
@@ -154,6 +154,9 @@ class _Kernel:
                 return loop.let(bits, value)
             case Sign(x):
                 return loop.let(bits, f"{self._value(loop, x)} < 0 ? -1 : 1")
+            case Choice(bit, chosen, other):
+                condition, a, b = (self._value(loop, n) for n in (bit, chosen, other))
+                return loop.let(bits, f"{condition} != 0 ? {a} : {b}")
 
     def _linear(self, loop: _Loop, terms: tuple[tuple[Node, int], ...], constant: int, bits: int) -> str:
         """Sum in parts, each as narrow as the worst case of any of its terms allows."""

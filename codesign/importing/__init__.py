@@ -1,0 +1,1 @@
+"""Models that others trained, read as data into a design."""

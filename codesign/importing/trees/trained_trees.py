@@ -1,0 +1,142 @@
+"""Trees of somebody else as a trained model: the design, and the source's own library beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.design import Design
+from codesign.errors import UnsupportedError
+from codesign.fixedpoint import InputQuantisation
+from codesign.importing.trees.tree_model import LEAF_BITS, TreeModel
+from codesign.models.trained import Reference, Trained
+
+__all__ = ("TrainedTrees", "source_margins")
+
+#: values (events, features) float64, as the source is given them, to raw margins (events, outputs)
+Margins = Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTrees(Trained):
+    """A model of trees with the types of its inputs and the bits of its leaves."""
+
+    model: TreeModel
+    inputs: InputQuantisation
+    leaf_bits: int = LEAF_BITS
+
+    @cached_property
+    def _design(self) -> Design:
+        return self.model.design(self.inputs, self.leaf_bits)
+
+    def design(self) -> Design:
+        """The raw margin as an exact integer function."""
+        return self._design
+
+    def references(self) -> Mapping[str, Reference]:
+        """The source's library, where it is installed, on its own file with the rounded leaves written back."""
+        rounded = self.model.rounded(self.leaf_bits)
+        found = source_margins(rounded)
+        if found is None:
+            return {}
+        name, margins = found
+
+        def codes(given: NDArray[np.int64]) -> NDArray[np.int64]:
+            values = margins(rounded.values(self.inputs, given)).reshape(len(given), -1)
+            return self._design.outputs.codes(values.astype(np.float64))
+
+        return {name: codes}
+
+    def files(self) -> Mapping[str, bytes]:
+        """The file as it came."""
+        return {self.model.kind: self.model.content}
+
+    def tools(self) -> Mapping[str, str]:
+        """What wrote the file."""
+        name, _, version = self.model.source.rpartition(" ")
+        return {name or version: version if name else ""}
+
+
+def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
+    """The source's library and version, and what it gives with the leaves that ``model`` has; None: not installed."""
+    match model.kind:
+        case "xgboost-json" | "xgboost-ubj" if find_spec("xgboost"):
+            return _xgboost(model)
+        case "lightgbm" if find_spec("lightgbm"):
+            return _lightgbm(model)
+        case "conifer" if find_spec("conifer"):
+            return _conifer(model)
+        case "onnx":
+            return _onnxruntime(model)
+    return None
+
+
+def _xgboost(model: TreeModel) -> tuple[str, Margins]:
+    import xgboost
+
+    from codesign.importing.trees.xgboost_file import xgboost_json
+
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(xgboost_json(model)))
+
+    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        matrix = xgboost.DMatrix(x.astype(np.float32), nthread=1)
+        found: NDArray[np.floating[Any]] = booster.predict(matrix, output_margin=True)
+        return found
+
+    return f"XGBoost {xgboost.__version__}", margins
+
+
+def _lightgbm(model: TreeModel) -> tuple[str, Margins]:
+    import lightgbm
+
+    from codesign.importing.trees.lightgbm_text import lightgbm_text
+
+    booster = lightgbm.Booster(model_str=lightgbm_text(model))
+
+    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        return np.asarray(booster.predict(x, raw_score=True, num_threads=1))
+
+    return f"LightGBM {lightgbm.__version__}", margins
+
+
+def _conifer(model: TreeModel) -> tuple[str, Margins]:
+    import conifer
+    from conifer.model import ModelBase
+
+    from codesign.importing.trees.conifer_json import conifer_dict
+
+    loaded = ModelBase(conifer_dict(model))
+
+    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        return np.asarray(loaded.decision_function(x))
+
+    return f"conifer {conifer.__version__}", margins
+
+
+def _onnxruntime(model: TreeModel) -> tuple[str, Margins] | None:
+    import onnxruntime
+
+    from codesign.importing.trees.onnx_trees import onnx_margins
+
+    try:
+        content = onnx_margins(model)
+    except UnsupportedError:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    kind = np.float32 if model.single else np.float64
+
+    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        found: NDArray[np.floating[Any]] = session.run(None, {"x": x.astype(kind)})[0]
+        return found
+
+    return f"onnxruntime {onnxruntime.__version__}", margins
