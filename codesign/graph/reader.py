@@ -6,6 +6,7 @@ flat signals: the blocks row-major one after another, (events, n), and the heads
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -146,6 +147,15 @@ class Graph:
     def signals(self, x: S, domain: Domain[S]) -> dict[str, Any]:
         """Every tensor of the graph by name, constants included, where its input is the flat ``x`` (events, n)."""
         values: dict[str, Any] = {**self.constants, **self._blocks(x, domain)}
+        for node in self._steps(values, domain):
+            assert node
+        return values
+
+    def steps(self, x: S, domain: Domain[S]) -> Iterator[Node]:
+        """The nodes that depend on the input, each when the domain has done it, where the input is ``x``."""
+        return self._steps({**self.constants, **self._blocks(x, domain)}, domain)
+
+    def _steps(self, values: dict[str, Any], domain: Domain[S]) -> Iterator[Node]:
         for node in self._nodes:
             if all(name in self.constants for name in node.outputs if name):
                 continue
@@ -162,7 +172,7 @@ class Graph:
             )  # fmt: skip
             results = result_of(Call(node, operands, domain, batch=self._batch))
             values |= {name: value for name, value in zip(node.outputs, results, strict=False) if name}
-        return values
+            yield node
 
     def _blocks(self, x: S, domain: Domain[S]) -> dict[str, S]:
         """The inputs by name, each in its own shape."""
