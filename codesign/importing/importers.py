@@ -1,4 +1,4 @@
-"""The importers that there are: the shipped ones, and those of installed packages (entry points ``codesign.importers``)."""
+"""The importers that there are: shipped ones, and those of installed packages (entry points ``codesign.importers``)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _made(name: str, module: str, thing: str) -> Importer:
 
 def _instance(name: str, made: object) -> Importer:
     if not isinstance(made, type) or not issubclass(made, Importer):
-        raise InputError(f"the plug-in '{name}' of {_GROUP} is no Importer of codesign: derive it from codesign.Importer")
+        raise InputError(f"the plug-in '{name}' of {_GROUP} is none: derive it from codesign.Importer")
     if lacks := sorted(getattr(made, "__abstractmethods__", ())):
         raise InputError(f"the plug-in '{name}' of {_GROUP} lacks what an Importer must do: {', '.join(lacks)}")
     instance: Importer = made()

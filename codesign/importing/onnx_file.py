@@ -174,7 +174,9 @@ def _design(
         tightest_type(float(low), float(high), float(step))
         for low, high, step in zip(found.low[0], found.high[0], found.step[0], strict=True)
     )
-    labels = declared.outputs if declared is not None and declared.outputs else tuple(f"y{i}" for i in range(len(types)))
+    labels = (
+        declared.outputs if declared is not None and declared.outputs else tuple(f"y{i}" for i in range(len(types)))
+    )
     if len(labels) != len(types):
         raise UnsupportedError(f"{name}: {len(types)} outputs, but {len(labels)} names of outputs are declared")
     return Design(content, quantisation, Port(name="scores", types=types, labels=labels)), opened
@@ -224,5 +226,3 @@ def types_in_words(port: Port) -> tuple[str, ...]:
             words.append(f"{names}: {port.types[start]}")
             start = end
     return tuple(words)
-
-

@@ -104,8 +104,8 @@ def input_types(
 def _question(name: str, shape: tuple[int, ...], seen: str) -> str:
     return (
         f"input '{name}' of {'x'.join(map(str, shape))} numbers: the file does not say its type ({seen}); inferred: no "
-        f"more than that {_WIDEST} bits would still add up exactly, which is not taken, as lanes that hardly count would "
-        "be as wide: declare it, with --inputs 'fixed<W,I>' for all, or --inputs types.yaml for each field"
+        f"more than that {_WIDEST} bits would still add up exactly, which is not taken, as lanes that hardly count "
+        "would be as wide: declare it, with --inputs 'fixed<W,I>' for all, or --inputs types.yaml for each field"
     )
 
 
@@ -201,7 +201,9 @@ def _read(
         return None
     if (flat[2] <= 0).any():
         return None
-    return _Found(flat[0].astype(bool), flat[1].astype(np.int64), flat[2].astype(np.float64), rounding, node, zero_point, ends)
+    return _Found(
+        flat[0].astype(bool), flat[1].astype(np.int64), flat[2].astype(np.float64), rounding, node, zero_point, ends
+    )
 
 
 def _said(found: _Found, exact: bool) -> Change:

@@ -102,9 +102,7 @@ def _onnxruntime(model: onnx.ModelProto) -> Run:
     # its fusions round otherwise than the operators that the file names
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors are of many types
         said = " ".join(str(error).split())[:200]
         raise InputError(f"onnxruntime does not run this file, so nothing could be compared with it ({said})") from None
@@ -258,5 +256,3 @@ def _operators() -> list[Any]:
             return (np.asarray((x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * scale + bias, dtype=x.dtype),)
 
     return [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, BatchNormalization]
-
-

@@ -153,9 +153,7 @@ def peel_ends(
     return [Change(what="dropped", where=", ".join(reversed(peeled)), how=how)], factor, offset
 
 
-def _uniform(
-    node: onnx.NodeProto, constants: Mapping[str, NDArray[np.float64]]
-) -> tuple[str, str, float] | None:
+def _uniform(node: onnx.NodeProto, constants: Mapping[str, NDArray[np.float64]]) -> tuple[str, str, float] | None:
     """(signal, "factor" or "offset", value) of an elementwise step with one number for all; None for any other."""
     if node.domain not in (STANDARD, "ai.onnx") or node.op_type not in ("Mul", "Div", "Add", "Sub"):
         return None

@@ -8,6 +8,8 @@ from math import prod
 import numpy as np
 
 from codesign.design import Design
+from codesign.errors import UnsupportedError
+from codesign.graph.cost import graph_cost
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
@@ -27,7 +29,11 @@ def counted(design: Design) -> Operations:
     """Count a design's operations."""
     domain = _Counting()
     read_graph(design.onnx).run(design.inputs.values(np.zeros((1, design.inputs.size), dtype=np.int64)), domain)
-    return Operations(domain.done, None)
+    try:
+        ebops = graph_cost(design).bit_operations
+    except UnsupportedError:  # an operator that intervals do not know
+        ebops = None
+    return Operations(domain.done, ebops)
 
 
 class _Counting(Exact):
