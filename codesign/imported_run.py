@@ -12,10 +12,12 @@ from codesign.reading.limits import YAML_BYTES
 from codesign.runfolder import IMPORT, RunFolder
 from codesign.study import Constraint, FlowChoice, Objective, Study, Verification, parse_study
 
-__all__ = ("IMPORTED", "EventsFile", "ImportedModel", "ImportedRun", "Origin", "origin_of", "study_of")
+__all__ = ("IMPORTED", "REPORT", "EventsFile", "ImportedModel", "ImportedRun", "Origin", "origin_of", "study_of")
 
 #: what stands where a study names its task and its family
 IMPORTED = "imported"
+#: of each trial, what was done to its model on its way to the design
+REPORT = "imported.json"
 
 
 class _Section(BaseModel):

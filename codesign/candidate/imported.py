@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from codesign import __version__, plugins
-from codesign.candidate.imported_proof import REPORT, SOURCE
+from codesign.candidate.imported_proof import SOURCE
 from codesign.candidate.stages import provenance
 from codesign.dse.front import pareto
 from codesign.dse.scoring import Score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity, Figure, find
 from codesign.hardware.base import Flow
-from codesign.imported_run import EventsFile, ImportedModel, ImportedRun
+from codesign.imported_run import REPORT, EventsFile, ImportedModel, ImportedRun
 from codesign.importing.agreement import Compared, compared
 from codesign.importing.base import Question
 from codesign.importing.declared import DeclaredInputs, declared_inputs

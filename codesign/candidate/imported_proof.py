@@ -19,7 +19,7 @@ from codesign.design import Design
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
-from codesign.imported_run import ImportedRun
+from codesign.imported_run import REPORT, ImportedRun
 from codesign.importing.agreement import exact_codes
 from codesign.importing.import_report import ImportReport
 from codesign.reading.npz import member_arrays
@@ -33,7 +33,6 @@ __all__ = ("SOURCE", "prove_imported", "source_rows")
 
 #: rows on which a source was compared, with what it and the design gave
 SOURCE = "source.npz"
-REPORT = "imported.json"
 
 Codes = NDArray[np.int64]
 

@@ -44,7 +44,7 @@ def import_(
     Example: codesign import model.onnx --inputs 'fixed<8,3>' --events jets.parquet
     """
     from codesign.candidate.imported import TARGET, import_run
-    from codesign.candidate.imported_proof import REPORT
+    from codesign.imported_run import REPORT
     from codesign.importing.import_report import ImportReport
     from codesign.importing.printed import report_lines
     from codesign.runfolder import RunFolder
