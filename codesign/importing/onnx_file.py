@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from math import prod
@@ -67,10 +67,15 @@ class _Ends:
 
 
 def imported_onnx(
-    content: bytes, name: str, declared: DeclaredInputs | None = None, kind: str | None = None
+    content: bytes,
+    name: str,
+    declared: DeclaredInputs | None = None,
+    kind: str | None = None,
+    own: Callable[[bool], Mapping[str, Run]] | None = None,
 ) -> Imported:
     """The design of a serialised model, its report, and what runs the model itself.
 
+    ``own``: what else runs the source than what runs ONNX, given whether an end of it was cut.
     InputError: damaged, or its inputs' types are asked for. UnsupportedError: what has no exact hardware.
     """
     given = onnx_model(content, name, functions=True)
@@ -110,7 +115,9 @@ def imported_onnx(
         nonzero_weights=sum(layer.nonzero for layer in layers),
         ebops=facts.ebops,
     )
-    runs = {runner: _values(run, blocks, design, typed, ends) for runner, run in runners_of(source).items()}
+    cut = any(c.what == "cut" for c in changes)
+    found = (runners_of(source) if own is None else {}) | dict(own(cut) if own is not None else {})
+    runs = {runner: _values(run, blocks, design, typed, ends) for runner, run in found.items()}
     return Imported(
         design,
         report,
