@@ -15,16 +15,17 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from codesign.design import Design
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import InputQuantisation, Port
+from codesign.errors import InputError, UnsupportedError
+from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
-from codesign.graph.reader import Graph, read_graph
+from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
 from codesign.importing.declared import DeclaredInputs
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
 from codesign.importing.onnx_inputs import InputTypes, input_types
-from codesign.importing.onnx_runners import Run, float64_runner, runners_of
-from codesign.importing.onnx_surgery import cut_ends, name_domains, node_name, open_events, peel_ends, prune
+from codesign.importing.onnx_lowering import Scaled, scaled_graph
+from codesign.importing.onnx_runners import Run, constants_of, float64_runner, runners_of
+from codesign.importing.onnx_surgery import cut_ends, name_domains, node_name, open_events, prune
 from codesign.importing.operations import counted
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.onnx import onnx_model
@@ -85,15 +86,17 @@ def imported_onnx(
     changes = cut_ends(model)
     source = onnx.ModelProto()
     source.CopyFrom(model)  # what is compared: the file without its last Softmax
-    graph = _graph(model, name)
-    blocks = _blocks(graph, model, name)
-    constants = graph.constants
-    peeled, factor, offset = peel_ends(model, constants)
-    typed = input_types(model, blocks, constants, declared)
-    changes += [*typed.changes, *peeled]
+    blocks = _blocks(model, name)
+    constants = constants_of(model)
+    try:
+        typed = input_types(model, blocks, constants, declared)
+    except InputError as asked:
+        _obstacles(model, blocks, name, asked)
+        raise
     quantisation = _quantisation(typed, blocks, declared)
-    design, opened = _design(model, quantisation, declared, name)
-    ends = _Ends(np.full(design.outputs.size, factor), np.full(design.outputs.size, offset))
+    design, lowered, opened = _design(model, quantisation, declared, name)
+    changes += [*typed.changes, *lowered.changes]
+    ends = _Ends(lowered.factor, lowered.offset)
     facts = counted(design)
     layers = _layers(model, constants)
     report = ImportReport(
@@ -108,8 +111,8 @@ def imported_onnx(
         outputs=types_in_words(design.outputs),
         input_types=typed.how,  # type: ignore[arg-type]
         changes=(*changes, *opened),
-        output_scale=() if factor == 1 else (factor,) * design.outputs.size,
-        output_offset=() if offset == 0 else (offset,) * design.outputs.size,
+        output_scale=() if (ends.factor == 1).all() else tuple(map(float, ends.factor)),
+        output_offset=() if not ends.offset.any() else tuple(map(float, ends.offset)),
         operations=facts.operations,
         weights=sum(layer.weights for layer in layers),
         nonzero_weights=sum(layer.nonzero for layer in layers),
@@ -128,19 +131,38 @@ def imported_onnx(
     )
 
 
-def _graph(model: onnx.ModelProto, name: str) -> Graph:
-    """The graph as the reader sees it; what it refuses is refused with all obstacles."""
-    return read_graph(model.SerializeToString(), name)
-
-
-def _blocks(graph: Graph, model: onnx.ModelProto, name: str) -> dict[str, tuple[int, ...]]:
-    for block in graph.inputs:
-        if block.size < 0:
+def _blocks(model: onnx.ModelProto, name: str) -> dict[str, tuple[int, ...]]:
+    """The inputs, each with its shape without the events' axis."""
+    given = {t.name for t in model.graph.initializer}
+    found = {}
+    for port in model.graph.input:
+        if port.name in given:
+            continue
+        dims = port.type.tensor_type.shape.dim
+        shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in dims[1:])
+        if not dims or not shape or min(shape) < 1:
             raise UnsupportedError(
-                f"{name}: input '{block.name}' has an axis of open length beside that of the events: export it with "
-                "fixed lengths"
+                f"{name}: input '{port.name}' of shape {[d.dim_param or d.dim_value for d in dims]} has an axis of open "
+                "length beside that of the events, or none: export it with fixed lengths"
             )
-    return {block.name: block.shape for block in graph.inputs}
+        found[port.name] = shape
+    if not found:
+        raise UnsupportedError(f"{name}: the graph has no input")
+    return found
+
+
+#: a type to look for other obstacles with, where the inputs' own is not known yet
+_SUPPOSED = FixedPoint(signed=True, integer_bits=3, fraction_bits=4)
+
+
+def _obstacles(model: onnx.ModelProto, blocks: Mapping[str, tuple[int, ...]], name: str, asked: InputError) -> None:
+    """UnsupportedError where there is more to mend than the inputs' types that are asked for."""
+    size = sum(map(prod, blocks.values()))
+    supposed = Port(name="features", types=(_SUPPOSED,) * size, labels=tuple(f"x{i}" for i in range(size)))
+    try:
+        scaled_graph(model.SerializeToString(), supposed, name)
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{error}; and {asked}") from None
 
 
 def _quantisation(
@@ -160,11 +182,13 @@ def _quantisation(
 
 def _design(
     model: onnx.ModelProto, quantisation: InputQuantisation, declared: DeclaredInputs | None, name: str
-) -> tuple[Design, list[Change]]:
-    """The design of a graph whose inputs' types are known: for any number of events, and with tightest outputs."""
+) -> tuple[Design, Scaled, list[Change]]:
+    """The design of a graph whose inputs' types are known: lowered, for any number of events, with tightest outputs."""
     prune(model)
     interval = Interval.of_port(quantisation.port)
-    graph = _graph(model, name)
+    lowered = scaled_graph(model.SerializeToString(), quantisation.port, name)
+    model = onnx.load_from_string(lowered.content)
+    graph = read_graph(lowered.content, name)
     signals = graph.signals(interval, Intervals())
     shapes = {n: tuple(s.shape) for n, s in signals.items() if n not in graph.constants}
     opened = open_events(model, shapes)
@@ -186,7 +210,7 @@ def _design(
     )
     if len(labels) != len(types):
         raise UnsupportedError(f"{name}: {len(types)} outputs, but {len(labels)} names of outputs are declared")
-    return Design(content, quantisation, Port(name="scores", types=types, labels=labels)), opened
+    return Design(content, quantisation, Port(name="scores", types=types, labels=labels)), lowered, opened
 
 
 def _values(

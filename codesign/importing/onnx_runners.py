@@ -5,6 +5,7 @@ Only files that the reader took are run: one flat graph of bounded size, of oper
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from codesign.errors import InputError
 from codesign.graph.nodes import QONNX
 
-__all__ = ("Run", "float64_runner", "runners_of")
+__all__ = ("Run", "constants_of", "float64_runner", "runners_of")
 
 #: the inputs (events, ...) in the order of the graph to its outputs (events, ...)
 Run: TypeAlias = Callable[[list[NDArray[np.float64]]], list[NDArray[np.float64]]]
@@ -181,6 +182,26 @@ def _reference(model: onnx.ModelProto, kind: type[Any]) -> Run:
             return [np.asarray(y, dtype=np.float64) for y in evaluator.run(None, _feeds(model, inputs, kind))]
 
     return run
+
+
+def constants_of(model: onnx.ModelProto) -> dict[str, NDArray[np.float64]]:
+    """Every tensor that does not depend on the inputs, in float64; those of the file alone where they cannot be run."""
+    doubled = _doubled(model)
+    found = {t.name: numpy_helper.to_array(t) for t in doubled.graph.initializer if t.data_type != TensorProto.STRING}
+    known, nodes = set(found), []
+    for node in doubled.graph.node:
+        if all(name in known for name in node.input if name):
+            nodes.append(node)
+            known.update(o for o in node.output if o)
+    wanted = [o for n in nodes for o in n.output if o]
+    if wanted:
+        outputs = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in wanted]
+        graph = helper.make_graph(nodes, "constants", [], outputs, doubled.graph.initializer)
+        alone = helper.make_model(graph, opset_imports=doubled.opset_import, ir_version=doubled.ir_version)
+        with contextlib.suppress(Exception):  # of any kind: the reader says what is wrong with it
+            for name, value in zip(wanted, _reference(alone, np.float64)([]), strict=True):
+                found[name] = value
+    return {name: np.asarray(v, dtype=np.float64) for name, v in found.items()}
 
 
 def _operators() -> list[Any]:

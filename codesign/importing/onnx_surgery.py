@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from codesign.graph.nodes import QONNX, STANDARD
 from codesign.importing.import_report import Change
 
-__all__ = ("cut_ends", "name_domains", "open_events", "peel_ends", "prune")
+__all__ = ("attribute", "consumers", "cut_ends", "name_domains", "node_name", "open_events", "prune")
 
 #: names that QONNX' domain has had, and Brevitas' own, which leaves it out
 _ALIASES = ("onnx.brevitas", "finn.custom_op.general", "brevitas", STANDARD)
@@ -118,64 +117,6 @@ def prune(model: onnx.ModelProto) -> None:
         kept = [t for t in container if t.name in needed]
         del container[:]
         container.extend(kept)
-
-
-def peel_ends(
-    model: onnx.ModelProto, constants: Mapping[str, NDArray[np.float64]]
-) -> tuple[list[Change], float, float]:
-    """Leave out a last scaling that is positive and the same for all outputs, where it is no power of two.
-
-    Returns what was done, and the factor and the offset that the source applies to what comes out now.
-    """
-    if len(model.graph.output) != 1:
-        return [], 1.0, 0.0
-    made, name = producers(model), model.graph.output[0].name
-    steps: list[tuple[str, float]] = []
-    peeled: list[str] = []
-    while (node := made.get(name)) is not None and (step := _uniform(node, constants)) is not None:
-        signal, kind, value = step
-        steps.append((kind, value))
-        peeled.append(node_name(node))
-        name = signal
-    if not any(_is_wild(kind, value) for kind, value in steps) or name not in made:
-        return [], 1.0, 0.0
-    factor, offset = 1.0, 0.0
-    for kind, value in reversed(steps):
-        if kind == "factor":
-            factor, offset = factor * value, offset * value
-        else:
-            offset += value
-    _set_outputs(model, [name])
-    how = (
-        f"a last factor of {factor:.9g}{f' and offset of {offset:.9g}' if offset else ''}, the same for all outputs, "
-        "is left out: the order stays"
-    )
-    return [Change(what="dropped", where=", ".join(reversed(peeled)), how=how)], factor, offset
-
-
-def _uniform(node: onnx.NodeProto, constants: Mapping[str, NDArray[np.float64]]) -> tuple[str, str, float] | None:
-    """(signal, "factor" or "offset", value) of an elementwise step with one number for all; None for any other."""
-    if node.domain not in (STANDARD, "ai.onnx") or node.op_type not in ("Mul", "Div", "Add", "Sub"):
-        return None
-    first, second = node.input[:2]
-    if (first in constants) == (second in constants):
-        return None
-    turned = first in constants
-    values = np.unique(constants[first if turned else second])
-    if len(values) != 1 or (turned and node.op_type in ("Div", "Sub")):
-        return None
-    value, signal = float(values[0]), second if turned else first
-    if node.op_type in ("Mul", "Div"):
-        if value <= 0:
-            return None
-        return signal, "factor", value if node.op_type == "Mul" else 1 / value
-    return signal, "offset", value if node.op_type == "Add" else -value
-
-
-def _is_wild(kind: str, value: float) -> bool:
-    """Whether a constant has no place in fixed point: a factor that is no power of two, an offset of many bits."""
-    mantissa = np.frexp(value)[0]
-    return bool(mantissa != 0.5) if kind == "factor" else bool(value * 2.0**12 != np.rint(value * 2.0**12))
 
 
 def open_events(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> list[Change]:
