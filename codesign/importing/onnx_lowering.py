@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import Port
 from codesign.graph.expressions import affine
-from codesign.graph.lowering import Lowered, Lowering
+from codesign.graph.lowering import Lowered
+from codesign.graph.lowering import _Lowering as Lowering
 from codesign.graph.reals import Real
 from codesign.graph.signals import Signal
 from codesign.importing.import_report import Change
@@ -64,8 +65,8 @@ def _in_words(name: str, factor: Array, offset: Array) -> str:
         more = f" and an offset of {offset.ravel()[0]:.9g}" if offset.any() else ""
         return f"of output '{name}' a factor of {factor.ravel()[0]:.9g}{more} is left out: the order stays"
     return (
-        f"output '{name}' comes out as integers; factors from {factor.min():.6g} to {factor.max():.6g} and offsets from "
-        f"{offset.min():.6g} to {offset.max():.6g} turn them into the source's values, and are to be applied before "
+        f"output '{name}' comes out as integers; factors from {factor.min():.6g} to {factor.max():.6g} and offsets "
+        f"from {offset.min():.6g} to {offset.max():.6g} turn them into the source's values, and are to be applied before "
         "outputs are compared with one another (output_scale, output_offset)"
     )
 
