@@ -142,8 +142,8 @@ def _blocks(model: onnx.ModelProto, name: str) -> dict[str, tuple[int, ...]]:
         shape = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in dims[1:])
         if not dims or not shape or min(shape) < 1:
             raise UnsupportedError(
-                f"{name}: input '{port.name}' of shape {[d.dim_param or d.dim_value for d in dims]} has an axis of open "
-                "length beside that of the events, or none: export it with fixed lengths"
+                f"{name}: input '{port.name}' of shape {[d.dim_param or d.dim_value for d in dims]} has an axis of "
+                "open length beside that of the events, or none: export it with fixed lengths"
             )
         found[port.name] = shape
     if not found:

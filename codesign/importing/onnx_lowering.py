@@ -66,8 +66,8 @@ def _in_words(name: str, factor: Array, offset: Array) -> str:
         return f"of output '{name}' a factor of {factor.ravel()[0]:.9g}{more} is left out: the order stays"
     return (
         f"output '{name}' comes out as integers; factors from {factor.min():.6g} to {factor.max():.6g} and offsets "
-        f"from {offset.min():.6g} to {offset.max():.6g} turn them into the source's values, and are to be applied before "
-        "outputs are compared with one another (output_scale, output_offset)"
+        f"from {offset.min():.6g} to {offset.max():.6g} turn them into the source's values, and are to be applied "
+        "before outputs are compared with one another (output_scale, output_offset)"
     )
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import brevitas.nn as qnn
 import torch
-from brevitas.core.scaling import ScalingImplType
-from brevitas.inject.enum import QuantType, RestrictValueType
 from brevitas.quant import (
     Int8ActPerTensorFloat,
     Int8Bias,
@@ -31,8 +29,6 @@ from brevitas.quant.fixed_point import (
 from torch import Tensor, nn
 
 __all__ = ("KINDS", "Kind", "built")
-
-assert ScalingImplType and QuantType and RestrictValueType
 
 FLAT, ITEMS, IMAGE = (4,), (3, 8), (1, 6, 6)
 
