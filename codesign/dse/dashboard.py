@@ -9,6 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from codesign.dse.storage import open_storage
 from codesign.errors import InputError
+from codesign.imported_run import study_of
 from codesign.records import SearchName
 from codesign.runfolder import RunFolder
 
@@ -28,6 +29,7 @@ def serve(run: RunFolder, port: int, url: str | None, ready: Callable[[str], Non
         import optuna_dashboard
     except ImportError:
         raise InputError("optuna-dashboard is not installed: pip install 'codesign[dashboard]'") from None
+    study_of(run)
     if run.read("search.json", SearchName) is None:
         raise InputError(f"{run.path} has no search yet: start 'codesign run' first")
     _answer(optuna_dashboard.wsgi(open_storage(run, url)), port, ready)

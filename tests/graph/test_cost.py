@@ -16,6 +16,7 @@ from codesign.fixedpoint import FixedPoint
 from codesign.graph.cost import constant_bits, expected, graph_cost, signal_bits
 from codesign.graph.interval import Interval, tightest_type
 from codesign.hardware import alkaid
+from codesign.hardware.base import Flow
 from codesign.models.mlp import MLP, MLPConfig
 from codesign.report.layers import count_layers
 from codesign.study import load_study
@@ -132,7 +133,7 @@ def test_no_network_that_fits_is_refused_before_it_is_trained(monkeypatch):
     """Planted: alkaid's bound ten times too strict; FINN's folded networks refused by what alkaid takes."""
     of_alkaid, of_finn = list(measured("xcup")), list(measured("finn"))
     assert min(len(of_alkaid), len(of_finn)) > 40
-    flow, folded = plugins.load("flows", "alkaid"), plugins.load("flows", "finn")
+    flow, folded = plugins.load(Flow, "alkaid"), plugins.load(Flow, "finn")
     assert not any(refused(flow, *one) for one in of_alkaid)
     assert not any(refused(folded, *one) for one in of_finn)
     assert sum(refused(flow, *one) for one in of_finn) > 5, "alkaid's bound is none of FINN's"
@@ -141,8 +142,8 @@ def test_no_network_that_fits_is_refused_before_it_is_trained(monkeypatch):
 
 
 def test_a_bound_is_a_figure_and_only_of_the_flow_that_knows_it():
-    bound = plugins.load("flows", "alkaid").least_lut(1000.0)
+    bound = plugins.load(Flow, "alkaid").least_lut(1000.0)
     assert (bound.quantity, bound.unit, bound.fidelity, bound.tool) == ("lut", "LUT", "analytic", "codesign")
     assert 0 < bound.value < 1000
-    assert [plugins.load("flows", name).least_lut(1e9) for name in ("finn", "hls4ml")] == [None, None]
-    assert refused(plugins.load("flows", "alkaid"), 1e5, 6000)
+    assert [plugins.load(Flow, name).least_lut(1e9) for name in ("finn", "hls4ml")] == [None, None]
+    assert refused(plugins.load(Flow, "alkaid"), 1e5, 6000)
