@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from codesign import export
 from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation
-from codesign.models.base import Family
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.mlp import MLP, MLPConfig
+from codesign.models.torch_family import TorchFamily
 
 __all__ = ("CLASSES", "FEATURES", "Member", "events", "member", "plan")
 
@@ -33,7 +32,7 @@ class Member:
 
     number: int
     family: str
-    config: BaseModel
+    config: MLPConfig | LearnedMLPConfig
     stage_delay: float
 
     @property
@@ -48,9 +47,9 @@ class Member:
         from codesign.training import train
 
         x, y = events()
-        family: Family = MLP() if self.family == "mlp" else MLPLearned()
+        family: TorchFamily = MLP() if self.family == "mlp" else MLPLearned()
         names = tuple(f"x{i}" for i in range(FEATURES))
-        inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, family.input_bits(self.config))
+        inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, self.config.input_width())
         torch.manual_seed(self.number)
         network = family.build(self.config, FEATURES, CLASSES)
         learned = self.family != "mlp"
@@ -62,11 +61,11 @@ class Member:
             epochs=60 if learned else 12,
             batch=512,
             learning_rate=0.02,
-            sparsity=family.sparsity(self.config),
+            sparsity=self.config.pruned(),
             seed=self.number,
         )
         inputs, counted = network.input_quantisation(inputs), network.ebops()
-        ebops = family.ebops(self.config, FEATURES, CLASSES) if counted is None else counted
+        ebops = self.config.cost(FEATURES, CLASSES) if counted is None else counted
         return export.export(network, inputs, tuple(f"c{i}" for i in range(CLASSES))), ebops
 
 
@@ -106,7 +105,7 @@ def _fixed(number: int, place: float) -> Member:
             input_bits=int(rng.integers(4, 11)),
             sparsity=float(round(rng.uniform(0, 0.95), 3)),
         )
-        if abs(np.log(MLP().ebops(config, FEATURES, CLASSES)) - aim) < 0.1:
+        if abs(np.log(config.cost(FEATURES, CLASSES)) - aim) < 0.1:
             return Member(number, "mlp", config, _stage_delay(number))
 
 

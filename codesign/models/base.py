@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -60,8 +61,9 @@ class Family(ABC):
     space: type[BaseModel]
     #: of its candidates
     config: type[Candidate]
-    #: distributions that decide what a training gives: their versions are in its key; without one nothing is trained
-    tools: ClassVar[tuple[str, ...]] = ()
+    #: modules that training imports, and the distributions that bring them: their versions are in a training's key, and
+    #: without one of them nothing is trained
+    tools: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: names of the files of a model, plain ones, that lie in a trial's folder
     files: ClassVar[tuple[str, ...]] = ("weights.safetensors",)
 
@@ -103,7 +105,7 @@ class Family(ABC):
         """Why the family cannot learn this, in words, told before any training; None where it can."""
         return None
 
-    def prepare(self, threads: int) -> None:
+    def prepare(self, threads: int) -> None:  # noqa: B027 - nothing to do is the default
         """Called once in a process before its first training: it shall use so many threads."""
 
     def parameter(self, record: Mapping[str, JsonValue], name: str) -> JsonValue:

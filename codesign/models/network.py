@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from codesign.fixedpoint import InputQuantisation
@@ -91,6 +92,15 @@ class Network(nn.Module, ABC):
         """What trains the network in steps of ``events`` events. One's own does all by itself that ``fused``,
         ``objective`` and ``penalty`` do."""
         return Autograd(self)
+
+    def twin_on(self, device: str, events: int) -> Twin:
+        """What trains it on a device: :meth:`twin`, which runs on the processor, or PyTorch's own differentiation."""
+        return self.twin(events) if device == "cpu" else Autograd(self)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
 
     def input_quantisation(self, base: InputQuantisation) -> InputQuantisation:
         """The quantisation of the inputs, where it was learned, on the grid of ``base``."""
