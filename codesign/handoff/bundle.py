@@ -40,7 +40,8 @@ from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstre
 
 __all__ = ("write_bundle",)
 
-_COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
+#: beside the files of the model, which its family names
+_COPIED = ("model.onnx", "design.json", "golden.npz")
 #: what a build left behind: a bundle holds sources, and who gets it builds them
 _BINARY = (".so", ".o", ".a")
 
@@ -105,7 +106,7 @@ def _open(path: Path, number: int) -> _Trial:
     if not verified.exact or not verified.events:
         why = verified.first_difference or ("no difference recorded" if verified.events else "no event was compared")
         raise InputError(f"trial {number} failed its verification and is not handed on: {why}")
-    missing = [name for name in _COPIED if not (folder.path / name).is_file()]
+    missing = [name for name in _copied(study) if not (folder.path / name).is_file()]
     if missing:
         raise InputError(f"trial {number} lacks {', '.join(missing)}: run 'codesign verify {path} {number}' again")
     design = Design.load(folder.path)
@@ -144,6 +145,11 @@ def _open(path: Path, number: int) -> _Trial:
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
 
+def _copied(study: Study) -> tuple[str, ...]:
+    """What of a trial's folder is in its bundle as it is."""
+    return (*_COPIED, *plugins.load("families", study.family).files)
+
+
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     try:
         stored = member_arrays(path.parent, path.name, ("inputs", "outputs"), PACKED_BYTES)
@@ -160,7 +166,7 @@ def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.i
 def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     """Write every file of the bundle, the manifest last."""
     bundle.mkdir()
-    for name in _COPIED:
+    for name in _copied(trial.study):
         copy_member(trial.folder.path, name, bundle / name)
     _copy_tree(trial.firmware.folder, bundle / "firmware")
     write_around_firmware(trial.firmware, trial.inputs, trial.outputs, bundle)

@@ -18,7 +18,7 @@ from codesign.validation import validated
 __all__ = ("Candidate", "Choose", "Family")
 
 
-class Candidate(BaseModel, ABC):
+class Candidate(BaseModel, ABC):  # type: ignore[explicit-any]  # pydantic's own
     """One configuration of a family: frozen, and with no key that its family does not know.
 
     Its fields are what ``config.json`` holds of it.

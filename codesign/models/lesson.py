@@ -59,7 +59,7 @@ class Fold:
     t), what the objective is given; ``weights``: (events,) float64, 0 or more, of a channel of their own, or None."""
 
     x: NDArray[np.float64]
-    target: NDArray[np.generic]
+    target: NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
     weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:

@@ -265,7 +265,7 @@ def test_space_draws_every_layer():
         assert len(config.weight_bits) == layers
         assert len(config.activation_bits) == layers - 1
         assert "score_bits" in drawn
-        assert family.ebops(config, 57, 1) > 57 * 8 * 8 * 8 * 0.9
+        assert config.cost(57, 1) > 57 * 8 * 8 * 8 * 0.9
 
 
 @pytest.mark.parametrize(
