@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from codesign.design import Design
-from codesign.fixedpoint import InputQuantisation, Port
-from codesign.graph.interval import Interval, Intervals, tightest_type
-from codesign.graph.reader import read_graph
+from codesign.fixedpoint import InputQuantisation
+from codesign.graph.ports import design_of_graph
 from codesign.graph.reference import qonnx_codes
 from codesign.models.network import Network
 
@@ -48,12 +47,7 @@ def export(
     model.graph.name = "codesign"
     model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
     content = model.SerializeToString(deterministic=True)
-    ports = read_graph(content).run(Interval.of_port(input_quantisation.port), Intervals())
-    types = tuple(
-        tightest_type(float(low), float(high), float(step))
-        for low, high, step in zip(ports.low[0], ports.high[0], ports.step[0], strict=True)
-    )
-    return Design(content, input_quantisation, Port(name="scores", types=types, labels=outputs), trigger)
+    return design_of_graph(content, input_quantisation, outputs, trigger)
 
 
 def brevitas_codes(network: Network, design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
