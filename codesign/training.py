@@ -193,8 +193,9 @@ def train(
     """Train ``network`` in place through its fused twin, then fold it for export.
 
     ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets); ``weights``: (events,), of the
-    loss. The course is :class:`OneCycle`. Each step is the network's own ``twin``'s, on the processor; on another
-    ``device`` it goes through PyTorch's automatic differentiation. Afterwards the network is on the processor.
+    loss. Each of the network's phases is a course of its own, :class:`OneCycle`. Each step is the network's own
+    ``twin``'s, on the processor; on another ``device`` it goes through PyTorch's automatic differentiation. Afterwards
+    the network is on the processor.
     InputError for what is no :class:`~codesign.models.network.Network`. Uses whatever number of torch threads the
     process has set: one per worker is the fastest.
     """
@@ -209,18 +210,28 @@ def train(
     network.match(events.inputs, events.targets)
     network.calibrate(first_events(events, generator))
     batch = max(1, min(batch, len(events)))
-    twin = network.twin_on(device, batch)
-    prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
+    history, phases = History(), network.phases()
+    ends = np.rint(epochs * np.cumsum([p.share for p in phases]) / sum(p.share for p in phases)).astype(int).tolist()
     network.train()
-    course = OneCycle(epochs, learning_rate, sparsity)
-    history = History(run_course(twin, prepared, loss, course, batch, generator, progress))
-    pruned = twin.prunable
-    history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
-    twin.finish()
+    for phase, begin, end in zip(phases, [0, *ends], ends, strict=False):
+        network.enter(phase)
+        twin = network.twin_on(device, batch)
+        prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
+        course = OneCycle(end - begin, learning_rate, sparsity if phase is phases[-1] else 0.0)
+        told = partial(_told, progress, begin, epochs)
+        history.loss += run_course(twin, prepared, loss, course, batch, generator, told)
+        pruned = twin.prunable
+        history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
+        twin.finish()
     network.eval()
     network.settle(events.inputs)
     network.to("cpu").fold()
     return history
+
+
+def _told(progress: Progress, before: int, total: int, done: int, of: int) -> None:
+    """Tell the epochs done in all, of a phase that ``before`` epochs came before."""
+    progress(before + done, total)
 
 
 def first_events(events: Events, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import torch
@@ -11,9 +12,17 @@ from torch import Tensor, nn
 
 from codesign.fixedpoint import InputQuantisation
 
-__all__ = ("Autograd", "Loss", "Network", "Twin", "loss_gradient")
+__all__ = ("Autograd", "Loss", "Network", "Phase", "Twin", "loss_gradient")
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training: its name, and its share of the epochs, relative to the others' shares."""
+
+    name: str = ""
+    share: float = 1.0
 
 
 class Twin(Protocol):
@@ -68,6 +77,14 @@ class Network(nn.Module, ABC):
     def fused(self, x: Tensor) -> Tensor:
         """The numbers and gradients of ``forward`` before :meth:`fold`, in fewer operations where that is possible."""
         return self(x)  # type: ignore[no-any-return]
+
+    def phases(self) -> Sequence[Phase]:
+        """Parts of the training, in order, such as a self-supervised one first. Each has an optimiser and rates of its
+        own; what is pruned is pruned in the last."""
+        return (Phase(),)
+
+    def enter(self, phase: Phase) -> None:
+        """Called before each phase: ``objective``, ``penalty`` and ``twin`` may be others from here on."""
 
     def match(self, x: Tensor, target: Tensor) -> None:
         """Called before the first step, with all training events (events, n) and their targets."""

@@ -45,7 +45,7 @@ def test_the_weighted_loss_is_that_of_events_taken_so_often():
 
 def test_what_weighs_nothing_teaches_nothing():
     """Half of the events have wrong labels and no weight; without the weights nothing is learned."""
-    x, y = events(number=2000)
+    x, y = events(number=800)
     wrong = np.arange(len(y)) % 2 == 0
     weights = np.where(wrong, 0.0, 1.0)
     flipped = np.where(wrong, 1 - y, y)
