@@ -257,6 +257,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
         tools=tools_of(study.flow.name, firmware.extra),
+        parameters=list(plugins.load("families", study.family).files),
         licence=licence,
         components=components_of(study.flow.name, firmware.folder),
         files=[],

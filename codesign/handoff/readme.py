@@ -93,7 +93,7 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "- `axi/`: an AXI4-Stream wrapper (`codesign_axi`) around the top module",
         "- `vivado/`, for a part of AMD: constraints and scripts that build it with one command",
         "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",
-        "- `weights.safetensors`: the trained parameters",
+        *(f"- {markdown_code(name)}: the trained parameters" for name in m.parameters),
         "- `firmware/`: the Verilog",
         "- `emulator/`: the design in C++",
         "- `manifest.json`: all of this for programs, with the SHA-256 of every file; `manifest.json.sig`, where its "

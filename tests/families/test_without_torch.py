@@ -10,6 +10,7 @@ from codesign import plugins
 from codesign.dse.engine import run_study
 from codesign.dse.progress import Silent
 from codesign.errors import UnsupportedError
+from codesign.handoff import write_bundle
 from codesign.report import write_report
 from codesign.study import parse_study
 from codesign.testing import FamilyTests
@@ -71,7 +72,10 @@ def test_it_is_searched_proven_and_reported(tmp_path, monkeypatch):
     assert not (folder / "weights.safetensors").exists()
     assert point.metrics["accuracy"].value > 0.6
     assert set((tmp_path / "log").read_text().splitlines()) == {"torch is None, weights True"}
-    assert "ridge" in write_report(tmp_path / "run").read_text()
+    assert "ridge" in write_report(tmp_path / "run", tmp_path / "report.html").read_text()
+    bundle = write_bundle(tmp_path / "run", 0, tmp_path / "bundle")
+    assert (bundle / "model.json").read_bytes() == (folder / "model.json").read_bytes()
+    assert "`model.json`: the trained parameters" in (bundle / "README.md").read_text()
 
 
 def test_a_family_says_before_the_search_what_it_cannot_learn(tmp_path, monkeypatch):
