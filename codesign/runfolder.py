@@ -19,7 +19,16 @@ from codesign.reading.json import member_json
 from codesign.reading.limits import FILE_BYTES
 from codesign.validation import validated
 
-__all__ = ("IMPORT", "RunFolder", "TrialFolder", "write_atomically", "written_atomically")
+__all__ = ("IMPORT", "TRIAL_RECORDS", "RunFolder", "TrialFolder", "write_atomically", "written_atomically")
+
+#: what lies in a trial's folder, or a bundle, whatever the family: no file of a model may have such a name
+TRIAL_RECORDS = frozenset(
+    {
+        "README.md", "config.json", "design.json", "explained.json", "figures.json", "golden.npz", "inputs.json",
+        "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "plots.json", "rungs.json",
+        "status.json", "test.json", "trained.json", "verify.json",
+    }
+)  # fmt: skip
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -60,31 +60,36 @@ def test_a_candidate_leaves_all_its_records(setting):
 
 
 def test_the_trained_network_is_rebuilt_from_what_is_on_disk(setting):
-    from codesign import export
     from codesign.design import Design
+    from codesign.graph.reference import qonnx_codes
 
     evaluate(setting)
     study, folder, train, _ = setting
     folder.write("config.json", CONFIG)
     design = Design.load(folder.path)
     codes = design.input_quantisation.codes(train.x)
-    network = candidate.load_network(study, folder, design)
-    assert np.array_equal(export.brevitas_codes(network, design, codes), export.qonnx_codes(design, codes))
+    trained = candidate.load_trained(study, folder, design)
+    assert trained.design() is design
+    (brevitas,) = trained.references().values()
+    assert np.array_equal(brevitas(codes), qonnx_codes(design, codes))
+    assert trained.files()["weights.safetensors"] == (folder.path / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("liar", ["brevitas_codes", "qonnx_codes"])
 @pytest.mark.parametrize(("place", "said"), [(517, "real events.*first on event 517"), (1003, "extreme.* event 3:")])
 def test_one_wrong_integer_in_one_event_fails_the_candidate(setting, monkeypatch, liar, place, said):
     from codesign import export
+    from codesign.graph import reference
 
-    honest = getattr(export, liar)
+    module = export if liar == "brevitas_codes" else reference
+    honest = getattr(module, liar)
 
     def lies(*arguments):
         codes = honest(*arguments).copy()
         codes[place, 2] += 1
         return codes
 
-    monkeypatch.setattr(export, liar, lies)
+    monkeypatch.setattr(module, liar, lies)
     with pytest.raises(CodesignError, match=f"not exact on {said}"):
         evaluate(setting)
     assert not (setting[1].path / "metrics.json").exists()

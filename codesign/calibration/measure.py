@@ -14,6 +14,7 @@ from codesign.calibration.plan import Member, plan
 from codesign.design import Design
 from codesign.errors import CodesignError, ToolError
 from codesign.figures import Fidelity, Figure
+from codesign.graph import reference
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.finn.environment import availability
@@ -126,13 +127,12 @@ def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figu
 
 def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure]:
     """Latency and interval of FINN's RTL; ToolError where an integer is not the design's."""
-    from codesign import export
     from codesign.candidate.stages import counted
     from codesign.verify.rtl import verify
 
     firmware = _firmware(design, target, folder, FINN)
     codes = probe_codes(design.inputs)[-_FINN_EVENTS:]
-    verdict = verify(firmware, codes, {"qonnx": export.qonnx_codes(design, codes)}, folder / "simulation")
+    verdict = verify(firmware, codes, {"qonnx": reference.qonnx_codes(design, codes)}, folder / "simulation")
     if not verdict.exact:
         raise ToolError(f"not exact: {verdict.first_difference}")
     return counted(verdict, firmware)

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from codesign import export
 from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation
 from codesign.graph.cost import graph_cost
-from codesign.models.base import Family
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.mlp import MLP, MLPConfig
+from codesign.models.torch_family import TorchFamily
 
 __all__ = ("CLASSES", "FEATURES", "Member", "events", "member", "plan")
 
@@ -34,7 +33,7 @@ class Member:
 
     number: int
     family: str
-    config: BaseModel
+    config: MLPConfig | LearnedMLPConfig
     stage_delay: float
 
     @property
@@ -49,9 +48,9 @@ class Member:
         from codesign.training import train
 
         x, y = events()
-        family: Family = MLP() if self.family == "mlp" else MLPLearned()
+        family: TorchFamily = MLP() if self.family == "mlp" else MLPLearned()
         names = tuple(f"x{i}" for i in range(FEATURES))
-        inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, family.input_bits(self.config))
+        inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, self.config.input_width())
         torch.manual_seed(self.number)
         network = family.build(self.config, FEATURES, CLASSES)
         learned = self.family != "mlp"
@@ -63,7 +62,7 @@ class Member:
             epochs=60 if learned else 12,
             batch=512,
             learning_rate=0.02,
-            sparsity=family.sparsity(self.config),
+            sparsity=self.config.pruned(),
             seed=self.number,
         )
         inputs = network.input_quantisation(inputs)

@@ -5,7 +5,7 @@ from codesign.candidate.board import bitstream_of_trial, close_timing_of_trial
 from codesign.candidate.evaluation import evaluate
 from codesign.candidate.gates import verify_gates
 from codesign.candidate.proof import measure, prove, prove_trial
-from codesign.candidate.trial import firmware_for, load_network, synthesise_trial
+from codesign.candidate.trial import firmware_for, load_trained, synthesise_trial
 
 __all__ = (
     "CandidateResult",
@@ -14,7 +14,7 @@ __all__ = (
     "close_timing_of_trial",
     "evaluate",
     "firmware_for",
-    "load_network",
+    "load_trained",
     "measure",
     "prove",
     "prove_trial",

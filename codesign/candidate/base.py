@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from codesign.candidate.stages import StageReport
 from codesign.figures import Fidelity, Figure
+from codesign.models.base import Candidate
 from codesign.physics.sample import Part, Sample
 from codesign.plugins import PlugIn
 from codesign.records import Metric
@@ -42,7 +43,7 @@ class Pipeline(PlugIn):
     def evaluate(
         self,
         study: Study,
-        config: BaseModel,
+        candidate: Candidate,
         folder: TrialFolder,
         seed: int,
         train: Part,

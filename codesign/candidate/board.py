@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from codesign import export
 from codesign.candidate.stages import add_figures, provenance
 from codesign.candidate.trial import design_of, firmware_for, flow_of, golden_codes, threshold_of, trial_of
 from codesign.errors import CodesignError, InputError, ToolError
+from codesign.graph import reference
 from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.hardware.base import Firmware
 from codesign.hardware.bitstream import Bitstream, MissedClock, bitstream, starting_threshold
@@ -152,7 +152,7 @@ def _proven(made: Bitstream, firmware: Firmware, folder: TrialFolder, work: Path
     design = firmware.design
     codes = golden_codes(folder, design)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
-    outputs = export.qonnx_codes(design, codes)
+    outputs = reference.qonnx_codes(design, codes)
     start = starting_threshold(design, threshold)
     thresholds = () if start is None else (start, int(np.median(outputs[:, design.trigger_index])))
     failed: str | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,23 @@ from pydantic import BaseModel
 
 from codesign import __version__, plugins, store
 from codesign.candidate.base import CandidateResult
-from codesign.candidate.kept import compiled, keep_training, trained, training_key
+from codesign.candidate.kept import compiled, keep_training, kept_model, training_key
 from codesign.candidate.shared import shared_training
 from codesign.candidate.stages import StageReport, Stages, provenance
-from codesign.candidate.trial import load_network
+from codesign.candidate.trial import load_trained
 from codesign.design import Design
+from codesign.dse.parts import sample_facts
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
+from codesign.graph import reference
 from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.base import Flow
-from codesign.models.base import Family
+from codesign.models.base import Candidate, Family
+from codesign.models.lesson import Budget
+from codesign.models.teaching import lesson_of, must_be_able, outputs_of, subject_of
+from codesign.models.trained import Reference, Trained
 from codesign.physics.sample import Part
 from codesign.records import Figures, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -32,15 +37,12 @@ from codesign.targets import Target, load_target
 from codesign.tasks.base import Task, working_points
 from codesign.trust.firmware import refuse_links
 
-if TYPE_CHECKING:
-    from codesign.models.network import Network
-
 __all__ = ("evaluate",)
 
 
 def evaluate(
     study: Study,
-    config: BaseModel,
+    candidate: Candidate,
     folder: TrialFolder,
     seed: int,
     train: Part,
@@ -50,67 +52,54 @@ def evaluate(
 ) -> CandidateResult:
     """Train, export and compile a candidate, prove it exact on thousands of events, and score it on validation.
 
-    Writes ``model.onnx``, ``design.json``, ``weights.safetensors``, ``firmware/``, ``metrics.json`` and
+    Writes ``model.onnx``, ``design.json``, the family's own files, ``firmware/``, ``metrics.json`` and
     ``figures.json`` into ``folder``. ``settings`` are the flow's (default: its own). CodesignError says why a candidate
     failed; it then has no score. What the process's store (:mod:`codesign.store`) holds is not made again.
     """
-    import torch
-
-    from codesign import export
-    from codesign.training import train as fit
-
     if folder.path.is_dir():
         refuse_links(folder.path)
     stages = Stages(stage)
     task, family = plugins.load(Task, study.task), plugins.load(Family, study.family)
     flow, target = plugins.load(Flow, study.flow.name), load_target(study.target)
-    facts = RunFolder(folder.path.parent.parent).read_json("sample.json") or {}
-    outputs = tuple(facts.get("outputs") or facts["class_names"])  # runs of old have one output per class
+    run = RunFolder(folder.path.parent.parent)
+    facts = sample_facts(run)
 
     with stages("bound"):
-        _must_fit(study, flow, target, family.ebops(config, len(facts["feature_names"]), len(outputs)))
+        _must_fit(study, flow, target, candidate.cost(len(facts.feature_names), len(outputs_of(facts))))
     trigger = task.trigger if flow.triggers else None
-    shared = family.shared(config)
-    if shared is not None:  # all candidates of one training have its seed
-        seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
-    key, notes = training_key(study, config, seed, facts, task, family, trigger), []
+    must_be_able(family, subject_of(task, facts, trigger))
+    if (training := candidate.training()) is not candidate:  # all candidates of one training have its seed
+        seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
+    key, notes = training_key(study, candidate, seed, facts, task, family, trigger), []
 
-    def reopened(_: dict[str, Any]) -> tuple[Design, Network]:
+    def reopened(_: dict[str, Any]) -> Trained:
         design = Design.load(folder.path)
-        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts["feature_names"])), np.int64)), Exact())
-        return design, load_network(study, folder, design, config)
+        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, design.inputs.size), np.int64)), Exact())
+        return load_trained(study, folder, design, candidate)
 
     with stages("training"):
-        kept = trained(key, folder, reopened)
+        kept = kept_model(key, folder, family, reopened)
         if kept is None:
-            names, units = tuple(facts["feature_names"]), tuple(facts["units"])
-            quantisation = task.input_quantisation(train.x, names, units, family.input_bits(config))
-            x = [quantisation.port.values(quantisation.codes(part.x)) for part in (train, validation)]
-            sizes, how = (quantisation.port.size, len(outputs)), study.training.model_dump()
-            torch.manual_seed(seed)
-            if shared is None:
-                network = family.build(config, *sizes)
-                sparsity = family.sparsity(config)
-                fit(network, x[0], task.target(train), task.loss, **how, sparsity=sparsity, seed=seed)
+            lesson = lesson_of(task, facts, candidate.input_width(), train, validation, trigger)
+            must_be_able(family, lesson.subject)
+            fit = partial(family.fit, training, lesson, Budget(**study.training.model_dump()), seed)
+            if training is candidate:
+                files = fit()
             else:
-                targets = task.target(train), task.target(validation)
-                name = training_key(study, shared, seed, facts, task, family, None) or store.digest(shared.model_dump())
-                files, there = shared_training(
-                    RunFolder(folder.path.parent.parent),
-                    name,
-                    lambda: family.front(shared, (x[0], x[1]), targets, task.loss, outputs=sizes[1], seed=seed, **how),
-                )
-                network = family.pick(config, files, *sizes)
+                name = training_key(study, training, seed, facts, task, family, None)
+                files, there = shared_training(run, name or store.digest(training.record()), fit)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
-            quantisation = network.input_quantisation(quantisation)  # where it was learned
+            trained = family.pick(files, candidate, lesson)
     with stages("export"):
         if kept is None:
-            design = export.export(network, quantisation, outputs, trigger)
+            design = trained.design()
             design.save(folder.path)
-            _save_weights(network, folder)
-            keep_training(key, folder, {})
+            for name, content in trained.files().items():
+                write_atomically(folder.path / name, content)
+            keep_training(key, folder, family, {})
         else:
-            design, network = kept
+            trained = kept
+            design = trained.design()
             notes.append("trained weights from the store")
     with stages("compile"):
         gate = design.input_quantisation.codes(_enough(validation, train, study.verification.gate_events))
@@ -120,9 +109,9 @@ def evaluate(
         figures = [Figure.of("ebops", graph_cost(design).bit_operations, Fidelity.ANALYTIC, "codesign", __version__)]
         figures += provenance(flow.figures(firmware), firmware)
     with stages("gate"):
-        runs = {
-            "Brevitas": partial(export.brevitas_codes, network, design),
-            "QONNX": partial(export.qonnx_codes, design),
+        runs: dict[str, Reference] = {
+            **trained.references(),
+            "QONNX": partial(reference.qonnx_codes, design),
             f"the {flow.model} of {flow.name}": partial(flow.predict, firmware),
         }
         proven = _proven(runs, gate, _extremes(design))
@@ -151,13 +140,6 @@ def _must_fit(study: Study, flow: Flow, target: Target, cost: float) -> None:
         )
 
 
-def _save_weights(network: Network, folder: TrialFolder) -> None:
-    from safetensors.torch import save
-
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(folder.path / "weights.safetensors", save(state))
-
-
 def _enough(first: Part, more: Part, events: int) -> NDArray[np.float32]:
     """Events for the gate: the validation split, topped up from the training split where it is too small."""
     return np.concatenate([first.x, more.x])[:events]
@@ -170,7 +152,7 @@ def _extremes(design: Design) -> NDArray[np.int64]:
 
 
 def _proven(
-    runs: Mapping[str, Callable[[NDArray[np.int64]], NDArray[np.int64]]],
+    runs: Mapping[str, Reference],
     real: NDArray[np.int64],
     extremes: NDArray[np.int64],
 ) -> NDArray[np.int64]:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import export, plugins
+from codesign import plugins
 from codesign.candidate.stages import counted, provenance
 from codesign.candidate.trial import design_of, golden_codes, synthesisers, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
+from codesign.graph import reference
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
@@ -151,7 +152,7 @@ def _events(design: Design, folder: TrialFolder) -> tuple[Codes, Codes]:
     codes = probe_codes(design.inputs)
     if (golden := golden_codes(folder, design)) is not None:
         codes = np.concatenate([golden, codes])
-    return codes, export.qonnx_codes(design, codes)
+    return codes, reference.qonnx_codes(design, codes)
 
 
 @contextmanager

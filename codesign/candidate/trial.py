@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from codesign import plugins
 from codesign.candidate.kept import synthesised
@@ -19,25 +17,21 @@ from codesign.figures import Figure
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import family_config, flow_settings
 from codesign.imported_run import Origin, origin_of
-from codesign.models.base import Family
+from codesign.models.base import Candidate, Family
+from codesign.models.trained import Trained
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.npz import member_arrays
-from codesign.reading.tensors import tensors_of
 from codesign.records import Metrics, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.study import Study
 from codesign.targets import load_target
 from codesign.trust.firmware import refuse_links, reopen_firmware
-from codesign.validation import validated
-
-if TYPE_CHECKING:
-    from codesign.models.network import Network
 
 __all__ = (
     "design_of",
     "firmware_for",
     "flow_of",
-    "load_network",
+    "load_trained",
     "synthesise_trial",
     "synthesisers",
     "threshold_of",
@@ -109,21 +103,17 @@ def firmware_for(run: RunFolder, number: int, target_name: str | None) -> tuple[
     return folder, flow.compile(design, target, folder.path / f"firmware-{target.name}", settings)
 
 
-def load_network(study: Study, folder: TrialFolder, design: Design, config: BaseModel | None = None) -> Network:
-    """Rebuild the trained, folded Brevitas network from ``weights.safetensors`` and ``config``, or ``config.json``."""
+def load_trained(study: Study, folder: TrialFolder, design: Design, candidate: Candidate | None = None) -> Trained:
+    """Open a trial's trained model from its family's files and its candidate, by default that of ``config.json``."""
     family = plugins.load(Family, study.family)
-    if config is None:
+    if candidate is None:
         source = str(folder.path / "config.json")
-        config = validated(family.config, family_config(folder.read_json("config.json") or {}), source)
-    network = family.build(config, design.inputs.size, design.outputs.size)
-    source = str(folder.path / "weights.safetensors")
+        candidate = family.read(family_config(folder.read_json("config.json") or {}), source)
+    files = {name: folder.read_bytes(name, MODEL_BYTES) for name in family.files}
     try:
-        network.load_state_dict(tensors_of(folder.read_bytes("weights.safetensors", MODEL_BYTES), source))
-    except (RuntimeError, KeyError, TypeError, ValueError) as error:  # torch's: other names, other shapes
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{source}: not the weights of the network of config.json ({said}): restore both") from None
-    network.folded = True
-    return network.eval()
+        return family.load(files, candidate, design)
+    except InputError as error:  # begins with the name of a file
+        raise InputError(f"{folder.path}/{error}") from None
 
 
 def design_of(folder: TrialFolder) -> Design:

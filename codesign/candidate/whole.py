@@ -8,6 +8,7 @@ from codesign.candidate import evaluation, proof
 from codesign.candidate.base import CandidateResult, Pipeline
 from codesign.candidate.stages import StageReport
 from codesign.figures import Fidelity
+from codesign.models.base import Candidate
 from codesign.physics.sample import Part, Sample
 from codesign.runfolder import TrialFolder
 from codesign.study import Study
@@ -21,7 +22,7 @@ class WholePipeline(Pipeline):
     def evaluate(
         self,
         study: Study,
-        config: BaseModel,
+        candidate: Candidate,
         folder: TrialFolder,
         seed: int,
         train: Part,
@@ -30,7 +31,7 @@ class WholePipeline(Pipeline):
         settings: BaseModel | None = None,
     ) -> CandidateResult:
         """See :func:`codesign.candidate.evaluation.evaluate`."""
-        return evaluation.evaluate(study, config, folder, seed, train, validation, stage, settings)
+        return evaluation.evaluate(study, candidate, folder, seed, train, validation, stage, settings)
 
     def prove(self, study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport) -> None:
         """See :func:`codesign.candidate.proof.prove`."""

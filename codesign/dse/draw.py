@@ -15,7 +15,7 @@ from codesign.dse.storage import derived_seed, make_sampler
 from codesign.errors import CodesignError
 from codesign.hardware.base import Flow
 from codesign.hardware.settings import draw_settings, resolve_space, whole_config
-from codesign.models.base import Family
+from codesign.models.base import Candidate, Family
 from codesign.study import Study
 from codesign.validation import validated
 
@@ -44,7 +44,7 @@ class Drawer:
         number: int,
         repeats: Callable[[Any, dict[str, Any]], int | None],
         parameters: dict[str, Any] | None = None,
-    ) -> tuple[Any, BaseModel, BaseModel] | None:
+    ) -> tuple[Any, Candidate, BaseModel] | None:
         """Ask for a configuration that no trial has had yet; None when there seems to be none left.
 
         ``repeats(asked, config)`` gives the trial that a configuration repeats, None of a new one. The study's seeds
@@ -64,7 +64,7 @@ class Drawer:
             asked = self._search.ask()
             asked.set_user_attr("trial", number)
             try:
-                config: BaseModel = self._family.suggest(self._space, choose(asked))
+                config = self._family.suggest(self._space, choose(asked))
                 settings = draw_settings(self._flow, self._flow_space, choose(asked))
             except (CodesignError, ValueError) as error:  # pydantic's errors are ValueErrors
                 give_up(self._search, asked, f"not a valid configuration: {' '.join(str(error).split())}")

@@ -18,7 +18,16 @@ from codesign.dse.alone import alone, terminable
 from codesign.dse.foresight import expected_splits, must_have_tools, too_few_events
 from codesign.dse.front import pareto
 from codesign.dse.measured import Climb
-from codesign.dse.parts import is_known, part_path, record, restore_test, splits_of, withhold_test, write_part
+from codesign.dse.parts import (
+    is_known,
+    part_path,
+    record,
+    restore_test,
+    sample_facts,
+    splits_of,
+    withhold_test,
+    write_part,
+)
 from codesign.dse.pool import Died, Pool, Worker
 from codesign.dse.progress import Progress, Shown, Silent
 from codesign.dse.proof import Proof
@@ -39,6 +48,7 @@ from codesign.dse.resolve import Resolved, resolve
 from codesign.dse.scoring import Score
 from codesign.dse.storage import derived_seed, must_be_there, open_study, repair_journal
 from codesign.errors import InputError, ToolError
+from codesign.models.teaching import must_be_able, subject_of
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.store import NO_STORE, Store
@@ -148,12 +158,14 @@ class _Search:
             return done
         ours = self._settings.pipeline == WHOLE  # of others we know no needs
         if ours and self._cluster is None:
-            self._tell(must_have_tools(study, self._resolved.flow))
+            self._tell(must_have_tools(study, self._resolved.family, self._resolved.flow))
         expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)
         if ours and expected is not None:
             self._tell(too_few_events(study, expected))
         try:
             facts = self._sample(searching=bool(todo))
+            if ours:
+                self._must_be_able()
             if ours and expected is None:
                 self._tell(too_few_events(study, facts["splits"]))
             with self._pool() as pool:
@@ -191,6 +203,12 @@ class _Search:
             withhold_test(run)
         self._test = lambda: write_part(run, sample, splits_of(study), "test")
         return facts
+
+    def _must_be_able(self) -> None:
+        """UnsupportedError where the family cannot learn what the task wants learned: no candidate could."""
+        named = self._resolved
+        trigger = named.task.trigger if named.flow.triggers else None
+        must_be_able(named.family, subject_of(named.task, sample_facts(self._run), trigger))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")

@@ -26,8 +26,8 @@ from codesign.tasks.base import Task
 
 __all__ = ("expected_splits", "must_have_tools", "must_hold_candidates", "too_few_events")
 
-#: without one of these no candidate is trained and exported
-_TRAINING = ("torch", "brevitas", "qonnx", "onnx", "onnxoptimizer", "onnxruntime")
+#: without one of these, or of what its family trains with, no candidate is trained and exported
+_TRAINING = ("qonnx", "onnx", "onnxruntime")
 #: modules by whose name a tool is found, where it has another
 _MODULES = {"yosys": "pyosys"}
 
@@ -60,9 +60,9 @@ def too_few_events(study: Study, splits: Mapping[str, int]) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------------- tools
-def must_have_tools(study: Study, flow: Flow) -> Iterator[str]:
+def must_have_tools(study: Study, family: Family, flow: Flow) -> Iterator[str]:
     """Say what a missing tool costs; ToolError where no candidate could be made, or a rung could not be measured."""
-    if lacks := [name for name in _TRAINING if not is_here(name)]:
+    if lacks := [name for name in dict.fromkeys((*family.tools, *_TRAINING)) if not is_here(name)]:
         raise ToolError(f"no candidate can be trained and exported here: missing {_and_how(lacks)}")
     if lacks := [name for name in flow.synthesis_tools if not is_here(_MODULES.get(name, name))]:
         if study.search.ladder is not None and study.search.ladder.measured:

@@ -20,7 +20,6 @@ from codesign.hardware.base import Flow
 from codesign.hardware.settings import draw_settings, family_config, flow_settings, whole_config
 from codesign.models.base import Family
 from codesign.space import Choice, Fixed, parse, plain
-from codesign.validation import validated
 
 __all__ = ("seed_parameters",)
 
@@ -38,7 +37,7 @@ def seed_parameters(
 def _parameters(
     seed: Mapping[str, Any], family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, where: str
 ) -> dict[str, Any]:
-    config: BaseModel = validated(family.config, family_config(seed), where)
+    config = family.read(family_config(seed), where)
     try:
         settings = flow_settings(flow, seed)
     except InputError as error:

@@ -38,11 +38,11 @@ from codesign.models.base import Family
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
-from codesign.validation import validated
 
 if TYPE_CHECKING:
     from codesign.candidate.base import CandidateResult, Pipeline
     from codesign.dse.draw import Drawer
+    from codesign.models.base import Candidate
     from codesign.physics.sample import Part, Sample
 
 __all__ = ("WORKERS_LOCK", "Bench", "main")
@@ -148,7 +148,7 @@ class Bench:
         self.prepare()
         whole = self._run.trial(number).read_json("config.json") or {}
         source = str(self._run.trial(number).path / "config.json")
-        config = validated(plugins.load(Family, self._study.family).config, family_config(whole), source)
+        config = plugins.load(Family, self._study.family).read(family_config(whole), source)
         settings = flow_settings(plugins.load(Flow, self._study.flow.name), whole)
         status, _, _ = self.judged(number, job["note"], config, settings)
         return {"status": status.model_dump(mode="json")}
@@ -159,9 +159,7 @@ class Bench:
         from codesign import plugins
 
         found = plugins.load(Pipeline, self._settings.pipeline)
-        if "torch" in sys.modules:
-            # beyond the environment's OMP_NUM_THREADS, which torch obeys only where it was built with OpenMP
-            sys.modules["torch"].set_num_threads(1)
+        plugins.load(Family, self._study.family).prepare(threads=1)  # a worker is one of several
         return found
 
     @cached_property
@@ -185,7 +183,7 @@ class Bench:
         self,
         number: int,
         note: str | None,
-        config: BaseModel,
+        config: Candidate,
         settings: BaseModel,
         retry: messages.Retry | None = None,
     ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
@@ -221,7 +219,7 @@ class Bench:
                 return status.model_copy(update=update), None, {}
 
     def _evaluated(
-        self, folder: TrialFolder, config: BaseModel, settings: BaseModel, status: TrialStatus
+        self, folder: TrialFolder, config: Candidate, settings: BaseModel, status: TrialStatus
     ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
         def stage(name: str) -> None:
             folder.write("status.json", status.model_copy(update={"stage": name}))
@@ -371,7 +369,7 @@ class _Worker(Bench):
 
         return open_study(self._run, self._study, self._settings.storage)
 
-    def _draw(self, number: int, parameters: dict[str, Any] | None) -> tuple[Any, BaseModel, BaseModel] | None:
+    def _draw(self, number: int, parameters: dict[str, Any] | None) -> tuple[Any, Candidate, BaseModel] | None:
         def repeats(asked: Any, config: dict[str, Any]) -> int | None:
             self._send(messages.Drawn(number, asked.number, config))
             answer: messages.Answer = self._connection.recv()

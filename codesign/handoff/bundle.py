@@ -28,6 +28,7 @@ from codesign.handoff.signature import sign
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
 from codesign.imported_run import REPORT, ImportedRun, Origin, origin_of
+from codesign.models.base import Family
 from codesign.physics.sample import Part
 from codesign.places import require_folder_name, require_parent
 from codesign.reading.limits import PACKED_BYTES
@@ -41,9 +42,8 @@ from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstre
 
 __all__ = ("write_bundle",)
 
+#: beside the files of the model, which its family names
 _COPIED = ("model.onnx", "design.json", "golden.npz")
-#: of a network that was searched, and of a model that was imported
-_TRAINED, _IMPORTED = ("weights.safetensors",), (REPORT,)
 #: what a build left behind: a bundle holds sources, and who gets it builds them
 _BINARY = (".so", ".o", ".a")
 
@@ -148,8 +148,9 @@ def _open(path: Path, number: int) -> _Trial:
 
 
 def _copied(made: Origin) -> tuple[str, ...]:
-    """What a bundle takes from the trial's folder as it is."""
-    return (*_COPIED, *(_IMPORTED if isinstance(made, ImportedRun) else _TRAINED))
+    """What a bundle takes from the trial's folder as it is: of a model that was imported, the report of that."""
+    own = (REPORT,) if isinstance(made, ImportedRun) else plugins.load(Family, made.family).files
+    return (*_COPIED, *own)
 
 
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -265,6 +266,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
         tools=tools_of(study.flow.name, firmware.extra),
+        parameters=list(plugins.load(Family, study.family).files),
         licence=licence,
         components=components_of(study.flow.name, firmware.folder),
         files=[],

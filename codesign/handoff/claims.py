@@ -33,6 +33,7 @@ FIELDS: dict[str, str] = {
     "figures": "figures, others",
     "codesign": "maker",
     "tools": "maker",
+    "parameters": "README.md",
     "study": "maker",
     "description": "maker",
     "task": "maker",
@@ -50,7 +51,6 @@ FIELDS: dict[str, str] = {
 
 #: files that codesign writes, of which nothing can be computed again without the run and its sample
 _UNKNOWN = {
-    "weights.safetensors": "the parameters that were trained; no file here is made from them",
     "imported.json": "how the design came out of somebody else's model; the design itself is checked",
     "source/": "the model as its makers gave it, which is not run here",
     "fastsim/": "tables that were fitted to the sample",
@@ -78,7 +78,8 @@ def claims(received: Received, signer: Signer | None) -> list[Statement]:
         "notes": f"{len(m.notes)} of them",
         "licence": visible(m.licence),
     }
-    for part, meaning in _UNKNOWN.items():
+    parameters = dict.fromkeys(m.parameters, "the parameters that were trained; no file here is made from them")
+    for part, meaning in (parameters | _UNKNOWN).items():
         if any(_is_of(file, part) for file in received.files):
             words[part] = meaning
     outcome = Outcome.SIGNED if signer else Outcome.NOT_CHECKED
@@ -88,7 +89,7 @@ def claims(received: Received, signer: Signer | None) -> list[Statement]:
 
 def other_files(received: Received) -> list[str]:
     """Files that codesign does not write into a bundle."""
-    known = (*_KNOWN, *_UNKNOWN)
+    known = (*_KNOWN, *_UNKNOWN, *received.manifest.parameters)
     return sorted(file for file in received.files if not any(_is_of(file, part) for part in known))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -126,6 +126,9 @@ class Manifest(_Part):
     codesign: str = Field(description="version of codesign that wrote the bundle")
     tools: dict[str, str] = Field(
         default_factory=dict, description="versions of what else shaped the bytes of its files; absent before format 3"
+    )
+    parameters: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]] = Field(
+        default=["weights.safetensors"], description="files of the trained model; no other file is made from them"
     )
     licence: str = Field(min_length=1, description="SPDX expression, for all files but those under components")
     components: list[Component] = Field(default_factory=list)

@@ -100,8 +100,9 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
                 "execution agrees"
             ]
             if m.task == IMPORTED
-            else ["- `weights.safetensors`: the trained parameters"]
+            else []
         ),
+        *(f"- {markdown_code(name)}: the trained parameters" for name in m.parameters),
         "- `firmware/`: the Verilog",
         "- `emulator/`: the design in C++",
         "- `manifest.json`: all of this for programs, with the SHA-256 of every file; `manifest.json.sig`, where its "

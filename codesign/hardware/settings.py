@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from codesign.hardware.base import Flow
+from codesign.models.base import Candidate
 from codesign.space import Choose
 from codesign.validation import validated
 
@@ -49,6 +50,6 @@ def flow_settings(flow: Flow, config: Mapping[str, Any]) -> BaseModel:
     return settings
 
 
-def whole_config(config: BaseModel, settings: BaseModel) -> dict[str, Any]:
+def whole_config(config: Candidate, settings: BaseModel) -> dict[str, Any]:
     """What ``config.json`` holds of a candidate: the family's configuration, and the flow's settings."""
-    return config.model_dump(mode="json") | {_PREFIX + k: v for k, v in record_settings(settings).items()}
+    return config.record() | {_PREFIX + k: v for k, v in record_settings(settings).items()}

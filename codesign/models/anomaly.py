@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError
-from codesign.models.base import Choose, Family
+from codesign.models.base import Candidate, Choose
+from codesign.models.lesson import Subject
+from codesign.models.torch_family import TorchFamily
 from codesign.space import Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
 __all__ = ("VAE", "AnomalySpace", "Autoencoder", "AutoencoderConfig", "VAEConfig", "VAESpace")
 
 
-class _Config(BaseModel):
+class _Config(Candidate):
     """What both families have in common."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer of the encoder")
     latent: int = Field(ge=1, le=64, description="numbers in the middle")
@@ -58,11 +58,31 @@ class _Config(BaseModel):
             raise ValueError("weight_bits and activation_bits must lie between 2 and 16")
         return self
 
+    def input_width(self) -> int:
+        """Width of each input."""
+        return self.input_bits
+
+    def pruned(self) -> float:
+        """Share of pruned weights."""
+        return self.sparsity
+
+    def _cost(self, inputs: int, sizes: tuple[int, ...]) -> float:
+        """Bit operations to expect of the weights that pruning leaves, and of the squares."""
+        from codesign.graph.cost import expected, squares
+
+        operands = (self.input_bits, *self.activation_bits)
+        products = expected((inputs, *sizes), self.weight_bits, operands, self.sparsity)
+        return products + squares(sizes[-1], self.square_bits)
+
 
 class VAEConfig(_Config):
     """One variational autoencoder: ``widths``, then ``latent`` signed means; the decoder is for training only."""
 
     beta: float = Field(default=0.5, gt=0, description="weight of the Kullback-Leibler term")
+
+    def cost(self, inputs: int, outputs: int) -> float:
+        """Bit operations of the encoder and the squares, pruned weights left out."""
+        return self._cost(inputs, self.sizes)
 
 
 class AutoencoderConfig(_Config):
@@ -76,6 +96,10 @@ class AutoencoderConfig(_Config):
     @property
     def _layers(self) -> tuple[int, int]:
         return 2 * len(self.widths) + 2, 2 * len(self.widths) + 1
+
+    def cost(self, inputs: int, outputs: int) -> float:
+        """Bit operations of both halves and the squares, pruned weights left out."""
+        return self._cost(inputs, (*self.sizes, inputs))
 
 
 class AnomalySpace(BaseModel):
@@ -105,16 +129,17 @@ def _one_score(family: str, outputs: int) -> None:
         raise InputError(f"the family '{family}' has one output, a score, but the task wants {outputs}: choose another")
 
 
-def _ebops(config: _Config, inputs: int, sizes: tuple[int, ...]) -> float:
-    """Bit operations to expect of the weights that pruning leaves, and of the squares."""
-    from codesign.graph.cost import expected, squares
+class _Anomalies(TorchFamily):
+    """What both families refuse."""
 
-    operands = (config.input_bits, *config.activation_bits)
-    products = expected((inputs, *sizes), config.weight_bits, operands, config.sparsity)
-    return products + squares(sizes[-1], config.square_bits)
+    def can(self, subject: Subject) -> str | None:
+        """One output, the score, of a task whose inputs are reproduced."""
+        if len(subject.outputs) != 1:
+            return f"it has one output, a score, but the task wants {len(subject.outputs)}"
+        return super().can(subject)
 
 
-class VAE(Family):
+class VAE(_Anomalies):
     """Variational autoencoders (see :class:`VAEConfig`)."""
 
     name = "vae"
@@ -137,7 +162,7 @@ class VAE(Family):
             beta=choose("beta", space.beta),
         )
 
-    def build(self, config: BaseModel, inputs: int, outputs: int) -> QuantVAE:
+    def build(self, config: Candidate, inputs: int, outputs: int) -> QuantVAE:
         """Build the untrained Brevitas network; InputError where more than one output is wanted."""
         from codesign.models.qanomaly import QuantVAE
 
@@ -145,23 +170,14 @@ class VAE(Family):
         _one_score(self.name, outputs)
         return QuantVAE(config, inputs)
 
-    def input_bits(self, config: BaseModel) -> int:
-        """Width of each input."""
-        assert isinstance(config, VAEConfig)
-        return config.input_bits
-
-    def sparsity(self, config: BaseModel) -> float:
-        """Share of pruned weights."""
-        assert isinstance(config, _Config)
-        return config.sparsity
-
-    def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
-        """Bit operations of the encoder and the squares, pruned weights left out."""
-        assert isinstance(config, VAEConfig)
-        return _ebops(config, inputs, config.sizes)
+    def can(self, subject: Subject) -> str | None:
+        """Nor weights of events: its second term has none."""
+        if subject.weighted:
+            return "its Kullback-Leibler term knows no weights of events"
+        return super().can(subject)
 
 
-class Autoencoder(Family):
+class Autoencoder(_Anomalies):
     """Autoencoders with their reconstruction error in hardware (see :class:`AutoencoderConfig`)."""
 
     name = "autoencoder"
@@ -184,25 +200,10 @@ class Autoencoder(Family):
             sparsity=choose("sparsity", space.sparsity),
         )
 
-    def build(self, config: BaseModel, inputs: int, outputs: int) -> QuantAutoencoder:
+    def build(self, config: Candidate, inputs: int, outputs: int) -> QuantAutoencoder:
         """Build the untrained Brevitas network; InputError where more than one output is wanted."""
         from codesign.models.qanomaly import QuantAutoencoder
 
         assert isinstance(config, AutoencoderConfig)
         _one_score(self.name, outputs)
         return QuantAutoencoder(config, inputs)
-
-    def input_bits(self, config: BaseModel) -> int:
-        """Width of each input."""
-        assert isinstance(config, AutoencoderConfig)
-        return config.input_bits
-
-    def sparsity(self, config: BaseModel) -> float:
-        """Share of pruned weights."""
-        assert isinstance(config, _Config)
-        return config.sparsity
-
-    def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
-        """Bit operations of both halves and the squares, pruned weights left out."""
-        assert isinstance(config, AutoencoderConfig)
-        return _ebops(config, inputs, (*config.sizes, inputs))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.models.base import Family
+from codesign.models.base import Candidate
+from codesign.models.lesson import Budget, Lesson, Progress, quiet
+from codesign.models.torch_family import TorchFamily
+from codesign.models.trained import Trained
 from codesign.space import Choose, Dimension, Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-    from torch import Tensor
+    from collections.abc import Mapping
 
     from codesign.models.learned_network import LearnedMLP
 
@@ -25,10 +25,8 @@ _ANY = 1.0
 _KEPT = 64
 
 
-class LearnedMLPConfig(BaseModel):
+class LearnedMLPConfig(Candidate):
     """One multilayer perceptron with learned precision."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer before any is pruned")
     beta_low: float | None = Field(
@@ -67,6 +65,18 @@ class LearnedMLPConfig(BaseModel):
         low = self.beta_high if self.beta_low is None else self.beta_low
         return float(low ** (1 - progress) * self.beta_high**progress)
 
+    def input_width(self) -> int:
+        """Width of each input at the start; the design says what was learned."""
+        return self.input_bits
+
+    def cost(self, inputs: int, outputs: int) -> float:
+        """Nothing can be said before training, which may prune anything: 0. The trained network counts."""
+        return 0.0
+
+    def training(self) -> Self:
+        """With a budget: the candidate without it, whose training gives a front to pick from."""
+        return self if self.budget is None else self.model_copy(update={"budget": _ANY})
+
 
 class LearnedMLPSpace(BaseModel):
     """The study's ``space`` for this family: each entry a dimension (a choice, a range, or a fixed value)."""
@@ -86,7 +96,7 @@ class LearnedMLPSpace(BaseModel):
     starts: IntDimension = Field(default=Fixed(1), description="trainings that make one front to pick from")
 
 
-class MLPLearned(Family):
+class MLPLearned(TorchFamily):
     """Multilayer perceptrons with learned precision (see :class:`LearnedMLPConfig`)."""
 
     name = "mlp-learned"
@@ -108,58 +118,46 @@ class MLPLearned(Family):
             starts=choose("starts", space.starts),
         )
 
-    def build(self, config: BaseModel, inputs: int, outputs: int) -> LearnedMLP:
+    def build(self, config: Candidate, inputs: int, outputs: int) -> LearnedMLP:
         """Build the untrained Brevitas network."""
         from codesign.models.learned_network import LearnedMLP
 
         assert isinstance(config, LearnedMLPConfig)
         return LearnedMLP(config, inputs, outputs)
 
-    def input_bits(self, config: BaseModel) -> int:
-        """Width of each input at the start; the network's ``input_quantisation`` says what was learned."""
-        assert isinstance(config, LearnedMLPConfig)
-        return config.input_bits
-
-    def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
-        """Nothing can be said before training, which may prune anything: 0. The trained network's ``ebops`` counts."""
-        return 0.0
-
-    def shared(self, config: BaseModel) -> LearnedMLPConfig | None:
-        """What a candidate's training is known by, if others may share it: the configuration without its budget."""
-        assert isinstance(config, LearnedMLPConfig)
-        if config.budget is None:
-            return None
-        return config.model_copy(update={"budget": _ANY})
-
-    def front(
+    def fit(
         self,
-        config: BaseModel,
-        x: tuple[NDArray[Any], NDArray[Any]],
-        y: tuple[NDArray[Any], NDArray[Any]],
-        loss: Callable[[Tensor, Tensor], Tensor],
-        *,
-        outputs: int,
-        epochs: int,
-        batch: int,
-        learning_rate: float,
+        candidate: Candidate,
+        lesson: Lesson,
+        budget: Budget,
         seed: int,
+        device: str = "cpu",
+        progress: Progress = quiet,
     ) -> Mapping[str, bytes]:
-        """Train once; the front as files. ``x``, ``y``: of the training and of the validation split."""
+        """One network; with a budget, the front of one training, each network judged on the validation events."""
+        assert isinstance(candidate, LearnedMLPConfig)
+        if candidate.budget is None:
+            return super().fit(candidate, lesson, budget, seed, device, progress)
         from codesign.models.learned_front import accuracy, checkpoints
         from codesign.models.learned_picks import front_files
+        from codesign.models.torch_trained import loss_of
 
-        assert isinstance(config, LearnedMLPConfig)
-        classes = y[0].ndim == 1 and y[0].dtype.kind in "iu"
+        train, validation, loss = lesson.train, lesson.validation, loss_of(lesson.subject.objective)
+        classes = train.target.ndim == 1 and train.target.dtype.kind in "iu"
         found = checkpoints(
-            config, x[0], y[0], x[1], y[1], loss, outputs=outputs, epochs=epochs, batch=batch, seed=seed,
-            learning_rate=learning_rate, starts=config.starts, limit=_KEPT,
+            candidate, train.x, train.target, validation.x, validation.target, loss, weights=train.weights,
+            outputs=len(lesson.subject.outputs), epochs=budget.epochs, batch=budget.batch,
+            learning_rate=budget.learning_rate, seed=seed, starts=candidate.starts, limit=_KEPT, progress=progress,
             score=accuracy if classes else lambda scores, target: -float(loss(scores, target)),
         )  # fmt: skip
         return front_files(found)
 
-    def pick(self, config: BaseModel, files: Mapping[str, bytes], inputs: int, outputs: int) -> LearnedMLP:
-        """The network of :meth:`front` that ``config.budget`` picks, folded."""
+    def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
+        """The network itself, or that of the front which the budget picks."""
+        assert isinstance(candidate, LearnedMLPConfig)
+        if candidate.budget is None:
+            return super().pick(files, candidate, lesson)
         from codesign.models.learned_picks import pick
+        from codesign.models.torch_trained import ExportedNetwork
 
-        assert isinstance(config, LearnedMLPConfig)
-        return pick(config, files, inputs, outputs)
+        return ExportedNetwork.of(pick(candidate, files, lesson.inputs.size, len(lesson.subject.outputs)), lesson)

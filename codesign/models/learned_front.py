@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import cos, pi
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codesign.models.learned import LearnedMLPConfig, MLPLearned
+from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_fused import learned_forward
-
-if TYPE_CHECKING:
-    from codesign.models.learned_network import LearnedMLP
+from codesign.models.learned_network import LearnedMLP
+from codesign.models.learned_network import Twin as LearnedTwin
+from codesign.models.lesson import Progress, quiet
+from codesign.models.network import Twin
+from codesign.training import Course, Events, first_events, run_course
 
 __all__ = ("Checkpoint", "Front", "accuracy", "checkpoints")
 
@@ -106,6 +109,8 @@ def checkpoints(
     warm: float = 0.1,
     starts: int = 1,
     prepare: Callable[[LearnedMLP], None] | None = None,
+    weights: NDArray[np.float64] | None = None,
+    progress: Progress = quiet,
 ) -> list[Checkpoint]:
     """Train and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
 
@@ -114,63 +119,67 @@ def checkpoints(
     ``beta_high`` (HGQ, arXiv 2405.00645). The network of each epoch is judged on the validation events. With several
     ``starts`` the epochs are shared out among as many trainings from other weights, and their fronts are one: what was
     pruned early, by chance, does not come back. ``prepare`` may set the weights that a start begins with; its ranges
-    are fitted after that. Deterministic for a seed and one torch thread.
+    are fitted after that. ``weights``: (events,), of the loss of the training events; the networks
+    are judged without. Deterministic for a seed and one torch thread.
     """
-    inputs, targets = _tensor(x_train), torch.as_tensor(y_train)
-    val_inputs, val_targets = _tensor(x_val), torch.as_tensor(y_val)
+    events, validation = Events.of(x_train, y_train, weights), Events.of(x_val, y_val)
     front = Front()
+
+    def visit(network: LearnedMLP, first: int, epoch: int, flat: list[Tensor]) -> None:
+        with torch.no_grad():
+            scores, ebops = learned_forward(validation.inputs, flat, network.layout)
+            cost, quality = float(ebops), score(scores, validation.targets)
+            constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
+            if not constant and front.offers(cost, quality):
+                front.add(cost, quality, first + epoch, [p.detach().clone() for p in flat])
+
     for start in range(starts):
         first, share = epochs * start // starts, epochs * (start + 1) // starts - epochs * start // starts
         torch.manual_seed(seed + _NEXT_SEED * start)
-        network = MLPLearned().build(config, inputs.shape[1], outputs)
+        network = LearnedMLP(config, events.inputs.shape[1], outputs)
         generator = torch.Generator().manual_seed(seed + _NEXT_SEED * start)
         if prepare is not None:
             prepare(network)
-        network.calibrate(inputs[torch.randperm(len(inputs), generator=generator)[:2048]])
-        walk = _walk(network, inputs, targets, loss, share, min(batch, len(inputs)), learning_rate, warm, generator)
-        for epoch, flat in enumerate(walk):
-            with torch.no_grad():
-                scores, ebops = learned_forward(val_inputs, flat, network.layout)
-                cost, quality = float(ebops), score(scores, val_targets)
-                constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
-                if not constant and front.offers(cost, quality):
-                    front.add(cost, quality, first + epoch, [p.detach().clone() for p in flat])
-    sizes = (inputs.shape[1], *config.widths, outputs)
+        network.calibrate(first_events(events, generator))
+        size = min(batch, len(events))
+        course = _Climb(share, learning_rate, warm, partial(visit, network, first))
+        run_course(network.twin(size), events, loss, course, size, generator, progress)
+    sizes = (events.inputs.shape[1], *config.widths, outputs)
     found = [_checkpoint(config, point, sizes) for point in front.thinned(limit)]
     return [c for c in found if c.ebops > 0]
 
 
-def _walk(
-    network: LearnedMLP,
-    inputs: Tensor,
-    targets: Tensor,
-    loss: Loss,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    warm: float,
-    generator: torch.Generator,
-) -> Iterator[list[Tensor]]:
-    """Train, and give the network's flat parameters after each epoch: the same tensors each time."""
-    twin = network.twin(batch)
-    weights, bits = twin.parameters
-    groups = [{"params": [weights], "rate": 1.0}, {"params": [bits], "rate": _BITS_RATE}]
-    optimiser = torch.optim.Adam(groups, lr=learning_rate, fused=True)
-    steps = len(inputs) // batch
-    for epoch in range(epochs):
-        progress = max(0.0, (epoch / max(1, epochs - 1) - warm) / (1 - warm))
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate * group["rate"] * _rate(epoch / epochs)
-        order = torch.randperm(len(inputs), generator=generator)
-        for step in range(steps):
-            index = order[step * batch : (step + 1) * batch]
-            twin.gradients(inputs.index_select(0, index), targets.index_select(0, index), loss, progress)
-            optimiser.step()
-        yield twin.flat
+class _Climb(Course):
+    """Weights and bits each with their rate, and a price that stays low for the share ``warm`` and then rises; what
+    there is after each epoch goes to ``visit``."""
+
+    def __init__(
+        self, epochs: int, learning_rate: float, warm: float, visit: Callable[[int, list[Tensor]], None]
+    ) -> None:
+        super().__init__(epochs, learning_rate)
+        self._warm, self._visit = warm, visit
+
+    def begin(self, twin: Twin, steps: int) -> torch.optim.Optimizer:
+        assert isinstance(twin, LearnedTwin)
+        self._flat = twin.flat
+        weights, bits = twin.parameters
+        groups = [{"params": [weights], "rate": 1.0}, {"params": [bits], "rate": _BITS_RATE}]
+        self._optimiser = torch.optim.Adam(groups, lr=self.learning_rate, fused=True)
+        return self._optimiser
+
+    def progress(self, epoch: int, step: int) -> float:
+        return max(0.0, (epoch / max(1, self.epochs - 1) - self._warm) / (1 - self._warm))
+
+    def before(self, epoch: int) -> None:
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.learning_rate * group["rate"] * _rate(epoch / self.epochs)
+
+    def after(self, epoch: int) -> None:
+        self._visit(epoch, self._flat)
 
 
 def _checkpoint(config: LearnedMLPConfig, point: _Point, sizes: tuple[int, ...]) -> Checkpoint:
-    network = MLPLearned().build(config, sizes[0], sizes[-1])
+    network = LearnedMLP(config, sizes[0], sizes[-1])
     network.set_flat_parameters(point.parameters)
     network.eval()
     network.fold()
@@ -181,7 +190,3 @@ def _rate(progress: float) -> float:
     """Learning rate, relative: a short rise, then a slow cosine down to a fifth."""
     rise = min(1.0, progress / 0.02 + 0.05)
     return rise * (0.2 + 0.4 * (1 + cos(pi * progress)))
-
-
-def _tensor(x: NDArray[np.floating]) -> Tensor:
-    return torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))

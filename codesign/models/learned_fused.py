@@ -161,13 +161,15 @@ class _Learned(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, layout: Layout, *parameters: Tensor) -> tuple[Tensor, Tensor]:
         ctx.space = Workspace(layout, len(x), x.dtype)
-        scores, ebops = ctx.space.forward(x, tuple(p.detach().numpy() for p in parameters))
-        return scores, torch.tensor(ebops, dtype=x.dtype)
+        # the compiled loops run on the processor, wherever the tensors are
+        scores, ebops = ctx.space.forward(x.cpu(), tuple(p.detach().cpu().numpy() for p in parameters))
+        return scores.to(x.device), torch.tensor(ebops, dtype=x.dtype, device=x.device)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         # clones: a second backward of the same forward would write into the first one's
-        return None, None, *(g.clone() for g in ctx.space.backward(gradients[0], float(gradients[1])))
+        found, device = ctx.space.backward(gradients[0].cpu(), float(gradients[1])), gradients[0].device
+        return None, None, *(g.clone().to(device) for g in found)
 
 
 def learned_forward(x: Tensor, parameters: list[Tensor], layout: Layout) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.models.base import Family
+from codesign.models.base import Candidate
+from codesign.models.torch_family import TorchFamily
 from codesign.space import Choose, Fixed, FloatDimension, IntDimension
 
 if TYPE_CHECKING:
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
 __all__ = ("MLP", "MLPConfig", "MLPSpace")
 
 
-class MLPConfig(BaseModel):
+class MLPConfig(Candidate):
     """One multilayer perceptron."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer")
     weight_bits: tuple[int, ...] = Field(description="bits of the weights, sign included: hidden layers, then the head")
@@ -43,6 +42,21 @@ class MLPConfig(BaseModel):
             raise ValueError("activation_bits must lie between 2 and 16")
         return self
 
+    def input_width(self) -> int:
+        """Width of each input."""
+        return self.input_bits
+
+    def pruned(self) -> float:
+        """Share of pruned weights."""
+        return self.sparsity
+
+    def cost(self, inputs: int, outputs: int) -> float:
+        """Bit operations to expect of the multiplications, pruned weights left out."""
+        from codesign.graph.cost import expected
+
+        operands = (self.input_bits, *self.activation_bits)
+        return expected((inputs, *self.widths, outputs), self.weight_bits, operands, self.sparsity)
+
 
 class MLPSpace(BaseModel):
     """The study's ``space`` for this family: each entry a dimension (a choice, a range, or a fixed value)."""
@@ -58,7 +72,7 @@ class MLPSpace(BaseModel):
     uniform_bits: bool = Field(default=False, description="weight_bits holds for all weights and activations")
 
 
-class MLP(Family):
+class MLP(TorchFamily):
     """Multilayer perceptrons (see :class:`MLPConfig`)."""
 
     name = "mlp"
@@ -84,27 +98,9 @@ class MLP(Family):
             sparsity=choose("sparsity", space.sparsity),
         )
 
-    def build(self, config: BaseModel, inputs: int, outputs: int) -> QuantMLP:
+    def build(self, config: Candidate, inputs: int, outputs: int) -> QuantMLP:
         """Build the untrained Brevitas network."""
         from codesign.models.qmlp import QuantMLP
 
         assert isinstance(config, MLPConfig)
         return QuantMLP(config, inputs, outputs)
-
-    def input_bits(self, config: BaseModel) -> int:
-        """Width of each input."""
-        assert isinstance(config, MLPConfig)
-        return config.input_bits
-
-    def sparsity(self, config: BaseModel) -> float:
-        """Share of pruned weights."""
-        assert isinstance(config, MLPConfig)
-        return config.sparsity
-
-    def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
-        """Bit operations to expect of the multiplications, pruned weights left out."""
-        from codesign.graph.cost import expected
-
-        assert isinstance(config, MLPConfig)
-        sizes = (inputs, *config.widths, outputs)
-        return expected(sizes, config.weight_bits, (config.input_bits, *config.activation_bits), config.sparsity)

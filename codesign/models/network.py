@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from codesign.fixedpoint import InputQuantisation
 
-__all__ = ("Autograd", "Loss", "Network", "Twin", "loss_gradient")
+__all__ = ("Autograd", "Loss", "Network", "Phase", "Twin", "loss_gradient")
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training: its name, and its share of the epochs, relative to the others' shares."""
+
+    name: str = ""
+    share: float = 1.0
 
 
 class Twin(Protocol):
@@ -68,6 +78,14 @@ class Network(nn.Module, ABC):
         """The numbers and gradients of ``forward`` before :meth:`fold`, in fewer operations where that is possible."""
         return self(x)  # type: ignore[no-any-return]
 
+    def phases(self) -> Sequence[Phase]:
+        """Parts of the training, in order, such as a self-supervised one first. Each has an optimiser and rates of its
+        own; what is pruned is pruned in the last."""
+        return (Phase(),)
+
+    def enter(self, phase: Phase) -> None:
+        """Called before each phase: ``objective``, ``penalty`` and ``twin`` may be others from here on."""
+
     def match(self, x: Tensor, target: Tensor) -> None:
         """Called before the first step, with all training events (events, n) and their targets."""
 
@@ -91,6 +109,15 @@ class Network(nn.Module, ABC):
         """What trains the network in steps of ``events`` events. One's own does all by itself that ``fused``,
         ``objective`` and ``penalty`` do."""
         return Autograd(self)
+
+    def twin_on(self, device: str, events: int) -> Twin:
+        """What trains it on a device: :meth:`twin`, which runs on the processor, or PyTorch's own differentiation."""
+        return self.twin(events) if device == "cpu" else Autograd(self)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
 
     def input_quantisation(self, base: InputQuantisation) -> InputQuantisation:
         """The quantisation of the inputs, where it was learned, on the grid of ``base``."""

@@ -64,6 +64,8 @@ class QuantMLP(Network):
 
         ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out, and has no gradient.
         """
+        if x.device.type != "cpu":
+            return self(x)  # type: ignore[no-any-return]
         return mlp_forward(x, torch.cat([p.flatten() for p in self.in_order()]), self.layout)
 
     def twin(self, events: int) -> MLPTwin:

@@ -28,6 +28,10 @@ class Trained(ABC):
         """By name ("Brevitas", "Keras", "XGBoost"), the source's own execution, which every domain must equal."""
         return {}
 
+    def cost(self) -> float | None:
+        """Effective bit operations of the model where training decided them; None where its candidate knew before."""
+        return None
+
     @abstractmethod
     def files(self) -> Mapping[str, bytes]:
         """By name, plain data from which the model is loaded again. Nothing in it is ever run or unpickled."""

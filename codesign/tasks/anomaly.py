@@ -41,6 +41,7 @@ class Anomaly(Task):
     """
 
     name = "anomaly"
+    objective = "reconstruction"
     tabulates = True
     settings = AnomalySample
     trigger = "score"

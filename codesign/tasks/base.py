@@ -64,6 +64,8 @@ class Task(PlugIn):
     #: names "threshold" is the one that the simulation of the RTL applies
     trigger: str | None = None
 
+    #: the loss by a name that any family can read (:class:`codesign.models.lesson.Objective`)
+    objective: str = "own"
     #: whether it has an :meth:`outcome` or a :meth:`table`
     tabulates: bool = False
 
@@ -106,6 +108,10 @@ class Task(PlugIn):
         It is recorded with the trial; :meth:`judge` and :meth:`plots` get it on every split.
         """
         return {}
+
+    def weights(self, part: Part) -> NDArray[np.float64] | None:
+        """Weight of each event in the loss, (events,), 0 or more; None where all count the same."""
+        return None
 
     def input_quantisation(
         self, x: NDArray[np.float32], features: tuple[str, ...], units: tuple[str, ...], bits: int

@@ -72,6 +72,7 @@ class JetTagging(Task):
     """Multi-class jet tagging: cross-entropy, judged by accuracy, AUC and background rejection."""
 
     name = "jet-tagging"
+    objective = "cross-entropy"
     settings = JetSample
 
     def __init__(self, classes: tuple[str, ...] = ("g", "q", "w", "z", "t")) -> None:

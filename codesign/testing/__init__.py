@@ -8,9 +8,9 @@
         def flow(self):
             return MyFlow()
 
-:class:`FlowTests`, :class:`FamilyTests`, :class:`TaskTests` and :class:`DomainTests` try what types cannot say, and a
-test that fails says in words what is broken (:class:`Nonconformity`). What they need is pytest, with
-the marker ``slow``.
+:class:`FlowTests`, :class:`FamilyTests` (:class:`TorchFamilyTests` for networks of torch), :class:`TaskTests` and
+:class:`DomainTests` try what types cannot say, and a test that fails says in words what is broken
+(:class:`Nonconformity`). What they need is pytest, with the marker ``slow``.
 
 A :class:`Case` is a small design at an edge of what flows meet. :func:`conforms` compiles it, compares every integer of
 random, extreme, saturated, single and no events with exact arithmetic, opens the firmware again, looks at the figures,
@@ -26,6 +26,7 @@ from codesign.testing.flows import FlowTests
 from codesign.testing.nonconformity import Nonconformity
 from codesign.testing.random import random_design
 from codesign.testing.tasks import TaskTests
+from codesign.testing.torch_families import TorchFamilyTests
 
 __all__ = (
     "CASES",
@@ -36,6 +37,7 @@ __all__ = (
     "Nonconformity",
     "Outcome",
     "TaskTests",
+    "TorchFamilyTests",
     "conforms",
     "random_design",
 )

@@ -8,18 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from codesign.design import Design
 from codesign.graph.quantiser import RoundingMode
-from codesign.models.base import Family
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, port_of_one_kind, weights
 from codesign.testing.nonconformity import must
 
 __all__ = ("CASES", "FAMILIES", "Case", "family_design", "untrained")
 
 if TYPE_CHECKING:
+    from codesign.models.base import Candidate, Family
     from codesign.models.network import Network
+    from codesign.models.torch_family import TorchFamily
 
 #: bits of a product that leave room to add four of them in float32, in which reference tools compute
 _PRODUCT_BITS = 19
@@ -83,13 +83,15 @@ FAMILIES: dict[str, tuple[dict[str, Any], int]] = {
 def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int = 6, seed: int = 1) -> Design:
     """An untrained network of a family, calibrated on random events and exported."""
     from codesign import plugins
+    from codesign.models.torch_family import TorchFamily
 
     family = plugins.load(Family, name)
-    return untrained(family, family.config.model_validate(config), outputs, inputs, seed)[1]
+    assert isinstance(family, TorchFamily), f"the family {name} builds no networks of torch"
+    return untrained(family, family.read(config, name), outputs, inputs, seed)[1]
 
 
 def untrained(
-    family: Family, config: BaseModel, outputs: int, inputs: int = 6, seed: int = 1
+    family: TorchFamily, config: Candidate, outputs: int, inputs: int = 6, seed: int = 1
 ) -> tuple[Network, Design]:
     """A network with the weights it was built with, calibrated on random events and folded, and its design."""
     import torch
@@ -100,7 +102,7 @@ def untrained(
 
     x = np.random.default_rng(seed).normal(size=(500, inputs))
     labels = tuple(f"x{i}" for i in range(inputs))
-    quantisation = InputQuantisation.fit(x, labels, ("1",) * inputs, family.input_bits(config))
+    quantisation = InputQuantisation.fit(x, labels, ("1",) * inputs, config.input_width())
     values = torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32)
     with torch.random.fork_rng():
         torch.manual_seed(seed)

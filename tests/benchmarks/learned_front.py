@@ -135,7 +135,7 @@ class Bench:
                 seed=seed,
             )
             seconds += time.perf_counter() - start
-            ebops = MLP().ebops(config, self.train.x.shape[1], len(self.sample.class_names))
+            ebops = config.cost(self.train.x.shape[1], len(self.sample.class_names))
             rows.append(self.measured(network.eval(), base, ebops))
         return rows, round(seconds, 1)
 

@@ -50,6 +50,11 @@ def test_too_few_events_are_told_before_the_sample_where_they_are_known(tmp_path
     assert said[0].startswith("the test split has 40 events, and verification.rtl_events wants 1000 simulated")
 
 
+BITS = dict.fromkeys(("weight_bits", "activation_bits", "input_bits"), 4)
+#: a study whose family trains with torch
+TRAINED = {"family": "mlp", "space": {"depth": 1, "width": 4, **BITS}}
+
+
 def no_sample(*arguments, **more):
     raise AssertionError("a sample is made")
 
@@ -57,8 +62,13 @@ def no_sample(*arguments, **more):
 @pytest.mark.parametrize(
     ("missing", "changes", "message"),
     [
-        ("onnxoptimizer", {}, r"no candidate can be trained and exported here: missing onnxoptimizer \(pip install"),
-        ("torch", {}, r"no candidate can be trained and exported here: missing torch \(pip install torch=="),
+        (
+            "onnxoptimizer",
+            TRAINED,
+            r"no candidate can be trained and exported here: missing onnxoptimizer \(pip install",
+        ),
+        ("torch", TRAINED, r"no candidate can be trained and exported here: missing torch \(pip install torch=="),
+        ("onnxruntime", {}, r"no candidate can be trained and exported here: missing onnxruntime \(pip install"),
         (
             "pyosys",
             {"target": "ulx3s-85f", "search": {"ladder": {"measured": ["synthesised"]}}},

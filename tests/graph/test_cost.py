@@ -17,7 +17,7 @@ from codesign.graph.cost import constant_bits, expected, graph_cost, signal_bits
 from codesign.graph.interval import Interval, tightest_type
 from codesign.hardware import alkaid
 from codesign.hardware.base import Flow
-from codesign.models.mlp import MLP, MLPConfig
+from codesign.models.mlp import MLPConfig
 from codesign.report.layers import count_layers
 from codesign.study import load_study
 from codesign.targets import load_target
@@ -116,7 +116,7 @@ def measured(flow):
     for row in rows:
         found = row["measured"].get(f"compiled-{flow}", {}).get("lut")
         if row["name"].rpartition("-")[0] == "mlp" and found:
-            yield MLP().ebops(MLPConfig.model_validate(row["config"]), 16, 5), found
+            yield MLPConfig.model_validate(row["config"]).cost(16, 5), found
 
 
 def refused(flow, cost, lut):

@@ -227,7 +227,8 @@ def test_damaged_weights_are_trained_again(wrong, become, tiny, tmp_path):
     folder, key = TrialFolder(tmp_path / "0000"), "d" * 64
     tiny.save(folder.path)
     (folder.path / "weights.safetensors").write_bytes(save({"w": np.ones((3, 2), np.float32)}))
-    kept.keep_training(key, folder, {"ebops": 1.0})
+    mlp = plugins.load(Family, "mlp")
+    kept.keep_training(key, folder, mlp, {"ebops": 1.0})
 
     def read(more):
         from codesign.design import Design
@@ -240,7 +241,7 @@ def test_damaged_weights_are_trained_again(wrong, become, tiny, tmp_path):
             raise ValueError("of another shape")
         return more["ebops"]
 
-    assert kept.trained(key, folder, read) == 1.0
+    assert kept.kept_model(key, folder, mlp, read) == 1.0
     (path,) = entries(tmp_path / "store")
     with zipfile.ZipFile(path) as archive:
         files = {i.filename: archive.read(i) for i in archive.infolist()}
@@ -254,7 +255,7 @@ def test_damaged_weights_are_trained_again(wrong, become, tiny, tmp_path):
     if wrong == "less":
         del files["design.json"]
     path.write_bytes(store.sealed("weights", key, files))
-    assert kept.trained(key, folder, read) is None
+    assert kept.kept_model(key, folder, mlp, read) is None
     assert not (folder.path / "evil.py").exists()
     assert len(store.put_aside()) == 1
 

@@ -6,11 +6,12 @@ import re
 import pytest
 import torch
 
+from codesign.errors import InputError
 from codesign.models.anomaly import VAE, Autoencoder
-from codesign.models.learned import MLPLearned
-from codesign.models.mlp import MLP
+from codesign.models.learned import LearnedMLPConfig, MLPLearned
+from codesign.models.mlp import MLP, MLPConfig
 from codesign.models.qmlp import QuantMLP
-from codesign.testing.families import FamilyTests
+from codesign.testing.torch_families import TorchFamilyTests
 from tests.testing.broken import said
 
 BITS = {"low": 2, "high": 5}
@@ -18,7 +19,7 @@ SPACE = {"depth": {"low": 1, "high": 2}, "width": [4, 6], "weight_bits": BITS, "
 ANOMALY = SPACE | {"latent": [2, 3], "square_bits": 5, "score_bits": [6, 9]}
 
 
-class TestMLP(FamilyTests):
+class TestMLP(TorchFamilyTests):
     @pytest.fixture
     def family(self):
         return MLP()
@@ -28,7 +29,7 @@ class TestMLP(FamilyTests):
         return SPACE | {"sparsity": [0.0, 0.3], "uniform_bits": request.param == "uniform"}
 
 
-class TestMLPLearned(FamilyTests):
+class TestMLPLearned(TorchFamilyTests):
     counts_before = False
 
     @pytest.fixture
@@ -37,12 +38,12 @@ class TestMLPLearned(FamilyTests):
 
     @pytest.fixture
     def space(self):
-        return {"depth": 1, "width": [4, 6], "input_bits": [6, 8], "budget": [5000.0, 50000.0]}
+        return {"depth": 1, "width": 6, "input_bits": 8, "budget": [5000.0, 50000.0]}
 
 
 @pytest.mark.slow
-class TestVAE(FamilyTests):
-    outputs, reproduces = 1, True
+class TestVAE(TorchFamilyTests):
+    outputs, objective = 1, "reconstruction"
 
     @pytest.fixture
     def family(self):
@@ -53,8 +54,8 @@ class TestVAE(FamilyTests):
         return ANOMALY | {"beta": {"low": 0.01, "high": 0.5, "log": True}}
 
 
-class TestAutoencoder(FamilyTests):
-    outputs, reproduces = 1, True
+class TestAutoencoder(TorchFamilyTests):
+    outputs, objective = 1, "reconstruction"
 
     @pytest.fixture
     def family(self):
@@ -101,15 +102,20 @@ class Forgetful(MLP):
 class Free(MLP):
     """Costs nothing, however many bits."""
 
-    def ebops(self, config, inputs, outputs):
-        return 0.0
+    class config(MLPConfig):
+        def cost(self, inputs, outputs):
+            return 0.0
+
+    def suggest(self, space, choose):
+        return self.config.model_validate(super().suggest(space, choose).record())
 
 
-class Backwards(MLP):
+class Backwards(Free):
     """The fewer bits, the dearer."""
 
-    def ebops(self, config, inputs, outputs):
-        return 1e9 / super().ebops(config, inputs, outputs)
+    class config(MLPConfig):
+        def cost(self, inputs, outputs):
+            return 1e9 / super().cost(inputs, outputs)
 
 
 class Drifting(MLP):
@@ -145,11 +151,56 @@ class Plain(MLP):
         return self.Network(inputs, outputs)
 
 
+class Resold(MLP):
+    """Keeps a file that every trial has for itself."""
+
+    files = ("metrics.json",)
+
+    def pick(self, files, candidate, lesson):
+        return renamed(super().pick(files, candidate, lesson))
+
+
+class Omnivorous(MLP):
+    """Would learn anything."""
+
+    def can(self, subject):
+        return None
+
+
+class Credulous(MLP):
+    """Takes whatever it is given for its weights."""
+
+    def load(self, files, candidate, design):
+        try:
+            return super().load(files, candidate, design)
+        except InputError:
+            return None
+
+
+class Replaced(MLP):
+    """Opens another model than it kept."""
+
+    def load(self, files, candidate, design):
+        opened = super().load(files, candidate, design)
+        with torch.no_grad():
+            opened._network.linears[-1].bias.add_(1.0)
+        return opened
+
+
+def renamed(trained):
+    trained.files = lambda kept=trained.files: {"metrics.json": kept()["weights.safetensors"]}
+    return trained
+
+
 class ManyTrainings(MLPLearned):
     """What candidates share is another at each question."""
 
-    def shared(self, config):
-        return super().shared(config).model_copy(update={"budget": 1.0 + next(COUNT)})
+    class config(LearnedMLPConfig):
+        def training(self):
+            return super().training().model_copy(update={"budget": 1.0 + next(COUNT)})
+
+    def suggest(self, space, choose):
+        return self.config.model_validate(super().suggest(space, choose).record())
 
 
 @pytest.mark.parametrize(
@@ -163,14 +214,18 @@ class ManyTrainings(MLPLearned):
         (Backwards, "fewer_bits_cost_less", "with fewer bits"),
         (Drifting, "networks_are_exact", "folded a second time it is another network"),
         (Plain, "networks_are_exact", "builds a Network, which is no Network"),
-        (Random, "networks_are_trained", "the same seed trains two networks"),
+        (Random, "models_are_trained_and_exact", "the same seed trains two models"),
+        (Resold, "models_are_trained_and_exact", "a trial has another metrics.json"),
+        (Replaced, "models_are_trained_and_exact", "keeps other files|differs from exact arithmetic"),
+        (Omnivorous, "what_cannot_be_learned_is_said", "an objective that nobody knows"),
+        (Credulous, "damaged_files_are_refused", "opens a weights.safetensors of 0 bytes"),
     ],
 )
 def test_a_family_that_breaks_a_promise_is_caught(liar, fails, words):
-    assert re.search(words, said(FamilyTests, fails, family=liar(), space=SPACE))
+    assert re.search(words, said(TorchFamilyTests, fails, family=liar(), space=SPACE))
 
 
 def test_a_training_that_is_not_shared_is_caught():
     space = {"depth": 1, "width": 4, "input_bits": 6, "budget": 5000.0}
-    words = said(FamilyTests, "candidates_of_one_training_are_picked_from_it", family=ManyTrainings(), space=space)
+    words = said(TorchFamilyTests, "candidates_of_one_training_are_picked_from_it", family=ManyTrainings(), space=space)
     assert words.endswith("what is shared by what is shared is another")

@@ -16,7 +16,7 @@ from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.base import Availability, Flow
 from codesign.hardware.expected import with_expected
-from codesign.models.base import Family
+from codesign.models.base import Candidate, Family
 from codesign.physics.sample import Sample
 from codesign.records import Figures, Metric, Metrics, Verified
 from codesign.space import Dimension, Fixed, FloatDimension, IntDimension
@@ -94,11 +94,15 @@ class ToySpace(BaseModel):
     sparsity: FloatDimension
 
 
-class ToyConfig(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class ToyConfig(Candidate):
     width: int
     sparsity: float
+
+    def input_width(self):
+        return 8
+
+    def cost(self, inputs, outputs):
+        return 1.0
 
 
 class ToyFamily(Family):
@@ -109,14 +113,14 @@ class ToyFamily(Family):
     def suggest(self, space, choose):
         return ToyConfig(width=choose("width", space.width), sparsity=choose("sparsity", space.sparsity))
 
-    def build(self, config, inputs, outputs):
+    def fit(self, candidate, lesson, budget, seed, device="cpu", progress=None):
         raise AssertionError("nothing is trained")
 
-    def input_bits(self, config):
-        return 8
+    def pick(self, files, candidate, lesson):
+        raise AssertionError("nothing is trained")
 
-    def ebops(self, config, inputs, outputs):
-        return 1.0
+    def load(self, files, candidate, design):
+        raise AssertionError("nothing is trained")
 
 
 class ToyFlowSpace(BaseModel):

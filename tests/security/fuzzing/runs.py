@@ -219,7 +219,7 @@ def _taken(root: Path) -> None:
 
     def network() -> None:
         made = RunFolder(root.parent / "taken").trial(0)
-        if kept.trained("b" * 64, made, lambda more: Design.load(made.path)) is None:
+        if kept.kept_model("b" * 64, made, plugins.load(Family, "mlp"), lambda more: Design.load(made.path)) is None:
             again()
 
     for part in (firmware, figures, network):

@@ -1,0 +1,26 @@
+"""From a graph to the design that it is: the types of its outputs follow from those of its inputs."""
+
+from __future__ import annotations
+
+from codesign.design import Design
+from codesign.fixedpoint import InputQuantisation, Port
+from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.reader import read_graph
+
+__all__ = ("design_of_graph",)
+
+
+def design_of_graph(
+    content: bytes, inputs: InputQuantisation, outputs: tuple[str, ...], trigger: str | None = None
+) -> Design:
+    """The design of a serialised QONNX graph, its outputs named, their types the tightest by interval arithmetic.
+
+    ``trigger`` names the output that the firmware compares with a programmable threshold. UnsupportedError where the
+    graph has no exact hardware.
+    """
+    found = read_graph(content).run(Interval.of_port(inputs.port), Intervals())
+    types = tuple(
+        tightest_type(float(low), float(high), float(step))
+        for low, high, step in zip(found.low[0], found.high[0], found.step[0], strict=True)
+    )
+    return Design(content, inputs, Port(name="scores", types=types, labels=outputs), trigger)

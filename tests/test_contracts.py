@@ -1,0 +1,82 @@
+"""Contracts are types: what decides by name, or is of any type, is counted, and may only become less."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from codesign import __file__ as package
+
+ROOT = Path(package).parent
+
+#: modules whose every name has a type
+CONTRACTS = ("base", "lesson", "network", "teaching", "torch_family", "torch_trained", "trained")
+
+
+@cache
+def nodes(path):
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
+def names(path):
+    """Every plain name that a module's code says: of functions called, and of types."""
+    return [node.id for node in nodes(path) if isinstance(node, ast.Name)]
+
+
+def said(*words, of):
+    return sum(names(path).count(word) for path in of for word in words)
+
+
+def files(*rooms):
+    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def test_contracts_say_no_any():
+    contracts = [ROOT / "models" / f"{name}.py" for name in CONTRACTS]
+    assert said("Any", "object", "cast", "hasattr", "getattr", of=contracts) == 0
+
+
+@pytest.mark.parametrize(
+    ("word", "candidate", "search"),
+    # getattr: a module's function by its name, twice a class of dask's or optuna's, a message's trial, resources twice
+    [("hasattr", 0, 1), ("getattr", 0, 7), ("cast", 0, 0)],
+)
+def test_the_pipeline_asks_no_plug_in_by_name(word, candidate, search):
+    assert said(word, of=files("candidate")) == candidate
+    assert said(word, of=files("dse")) <= search
+
+
+def test_no_flow_is_asked_what_class_it_is():
+    for path in files("candidate", "dse"):
+        for node in nodes(path):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+                assert "Alkaid" not in ast.unparse(node.args[1]), f"{path}:{node.lineno}"
+
+
+def imported(path):
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_the_pipeline_knows_nothing_of_torch():
+    """Neither at once nor when it is needed; nor the modules that do."""
+    theirs = ("torch", "brevitas", "safetensors", "codesign.training", "codesign.export")
+    for path in files("candidate", "dse", "report", "handoff"):
+        found = {name for name in imported(path) if name.split(".")[0] in theirs or name in theirs}
+        assert not found, f"{path.relative_to(ROOT)} imports {', '.join(sorted(found))}"
+
+
+def test_there_is_one_training_loop():
+    """One place moves parameters: a step of an optimiser is taken in one loop of the package."""
+    steps = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files("models", "candidate", "dse", "tasks", "calibration") + sorted(ROOT.glob("*.py"))
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("optimiser.step", "self._optimiser.step")
+    ]
+    assert len(steps) == 1, steps
