@@ -211,8 +211,8 @@ def _cocotb_link_flags() -> list[str]:
 def _library(flags: list[str], waves: WaveFormat | None, log: Path) -> Path:
     """The cached folder of the run-time library's objects and precompiled header; built where it is missing.
 
-    The key holds all that goes in; where Verilator lies is not of it, its version is. Of several processes that need it one builds, in a temporary folder that is renamed
-    when it is complete, and the others wait for it.
+    The key holds all that goes in; where Verilator lies is not of it, its version is. Of several processes that need it
+    one builds, in a temporary folder that is renamed when it is complete, and the others wait for it.
     """
     key = hashlib.sha256()
     of_content = [flag for flag in flags if not flag.startswith("-I")]

@@ -15,7 +15,6 @@ from codesign.physics.detector.pool import Pool, read_pool, write_collisions
 from codesign.physics.detector.simulate import pool_files
 from codesign.physics.events import read_events
 
-
 #: in the pool that all tests share: starting Pythia for them takes 6 s, each thousand 4 s
 COLLISIONS = 300
 _FEW = 100  # what cards without pile-up take
@@ -53,9 +52,7 @@ def event_cache(small: Callable[..., str], tmp_path_factory: pytest.TempPathFact
     if not few.is_file():
         towers, muons = whole.first[_FEW], whole.muon_first[_FEW]
         first, muon_first = whole.first[: _FEW + 1], whole.muon_first[: _FEW + 1]
-        write_collisions(
-            few, Pool(first, whole.towers[:towers], whole.cells[:towers], muon_first, whole.muons[:muons])
-        )
+        write_collisions(few, Pool(first, whole.towers[:towers], whole.cells[:towers], muon_first, whole.muons[:muons]))
     return cache
 
 
