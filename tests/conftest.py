@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ os.environ["CODESIGN_STORE"] = "none"
 os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = (
     "codesign.compiled.KeptByContent,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
 )
+# a shell that runs the tests in the background has them, and all that they start, ignore interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 assert one_thread.name, "importing it has set what a process may take"
 
 #: files that take longest, first: workers that each take one file after the other then end together
