@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,15 +15,19 @@ os.environ["CODESIGN_STORE"] = "none"
 os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = (
     "codesign.compiled.KeptByContent,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
 )
+# a shell that runs the tests in the background has them, and all that they start, ignore interrupts
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 assert one_thread.name, "importing it has set what a process may take"
 
 #: files that take longest, first: workers that each take one file after the other then end together
 HEAVY = (
-    "test_simulated_events", "test_conformance", "test_store", "test_end_to_end", "test_anomaly",
-    "test_anomaly_study", "test_detector_physics", "test_bitstream", "test_finn_flow", "test_candidate", "test_gates",
-    "test_trigger", "test_jet_energy", "test_generate", "test_installed_task", "test_testbench", "test_report_html",
-    "test_anomaly_task", "test_emulator", "test_engine", "test_axi", "test_cluster", "test_nextpnr",
-    "test_hls4ml_flow", "test_qmlp", "test_kill", "test_cli", "test_yosys",
+    "test_simulated_events", "test_conformance", "test_end_to_end", "test_finn_flow", "test_install", "test_generate",
+    "test_gates", "test_trigger", "test_engine", "test_report_html", "test_anomaly_study", "test_detector_physics",
+    "test_anomaly", "test_emulator", "test_axi", "test_kill", "test_damage", "test_nextpnr", "test_hls4ml_flow",
+    "test_candidate", "test_cluster", "test_bitstream", "test_published", "test_installed_task", "test_forged",
+    "test_event_faults", "test_apply", "test_rtl", "test_yosys", "test_vitis", "test_report_browser", "test_jet_energy",
+    "test_learned", "test_board_command", "test_new", "test_cli", "test_qmlp",
 )  # fmt: skip
 
 

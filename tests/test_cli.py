@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from codesign.cli import app
+from tests.processes import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "tests" / "dse" / "plugin"
@@ -29,7 +30,8 @@ STUDY = {
 def codesign(*arguments, cwd):
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGIN}"}
     command = [sys.executable, "-m", "codesign.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    more = {"cwd": cwd, "env": environment, "timeout": PATIENCE}
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
 def fails(done, code=1):
@@ -55,7 +57,7 @@ def test_help_imports_nothing_heavy(tmp_path):
         "print(sorted({'torch', 'optuna', 'numpy', 'pandas', 'pydantic', 'brevitas'} & sys.modules.keys()))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
 

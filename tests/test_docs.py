@@ -59,7 +59,7 @@ def test_the_shortest_task_is_one():
 def test_the_site_builds_and_loads_nothing(tmp_path):
     pytest.importorskip("mkdocs", reason="extra 'docs' is not installed")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(tmp_path / "site")]
-    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     for page in PAGES:
         text = (tmp_path / "site" / f"{page.stem}.html").read_text(encoding="utf-8")

@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from codesign.installed import needed
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.verify.verilator import cache_folder
 from tests.empty_environment import ROOT, built_wheel, clean, environment, project
 
 #: declared for another reason than an import: for whom
@@ -184,7 +185,10 @@ STUDY = {
 
 
 def run_a_tiny_study(python: Path, folder: Path) -> None:
-    """In an empty folder, with an empty store and empty caches: one candidate, its proof and its report."""
+    """In an empty folder, with an empty store and empty caches: one candidate, its proof and its report.
+
+    But for what lies in the folder's ``cache``.
+    """
     random, rows = np.random.default_rng(0), 2000
     label = np.arange(rows) % 5
     columns = {name: (20 + label * (i % 3) + random.normal(size=rows)) for i, name in enumerate(FEATURE_NAMES)}
@@ -199,6 +203,10 @@ def run_a_tiny_study(python: Path, folder: Path) -> None:
 
 
 def test_a_tiny_study_where_only_requirements_are(python, tmp_path):
+    kept = cache_folder()  # Verilator's compiled library, which is the same there: the slow test below makes its own
+    kept.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / kept.name).symlink_to(kept)
     run_a_tiny_study(python, tmp_path)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from codesign.cli.door import Messages, Output
 from codesign.errors import SystemRefusal, system_errors
+from tests.processes import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def codesign(*arguments: str, **streams: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **streams.pop("env", {})}  # type: ignore[dict-item]
     command = [sys.executable, "-m", "codesign.cli", *arguments]
-    return subprocess.run(command, env=environment, text=True, timeout=120, check=False, **streams)  # type: ignore[call-overload]
+    return subprocess.run(command, env=environment, text=True, timeout=PATIENCE, check=False, **streams)  # type: ignore[call-overload]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -70,6 +71,6 @@ def test_an_ascii_terminal_shows_escapes():
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     command = [sys.executable, "-c", program, "say"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u03c4" in done.stdout

@@ -42,6 +42,8 @@ __all__ = ("ClusterPool", "JobQueue", "Slot", "job_queue", "must_be_possible")
 
 _SECONDS_TO_CONNECT = 60.0
 _SECONDS_TO_ANSWER = 10.0
+#: in which workers that died are started again; a batch system starts its own when it does
+_SECONDS_WITHOUT_WORKERS = 300.0
 _EXTRA = "--cluster needs the extra 'cluster': pip install 'codesign[cluster]'"
 _ADDRESS = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\S+):(?P<port>[0-9]{1,5})")
 
@@ -173,6 +175,7 @@ class ClusterPool:
         except (OSError, TimeoutError, ValueError) as error:
             self._opened.close()
             raise InputError(_no_scheduler(self._where, " ".join(str(error).split())[:200])) from None
+        self._patience = _SECONDS_WITHOUT_WORKERS if isinstance(address, str) else None
         self._fit()
         return self
 
@@ -260,19 +263,26 @@ class ClusterPool:
             names = [n for n in PARTS if with_test or n != "test"]
             paths = [self._run.path / n for n in ("sample.json", "study.yaml", "target.json")]
             content = packed(files_below(self._run.path, *paths, *(part_path(self._run, n) for n in names)))
+            try:
+                self._client.wait_for_workers(1, timeout=self._patience)
+            except TimeoutError:
+                raise ToolError(
+                    f"the cluster at {self._where} has had no worker for {self._patience:g} s; "
+                    "what was finished is kept: start the same again"
+                ) from None
             self._shared[with_test] = self._client.scatter(content, broadcast=True)
         return self._shared[with_test]
 
     # ---------------------------------------------------------------------------------------------------------- answers
     def hear(self, seconds: float, gone: Sequence[Slot] = ()) -> Iterator[tuple[Slot, Any]]:
         """Yield what became of jobs, waiting at most so long for the first."""
-        from distributed import wait
+        from distributed import CancelledError, wait
 
         for slot in list(self.workers):
             while slot.said:
                 yield slot, slot.said.pop(0)
         running = [slot.future for slot in self.workers if slot.future is not None]
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, CancelledError):  # the second where a worker took its jobs along
             if running:
                 wait(running, timeout=seconds, return_when="FIRST_COMPLETED")
         if self._client.status not in ("running", "connecting", "newly-created"):
@@ -285,13 +295,20 @@ class ClusterPool:
         self._fit()
 
     def _heard(self, slot: Slot) -> Any:
+        from distributed import CancelledError
+
         job = slot.job
         if slot.future.status != "finished":
             error = slot.future.exception() if slot.future.status == "error" else None
+            self._shared.clear()  # it may have gone with a worker: the next job's is sent anew
             if error is None or type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError"):
                 return Died(job, f"was lost with its cluster worker ({type(error).__name__ if error else 'cancelled'})")
             return messages.Broken(f"the cluster cannot run a job: {type(error).__name__}: {error}"[:400])
-        words, content = slot.future.result()
+        try:
+            words, content = slot.future.result()
+        except CancelledError:
+            self._shared.clear()
+            return Died(job, "was lost with its cluster worker (its result)")
         answer, files = json.loads(words), unpacked(content)
         if "broken" in answer:
             return messages.Broken(answer["broken"])

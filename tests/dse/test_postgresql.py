@@ -39,18 +39,18 @@ class Server:
 
     def _run(self, name, *arguments):
         command = [binary(name), *map(str, arguments)]
-        subprocess.run(
-            command, user=self.user, cwd=self.root, check=True, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE
-        )
+        more = {"user": self.user, "cwd": self.root, "stdout": subprocess.DEVNULL, "timeout": 2 * PATIENCE}
+        subprocess.run(command, check=True, **more)
 
     def start(self):
         options = f"-k {self.root} -c listen_addresses='' -c fsync=off"
-        self._run(
-            "pg_ctl", "-D", self.root / "data", "-w", "-t", PATIENCE, "-l", self.root / "log", "-o", options, "start"
-        )
+        self._control("-l", self.root / "log", "-o", options, "start")
 
     def stop(self):
-        self._run("pg_ctl", "-D", self.root / "data", "-w", "-t", PATIENCE, "-m", "immediate", "stop")
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *arguments):
+        self._run("pg_ctl", "-D", self.root / "data", "-w", "-t", int(PATIENCE), *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_planted_faults_are_found(fault: str, small: Small, tmp_path: Path, monk
     monkeypatch.setattr(resources, "folder", lambda kind: boards.parent if kind == "targets" else real(kind))
     episodes = [Episode((40,) * 20, 0.0, 0.7, 200), Episode((30,) * 10, 0.3, 0.6)]
     events = sum(sum(e.packets) for e in episodes)
-    received = simulate_axi(small.firmware, small.codes[:events], episodes, tmp_path / "w", timeout=60)
+    received = simulate_axi(small.firmware, small.codes[:events], episodes, tmp_path / "w", timeout=600)
     assert first_difference(episodes, received, small.outputs) is not None
 
 

@@ -116,13 +116,13 @@ def test_other_families_and_other_parts_are_refused(tmp_path: Path) -> None:
 def test_a_known_circuit_on_nexus_is_counted_without_its_harness(tmp_path: Path) -> None:
     body = "reg [7:0] a, b; always @(posedge clk) begin a <= model_inp; b <= a + {a[3:0], a[7:4]}; model_out <= b; end"
     firmware = replace(hand_written(tmp_path / "f", body), target=NEXUS)
-    values = {f.quantity: f.value for f in place_and_route(firmware, tmp_path / "w", 300)}
+    figures = place_and_route(firmware, tmp_path / "w", 300)
+    values = {f.quantity: f.value for f in figures}
     assert values["fmax"] > 100
     assert values["ff"] == 24
     assert values["carry"] == 5  # four of two bits, and one that feeds the chain
     assert 10 <= values["lut"] <= 12  # the halves of the carries, and what nextpnr adds as a constant
     assert (values["dsp"], values["bram"]) == (0, 0)
-    figures = place_and_route(firmware, tmp_path / "w", 300)
     assert {(f.fidelity, f.tool) for f in figures} == {(Fidelity.PLACED, "nextpnr-nexus")}
 
 

@@ -108,7 +108,7 @@ def browse(path, tmp_path, width=1400):
         f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", f"--window-size={width},2000",
         "--dump-dom", path.as_uri(),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "</html>" in done.stdout, done.stderr[-2000:]
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]

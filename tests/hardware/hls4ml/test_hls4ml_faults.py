@@ -91,7 +91,7 @@ def test_no_room_for_the_library(project):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try:\n    compile_csim(Path(sys.argv[1]), 'p')\nexcept ToolError as error:\n    print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, project], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code, project], capture_output=True, text=True, timeout=600)
     assert done.stdout.startswith("g++: "), (done.stdout, done.stderr)
     assert "\n" not in done.stdout.strip()
     assert not (project / csim.LIBRARY).exists()

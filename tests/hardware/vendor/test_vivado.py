@@ -69,7 +69,7 @@ def test_without_vivado_nothing_is_tried(firmware, tmp_path):
 def test_reports_become_figures(firmware, replay, tmp_path):
     replay(writes(*REPORTS))
     assert vivado.reaches(firmware)
-    figures = vivado.synthesise(firmware, tmp_path / "work", 60)
+    figures = vivado.synthesise(firmware, tmp_path / "work", 120)
     assert {f.quantity: f.value for f in figures} == {
         "lut": 5365, "ff": 6171, "carry": 353, "dsp": 12, "bram": 2.5, "fmax": 380.952, "power": 3.412,
     }  # fmt: skip
@@ -101,7 +101,7 @@ def test_a_report_that_is_missing_costs_its_own_figures_only(firmware, replay, t
 def test_failures_have_a_reason(firmware, replay, tmp_path, behaviour, words):
     replay(behaviour)
     with pytest.raises(ToolError, match=f"^Vivado: .*{words}"):
-        vivado.synthesise(firmware, tmp_path / "work", 60)
+        vivado.synthesise(firmware, tmp_path / "work", 120)
 
 
 def test_one_that_hangs_is_ended_with_its_children(firmware, replay, tmp_path):
