@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from codesign import candidate, plugins, store
+from codesign.candidate.kept import training_key
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import AlkaidSettings
 from codesign.models.network import Network, Twin
 from codesign.physics.sample import Part
-from codesign.records import Figures
+from codesign.records import Figures, SampleFacts
 from codesign.runfolder import RunFolder
 from codesign.study import SplitFractions, load_study
 from codesign.tasks.jet_tagging import JetTagging
@@ -144,6 +145,19 @@ def test_a_third_partys_package_of_another_version_makes_both_again(evaluate, mo
     assert evaluate()[0] == {"trained weights"}
     monkeypatch.setattr(plugins, "release", lambda kind, name: "theirs 2.0" if kind == "families" else real(kind, name))
     assert "trained weights" not in evaluate()[0]
+
+
+def test_a_family_that_trains_with_another_version_trains_again(monkeypatch):
+    """Planted: the training's key without the versions of what the family trains with."""
+    study, task, family = load_study("jet-tagger"), JetTagging(), plugins.load("families", "mlp")
+    facts = SampleFacts(hash="a" * 64, feature_names=NAMES, units=["1"] * 16, class_names=list("gqwzt"))
+    real, keys = store.versions, set()
+    for changed in ({}, {"torch": "9.9"}, {"brevitas": "9.9"}):
+        monkeypatch.setattr(
+            store, "versions", lambda *names, new=changed: real(*names) | {n: v for n, v in new.items() if n in names}
+        )
+        keys.add(training_key(study, family.read(CONFIG, "test"), 3, facts, task, family, None))
+    assert len(keys) == 3
 
 
 def test_a_design_that_fits_is_not_refused_before_it_is_trained(evaluate):

@@ -23,7 +23,7 @@ from codesign.figures import Fidelity, Figure
 from codesign.graph import reference
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.models.base import Candidate
+from codesign.models.base import Candidate, Family
 from codesign.models.lesson import Budget
 from codesign.models.teaching import lesson_of, must_be_able, outputs_of, subject_of
 from codesign.models.trained import Reference, Trained
@@ -87,7 +87,7 @@ def evaluate(
 
     def reopened(more: dict[str, Any]) -> tuple[Trained, float]:
         design = Design.load(folder.path)
-        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, design.inputs.size), np.int64)), Exact())
+        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts.feature_names)), np.int64)), Exact())
         return load_trained(study, folder, design, candidate), float(more["ebops"])
 
     with stages("training"):
@@ -109,8 +109,7 @@ def evaluate(
         if kept is None:
             design = trained.design()
             design.save(folder.path)
-            for name, content in trained.files().items():
-                write_atomically(folder.path / name, content)
+            _save(trained, family, folder)
             keep_training(key, folder, family, {"ebops": ebops})
         else:
             trained, ebops = kept
@@ -151,6 +150,18 @@ def _must_fit(study: Study, target: Target, ebops: float) -> None:
             f"cannot fit: {ebops:.0f} effective bit operations need at least {LEAST_LUT_PER_EBOP * ebops:.0f} LUT, "
             f"and {most:.0f} are allowed"
         )
+
+
+def _save(trained: Trained, family: Family, folder: TrialFolder) -> None:
+    """Write what a model is opened from again; CodesignError where that is not what its family says it is."""
+    files = trained.files()
+    if set(files) != set(family.files):
+        said, found = (", ".join(sorted(names)) for names in (family.files, files))
+        raise CodesignError(
+            f"the family '{family.name}' says that a model's files are {said}, but this one's are {found}"
+        )
+    for name, content in files.items():
+        write_atomically(folder.path / name, content)
 
 
 def _enough(first: Part, more: Part, events: int) -> NDArray[np.float32]:
