@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +46,7 @@ def input_importance(
     sign = 1.0 if goal.direction == "maximise" else -1.0
     losses = np.empty((_PIECES, design.inputs.size))
     for row, piece in enumerate(pieces):
-        some = _taken(part, piece)
+        some = part.taken(piece)
         codes = design.input_quantisation.codes(some.x)
         before = value(codes, some)
         for column in range(design.inputs.size):
@@ -80,13 +78,3 @@ def _dealt(part: Part, rng: np.random.Generator) -> list[NDArray[np.intp]]:
         for i, hand in enumerate(hands):
             hand.extend(mine[: round(share * len(mine))][i::_PIECES].tolist())
     return [np.sort(np.array(hand, dtype=np.intp)) for hand in hands]
-
-
-def _taken(part: Part, index: NDArray[np.intp]) -> Part:
-    return replace(
-        part,
-        x=part.x[index],
-        y=part.y[index],
-        targets=None if part.targets is None else part.targets[index],
-        truth={name: values[index] for name, values in part.truth.items()},
-    )

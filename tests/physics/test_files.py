@@ -22,7 +22,7 @@ from codesign.errors import InputError
 from codesign.physics.readers import read_sample
 from codesign.physics.readers.checks import CLASS_NAMES
 from codesign.physics.sample import Sample
-from codesign.physics.substructure import FEATURE_NAMES
+from codesign.physics.substructure import FEATURE_NAMES, constituents_block
 from codesign.physics.writers import write_parquet, write_root, write_sample
 from codesign.tasks.jet_tagging import JetTagging
 
@@ -135,7 +135,7 @@ def test_mass_in_mev(kind: str, sample: Sample, tmp_path: Path) -> None:
     assert sample.constituents is not None
     constituents = sample.constituents * np.float32([1000, 1, 1])
     path = tmp_path / "jets.data"
-    WRITERS[kind](replace(sample, features=features, constituents=constituents), path)
+    WRITERS[kind](replace(sample, features=features, blocks=(constituents_block(constituents),)), path)
     with pytest.raises(InputError, match=r"jets\.data: (column 'mass_mmdt'|constituents).*MeV"):
         read_sample(path)
 
