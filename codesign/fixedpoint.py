@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -241,7 +241,7 @@ class QuantisedBlock(Block):
         low, high = ([getattr(kind, end) for kind in self.types] for end in ("minimum", "maximum"))
         found = np.asarray(np.clip(scaled, low, high), dtype=np.int64)
         if self.absent is not None:
-            found[~self._there(rows, found)] = 0
+            found[~self.present(rows, found)] = 0
         return found.reshape(len(x), self.size)
 
     def physical(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -251,11 +251,6 @@ class QuantisedBlock(Block):
         if self.absent is not None:
             found[(rows == 0).all(axis=2)] = 0.0
         return np.asarray(found.reshape(len(codes), self.size))
-
-    def _there(self, rows: NDArray[np.float64], codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-        if self.validity is None:
-            return np.asarray((rows != 0).any(axis=2))
-        return np.asarray(codes[..., self.fields.index(self.validity)] != 0)
 
 
 class InputQuantisation(BaseModel):
@@ -310,6 +305,12 @@ class InputQuantisation(BaseModel):
     def is_flat(self) -> bool:
         """Whether it is of features alone."""
         return len(self.blocks) == 1 and self.blocks[0].name == FEATURES and len(self.blocks[0].shape) == 1
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other entries, validated; of features alone, those that are written of it too."""
+        if update and self.is_flat and update.keys() <= set(_FLAT):
+            return type(self).model_validate({key: getattr(self, key) for key in _FLAT} | dict(update))
+        return super().model_copy(update=update, deep=deep)
 
     @classmethod
     def fit(

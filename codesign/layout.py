@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ FEATURES = "features"
 #: elements of an event beyond which nothing is read, and blocks of a port
 MOST_ELEMENTS, MOST_BLOCKS = 1 << 16, 64
 _MOST_AXES = 4
+
+N = TypeVar("N", bound=np.generic)
 
 
 class Layout(BaseModel):
@@ -89,9 +91,15 @@ class Layout(BaseModel):
         """One entry per field, repeated for every item."""
         return tuple(of_fields) * self.items
 
-    def rows(self, flat: NDArray[np.floating]) -> NDArray[np.floating]:
+    def rows(self, flat: NDArray[N]) -> NDArray[N]:
         """The flat numbers of some events (events, size) as (events, items, fields)."""
         return flat.reshape(len(flat), self.items, self.shape[-1])
+
+    def present(self, rows: NDArray[np.floating], codes: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which items are there, (events, items), of physical rows and their codes, both (events, items, fields)."""
+        if self.validity is not None:
+            return np.asarray(codes[..., self.fields.index(self.validity)] != 0)
+        return np.asarray((rows != 0).any(axis=2)) if self.absent else np.ones(rows.shape[:2], dtype=np.bool_)
 
     @classmethod
     def of_features(cls, names: tuple[str, ...], units: tuple[str, ...]) -> Layout:

@@ -286,7 +286,14 @@ class InputImportance(_Record):
     metric: str
     split: str = Field(pattern="^test$")
     events: int = Field(gt=0)
-    inputs: dict[str, Metric] = Field(description="loss, positive where the input helps; its error over five pieces")
+    inputs: dict[str, Metric] = Field(
+        description="loss, positive where the input helps; its error over five pieces; of a field, in all items at once"
+    )
+    items: dict[str, Metric] = Field(
+        default_factory=dict,
+        exclude_if=lambda items: not items,
+        description="the same of an item with all its fields; of an image, of a row or a column",
+    )
 
 
 class Explained(_Record):

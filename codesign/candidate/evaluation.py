@@ -17,6 +17,7 @@ from codesign.candidate.shared import shared_training
 from codesign.candidate.stages import StageReport, Stages, provenance
 from codesign.candidate.trial import load_network
 from codesign.design import Design
+from codesign.dse.parts import sample_facts
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
 from codesign.graph.exact import Exact
@@ -76,10 +77,12 @@ def evaluate(
     task, family = plugins.load("tasks", study.task), plugins.load("families", study.family)
     flow, target = plugins.load("flows", study.flow.name), load_target(study.target)
     facts = RunFolder(folder.path.parent.parent).read_json("sample.json") or {}
+    seen = sample_facts(RunFolder(folder.path.parent.parent)).seen
+    numbers = sum(block.size for block in seen)
     outputs = tuple(facts.get("outputs") or facts["class_names"])  # runs of old have one output per class
 
     with stages("bound"):
-        ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
+        ebops = family.ebops(config, numbers, len(outputs))
         _must_fit(study, target, ebops)
     trigger = task.trigger if flow.triggers else None
     shared = family.shared(config)
@@ -89,14 +92,13 @@ def evaluate(
 
     def reopened(more: dict[str, Any]) -> tuple[Design, Network, float]:
         design = Design.load(folder.path)
-        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts["feature_names"])), np.int64)), Exact())
+        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, numbers), np.int64)), Exact())
         return design, load_network(study, folder, design, config), float(more["ebops"])
 
     with stages("training"):
         kept = trained(key, folder, reopened)
         if kept is None:
-            names, units = tuple(facts["feature_names"]), tuple(facts["units"])
-            quantisation = task.input_quantisation(train.x, names, units, family.input_bits(config))
+            quantisation = task.input_quantisation(train.x, seen, family.input_bits(config))
             x = [quantisation.port.values(quantisation.codes(part.x)) for part in (train, validation)]
             sizes, how = (quantisation.port.size, len(outputs)), study.training.model_dump()
             torch.manual_seed(seed)

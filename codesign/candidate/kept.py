@@ -36,9 +36,9 @@ __all__ = ("compiled", "keep_training", "synthesised", "trained", "training_key"
 
 _TRAINING_CODE = (
     "codesign.models", "codesign.tasks", "codesign.training", "codesign.export", "codesign.fixedpoint",
-    "codesign.compiled", "codesign.design", "codesign.graph", "codesign.candidate",
+    "codesign.layout", "codesign.compiled", "codesign.design", "codesign.graph", "codesign.candidate",
 )  # fmt: skip
-_FIRMWARE_CODE = ("codesign.hardware", "codesign.graph", "codesign.design", "codesign.fixedpoint")
+_FIRMWARE_CODE = ("codesign.hardware", "codesign.graph", "codesign.design", "codesign.fixedpoint", "codesign.layout")
 _TRAINING_TOOLS = ("torch", "numpy", "brevitas", "qonnx", "onnx", "numba")
 _FIRMWARE_TOOLS = ("alkaid", "numpy", "qonnx", "onnx")
 _SYNTHESIS_TOOLS = (
@@ -66,6 +66,7 @@ def training_key(
         {
             "sample": facts["hash"],
             "outputs": facts.get("outputs"),
+            "view": facts.get("view"),
             "splits": study.splits.model_dump(mode="json"),
             "split_seed": study.seed,
             "task": study.task,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from codesign.dse.resolve import Resolved, resolve
 from codesign.dse.scoring import Score
 from codesign.dse.storage import derived_seed, must_be_there, open_study, repair_journal
 from codesign.errors import InputError, ToolError
+from codesign.layout import viewed
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.store import NO_STORE, Store
@@ -178,6 +180,8 @@ class _Search:
         self._show("sample")
         study, run = self._study, self._run
         sample = self._resolved.task.sample(study.sample, study.seed, self._making)
+        viewed(sample.layouts, study.view, f"study '{study.name}'")
+        sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(self._resolved.task.outputs(sample))
         known = is_known(run, facts)

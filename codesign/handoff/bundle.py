@@ -20,7 +20,7 @@ from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.fastsim import write_fast_simulation
-from codesign.handoff.interface import components_of, input_signals, output_signals, tools_of, trigger_of
+from codesign.handoff.interface import components_of, input_blocks, input_signals, output_signals, tools_of, trigger_of
 from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, TargetFacts
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
@@ -239,6 +239,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         sources=[f"firmware/{p.as_posix()}" for p in (firmware.rtl.sources if firmware.rtl else ())],
         latency_cycles=trial.verified.latency_cycles if firmware.rtl else None,
         inputs=input_signals(trial.design),
+        blocks=input_blocks(trial.design),
         outputs=output_signals(trial.design),
         metrics=test.metrics,
         working_points=validation.points,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
+from codesign.layout import Layout
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks.anomalies import drawing, inputs
@@ -57,11 +58,10 @@ class Anomaly(Task):
         """The inputs of a chunk of events, one row per event."""
         return inputs.event_inputs(events)
 
-    def input_quantisation(
-        self, x: NDArray[np.floating], features: tuple[str, ...], units: tuple[str, ...], bits: int
-    ) -> InputQuantisation:
+    def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
-        return inputs.quantisation_of(x, features, units, bits)
+        (features,) = blocks
+        return inputs.quantisation_of(x, features.fields, features.units, bits)
 
     def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
         """Simulate the cards' events (once, then from the cache), or read files. The cards have their own seeds."""
@@ -73,7 +73,7 @@ class Anomaly(Task):
 
     def target(self, part: Part) -> NDArray[np.float32]:
         """The standardised inputs, (events, 57), the angles with a smaller weight."""
-        x = part.x.astype(np.float64)
+        x = part.features.astype(np.float64)
         standard = np.clip((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _LEAST_WIDTH), -_MOST, _MOST)
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
         return np.asarray(standard * weights, dtype=np.float32)

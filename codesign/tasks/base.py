@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
+from codesign.layout import Layout
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks.outcome import Outcome, Tabulated
@@ -105,11 +106,10 @@ class Task(ABC):
         """
         return {}
 
-    def input_quantisation(
-        self, x: NDArray[np.float32], features: tuple[str, ...], units: tuple[str, ...], bits: int
-    ) -> InputQuantisation:
-        """How the training split's features (events, n) become integers of ``bits`` bits: by default standardised."""
-        return InputQuantisation.fit(x, features, units, bits)
+    def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
+        """How the training split's flat view ``x`` (events, n) of ``blocks`` becomes integers of ``bits`` bits: by
+        default standardised, field by field."""
+        return InputQuantisation.of_blocks(x, blocks, bits)
 
     @property
     def collections(self) -> tuple[str, ...]:

@@ -177,7 +177,7 @@ class JetEnergyOffline(JetEnergy):
 
 def corrected_pt(scores: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
     """Corrected pT, GeV, (jets,)."""
-    return kinematics(part.x)[0] * np.exp(heads_of(scores).correction)
+    return kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
 
 
 def _there(name: str, metric: Metric | None) -> dict[str, Metric]:

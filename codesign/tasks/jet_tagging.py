@@ -62,10 +62,10 @@ class _Baseline:
 
         self._model = HistGradientBoostingClassifier(
             max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
-        ).fit(train.x, train.y)
+        ).fit(train.features, train.y)
 
     def __call__(self, part: Part) -> NDArray[np.float64]:
-        return np.log(np.clip(self._model.predict_proba(part.x), 1e-12, None))  # type: ignore[no-any-return]
+        return np.log(np.clip(self._model.predict_proba(part.features), 1e-12, None))  # type: ignore[no-any-return]
 
 
 class JetTagging(Task):

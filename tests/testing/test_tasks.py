@@ -146,7 +146,7 @@ class FitsAll(Liar):
     """Its baseline is fitted on all events."""
 
     def baselines(self, train, seed):
-        return [Middles(replace(train, x=self.kept.features, y=self.kept.labels))]
+        return [Middles(replace(train, features=self.kept.features, y=self.kept.labels))]
 
 
 class Oracle(Liar):

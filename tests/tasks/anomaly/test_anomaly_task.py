@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from codesign import plugins
 from codesign.errors import InputError
+from codesign.layout import Layout
 from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig
 from codesign.physics.sample import Part
 from codesign.tasks.anomalies.sample import AnomalySample
@@ -143,7 +144,7 @@ def test_a_network_finds_signals_it_never_saw(toy_parts, family, config, least):
     names = tuple(str(i) for i in range(57))
     from codesign.tasks.anomalies.inputs import FEATURES
 
-    quantisation = TASK.input_quantisation(train.x, FEATURES, names, config.input_bits)
+    quantisation = TASK.input_quantisation(train.x, (Layout.of_features(FEATURES, names),), config.input_bits)
     torch.manual_seed(1)
     network = family.build(config, 57, 1)
     values = quantisation.port.values(quantisation.codes(train.x))
