@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError, nearest
 
-__all__ = ("FEATURES", "MOST_BLOCKS", "MOST_ELEMENTS", "BlockValues", "Layout", "viewed")
+__all__ = ("FEATURES", "MOST_BLOCKS", "MOST_ELEMENTS", "BlockValues", "Layout", "fitted", "viewed")
 
 #: the block that every sample has: named numbers of an event
 FEATURES = "features"
@@ -117,6 +117,18 @@ class BlockValues:
     def __post_init__(self) -> None:
         if self.values.shape[1:] != self.layout.shape:
             raise ValueError(f"block '{self.layout.name}': {self.values.shape} is not (events, {self.layout.shape})")
+
+
+def fitted(layout: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A block (rows, *shape) of items (rows, k, fields) in their order; of fewer items the others are absent.
+
+    InputError for another number of items, where none can be absent, or too many.
+    """
+    lacking = layout.items - items.shape[1]
+    if lacking < 0 or (lacking and layout.absent is None and len(items)):
+        raise InputError(f"block '{layout.name}' is of {layout.items} items, and a row has {items.shape[1]}")
+    whole = np.pad(items, ((0, 0), (0, lacking), (0, 0)))
+    return whole.reshape(len(items), *layout.shape)
 
 
 def viewed(blocks: Iterable[Layout], view: Iterable[str], whose: str) -> tuple[Layout, ...]:

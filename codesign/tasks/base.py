@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
-from codesign.layout import Layout
+from codesign.layout import FEATURES, Layout, fitted
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks.outcome import Outcome, Tabulated
@@ -33,12 +33,23 @@ class Inputs:
     """What a trained network is given of a chunk of events: one row per event, or per object of it.
 
     ``features``: (rows, n) float32, in the sample's units; ``event``: (rows,) int64, the place of each row's event in
-    the chunk; ``object``: (rows,) int64, the index of the object in its collection, -1 where a row is a whole event.
+    the chunk; ``object``: (rows,) int64, the index of the object in its collection, -1 where a row is a whole event;
+    ``blocks``: what else is computed of each row, by name, (rows, ...) float32.
     """
 
     features: NDArray[np.float32]
     event: NDArray[np.int64]
     object: NDArray[np.int64]
+    blocks: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def flat(self, blocks: Sequence[Layout]) -> NDArray[np.float32]:
+        """What a network of these blocks is given, (rows, n); InputError for a block that is not computed."""
+        computed = {FEATURES: self.features, **self.blocks}
+        for block in blocks:
+            if block.name not in computed:
+                raise InputError(f"the task does not compute the block '{block.name}' of events: give a table of it")
+        pieces = [computed[block.name].reshape(len(self.event), -1) for block in blocks]
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
 
 class Baseline(Protocol):
@@ -126,6 +137,13 @@ class Task(ABC):
         (:mod:`codesign.physics.events`) where an event cannot have any.
         """
         raise InputError(f"the task '{self.name}' does not compute its inputs from events: give tables of its features")
+
+    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A block of the sample (rows, *shape) of a table's items (rows, k, fields), zero padded, in any number.
+
+        A ``sample`` with a block of items uses the same function. By default items stay in their order.
+        """
+        return fitted(block, items)
 
     def most_events(self, settings: dict[str, Any]) -> int | None:
         """At most so many events a sample of these settings will have, where that is known before it is made: too few

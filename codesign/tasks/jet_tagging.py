@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError
+from codesign.layout import Layout
 from codesign.physics.sample import Part, Sample
+from codesign.physics.substructure import CONSTITUENTS, constituents_block
 from codesign.records import Metric, Plot, Series
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Progress, Task
@@ -111,6 +113,10 @@ class JetTagging(Task):
             )
         place = np.array([wanted.index(name) for name in found])
         return replace(sample, labels=place[sample.labels], class_names=self.classes)
+
+    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Constituents by falling pT, the hardest 32, as in a sample."""
+        return constituents_block(items).values if block == CONSTITUENTS else super().arrange(block, items)
 
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """One logit per class."""
