@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
+from codesign_deepset import DeepSets, SetConfig
 
 from codesign import export
 from codesign.design import Design
@@ -20,7 +21,6 @@ from codesign.models.quantisers import ActivationQuantiser, InputQuantiser, Weig
 from codesign.targets import load_target
 from codesign.training import train
 from codesign.verify.rtl import verify
-from tests.blocks.deepset import DeepSets, SetConfig
 from tests.graph.everywhere import exact_codes
 
 CLASSES = ("one", "two", "three")

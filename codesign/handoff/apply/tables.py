@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError, nearest
-from codesign.layout import MOST_ELEMENTS, Layout, fitted
+from codesign.layout import Layout, fitted
 from codesign.physics.events.container import ChunkSize, Container
 from codesign.physics.events.parquet import Table
 from codesign.physics.events.rootfile import open_root
@@ -27,6 +27,8 @@ __all__ = ("KEPT", "Rows", "columns_of", "lacking", "table_chunks")
 #: columns that tell which row is which, kept where a table has them as numbers
 KEPT = ("run", "luminosityBlock", "event", "collision", "label")
 
+
+_MOST_ITEMS = 1024
 
 #: of a block and items (rows, k, fields), the block's values (rows, *shape)
 Arrange: TypeAlias = "Callable[[Layout, NDArray[np.float32]], NDArray[np.float32]]"
@@ -153,8 +155,8 @@ def _items(path: Path, block: Layout, columns: Mapping[str, Any], first: int) ->
         )
     items = number // whole
     most = int(items.max(initial=0))
-    if most * fields > MOST_ELEMENTS:
-        raise InputError(f"{path}: column '{name}': a row has {most} items, more than are read")
+    if most > max(_MOST_ITEMS, block.items):  # all rows are held as if they had as many
+        raise InputError(f"{path}: column '{name}': a row has {most} items, and at most {_MOST_ITEMS} are read")
     found = np.zeros((len(items), most, fields), dtype=np.float32)
     there = np.arange(most) < items[:, None]
     flat = [_finite(path, name, values, counts[name], first) for name, values in lists.items()]
