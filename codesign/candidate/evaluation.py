@@ -27,7 +27,7 @@ from codesign.records import Figures, Metric, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
-from codesign.tasks.base import working_points
+from codesign.tasks.problem import working_points
 from codesign.trust.firmware import refuse_links
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def evaluate(
     if folder.path.is_dir():
         refuse_links(folder.path)
     stages = Stages(stage)
-    task, family = plugins.load("tasks", study.task), plugins.load("families", study.family)
+    problem = plugins.load("tasks", study.task).open(study.sample, study.seed)
+    family = plugins.load("families", study.family)
     flow, target = plugins.load("flows", study.flow.name), load_target(study.target)
     facts = RunFolder(folder.path.parent.parent).read_json("sample.json") or {}
     seen = sample_facts(RunFolder(folder.path.parent.parent)).seen
@@ -84,11 +85,11 @@ def evaluate(
     with stages("bound"):
         ebops = family.ebops(config, numbers, len(outputs))
         _must_fit(study, target, ebops)
-    trigger = task.trigger if flow.triggers else None
+    trigger = problem.trigger if flow.triggers else None
     shared = family.shared(config)
     if shared is not None:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
-    key, notes = training_key(study, config, seed, facts, task, family, trigger), []
+    key, notes = training_key(study, config, seed, facts, problem, family, trigger), []
 
     def reopened(more: dict[str, Any]) -> tuple[Design, Network, float]:
         design = Design.load(folder.path)
@@ -98,21 +99,25 @@ def evaluate(
     with stages("training"):
         kept = trained(key, folder, reopened)
         if kept is None:
-            quantisation = task.input_quantisation(train.x, seen, family.input_bits(config))
+            quantisation = problem.input_quantisation(train.x, seen, family.input_bits(config))
             x = [quantisation.port.values(quantisation.codes(part.x)) for part in (train, validation)]
             sizes, how = (quantisation.port.size, len(outputs)), study.training.model_dump()
             torch.manual_seed(seed)
             if shared is None:
                 network = family.build(config, *sizes)
                 sparsity = family.sparsity(config)
-                fit(network, x[0], task.target(train), task.loss, **how, sparsity=sparsity, seed=seed)
+                fit(network, x[0], problem.target(train), problem.loss, **how, sparsity=sparsity, seed=seed)
             else:
-                targets = task.target(train), task.target(validation)
-                name = training_key(study, shared, seed, facts, task, family, None) or store.digest(shared.model_dump())
+                targets = problem.target(train), problem.target(validation)
+                name = training_key(study, shared, seed, facts, problem, family, None) or store.digest(
+                    shared.model_dump()
+                )
                 files, there = shared_training(
                     RunFolder(folder.path.parent.parent),
                     name,
-                    lambda: family.front(shared, (x[0], x[1]), targets, task.loss, outputs=sizes[1], seed=seed, **how),
+                    lambda: family.front(
+                        shared, (x[0], x[1]), targets, problem.loss, outputs=sizes[1], seed=seed, **how
+                    ),
                 )
                 network = family.pick(config, files, *sizes)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
@@ -146,8 +151,8 @@ def evaluate(
         known = proven[: len(validation)]  # the gate begins with the events of validation
         more = design.input_quantisation.codes(validation.x[len(known) :])
         scores = design.outputs.values(np.concatenate([known, flow.predict(firmware, more)]) if len(more) else known)
-        points = working_points(task, scores, validation)
-        metrics = task.judge(scores, validation, points)
+        points = working_points(problem, scores, validation)
+        metrics = problem.judge(scores, validation, points)
     notes += store.put_aside()
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))

@@ -14,7 +14,7 @@ from codesign.fixedpoint import Port
 from codesign.physics.sample import Part
 from codesign.records import InputImportance, Metric
 from codesign.study import Study
-from codesign.tasks.base import Task
+from codesign.tasks.problem import Problem
 
 __all__ = ("input_importance",)
 
@@ -23,7 +23,7 @@ _MOST_EVENTS = 5000
 
 
 def input_importance(
-    study: Study, task: Task, design: Design, part: Part, points: dict[str, float], seed: int
+    study: Study, problem: Problem, design: Design, part: Part, points: dict[str, float], seed: int
 ) -> InputImportance | None:
     """Permutation importance of every feature, field and item for the study's first metric; None where it cannot be
     judged on a fifth.
@@ -44,7 +44,7 @@ def input_importance(
     def value(codes: NDArray[np.int64], some: Part) -> float | None:
         scores = np.asarray(graph.run(design.inputs.values(codes), Exact()), dtype=np.float64)
         try:
-            found = task.judge(scores, some, points).get(goal.name)
+            found = problem.judge(scores, some, points).get(goal.name)
         except (ArithmeticError, ValueError, IndexError):  # a task that cannot judge so few events
             return None
         return None if found is None else found.value

@@ -28,7 +28,7 @@ from codesign.reading.json import json_of
 from codesign.runfolder import TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target
-from codesign.tasks.base import Task
+from codesign.tasks.problem import Problem
 from codesign.trust.firmware import seal_firmware
 from codesign.trust.seal import SEAL
 
@@ -57,7 +57,13 @@ def _module(thing: Any) -> str:
 
 
 def training_key(
-    study: Study, config: BaseModel, seed: int, facts: dict[str, Any], task: Task, family: Family, trigger: str | None
+    study: Study,
+    config: BaseModel,
+    seed: int,
+    facts: dict[str, Any],
+    problem: Problem,
+    family: Family,
+    trigger: str | None,
 ) -> str | None:
     """Hash of all that decides a trained network; None where the sample is not known by a hash."""
     if not facts.get("hash"):
@@ -70,12 +76,13 @@ def training_key(
             "splits": study.splits.model_dump(mode="json"),
             "split_seed": study.seed,
             "task": study.task,
+            "problem": dict(problem.settings),
             "family": study.family,
             "config": config.model_dump(mode="json"),
             "training": study.training.model_dump(mode="json"),
             "seed": seed,
             "trigger": trigger,
-            "code": store.source_hash(*_TRAINING_CODE, _module(task), _module(family)),
+            "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family)),
             "packages": [plugins.release("tasks", study.task), plugins.release("families", study.family)],
             "tools": store.versions(*_TRAINING_TOOLS),
         }

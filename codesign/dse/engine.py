@@ -150,7 +150,7 @@ class _Search:
         ours = self._settings.evaluate == "codesign.candidate:evaluate"  # of others we know no needs
         if ours and self._cluster is None:
             self._tell(must_have_tools(study, self._resolved.flow))
-        expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)
+        expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.problem)
         if ours and expected is not None:
             self._tell(too_few_events(study, expected))
         try:
@@ -179,11 +179,12 @@ class _Search:
         hand before it."""
         self._show("sample")
         study, run = self._study, self._run
-        sample = self._resolved.task.sample(study.sample, study.seed, self._making)
-        viewed(sample.layouts, study.view, f"study '{study.name}'")
+        problem = self._resolved.task.open(study.sample, study.seed, self._making)
+        sample = problem.sample
+        viewed(problem.blocks(sample), study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
-        facts["outputs"] = list(self._resolved.task.outputs(sample))
+        facts["outputs"] = list(problem.outputs(sample))
         known = is_known(run, facts)
         for name in ("train", "validation"):
             if not known or not part_path(run, name).is_file():

@@ -183,8 +183,8 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
 
 def _write_tables(trial: _Trial, folder: Path) -> None:
     """Tables for generator-level work, where the task can give any and the run still has its splits."""
-    task = plugins.load("tasks", trial.study.task)
-    if not task.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
+    problem = plugins.load("tasks", trial.study.task).open(trial.study.sample, trial.study.seed)
+    if not problem.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
     flow = plugins.load("flows", trial.study.flow.name)
     searched = trial.folder.read("metrics.json", Metrics)
@@ -194,7 +194,7 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
         codes = trial.design.input_quantisation.codes(part.x)
         return part, trial.design.outputs.values(flow.predict(trial.firmware, codes))
 
-    write_fast_simulation(task, searched.points if searched else {}, scored("validation"), scored("test"), folder)
+    write_fast_simulation(problem, searched.points if searched else {}, scored("validation"), scored("test"), folder)
 
 
 def _copy_made(source: Path, destination: Path) -> None:

@@ -19,7 +19,7 @@ from codesign.tasks.outcome import Outcome, Tabulated
 if TYPE_CHECKING:
     import torch
 
-__all__ = ("Baseline", "Problem", "Progress", "Scores", "Settings", "Target", "require_validation")
+__all__ = ("Baseline", "Problem", "Progress", "Scores", "Settings", "Target", "working_points")
 
 #: the network's outputs as values, (events, outputs)
 Scores: TypeAlias = NDArray[np.float64]
@@ -46,6 +46,14 @@ class Problem(ABC):
     It is opened before there is a sample, and where there is none: whoever trains has the parts of one. So it makes its
     :attr:`sample` when it is asked for. What has a body here is used where a problem has it: it may stay as it is.
     """
+
+    #: metric -> "maximise" or "minimise"
+    metrics: Mapping[str, str]
+    #: the output that the firmware compares with a programmable threshold; the threshold that :meth:`working_points`
+    #: names "threshold" is the one that the simulation of the RTL applies
+    trigger: str | None = None
+    #: whether it has an :meth:`outcome` or a :meth:`table`
+    tabulates: bool = False
 
     # -------------------------------------------------------------------------------------------------- what it must do
     @property
@@ -99,10 +107,6 @@ class Problem(ABC):
         """By how much each event of a part counts in :meth:`loss`, (events,); None where all count alike."""
         return part.weights
 
-    def weighted_loss(self, outputs: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """:meth:`loss` of a batch whose events count by ``weights`` (events,), where :meth:`weights` has any."""
-        raise NotImplementedError(f"{type(self).__name__} has weights of events, and no weighted_loss")
-
     def working_points(self, scores: Scores, validation: Part) -> dict[str, float]:
         """What has to be fixed before a design is judged, such as a threshold, from scores of the validation split.
 
@@ -115,8 +119,8 @@ class Problem(ABC):
     ) -> dict[str, Metric]:
         """By how much ``one`` has more of each metric than ``other``, each judged at its own working points.
 
-        The error is that of the difference on the same events, which is smaller than that of two independent values;
-        by default the metrics are compared in twenty pieces of the part (their mean, and its error).
+        The error is that of the difference on the same events, which is smaller than that of two independent values.
+        By default nothing is compared.
         """
         return {}
 
@@ -134,7 +138,8 @@ class Problem(ABC):
         return None
 
 
-def require_validation(part: Part) -> None:
-    """ValueError where the part is not the validation split, on which working points are fixed."""
-    if part.name != "validation":
-        raise ValueError(f"working points are fixed on the validation split, not on {part.name}")
+def working_points(problem: Problem, scores: Scores, validation: Part) -> dict[str, float]:
+    """The working points of these scores; ValueError where the part is not the validation split."""
+    if validation.name != "validation":
+        raise ValueError(f"working points are fixed on the validation split, not on {validation.name}")
+    return dict(problem.working_points(scores, validation))

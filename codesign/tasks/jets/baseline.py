@@ -27,7 +27,7 @@ class FactorisedBaseline:
 
     name = "factorised correction (L1 offset, L2 relative, L3 absolute)"
 
-    def __init__(self, train: Part, seed: int) -> None:
+    def __init__(self, train: Part, seed: int, tagged: bool) -> None:
         assert train.targets is not None
         reference = train.truth["reference_pt"]
         pt, eta, rho, area = kinematics(train.features)
@@ -43,7 +43,7 @@ class FactorisedBaseline:
                 if inside.sum() >= _LEAST:
                     self._quantiles[i, j] = np.quantile(left[inside], QUANTILES)
         self._tagger = None
-        if train.targets[:, 1].any():
+        if tagged:
             from sklearn.ensemble import HistGradientBoostingClassifier
 
             self._tagger = HistGradientBoostingClassifier(
