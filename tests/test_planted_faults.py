@@ -149,7 +149,11 @@ def test_a_third_partys_package_of_another_version_makes_both_again(evaluate, mo
 
 def test_a_family_that_trains_with_another_version_trains_again(monkeypatch):
     """Planted: the training's key without the versions of what the family trains with."""
-    study, task, family = load_study("jet-tagger"), JetTagging(), plugins.load("families", "mlp")
+    study, task, family = (
+        load_study("jet-tagger"),
+        JetTagging().open({"file": "none"}, 1),
+        plugins.load("families", "mlp"),
+    )
     facts = SampleFacts(hash="a" * 64, feature_names=NAMES, units=["1"] * 16, class_names=list("gqwzt"))
     real, keys = store.versions, set()
     for changed in ({}, {"torch": "9.9"}, {"brevitas": "9.9"}):
@@ -234,5 +238,5 @@ def test_the_rate_rises_for_a_tenth_of_the_steps():
 def test_the_baseline_has_learned_all_it_can():
     """Planted: a baseline cut to two rounds, whose order of events is fair and whose probabilities are not."""
     events, unseen = part("train", 1500, 1), part("test", 1000, 2)
-    scores = JetTagging().baselines(events, 1)[0](unseen)
+    scores = JetTagging().open({"file": "none"}, 1).baselines(events, 1)[0](unseen)
     assert -scores[np.arange(len(unseen.y)), unseen.y].mean() < 1.15  # 1.08; after two rounds 1.34

@@ -32,7 +32,7 @@ from codesign.records import Figures, Metric, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
-from codesign.tasks.base import working_points
+from codesign.tasks.problem import working_points
 from codesign.trust.firmware import refuse_links
 
 __all__ = ("CandidateResult", "evaluate")
@@ -71,35 +71,38 @@ def evaluate(
     if folder.path.is_dir():
         refuse_links(folder.path)
     stages = Stages(stage)
-    task, family = plugins.load("tasks", study.task), plugins.load("families", study.family)
+    problem = plugins.load("tasks", study.task).open(study.sample, study.seed)
+    family = plugins.load("families", study.family)
     flow, target = plugins.load("flows", study.flow.name), load_target(study.target)
     run = RunFolder(folder.path.parent.parent)
     facts = sample_facts(run)
 
+    numbers = sum(block.size for block in facts.seen)
+
     with stages("bound"):
-        expected = candidate.cost(len(facts.feature_names), len(outputs_of(facts)))
+        expected = candidate.cost(numbers, len(outputs_of(facts)))
         _must_fit(study, target, expected)
-    trigger = task.trigger if flow.triggers else None
-    must_be_able(family, subject_of(task, facts, trigger))
+    trigger = problem.trigger if flow.triggers else None
+    must_be_able(family, subject_of(problem, facts, trigger))
     if (training := candidate.training()) is not candidate:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
-    key, notes = training_key(study, candidate, seed, facts, task, family, trigger), []
+    key, notes = training_key(study, candidate, seed, facts, problem, family, trigger), []
 
     def reopened(more: dict[str, Any]) -> tuple[Trained, float]:
         design = Design.load(folder.path)
-        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts.feature_names)), np.int64)), Exact())
+        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, numbers), np.int64)), Exact())
         return load_trained(study, folder, design, candidate), float(more["ebops"])
 
     with stages("training"):
         kept = kept_model(key, folder, family, reopened)
         if kept is None:
-            lesson = lesson_of(task, facts, candidate.input_width(), train, validation, trigger)
+            lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger)
             must_be_able(family, lesson.subject)
             fit = partial(family.fit, training, lesson, Budget(**study.training.model_dump()), seed)
             if training is candidate:
                 files = fit()
             else:
-                name = training_key(study, training, seed, facts, task, family, None)
+                name = training_key(study, training, seed, facts, problem, family, None)
                 files, there = shared_training(run, name or store.digest(training.record()), fit)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
             trained = family.pick(files, candidate, lesson)
@@ -133,8 +136,8 @@ def evaluate(
         known = proven[: len(validation)]  # the gate begins with the events of validation
         more = design.input_quantisation.codes(validation.x[len(known) :])
         scores = design.outputs.values(np.concatenate([known, flow.predict(firmware, more)]) if len(more) else known)
-        points = working_points(task, scores, validation)
-        metrics = task.judge(scores, validation, points)
+        points = working_points(problem, scores, validation)
+        metrics = problem.judge(scores, validation, points)
     notes += store.put_aside()
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))

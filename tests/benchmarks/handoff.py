@@ -70,7 +70,7 @@ def checked(codesign: Path, bundle: Path, home: Path) -> dict[str, Any]:
 def on_sample(run: RunFolder, folder: Path) -> int:
     """Events of the run's sample, for all of which emulator and ONNX give the same integers."""
     study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path))
-    sample = plugins.load("tasks", study.task).sample(study.sample, study.seed)
+    sample = plugins.load("tasks", study.task).open(study.sample, study.seed).sample
     manifest = read_manifest(folder)
     engines = OnnxEngine(folder, manifest), EmulatorEngine(built_emulator(folder), manifest)
     return compare(*engines, sample.features.astype(np.float32), ("onnx", "the emulator"))
