@@ -178,13 +178,10 @@ class Fixed(DeepSets):
     def build(self, config, inputs, outputs):
         return self.network(outputs)
 
-    def input_bits(self, config):
-        return 4
-
 
 def test_an_image_through_a_convolution(tmp_path):
     layout, x, y = image()
-    network, design = network_of(Fixed(Convolutional), SetConfig(), (layout,), x, y)
+    network, design = network_of(Fixed(Convolutional), SetConfig(bits=3), (layout,), x, y)
     assert design.inputs.labels[7] == "image[1,2].energy"
     codes_everywhere(network, design, x, tmp_path, rtl=False)
 
@@ -194,7 +191,7 @@ def test_two_blocks_and_two_heads(tmp_path):
     features = Layout.of_features(("sum", "number"), ("GeV", "1"))
     rows = layout.rows(x)
     x = np.concatenate([rows[..., 0].sum(axis=1)[:, None], (rows[..., :1] > 0).sum(axis=1), x], axis=1)
-    network, design = network_of(Fixed(Both), SetConfig(), (features, layout), x.astype(np.float32), y)
+    network, design = network_of(Fixed(Both), SetConfig(bits=3), (features, layout), x.astype(np.float32), y)
     assert [(b.name, b.fields) for b in design.outputs.blocks] == [("scores_0", CLASSES[:2]), ("scores_1", CLASSES[2:])]
     assert Design.load(saved(design, tmp_path / "design")) == design
     codes_everywhere(network, design, x.astype(np.float32), tmp_path, rtl=False)
