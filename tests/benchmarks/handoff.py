@@ -82,7 +82,7 @@ def friends(folder: Path, file: Path, work: Path) -> dict[str, Any]:
         (done,) = apply_bundle(folder, [file], work / f"{file.stem}-scores.root")
         scorer = Scorer(folder)
         if is_table(file, scorer.features):
-            (features, columns), *_ = table_chunks(file, scorer.features, done.rows)
+            (features, columns), *_ = table_chunks(file, scorer.blocks, done.rows)
             events, expected = ak.Array(columns), ak.zip(scorer.rows(features))
         else:
             events = ak.concatenate(list(read_events(file, scorer.task.collections, optional=_IDENTITY)))

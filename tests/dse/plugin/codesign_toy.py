@@ -52,7 +52,7 @@ class ToyTask(Task):
 
 
 class ToyProblem(Problem):
-    def __init__(self, chosen, seed, progress):
+    def __init__(self, chosen, seed, progress=None):
         self.metrics = {"accuracy": "maximise", "auc": "maximise"}
         self.chosen, self.seed, self.progress = chosen, seed, progress
 
