@@ -56,7 +56,7 @@ def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
     if "classes" in facts:
         from codesign.tasks.jet_tagging import JetTagging
 
-        classes, expected = tuple(facts["classes"]), JetTagging().classes
+        classes, expected = tuple(facts["classes"]), JetTagging.classes
         if {c.lower() for c in classes} != set(expected):
             raise InputError(
                 f"{file} has the classes {', '.join(classes)}; jet-tagging tells apart {', '.join(expected)}: "

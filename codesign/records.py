@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from codesign.figures import Fidelity, Figure
+from codesign.layout import FEATURES, MOST_BLOCKS, Layout, viewed
 
 __all__ = (
     "SCHEMAS",
@@ -106,6 +107,8 @@ class SampleFacts(BaseModel):
     units: tuple[str, ...] = Field(description="of each feature; '1' or empty for a number")
     class_names: tuple[str, ...]
     outputs: tuple[str, ...] = Field(default=(), description="of the network; absent where it has one per class")
+    blocks: tuple[Layout, ...] = Field(default=(), max_length=MOST_BLOCKS, description="of each event, beside features")
+    view: tuple[str, ...] = Field(default=(FEATURES,), min_length=1, description="blocks that the network sees")
     target_names: tuple[str, ...] = ()
     target_units: tuple[str, ...] = ()
     held_out: tuple[str, ...] = Field(default=(), description="classes that no training sees")
@@ -117,6 +120,16 @@ class SampleFacts(BaseModel):
             if len(getattr(self, names)) != len(getattr(self, units)):
                 raise ValueError(f"{names} and {units} differ in length")
         return self
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Of every block, the features first."""
+        return (Layout.of_features(self.feature_names, self.units), *self.blocks)
+
+    @property
+    def seen(self) -> tuple[Layout, ...]:
+        """The blocks of the view, in its order."""
+        return viewed(self.layouts, self.view, "sample.json")
 
 
 class JudgedBaseline(_Record):
@@ -273,7 +286,14 @@ class InputImportance(_Record):
     metric: str
     split: str = Field(pattern="^test$")
     events: int = Field(gt=0)
-    inputs: dict[str, Metric] = Field(description="loss, positive where the input helps; its error over five pieces")
+    inputs: dict[str, Metric] = Field(
+        description="loss, positive where the input helps; its error over five pieces; of a field, in all items at once"
+    )
+    items: dict[str, Metric] = Field(
+        default_factory=dict,
+        exclude_if=lambda items: not items,
+        description="the same of an item with all its fields; of an image, of a row or a column",
+    )
 
 
 class Explained(_Record):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 
 from codesign import resources
 from codesign.figures import QUANTITIES, Fidelity
+from codesign.layout import FEATURES
 from codesign.reading.limits import YAML_BYTES
 from codesign.reading.plain import given_text
 from codesign.reading.yaml import yaml_of
@@ -187,6 +188,12 @@ class Study(_Section):
     task: str
     sample: dict[str, Any] = Field(default_factory=dict)
     splits: SplitFractions = SplitFractions()
+    view: tuple[str, ...] = Field(
+        default=(FEATURES,),
+        min_length=1,
+        exclude_if=lambda view: view == (FEATURES,),
+        description="blocks of the sample that the networks see",
+    )
     family: str
     space: dict[str, Any] = Field(default_factory=dict)
     training: Training = Training()

@@ -53,7 +53,7 @@ def test_examples_that_are_not_run_name_commands_and_options_that_there_are(line
 def test_the_shortest_task_is_one():
     made: dict[str, type] = {}
     exec(blocks("python")[0], made)
-    assert made["FiveJets"]().metrics["auc_uds"] == "maximise"
+    assert made["FiveJets"]().open({"file": "none"}, 1).metrics["auc_uds"] == "maximise"
 
 
 def test_the_site_builds_and_loads_nothing(tmp_path):

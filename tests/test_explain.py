@@ -79,4 +79,4 @@ def test_of_a_regression_lowest_median_and_highest(part):
     scores = [e.score for e in found.events]
     assert scores == sorted(scores)
     assert [e.against for e in found.events] == [None] * 3
-    assert explain(design(CONFIG), replace(part, x=part.x[:5], y=part.y[:5]), None, 3) is None
+    assert explain(design(CONFIG), part.taken(np.arange(5)), None, 3) is None

@@ -32,7 +32,7 @@ def test_a_table_of_jets_gets_a_study_that_loads_and_reads_it(tmp_path, suffix):
     assert "[GeV]:" in text
     study = load_study(str(path))
     assert (study.name, study.task, study.target) == ("my-jets-2026", "jet-tagging", "vu13p-240")
-    assert len(plugins.load(Task, study.task).sample(study.sample, study.seed)) == 600
+    assert len(plugins.load(Task, study.task).open(study.sample, study.seed).sample) == 600
 
 
 @pytest.mark.parametrize("name", ["nano.root", "nano.parquet"])

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from codesign import candidate, plugins, store
+from codesign.candidate.kept import training_key
 from codesign.figures import Fidelity, find
 from codesign.hardware.alkaid import AlkaidSettings
 from codesign.hardware.base import Flow
 from codesign.models.base import Family
 from codesign.models.network import Network, Twin
 from codesign.physics.sample import Part
-from codesign.records import Figures
+from codesign.records import Figures, SampleFacts
 from codesign.runfolder import RunFolder
 from codesign.study import SplitFractions, load_study
 from codesign.tasks.jet_tagging import JetTagging
@@ -148,6 +149,23 @@ def test_a_third_partys_package_of_another_version_makes_both_again(evaluate, mo
     assert "trained weights" not in evaluate()[0]
 
 
+def test_a_family_that_trains_with_another_version_trains_again(monkeypatch):
+    """Planted: the training's key without the versions of what the family trains with."""
+    study, task, family = (
+        load_study("jet-tagger"),
+        JetTagging().open({"file": "none"}, 1),
+        plugins.load(Family, "mlp"),
+    )
+    facts = SampleFacts(hash="a" * 64, feature_names=NAMES, units=["1"] * 16, class_names=list("gqwzt"))
+    real, keys = store.versions, set()
+    for changed in ({}, {"torch": "9.9"}, {"brevitas": "9.9"}):
+        monkeypatch.setattr(
+            store, "versions", lambda *names, new=changed: real(*names) | {n: v for n, v in new.items() if n in names}
+        )
+        keys.add(training_key(study, family.read(CONFIG, "test"), 3, facts, task, family, None))
+    assert len(keys) == 3
+
+
 def test_a_design_that_fits_is_not_refused_before_it_is_trained(evaluate):
     """Planted: a bound ten times too strict. What is allowed is what this design takes, by the flow's own count."""
     _, found, _ = evaluate()
@@ -222,5 +240,5 @@ def test_the_rate_rises_for_a_tenth_of_the_steps():
 def test_the_baseline_has_learned_all_it_can():
     """Planted: a baseline cut to two rounds, whose order of events is fair and whose probabilities are not."""
     events, unseen = part("train", 1500, 1), part("test", 1000, 2)
-    scores = JetTagging().baselines(events, 1)[0](unseen)
+    scores = JetTagging().open({"file": "none"}, 1).baselines(events, 1)[0](unseen)
     assert -scores[np.arange(len(unseen.y)), unseen.y].mean() < 1.15  # 1.08; after two rounds 1.34

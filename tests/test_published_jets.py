@@ -33,7 +33,7 @@ def test_network_trained_on_generated_jets_tags_published_jets(published_data, r
     quantisation = InputQuantisation.fit(training.x, sample.feature_names, sample.units, config.input_bits)
     torch.manual_seed(1)
     network = MLP().build(config, 16, 5)
-    task = JetTagging()
+    task = JetTagging().open({"file": "none"}, 1)
     train(
         network,
         quantisation.port.values(quantisation.codes(training.x)),

@@ -34,7 +34,8 @@ from codesign.records import Figures, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target, load_target
-from codesign.tasks.base import Task, working_points
+from codesign.tasks.base import Task
+from codesign.tasks.problem import working_points
 from codesign.trust.firmware import refuse_links
 
 __all__ = ("evaluate",)
@@ -59,34 +60,37 @@ def evaluate(
     if folder.path.is_dir():
         refuse_links(folder.path)
     stages = Stages(stage)
-    task, family = plugins.load(Task, study.task), plugins.load(Family, study.family)
+    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    family = plugins.load(Family, study.family)
     flow, target = plugins.load(Flow, study.flow.name), load_target(study.target)
     run = RunFolder(folder.path.parent.parent)
     facts = sample_facts(run)
 
+    numbers = sum(block.size for block in facts.seen)
+
     with stages("bound"):
-        _must_fit(study, flow, target, candidate.cost(len(facts.feature_names), len(outputs_of(facts))))
-    trigger = task.trigger if flow.triggers else None
-    must_be_able(family, subject_of(task, facts, trigger))
+        _must_fit(study, flow, target, candidate.cost(numbers, len(outputs_of(facts))))
+    trigger = problem.trigger if flow.triggers else None
+    must_be_able(family, subject_of(problem, facts, trigger))
     if (training := candidate.training()) is not candidate:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
-    key, notes = training_key(study, candidate, seed, facts, task, family, trigger), []
+    key, notes = training_key(study, candidate, seed, facts, problem, family, trigger), []
 
     def reopened(_: dict[str, Any]) -> Trained:
         design = Design.load(folder.path)
-        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, design.inputs.size), np.int64)), Exact())
+        read_graph(design.onnx).run(design.inputs.values(np.zeros((1, numbers), np.int64)), Exact())
         return load_trained(study, folder, design, candidate)
 
     with stages("training"):
         kept = kept_model(key, folder, family, reopened)
         if kept is None:
-            lesson = lesson_of(task, facts, candidate.input_width(), train, validation, trigger)
+            lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger)
             must_be_able(family, lesson.subject)
             fit = partial(family.fit, training, lesson, Budget(**study.training.model_dump()), seed)
             if training is candidate:
                 files = fit()
             else:
-                name = training_key(study, training, seed, facts, task, family, None)
+                name = training_key(study, training, seed, facts, problem, family, None)
                 files, there = shared_training(run, name or store.digest(training.record()), fit)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
             trained = family.pick(files, candidate, lesson)
@@ -94,8 +98,7 @@ def evaluate(
         if kept is None:
             design = trained.design()
             design.save(folder.path)
-            for name, content in trained.files().items():
-                write_atomically(folder.path / name, content)
+            _save(trained, family, folder)
             keep_training(key, folder, family, {})
         else:
             trained = kept
@@ -119,8 +122,8 @@ def evaluate(
         known = proven[: len(validation)]  # the gate begins with the events of validation
         more = design.input_quantisation.codes(validation.x[len(known) :])
         scores = design.outputs.values(np.concatenate([known, flow.predict(firmware, more)]) if len(more) else known)
-        points = working_points(task, scores, validation)
-        metrics = task.judge(scores, validation, points)
+        points = working_points(problem, scores, validation)
+        metrics = problem.judge(scores, validation, points)
     notes += store.put_aside()
     folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
     folder.write("figures.json", Figures(figures=figures))
@@ -138,6 +141,18 @@ def _must_fit(study: Study, flow: Flow, target: Target, cost: float) -> None:
             f"cannot fit: some {cost:.0f} effective bit operations need at least {least.value:.0f} LUT in the flow "
             f"{flow.name}, and {most:.0f} are allowed"
         )
+
+
+def _save(trained: Trained, family: Family, folder: TrialFolder) -> None:
+    """Write what a model is opened from again; CodesignError where that is not what its family says it is."""
+    files = trained.files()
+    if set(files) != set(family.files):
+        said, found = (", ".join(sorted(names)) for names in (family.files, files))
+        raise CodesignError(
+            f"the family '{family.name}' says that a model's files are {said}, but this one's are {found}"
+        )
+    for name, content in files.items():
+        write_atomically(folder.path / name, content)
 
 
 def _enough(first: Part, more: Part, events: int) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.design import Design
+from codesign.fixedpoint import Port
 from codesign.physics.sample import Part
 from codesign.records import Explained, Explanations, Metric
 
@@ -20,16 +21,23 @@ Score = Callable[[Codes], NDArray[np.float64]]
 
 
 def shapley(
-    score: Score, event: Codes, background: Codes, rng: np.random.Generator
+    score: Score,
+    event: Codes,
+    background: Codes,
+    rng: np.random.Generator,
+    groups: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Shapley's value of each input of ``event`` (n,), its error, and the mean score of ``background`` (2 p, n), p > 1.
+
+    With ``groups`` (n,), which of g groups each input is of, of each group: its inputs come and go together.
 
     In a random order, the event's inputs replace one after another those of a background event, and each is given the
     change of the score; of two background events, one takes the reverse order, which cancels much of the scatter
     (Mitchell et al. 2022, JMLR 23, 43). Each background event is used once, so that the mean score and all values add
     up to the score of the event.
     """
-    n, b = len(event), len(background)
+    groups = np.arange(len(event)) if groups is None else groups
+    n, b = int(groups.max()) + 1, len(background)
     if b < 4 or b % 2:
         raise ValueError(f"an even number of background events from 4 on is needed, not {b}")
     orders = np.array([rng.permutation(n) for _ in range(b // 2)])
@@ -37,15 +45,16 @@ def shapley(
     rank = np.argsort(orders, axis=1)
     # row s of a background event: the inputs that come before s in its order are the event's
     replaced = rank[:, None, :] < np.arange(n + 1)[None, :, None]
-    mixed = np.where(replaced, event, background[:, None, :])
-    steps = np.diff(score(mixed.reshape(-1, n)).reshape(b, n + 1), axis=1)
+    mixed = np.where(replaced[:, :, groups], event, background[:, None, :])
+    steps = np.diff(score(mixed.reshape(-1, len(event))).reshape(b, n + 1), axis=1)
     changes = np.take_along_axis(steps, rank, axis=1)
     pairs = changes.reshape(b // 2, 2, n).mean(axis=1)
     return pairs.mean(axis=0), pairs.std(axis=0, ddof=1) / np.sqrt(b // 2), float(score(background).mean())
 
 
 def explain(design: Design, part: Part, threshold: float | None, seed: int) -> Explanations | None:
-    """Explain a few events of the test split; None of a split too small for a background.
+    """Explain a few events of the test split, feature by feature and item by item, of an image row by row; None of a
+    split too small for a background.
 
     Of a design that triggers, events that reach ``threshold`` (the output's value) are explained, and the first that
     does not; of one that classifies, one event for each class that it chooses, with the margin to the class that comes
@@ -66,6 +75,7 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
     scores = outputs(codes)
     background = codes[np.sort(rng.permutation(len(codes))[: min(_BACKGROUND, len(codes) // 2 * 2)])]
     labels, quantisation = design.outputs.labels, design.input_quantisation
+    names, groups = _groups(design.inputs)
     events = []
     for place, why, first, second in _chosen(design, part, scores, threshold):
 
@@ -73,9 +83,8 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
             found = outputs(some)
             return found[:, first] - found[:, second] if second is not None else found[:, first]
 
-        values, errors, base = shapley(score, codes[place], background, rng)
-        physical = np.asarray(quantisation.offset) + np.asarray(quantisation.step) * codes[place]
-        names = design.inputs.labels
+        values, errors, base = shapley(score, codes[place], background, rng, groups)
+        physical = quantisation.physical(codes[place : place + 1])[0]
         events.append(
             Explained(
                 place=place,
@@ -86,7 +95,7 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
                 score=float(score(codes[place : place + 1])[0]),
                 base=base,
                 threshold=threshold if design.trigger is not None else None,
-                values=dict(zip(names, map(float, physical), strict=True)),
+                values=dict(zip(design.inputs.labels, map(float, physical), strict=True)),
                 shares={
                     name: Metric(value=float(v), error=float(e))
                     for name, v, e in zip(names, values, errors, strict=True)
@@ -94,6 +103,19 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
             )
         )
     return Explanations(split="test", background=len(background), events=events) if events else None
+
+
+def _groups(port: Port) -> tuple[list[str], NDArray[np.intp]]:
+    """What is explained as one: features by themselves, items with all their fields, of an image a row; and which of
+    these each element of the port belongs to."""
+    names: list[str] = []
+    places = []
+    for block in port.blocks:
+        start, first = len(names), block.shape[0]
+        more = "".join(",:" for _ in block.shape[2:])
+        names += block.fields if len(block.shape) == 1 else [f"{block.name}[{i}{more}]" for i in range(first)]
+        places.append(np.repeat(np.arange(start, start + first), block.size // first))
+    return names, np.concatenate(places)
 
 
 def _chosen(

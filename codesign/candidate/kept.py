@@ -30,6 +30,7 @@ from codesign.runfolder import TrialFolder, write_atomically
 from codesign.study import Study
 from codesign.targets import Target
 from codesign.tasks.base import Task
+from codesign.tasks.problem import Problem
 from codesign.trust.firmware import seal_firmware
 from codesign.trust.seal import SEAL
 
@@ -37,9 +38,9 @@ __all__ = ("compiled", "keep_training", "kept_model", "synthesised", "training_k
 
 _TRAINING_CODE = (
     "codesign.models", "codesign.tasks", "codesign.training", "codesign.export", "codesign.fixedpoint",
-    "codesign.compiled", "codesign.design", "codesign.graph", "codesign.candidate",
+    "codesign.layout", "codesign.compiled", "codesign.design", "codesign.graph", "codesign.candidate",
 )  # fmt: skip
-_FIRMWARE_CODE = ("codesign.hardware", "codesign.graph", "codesign.design", "codesign.fixedpoint")
+_FIRMWARE_CODE = ("codesign.hardware", "codesign.graph", "codesign.design", "codesign.fixedpoint", "codesign.layout")
 _TRAINING_TOOLS = ("numpy", "qonnx", "onnx")
 _FIRMWARE_TOOLS = ("alkaid", "numpy", "qonnx", "onnx")
 _SYNTHESIS_TOOLS = (
@@ -58,7 +59,13 @@ def _module(thing: Any) -> str:
 
 
 def training_key(
-    study: Study, candidate: Candidate, seed: int, facts: SampleFacts, task: Task, family: Family, trigger: str | None
+    study: Study,
+    candidate: Candidate,
+    seed: int,
+    facts: SampleFacts,
+    problem: Problem,
+    family: Family,
+    trigger: str | None,
 ) -> str | None:
     """Hash of all that decides a trained network; None where the sample is not known by a hash."""
     if not facts.hash:
@@ -67,15 +74,17 @@ def training_key(
         {
             "sample": facts.hash,
             "outputs": list(facts.outputs) or None,
+            "view": list(facts.view),
             "splits": study.splits.model_dump(mode="json"),
             "split_seed": study.seed,
             "task": study.task,
+            "problem": dict(problem.settings),
             "family": study.family,
             "config": candidate.record(),
             "training": study.training.model_dump(mode="json"),
             "seed": seed,
             "trigger": trigger,
-            "code": store.source_hash(*_TRAINING_CODE, _module(task), _module(family)),
+            "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family)),
             "packages": [plugins.release(Task, study.task), plugins.release(Family, study.family)],
             "tools": store.versions(*_TRAINING_TOOLS, *family.tools.values()),
         }

@@ -78,7 +78,8 @@ def prove(
     stages = Stages(stage)
     part = sample.part("test", splits_of(study))
     design = design_of(folder)
-    task, flow = plugins.load(Task, study.task), plugins.load(Flow, study.flow.name)
+    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    flow = plugins.load(Flow, study.flow.name)
     target = load_target(study.target)
     firmware = _opened(folder, flow, design, target, again)
     codes = design.input_quantisation.codes(part.x)
@@ -88,14 +89,14 @@ def prove(
             scores = design.outputs.values(flow.predict(firmware, codes))
             searched = folder.read("metrics.json", Metrics)
             points = searched.points if searched else {}
-            metrics = task.judge(scores, part, points)
+            metrics = problem.judge(scores, part, points)
             folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
             baselines = _baseline_scores(study, folder, sample)
-            folder.write("plots.json", Plots(plots=task.plots(scores, part, baselines, points)))
+            folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
-            importance = input_importance(study, task, design, part, searched.points if searched else {}, seed)
+            importance = input_importance(study, problem, design, part, searched.points if searched else {}, seed)
             if importance is not None:
                 folder.write("inputs.json", importance)
     if not (folder.path / "explained.json").is_file():

@@ -25,17 +25,17 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     Returns ``baseline.json`` (the primary one's name and metrics, ``metrics`` on the test split; the ``others`` in the
     same form) and the scores of all on the test split, as :func:`read_scores` reads them.
     """
-    task = plugins.load(Task, study.task)
+    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
     validation, test = sample.part("validation", splits), sample.part("test", splits)
     records: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[Any]] = {}
-    for number, baseline in enumerate(task.baselines(sample.part("train", splits), study.seed)):
+    for number, baseline in enumerate(problem.baselines(sample.part("train", splits), study.seed)):
         searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
-        points = working_points(task, searched, validation)
+        points = working_points(problem, searched, validation)
         records.append(
             {"name": baseline.name}
             | {
-                key: {k: m.model_dump(mode="json") for k, m in task.judge(scores, part, points).items()}
+                key: {k: m.model_dump(mode="json") for k, m in problem.judge(scores, part, points).items()}
                 for key, scores, part in (("metrics", unseen, test), ("validation", searched, validation))
             }
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from codesign.dse.resolve import Resolved, resolve
 from codesign.dse.scoring import Score
 from codesign.dse.storage import derived_seed, must_be_there, open_study, repair_journal
 from codesign.errors import InputError, ToolError
+from codesign.layout import viewed
 from codesign.models.teaching import must_be_able, subject_of
 from codesign.records import Front, State, TrialStatus
 from codesign.runfolder import RunFolder
@@ -159,7 +161,7 @@ class _Search:
         ours = self._settings.pipeline == WHOLE  # of others we know no needs
         if ours and self._cluster is None:
             self._tell(must_have_tools(study, self._resolved.family, self._resolved.flow))
-        expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.task)
+        expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.problem)
         if ours and expected is not None:
             self._tell(too_few_events(study, expected))
         try:
@@ -190,9 +192,12 @@ class _Search:
         hand before it."""
         self._show("sample")
         study, run = self._study, self._run
-        sample = self._resolved.task.sample(study.sample, study.seed, self._making)
+        problem = self._resolved.task.open(study.sample, study.seed, self._making)
+        sample = problem.sample
+        viewed(problem.blocks(sample), study.view, f"study '{study.name}'")
+        sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
-        facts["outputs"] = list(self._resolved.task.outputs(sample))
+        facts["outputs"] = list(problem.outputs(sample))
         known = is_known(run, facts)
         for name in ("train", "validation"):
             if not known or not part_path(run, name).is_file():
@@ -207,8 +212,8 @@ class _Search:
     def _must_be_able(self) -> None:
         """UnsupportedError where the family cannot learn what the task wants learned: no candidate could."""
         named = self._resolved
-        trigger = named.task.trigger if named.flow.triggers else None
-        must_be_able(named.family, subject_of(named.task, sample_facts(self._run), trigger))
+        trigger = named.problem.trigger if named.flow.triggers else None
+        must_be_able(named.family, subject_of(named.problem, sample_facts(self._run), trigger))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")

@@ -22,7 +22,7 @@ from codesign.lacking import is_here
 from codesign.models.base import Family
 from codesign.space import Choice, Fixed, Range, parse
 from codesign.study import Study
-from codesign.tasks.base import Task
+from codesign.tasks.problem import Problem
 
 __all__ = ("expected_splits", "must_have_tools", "must_hold_candidates", "too_few_events")
 
@@ -35,9 +35,9 @@ _DRAWS, _TRIES, _MOST_DRAWS = 200, 60, 10_000
 
 
 # --------------------------------------------------------------------------------------------------------------- events
-def expected_splits(study: Study, task: Task) -> dict[str, int] | None:
+def expected_splits(study: Study, problem: Problem) -> dict[str, int] | None:
     """Events of each split, at most, where the task knows them before it makes the sample."""
-    events = task.most_events(study.sample)
+    events = problem.most_events()
     if events is None:
         return None
     return {name: int(share * events + 0.5) for name, share in study.splits.model_dump().items()}

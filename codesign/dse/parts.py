@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError
+from codesign.layout import FEATURES, BlockValues, Layout, viewed
 from codesign.physics.sample import Part, Sample, Splits
+from codesign.physics.substructure import CONSTITUENTS
 from codesign.reading.npz import member_arrays
 from codesign.records import SampleFacts
 from codesign.runfolder import RunFolder
@@ -43,7 +46,9 @@ PARTS = ("train", "validation", "test")
 #: before the name of an array of the sample's truth
 _TRUTH = "truth."
 #: of ``sample.json``: left out where empty
-_OPTIONAL = ("target_names", "target_units", "held_out")
+_OPTIONAL = ("target_names", "target_units", "held_out", "blocks", "view")
+#: names of arrays that no block can have
+_OWN = ("index", "x", "y", "collisions", "targets", "weights")
 
 
 def splits_of(study: Study) -> Splits:
@@ -88,8 +93,11 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
     if sample.target_names or sample.held_out:
         names += (sample.target_names, sample.target_units, sample.held_out)
     digest.update(repr(names).encode())
+    layouts = [block.layout for block in sample.blocks]
+    if any(layout != CONSTITUENTS for layout in layouts):
+        digest.update("".join(layout.model_dump_json() for layout in layouts).encode())
     for key, array in _columns(sample).items():
-        if key.startswith(_TRUTH):
+        if key.startswith(_TRUTH) or key == "weights":
             digest.update(key.encode())
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
@@ -103,6 +111,8 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
         "target_names": list(sample.target_names),
         "target_units": list(sample.target_units),
         "held_out": list(sample.held_out),
+        "blocks": [layout.model_dump(mode="json") for layout in layouts],
+        "view": list(sample.view) if sample.view != (FEATURES,) else [],
         "provenance": sample.provenance,
     }
     return {key: value for key, value in facts.items() if value or key not in _OPTIONAL}
@@ -122,8 +132,12 @@ def is_known(run: RunFolder, facts: dict[str, Any]) -> bool:
 
 def _columns(sample: Sample) -> dict[str, NDArray[Any]]:
     """Every array of a sample that has a row per event, by its name on disk; the order enters the hash."""
-    optional = {"constituents": sample.constituents, "collisions": sample.collisions, "targets": sample.targets}
     found: dict[str, NDArray[Any]] = {"x": sample.features, "y": sample.labels}
+    for block in sample.blocks:
+        if block.layout.name in _OWN:
+            raise InputError(f"a block of the sample has the name '{block.layout.name}', which is taken: give another")
+        found[block.layout.name] = block.values
+    optional = {"collisions": sample.collisions, "targets": sample.targets, "weights": sample.weights}
     found |= {key: values for key, values in optional.items() if values is not None}
     return found | {f"{_TRUTH}{name}": values for name, values in sorted(sample.truth.items())}
 
@@ -165,6 +179,15 @@ def _arrays(run: RunFolder, name: str, facts: SampleFacts) -> dict[str, NDArray[
         refused(f"a label that is none of the {classes} classes of sample.json")
     if not np.isfinite(arrays["x"]).all():
         refused("a feature that is not finite")
+    for layout in facts.blocks:
+        if layout.name in _OWN or layout.name not in arrays:
+            refused(f"block '{layout.name}' is missing")
+        values = arrays[layout.name]
+        if values.dtype.kind != "f" or values.shape[1:] != layout.shape or not np.isfinite(values).all():
+            refused(f"block '{layout.name}' is not of finite numbers of shape (events, {layout.shape})")
+    weights = arrays.get("weights")
+    if weights is not None and (weights.dtype.kind != "f" or weights.ndim != 1 or not np.isfinite(weights).all()):
+        refused("weights are not one finite number for each event")
     return arrays
 
 
@@ -180,11 +203,21 @@ def load_part(run: RunFolder, name: str) -> Part:
     """Read one split; InputError where it, or ``sample.json``, is damaged."""
     facts = sample_facts(run)
     arrays = _arrays(run, name, facts)
-    return Part(name, arrays["x"], arrays["y"], arrays.get("targets"), _truth(arrays), facts.class_names)
+    blocks = {layout.name: arrays[layout.name] for layout in facts.blocks}
+    viewed(facts.layouts, facts.view, str(run.path / "sample.json"))
+    return Part(
+        name, arrays["x"], arrays["y"], arrays.get("targets"), _truth(arrays), facts.class_names, blocks, facts.view,
+        arrays.get("weights"), arrays.get("collisions"),
+    )  # fmt: skip
 
 
 def _truth(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {key.removeprefix(_TRUTH): values for key, values in arrays.items() if key.startswith(_TRUTH)}
+
+
+def _known_blocks(facts: SampleFacts, arrays: Container[str]) -> tuple[Layout, ...]:
+    """What ``sample.json`` says there is; runs of old had constituents, and did not say so."""
+    return facts.blocks or ((CONSTITUENTS,) if CONSTITUENTS.name in arrays else ())
 
 
 def load_sample(run: RunFolder) -> Sample:
@@ -209,7 +242,7 @@ def load_sample(run: RunFolder) -> Sample:
             feature_names=facts.feature_names,
             units=facts.units,
             class_names=facts.class_names,
-            constituents=whole.get("constituents"),
+            blocks=tuple(BlockValues(layout, whole[layout.name]) for layout in _known_blocks(facts, whole)),
             provenance=facts.provenance,
             collisions=whole.get("collisions"),
             targets=whole.get("targets"),
@@ -217,6 +250,8 @@ def load_sample(run: RunFolder) -> Sample:
             target_units=facts.target_units,
             truth=_truth(whole),
             held_out=facts.held_out,
+            view=facts.view,
+            weights=whole.get("weights"),
         )
     except ValueError as error:
         raise InputError(f"{run.path}: parts/ and sample.json are not of one sample: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -19,7 +20,7 @@ from codesign.models.base import Family
 from codesign.printing import visible
 from codesign.study import Constraint, Objective, Study
 from codesign.targets import Target, load_target
-from codesign.tasks.base import Task
+from codesign.tasks.base import Problem, Task
 from codesign.validation import validated
 
 __all__ = ("Resolved", "resolve")
@@ -34,6 +35,7 @@ class Resolved:
 
     study: Study
     task: Task
+    problem: Problem
     family: Family
     space: BaseModel
     flow: Flow
@@ -51,16 +53,17 @@ def resolve(study: Study) -> Resolved:
     flow_space = resolve_space(flow, study.flow.space, f"study '{study.name}', section 'flow'")
     must_hold_candidates(family, space, flow, flow_space, f"study '{study.name}'")
     seed_parameters(study.search.seeds, family, space, flow, flow_space, f"study '{study.name}'")
-    _check_objectives(study, task.metrics, flow)
-    _check_constraints(study, task.metrics, flow, target)
+    problem = task.open(study.sample, study.seed)
+    _check_objectives(study, problem.metrics, flow)
+    _check_constraints(study, problem.metrics, flow, target)
     _check_rungs(study, target)
     availability = flow.available()
     if not availability.available:
         raise ToolError(f"flow '{study.flow.name}' cannot run here: {availability.reason}")
-    return Resolved(study, task, family, space, flow, flow_space, target)
+    return Resolved(study, task, problem, family, space, flow, flow_space, target)
 
 
-def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: dict[str, str], flow: Flow) -> None:
+def _known(study: Study, wanted: Objective | Constraint, role: str, metrics: Mapping[str, str], flow: Flow) -> None:
     """Refuse what the task does not judge and the flow does not measure at the fidelity that is wanted, or not here."""
     name, fidelity = wanted.name, wanted.fidelity
     compiled, vendor = flow.quantities, flow.vendor_quantities
@@ -95,7 +98,7 @@ def _check_rungs(study: Study, target: Target) -> None:
             raise ToolError(f"{where}: {here.reason}")
 
 
-def _check_objectives(study: Study, metrics: dict[str, str], flow: Flow) -> None:
+def _check_objectives(study: Study, metrics: Mapping[str, str], flow: Flow) -> None:
     seen = set()
     for objective in study.objectives:
         name = objective.name
@@ -111,7 +114,7 @@ def _check_objectives(study: Study, metrics: dict[str, str], flow: Flow) -> None
             )
 
 
-def _check_constraints(study: Study, metrics: dict[str, str], flow: Flow, target: Target) -> None:
+def _check_constraints(study: Study, metrics: Mapping[str, str], flow: Flow, target: Target) -> None:
     seen = set()
     least = {
         "latency_ns": (target.clock_ns, f"one clock period of {target.name} ({target.clock_mhz:g} MHz)"),

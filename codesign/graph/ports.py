@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from codesign.design import Design
-from codesign.fixedpoint import InputQuantisation, Port
+from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 
-__all__ = ("design_of_graph",)
+__all__ = ("design_of_graph", "output_types")
+
+
+def output_types(content: bytes, inputs: Port) -> tuple[FixedPoint, ...]:
+    """The tightest type of each output of a serialised QONNX graph, by interval arithmetic.
+
+    UnsupportedError where the graph has no exact hardware.
+    """
+    found = read_graph(content).run(Interval.of_port(inputs), Intervals())
+    return tuple(
+        tightest_type(float(low), float(high), float(step))
+        for low, high, step in zip(found.low[0], found.high[0], found.step[0], strict=True)
+    )
 
 
 def design_of_graph(
@@ -18,9 +30,5 @@ def design_of_graph(
     ``trigger`` names the output that the firmware compares with a programmable threshold. UnsupportedError where the
     graph has no exact hardware.
     """
-    found = read_graph(content).run(Interval.of_port(inputs.port), Intervals())
-    types = tuple(
-        tightest_type(float(low), float(high), float(step))
-        for low, high, step in zip(found.low[0], found.high[0], found.step[0], strict=True)
-    )
+    types = output_types(content, inputs.port)
     return Design(content, inputs, Port(name="scores", types=types, labels=outputs), trigger)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from codesign.errors import InputError
-from codesign.handoff.interface import input_signals, output_signals, trigger_of
+from codesign.handoff.interface import input_blocks, input_signals, output_signals, trigger_of
 from codesign.handoff.received import Received
 from codesign.handoff.statement import Outcome, Statement, checked, wrong
 from codesign.printing import visible
@@ -35,6 +35,8 @@ def interface(received: Received) -> Iterator[Statement]:
         ("outputs", m.outputs, output_signals(design)),
     ):
         yield _signals(name, given, expected)
+    if m.blocks != input_blocks(design):
+        yield wrong("blocks", "are not those of the design's inputs")
     if m.trigger != trigger_of(design, m.working_points.get("threshold")):
         yield wrong("trigger", "is not what the design and its working point give")
     elif m.trigger is not None:

@@ -20,7 +20,7 @@ from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.fastsim import write_fast_simulation
-from codesign.handoff.interface import components_of, input_signals, output_signals, tools_of, trigger_of
+from codesign.handoff.interface import components_of, input_blocks, input_signals, output_signals, tools_of, trigger_of
 from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, TargetFacts
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
@@ -196,8 +196,8 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
     """Tables for generator-level work, where the task can give any and the run still has its splits."""
     if isinstance(trial.study, ImportedRun):
         return
-    task = plugins.load(Task, trial.study.task)
-    if not task.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
+    problem = plugins.load(Task, trial.study.task).open(trial.study.sample, trial.study.seed)
+    if not problem.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
     flow = plugins.load(Flow, trial.study.flow.name)
     searched = trial.folder.read("metrics.json", Metrics)
@@ -207,7 +207,7 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
         codes = trial.design.input_quantisation.codes(part.x)
         return part, trial.design.outputs.values(flow.predict(trial.firmware, codes))
 
-    write_fast_simulation(task, searched.points if searched else {}, scored("validation"), scored("test"), folder)
+    write_fast_simulation(problem, searched.points if searched else {}, scored("validation"), scored("test"), folder)
 
 
 def _copy_made(source: Path, destination: Path) -> None:
@@ -254,6 +254,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         sources=[f"firmware/{p.as_posix()}" for p in (firmware.rtl.sources if firmware.rtl else ())],
         latency_cycles=trial.verified.latency_cycles if firmware.rtl else None,
         inputs=input_signals(trial.design),
+        blocks=input_blocks(trial.design),
         outputs=output_signals(trial.design),
         metrics=test.metrics if test else {},
         working_points=points,

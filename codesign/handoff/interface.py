@@ -13,8 +13,9 @@ from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.manifest import Component, InputSignal, OutputSignal, Trigger
 from codesign.hardware.base import Flow
+from codesign.layout import Layout
 
-__all__ = ("components_of", "input_signals", "output_signals", "tools_of", "trigger_of")
+__all__ = ("components_of", "input_blocks", "input_signals", "output_signals", "tools_of", "trigger_of")
 
 #: flow -> (folder in the firmware with the flow's own modules, the package they come from)
 _STATIC = {"alkaid": ("src/static", "alkaid")}
@@ -29,6 +30,12 @@ def input_signals(design: Design) -> list[InputSignal]:
             _signals(design.inputs), q.units, q.offset, q.step, q.types, strict=True
         )
     ]
+
+
+def input_blocks(design: Design) -> list[Layout]:
+    """Blocks of a design's inputs; empty where they are features alone."""
+    blocks = () if design.input_quantisation.is_flat else design.input_quantisation.blocks
+    return [Layout(**{key: getattr(block, key) for key in Layout.model_fields}) for block in blocks]
 
 
 def output_signals(design: Design) -> list[OutputSignal]:

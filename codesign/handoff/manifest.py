@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.figures import Figure
+from codesign.layout import MOST_BLOCKS, Layout
 from codesign.records import Metric, Verified
 from codesign.targets import Target
 
@@ -111,6 +112,12 @@ class Manifest(_Part):
     sources: list[str] = Field(description="Verilog files of the design, relative to the bundle")
     latency_cycles: int | None = Field(ge=1, description="as simulated; null where there is no RTL")
     inputs: list[InputSignal]
+    blocks: list[Layout] = Field(
+        default_factory=list,
+        max_length=MOST_BLOCKS,
+        exclude_if=lambda blocks: not blocks,
+        description="the inputs' blocks, in their order, each row-major; absent where they are features alone",
+    )
     outputs: list[OutputSignal]
     metrics: dict[str, Metric] = Field(description="on the test split")
     working_points: dict[str, float] = Field(

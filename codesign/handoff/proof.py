@@ -27,8 +27,8 @@ from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, built_emul
 from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest
 from codesign.handoff.claims import claims, other_files
 from codesign.handoff.emulator import emulator_name, write_emulator
-from codesign.handoff.inference import Session
-from codesign.handoff.interface import input_signals, output_signals
+from codesign.handoff.inference import Session, heads_of
+from codesign.handoff.interface import input_blocks, input_signals, output_signals
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
@@ -193,7 +193,9 @@ def _run(
     def run() -> NDArray[Any]:
         session = Session(content)
         pieces = [given[start : start + _AT_ONCE] for start in range(0, len(given), _AT_ONCE)]
-        return np.concatenate([session.run(piece)["output_codes"] for piece in pieces])
+        heads = [codes for _, codes in heads_of(received.design.outputs)]
+        found = [session.run(piece) for piece in pieces]
+        return np.concatenate([np.concatenate([some[name] for name in heads], axis=1) for some in found])
 
     return _equal(name, run, expected, how)
 
@@ -203,7 +205,8 @@ _ROUNDED = "float32 rounds the middle of their codes over an edge"
 
 def _described(received: Received) -> Manifest:
     """The manifest with the ports of the design, whatever it says of them itself."""
-    ports = {"inputs": input_signals(received.design), "outputs": output_signals(received.design)}
+    design = received.design
+    ports = {"inputs": input_signals(design), "blocks": input_blocks(design), "outputs": output_signals(design)}
     return received.manifest.model_copy(update=ports)
 
 

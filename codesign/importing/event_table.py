@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from codesign.errors import InputError
 from codesign.fixedpoint import Port
 from codesign.handoff.apply.tables import columns_of, table_chunks
+from codesign.layout import Layout
 from codesign.physics.readers.detection import head_of, kind_of
 from codesign.reading.npz import npz_arrays
 
@@ -45,7 +46,8 @@ def read_events_of(path: Path, port: Port) -> Events:
         if not columns:
             raise InputError(f"{path}: no table of events: Parquet or ROOT with a column for each input, or .npz")
         names = [*port.labels, *([_LABEL] if _LABEL in columns and _LABEL not in port.labels else [])]
-        rows = np.concatenate([piece.features for piece in table_chunks(path, names, _ROWS)]).astype(np.float64)
+        row = Layout(name="features", shape=(len(names),), fields=tuple(names))
+        rows = np.concatenate([piece.features for piece in table_chunks(path, [row], _ROWS)]).astype(np.float64)
         x, labels = rows[:, : port.size], rows[:, port.size] if len(names) > port.size else None
     if not len(x):
         raise InputError(f"{path}: holds no events")

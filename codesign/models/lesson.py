@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.fixedpoint import InputQuantisation, Port
+from codesign.layout import Layout
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,6 +45,7 @@ class Subject:
     """What there is to learn, told before any data: names of inputs and outputs, and the objective.
 
     ``trigger``: the output that the firmware compares with a threshold. ``weighted``: whether events have weights.
+    ``blocks``: what the inputs are, one after another in flat order; empty for plain features.
     """
 
     inputs: tuple[str, ...]
@@ -51,6 +53,7 @@ class Subject:
     objective: Objective
     trigger: str | None = None
     weighted: bool = False
+    blocks: tuple[Layout, ...] = ()
 
 
 @dataclass(frozen=True)

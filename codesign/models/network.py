@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from math import prod
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -56,15 +57,32 @@ def loss_gradient(scores: Tensor, target: Tensor, loss: Loss) -> tuple[float, Te
 class Network(nn.Module, ABC):
     """A quantised network. Values in and out, (events, n) to (events, m); ``forward`` is what is exported.
 
+    Of blocks that are not flat, ``shapes`` names the shape of each, and ``forward`` is given one tensor (events,
+    *shape) for each; it may return a tuple, one tensor for each head. Everything else gets and gives the flat ones.
+
     What has a body here is used where a network has it: it may stay as it is.
     """
 
     #: set once :meth:`fold` was called, and by whoever loads the weights of a folded network
     folded: bool = False
+    #: of each block that ``forward`` is given; empty where it is given the flat inputs
+    shapes: tuple[tuple[int, ...], ...] = ()
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor:
-        """Brevitas' own computation, (events, n) to (events, m)."""
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor | tuple[Tensor, ...]:  # type: ignore[explicit-any]
+        """Brevitas' own computation, of one tensor, or one for each block: (events, n) to (events, m)."""
+
+    def blocks(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Flat inputs (events, n) as ``forward`` is given them."""
+        if not self.shapes:
+            return (x,)
+        parts = x.split([prod(shape) for shape in self.shapes], dim=1)
+        return tuple(part.reshape(len(x), *shape) for part, shape in zip(parts, self.shapes, strict=True))
+
+    def of_flat(self, x: Tensor) -> Tensor:
+        """``forward`` of flat inputs (events, n); the heads one after another, (events, m)."""
+        found = self(*self.blocks(x))
+        return torch.cat(found, dim=1) if isinstance(found, tuple) else found
 
     @abstractmethod
     def calibrate(self, x: Tensor) -> None:
@@ -76,7 +94,7 @@ class Network(nn.Module, ABC):
 
     def fused(self, x: Tensor) -> Tensor:
         """The numbers and gradients of ``forward`` before :meth:`fold`, in fewer operations where that is possible."""
-        return self(x)  # type: ignore[no-any-return]
+        return self.of_flat(x)
 
     def phases(self) -> Sequence[Phase]:
         """Parts of the training, in order, such as a self-supervised one first. Each has an optimiser and rates of its

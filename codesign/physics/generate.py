@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from codesign.errors import InputError, ToolError
+from codesign.layout import BlockValues
 from codesign.physics.cache import cache_folder, chunk_path, generator_versions, locked, read_chunk
 from codesign.physics.card import Card, load_card
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.processes import Piece, Progress, make_pieces
 from codesign.physics.sample import Sample
-from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, features_of
+from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, features_of
 
 __all__ = ("CHUNK_JETS", "GENERATION_VERSION", "Progress", "generated_sample")
 
@@ -134,5 +135,6 @@ def _assembled(
     }
     labels = np.arange(events, dtype=np.int64) % classes
     return Sample(
-        features, labels, FEATURE_NAMES, FEATURE_UNITS, card.class_names, constituents, provenance, collisions
-    )
+        features, labels, FEATURE_NAMES, FEATURE_UNITS, card.class_names,
+        (BlockValues(CONSTITUENTS, constituents),), provenance, collisions,
+    )  # fmt: skip

@@ -26,8 +26,18 @@ from numpy.typing import NDArray
 
 from codesign.compiled import compiled
 from codesign.errors import InputError
+from codesign.layout import BlockValues, Layout
 
-__all__ = ("FEATURE_NAMES", "FEATURE_UNITS", "ZCUT", "features_of", "features_of_jagged", "groomed_mask")
+__all__ = (
+    "CONSTITUENTS",
+    "FEATURE_NAMES",
+    "FEATURE_UNITS",
+    "ZCUT",
+    "constituents_block",
+    "features_of",
+    "features_of_jagged",
+    "groomed_mask",
+)
 
 FEATURE_NAMES: tuple[str, ...] = (
     "zlogz",
@@ -49,6 +59,10 @@ FEATURE_NAMES: tuple[str, ...] = (
 )
 FEATURE_UNITS: tuple[str, ...] = tuple("GeV" if name == "mass_mmdt" else "1" for name in FEATURE_NAMES)
 ZCUT = 0.1
+#: the 32 hardest constituents of a jet, by falling pT; delta-eta and delta-phi are to the jet axis
+CONSTITUENTS = Layout(
+    name="constituents", shape=(32, 3), fields=("pt", "deta", "dphi"), units=("GeV", "1", "rad"), absent="code"
+)
 
 #: Below this a denominator is rounding noise: two distinct float32 directions are at least 1e-8 apart.
 _TINY = 1e-30
@@ -287,3 +301,11 @@ def groomed_mask(
     """
     result: NDArray[np.bool_] = _mmdt(*(np.asarray(a, dtype=np.float64) for a in (pt, eta, phi)), zcut)
     return result
+
+
+def constituents_block(constituents: NDArray[np.floating]) -> BlockValues:
+    """The block of (jets, k, 3) pT, delta-eta, delta-phi: the 32 hardest of each jet, by falling pT, zero padded."""
+    array = np.asarray(constituents, dtype=np.float32)
+    order = np.argsort(-array[..., 0], axis=1, kind="stable")[:, : CONSTITUENTS.items, None]
+    hardest = np.take_along_axis(array, order, axis=1)
+    return BlockValues(CONSTITUENTS, np.pad(hardest, ((0, 0), (0, CONSTITUENTS.items - hardest.shape[1]), (0, 0))))

@@ -55,9 +55,7 @@ def _story(event: Explained, units: dict[str, str]) -> Story:
     shares = [
         Share(
             name=name,
-            value=f"{event.values[name]:.4g} {units.get(name, '').removeprefix('1')}".strip()
-            if name in event.values
-            else "",
+            value=_value(event, name, units),
             share=share,
             start=100 * (min(share.value, 0.0) - low) / span,
             width=100 * abs(share.value) / span,
@@ -73,6 +71,15 @@ def _story(event: Explained, units: dict[str, str]) -> Story:
         base=event.base,
         score=event.score,
     )
+
+
+def _value(event: Explained, name: str, units: dict[str, str]) -> str:
+    """An input's value with its unit; of an item those of its fields."""
+    own = [name] if name in event.values else [label for label in event.values if label.startswith(f"{name}.")]
+    values = [f"{event.values[label]:.4g} {units.get(label, '').removeprefix('1')}".strip() for label in own]
+    if own == [name]:
+        return values[0]
+    return ", ".join(f"{label.removeprefix(f'{name}.')} {value}" for label, value in zip(own, values, strict=True))
 
 
 def _verdict(event: Explained) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +106,8 @@ class Section:
     stories: list[Story]
     #: (input, loss, share of the largest in percent), the most important first
     ranked: list[tuple[str, Metric, float]]
+    #: the same of items
+    ranked_items: list[tuple[str, Metric, float]]
 
 
 def _section(run: Run, point: Point) -> Section:
@@ -133,12 +136,13 @@ def _section(run: Run, point: Point) -> Section:
         inputs=point.inputs,
         steps=waterfall(run, point, found),
         stories=stories(point),
-        ranked=_ranked(point.inputs),
+        ranked=_ranked(point.inputs.inputs if point.inputs else {}),
+        ranked_items=_ranked(point.inputs.items if point.inputs else {}),
     )
 
 
-def _ranked(inputs: InputImportance | None) -> list[tuple[str, Metric, float]]:
-    ordered = sorted(inputs.inputs.items(), key=lambda item: -item[1].value) if inputs else []
+def _ranked(losses: Mapping[str, Metric]) -> list[tuple[str, Metric, float]]:
+    ordered = sorted(losses.items(), key=lambda item: -item[1].value)
     largest = max((m.value for _, m in ordered), default=0.0)
     return [(name, m, max(0.0, 100 * m.value / largest) if largest > 0 else 0.0) for name, m in ordered]
 

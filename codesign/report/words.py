@@ -122,7 +122,7 @@ def _value(value: Any) -> str:
 def sample(data: dict[str, Any]) -> list[tuple[str, str]]:
     """``sample.json`` in words, as (name, value) lines: what the events are, then where they come from."""
     known = {"hash", "events", "splits", "feature_names", "units", "class_names", "provenance"}
-    known |= {"target_names", "target_units", "held_out", "outputs"}
+    known |= {"target_names", "target_units", "held_out", "outputs", "blocks", "view"}
     lines: list[tuple[str, str]] = []
     if isinstance(data.get("events"), int):
         splits = data.get("splits")
@@ -136,6 +136,8 @@ def sample(data: dict[str, Any]) -> list[tuple[str, str]]:
     ):
         if isinstance(data.get(key), list):
             lines.append((name, f"{len(data[key])}: {', '.join(str(v) for v in data[key][:20])}"))
+    if isinstance(data.get("view"), list):
+        lines.append(("seen by the network", ", ".join(str(v) for v in data["view"][:20])))
     origin = data.get("provenance")
     lines += provenance(origin if isinstance(origin, dict) else {})
     lines += provenance({key: value for key, value in data.items() if key not in known})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
+from codesign.layout import Layout
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks.anomalies import drawing, inputs
@@ -17,7 +19,7 @@ from codesign.tasks.anomalies.baselines import baselines_of
 from codesign.tasks.anomalies.judging import judged, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.anomalies.sample import SIGNALS, AnomalySample, sample_of
-from codesign.tasks.base import Baseline, Inputs, Progress, Task
+from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.outcome import Axis, Outcome
 from codesign.validation import validated
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     import awkward as ak
     import torch
 
-__all__ = ("Anomaly",)
+__all__ = ("Anomaly", "AnomalyProblem")
 
 #: weight of an angle beside a pT in what is to be reproduced: angles say little, and no network can foretell them
 _ANGLE_WEIGHT = 0.125
@@ -34,47 +36,55 @@ _LEAST_WIDTH, _MOST = 4.0, 16.0
 
 
 class Anomaly(Task):
-    """Unusual events among all collisions, from the objects of the Level-1 trigger (:mod:`.anomalies.inputs`).
+    """Unusual events among all collisions, from the objects of the Level-1 trigger (:mod:`.anomalies.inputs`)."""
 
-    One output, the score, which the firmware compares with a threshold: the one for the smallest false-positive rate
+    name = "anomaly"
+    settings = AnomalySample
+    collections = inputs.COLLECTIONS
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> AnomalyProblem:
+        """The cards' events, or those of files. The cards have their own seeds."""
+        return AnomalyProblem(validated(AnomalySample, dict(settings), "sample"), progress)
+
+    def inputs(self, events: ak.Array) -> Inputs:
+        """The inputs of a chunk of events, one row per event."""
+        return inputs.event_inputs(events)
+
+
+class AnomalyProblem(Problem):
+    """One output, the score, which the firmware compares with a threshold: the one for the smallest false-positive rate
     that the validation split can tell. Signals are for judging only: the sample holds them out of the training split.
     """
 
-    name = "anomaly"
     objective = "reconstruction"
     tabulates = True
-    settings = AnomalySample
     trigger = "score"
-    collections = inputs.COLLECTIONS
 
-    def __init__(self) -> None:
+    def __init__(self, chosen: AnomalySample, progress: Progress | None = None) -> None:
+        self._chosen, self._progress = chosen, progress
         each = [f"auc_{s}" for s in (*SIGNALS, "mean")]
         each += [f"tpr_{s}_{rate}" for rate in RATES for s in (*SIGNALS, "mean")]
         each += [f"{what}_tpr_{s}" for what in ("unique", "added") for s in (*SIGNALS, "mean")]
         self.metrics = dict.fromkeys(each, "maximise")
         self.metrics |= dict.fromkeys(("unique_rate_khz", "rate_khz", "pile_up_slope"), "minimise")
 
-    def inputs(self, events: ak.Array) -> Inputs:
-        """The inputs of a chunk of events, one row per event."""
-        return inputs.event_inputs(events)
+    @cached_property
+    def sample(self) -> Sample:
+        """The cards' events, simulated once and then from the cache, or the files'."""
+        return sample_of(self._chosen, self._progress)
 
-    def input_quantisation(
-        self, x: NDArray[np.floating], features: tuple[str, ...], units: tuple[str, ...], bits: int
-    ) -> InputQuantisation:
+    def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
-        return inputs.quantisation_of(x, features, units, bits)
-
-    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
-        """Simulate the cards' events (once, then from the cache), or read files. The cards have their own seeds."""
-        return sample_of(validated(AnomalySample, settings, "sample"), progress)
+        (features,) = blocks
+        return inputs.quantisation_of(x, features.fields, features.units, bits)
 
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """The score."""
-        return (self.trigger,)
+        return ("score",)
 
     def target(self, part: Part) -> NDArray[np.float32]:
         """The standardised inputs, (events, 57), the angles with a smaller weight."""
-        x = part.x.astype(np.float64)
+        x = part.features.astype(np.float64)
         standard = np.clip((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _LEAST_WIDTH), -_MOST, _MOST)
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
         return np.asarray(standard * weights, dtype=np.float32)
@@ -83,7 +93,7 @@ class Anomaly(Task):
         """Mean squared error of what is reproduced; InputError for a network that reproduces nothing."""
         if outputs.shape != target.shape:
             raise InputError(
-                f"the task '{self.name}' needs a network that reproduces its {target.shape[1]} inputs, and this one "
+                f"the task 'anomaly' needs a network that reproduces its {target.shape[1]} inputs, and this one "
                 f"has {outputs.shape[1]} outputs: choose the family 'vae' or 'autoencoder'"
             )
         return (outputs - target).square().mean()

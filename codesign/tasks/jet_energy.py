@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from codesign.physics.sample import Part, Sample
 from codesign.records import Metric, Plot
 from codesign.tasks import metrics as classification
-from codesign.tasks.base import Baseline, Inputs, Progress, Task
+from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.jets import drawing
 from codesign.tasks.jets.baseline import FactorisedBaseline
 from codesign.tasks.jets.dijet import balance, balance_mean
@@ -30,25 +31,49 @@ if TYPE_CHECKING:
     import awkward as ak
     import torch
 
-__all__ = ("JetEnergy", "JetEnergyOffline")
+__all__ = ("JetEnergy", "JetEnergyOffline", "JetEnergyProblem")
 
 _PER_FLAVOUR = {"closure": "minimise", "resolution": "minimise"}
 
 
 class JetEnergy(Task):
-    """Corrections of the high-level trigger's jets, and their uncertainty, from what the trigger knows of them.
-
-    Regresses ln(reference pT / uncorrected pT) and its 16 % and 84 % quantiles; a head of flavours beside them where
-    the study gives it a weight.
-    """
+    """Corrections of the high-level trigger's jets, and their uncertainty, from what the trigger knows of them."""
 
     name = "jet-energy"
-    tabulates = True
     settings = JetEnergySample
     #: the collection whose jets are corrected
     jets = "HLTJet"
 
-    def __init__(self) -> None:
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """What :meth:`inputs` needs of event files."""
+        return fields_of(self.jets)
+
+    def inputs(self, events: ak.Array) -> Inputs:
+        """Features of every jet of a chunk of events (:mod:`codesign.tasks.jets.inputs` says what they are)."""
+        return jet_inputs(events, self.jets)
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetEnergyProblem:
+        """Jets of the cards' events, or of files."""
+        return JetEnergyProblem(validated(JetEnergySample, dict(settings), "sample"), self.jets, progress)
+
+
+class JetEnergyOffline(JetEnergy):
+    """The same for offline jets: CMS's own files hold everything that it needs."""
+
+    name = "jet-energy-offline"
+    jets = "Jet"
+
+
+class JetEnergyProblem(Problem):
+    """Regresses ln(reference pT / uncorrected pT) and its 16 % and 84 % quantiles; a head of flavours beside them where
+    the study gives it a weight.
+    """
+
+    tabulates = True
+
+    def __init__(self, chosen: JetEnergySample, jets: str, progress: Progress | None = None) -> None:
+        self._chosen, self._jets, self._progress = chosen, jets, progress
         self.metrics = {
             "resolution": "minimise",
             "closure_mean": "minimise",
@@ -64,32 +89,33 @@ class JetEnergy(Task):
         self.metrics |= {"accuracy": "maximise", "auc_mean": "maximise"}
         self.metrics |= {f"auc_{f}": "maximise" for f in FLAVOURS}
 
-    @property
-    def collections(self) -> tuple[str, ...]:
-        """What :meth:`inputs` needs of event files."""
-        return fields_of(self.jets)
-
-    def inputs(self, events: ak.Array) -> Inputs:
-        """Features of every jet of a chunk of events (:mod:`codesign.tasks.jets.inputs` says what they are)."""
-        return jet_inputs(events, self.jets)
-
-    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
-        """Simulate the cards' events (once, then from the cache) or read the files, and match the jets."""
-        chosen = validated(JetEnergySample, settings, "sample")
+    @cached_property
+    def sample(self) -> Sample:
+        """Jets of the cards' events (simulated once, then from the cache) or of the files, matched."""
+        chosen = self._chosen
         if chosen.files:
             paths = [Path(f) for f in chosen.files]
-            return sample_of(paths, self.jets, chosen, {"files": [p.name for p in paths]})
+            return sample_of(paths, self._jets, chosen, {"files": [p.name for p in paths]})
         from codesign.physics.detector import simulated_events
 
         paths = []
         for card, events in chosen.cards.items():
-            paths += simulated_events(card, events, progress=progress)
-        return sample_of(paths, self.jets, chosen, {"cards": dict(chosen.cards)})
+            paths += simulated_events(card, events, progress=self._progress)
+        return sample_of(paths, self._jets, chosen, {"cards": dict(chosen.cards)})
+
+    @property
+    def settings(self) -> Settings:
+        """The weight of each head."""
+        return {"heads": self._chosen.heads.model_dump(mode="json")}
+
+    @property
+    def tagged(self) -> bool:
+        """Whether flavours are learned."""
+        return self._chosen.heads.flavour > 0
 
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """Logits of the flavours where their head has a weight, then the correction and its quantiles."""
-        assert sample.targets is not None
-        return outputs_of(sample.class_names, tagged=bool(sample.targets[:, 1].any()))
+        return outputs_of(sample.class_names, self.tagged)
 
     def target(self, part: Part) -> NDArray[np.float32]:
         """(jets, 7): log correction, weight of each head and of closure, flavour, cell of closure.
@@ -100,7 +126,9 @@ class JetEnergy(Task):
         """
         assert part.targets is not None
         flat, by_flavour = learning_weights(part.truth["reference_pt"], part.y)
-        weights = part.targets[:, 1:] * np.column_stack([by_flavour, flat, flat, np.ones(len(part))])
+        heads = self._chosen.heads
+        of_heads = [heads.flavour, heads.correction, heads.quantiles, heads.closure]
+        weights = of_heads * np.column_stack([by_flavour, flat, flat, np.ones(len(part))])
         cell = cell_of(part.truth["reference_pt"], part.truth["eta"])
         return np.column_stack([part.targets[:, :1], weights, part.y, cell]).astype(np.float32)
 
@@ -155,7 +183,7 @@ class JetEnergy(Task):
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """The factorised correction, and boosted trees for the flavours where they are tagged."""
-        return [FactorisedBaseline(train, seed)]
+        return [FactorisedBaseline(train, seed, self.tagged)]
 
     def plots(
         self,
@@ -168,16 +196,9 @@ class JetEnergy(Task):
         return drawing.plots(scores, part, dict(baselines), dict(points))
 
 
-class JetEnergyOffline(JetEnergy):
-    """The same for offline jets: CMS's own files hold everything that it needs."""
-
-    name = "jet-energy-offline"
-    jets = "Jet"
-
-
 def corrected_pt(scores: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
     """Corrected pT, GeV, (jets,)."""
-    return kinematics(part.x)[0] * np.exp(heads_of(scores).correction)
+    return kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
 
 
 def _there(name: str, metric: Metric | None) -> dict[str, Metric]:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.errors import InputError
+from codesign.layout import Layout
 from codesign.physics.sample import Part, Sample
+from codesign.physics.substructure import CONSTITUENTS, constituents_block
 from codesign.records import Metric, Plot, Series
 from codesign.tasks import metrics
-from codesign.tasks.base import Baseline, Progress, Task
+from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.validation import validated
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ("JetSample", "JetTagging")
+__all__ = ("JetSample", "JetTagging", "JetTaggingProblem")
 
 #: signal efficiencies (percent) at which the background rejection is quoted
 WORKING_POINTS = (30, 50, 80)
@@ -62,32 +65,47 @@ class _Baseline:
 
         self._model = HistGradientBoostingClassifier(
             max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
-        ).fit(train.x, train.y)
+        ).fit(train.features, train.y)
 
     def __call__(self, part: Part) -> NDArray[np.float64]:
-        return np.log(np.clip(self._model.predict_proba(part.x), 1e-12, None))  # type: ignore[no-any-return]
+        return np.log(np.clip(self._model.predict_proba(part.features), 1e-12, None))  # type: ignore[no-any-return]
 
 
 class JetTagging(Task):
-    """Multi-class jet tagging: cross-entropy, judged by accuracy, AUC and background rejection."""
+    """Multi-class jet tagging from high-level features, constituents, or both."""
 
     name = "jet-tagging"
-    objective = "cross-entropy"
     settings = JetSample
+    classes = ("g", "q", "w", "z", "t")
 
-    def __init__(self, classes: tuple[str, ...] = ("g", "q", "w", "z", "t")) -> None:
-        self.classes = classes
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetTaggingProblem:
+        """A card's jets, or those of a file. The card has its own seed."""
+        return JetTaggingProblem(validated(JetSample, dict(settings), "sample"), self.classes, progress)
+
+    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Constituents by falling pT, the hardest 32, as in a sample."""
+        return constituents_block(items).values if block == CONSTITUENTS else super().arrange(block, items)
+
+
+class JetTaggingProblem(Problem):
+    """Cross-entropy, judged by accuracy, AUC and background rejection."""
+
+    objective = "cross-entropy"
+
+    def __init__(self, chosen: JetSample, classes: tuple[str, ...], progress: Progress | None = None) -> None:
+        self._chosen, self.classes, self._progress = chosen, classes, progress
         self.metrics = {"accuracy": "maximise", "auc_mean": "maximise"}
         self.metrics |= {f"auc_{c}": "maximise" for c in classes}
         self.metrics |= {f"rejection_{c}_{p}": "maximise" for p in WORKING_POINTS for c in classes}
 
-    def sample(self, settings: dict[str, Any], seed: int, progress: Progress | None = None) -> Sample:
-        """Generate the card's jets (once, then from the cache), or read the file. The card has its own seed."""
-        chosen = validated(JetSample, settings, "sample")
+    @cached_property
+    def sample(self) -> Sample:
+        """The card's jets, generated once and then from the cache, or the file's."""
+        chosen = self._chosen
         if chosen.card is not None:
             from codesign.physics.generate import generated_sample
 
-            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=progress))
+            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=self._progress))
         from pathlib import Path
 
         from codesign.physics.readers import read_sample
@@ -95,18 +113,13 @@ class JetTagging(Task):
         assert chosen.file is not None
         return self._known_classes(read_sample(Path(chosen.file), chosen.class_names))
 
-    def most_events(self, settings: dict[str, Any]) -> int | None:
-        """The jets that a card is asked for; of a file it is known once it is read."""
-        chosen = validated(JetSample, settings, "sample")
-        return chosen.events if chosen.card is not None else None
-
     def _known_classes(self, sample: Sample) -> Sample:
         """The sample with the task's own classes, which it names in any order and in capitals or not."""
         found = [name.lower() for name in sample.class_names]
         wanted = [name.lower() for name in self.classes]
         if sorted(found) != sorted(wanted):
             raise InputError(
-                f"the sample's classes are {', '.join(sample.class_names)}; the task {self.name} tells apart "
+                f"the sample's classes are {', '.join(sample.class_names)}; the task jet-tagging tells apart "
                 f"{', '.join(self.classes)}: give a sample of these, or write a task with your classes "
                 "(codesign/tasks/base.py)"
             )

@@ -71,7 +71,7 @@ def checked(codesign: Path, bundle: Path, home: Path) -> dict[str, Any]:
 def on_sample(run: RunFolder, folder: Path) -> int:
     """Events of the run's sample, for all of which emulator and ONNX give the same integers."""
     study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path))
-    sample = plugins.load(Task, study.task).sample(study.sample, study.seed)
+    sample = plugins.load(Task, study.task).open(study.sample, study.seed).sample
     manifest = read_manifest(folder)
     engines = OnnxEngine(folder, manifest), EmulatorEngine(built_emulator(folder), manifest)
     return compare(*engines, sample.features.astype(np.float32), ("onnx", "the emulator"))
@@ -83,7 +83,7 @@ def friends(folder: Path, file: Path, work: Path) -> dict[str, Any]:
         (done,) = apply_bundle(folder, [file], work / f"{file.stem}-scores.root")
         scorer = Scorer(folder)
         if is_table(file, scorer.features):
-            (features, columns), *_ = table_chunks(file, scorer.features, done.rows)
+            (features, columns), *_ = table_chunks(file, scorer.blocks, done.rows)
             events, expected = ak.Array(columns), ak.zip(scorer.rows(features))
         else:
             events = ak.concatenate(list(read_events(file, scorer.task.collections, optional=_IDENTITY)))

@@ -172,10 +172,9 @@ def test_another_study_is_refused_but_a_larger_budget_is_not(study, tmp_path):
 
 def test_another_sample_is_refused(study, tmp_path, monkeypatch):
     search(study, tmp_path, 2)
-    from codesign_toy import ToyTask
+    from codesign_toy import ToyProblem, ToyTask
 
-    make = ToyTask.sample
-    monkeypatch.setattr(ToyTask, "sample", lambda self, settings, seed, progress: make(self, {"events": 201}, seed))
+    monkeypatch.setattr(ToyTask, "open", lambda self, settings, seed, progress=None: ToyProblem({"events": 201}, seed))
     with pytest.raises(InputError, match=r"sample is not the one .*200 events.* now 201"):
         search(study, tmp_path, 3)
 

@@ -33,17 +33,17 @@ def test_too_few_events_are_told_before_training(tmp_path, no_workers):
 
 
 def test_too_few_events_are_told_before_the_sample_where_they_are_known(tmp_path, no_workers, monkeypatch):
-    from codesign_toy import ToyTask
+    from codesign_toy import ToyProblem
 
     notes, said = Notes(), []
-    make = ToyTask.sample
+    make = ToyProblem.sample.func
 
-    def sample(self, settings, seed, progress=None):
+    def sample(self):
         said.extend(notes.notes)
-        return make(self, settings, seed, progress)
+        return make(self)
 
-    monkeypatch.setattr(ToyTask, "sample", sample)
-    monkeypatch.setattr(ToyTask, "most_events", lambda self, settings: settings["events"], raising=False)
+    monkeypatch.setattr(ToyProblem, "sample", property(sample))
+    monkeypatch.setattr(ToyProblem, "most_events", lambda self: self.chosen["events"], raising=False)
     with pytest.raises(Begins):
         run_study(changed(), tmp_path, 1, progress=notes)
     assert said == notes.notes, "before, and not a second time"

@@ -22,11 +22,13 @@ rings = "rings:Rings"
 """
 
 MODULE = '''
+from functools import cached_property
+
 import numpy as np
 
 from codesign.physics.sample import Sample
 from codesign.records import Metric, Plot, Series
-from codesign.tasks.base import Task
+from codesign.tasks.base import Problem, Task
 
 
 class Radius:
@@ -40,12 +42,22 @@ class Rings(Task):
     """Regresses the squared distance from the middle; a working point and a class held out, too."""
 
     name = "rings"
+
+    def open(self, settings, seed, progress=None):
+        return RingsProblem(settings)
+
+
+class RingsProblem(Problem):
     metrics = {"error": "minimise", "found": "maximise"}
     trigger = "squared_radius"
 
-    def sample(self, settings, seed, progress=None):
-        random = np.random.default_rng(settings["seed"])
-        x = random.normal(size=(settings["events"], 3)).astype(np.float32)
+    def __init__(self, chosen):
+        self.chosen = chosen
+
+    @cached_property
+    def sample(self):
+        random = np.random.default_rng(self.chosen["seed"])
+        x = random.normal(size=(self.chosen["events"], 3)).astype(np.float32)
         y = (random.random(len(x)) < 0.1).astype(np.int64)
         x[y == 1] *= 1.5
         return Sample(

@@ -5,7 +5,9 @@ import pytest
 
 from codesign.dse.parts import PARTS, load_part, load_sample, part_path, record, splits_of, write_part
 from codesign.errors import InputError
+from codesign.layout import BlockValues
 from codesign.physics.sample import Sample
+from codesign.physics.substructure import CONSTITUENTS
 from codesign.runfolder import RunFolder
 
 
@@ -19,7 +21,7 @@ def sample():
         ("a", "b", "c"),
         ("", "", ""),
         ("no", "yes"),
-        rng.normal(size=(101, 32, 3)),
+        (BlockValues(CONSTITUENTS, rng.normal(size=(101, 32, 3))),),
         targets=rng.normal(size=(101, 2)).astype(np.float32),
         target_names=("correction", "width"),
         target_units=("1", "GeV"),

@@ -14,7 +14,6 @@ from codesign.handoff import write_bundle
 from codesign.models.base import Family
 from codesign.report import write_report
 from codesign.study import parse_study
-from codesign.tasks.base import Task
 from codesign.testing import FamilyTests
 from tests.testing.broken import said
 
@@ -81,7 +80,9 @@ def test_it_is_searched_proven_and_reported(tmp_path, monkeypatch):
 
 
 def test_a_family_says_before_the_search_what_it_cannot_learn(tmp_path, monkeypatch):
-    monkeypatch.setattr(type(plugins.load(Task, "blobs")), "objective", "own")
+    from codesign_ridge import BlobsProblem
+
+    monkeypatch.setattr(BlobsProblem, "objective", "own")
     with pytest.raises(UnsupportedError, match=r"family 'ridge' cannot learn this: it classifies, and .* is 'own'"):
         run_study(parse_study(STUDY, "ridge.yaml"), tmp_path / "run", progress=Silent())
     assert not (tmp_path / "run" / "trials").exists()

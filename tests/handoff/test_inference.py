@@ -127,7 +127,7 @@ def test_a_triton_repository_serves_what_its_configuration_says(tmp_path):
     }
     x = np.zeros((5, design.inputs.size), dtype=np.float32)
     served = session.run(x)
-    assert session.input == "features"
+    assert list(session.blocks) == ["features"]
     assert set(served) == {"scores", "output_codes"}
     assert np.array_equal(served["output_codes"], exact_codes(design, design.input_quantisation.codes(x)))
     assert len((model / "labels.txt").read_text().splitlines()) == design.outputs.size

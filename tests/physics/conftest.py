@@ -5,7 +5,7 @@ import pytest
 
 from codesign.physics.readers.checks import CLASS_NAMES
 from codesign.physics.sample import Sample
-from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, features_of
+from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, constituents_block, features_of
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +27,11 @@ def sample(jets: np.ndarray) -> Sample:
     features = features_of(jets)
     labels = np.arange(len(jets)) % 5
     return Sample(
-        features, labels, FEATURE_NAMES, FEATURE_UNITS, CLASS_NAMES, jets.copy(), {"origin": "test", "seed": 3}
+        features,
+        labels,
+        FEATURE_NAMES,
+        FEATURE_UNITS,
+        CLASS_NAMES,
+        (constituents_block(jets),),
+        {"origin": "test", "seed": 3},
     )

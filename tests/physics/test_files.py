@@ -22,7 +22,7 @@ from codesign.errors import InputError
 from codesign.physics.readers import read_sample
 from codesign.physics.readers.checks import CLASS_NAMES
 from codesign.physics.sample import Sample
-from codesign.physics.substructure import FEATURE_NAMES
+from codesign.physics.substructure import FEATURE_NAMES, constituents_block
 from codesign.physics.writers import write_parquet, write_root, write_sample
 from codesign.tasks.jet_tagging import JetTagging
 
@@ -135,7 +135,7 @@ def test_mass_in_mev(kind: str, sample: Sample, tmp_path: Path) -> None:
     assert sample.constituents is not None
     constituents = sample.constituents * np.float32([1000, 1, 1])
     path = tmp_path / "jets.data"
-    WRITERS[kind](replace(sample, features=features, constituents=constituents), path)
+    WRITERS[kind](replace(sample, features=features, blocks=(constituents_block(constituents),)), path)
     with pytest.raises(InputError, match=r"jets\.data: (column 'mass_mmdt'|constituents).*MeV"):
         read_sample(path)
 
@@ -231,7 +231,7 @@ def test_the_file_says_what_its_numbers_are(kind: str, sample: Sample, tmp_path:
     with pytest.raises(InputError, match="its 'class_names' are qcd, top, but the study says top, qcd"):
         read_sample(path, ("top", "qcd"))
     with pytest.raises(InputError, match=r"tells apart g, q, w, z, t"):
-        JetTagging().sample({"file": str(path)}, 0)
+        len(JetTagging().open({"file": str(path)}, 0).sample)
     for wrong in (["qcd"], ["qcd", "qcd"]):
         binary(sample, path, kind, wrong)
         with pytest.raises(InputError, match=r"row 1: 1 is no class; there are 1: qcd|not a list of different names"):
@@ -254,7 +254,7 @@ def test_text_is_taken_by_name(kind: str, sample: Sample, tmp_path: Path) -> Non
 def test_a_sample_with_the_tasks_classes_in_another_order(sample: Sample, tmp_path: Path) -> None:
     turned = replace(sample, labels=4 - sample.labels, class_names=("T", "Z", "W", "q", "g"))
     write_parquet(turned, tmp_path / "jets.parquet")
-    read = JetTagging().sample({"file": str(tmp_path / "jets.parquet")}, 0)
+    read = JetTagging().open({"file": str(tmp_path / "jets.parquet")}, 0).sample
     assert read.class_names == CLASS_NAMES
     np.testing.assert_array_equal(read.labels, sample.labels)
 
@@ -265,11 +265,11 @@ def test_a_study_declares_the_classes(sample: Sample, tmp_path: Path) -> None:
         pyarrow.table({k: pyarrow.array(v) for k, v in columns.items()}), tmp_path / "j.parquet"
     )
     study = {"file": str(tmp_path / "j.parquet"), "class_names": ["t", "z", "w", "q", "g"]}
-    np.testing.assert_array_equal(JetTagging().sample(study, 0).labels, 4 - sample.labels)
+    np.testing.assert_array_equal(JetTagging().open(study, 0).sample.labels, 4 - sample.labels)
     with pytest.raises(InputError, match="different names"):
-        JetTagging().sample(study | {"class_names": ["t", "T", "w", "q", "g"]}, 0)
+        len(JetTagging().open(study | {"class_names": ["t", "T", "w", "q", "g"]}, 0).sample)
     with pytest.raises(InputError, match="a generator card has its own"):
-        JetTagging().sample({"card": "jets-13tev", "class_names": list(CLASS_NAMES)}, 0)
+        len(JetTagging().open({"card": "jets-13tev", "class_names": list(CLASS_NAMES)}, 0).sample)
 
 
 @pytest.mark.parametrize(("value", "said"), [(0.5, "row 3: 0.5"), (np.nan, "row 3: nan"), (-1, "row 3: -1")])

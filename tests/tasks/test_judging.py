@@ -5,13 +5,15 @@ import pytest
 
 from codesign.physics.sample import Part
 from codesign.records import Metric
-from codesign.tasks.base import Task, working_points
+from codesign.tasks.base import Problem, Task, working_points
 
 
-class Plain(Task):
-    name, metrics = "plain", {"mean": "maximise"}
+class Plain(Problem):
+    def __init__(self):
+        self.metrics = {"mean": "maximise"}
 
-    def sample(self, settings, seed, progress=None):
+    @property
+    def sample(self):
         raise AssertionError
 
     def outputs(self, sample):
@@ -33,6 +35,13 @@ class Plain(Task):
         return sorted(baselines)
 
 
+class Opens(Task):
+    name = "plain"
+
+    def open(self, settings, seed, progress=None):
+        return Plain()
+
+
 class AtThreshold(Plain):
     def working_points(self, scores, validation):
         return {"threshold": float(np.median(scores))}
@@ -49,7 +58,9 @@ def test_a_task_without_working_points_has_none():
     scores = np.arange(4.0)[:, None]
     assert working_points(Plain(), scores, part("validation")) == {}
     assert Plain().outcome(scores, part("test"), {}) is None
-    assert Plain().collections == ()
+    assert Plain().compare(scores, scores, part("test"), ({}, {})) == {}
+    assert Opens().open({}, 1).most_events() is None
+    assert Opens().collections == ()
 
 
 def test_a_threshold_of_the_validation_split_is_applied_to_test():

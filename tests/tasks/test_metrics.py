@@ -67,7 +67,7 @@ def test_rejection_is_absent_where_no_background_passes():
 def test_task_judges_every_metric_and_draws():
     scores, labels = toy(3000, 1)
     part = Part("test", np.zeros((3000, 1), np.float32), labels)
-    task = JetTagging()
+    task = JetTagging().open({"file": "none"}, 1)
     found = task.judge(scores, part, {})
     assert set(found) <= set(task.metrics)
     assert {"accuracy", "auc_mean", "rejection_t_50", "rejection_g_30", "rejection_w_80"} <= set(found)

@@ -28,7 +28,7 @@ def run_tests(package, environment, *options):
 
 @pytest.mark.parametrize(
     ("kind", "tests"),
-    [("task", 9), pytest.param("family", 8, marks=pytest.mark.slow), pytest.param("flow", 11, marks=pytest.mark.slow)],
+    [("task", 9), pytest.param("family", 10, marks=pytest.mark.slow), pytest.param("flow", 11, marks=pytest.mark.slow)],
 )
 def test_what_is_written_is_green(kind, tests, tmp_path):
     package, environment = installed(kind, f"my-own-{kind}", tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError
-from codesign.handoff.inference import Session, features_model
+from codesign.handoff.inference import Session, features_model, heads_of
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import in_one_line, read_design
 from codesign.handoff.scales import Scales
@@ -46,6 +46,7 @@ class OnnxEngine:
 
     def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
         design = read_design(folder)
+        self._values, self._codes = zip(*heads_of(design.outputs), strict=True)
         self._session = Session(in_one_line(f"{folder}: its design", lambda: features_model(design)), threads)
         if self._session.size != len(manifest.inputs):
             raise InputError(f"{folder}: its network takes {self._session.size} features, its manifest names others")
@@ -53,7 +54,8 @@ class OnnxEngine:
     def run(self, features: Features) -> Scored:
         """Scores and their integers; ToolError where onnxruntime fails."""
         found = self._session.run(np.ascontiguousarray(features, dtype=np.float32))
-        return found["scores"], found["output_codes"]
+        scores, codes = ([found[name] for name in names] for names in (self._values, self._codes))
+        return np.concatenate(scores, axis=1), np.concatenate(codes, axis=1)
 
 
 def built_emulator(folder: Path) -> Emulator:

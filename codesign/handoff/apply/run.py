@@ -24,7 +24,7 @@ from codesign.handoff.apply.histograms import Histograms
 from codesign.handoff.apply.names import PREFIX
 from codesign.handoff.apply.places import form_of, free, places_of
 from codesign.handoff.apply.scorer import NoInputs, Scorer
-from codesign.handoff.apply.tables import Rows, columns_of, table_chunks
+from codesign.handoff.apply.tables import Rows, columns_of, lacking, table_chunks
 from codesign.physics.events import read_events, write_events
 from codesign.physics.events.container import NotEvents
 
@@ -147,9 +147,9 @@ class _Tally:
 def _jobs(scorer: Scorer, source: Path, chunk: int, tree: str | None) -> Iterator[Callable[[], Any]]:
     """One call for each chunk of a file, that gives the chunk's scores."""
     present = columns_of(source, tree)
-    missing = next((name for name in scorer.features if name not in present), None)
+    missing = lacking(scorer.blocks, present)
     if missing is None:
-        for rows in table_chunks(source, scorer.features, chunk, tree):
+        for rows in table_chunks(source, scorer.blocks, chunk, tree, scorer.arrange):
             yield partial(_table_scores, scorer, rows)
         return
     try:

@@ -23,6 +23,7 @@ from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received, read_design
 from codesign.imported_run import IMPORTED
+from codesign.layout import Layout, fitted
 from codesign.physics.events import BadEvent
 from codesign.tasks.base import Inputs, Task
 
@@ -56,6 +57,8 @@ class Scorer:
         self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
         require_agreement(Received(folder, self.manifest, read_design(folder)))
         self.features = tuple(s.name for s in self.manifest.inputs)
+        units = tuple(s.unit for s in self.manifest.inputs)
+        self.blocks = tuple(self.manifest.blocks) or (Layout.of_features(self.features, units),)
         self.outputs = branch_names([s.name for s in self.manifest.outputs])
         self._engine: Engine = (
             EmulatorEngine(built_emulator(folder), self.manifest)
@@ -81,6 +84,12 @@ class Scorer:
                 f"{', '.join(self.features[:3])}, ..."
             )
         return task
+
+    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A block (rows, *shape) of items (rows, k, fields), as the installed task makes that of its sample."""
+        if self.manifest.task not in plugins.names(Task):
+            return fitted(block, items)
+        return plugins.load(Task, self.manifest.task).arrange(block, items)
 
     def __call__(self, events: ak.Array, name: Callable[[int], str] = "event {}".format) -> ak.Array:
         """Score a chunk of events; ``name`` says in an error which event of the chunk it is."""
@@ -130,7 +139,7 @@ class Scorer:
             place = int(inputs.object[row])
             return name(int(inputs.event[row])) + (f", object {place}" if place >= 0 else "")
 
-        columns: dict[str, Any] = self.rows(inputs.features, where)
+        columns: dict[str, Any] = self.rows(inputs.flat(self.blocks), where)
         if (inputs.object < 0).all() and np.array_equal(inputs.event, np.arange(events)):
             return ak.zip(columns)
         counts = np.bincount(inputs.event, minlength=events)

@@ -30,6 +30,20 @@ constexpr std::size_t TRIGGER = {index};
 constexpr bool triggered(const Output& output, std::int32_t threshold) {{ return output[TRIGGER] >= threshold; }}
 """
 
+#: of a design whose inputs are not flat
+_STRUCTURE = """
+/// The inputs by block, each in its own shape; an item that is not there is 0 in all of its fields.
+struct Blocks {{
+{members}
+}};
+
+inline Input flat_of(const Blocks& blocks) {{
+  Input flat{{}};
+{copies}
+  return flat;
+}}
+"""
+
 
 def emulator_name(text: str) -> str:
     """A C++ identifier out of any text."""
@@ -56,6 +70,7 @@ def write_emulator(design: Design, name: str, folder: Path) -> Path:
         "INPUTS": str(design.inputs.size),
         "OUTPUTS": str(design.outputs.size),
         "INPUT_TABLE": _table(design.inputs),
+        "BLOCKS": _blocks(design),
         "OUTPUT_TABLE": _table(design.outputs),
         "KERNEL": kernel(Circuit.of(design)),
         "TRIGGER": "" if design.trigger_index is None else _TRIGGER.format(index=design.trigger_index),
@@ -71,6 +86,30 @@ def write_emulator(design: Design, name: str, folder: Path) -> Path:
         whole = re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], text)
         (folder / written).write_text(whole, encoding="utf-8")
     return folder
+
+
+def _blocks(design: Design) -> str:
+    """Inputs in their own shapes, and how they become the flat codes; nothing for a flat port."""
+    if design.inputs.is_flat:
+        return ""
+    members, copies = [], []
+    for block, place in design.inputs.places:
+        name = f"{quoting.cxx_identifier(block.name)}_codes"
+        members.append(
+            f"  std::int32_t {name}{''.join(f'[{n}]' for n in block.shape)} = {{}};"
+            f"  // {quoting.comment(', '.join(block.fields[:20]))}"
+        )
+        axes = [f"i{axis}" for axis in range(len(block.shape))]
+        loops = "".join(
+            f"{'  ' * (1 + axis)}for (std::size_t {i} = 0; {i} < {length}; ++{i})\n"
+            for axis, (i, length) in enumerate(zip(axes, block.shape, strict=True))
+        )
+        index = axes[0]
+        for i, length in zip(axes[1:], block.shape[1:], strict=True):
+            index = f"({index}) * {length} + {i}"
+        element = "".join(f"[{i}]" for i in axes)
+        copies.append(f"{loops}{'  ' * (1 + len(axes))}flat[{place.start} + {index}] = blocks.{name}{element};")
+    return _STRUCTURE.format(members="\n".join(members), copies="\n".join(copies))
 
 
 def _table(port: Port) -> str:

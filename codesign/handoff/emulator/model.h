@@ -24,7 +24,7 @@ constexpr std::size_t OUTPUTS = @OUTPUTS@;
 @OUTPUT_TABLE@
 using Input = std::array<std::int32_t, INPUTS>;
 using Output = std::array<std::int32_t, OUTPUTS>;
-@TRIGGER@
+@BLOCKS@@TRIGGER@
 /// The std::any of prepare_input holds an Input, or a (const) std::int32_t* to the first of INPUTS codes.
 /// The std::any of read_result holds an Output*, or a std::int32_t* to the first of OUTPUTS codes: it is written there.
 /// Any other content throws std::bad_any_cast.

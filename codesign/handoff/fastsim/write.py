@@ -15,9 +15,9 @@ from codesign.handoff.fastsim.grid import Estimate, efficiency, estimated, middl
 from codesign.physics.sample import Part
 from codesign.records import Plot
 from codesign.runfolder import write_atomically
-from codesign.tasks.base import Task
 from codesign.tasks.jets.response import resolution
 from codesign.tasks.outcome import Outcome, Tabulated
+from codesign.tasks.problem import Problem
 
 __all__ = ("write_fast_simulation",)
 
@@ -31,7 +31,7 @@ _QUANTITIES: dict[str, tuple[str, Estimate, str]] = {
 
 
 def write_fast_simulation(
-    task: Task, points: dict[str, float], validation: tuple[Part, Scores], test: tuple[Part, Scores], folder: Path
+    problem: Problem, points: dict[str, float], validation: tuple[Part, Scores], test: tuple[Part, Scores], folder: Path
 ) -> bool:
     """Write what the task can give of a trigger for generator-level work; whether it could give anything.
 
@@ -41,10 +41,10 @@ def write_fast_simulation(
     table loses in resolution on the test split. ``points`` are the working points of the trial.
     """
     written = False
-    made, unseen = (task.outcome(scores, part, points) for part, scores in (validation, test))
+    made, unseen = (problem.outcome(scores, part, points) for part, scores in (validation, test))
     if made is not None and unseen is not None:
         written |= _parametrise(made, unseen, folder)
-    table, judged = (task.table(scores, part) for part, scores in (validation, test))
+    table, judged = (problem.table(scores, part) for part, scores in (validation, test))
     if table is not None and judged is not None:
         _tabulate(table, judged, folder)
         written = True

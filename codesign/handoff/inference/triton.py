@@ -10,7 +10,7 @@ from pathlib import Path
 
 from codesign.design import Design
 from codesign.errors import InputError
-from codesign.handoff.inference.model import features_model
+from codesign.handoff.inference.model import features_model, heads_of
 from codesign.quoting import line, pbtxt
 from codesign.runfolder import write_atomically
 
@@ -23,8 +23,9 @@ _MAX_BATCH = 65536
 def write_repository(design: Design, name: str, folder: Path, version: int = 1) -> Path:
     """Write a repository with one model ``name`` into ``folder`` and return the model's folder.
 
-    The server takes ``features`` (n) float32 of each event, in physical units, and gives ``scores`` (m) float32 and
-    ``output_codes`` (m) int32. InputError for a name that is no folder's, or a version below 1.
+    The server takes ``features`` (n) float32 of each event, in physical units, or each block of the design's port in
+    its shape, and gives ``scores`` (m) float32 and ``output_codes`` (m) int32. InputError for a name that is no
+    folder's, or a version below 1.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", name):
         raise InputError(f"'{name}' is no name for a model: letters, digits, '.', '-' and '_'")
@@ -39,15 +40,28 @@ def write_repository(design: Design, name: str, folder: Path, version: int = 1) 
 
 def _config(design: Design, name: str) -> str:
     """Dimensions leave out the events' axis, which ``max_batch_size`` stands for."""
+    inputs, outputs = design.inputs, design.outputs
+    given = [("features", (inputs.size,))] if inputs.is_flat else [(b.name, b.shape) for b in inputs.blocks]
+    sizes = [block.size for block in outputs.blocks]
+    heads = [(*names, size) for names, size in zip(heads_of(outputs), sizes, strict=True)]
+    taken = ",\n".join(
+        f"  {{ name: {pbtxt(name)} data_type: TYPE_FP32 dims: [ {', '.join(map(str, shape))} ] }}"
+        for name, shape in given
+    )
+    label = ' label_filename: "labels.txt"' if outputs.is_flat else ""
+    made = ",\n".join(
+        f"  {{ name: {pbtxt(name)} data_type: TYPE_FP32 dims: [ {size} ]{label} }},\n"
+        f"  {{ name: {pbtxt(codes)} data_type: TYPE_INT32 dims: [ {size} ] }}"
+        for name, codes, size in heads
+    )
     return f"""name: {pbtxt(name)}
 platform: "onnxruntime_onnx"
 max_batch_size: {_MAX_BATCH}
 input [
-  {{ name: "features" data_type: TYPE_FP32 dims: [ {design.inputs.size} ] }}
+{taken}
 ]
 output [
-  {{ name: "scores" data_type: TYPE_FP32 dims: [ {design.outputs.size} ] label_filename: "labels.txt" }},
-  {{ name: "output_codes" data_type: TYPE_INT32 dims: [ {design.outputs.size} ] }}
+{made}
 ]
 instance_group [ {{ kind: KIND_CPU }} ]
 dynamic_batching {{ }}

@@ -43,10 +43,14 @@ class BadEvent(ValueError):
 
 @dataclass(frozen=True)
 class Native:
-    """A column as the file has it: ``jagged`` for a list per event; ``problem`` where it is not plain numbers."""
+    """A column as the file has it: ``jagged`` for a list per event; ``problem`` where it is not plain numbers.
+
+    ``regular``: whether what is no plain number is a list of plain numbers of one length for all events.
+    """
 
     jagged: bool
     problem: str = ""
+    regular: bool = False
 
 
 @dataclass(frozen=True)

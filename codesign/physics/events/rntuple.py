@@ -16,6 +16,7 @@ __all__ = ("RNTuple", "check_envelopes")
 _NUMBER = r"(?:std::)?(?:u?int(?:8|16|32|64)_t|float|double|bool|std::byte)"
 _FLAT = re.compile(rf"^{_NUMBER}$")
 _LIST = re.compile(rf"^(?:std::vector|ROOT::VecOps::RVec)<{_NUMBER}>$")
+_ARRAY = re.compile(rf"^std::array<{_NUMBER},\s*\d{{1,6}}>$")
 
 
 def check_envelopes(path: Path, ntuple: Any) -> None:
@@ -148,4 +149,5 @@ def _native(field: Any) -> Native:
         return Native(jagged=False)
     if _LIST.match(typename):
         return Native(jagged=True)
-    return Native(jagged=False, problem=f"holds {typename or 'records'}, not numbers")
+    problem = f"holds {typename or 'records'}, not numbers"
+    return Native(jagged=False, problem=problem, regular=_ARRAY.match(typename) is not None)

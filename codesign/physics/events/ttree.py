@@ -89,5 +89,7 @@ def _native(branch: Any) -> Native:
     interpretation = branch.interpretation
     jagged = isinstance(interpretation, uproot.AsJagged)
     inner = interpretation.content if jagged else interpretation
-    plain = isinstance(inner, uproot.AsDtype) and not inner.to_dtype.names and not inner.inner_shape
-    return Native(jagged, "" if plain else f"holds {branch.typename or 'objects'}, not numbers")
+    numbers = isinstance(inner, uproot.AsDtype) and not inner.to_dtype.names
+    plain = numbers and not inner.inner_shape
+    regular = numbers and not jagged and len(inner.inner_shape) == 1
+    return Native(jagged, "" if plain else f"holds {branch.typename or 'objects'}, not numbers", regular)

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError, nearest
+from codesign.layout import BlockValues
 from codesign.physics.sample import Sample
-from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
+from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block
 
 __all__ = (
     "CLASS_NAMES",
@@ -164,9 +165,7 @@ def check_constituents(path: Path, constituents: Any) -> NDArray[np.float32]:
         raise InputError(f"{path}: constituents, row {int(np.argmin(positive))}: a pT is negative")
     if len(array) and np.median(array[..., 0].max(axis=1)) > IMPLAUSIBLE_GEV:
         raise InputError(f"{path}: constituents: pT is too large for GeV; is it in MeV?")
-    order = np.argsort(-array[..., 0], axis=1, kind="stable")[:, :32, None]
-    hardest = np.take_along_axis(array, order, axis=1)
-    return np.pad(hardest, ((0, 0), (0, 32 - hardest.shape[1]), (0, 0)))
+    return constituents_block(array).values
 
 
 def build(
@@ -202,6 +201,6 @@ def build(
         FEATURE_NAMES,
         FEATURE_UNITS,
         class_names,
-        constituents,
+        () if constituents is None else (BlockValues(CONSTITUENTS, constituents),),
         dict(metadata.get("provenance", {})),
     )

@@ -28,7 +28,7 @@ class _Cut:
         self.name, self._place = name, place
 
     def __call__(self, part: Part) -> Scores:
-        return objects(part.x)[self._place][:, None]
+        return objects(part.features)[self._place][:, None]
 
 
 class _Detector:
@@ -36,12 +36,12 @@ class _Detector:
 
     def __init__(self, name: str, train: Part, fit: Callable[[Scores], Callable[[Scores], Scores]]) -> None:
         self.name = name
-        x = train.x.astype(np.float64)
+        x = train.features.astype(np.float64)
         self._mean, self._width = x.mean(axis=0), np.maximum(x.std(axis=0), _LEAST_WIDTH)
         self._score = fit(self._standard(train))
 
     def _standard(self, part: Part) -> Scores:
-        return np.asarray((part.x - self._mean) / self._width)
+        return np.asarray((part.features - self._mean) / self._width)
 
     def __call__(self, part: Part) -> Scores:
         return self._score(self._standard(part))[:, None]

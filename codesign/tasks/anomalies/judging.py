@@ -37,7 +37,7 @@ def thresholds_of(scores: Scores, validation: Part) -> dict[str, float]:
     zero bias is too little for any rate.
     """
     usual = validation.y == 0
-    score, values = scores[usual, 0], menu.objects(validation.x[usual])
+    score, values = scores[usual, 0], menu.objects(validation.features[usual])
     told = supported(len(score))
     if not told:
         raise InputError(
@@ -135,7 +135,7 @@ def _beside_the_menu(
     ``added_tpr_*``: efficiency of single-object triggers at half the rate with the score filling the rest, less that of
     single-object triggers with all of it; the error is that of the difference of the same events.
     """
-    values = menu.objects(part.x)
+    values = menu.objects(part.features)
     menus = {kind: menu.fires(values, {n: points[f"{kind}_{n}"] for n in menu.OBJECTS}) for kind in ("menu", "half")}
     alone = fired & ~menus["menu"]
     found = {"unique_rate_khz": _in_khz(share(alone[usual]))}

@@ -27,10 +27,10 @@ class FactorisedBaseline:
 
     name = "factorised correction (L1 offset, L2 relative, L3 absolute)"
 
-    def __init__(self, train: Part, seed: int) -> None:
+    def __init__(self, train: Part, seed: int, tagged: bool) -> None:
         assert train.targets is not None
         reference = train.truth["reference_pt"]
-        pt, eta, rho, area = kinematics(train.x)
+        pt, eta, rho, area = kinematics(train.features)
         self.fitted = Factorised.fit(pt, eta, rho, area, reference)
         correction = np.log(self.fitted(pt, eta, rho, area))
         left = train.targets[:, 0] - correction
@@ -43,23 +43,23 @@ class FactorisedBaseline:
                 if inside.sum() >= _LEAST:
                     self._quantiles[i, j] = np.quantile(left[inside], QUANTILES)
         self._tagger = None
-        if train.targets[:, 1].any():
+        if tagged:
             from sklearn.ensemble import HistGradientBoostingClassifier
 
             self._tagger = HistGradientBoostingClassifier(
                 max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
-            ).fit(train.x, train.y, sample_weight=learning_weights(reference, train.y)[1])
+            ).fit(train.features, train.y, sample_weight=learning_weights(reference, train.y)[1])
 
     def __call__(self, part: Part) -> Array:
         """Scores of a part's jets, (jets, outputs)."""
-        pt, eta, rho, area = kinematics(part.x)
+        pt, eta, rho, area = kinematics(part.features)
         correction = np.log(self.fitted(pt, eta, rho, area))
         around = self._quantiles[_bins(pt * np.exp(correction), eta)]
         energy = np.column_stack([correction, correction + around[:, 0], correction + around[:, 1]])
         if self._tagger is None:
             return energy
         chance = np.zeros((len(part), len(FLAVOURS)))  # a flavour that was not in training keeps none
-        chance[:, self._tagger.classes_] = self._tagger.predict_proba(part.x)
+        chance[:, self._tagger.classes_] = self._tagger.predict_proba(part.features)
         return np.column_stack([np.log(np.clip(chance, 1e-12, None)), energy])
 
 

@@ -131,7 +131,7 @@ _Each = Sequence[tuple[str, Array, Array, bool]]
 
 
 def _pt(scores: Array, part: Part) -> Array:
-    return kinematics(part.x)[0] * np.exp(heads_of(scores).correction)
+    return kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
 
 
 def _turn_on(each: _Each, part: Part, points: Mapping[str, float], where: str) -> Plot | None:

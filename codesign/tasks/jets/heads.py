@@ -38,8 +38,8 @@ ENERGY_HEADS = ("correction", "correction_16", "correction_84")
 CORRECTION = 0
 QUANTILES = (0.16, 0.84)
 
-#: what a sample holds of each jet for learning: the regression's target and each head's weight
-TARGETS = ("log_correction", "weight_flavour", "weight_correction", "weight_quantiles", "weight_closure")
+#: what a sample holds of each jet for learning
+TARGETS = ("log_correction",)
 
 #: residuals are counted in this unit, about the resolution: below it log-cosh is quadratic, above it linear, so that
 #: the correction is near the median; and all heads' losses are of order 1
@@ -69,8 +69,9 @@ def heads_of(scores: NDArray[np.float64]) -> Heads:
 def joint_loss(outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Weighted sum of the heads' losses, a scalar.
 
-    ``target``: (events, 7): the columns of ``TARGETS``, then the flavour's index and the cell in which the jet's
-    closure is judged, -1 where it is not. A jet's weight of a head may be 0.
+    ``target``: (events, 7): the correction's logarithm, the jet's weight of each head (flavours, correction, quantiles,
+    closure), the flavour's index and the cell in which the jet's closure is judged, -1 where it is not. A weight may be
+    0.
     """
     import torch
     from torch.nn import functional

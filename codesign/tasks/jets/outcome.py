@@ -23,7 +23,7 @@ _DENSITY = (0.0, 15, 22, 29, 36, 300)
 def outcome_of(scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
     """Response of the corrected pT, and whether it is above the threshold that the validation split fixed."""
     truth = part.truth
-    pt = kinematics(part.x)[0] * np.exp(heads_of(scores).correction)
+    pt = kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
     axes = {
         "GenPt": Axis(truth["generated_pt"], _PT, meaning="pT of the generated jet in GeV"),
         "GenEta": Axis(np.abs(truth["eta"]), _ETA, meaning="absolute pseudorapidity of the jet"),
@@ -35,7 +35,7 @@ def outcome_of(scores: NDArray[np.float64], part: Part, points: Mapping[str, flo
 
 def table_of(scores: NDArray[np.float64], part: Part) -> Tabulated:
     """The network's factor on the uncorrected pT, by what CMS's corrections are given."""
-    pt, eta, rho, _ = kinematics(part.x)
+    pt, eta, rho, _ = kinematics(part.features)
     assert part.targets is not None
     axes = {
         "JetPt": Axis(pt, _PT, meaning="uncorrected pT of the jet in GeV"),

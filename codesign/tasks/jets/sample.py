@@ -164,8 +164,6 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
             "and a known flavour: give files with generated jets, or a lower min_pt"
         )
     whole = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
-    heads = chosen.heads
-    weights = np.broadcast_to([heads.flavour, heads.correction, heads.quantiles, heads.closure], (kept, 4))
     target = np.log(whole["reference_pt"] / whole["raw_pt"])
     counts = np.bincount(whole["flavour"], minlength=len(FLAVOURS))
     return Sample(
@@ -184,12 +182,11 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
                 f"no partner above {chosen.min_pt:g} GeV": unmatched,
                 "flavour not known": unknown,
             },
-            "weight of each head": heads.model_dump(),
         },
         collisions=whole["event"],
-        targets=np.column_stack([target, weights]).astype(np.float32),
+        targets=target[:, None].astype(np.float32),
         target_names=TARGETS,
-        target_units=("ln(ratio of pT)", *[""] * (len(TARGETS) - 1)),
+        target_units=("ln(ratio of pT)",),
         truth={
             name: whole[name]
             for name in ("reference_pt", "generated_pt", "offline_pt", "eta", "phi", "event", "pile_up")

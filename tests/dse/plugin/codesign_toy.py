@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from codesign.physics.sample import Sample
 from codesign.records import Figures, Metric, Metrics, Verified
 from codesign.space import Dimension, Fixed, FloatDimension, IntDimension
 from codesign.targets import load_target
-from codesign.tasks.base import Task
+from codesign.tasks.base import Problem, Task
 
 
 def _stillborn(times):
@@ -47,14 +48,21 @@ if "stillborn" in os.environ.get("TOY", "") and multiprocessing.parent_process()
 class ToyTask(Task):
     name = "toy"
 
-    def __init__(self):
-        self.metrics = {"accuracy": "maximise", "auc": "maximise"}
+    def open(self, settings, seed, progress=None):
+        return ToyProblem(settings, seed, progress)
 
-    def sample(self, settings, seed, progress=None):
-        events = int(settings.get("events", 100))
-        if progress is not None:
-            progress(events, events)
-        x = np.random.default_rng(int(settings.get("seed", seed))).normal(size=(events, 2)).astype(np.float32)
+
+class ToyProblem(Problem):
+    def __init__(self, chosen, seed, progress=None):
+        self.metrics = {"accuracy": "maximise", "auc": "maximise"}
+        self.chosen, self.seed, self.progress = chosen, seed, progress
+
+    @cached_property
+    def sample(self):
+        events = int(self.chosen.get("events", 100))
+        if self.progress is not None:
+            self.progress(events, events)
+        x = np.random.default_rng(int(self.chosen.get("seed", self.seed))).normal(size=(events, 2)).astype(np.float32)
         return Sample(x, (x[:, 0] > 0).astype(np.int64), ("a", "b"), ("GeV", ""), ("no", "yes"), provenance={"toy": 1})
 
     def outputs(self, sample):

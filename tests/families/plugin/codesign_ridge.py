@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import sys
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,7 @@ from codesign.physics.sample import Sample
 from codesign.reading.json import json_of
 from codesign.records import Metric
 from codesign.space import IntDimension
-from codesign.tasks.base import Task
+from codesign.tasks.base import Problem, Task
 
 if multiprocessing.parent_process() is not None:
     for name in ("torch", "brevitas"):
@@ -35,14 +36,21 @@ class Blobs(Task):
     """Three Gaussian classes, of which the first is seen three times as often as it shall count."""
 
     name = "blobs"
+
+    def open(self, settings, seed, progress=None):
+        return BlobsProblem(settings, seed)
+
+
+class BlobsProblem(Problem):
     objective = "cross-entropy"
 
-    def __init__(self):
-        self.metrics = {"accuracy": "maximise"}
+    def __init__(self, chosen, seed):
+        self.metrics, self.chosen, self.seed = {"accuracy": "maximise"}, chosen, seed
 
-    def sample(self, settings, seed, progress=None):
-        rng = np.random.default_rng(seed)
-        y = rng.choice(3, settings["events"], p=[0.6, 0.2, 0.2])
+    @cached_property
+    def sample(self):
+        rng = np.random.default_rng(self.seed)
+        y = rng.choice(3, self.chosen["events"], p=[0.6, 0.2, 0.2])
         x = rng.normal(size=(len(y), 4)) + 1.5 * np.eye(4)[y]
         return Sample(x.astype(np.float32), y, tuple("abcd"), ("GeV",) * 4, CLASSES)
 

@@ -137,7 +137,7 @@ def _jets(folder: Path, suffix: str) -> Path:
         rows = [",".join([*map(str, row), CLASS_NAMES[label]]) for row, label in zip(x.tolist(), y, strict=True)]
         path.write_text("\n".join([*head, *rows]) + "\n")
     else:
-        write_sample(Sample(x, y, FEATURE_NAMES, FEATURE_UNITS, CLASS_NAMES, None, {}), path)
+        write_sample(Sample(x, y, FEATURE_NAMES, FEATURE_UNITS, CLASS_NAMES, (), {}), path)
     return path
 
 

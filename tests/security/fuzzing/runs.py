@@ -70,7 +70,7 @@ def own_run(folder: Path) -> Path:
     (path / "study.yaml").write_text(study.to_yaml())
     rng, units = np.random.default_rng(1), ("GeV",) * len(FEATURES)
     x = rng.uniform(-2, 9, (_EVENTS, len(FEATURES))).astype("f4")
-    sample = Sample(x, np.arange(_EVENTS) % len(CLASSES), FEATURES, units, CLASSES, None, {"origin": "made up"})
+    sample = Sample(x, np.arange(_EVENTS) % len(CLASSES), FEATURES, units, CLASSES, (), {"origin": "made up"})
     splits = splits_of(study)
     run.write("sample.json", record(sample, splits))
     for name in PARTS:

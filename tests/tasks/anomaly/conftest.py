@@ -27,7 +27,7 @@ def toy_settings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def toy_sample(toy_settings):
-    return Anomaly().sample(toy_settings, 1)
+    return Anomaly().open(toy_settings, 1).sample
 
 
 @pytest.fixture(scope="session")

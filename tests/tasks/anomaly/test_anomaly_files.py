@@ -14,7 +14,7 @@ TASK = Anomaly()
 
 def inputs_of(path):
     """Rows of a file, through the sample, as name -> values of the events."""
-    sample = TASK.sample({"files": [str(path)], "signal_files": {"same": [str(path)]}}, 1)
+    sample = TASK.open({"files": [str(path)], "signal_files": {"same": [str(path)]}}, 1).sample
     rows = sample.features[sample.labels == 0]
     assert np.array_equal(rows, sample.features[sample.labels == 1])
     return dict(zip(FEATURES, rows.T.tolist(), strict=True)), sample
@@ -68,15 +68,16 @@ def test_published_events_without_a_trigger(published_data, record_property):
     folder = "darkmachines_chan1"
     background = published_data(f"{folder}/background_chan1_7.79_reduced.csv")
     signal = published_data(f"{folder}/glgl1600_neutralino800_chan1_reduced.csv")
-    sample = TASK.sample({"files": [str(background)], "signal_files": {"gluino": [str(signal)]}}, 1)
+    sample = TASK.open({"files": [str(background)], "signal_files": {"gluino": [str(signal)]}}, 1).sample
     train, test = (sample.part(name, Splits(0.5, 0.1, 0.4, 1)) for name in ("train", "test"))
     assert set(train.y) == {0}
     areas = {}
-    for baseline in TASK.baselines(train, 1):
+    problem = TASK.open({}, 1)
+    for baseline in problem.baselines(train, 1):
         scores = baseline(test)
         points = dict.fromkeys(["threshold", "half_score"], float(scores.max()))
         points |= {f"{kind}_{name}": 1e9 for kind in ("menu", "half") for name in ("jet", "ht", "met", "eg", "muon")}
-        areas[baseline.name.split(" (")[0]] = TASK.judge(scores, test, points)["auc_gluino"]
+        areas[baseline.name.split(" (")[0]] = problem.judge(scores, test, points)["auc_gluino"]
     record_property("auc", {name: (m.value, m.error) for name, m in areas.items()})
     assert areas["isolation forest"].value > 0.6
     assert areas["MET"].value > 0.7

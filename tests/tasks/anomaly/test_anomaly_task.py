@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from codesign import plugins
 from codesign.errors import InputError
+from codesign.layout import Layout
 from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig
 from codesign.physics.sample import Part
 from codesign.tasks.anomalies.sample import AnomalySample
@@ -14,7 +15,8 @@ from codesign.tasks.anomaly import Anomaly
 from codesign.tasks.base import Task, working_points
 from codesign.training import train as fit
 
-TASK = Anomaly()
+#: opened, and never asked for a sample
+TASK = Anomaly().open({}, 1)
 COMMON = {"widths": (16,), "square_bits": 8, "score_bits": 14, "input_bits": 8}
 NETWORKS = [
     (VAE(), VAEConfig(**COMMON, latent=12, weight_bits=(6, 6), activation_bits=(6,), beta=0.02), 0.65),
@@ -55,7 +57,7 @@ def test_an_impossible_sample_is_refused(settings, words):
 
 
 def test_the_first_events_of_the_files_are_read(toy_settings, toy_sample):
-    less = TASK.sample(toy_settings | {"zero_bias": 1500, "signal": 100}, 1)
+    less = Anomaly().open(toy_settings | {"zero_bias": 1500, "signal": 100}, 1).sample
     assert np.bincount(less.labels).tolist() == [1500, 100, 100]
     assert np.array_equal(less.features[:1500], toy_sample.features[:1500])
 
@@ -143,7 +145,7 @@ def test_a_network_finds_signals_it_never_saw(toy_parts, family, config, least):
     names = tuple(str(i) for i in range(57))
     from codesign.tasks.anomalies.inputs import FEATURES
 
-    quantisation = TASK.input_quantisation(train.x, FEATURES, names, config.input_bits)
+    quantisation = TASK.input_quantisation(train.x, (Layout.of_features(FEATURES, names),), config.input_bits)
     torch.manual_seed(1)
     network = family.build(config, 57, 1)
     values = quantisation.port.values(quantisation.codes(train.x))

@@ -20,11 +20,13 @@ from codesign.tasks.jets.weights import learning_weights
 from codesign.training import train as fit
 
 SPLITS = Splits(0.6, 0.2, 0.2, 1)
+#: opened, and never asked for a sample
+PROBLEM = JetEnergy().open({"files": ["none"], "heads": {"flavour": 0.3}}, 1)
 
 
 @pytest.fixture(scope="module")
 def sample(toy_file):
-    return JetEnergy().sample({"files": [str(toy_file)], "heads": {"flavour": 0.3}}, 1)
+    return JetEnergy().open({"files": [str(toy_file)], "heads": {"flavour": 0.3}}, 1).sample
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def parts(sample):
 
 @pytest.fixture(scope="module")
 def baseline(parts):
-    return JetEnergy().baselines(parts[0], 1)[0]
+    return PROBLEM.baselines(parts[0], 1)[0]
 
 
 def _judged(task, scores_of, parts):
@@ -64,12 +66,13 @@ def test_jets_of_one_event_stay_in_one_split(sample):
 
 def test_what_is_regressed_is_the_studys_choice(toy_file):
     task, settings = JetEnergy(), {"files": [str(toy_file)]}
-    generated, offline = task.sample(settings, 1), task.sample(settings | {"reference": "offline"}, 1)
+    problem = task.open(settings, 1)
+    generated, offline = problem.sample, task.open(settings | {"reference": "offline"}, 1).sample
     assert np.array_equal(generated.truth["reference_pt"], generated.truth["generated_pt"])
     assert np.array_equal(offline.truth["reference_pt"], offline.truth["offline_pt"])
     assert (offline.truth["reference_pt"] > 0).all()
-    assert task.outputs(generated) == ("correction", "correction_16", "correction_84")
-    raw = 2.0 ** JetEnergyOffline().sample(settings, 1).features[:, 0].astype(float)
+    assert problem.outputs(generated) == ("correction", "correction_16", "correction_84")
+    raw = 2.0 ** JetEnergyOffline().open(settings, 1).sample.features[:, 0].astype(float)
     assert not np.allclose(raw[:100], 2.0 ** generated.features[:100, 0].astype(float))
 
 
@@ -93,7 +96,7 @@ def test_learning_weights_make_the_spectrum_flat():
 
 
 def test_the_baseline_beats_no_correction(parts, baseline):
-    task = JetEnergy()
+    task = PROBLEM
     raw = _judged(task, lambda p: np.tile([0.0, 0, 0, 0, 0, -0.2, 0.2], (len(p), 1)), parts)
     corrected = _judged(task, baseline, parts)
     assert corrected["closure_mean"].value < 0.15 * raw["closure_mean"].value
@@ -106,7 +109,7 @@ def test_the_baseline_beats_no_correction(parts, baseline):
 
 
 def test_every_metric_has_an_error_and_a_direction(parts, baseline):
-    task = JetEnergy()
+    task = PROBLEM
     found = _judged(task, baseline, parts)
     assert all(m.error > 0 for m in found.values())
     assert set(task.metrics.values()) == {"maximise", "minimise"}
@@ -114,7 +117,7 @@ def test_every_metric_has_an_error_and_a_direction(parts, baseline):
 
 
 def test_metrics_see_what_is_worse(parts, baseline):
-    task = JetEnergy()
+    task = PROBLEM
     good = _judged(task, baseline, parts)
 
     def smeared(part):
@@ -129,7 +132,7 @@ def test_metrics_see_what_is_worse(parts, baseline):
 
 
 def test_a_multi_head_network_tags_and_corrects(sample, parts, baseline):
-    task = JetEnergy()
+    task = PROBLEM
     train, _, _ = parts
     quantisation = InputQuantisation.fit(train.x, sample.feature_names, sample.units, 8)
     torch.manual_seed(1)
@@ -153,7 +156,7 @@ def test_a_multi_head_network_tags_and_corrects(sample, parts, baseline):
 
 
 def test_plots_of_design_and_baseline(parts, baseline):
-    task = JetEnergy()
+    task = PROBLEM
     _, validation, test = parts
     scores = baseline(test)
     points = task.working_points(baseline(validation), validation)
@@ -184,7 +187,7 @@ def test_plots_of_design_and_baseline(parts, baseline):
 )
 def test_settings_are_checked(settings, words):
     with pytest.raises(InputError, match=words):
-        JetEnergy().sample(settings, 1)
+        len(JetEnergy().open(settings, 1).sample)
 
 
 def test_a_file_without_what_is_needed_is_named(tmp_path):
@@ -195,7 +198,7 @@ def test_a_file_without_what_is_needed_is_named(tmp_path):
     path = tmp_path / "bare.root"
     write_events(path, ak.zip({"Jet": ak.zip({"pt": [[30.0], [40.0]]})}, depth_limit=1))
     with pytest.raises(InputError, match=r"bare\.root.*HLTJet_pt"):
-        JetEnergy().sample({"files": [str(path)]}, 1)
+        len(JetEnergy().open({"files": [str(path)]}, 1).sample)
 
 
 @pytest.mark.slow
@@ -206,7 +209,7 @@ def test_cards_are_simulated(tmp_path, monkeypatch):
     _, card = card_data("qcd-dijets")
     path = tmp_path / "dijets.yaml"
     path.write_text(yaml.safe_dump(card | {"name": "dijets", "pile_up": {"mean": 20, "collisions": 300}}))
-    sample = JetEnergy().sample({"cards": {str(path): 60}}, 1)
+    sample = JetEnergy().open({"cards": {str(path): 60}}, 1).sample
     assert sample.provenance["events read"] == 60
     assert 60 < len(sample) < 600
     assert np.median(np.exp(sample.targets[:, 0])) < 1  # pile-up lies in the uncorrected jets

@@ -1,0 +1,147 @@
+"""What is learned and judged in one study: its sample, targets, objective, metrics, baselines and plots."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from codesign.fixedpoint import InputQuantisation
+from codesign.layout import Layout
+from codesign.physics.sample import Part, Sample
+from codesign.records import Metric, Plot
+from codesign.tasks.outcome import Outcome, Tabulated
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ("Baseline", "Problem", "Progress", "Scores", "Settings", "Target", "working_points")
+
+#: the network's outputs as values, (events, outputs)
+Scores: TypeAlias = NDArray[np.float64]
+#: what the loss is given of each event, (events,) or (events, t)
+Target: TypeAlias = NDArray[np.float32] | NDArray[np.int64]
+#: a section of a study
+Settings: TypeAlias = Mapping[str, JsonValue]
+#: told, while a sample is made, how many events there are of how many
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+class Baseline(Protocol):
+    """A classical method, fitted on the training split."""
+
+    name: str
+
+    def __call__(self, part: Part) -> Scores:
+        """Scores of a part's events, (events, outputs), as the network's are."""
+
+
+class Problem(ABC):
+    """A physics task with the settings of a study. ``scores`` are always the network's raw outputs as values.
+
+    It is opened before there is a sample, and where there is none: whoever trains has the parts of one. So it makes its
+    :attr:`sample` when it is asked for. What has a body here is used where a problem has it: it may stay as it is.
+    """
+
+    #: metric -> "maximise" or "minimise"
+    metrics: Mapping[str, str]
+    #: the output that the firmware compares with a programmable threshold; the threshold that :meth:`working_points`
+    #: names "threshold" is the one that the simulation of the RTL applies
+    trigger: str | None = None
+    #: the loss by a name that any family can read (:class:`codesign.models.lesson.Objective`)
+    objective: str = "own"
+    #: whether it has an :meth:`outcome` or a :meth:`table`
+    tabulates: bool = False
+
+    # -------------------------------------------------------------------------------------------------- what it must do
+    @property
+    @abstractmethod
+    def sample(self) -> Sample:
+        """The sample of the study's settings and seed, made or read when it is first asked for."""
+
+    @abstractmethod
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """Name of each output of the network."""
+
+    @abstractmethod
+    def target(self, part: Part) -> Target:
+        """What the loss is given of each event of a part: (events,) or (events, t)."""
+
+    @abstractmethod
+    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Training loss of a batch, a scalar; not called for a network that brings its own objective."""
+
+    @abstractmethod
+    def judge(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """Every metric on this part at the working ``points``, each with its statistical uncertainty."""
+
+    @abstractmethod
+    def baselines(self, train: Part, seed: int) -> Sequence[Baseline]:
+        """Fit the classical baselines on the training split; the first is the primary one, which the report's band
+        shows. May be empty."""
+
+    @abstractmethod
+    def plots(
+        self, scores: Scores, part: Part, baselines: Mapping[str, Scores], points: Mapping[str, float]
+    ) -> list[Plot]:
+        """What the report draws for a design, with the scores of the baselines by name, the primary one first."""
+
+    # ------------------------------------------------------------------------------------------- what it may have more
+    @property
+    def settings(self) -> Settings:
+        """What beside the sample's events decides what is learned and how it is judged: it enters every key."""
+        return {}
+
+    def most_events(self) -> int | None:
+        """At most so many events the sample will have, where that is known before it is made: too few for the study's
+        proofs are then told at once."""
+        return None
+
+    def blocks(self, sample: Sample) -> tuple[Layout, ...]:
+        """What a network may be given of an event: the blocks that a study's ``view`` chooses from."""
+        return sample.layouts
+
+    def weights(self, part: Part) -> NDArray[np.float32] | None:
+        """By how much each event of a part counts in :meth:`loss`, (events,); None where all count alike."""
+        return part.weights
+
+    def working_points(self, scores: Scores, validation: Part) -> dict[str, float]:
+        """What has to be fixed before a design is judged, such as a threshold, from scores of the validation split.
+
+        It is recorded with the trial; :meth:`judge` and :meth:`plots` get it on every split.
+        """
+        return {}
+
+    def compare(
+        self, one: Scores, other: Scores, part: Part, points: tuple[Mapping[str, float], Mapping[str, float]]
+    ) -> dict[str, Metric]:
+        """By how much ``one`` has more of each metric than ``other``, each judged at its own working points.
+
+        The error is that of the difference on the same events, which is smaller than that of two independent values.
+        By default nothing is compared.
+        """
+        return {}
+
+    def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
+        """How the training split's flat view ``x`` (events, n) of ``blocks`` becomes integers of ``bits`` bits: by
+        default standardised, field by field."""
+        return InputQuantisation.of_blocks(x, blocks, bits)
+
+    def outcome(self, scores: Scores, part: Part, points: Mapping[str, float]) -> Outcome | None:
+        """What a bundle's parametrisation of the trigger for generator-level work is fitted to; None: there is none."""
+        return None
+
+    def table(self, scores: Scores, part: Part) -> Tabulated | None:
+        """What a bundle's table of a correction is fitted to; None: there is none."""
+        return None
+
+
+def working_points(problem: Problem, scores: Scores, validation: Part) -> dict[str, float]:
+    """The working points of these scores; ValueError where the part is not the validation split."""
+    if validation.name != "validation":
+        raise ValueError(f"working points are fixed on the validation split, not on {validation.name}")
+    return dict(problem.working_points(scores, validation))
