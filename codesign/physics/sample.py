@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ class Part:
     @cached_property
     def x(self) -> NDArray[np.float32]:
         """What the network sees: the blocks of the view, row-major one after another, (events, n)."""
-        seen = [self.block(name).reshape(len(self), -1) for name in self.view]
+        blocks = [self.block(name) for name in self.view]
+        seen = [block.reshape(len(self), prod(block.shape[1:])) for block in blocks]
         return seen[0] if len(seen) == 1 else np.concatenate(seen, axis=1)
 
     def taken(self, index: NDArray[np.intp]) -> Part:
@@ -138,7 +140,7 @@ class Sample:
         if self.targets is not None:
             _must_be_finite("target", self.targets, self.target_names)
         for block in self.blocks:
-            _must_be_finite("number", block.values.reshape(len(self), -1), block.layout.labels)
+            _must_be_finite("number", block.values.reshape(len(self), block.layout.size), block.layout.labels)
         if self.weights is not None:
             _must_be_finite("weight", self.weights[:, None], ("weight",))
 

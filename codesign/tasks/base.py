@@ -51,7 +51,7 @@ class Inputs:
         for block in blocks:
             if block.name not in computed:
                 raise InputError(f"the task does not compute the block '{block.name}' of events: give a table of it")
-        pieces = [computed[block.name].reshape(len(self.event), -1) for block in blocks]
+        pieces = [computed[block.name].reshape(len(self.event), block.size) for block in blocks]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
 
