@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from codesign.design import Design
 from codesign.errors import CodesignError, ToolError, UnsupportedError
 from codesign.figures import Fidelity, find
+from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import probe_codes
@@ -125,6 +126,14 @@ def _figures(flow: Flow, case: Case, firmware: Firmware) -> None:
     absent = set(flow.quantities) - {f.quantity for f in figures if f.fidelity is Fidelity.COMPILED}
     if absent:
         raise Nonconformity(f"{flow.name}, {case}: promises to measure {sorted(absent)}, and does not")
+    least, lut = flow.least_lut(graph_cost(firmware.design).bit_operations), find(figures, "lut", Fidelity.COMPILED)
+    if least is not None and (least.quantity, least.fidelity) != ("lut", Fidelity.ANALYTIC):
+        raise Nonconformity(f"{flow.name}, {case}: least_lut gives {least.quantity} ({least.fidelity})")
+    if least is not None and lut is not None and least.value > lut.value:
+        raise Nonconformity(
+            f"{flow.name}, {case}: least_lut says {least.value:g}, which would refuse it before it is trained, but it "
+            f"takes {lut.value:g}"
+        )
     missing = [s for s in (*firmware.rtl.sources, *firmware.rtl.data) if not (firmware.folder / s).is_file()]
     if missing:
         raise Nonconformity(f"{flow.name}, {case}: its folder has no {missing[0]}")

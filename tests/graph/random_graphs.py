@@ -17,6 +17,7 @@ REASONS = (
     "float32, in which PyTorch and onnxruntime compute, is exact to",
     "has no exact hardware here: at most 10 bits are; quantise it first",
     "does not depend on the input",
+    "needs more than 64 bits",
 )
 ROUNDINGS = ("ROUND", "FLOOR", "CEIL", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
 

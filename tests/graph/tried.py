@@ -21,6 +21,7 @@ from codesign.graph.interval import Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import circuit
 from codesign.handoff.emulator.circuit import Integers
+from codesign.handoff.emulator.source import kernel
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.alkaid_domain import Signals
 from tests.graph import everywhere
@@ -74,6 +75,8 @@ def tried(seeds: Iterable[int], optimise: str = "-O0") -> Tried:
             continue
         if isinstance(outcome, str):
             found.refused[seed] = outcome
+        elif (refused := _refused_by_the_emulator(outcome[0])) is not None:
+            found.refused[seed] = refused
         else:
             traced[seed] = outcome
     with tempfile.TemporaryDirectory(prefix="codesign-emulators-") as work:
@@ -86,6 +89,14 @@ def tried(seeds: Iterable[int], optimise: str = "-O0") -> Tried:
             else:
                 found.equal.add(seed)
     return found
+
+
+def _refused_by_the_emulator(design: Design) -> str | None:
+    try:
+        kernel(circuit.Circuit.of(design))
+    except UnsupportedError as error:
+        return known(error)
+    return None
 
 
 def _in_python(seed: int) -> str | tuple[Design, np.ndarray, np.ndarray, str]:

@@ -18,7 +18,7 @@ from codesign.graph.quantiser import RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff import check_bundle, read_manifest, write_bundle
 from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, load_emulator, write_emulator
-from codesign.handoff.emulator.circuit import Circuit
+from codesign.handoff.emulator.circuit import Circuit, Integers
 from codesign.hardware.alkaid import probe_codes
 from tests.graph.graphs import GraphBuilder, design_of
 from tests.graph.test_reader import KIND, everything, squares
@@ -281,3 +281,22 @@ def test_the_bundle_holds_it_and_it_predicts_the_golden_vectors(run, trial, tmp_
     golden = np.load(bundle / "golden.npz")
     np.testing.assert_array_equal(emulator.predict(golden["inputs"]), golden["outputs"])
     np.testing.assert_array_equal(emulator.predict_any(golden["inputs"]), golden["outputs"])
+
+
+def test_a_bound_is_known_to_what_comes_after_it():
+    """A clip, a choice and an absolute value by their own ends: by those of what they are made of, each grows."""
+    domain = Integers()
+    kind = FixedPoint(signed=True, integer_bits=7, fraction_bits=0)
+    a, b = (np.array([[domain.input(i, kind)]], dtype=object) for i in (0, 1))
+    clipped = domain.minimum(domain.maximum(a, np.array(-2.0)), np.array(5.5))
+    choice = domain.at_least(a, b)
+    given = {
+        "clip": (clipped, (-2, 5.5)),
+        "choice": (domain.select(choice, clipped, np.array(3.0)), (-2, 5.5)),
+        "larger": (domain.maximum(clipped, b), (-2, 127)),
+        "smaller": (domain.minimum(clipped, b), (-128, 5.5)),
+        "absolute": (domain.absolute(b), (0, 128)),
+    }
+    assert {name: tuple(map(float, out[0, 0].ends)) for name, (out, _) in given.items()} == {
+        name: ends for name, (_, ends) in given.items()
+    }

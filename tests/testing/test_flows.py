@@ -50,6 +50,14 @@ class Mute(Alkaid):
         return Availability(False, "")
 
 
+class Strict(Alkaid):
+    """Has a bound ten times too strict."""
+
+    def least_lut(self, cost):
+        bound = super().least_lut(cost)
+        return bound.model_copy(update={"value": 10 * bound.value})
+
+
 class Eager(FlowTests):
     """Says that it refuses what it compiles."""
 
@@ -64,6 +72,7 @@ class Eager(FlowTests):
         (Eager, Alkaid, "what_it_makes_is_exact", "squares", "is among what it refuses, but was compiled"),
         (FlowTests, Twice, "settings_are_drawn_from_its_space", None, "draws '.*' twice"),
         (FlowTests, Others, "settings_are_drawn_from_its_space", None, "draws a NoSettings, not its settings"),
+        (FlowTests, Strict, "what_it_makes_is_exact", "signs", "least_lut says .* would refuse it .* but it takes"),
         (FlowTests, Mute, "it_says_whether_it_can_run", None, "cannot run, and does not say why"),
     ],
 )

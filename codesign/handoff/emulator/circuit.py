@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from itertools import count
-from math import ceil, gcd, prod
-from typing import Any, Literal
+from math import ceil, floor, gcd, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,19 @@ from codesign.graph.interval import Interval, Intervals, grid
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 from codesign.graph.tables import Table
+from codesign.handoff.emulator.integer_nodes import (
+    Choice,
+    Clip,
+    Floor,
+    Input,
+    Linear,
+    Lookup,
+    Node,
+    Op,
+    Product,
+    Sign,
+    Signal,
+)
 
 __all__ = (
     "Choice", "Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Lookup", "Node", "Op", "Product", "Sign",
@@ -33,111 +46,6 @@ __all__ = (
 
 #: (1, ...) of Signal, or of float where a constant was joined in
 Signals = NDArray[np.object_]
-
-
-@dataclass(frozen=True)
-class Input:
-    """Code of one input."""
-
-    index: int
-    kind: FixedPoint
-
-
-@dataclass(frozen=True)
-class Linear:
-    """``constant + sum(coefficient * node)``."""
-
-    terms: tuple[tuple[Node, int], ...]
-    constant: int
-
-
-@dataclass(frozen=True)
-class Product:
-    """``left * right``."""
-
-    left: Node
-    right: Node
-
-
-@dataclass(frozen=True)
-class Floor:
-    """``floor((x + constant + coefficient * bit) / 2**shift)``: every rounding mode, see quantiser.Rounding."""
-
-    x: Node
-    shift: int
-    constant: int
-    coefficient: int
-    bit: Literal["none", "negative", "odd"]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """``min(max(x, low), high)``; a bound that cannot bite is None."""
-
-    x: Node
-    low: int | None
-    high: int | None
-
-
-@dataclass(frozen=True)
-class Sign:
-    """1 where ``x >= 0``, else -1."""
-
-    x: Node
-
-
-@dataclass(frozen=True)
-class Choice:
-    """``chosen`` where ``bit`` is not 0, else ``other``."""
-
-    bit: Node
-    chosen: Node
-    other: Node
-
-
-@dataclass(frozen=True)
-class Lookup:
-    """``values[x - first]``."""
-
-    x: Node
-    first: int
-    values: tuple[int, ...]
-
-
-Op = Input | Linear | Product | Floor | Clip | Sign | Choice | Lookup
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One integer of the circuit, always in [low, high]. Numbers grow from operands to results."""
-
-    number: int
-    op: Op
-    low: int
-    high: int
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The nodes it is computed from."""
-        match self.op:
-            case Input():
-                return ()
-            case Linear(terms, _):
-                return tuple(node for node, _ in terms)
-            case Product(left, right):
-                return left, right
-            case Choice(bit, chosen, other):
-                return bit, chosen, other
-            case Floor(x=x) | Clip(x=x) | Lookup(x=x) | Sign(x):
-                return (x,)
-
-
-@dataclass(frozen=True, eq=False)
-class Signal:
-    """The number ``node * 2**exponent``."""
-
-    node: Node
-    exponent: int
 
 
 @dataclass(frozen=True)
@@ -161,7 +69,7 @@ class Circuit:
             if (signal.node.low, signal.node.high) == (0, 0):
                 shift = 0
             if shift < 0:
-                # intervals may know more of it than this circuit does: that the bits that are dropped are always 0
+                # intervals may know more than this circuit: that the bits that are dropped are always 0
                 known = graph.run(Interval.of_port(design.inputs), Intervals())
                 low, high, step = (float(v.ravel()[place]) for v in (known.low, known.high, known.step))
                 if low == high == 0:
@@ -379,6 +287,40 @@ class Integers(Arrays):
             return Signal(self._clipped(signal.node, 0, None), signal.exponent)
 
         return _each(one, x)
+
+    def _within(self, x: Signal, low: Fraction, high: Fraction) -> Signal:
+        """The same signal, of which more is known than its operands' bounds say."""
+        unit = Fraction(2) ** x.exponent
+        ends = max(x.node.low, ceil(low / unit)), min(x.node.high, floor(high / unit))
+        return x if ends == (x.node.low, x.node.high) else Signal(self._node(x.node.op, *ends), x.exponent)
+
+    def _larger(self, a: Signal | float, b: Signal | float, sign: int = 1) -> Signal:
+        """The larger of two; the smaller with ``sign`` -1. Beside a constant it is a bound."""
+        x, y = self.lift(a), self.lift(b)
+        if x.node.low == x.node.high:
+            x, y = y, x
+        if y.node.low == y.node.high:
+            exponent = min(x.exponent, y.exponent)
+            scale, bound = 1 << (x.exponent - exponent), y.node.low << (y.exponent - exponent)
+            node = x.node if scale == 1 else self.linear_node(((x.node, scale),), 0)
+            return Signal(self._clipped(node, *((bound, None) if sign > 0 else (None, bound))), exponent)
+        difference = self._sum([(x, sign, 0), (y, -sign, 0)])
+        above = Signal(self._clipped(difference.node, 0, None), difference.exponent)
+        ends = map(max if sign > 0 else min, x.ends, y.ends)
+        return self._within(self._sum([(above, sign, 0), (y, 1, 0)]), *ends)
+
+    def maximum(self, a: Any, b: Any) -> Signals:
+        """The larger of two."""
+        return _each(self._larger, a, b)
+
+    def minimum(self, a: Any, b: Any) -> Signals:
+        """The smaller of two."""
+        return _each(lambda x, y: self._larger(x, y, -1), a, b)
+
+    def absolute(self, x: Any) -> Signals:
+        """|x|."""
+        larger = _each(lambda v: self._larger(v, self._sum([(self.lift(v), -1, 0)])), x)
+        return _each(lambda v: self._within(v, Fraction(0), v.ends[1]), larger)
 
     def quantise(self, x: Any, spec: QuantSpec) -> Signals:
         """Apply a quantiser: a shift with its rounding, then a clip."""

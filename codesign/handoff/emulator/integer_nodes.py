@@ -1,0 +1,122 @@
+"""The nodes of an integer circuit: whole numbers with proven bounds, and what computes each from others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from codesign.fixedpoint import FixedPoint
+
+__all__ = ("Choice", "Clip", "Floor", "Input", "Linear", "Lookup", "Node", "Op", "Product", "Sign", "Signal")
+
+
+@dataclass(frozen=True)
+class Input:
+    """Code of one input."""
+
+    index: int
+    kind: FixedPoint
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``constant + sum(coefficient * node)``."""
+
+    terms: tuple[tuple[Node, int], ...]
+    constant: int
+
+
+@dataclass(frozen=True)
+class Product:
+    """``left * right``."""
+
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True)
+class Floor:
+    """``floor((x + constant + coefficient * bit) / 2**shift)``: every rounding mode, see quantiser.Rounding."""
+
+    x: Node
+    shift: int
+    constant: int
+    coefficient: int
+    bit: Literal["none", "negative", "odd"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """``min(max(x, low), high)``; a bound that cannot bite is None."""
+
+    x: Node
+    low: int | None
+    high: int | None
+
+
+@dataclass(frozen=True)
+class Sign:
+    """1 where ``x >= 0``, else -1."""
+
+    x: Node
+
+
+@dataclass(frozen=True)
+class Choice:
+    """``chosen`` where ``bit`` is not 0, else ``other``."""
+
+    bit: Node
+    chosen: Node
+    other: Node
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """``values[x - first]``."""
+
+    x: Node
+    first: int
+    values: tuple[int, ...]
+
+
+Op = Input | Linear | Product | Floor | Clip | Sign | Choice | Lookup
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One integer of the circuit, always in [low, high]. Numbers grow from operands to results."""
+
+    number: int
+    op: Op
+    low: int
+    high: int
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        """The nodes it is computed from."""
+        match self.op:
+            case Input():
+                return ()
+            case Linear(terms, _):
+                return tuple(node for node, _ in terms)
+            case Product(left, right):
+                return left, right
+            case Choice(bit, chosen, other):
+                return bit, chosen, other
+            case Floor(x=x) | Clip(x=x) | Lookup(x=x) | Sign(x):
+                return (x,)
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """The number ``node * 2**exponent``."""
+
+    node: Node
+    exponent: int
+
+    @property
+    def ends(self) -> tuple[Fraction, Fraction]:
+        """The least and the largest that it can be."""
+        unit = Fraction(2) ** self.exponent
+        return self.node.low * unit, self.node.high * unit
