@@ -22,7 +22,7 @@ from codesign.graph.interval import grid
 from codesign.graph.nodes import Call, Node, operator
 from codesign.graph.tensors import tensor_of
 
-__all__ = ("ML", "MOST_LEAF_BITS", "Ensemble", "ensemble_of")
+__all__ = ("ML", "MOST_LEAF_BITS", "Ensemble", "ensemble_of", "node_of")
 
 ML = "ai.onnx.ml"
 #: bits of a leaf: float32 holds no more
@@ -101,6 +101,13 @@ def ensemble_of(node: Node) -> Ensemble:
     """Read a node; UnsupportedError for what is damaged, and for membership in sets."""
     given = _Attributes(node)
     return _by_roots(given) if node.op == "TreeEnsemble" else _by_ids(given)
+
+
+def node_of(proto: onnx.NodeProto, name: str) -> Node:
+    """A node of a file, under a name, with its attributes as the reader of graphs has them."""
+    given = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+    plain = {n: v.decode(errors="replace") if isinstance(v, bytes) else v for n, v in given.items()}
+    return Node(name, proto.domain, proto.op_type, tuple(proto.input), tuple(proto.output), plain)
 
 
 class _Grown:
