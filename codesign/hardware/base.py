@@ -214,6 +214,10 @@ class Flow(ABC):
         """Run input codes (events, n) through the flow's bit-exact model of the firmware; output codes (events, m)."""
 
     # ------------------------------------------------------------------------------------------- what it may do better
+    def takes(self, design: Design) -> str | None:
+        """Why this flow is for another kind of model altogether, so that it is not compared; None where it may do."""
+        return None
+
     def vendor(self) -> Availability:
         """Whether the vendor's tools are here that :attr:`vendor_quantities` need."""
         return Availability(False, f"the flow {self.name} measures nothing with a vendor's tools")

@@ -9,7 +9,7 @@ from codesign.errors import InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import probe_codes
+from codesign.hardware.alkaid import Alkaid, probe_codes
 from codesign.hardware.trees.flow import Trees, TreeSettings
 from codesign.hardware.trees.tree_plan import TreePlan, plan_of
 from codesign.importing.trees import read_trees
@@ -100,6 +100,13 @@ def test_a_deeper_pipeline_takes_more_registers(tmp_path):
     assert [f["ff"] for f in found] == sorted({f["ff"] for f in found})
     with pytest.raises(InputError, match="at most that"):
         Trees().compile(design, TARGET, tmp_path / "slow", TreeSettings(stage_delay=40.0))
+
+
+def test_networks_are_not_its_kind_of_model():
+    """``codesign flows`` leaves it out of their table."""
+    assert Trees().takes(mixed()) is None
+    assert "one ensemble of trees" in Trees().takes(CASES[0].make())
+    assert Alkaid().takes(mixed()) is None
 
 
 def test_what_is_no_ensemble_is_refused(tmp_path):

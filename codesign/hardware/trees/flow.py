@@ -88,6 +88,14 @@ class Trees(Flow):
         """It is part of codesign."""
         return Availability(True, "part of codesign", codesign.__version__)
 
+    def takes(self, design: Design) -> str | None:
+        """Nothing but ensembles of trees."""
+        try:
+            plan_of(design)
+        except UnsupportedError as error:
+            return str(error)
+        return None
+
     def compile(
         self,
         design: Design,
