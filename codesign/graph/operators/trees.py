@@ -94,13 +94,25 @@ class _Attributes:
         ]
 
     def word(self, name: str, default: str) -> str:
-        return str(self.node.attributes.get(name, default))
+        given = self.node.attributes.get(name, default)
+        if not isinstance(given, str):
+            raise TypeError(name)
+        return given
+
+    def one(self, name: str, default: int) -> int:
+        given = self.node.attributes.get(name, default)
+        if not isinstance(given, int):
+            raise TypeError(name)
+        return given
 
 
 def ensemble_of(node: Node) -> Ensemble:
     """Read a node; UnsupportedError for what is damaged, and for membership in sets."""
     given = _Attributes(node)
-    return _by_roots(given) if node.op == "TreeEnsemble" else _by_ids(given)
+    try:
+        return _by_roots(given) if node.op == "TreeEnsemble" else _by_ids(given)
+    except (ValueError, TypeError, OverflowError):
+        raise given.refuse("an attribute is of another type than ai.onnx.ml says: the file is damaged") from None
 
 
 def node_of(proto: onnx.NodeProto, name: str) -> Node:
@@ -140,7 +152,7 @@ class _Grown:
         """Fill it: every mode is that x reaches a number, or that it reaches one and not another."""
         if mode not in _MODES or mode == "BRANCH_MEMBER":
             raise self.given.refuse(
-                f"a branch '{mode}' has no exact hardware here; known: {', '.join(_MODES[:-1])}. Train without "
+                f"a branch {mode[:40]!a} has no exact hardware here; known: {', '.join(_MODES[:-1])}. Train without "
                 "categories, or give each its own input of 0 and 1"
             )
         if feature < 0:
@@ -188,9 +200,9 @@ def _checked_size(given: _Attributes, nodes: int) -> None:
 
 def _aggregated(given: _Attributes, aggregate: str, transform: str) -> None:
     if aggregate not in _AGGREGATES:
-        raise given.refuse(f"aggregate_function '{aggregate}'; known: {', '.join(_AGGREGATES)}")
+        raise given.refuse(f"aggregate_function {aggregate[:40]!a}; known: {', '.join(_AGGREGATES)}")
     if transform not in _TRANSFORMS:
-        raise given.refuse(f"post_transform '{transform}'; known: {', '.join(_TRANSFORMS)}")
+        raise given.refuse(f"post_transform {transform[:40]!a}; known: {', '.join(_TRANSFORMS)}")
 
 
 def _by_ids(given: _Attributes) -> Ensemble:
@@ -213,7 +225,7 @@ def _by_ids(given: _Attributes) -> Ensemble:
         labels = tuple(given.words("classlabels_strings")) or tuple(given.whole("classlabels_int64s").tolist())
         outputs = len(labels)
     else:
-        outputs = int(given.node.attributes.get("n_targets", 1))
+        outputs = given.one("n_targets", 1)
     if not 1 <= outputs <= 10_000:
         raise given.refuse(f"{outputs} outputs")
     votes: dict[tuple[int, int], dict[int, float]] = {}
@@ -281,7 +293,7 @@ def _by_roots(given: _Attributes) -> Ensemble:
     weights = given.numbers("leaf_weights")
     _checked_size(given, len(weights))
     targets, roots = given.whole("leaf_targetids", len(weights)), given.whole("tree_roots")
-    outputs = int(given.node.attributes.get("n_targets", 1))
+    outputs = given.one("n_targets", 1)
     if not 1 <= outputs <= 10_000 or ((targets < 0) | (targets >= outputs)).any():
         raise given.refuse(f"leaves that give to none of the {outputs} outputs: the file is damaged")
     if len(thresholds) != count or not len(roots) or ((roots < 0) | (roots >= count)).any():
@@ -328,7 +340,7 @@ def _by_roots(given: _Attributes) -> Ensemble:
 
 
 def _named(given: _Attributes, name: str, known: Sequence[str], default: int) -> str:
-    index = int(given.node.attributes.get(name, default))
+    index = given.one(name, default)
     if not 0 <= index < len(known):
         raise given.refuse(f"{name} {index}; known: 0 to {len(known) - 1}")
     return known[index]

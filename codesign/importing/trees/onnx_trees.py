@@ -72,7 +72,7 @@ def read_onnx_trees(content: bytes, source: str) -> TreeModel:
     outputs = tuple(labels) if len(labels) == found.outputs else ("margin",)
     if len(outputs) != found.outputs:
         outputs = tuple(f"y{i}" for i in range(found.outputs))
-    producer = f"{model.producer_name[:40]} {model.producer_version[:20]}".strip()
+    producer = " ".join(f"{model.producer_name[:40]} {model.producer_version[:20]}".split())
     return TreeModel(
         kind="onnx",
         source=producer or "ONNX",
