@@ -350,7 +350,7 @@ class Pending(Structure):
     def _quantised(self, x: Signal, spec: QuantSpec) -> Signal:
         bits = np.minimum(spec.bits, 32)  # of Floor and the like, which have no bound that bites
         signed = np.asarray(spec.signed)
-        if spec.overflow is Overflow.SAT and signed.ndim == 0:
+        if spec.overflow is Overflow.SAT and signed.ndim == 0 and spec.mode.value != "RND":
             return self.emit(
                 "Quant", x, least(spec.lsb), np.array(0.0), least(bits.astype(np.float64)), domain=QONNX,
                 signed=int(bool(signed)), narrow=int(spec.narrow), rounding_mode=spec.mode.value,
