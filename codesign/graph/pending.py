@@ -15,6 +15,7 @@ import numpy as np
 from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array
 from codesign.graph.expressions import (
+    Affine,
     Applied,
     Bounded,
     Expression,
@@ -97,6 +98,10 @@ class Pending(Structure):
     def apply(self, x: Signal, function: str) -> Signal:
         """A function of real numbers."""
         return self.kept(x, lambda f: Applied(f, function))
+
+    def held(self, x: Signal) -> Signal:
+        """Kept as a function even where it could be written."""
+        return x.stands_for(forms_of(lambda f: Affine(f, _ONE, _ZERO), x.functions()), self.discretiser.node)
 
     def add(self, a: Signal | Array, b: Signal | Array) -> Signal:
         """Elementwise sum."""
