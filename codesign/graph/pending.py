@@ -15,6 +15,7 @@ import numpy as np
 from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array
 from codesign.graph.expressions import (
+    Affine,
     Applied,
     Bounded,
     Expression,
@@ -97,6 +98,10 @@ class Pending(Structure):
     def apply(self, x: Signal, function: str) -> Signal:
         """A function of real numbers."""
         return self.kept(x, lambda f: Applied(f, function))
+
+    def held(self, x: Signal) -> Signal:
+        """Kept as a function even where it could be written."""
+        return x.stands_for(forms_of(lambda f: Affine(f, _ONE, _ZERO), x.functions()), self.discretiser.node)
 
     def add(self, a: Signal | Array, b: Signal | Array) -> Signal:
         """Elementwise sum."""
@@ -350,7 +355,7 @@ class Pending(Structure):
     def _quantised(self, x: Signal, spec: QuantSpec) -> Signal:
         bits = np.minimum(spec.bits, 32)  # of Floor and the like, which have no bound that bites
         signed = np.asarray(spec.signed)
-        if spec.overflow is Overflow.SAT and signed.ndim == 0:
+        if spec.overflow is Overflow.SAT and signed.ndim == 0 and spec.mode.value != "RND":
             return self.emit(
                 "Quant", x, least(spec.lsb), np.array(0.0), least(bits.astype(np.float64)), domain=QONNX,
                 signed=int(bool(signed)), narrow=int(spec.narrow), rounding_mode=spec.mode.value,
