@@ -196,13 +196,22 @@ def test_a_design_that_is_not_its_source_is_refused(tmp_path: Path) -> None:
     imported = codesign.import_model(saved(mlp(), tmp_path / "m.onnx"))
     lsb = imported.design().outputs.lsbs
 
+    def exactly(codes: Any) -> Any:
+        return imported.design().outputs.values(exact_codes(imported.design(), codes))
+
+    def exactly_off(codes: Any) -> Any:
+        return exactly(codes) + 0.3 * lsb
+
     def otherwise(codes: Any) -> Any:
-        found = imported.design().outputs.values(exact_codes(imported.design(), codes))
+        found = exactly(codes)
         found[5] += lsb
         return found
 
     with pytest.raises(InputError, match="misread"):
         compared(replace(imported, runners={"planted 1": otherwise}, again=None))
+    # less than half a code off is off, too
+    with pytest.raises(InputError, match="misread"):
+        compared(replace(imported, runners={"planted 1": exactly_off}, again=exactly_off))
     explained = compared(replace(imported, runners={"planted 1": otherwise}))
     (agreement,) = explained.imported.report.agreement
     assert (agreement.tried - agreement.equal, agreement.explained, agreement.largest_gap) == (1, 1, 1.0)
