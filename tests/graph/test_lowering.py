@@ -17,7 +17,7 @@ from tests.graph.random_sources import tried
 from tests.graph.sources import KIND, Source, codes_of, equal_to_reals, lowered_design
 
 #: random sources of the default suite; the nightly run takes CODESIGN_RANDOM_SOURCES of them
-COUNT = int(os.environ.get("CODESIGN_RANDOM_SOURCES", "24"))
+COUNT = int(os.environ.get("CODESIGN_RANDOM_SOURCES", "12"))
 FUNCTIONS = (
     "Sigmoid", "Tanh", "Exp", "Softplus", "Erf", "HardSigmoid", "HardSwish", "Softsign", "Elu", "Selu", "Mish", "Gelu",
 )  # fmt: skip
