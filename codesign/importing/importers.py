@@ -8,11 +8,11 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from codesign.errors import InputError
-from codesign.importing.base import Importer, Source
+from codesign.errors import CodesignError, InputError
+from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.printing import visible
 
-__all__ = ("importer_of", "importers")
+__all__ = ("importer_of", "importers", "read_source")
 
 _GROUP = "codesign.importers"
 #: by name, what is shipped, in the order in which a source is offered to them
@@ -73,3 +73,15 @@ def importer_of(source: Source) -> Importer:
             )
         raise InputError(f"{source}: no importer takes it ({', '.join(importers())}); {_ADVICE}")
     raise InputError(f"no importer takes a {visible(type(source).__name__)}; {_ADVICE}")
+
+
+def read_source(source: Source, question: Question) -> Imported:
+    """Read a source with whoever takes it, in one line where it cannot be read: a stranger's file says anything."""
+    name = source.name if isinstance(source, Path) else type(source).__name__
+    try:
+        return importer_of(source).read(source, question)
+    except (CodesignError, OSError):
+        raise
+    except Exception as error:  # of any kind, by a library that was not written for such a file
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{name}: cannot be read ({type(error).__name__}: {said}): export it anew") from error

@@ -13,7 +13,7 @@ from codesign.errors import InputError
 from codesign.importing.agreement import Compared, compared
 from codesign.importing.base import Imported, Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
-from codesign.importing.importers import importer_of
+from codesign.importing.importers import read_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,7 +65,7 @@ def compared_import(
     if isinstance(found, Path) and not found.exists():
         raise InputError(f"{found}: there is no such file")
     question = Question(declared_inputs(inputs), example_input, seconds)
-    imported = importer_of(found).read(found, question)
+    imported = read_source(found, question)
     codes = None
     if events is not None:
         design = imported.design()

@@ -43,6 +43,8 @@ def scaled_graph(content: bytes, inputs: Port, source: str) -> Scaled:
     """Lower a graph whose inputs are codes of these types; Obstacles: all that has no exact hardware."""
     lowering = _Scaling(onnx_model(content, source, functions=True), inputs, False)
     lowered: Lowered = lowering.run()
+    if missing := [o.name for o in onnx.load_from_string(content).graph.output if o.name not in lowering.heads]:
+        raise UnsupportedError(f"{source}: no node makes the output '{missing[0]}' out of the inputs")
     changes = [_change(text) for text in lowered.done]
     factors, offsets = [], []
     for name in lowering.heads:

@@ -238,7 +238,7 @@ def _operators() -> list[Any]:
         op_domain = QONNX
 
         def _run(self, x: Any, scale: Any, zero: Any, bits: Any, narrow: Any = 0, rounding_mode: Any = "ROUND",
-                 signed: Any = 1) -> Any:  # fmt: skip
+                 signed: Any = 1, **_: Any) -> Any:  # fmt: skip
             scale, zero, bits = like(x, scale, zero, bits)
             if signed and (bits == 1).all():
                 return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
@@ -253,7 +253,7 @@ def _operators() -> list[Any]:
 
         op_domain = QONNX
 
-        def _run(self, x: Any, scale: Any) -> Any:
+        def _run(self, x: Any, scale: Any, **_: Any) -> Any:
             (scale,) = like(x, scale)
             return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
 
@@ -263,7 +263,7 @@ def _operators() -> list[Any]:
         op_domain = QONNX
 
         def _run(self, x: Any, scale: Any, zero: Any, bits: Any, *more: Any, narrow: Any = 0,
-                 rounding_mode: Any = "FLOOR", signed: Any = 1) -> Any:  # fmt: skip
+                 rounding_mode: Any = "FLOOR", signed: Any = 1, **_: Any) -> Any:  # fmt: skip
             if len(more) == 2:
                 scale, zero, bits, out_scale, out_bits = like(x, scale, zero, bits, *more)
             else:
@@ -278,7 +278,7 @@ def _operators() -> list[Any]:
         op_domain = QONNX
 
         def _run(self, x: Any, steps: Any, data_layout: Any = "NCHW", out_bias: Any = 0.0, out_dtype: Any = "",
-                 out_scale: Any = 1.0) -> Any:  # fmt: skip
+                 out_scale: Any = 1.0, **_: Any) -> Any:  # fmt: skip
             last = str(data_layout) in ("NHWC", "NWC", "NC") or x.ndim == 2
             found = multithreshold(x, steps.astype(x.dtype), out_scale, out_bias, channels_last=last)
             return (np.asarray(found, dtype=x.dtype),)
@@ -289,7 +289,7 @@ def _operators() -> list[Any]:
         op_domain = ""
 
         def _run(self, x: Any, scale: Any, bias: Any, mean: Any, var: Any, epsilon: Any = 1e-5, momentum: Any = 0.9,
-                 spatial: Any = 1, training_mode: Any = 0) -> Any:  # fmt: skip
+                 **_: Any) -> Any:  # fmt: skip
             shape = [1, -1] + [1] * (x.ndim - 2)
             scale, bias, mean, var = (v.reshape(shape) for v in like(x, scale, bias, mean, var))
             return (np.asarray((x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * scale + bias, dtype=x.dtype),)
