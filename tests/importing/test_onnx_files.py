@@ -265,3 +265,16 @@ def test_importers_of_packages_are_found_and_held_to_their_contract(
         with pytest.raises(CodesignError, match=said):
             codesign.import_model(path)
     importers.importers.cache_clear()
+
+
+def test_odd_files_are_taken_or_named_in_one_line(tmp_path: Path) -> None:
+    unmade = mlp()
+    unmade.graph.output[0].name = "nobody"
+    with pytest.raises(UnsupportedError, match="no node makes the output 'nobody'"):
+        codesign.import_model(saved(unmade, tmp_path / "m.onnx"))
+    noted = mlp()
+    noted.graph.node[0].attribute.append(helper.make_attribute("note", 7))
+    taken(noted, tmp_path)
+    scalar = mlp([helper.make_node("MatMul", ["zero", "w2"], ["z"]), helper.make_node("Add", ["s", "z"], ["p"])], "p")
+    with pytest.raises(CodesignError):
+        codesign.import_model(saved(scalar, tmp_path / "m.onnx"))
