@@ -70,6 +70,8 @@ def compared_import(
     if events is not None:
         design = imported.design()
         flat = np.asarray(events)
+        if not flat.size:
+            raise InputError(f"events of shape {np.shape(events)}: there is none")
         flat = flat.reshape(len(flat), -1) if flat.ndim > 1 else flat
         if flat.ndim != 2 or flat.shape[1] != design.inputs.size or flat.dtype.kind not in "fiub":
             raise InputError(f"events of shape {np.shape(events)}: the model has {design.inputs.size} inputs an event")
