@@ -117,7 +117,7 @@ class Discretiser:
             raise UnsupportedError(
                 f"tables of {len(places) << kind.width} entries, more than {_MOST_VALUES}; quantise it first"
             )
-        made = {key: np.array(s.table(), dtype=np.float64) for key, s in distinct.items()}
+        made = {key: s.table().astype(np.float64) for key, s in distinct.items()}
         values = np.empty((len(places), 1 << kind.width))
         codes = np.arange(kind.minimum, kind.maximum + 1)
         for row, place in enumerate(places):

@@ -271,6 +271,22 @@ def test_a_wide_signal_that_neither_rises_nor_falls_is_refused_with_its_width():
         lowered_design(content, (kind,))
 
 
+def test_functions_that_grow_without_a_quantiser_are_bounded():
+    """Of each node as large as of all before it together: evaluated, that takes for ever."""
+    s = Source(1)
+    y = s.node("Tanh", "x")
+    for _ in range(60):
+        y = s.node("Mul", y, y)
+    with pytest.raises(Obstacles, match="more than 512 steps; put quantisers between them"):
+        lowered_design(s.finish(s.quant(y, 0.125, 4), 1), (KIND,))
+    s = Source(1)
+    y = "x"
+    for _ in range(3000):
+        y = s.node("Mul", y, np.float32(1.1))
+    with pytest.raises(Obstacles, match="more than 512 steps"):
+        lowered_design(s.finish(s.quant(y, 0.125, 4), 1), (KIND,))
+
+
 def test_every_obstacle_of_a_lowering_at_once():
     s = Source(2)
     a = s.quant(s.node("Softmax", "x"), 0.1, 4)
