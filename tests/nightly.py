@@ -92,6 +92,7 @@ def parts() -> list[Part]:
         Part("fuzz", ("-m", "tests.security.fuzz")),
         Part("kills", ("-m", "tests.dse.sigkills")),
         Part("random-graphs", ("-m", "tests.graph.many")),
+        Part("random-sources", ("-m", "tests.graph.random_sources")),
         *slow_parts(),
     ]
 

@@ -9,6 +9,7 @@ import numpy as np
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.forest import Forest
 from codesign.graph.quantiser import QuantSpec, RoundingMode
+from codesign.graph.tables import Table
 
 __all__ = ("Exact",)
 
@@ -98,6 +99,14 @@ class Exact(Domain[Array]):
     def sign(self, x: Array, scale: Array) -> Array:
         """``scale`` where x >= 0, else ``-scale`` (BipolarQuant)."""
         return np.where(x >= 0, scale, -scale)
+
+    def count(self, x: Array, steps: Array) -> Array:
+        """How many thresholds are reached."""
+        return np.asarray((x[..., None] >= steps).sum(axis=-1), dtype=np.float64)
+
+    def table(self, x: Array, table: Table) -> Array:
+        """Read a table."""
+        return table.of(x)
 
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         """Join along an axis other than the events'."""

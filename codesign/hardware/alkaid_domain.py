@@ -14,6 +14,7 @@ from codesign.graph.domain import Array, Arrays
 from codesign.graph.exact import Exact
 from codesign.graph.forest import Forest
 from codesign.graph.quantiser import Overflow, QuantSpec, Rounding
+from codesign.graph.tables import Table
 from codesign.hardware.alkaid_trees import DEEPEST, tree_signals
 
 __all__ = ("Signals",)
@@ -165,6 +166,14 @@ class Signals(Arrays):
         bit = x.quantize(k=signed, i=integers, f=-integers)  # -2**integers where x is negative, else 0
         return bit * np.where(signed == 0, 0.0, 2 * scale / np.exp2(integers.astype(np.float64))) + scale
 
+    def table(self, x: FVArray, table: Table) -> Any:
+        """A look-up table of each signal's own codes; alkaid's types may be wider than what can come."""
+        rows, which = table.rows(x.shape)
+        out = np.empty(x.shape, dtype=object)
+        for place in np.ndindex(*x.shape):
+            out[place] = _looked_up(x[place], rows[which[place]], table)
+        return _array(out, x)
+
 
 _EXACT = Exact()
 
@@ -217,6 +226,17 @@ def _reached(x: Any, threshold: Any) -> Any:
     least = ceil(threshold / x.step)
     least += least * x.step < threshold  # the quotient of a number next to 0 may be 0
     return (x - least * x.step).is_negative().unary_bit_op("not")
+
+
+def _looked_up(x: Any, row: Array, table: Table) -> Any:
+    low, high, step = (float(v) for v in x.qint)
+    if low == high:
+        return x.from_const(float(row[int(low / table.lsb) - table.low]), hwconf=x.hwconf)
+    if step < table.lsb:  # the bits below a code are always 0, though alkaid does not know
+        x = x.quantize(*(int(v) for v in x.kif[:2]), -table.exponent)
+        low, high, step = (float(v) for v in x.qint)
+    places = np.arange(low / step, high / step + 1) * (step / table.lsb) - table.low
+    return x.lookup(row[np.clip(places.astype(np.int64), 0, table.entries - 1)])
 
 
 def _flat(x: FVArray) -> list[Any]:

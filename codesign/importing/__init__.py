@@ -1,1 +1,1 @@
-"""Models that others trained, read as data into a design."""
+"""Models that others trained: files and modules, read into exact designs, or refused with all their obstacles."""

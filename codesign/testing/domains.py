@@ -15,6 +15,7 @@ from codesign.graph.domain import Array, Domain
 from codesign.graph.exact import Exact
 from codesign.graph.forest import Forest
 from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode
+from codesign.graph.tables import Table
 from codesign.testing.nonconformity import must
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ def _decided(a: Array, b: Array) -> Array:
     return np.stack([*trees, trees[0]], axis=1)
 
 
+_COUNT = np.arange(20.0)
+#: one that rises and falls, of more codes than come
+_TABLE = Table(-10, -1, np.square(_COUNT - 7) / 4 - 3)
+#: thresholds of each of three elements
+_STEPS = np.array([[[-1.0, 0.5], [0.0, 0.0], [-9.0, 2.0]]])
 _SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
 
 #: name -> a primitive; the exact domain says what it gives
@@ -82,6 +88,8 @@ PRIMITIVES: dict[str, Apply] = {
     "matmul": lambda d, a, b: d.matmul(a, _MATRIX),
     "relu": lambda d, a, b: d.relu(a),
     "sign": lambda d, a, b: d.sign(a, np.array(0.5)),
+    "table": lambda d, a, b: d.table(a, _TABLE),
+    "table-each": lambda d, a, b: d.table(b, Table(-10, -1, np.stack([_TABLE.values, -_TABLE.values, 0.25 * _COUNT]))),
     **{f"quantise-{s.overflow.name.lower()}-{s.mode.name.lower()}": _quantise(s) for s in _SPECS},
 }
 
@@ -109,6 +117,16 @@ COMPOSITIONS: dict[str, tuple[str, Callable[[Any, Callable[..., Any], Any, Any],
         lambda a, b: np.where(a >= 0, a, b),
     ),
     "total": ("total", lambda d, how, a, b: how(d, a), lambda a, b: a.sum(axis=1, keepdims=True)),
+    "count": (
+        "count",
+        lambda d, how, a, b: how(d, a, _STEPS),
+        lambda a, b: (a[..., None] >= _STEPS).sum(axis=-1).astype(np.float64),
+    ),
+    "slopes": (
+        "slopes",
+        lambda d, how, a, b: how(d, a, np.array([0.25, -0.5, 0.0])),
+        lambda a, b: np.where(a < 0, a * np.array([0.25, -0.5, 0.0]), a),
+    ),
     "largest": ("largest", lambda d, how, a, b: how(d, a), lambda a, b: a.max(axis=1, keepdims=True)),
 }
 
