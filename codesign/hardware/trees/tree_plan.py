@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
+from codesign.graph.ensemble import ML, ensemble_of, node_of
 from codesign.graph.forest import Forest, Tree
 from codesign.graph.interval import grid, tightest_type
-from codesign.graph.operators.trees import ML, ensemble_of, node_of
 from codesign.reading.onnx import onnx_model
 
 __all__ = ("DEEPEST", "TreePlan", "plan_of")

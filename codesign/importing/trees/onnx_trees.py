@@ -9,8 +9,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from codesign.errors import InputError, UnsupportedError
+from codesign.graph.ensemble import ML, ensemble_of, node_of
 from codesign.graph.forest import Tree
-from codesign.graph.operators.trees import ML, ensemble_of, node_of
 from codesign.importing.trees.tree_model import TreeModel
 from codesign.reading.onnx import onnx_model
 
