@@ -101,6 +101,7 @@ def parts() -> list[Part]:
         Part("fuzz", ("-m", "tests.security.fuzz")),
         Part("kills", ("-m", "tests.dse.sigkills")),
         *(_random_graphs(start) for start in range(0, 10_000, _GRAPHS)),
+        Part("random-sources", ("-m", "tests.graph.random_sources")),
         *slow_parts(),
     ]
 

@@ -58,7 +58,7 @@ def compare_flows(
     results: list[FlowResult] = []
     for number in chosen:
         study, folder = trial_of(run, number)
-        for name in plugins.names(Flow):
+        for name in _flows_for(folder):
             before = known.get((number, name))
             if before is None or again or not _whole(before, quick):
                 tick(f"trial {number}: {name}")
@@ -67,6 +67,19 @@ def compare_flows(
                 run.write(record, Flows(study=study.name, target=target.name, results=every))
             results.append(known[number, name])
     return Flows(study=studied.name, target=target.name, results=results)
+
+
+def _flows_for(folder: TrialFolder) -> list[str]:
+    """The flows that are for this kind of model; one that cannot be loaded says so in its row."""
+    design = design_of(folder)
+
+    def meant(name: str) -> bool:
+        try:
+            return plugins.load(Flow, name).takes(design) is None
+        except CodesignError:
+            return True
+
+    return [name for name in plugins.names(Flow) if meant(name)]
 
 
 def _whole(result: FlowResult, quick: bool) -> bool:

@@ -25,8 +25,9 @@ from codesign.importing.base import Question
 from codesign.importing.declared import DeclaredInputs, declared_inputs
 from codesign.importing.event_table import Events, read_events_of
 from codesign.importing.import_report import ImportReport
-from codesign.importing.importers import importer_of
+from codesign.importing.importers import importer_of, read_source
 from codesign.places import require_parent
+from codesign.quoting import relative_path
 from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, SampleFacts, State, TrialStatus
 from codesign.records import Objective as Compares
 from codesign.runfolder import IMPORT, RunFolder, TrialFolder, write_atomically
@@ -67,14 +68,15 @@ def import_run(
     for path in files:
         if not path.exists():
             raise InputError(f"{path}: there is no such file")
-        opened.append((path, importer_of(path)))
+        importer_of(path)  # before anything is read
+        opened.append(path)
     folder, points, failures, judged = RunFolder(run), [], [], None
     models: list[ImportedModel] = []
-    for number, (path, importer) in enumerate(opened):
+    for number, path in enumerate(opened):
         tick(f"{path.name}: reading")
         trial, start = folder.trial(number), time.perf_counter()
         try:
-            imported = importer.read(path, Question(declared))
+            imported = read_source(path, Question(declared))
             given = None if events is None else read_events_of(events, imported.design().inputs)
             tick(f"{path.name}: comparing")
             codes = None if given is None else imported.design().input_quantisation.codes(given.x)
@@ -133,7 +135,7 @@ def _trial(folder: TrialFolder, found: Compared, events: Events | None, flow: Fl
     folder.path.mkdir(parents=True, exist_ok=True)
     design.save(folder.path)
     for name, content in imported.files().items():
-        write_atomically(folder.path / "source" / name, content)
+        write_atomically(folder.path / "source" / relative_path(name), content)
     folder.write(REPORT, imported.report)
     folder.write("config.json", {})
     _save_rows(folder, found)

@@ -98,10 +98,9 @@ class Discretiser:
 
     def _counted(self, x: Signal, values: Array) -> Signal:
         shape, number = x.shape, values.shape[-1]
-        channel = 1
         # the same for every element of a channel
-        rows = np.moveaxis(values, channel, 0).reshape(shape[channel], -1, number)
-        if (rows == rows[:, :1]).all():
+        rows = np.moveaxis(values, 1, 0).reshape(shape[1], -1, number) if len(shape) > 1 else None
+        if rows is not None and (rows == rows[:, :1]).all():
             rows = rows[:, 0]
             return self._writer.emit("MultiThreshold", x, rows[:1] if (rows == rows[:1]).all() else rows, domain=QONNX)
         flat = self._writer.emit("Reshape", x, np.array([0, prod(shape[1:])], dtype=np.int64))
@@ -118,7 +117,7 @@ class Discretiser:
             raise UnsupportedError(
                 f"tables of {len(places) << kind.width} entries, more than {_MOST_VALUES}; quantise it first"
             )
-        made = {key: np.array(s.table(), dtype=np.float64) for key, s in distinct.items()}
+        made = {key: s.table().astype(np.float64) for key, s in distinct.items()}
         values = np.empty((len(places), 1 << kind.width))
         codes = np.arange(kind.minimum, kind.maximum + 1)
         for row, place in enumerate(places):

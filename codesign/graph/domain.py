@@ -116,6 +116,10 @@ class Domain(ABC, Generic[S]):
             "in front and one behind, and import the file with the types of its inputs (codesign import)"
         )
 
+    def held(self, x: S) -> S:
+        """The signal itself, of which several functions are to be put together again: nothing is written in between."""
+        return x
+
     # ---------------------------------------------------------------------------------------------------- compositions
     def count(self, x: S, steps: Array) -> S:
         """How many of ``steps`` x reaches: (..., number), before the last the axes of x, the events' of length 1."""

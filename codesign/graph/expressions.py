@@ -26,6 +26,7 @@ __all__ = (
     "code",
     "direction",
     "scaled",
+    "size",
 )  # fmt: skip
 
 #: bits at which a number that still cannot be told from a tie is refused
@@ -133,6 +134,25 @@ def affine(x: Expression) -> tuple[Real, Real] | None:
     if isinstance(x, Affine) and isinstance(x.x, Variable):
         return x.factor, x.offset
     return None
+
+
+def size(x: Expression) -> int:
+    """How much there is to evaluate: steps, and the bits of their numbers by 64."""
+    match x:
+        case Variable():
+            return 0
+        case Affine(inner, factor, offset):
+            return 1 + _length(factor) + _length(offset) + size(inner)
+        case Sum(a, b) | Product(a, b) | Larger(a, b):
+            return 1 + size(a) + size(b)
+        case Bounded(x=inner) | Slopes(x=inner) | Applied(x=inner):
+            return 1 + size(inner)
+
+
+def _length(value: Real) -> int:
+    if isinstance(value, Root):
+        return _length(value.coefficient) + _length(value.radicand)
+    return (value.numerator.bit_length() + value.denominator.bit_length()) // 64
 
 
 def rational(x: Expression) -> tuple[Fraction, Fraction] | None:

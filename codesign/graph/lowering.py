@@ -6,7 +6,7 @@ gives. Float32, in which the source runs, may round another way; that is neither
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -17,20 +17,18 @@ from onnx import helper, numpy_helper
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import Port
 from codesign.graph.domain import Array
-from codesign.graph.exact import Exact
 from codesign.graph.expressions import Expression, Variable, affine, direction
+from codesign.graph.folding import folded
 from codesign.graph.interval import Interval, Intervals
-from codesign.graph.nodes import ALIASES, CODESIGN, QONNX, STANDARD, Call, Known, Node, Operand, result_of
+from codesign.graph.nodes import ALIASES, CODESIGN, QONNX, STANDARD, Call, Node, Operand, result_of
 from codesign.graph.obstacles import Obstacle, Obstacles
 from codesign.graph.pending import Pending
-from codesign.graph.rational import Rational, as_floats
 from codesign.graph.reader import Graph, Operands
 from codesign.graph.signals import Signal, Writer, is_short
 from codesign.reading.onnx import onnx_model
 
-__all__ = ("Dropped", "Lowered", "lower")
+__all__ = ("Dropped", "Lowered", "Lowering", "lower")
 
-_EXACT = Exact()
 #: operators whose constants are numbers of arithmetic
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Sum", "MatMul", "Gemm", "Conv")
 #: what keeps the order of its inputs within an event, or depends on it alone
@@ -54,15 +52,6 @@ class Lowered:
     dropped: tuple[Dropped, ...]
 
 
-def _folded(call: Call[Any]) -> tuple[Any, ...]:
-    """Of constants alone: in float64 where that holds all of it, else in rationals, rounded once at the end."""
-    try:
-        return result_of(call)
-    except UnsupportedError:
-        found = result_of(replace(call, domain=Rational()))
-        return tuple(v if isinstance(v, Known) else as_floats(v) for v in found)
-
-
 def lower(content: bytes, inputs: Port, *, order_only: bool = False, source: str = "the ONNX model") -> Lowered:
     """Lower a graph whose inputs are codes of these types, one block after another.
 
@@ -70,10 +59,12 @@ def lower(content: bytes, inputs: Port, *, order_only: bool = False, source: str
     their order: a factor, an offset, a rising function. InputError: no model. Obstacles: all that has no exact form.
     """
     model = onnx_model(content, source, functions=True)
-    return _Lowering(model, inputs, order_only).run()
+    return Lowering(model, inputs, order_only).run()
 
 
-class _Lowering:
+class Lowering:
+    """One lowering: what it is of, and what came of it."""
+
     def __init__(self, model: onnx.ModelProto, inputs: Port, order_only: bool) -> None:
         self._model, self._inputs, self._order_only = model, inputs, order_only
         self._graph = Graph(model)
@@ -86,6 +77,7 @@ class _Lowering:
         self._dropped: list[Dropped] = []
 
     def run(self) -> Lowered:
+        """The new graph; Obstacles: everything that is refused."""
         found = list(self._graph.refused)
         flat = Interval.of_port(self._inputs)
         blocks = self._graph.blocks(flat, Intervals())
@@ -116,10 +108,11 @@ class _Lowering:
     # ------------------------------------------------------------------------------------------------------- one node
     def _step(self, node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
         if folding:
-            if all(o is None or o.name in self._copied for o in operands):
+            found, plain = folded(node, operands, self._graph.batch)
+            if plain and all(o is None or o.name in self._copied for o in operands):
                 self._copied.update(node.outputs)
                 self._constant_nodes.append(_proto(node))
-            return _folded(Call(node, operands, _EXACT, True, self._graph.batch))
+            return found
         self._domain.discretiser.node = node.name
         if self._order_only and node.op in _ORDER and node.domain == STANDARD and self._is_last(node):
             self._dropped.append(Dropped(node.outputs[0], node.op))

@@ -201,7 +201,9 @@ def result_of(call: Call[Any]) -> tuple[Any, ...]:
         found = OPERATORS[call.node.domain, call.node.op](call)
     except UnsupportedError as error:
         text = str(error).removeprefix(f"{call.node.name}: ")
-        raise call.refuse(_not_quantised(call) or text) from None
+        # where any factor is taken, it is a constant's bits that a sum is too wide for, and nothing else is its fault
+        told = not call.domain.rational or "float32" in text
+        raise call.refuse((_not_quantised(call) if told else None) or text) from None
     return found if isinstance(found, tuple) else (found,)
 
 

@@ -6,6 +6,7 @@ refused. Slow: it is what others are checked against, and what folds constants t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
 from typing import Any, ClassVar
@@ -117,6 +118,14 @@ class Rational(Arrays):
     def sign(self, x: Any, scale: Array) -> Any:
         """``scale`` where x >= 0, else ``-scale``."""
         return _each(lambda v, s: s if v >= 0 else -s, as_reals(x), as_reals(scale))
+
+    def concat(self, parts: Sequence[Any], axis: int) -> Any:
+        """Join along an axis; a constant is the same for every event."""
+        lifted = [as_reals(p) for p in parts]
+        if axis == 0:
+            return np.concatenate(lifted)
+        events = max(len(p) for p in lifted)
+        return np.concatenate([np.broadcast_to(p, (events, *p.shape[1:])) for p in lifted], axis=axis)
 
     def table(self, x: Any, table: Table) -> Any:
         """Read a table."""

@@ -93,6 +93,8 @@ def rounded(x: Fraction, mode: RoundingMode) -> int:
     if not rest:
         return low
     negative, half = x < 0, Fraction(1, 2)
+    if mode.value == "RND":  # half towards +infinity
+        return floor(x + half)
     match mode:
         case RoundingMode.FLOOR:
             return low

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array
-from codesign.graph.expressions import Expression, Variable
+from codesign.graph.expressions import Expression, Variable, size
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.nodes import Call, Node, Operand, result_of
 from codesign.graph.reals import Reals
@@ -20,6 +20,8 @@ __all__ = ("Signal", "Writer", "forms_of", "is_short", "least")
 
 #: bits of a constant's mantissa up to which it is arithmetic of the hardware, and above which it is a factor
 _SHORT = 11
+#: steps of one function between two quantisers, far more than any network has
+_MOST_STEPS = 512
 
 
 def is_short(values: Array) -> bool:
@@ -63,6 +65,10 @@ class Signal:
         """The same tensor, standing for functions of it."""
         if all(isinstance(f, Variable) for f in forms.ravel()):
             return replace(self, forms=None, origin="")
+        if max(map(size, {id(f): f for f in forms.ravel()}.values())) > _MOST_STEPS:
+            raise UnsupportedError(
+                f"a function of more than {_MOST_STEPS} steps; put quantisers between them, from {origin} backwards"
+            )
         return replace(self, forms=forms, origin=self.origin or origin)
 
 

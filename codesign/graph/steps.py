@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import log2
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codesign.errors import UnsupportedError
 from codesign.graph.tables import MOST_ENTRIES
 
@@ -36,9 +39,12 @@ class Steps:
         """Codes of the signal."""
         return self.high - self.low + 1
 
-    def table(self) -> list[int]:
+    def table(self) -> NDArray[np.int64]:
         """A code for each."""
-        return [self.codes(c) for c in range(self.low, self.high + 1)]
+        if self.thresholds is None:
+            return np.array([self.codes(c) for c in range(self.low, self.high + 1)], dtype=np.int64)
+        reached = np.arange(self.low, self.high + 1) * (-1 if self.turned else 1)
+        return self.first + np.searchsorted(np.array(self.thresholds, dtype=np.int64), reached, side="right")
 
     @property
     def table_cost(self) -> float:

@@ -216,6 +216,10 @@ class Flow(PlugIn):
         """Run input codes (events, n) through the flow's bit-exact model of the firmware; output codes (events, m)."""
 
     # ------------------------------------------------------------------------------------------- what it may do better
+    def takes(self, design: Design) -> str | None:
+        """Why this flow is for another kind of model altogether, so that it is not compared; None where it may do."""
+        return None
+
     def least_lut(self, cost: float) -> Figure | None:
         """The fewest LUTs (fidelity analytic) that any network takes of which before training so many effective bit
         operations (:mod:`codesign.graph.cost`) are expected; None where nothing can be said.

@@ -66,6 +66,8 @@ def _of_arrays(path: Path, port: Port) -> tuple[NDArray[np.float64], NDArray[np.
     found = arrays.get("x", arrays.get("features"))
     if found is None:
         raise InputError(f"{path}: has neither an array 'x' nor 'features', (events, {port.size})")
+    if not found.size:
+        raise InputError(f"{path}: holds no events")
     flat = found.reshape(len(found), -1) if found.ndim > 1 else found
     if flat.ndim != 2 or flat.shape[1] != port.size or flat.dtype.kind not in "fiub":
         raise InputError(f"{path}: events of shape {found.shape} and type {found.dtype}, not (events, {port.size})")

@@ -5,17 +5,20 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
-from codesign.errors import InputError
-from codesign.importing.base import Importer, Source
+from codesign.errors import CodesignError, InputError
+from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.printing import visible
 
-__all__ = ("importer_of", "importers")
+__all__ = ("importer_of", "importers", "read_source")
 
 _GROUP = "codesign.importers"
 #: by name, what is shipped, in the order in which a source is offered to them
 _SHIPPED = {
+    "trees": "codesign.importing.trees.trees_file:TreesFile",  # before ONNX: trees in ONNX are trees
+    "keras": "codesign.importing.keras.keras_file:KerasFile",
     "onnx": "codesign.importing.onnx_file:OnnxFile",
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
 }
@@ -28,11 +31,20 @@ _ADVICE = (
 @cache
 def importers() -> dict[str, Importer]:
     """By name. InputError says in what a plug-in is none."""
-    found = {name: _made(name, *value.split(":")) for name, value in _SHIPPED.items()}
+    shipped = {name: value.split(":") for name, value in _SHIPPED.items()}
+    found = {name: _made(name, module, thing) for name, (module, thing) in shipped.items() if _is_here(module)}
     for entry in entry_points(group=_GROUP):
         if entry.name not in found:
             found[entry.name] = _instance(entry.name, entry.load())
     return found
+
+
+def _is_here(module: str) -> bool:
+    """Whether this copy of codesign has the importer: a kind of model may be left out of it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _made(name: str, module: str, thing: str) -> Importer:
@@ -61,3 +73,15 @@ def importer_of(source: Source) -> Importer:
             )
         raise InputError(f"{source}: no importer takes it ({', '.join(importers())}); {_ADVICE}")
     raise InputError(f"no importer takes a {visible(type(source).__name__)}; {_ADVICE}")
+
+
+def read_source(source: Source, question: Question) -> Imported:
+    """Read a source with whoever takes it, in one line where it cannot be read: a stranger's file says anything."""
+    name = source.name if isinstance(source, Path) else type(source).__name__
+    try:
+        return importer_of(source).read(source, question)
+    except (CodesignError, OSError):
+        raise
+    except Exception as error:  # of any kind, by a library that was not written for such a file
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{name}: cannot be read ({type(error).__name__}: {said}): export it anew") from error

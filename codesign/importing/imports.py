@@ -13,7 +13,7 @@ from codesign.errors import InputError
 from codesign.importing.agreement import Compared, compared
 from codesign.importing.base import Imported, Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
-from codesign.importing.importers import importer_of
+from codesign.importing.importers import read_source
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,11 +65,13 @@ def compared_import(
     if isinstance(found, Path) and not found.exists():
         raise InputError(f"{found}: there is no such file")
     question = Question(declared_inputs(inputs), example_input, seconds)
-    imported = importer_of(found).read(found, question)
+    imported = read_source(found, question)
     codes = None
     if events is not None:
         design = imported.design()
         flat = np.asarray(events)
+        if not flat.size:
+            raise InputError(f"events of shape {np.shape(events)}: there is none")
         flat = flat.reshape(len(flat), -1) if flat.ndim > 1 else flat
         if flat.ndim != 2 or flat.shape[1] != design.inputs.size or flat.dtype.kind not in "fiub":
             raise InputError(f"events of shape {np.shape(events)}: the model has {design.inputs.size} inputs an event")

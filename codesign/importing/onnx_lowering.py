@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import Port
 from codesign.graph.expressions import affine
-from codesign.graph.lowering import Lowered
-from codesign.graph.lowering import _Lowering as Lowering
+from codesign.graph.lowering import Lowered, Lowering
 from codesign.graph.reals import Real
 from codesign.graph.signals import Signal
 from codesign.importing.import_report import Change
@@ -44,6 +43,8 @@ def scaled_graph(content: bytes, inputs: Port, source: str) -> Scaled:
     """Lower a graph whose inputs are codes of these types; Obstacles: all that has no exact hardware."""
     lowering = _Scaling(onnx_model(content, source, functions=True), inputs, False)
     lowered: Lowered = lowering.run()
+    if missing := [o.name for o in onnx.load_from_string(content).graph.output if o.name not in lowering.heads]:
+        raise UnsupportedError(f"{source}: no node makes the output '{missing[0]}' out of the inputs")
     changes = [_change(text) for text in lowered.done]
     factors, offsets = [], []
     for name in lowering.heads:

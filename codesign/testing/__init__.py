@@ -8,9 +8,9 @@
         def flow(self):
             return MyFlow()
 
-:class:`FlowTests`, :class:`FamilyTests` (:class:`TorchFamilyTests` for networks of torch), :class:`TaskTests` and
-:class:`DomainTests` try what types cannot say, and a test that fails says in words what is broken
-(:class:`Nonconformity`). What they need is pytest, with the marker ``slow``.
+:class:`FlowTests`, :class:`FamilyTests` (:class:`TorchFamilyTests` for networks of torch), :class:`TaskTests`,
+:class:`ImporterTests` and :class:`DomainTests` try what types cannot say, and a test that fails says in words what is
+broken (:class:`Nonconformity`). What they need is pytest, with the marker ``slow``.
 
 A :class:`Case` is a small design at an edge of what flows meet. :func:`conforms` compiles it, compares every integer of
 random, extreme, saturated, single and no events with exact arithmetic, opens the firmware again, looks at the figures,
@@ -23,6 +23,7 @@ from codesign.testing.conformance import Outcome, conforms
 from codesign.testing.domains import DomainTests
 from codesign.testing.families import FamilyTests
 from codesign.testing.flows import FlowTests
+from codesign.testing.importers import ImporterTests
 from codesign.testing.nonconformity import Nonconformity
 from codesign.testing.random import random_design
 from codesign.testing.tasks import TaskTests
@@ -34,6 +35,7 @@ __all__ = (
     "DomainTests",
     "FamilyTests",
     "FlowTests",
+    "ImporterTests",
     "Nonconformity",
     "Outcome",
     "TaskTests",

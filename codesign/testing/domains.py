@@ -75,6 +75,8 @@ def _decided(a: Array, b: Array) -> Array:
 _COUNT = np.arange(20.0)
 #: one that rises and falls, of more codes than come
 _TABLE = Table(-10, -1, np.square(_COUNT - 7) / 4 - 3)
+#: thresholds of each of three elements
+_STEPS = np.array([[[-1.0, 0.5], [0.0, 0.0], [-9.0, 2.0]]])
 _SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
 
 #: name -> a primitive; the exact domain says what it gives
@@ -115,6 +117,16 @@ COMPOSITIONS: dict[str, tuple[str, Callable[[Any, Callable[..., Any], Any, Any],
         lambda a, b: np.where(a >= 0, a, b),
     ),
     "total": ("total", lambda d, how, a, b: how(d, a), lambda a, b: a.sum(axis=1, keepdims=True)),
+    "count": (
+        "count",
+        lambda d, how, a, b: how(d, a, _STEPS),
+        lambda a, b: (a[..., None] >= _STEPS).sum(axis=-1).astype(np.float64),
+    ),
+    "slopes": (
+        "slopes",
+        lambda d, how, a, b: how(d, a, np.array([0.25, -0.5, 0.0])),
+        lambda a, b: np.where(a < 0, a * np.array([0.25, -0.5, 0.0]), a),
+    ),
     "largest": ("largest", lambda d, how, a, b: how(d, a), lambda a, b: a.max(axis=1, keepdims=True)),
 }
 

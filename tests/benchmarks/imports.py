@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,10 @@ TARGET = "vu13p-360"
 Codes = NDArray[np.int64]
 
 
-def row_of(path: Path, types: Any, rows: int, rtl_rows: int, work: Path) -> dict[str, Any]:
-    """What becomes of one file."""
+def row_of(
+    path: Path, types: Any, rows: int, rtl_rows: int, work: Path, so_far: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """What becomes of one file; ``so_far`` is told after each part."""
     start = time.perf_counter()
     row: dict[str, Any] = {"file": path.name, "sha256": _digest(path), "inputs": types}
     try:
@@ -71,11 +74,11 @@ def row_of(path: Path, types: Any, rows: int, rtl_rows: int, work: Path) -> dict
     }
     few = np.unique(np.linspace(0, len(found.codes) - 1, rows).astype(int))
     codes, truth = found.codes[few], found.outputs[few]
-    with _part(row, "standard ONNX"):
+    with _part(row, "standard ONNX", so_far):
         session = Session(codes_model(design))
         row["standard ONNX"] = _equal(session.run(codes.astype(np.int32))["output_codes"], truth)
     firmware: Firmware | None = None
-    with _part(row, "alkaid"):
+    with _part(row, "alkaid", so_far):
         flow = plugins.load(Flow, "alkaid")
         firmware = flow.compile(design, load_target(TARGET), work / "firmware", probe=codes)
         row["alkaid"] = _equal(flow.predict(firmware, codes), truth) | {"notes": list(firmware.notes)}
@@ -83,9 +86,9 @@ def row_of(path: Path, types: Any, rows: int, rtl_rows: int, work: Path) -> dict
         for quantity in ("lut", "latency_cycles"):
             figure = find(figures, quantity, Fidelity.COMPILED)
             row[quantity] = None if figure is None else figure.value
-    with _part(row, "emulator"):
+    with _part(row, "emulator", so_far):
         row["emulator"] = _emulated(design, codes, truth, work / "emulator")
-    with _part(row, "RTL"):
+    with _part(row, "RTL", so_far):
         if firmware is None:
             raise CodesignError("there is no firmware")
         row["RTL"] = _simulated(firmware, codes[:rtl_rows], truth[:rtl_rows], work / "simulation")
@@ -110,13 +113,14 @@ def _equal(found: NDArray[Any], truth: Codes) -> dict[str, Any]:
 
 
 @contextmanager
-def _part(row: dict[str, Any], name: str) -> Iterator[None]:
+def _part(row: dict[str, Any], name: str, so_far: Callable[[dict[str, Any]], None]) -> Iterator[None]:
     start = time.perf_counter()
     try:
         yield
     except CodesignError as error:
         row[name] = {"failed": " ".join(str(error).split())[:300]}
     row["seconds"][name] = _since(start)
+    so_far(row)
 
 
 def _since(start: float) -> float:
@@ -136,18 +140,23 @@ def record_of(
     save: Callable[[Any], None],
 ) -> dict[str, Any]:
     """A row for each file of a folder, in the order of their names."""
-    before = {(r["file"], r["sha256"]): r for r in known}
+    before = {(r["file"], r["sha256"]): r for r in known if "unfinished" not in r}
     found: list[dict[str, Any]] = []
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() not in (".md", ".yaml", ".txt"))
     for path in files:
         row = before.get((path.name, _digest(path)))
         if row is None:
             with tempfile.TemporaryDirectory(prefix="codesign-imports-") as work:
-                row = row_of(path, types.get(path.name), rows, rtl_rows, Path(work))
+                so_far = partial(_save_unfinished, save, found)
+                row = row_of(path, types.get(path.name), rows, rtl_rows, Path(work), so_far)
         found.append(row)
         print(_line(row), flush=True)
         save({"codesign": __version__, "target": TARGET, "rows": found})
     return {"codesign": __version__, "target": TARGET, "rows": found}
+
+
+def _save_unfinished(save: Callable[[Any], None], found: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    save({"codesign": __version__, "target": TARGET, "rows": [*found, row | {"unfinished": True}]})
 
 
 def _line(row: dict[str, Any]) -> str:

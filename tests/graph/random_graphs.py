@@ -8,8 +8,8 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from codesign.fixedpoint import FixedPoint
+from codesign.graph.ensemble import ML
 from codesign.graph.nodes import CODESIGN, QONNX
-from codesign.graph.operators.trees import ML
 from tests.graph.ensembles import ensemble_node
 
 #: what a random graph may be refused for; anything else is a fault

@@ -247,6 +247,26 @@ def test_what_is_refused_says_why(what):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("first", [0, 40])
+def test_attributes_of_another_type_are_refused_in_one_line(first):
+    """One attribute is left out, or made text, a number, a tensor, or another place."""
+    outcomes = set()
+    for seed in range(first, first + 40):
+        rng = np.random.default_rng(seed)
+        opset = int(rng.choice([3, 5]))
+        node, outputs = ensemble_node(rng, "x", "y", 3, opset)
+        wrong = node.attribute[rng.integers(len(node.attribute))]
+        other = [[b"x", b"y\n"], 3.5, -2, "a\nb", helper.make_tensor("t", 1, [1, 2], [0.5, 1e30]), [1 << 62, -1, 0]]
+        wrong.CopyFrom(helper.make_attribute(wrong.name, other[rng.integers(len(other))]))
+        try:
+            design_for(graph_of([node], 3, outputs, opset), [KIND] * 3)
+            outcomes.add("read")
+        except (UnsupportedError, InputError) as error:
+            outcomes.add(str(error))
+    assert len(outcomes) > 5
+    assert not any("\n" in o for o in outcomes)
+
+
 def test_labels_are_those_of_the_largest_score():
     """The first output of a classifier; text has no hardware."""
     attributes = by_ids([TREE, ("BRANCH_LT", 1, 0.5, 1.0, -1.0), -0.25], 3, "class")

@@ -28,7 +28,7 @@ def _number(call: Call[Any], name: str, default: float) -> np.ndarray[Any, np.dt
 
 def _hard(call: Call[Any], alpha: Any, beta: Any) -> Any:
     domain = call.domain
-    bent = domain.add(domain.multiply(call.signal(), alpha), beta)
+    bent = domain.add(domain.multiply(domain.held(call.signal()), alpha), beta)
     return domain.minimum(domain.maximum(bent, np.array(0.0)), np.array(1.0))
 
 
@@ -39,19 +39,20 @@ def _hard_sigmoid(call: Call[Any]) -> Any:
 
 @operator("HardSwish")
 def _hard_swish(call: Call[Any]) -> Any:
-    return call.domain.multiply(_hard(call, np.array(float(np.float32(1 / 6))), np.array(0.5)), call.signal())
+    sixth = np.array(float(np.float32(1 / 6)))
+    return call.domain.multiply(_hard(call, sixth, np.array(0.5)), call.domain.held(call.signal()))
 
 
 @operator("Softsign")
 def _softsign(call: Call[Any]) -> Any:
-    domain, x = call.domain, call.signal()
+    domain, x = call.domain, call.domain.held(call.signal())
     below = domain.add(domain.absolute(x), np.array(1.0))
     return domain.multiply(x, domain.apply(below, "reciprocal"))
 
 
 def _elu(call: Call[Any], alpha: Any) -> Any:
     """``x``, or ``alpha * (exp(x) - 1)`` where it is negative."""
-    domain, x = call.domain, call.signal()
+    domain, x = call.domain, call.domain.held(call.signal())
     below = domain.add(domain.apply(domain.minimum(x, np.array(0.0)), "exp"), np.array(-1.0))
     return domain.add(domain.relu(x), domain.multiply(below, alpha))
 
@@ -68,7 +69,7 @@ def _selu(call: Call[Any]) -> Any:
 
 @operator("Mish")
 def _mish(call: Call[Any]) -> Any:
-    domain, x = call.domain, call.signal()
+    domain, x = call.domain, call.domain.held(call.signal())
     return domain.multiply(domain.apply(domain.apply(x, "softplus"), "tanh"), x)
 
 
@@ -81,7 +82,7 @@ def _gelu(call: Call[Any]) -> Any:
 
     from codesign.graph.reals import root
 
-    domain, x = call.domain, call.signal()
+    domain, x = call.domain, call.domain.held(call.signal())
     factor = np.empty((), dtype=object)
     factor[()] = root(Fraction(1, 2))
     inner = domain.apply(domain.scale(x, factor, np.array(Fraction(0))), "erf")

@@ -39,6 +39,10 @@ def _literal(value: int) -> str:
     return str(value) if -(1 << 31) < value < 1 << 31 else f"INT64_C({value})"
 
 
+def _constant(node: Node) -> bool:
+    return isinstance(node.op, Linear) and not node.op.terms
+
+
 class _Loop:
     """The statements of one loop over events."""
 
@@ -61,6 +65,9 @@ class _Kernel:
         for node in circuit.nodes:
             if len(node.operands) == 1 and users[node.operands[0].number] == 1:
                 self._inlined.add(node.operands[0].number)
+            if isinstance(node.op, Choice):
+                self._inlined.update(n.number for n in (node.op.chosen, node.op.other) if _constant(n))
+        self._inlined -= {n.number for n in circuit.outputs}
         self._slots: dict[int, str] = {}
         self._free: dict[int, list[int]] = {bits: [] for bits in _BITS}
         self._made = dict.fromkeys(_BITS, 0)

@@ -9,9 +9,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from codesign.errors import InputError, UnsupportedError
+from codesign.graph.ensemble import ML, ensemble_of, node_of
 from codesign.graph.forest import Tree
-from codesign.graph.nodes import Node
-from codesign.graph.operators.trees import ML, ensemble_of
 from codesign.importing.trees.tree_model import TreeModel
 from codesign.reading.onnx import onnx_model
 
@@ -54,10 +53,7 @@ def read_onnx_trees(content: bytes, source: str) -> TreeModel:
     """The raw scores of an ensemble; a softmax or logistic function behind them is cut, and named in ``objective``."""
     model = onnx_model(content, source)
     proto = _whole(model, source)
-    attributes = {a.name: helper.get_attribute_value(a) for a in proto.attribute}
-    plain = {n: v.decode(errors="replace") if isinstance(v, bytes) else v for n, v in attributes.items()}
-    node = Node(source, ML, proto.op_type, tuple(proto.input), tuple(proto.output), plain)
-    found = ensemble_of(node)
+    found = ensemble_of(node_of(proto, source))
     part = 1.0
     if found.aggregate == "AVERAGE":
         part = 1.0 / found.average_of
@@ -76,7 +72,7 @@ def read_onnx_trees(content: bytes, source: str) -> TreeModel:
     outputs = tuple(labels) if len(labels) == found.outputs else ("margin",)
     if len(outputs) != found.outputs:
         outputs = tuple(f"y{i}" for i in range(found.outputs))
-    producer = f"{model.producer_name[:40]} {model.producer_version[:20]}".strip()
+    producer = " ".join(f"{model.producer_name[:40]} {model.producer_version[:20]}".split())
     return TreeModel(
         kind="onnx",
         source=producer or "ONNX",

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from codesign.design import Design
 from codesign.errors import InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.graph.ensemble import ML
 from codesign.graph.forest import MOST_TREE_NODES, Forest, Tree
 from codesign.graph.interval import Interval, Intervals, tightest_type
-from codesign.graph.operators.trees import ML, MOST_LEAF_BITS
+from codesign.graph.operators.trees import MOST_LEAF_BITS
 from codesign.graph.reader import read_graph
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@
 
 The models are trained on 5 features that are multiples of 1/4 from -4 to 3.75, of which ``f4`` tells nothing. Beside
 each file ``margins.json`` keeps the raw margins that the library gives for a few events: of the leaves as trained.
-``files/VERSIONS`` names the versions that wrote them.
+``files/VERSIONS`` names the versions that wrote them. :mod:`.make_old_files` adds those of older versions afterwards.
 """
 
 from __future__ import annotations

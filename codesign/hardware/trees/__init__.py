@@ -1,0 +1,1 @@
+"""The flow of boosted trees: Verilog of our own."""

@@ -1,0 +1,172 @@
+"""Boosted trees as hardware: the flow ``trees``, alkaid's tables, and alkaid with choices between numbers.
+
+
+    python -m tests.benchmarks.tree_flows [--points 2x10,4x20,...] [--output FILE]
+
+For each depth and number of rounds a classifier of two classes by scikit-learn (16 inputs of 8 bits, synthetic, seed
+0) becomes a design of 10-bit leaves, firmware for the target vu13p-360, and look-up tables, flip-flops and carries by
+Yosys. Every one is compared with exact arithmetic. Writes ``reports/reference/tree_flows.json`` after each point, and
+goes on with the points that are not there; prints a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesign.graph.domain import Domain
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid_domain import Signals
+from codesign.hardware.base import Flow
+from codesign.hardware.trees.flow import Trees
+from codesign.importing.trees.branches import tree_of
+from codesign.importing.trees.tree_model import TreeModel
+from codesign.targets import load_target
+from codesign.testing.graphs import kind_of, port_of_one_kind
+from tests.trees import ROOT, commit_of
+
+__all__ = ("POINTS", "measured", "trained")
+
+POINTS = tuple((depth, rounds) for rounds in (10, 30, 100) for depth in (2, 3, 4, 5, 6))
+INPUTS, BITS, LEAF_BITS = 16, 8, 10
+TARGET = "vu13p-360"
+_SECONDS = 900.0
+
+
+def trained(depth: int, rounds: int) -> TreeModel:
+    """Trees of scikit-learn on codes of 8 bits, as values of step 1/32."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    rng = np.random.default_rng(0)
+    x = np.clip(np.round(rng.normal(size=(4000, INPUTS)) * 32), -128, 127) / 32
+    y = x[:, 0] * x[:, 1] + np.sin(2 * x[:, 2]) + x[:, 3] - np.abs(x[:, 4]) + rng.normal(size=len(x)) / 2 > 0
+    model = GradientBoostingClassifier(n_estimators=rounds, max_depth=depth, random_state=0).fit(x, y)
+    trees = []
+    for number, (one,) in enumerate(model.estimators_):
+        t = one.tree_
+        trees.append(
+            tree_of(
+                f"tree {number}",
+                left=t.children_left.tolist(),
+                right=t.children_right.tolist(),
+                features=t.feature.tolist(),
+                thresholds=t.threshold.tolist(),
+                values=(t.value[:, 0, 0] * model.learning_rate).tolist(),
+                leaves=(t.children_left < 0).tolist(),
+                goes_left="<=",
+                output=0,
+            )
+        )
+    return TreeModel(
+        kind="onnx",
+        source=f"scikit-learn {version('scikit-learn')}",
+        content=b"",
+        objective="two classes",
+        features=tuple(f"x{i}" for i in range(INPUTS)),
+        outputs=("margin",),
+        trees=tuple(trees),
+        base=np.zeros(1),
+        single=False,
+    )
+
+
+@contextmanager
+def _choices() -> Iterator[None]:
+    """alkaid without its form of a tree: choices between numbers."""
+    own = Signals.decide
+    Signals.decide = Domain.decide  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        Signals.decide = own  # type: ignore[method-assign]
+
+
+def measured(depth: int, rounds: int, choices: bool) -> dict[str, Any]:
+    """One point: what each way takes."""
+    design = trained(depth, rounds).design(port_of_one_kind(kind_of(BITS, True, 5), INPUTS), LEAF_BITS)
+    found: dict[str, Any] = {"depth": depth, "rounds": rounds, "ways": {}}
+    found["ways"]["trees"] = _way(Trees(), design)
+    found["ways"]["alkaid"] = _way(Alkaid(), design)
+    if choices:
+        with _choices():
+            found["ways"]["alkaid, choices between numbers"] = _way(Alkaid(), design)
+    return found
+
+
+def _way(flow: Flow, design: Any) -> dict[str, Any]:
+    codes = probe_codes(design.inputs, 2000)
+    truth = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.process_time()
+        firmware = flow.compile(design, load_target(TARGET), Path(folder) / "firmware")
+        seconds = time.process_time() - began
+        compiled = {f.quantity: f.value for f in flow.figures(firmware)}
+        synthesised = {f.quantity: f.value for f in flow.synthesise(firmware, Path(folder) / "yosys", _SECONDS)}
+        differ = int((flow.predict(firmware, codes) != truth).any(axis=1).sum())
+    return {
+        "compiled": compiled,
+        "yosys": synthesised,
+        "events": len(codes),
+        "events_that_differ": differ,
+        "compile_seconds": round(seconds, 2),
+    }
+
+
+def _table(points: list[dict[str, Any]]) -> str:
+    lines = [
+        "| depth | rounds | way | LUT | carry | FF | latency, cycles | events that differ |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for p in points:
+        for name, way in p["ways"].items():
+            y = way["yosys"]
+            lines.append(
+                f"| {p['depth']} | {p['rounds']} | {name} | {y['lut']:.0f} | {y['carry']:.0f} | {y['ff']:.0f} | "
+                f"{way['compiled']['latency_cycles']:.0f} | {way['events_that_differ']} of {way['events']} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure what is not there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--points", default=",".join(f"{d}x{r}" for d, r in POINTS))
+    parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "tree_flows.json")
+    options = parser.parse_args()
+    there = json.loads(options.output.read_text(encoding="utf-8"))["points"] if options.output.exists() else []
+    for text in options.points.split(","):
+        depth, rounds = (int(v) for v in text.split("x"))
+        if any((p["depth"], p["rounds"]) == (depth, rounds) for p in there):
+            continue
+        there.append(measured(depth, rounds, choices=rounds <= 10))
+        there.sort(key=lambda p: (p["rounds"], p["depth"]))
+        record = {
+            "commit": commit_of(),
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "target": TARGET,
+            "inputs": INPUTS,
+            "input_bits": BITS,
+            "leaf_bits": LEAF_BITS,
+            "tools": {"trained by": f"scikit-learn {version('scikit-learn')}", "yosys": version("pyosys"),
+                      "alkaid": version("alkaid")},
+            "points": there,
+        }  # fmt: skip
+        options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        print(f"depth {depth}, {rounds} rounds: done", flush=True)
+    print(_table(there))
+
+
+if __name__ == "__main__":
+    main()
