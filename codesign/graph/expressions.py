@@ -30,7 +30,7 @@ __all__ = (
 )  # fmt: skip
 
 #: bits at which a number that still cannot be told from a tie is refused
-_MOST_PRECISE = 1 << 12
+_MOST_PRECISE = 1 << 15
 
 
 @dataclass(frozen=True)

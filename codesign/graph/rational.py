@@ -22,8 +22,8 @@ from codesign.graph.tables import Table
 __all__ = ("Rational", "as_floats")
 
 #: of numbers that are known no closer
-_BITS = 256
-_ROUGH, _NEAR = 1 << 200, Fraction(1, 1 << 128)
+_BITS = 2048
+_ROUGH, _NEAR = 1 << 1900, Fraction(1, 1 << 1500)
 
 
 def _each(function: Any, *arrays: Any) -> Reals:

@@ -159,6 +159,20 @@ def test_shapes_computed_in_the_graph_are_constants():
         lowered_design(content, (KIND,) * 4)
 
 
+@pytest.mark.parametrize("op", ["Expand", "Tile", "ConstantOfShape", "Pad"])
+def test_what_grows_with_the_number_of_events_is_refused_and_not_made(op):
+    s = Source(2)
+    shape = s.node("Shape", "x")
+    if op == "ConstantOfShape":
+        y = s.node("Add", "x", s.node(op, shape))
+    elif op == "Pad":
+        y = s.node(op, "x", s.node("Concat", shape, shape, axis=0))
+    else:
+        y = s.node("Add", "x", s.node(op, np.float32([[1, 2]]), shape))
+    with pytest.raises(UnsupportedError, match="depends on the number of events"):
+        lowered_design(s.finish(y, 2), (KIND,) * 2)
+
+
 def test_channels_last_of_qonnx_is_not_onnx_own():
     rng = np.random.default_rng(2)
     s = Source(4, 4, 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -35,6 +35,16 @@ def channels_last(call: Call[Any], function: Callable[[Any], Any]) -> Any:
     return call.domain.transpose(found, (0, *range(2, rank), 1))
 
 
+#: elements that a node may make
+_MOST = 1 << 24
+
+
+def _require_small(call: Call[Any], lengths: Iterable[int]) -> None:
+    """Refuse what would be huge: it depends on the number of events, or is damaged."""
+    if abs(prod(lengths)) > _MOST:
+        raise call.refuse(f"{call.node.op} to {list(lengths)}, which is huge, or depends on the number of events")
+
+
 @operator("Shape")
 def _shape(call: Call[Any]) -> Any:
     lengths = [float(n) for n in call.value(0).shape]
@@ -52,8 +62,7 @@ def _size(call: Call[Any]) -> Any:
 @operator("ConstantOfShape")
 def _constant_of_shape(call: Call[Any]) -> Any:
     shape = call.whole(0, "the shape")
-    if prod(shape) > 1 << 24:
-        raise call.refuse(f"a constant of shape {shape}; it must not depend on the number of events")
+    _require_small(call, shape)
     value = call.attribute("value")
     return Known(np.full(shape, 0.0 if value is None else float(tensor_of(value, call.node.name).values.ravel()[0])))
 
@@ -228,8 +237,13 @@ def _expand(call: Call[Any]) -> Any:
     x = call.value(0)
     wanted = call.whole(1, "the shape")
     if call.folding:
-        return np.asarray(x) * np.ones(wanted)
+        _require_small(call, wanted)
+        try:
+            return np.asarray(x) * np.ones(wanted)
+        except ValueError:
+            raise call.refuse(f"Expand of {tuple(x.shape)} to {wanted} does not fit") from None
     rank = len(x.shape)
+    _require_small(call, wanted[1:] if len(wanted) == rank else wanted)
     if len(wanted) > rank:
         raise call.refuse(f"Expand of {rank} axes to {wanted} would mix events")
     if len(wanted) == rank and wanted[0] not in (1, EVENTS, call.batch):
@@ -248,6 +262,7 @@ def _tile(call: Call[Any]) -> Any:
     repeats = call.whole(1, "the repeats")
     if len(repeats) != len(x.shape) or min(repeats, default=1) < 1:
         raise call.refuse(f"Tile of {len(x.shape)} axes by {repeats}")
+    _require_small(call, repeats)
     if repeats and repeats[0] != 1 and not call.folding:
         raise call.refuse(f"Tile by {repeats} would repeat events")
     for axis, number in enumerate(repeats):
@@ -263,6 +278,7 @@ def _pad(call: Call[Any]) -> Any:
     pads = call.whole(1, "the pads") if call.given(1) else [int(v) for v in call.attribute("pads", [])]
     axes = call.axes(call.whole(3, "the axes"), rank) if call.given(3) else list(range(rank))
     mode = str(call.attribute("mode", "constant"))
+    _require_small(call, [1 + sum(map(abs, pads))])
     if len(pads) != 2 * len(axes):
         raise call.refuse(f"Pad of {len(axes)} axes by {pads}")
     value = float(call.constant(2, "the value").ravel()[0]) if call.given(2) else float(call.attribute("value", 0.0))
