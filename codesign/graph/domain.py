@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codesign.graph.quantiser import QuantSpec
+
+if TYPE_CHECKING:
+    from codesign.graph.tables import Table
 
 __all__ = ("Array", "Arrays", "Domain", "Shaped", "Taken")
 
@@ -70,6 +73,10 @@ class Domain(ABC, Generic[S]):
     @abstractmethod
     def sign(self, x: S, scale: Array) -> S:
         """``scale`` where x >= 0, else ``-scale``."""
+
+    @abstractmethod
+    def table(self, x: S, table: Table) -> S:
+        """A finite function of a code; UnsupportedError where x may be none of the table's codes."""
 
     # ------------------------------------------------------------------------------------------------------- structure
     @abstractmethod

@@ -8,6 +8,7 @@ import numpy as np
 
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, RoundingMode
+from codesign.graph.tables import Table
 
 __all__ = ("Exact",)
 
@@ -87,6 +88,10 @@ class Exact(Domain[Array]):
     def sign(self, x: Array, scale: Array) -> Array:
         """``scale`` where x >= 0, else ``-scale`` (BipolarQuant)."""
         return np.where(x >= 0, scale, -scale)
+
+    def table(self, x: Array, table: Table) -> Array:
+        """Read a table."""
+        return table.of(x)
 
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         """Join along an axis other than the events'."""

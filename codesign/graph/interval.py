@@ -12,6 +12,7 @@ from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, Rounding
+from codesign.graph.tables import Table
 
 __all__ = ("Interval", "Intervals", "grid", "tightest_type")
 
@@ -149,6 +150,15 @@ class Intervals(Domain[Interval]):
         """BipolarQuant."""
         scale = np.broadcast_to(scale, x.low.shape)
         return Interval(np.where(x.low >= 0, scale, -scale), np.where(x.high >= 0, scale, -scale), scale)
+
+    def table(self, x: Interval, table: Table) -> Interval:
+        """The smallest and the largest that can be read, and the grid of all that can."""
+        low, high, step = (np.empty(x.shape) for _ in range(3))
+        for place, values in table.reached(x.low, x.high, x.step):
+            steps = grid(values)
+            low[place], high[place] = values.min(), values.max()
+            step[place] = steps[steps > 0].min() if steps.any() else 0.0
+        return self._checked(Interval(low, high, step), "a table's value")
 
     def concat(self, parts: Sequence[Interval | Array], axis: int) -> Interval:
         """Join along an axis."""

@@ -6,8 +6,9 @@ flat signals: the blocks row-major one after another, (events, n), and the heads
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any, TypeVar
 
@@ -19,10 +20,11 @@ from codesign.graph import operators
 from codesign.graph.domain import Array, Domain, Shaped
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import CODESIGN, OPERATORS, QONNX, STANDARD, Call, Node, Operand, result_of
+from codesign.graph.obstacles import Obstacle, Obstacles
 from codesign.graph.tensors import Stored, constant_of, tensor_of
 from codesign.reading.onnx import onnx_model
 
-__all__ = ("Block", "Domain", "Graph", "Weighted", "read_graph")
+__all__ = ("Block", "Domain", "Graph", "Weighted", "obstacles", "read_graph")
 
 S = TypeVar("S", bound=Shaped)
 
@@ -54,40 +56,62 @@ class Block:
 
 
 class Graph:
-    """A checked graph: every operator is known, every constant finite, inputs and outputs named."""
+    """A checked graph: inputs and outputs named; what is no operator here, or no finite constant, is in ``refused``."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         graph = model.graph
-        self._stored: dict[str, Stored] = {i.name: tensor_of(i) for i in graph.initializer}
+        self._stored: dict[str, Stored] = {}
+        #: what keeps it from being run, and the tensors that are not known for that
+        self.refused: list[Obstacle] = []
+        self._unknown: set[str] = set()
+        for tensor in graph.initializer:
+            self._store(tensor.name, "", (tensor.name,), partial(tensor_of, tensor))
         for sparse in graph.sparse_initializer:
             raise UnsupportedError(f"tensor '{sparse.values.name}': a sparse initialiser; save it as a dense one")
         opsets = {o.domain if o.domain != "ai.onnx" else STANDARD: o.version for o in model.opset_import}
         self._nodes: list[Node] = []
-        obstacles: list[str] = []
         for index, node in enumerate(graph.node):
             name = node.name or f"{node.op_type} number {index}"
             domain = STANDARD if node.domain == "ai.onnx" else node.domain
             if domain == STANDARD and node.op_type == "Constant":
-                self._stored[node.output[0]] = constant_of(node, name)
+                self._store(name, "Constant", node.output, partial(constant_of, node, name))
             elif (domain, node.op_type) not in OPERATORS:
-                obstacles.append(_no_operator(name, domain, node.op_type))
+                self._refuse(Obstacle(name, node.op_type, _no_operator(domain, node.op_type)), node.output)
             elif any(a.type in _SUBGRAPHS for a in node.attribute):
-                obstacles.append(f"{name}: a graph within the graph has no exact hardware here")
+                seen = "a graph within the graph has no exact hardware here"
+                self._refuse(Obstacle(name, node.op_type, seen), node.output)
             else:
                 attributes = {a.name: _plain(onnx.helper.get_attribute_value(a)) for a in node.attribute}
                 self._nodes.append(
                     Node(name, domain, node.op_type, tuple(node.input), tuple(node.output), attributes,
                          opsets.get(domain, 0))
                 )  # fmt: skip
-        if obstacles:
-            known = ", ".join(sorted({op for domain, op in OPERATORS if domain in (STANDARD, QONNX, CODESIGN)}))
-            raise UnsupportedError(f"{'; '.join(dict.fromkeys(obstacles))}; supported: {known}")
         declared = [i for i in graph.input if i.name not in self._stored]
         if not declared or not graph.output:
             raise UnsupportedError(f"the graph has {len(declared)} inputs and {len(graph.output)} outputs")
         self.inputs = tuple(_block(i) for i in declared)
         self.outputs = tuple(o.name for o in graph.output)
         self._batch = _batch(declared)
+
+    def _store(self, name: str, operator: str, outputs: Iterable[str], read: Callable[[], Stored]) -> None:
+        """Keep a constant; refused where it is none of finite numbers."""
+        try:
+            stored = read()
+        except UnsupportedError as error:
+            self._refuse(Obstacle.of(name, operator, error), outputs)
+        else:
+            self._stored |= dict.fromkeys(outputs, stored)
+
+    def _refuse(self, obstacle: Obstacle, outputs: Iterable[str]) -> None:
+        self.refused.append(obstacle)
+        self._unknown.update(outputs)
+
+    def require_known(self) -> None:
+        """Obstacles, where there are any."""
+        if not self.refused:
+            return
+        known = ", ".join(sorted({op for domain, op in OPERATORS if domain in (STANDARD, QONNX, CODESIGN)}))
+        raise Obstacles(self.refused, f"; supported: {known}" if any(o.operator for o in self.refused) else "")
 
     @property
     def input(self) -> str:
@@ -104,7 +128,7 @@ class Graph:
         """Every tensor of the graph that does not depend on its input, by name: given, or folded exactly."""
         found: dict[str, Array] = {name: stored.values for name, stored in self._stored.items()}
         for node in self._nodes:
-            if all(i in found for i in node.inputs if i):
+            if not self._unknown.intersection(node.inputs) and all(i in found for i in node.inputs if i):
                 operands = tuple(self._constant(i, found) if i else None for i in node.inputs)
                 results = result_of(Call(node, operands, _EXACT, folding=True))
                 found |= {name: np.asarray(v) for name, v in zip(node.outputs, results, strict=False) if name}
@@ -143,11 +167,29 @@ class Graph:
             heads.append(head if len(shape) == 2 else domain.reshape(head, (prod(shape[1:]),)))
         return heads[0] if len(heads) == 1 else domain.concat(heads, 1)
 
-    def signals(self, x: S, domain: Domain[S]) -> dict[str, Any]:
-        """Every tensor of the graph by name, constants included, where its input is the flat ``x`` (events, n)."""
+    def obstacles(self, x: S, domain: Domain[S]) -> list[Obstacle]:
+        """Everything that is refused, not the first alone; what depends on a refused node is not counted again."""
+        found = list(self.refused)
+        values = self.signals(x, domain, found)
+        for name in self.outputs:
+            if name in self.constants:
+                found.append(Obstacle(name, "", "the output does not depend on the input"))
+            elif name not in values and not found:
+                found.append(Obstacle(name, "", "no node makes this output"))
+        return found
+
+    def signals(self, x: S, domain: Domain[S], found: list[Obstacle] | None = None) -> dict[str, Any]:
+        """Every tensor of the graph by name, constants included, where its input is the flat ``x`` (events, n).
+
+        With a list ``found``, what is refused is appended to it, and left out with all that depends on it.
+        """
+        unknown = set(self._unknown)
         values: dict[str, Any] = {**self.constants, **self._blocks(x, domain)}
         for node in self._nodes:
             if all(name in self.constants for name in node.outputs if name):
+                continue
+            if unknown.intersection(node.inputs):
+                unknown.update(node.outputs)
                 continue
             missing = [i for i in node.inputs if i and i not in values]
             if missing:
@@ -160,7 +202,14 @@ class Graph:
                 else Operand(i, values[i], False)
                 for i in node.inputs
             )  # fmt: skip
-            results = result_of(Call(node, operands, domain, batch=self._batch))
+            try:
+                results = result_of(Call(node, operands, domain, batch=self._batch))
+            except UnsupportedError as error:
+                if found is None:
+                    raise
+                found.append(Obstacle.of(node.name, node.op, error))
+                unknown.update(node.outputs)
+                continue
             values |= {name: value for name, value in zip(node.outputs, results, strict=False) if name}
         return values
 
@@ -189,12 +238,21 @@ def read_graph(content: bytes, source: str = "the QONNX model") -> Graph:
     model = onnx_model(content, source, functions=True)
     if not model.graph.node:
         raise InputError(f"{source}: the graph is empty")
-    return Graph(model)
+    graph = Graph(model)
+    graph.require_known()
+    return graph
 
 
-def _no_operator(name: str, domain: str, op: str) -> str:
+def obstacles(content: bytes, source: str = "the QONNX model") -> list[Obstacle]:
+    """All that keeps a file from being exact, as far as shapes and constants say; InputError if it is no model."""
+    graph = Graph(onnx_model(content, source, functions=True))
+    size = sum(b.size if b.size >= 0 else 1 for b in graph.inputs)
+    return graph.obstacles(np.zeros((1, size)), _EXACT)
+
+
+def _no_operator(domain: str, op: str) -> str:
     whose = f" of domain '{domain}'" if domain not in (STANDARD, QONNX, CODESIGN) else ""
-    return f"{name}: operator '{op}'{whose} has no exact hardware here"
+    return f"operator '{op}'{whose} has no exact hardware here"
 
 
 def _block(tensor: onnx.ValueInfoProto) -> Block:

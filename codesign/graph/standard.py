@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, RoundingMode
+from codesign.graph.tables import Table
 
 __all__ = ("OPSET", "StandardOperators", "Wire")
 
@@ -140,6 +141,17 @@ class StandardOperators(Domain[Wire]):
         """``scale`` where x >= 0, else ``-scale``."""
         positive = self.emit("GreaterOrEqual", (x, np.array(0.0)), x.shape)
         return self.emit("Where", (positive, scale, -scale), _broadcast(x, scale))
+
+    def table(self, x: Wire, table: Table) -> Wire:
+        """Gather, from one row of all tables; each element from its own on."""
+        rows, which = table.rows(x.shape)
+        code = self.multiply(x, np.array(1 / table.lsb)) if table.exponent else x
+        place = self.emit("Cast", (code,), x.shape, to=TensorProto.INT64)
+        starts = np.asarray(which * table.entries - table.low, dtype=np.int64)
+        if starts.any():
+            shift = self.constant(starts if len(rows) > 1 else starts.ravel()[:1])
+            place = self._node("Add", [place.name, shift], x.shape)
+        return self._node("Gather", [self.constant(rows.astype(np.float32).ravel()), place.name], x.shape, axis=0)
 
     def concat(self, parts: Sequence[Wire | Array], axis: int) -> Wire:
         """Join along an axis other than the events'."""

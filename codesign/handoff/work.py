@@ -12,6 +12,7 @@ from codesign.graph.domain import Array, Taken
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QuantSpec
 from codesign.graph.reader import read_graph
+from codesign.graph.tables import Table
 
 __all__ = ("MOST_WORK", "require_little_work")
 
@@ -78,3 +79,6 @@ class _Counted(Exact):
 
     def sign(self, x: Array, scale: Array) -> Array:
         return self._count(super().sign(x, scale))
+
+    def table(self, x: Array, table: Table) -> Array:
+        return self._count(super().table(x, table))

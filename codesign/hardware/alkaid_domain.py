@@ -13,6 +13,7 @@ from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array, Arrays
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import Overflow, QuantSpec, Rounding
+from codesign.graph.tables import Table
 
 __all__ = ("Signals",)
 
@@ -150,6 +151,14 @@ class Signals(Arrays):
         bit = x.quantize(k=signed, i=integers, f=-integers)  # -2**integers where x is negative, else 0
         return bit * np.where(signed == 0, 0.0, 2 * scale / np.exp2(integers.astype(np.float64))) + scale
 
+    def table(self, x: FVArray, table: Table) -> Any:
+        """A look-up table of each signal's own codes; alkaid's types may be wider than what can come."""
+        rows, which = table.rows(x.shape)
+        out = np.empty(x.shape, dtype=object)
+        for place in np.ndindex(*x.shape):
+            out[place] = _looked_up(x[place], rows[which[place]], table)
+        return _array(out, x)
+
 
 _EXACT = Exact()
 
@@ -193,6 +202,17 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
     other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
     return chosen + other
+
+
+def _looked_up(x: Any, row: Array, table: Table) -> Any:
+    low, high, step = (float(v) for v in x.qint)
+    if low == high:
+        return x.from_const(float(row[int(low / table.lsb) - table.low]), hwconf=x.hwconf)
+    if step < table.lsb:  # the bits below a code are always 0, though alkaid does not know
+        x = x.quantize(*(int(v) for v in x.kif[:2]), -table.exponent)
+        low, high, step = (float(v) for v in x.qint)
+    places = np.arange(low / step, high / step + 1) * (step / table.lsb) - table.low
+    return x.lookup(row[np.clip(places.astype(np.int64), 0, table.entries - 1)])
 
 
 def _flat(x: FVArray) -> list[Any]:

@@ -30,6 +30,8 @@ STANDARD = frozenset(
 )  # fmt: skip
 #: of QONNX, for the sizes only: their outputs are as large as their operands together
 _LIKE_SUM = ("FixedPoint", "Quant", "IntQuant", "BipolarQuant", "Trunc")
+#: of QONNX and of ours, likewise: as large as their first operand
+_LIKE_FIRST = ("MultiThreshold", "Table")
 _PLAIN = (
     AttributeProto.FLOAT, AttributeProto.INT, AttributeProto.STRING, AttributeProto.TENSOR, AttributeProto.FLOATS,
     AttributeProto.INTS, AttributeProto.STRINGS, AttributeProto.SPARSE_TENSOR,
@@ -192,6 +194,9 @@ def _shapes(model: ModelProto, source: str) -> dict[str, tuple[int, ...]]:
             operands = [name for name in node.input if name]
             del copied.input[:]
             copied.input.extend(operands)
+        elif node.op_type in _LIKE_FIRST:
+            del copied.attribute[:], copied.input[1:]
+            copied.op_type = "Identity"
     try:
         inferred = onnx.shape_inference.infer_shapes(copy, check_type=False, strict_mode=False, data_prop=True)
     except Exception as error:  # onnx's own errors are of several types

@@ -14,6 +14,7 @@ from codesign.fixedpoint import FixedPoint
 from codesign.graph.domain import Array, Domain
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode
+from codesign.graph.tables import Table
 from codesign.testing.nonconformity import must
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def _quantise(spec: QuantSpec) -> Apply:
 
 
 _MATRIX = np.array([[1.0, -0.5], [0.25, 0.0], [-2.0, 3.0]])
+_COUNT = np.arange(20.0)
+#: one that rises and falls, of more codes than come
+_TABLE = Table(-10, -1, np.square(_COUNT - 7) / 4 - 3)
 _SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
 
 #: name -> a primitive; the exact domain says what it gives
@@ -61,6 +65,8 @@ PRIMITIVES: dict[str, Apply] = {
     "matmul": lambda d, a, b: d.matmul(a, _MATRIX),
     "relu": lambda d, a, b: d.relu(a),
     "sign": lambda d, a, b: d.sign(a, np.array(0.5)),
+    "table": lambda d, a, b: d.table(a, _TABLE),
+    "table-each": lambda d, a, b: d.table(b, Table(-10, -1, np.stack([_TABLE.values, -_TABLE.values, 0.25 * _COUNT]))),
     **{f"quantise-{s.overflow.name.lower()}-{s.mode.name.lower()}": _quantise(s) for s in _SPECS},
 }
 

@@ -10,7 +10,7 @@ from codesign.fixedpoint import Port
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
-from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linear, Product, Sign
+from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linear, Lookup, Product, Sign
 from codesign.handoff.inference import codes_model
 from codesign.hardware.alkaid_domain import Signals
 from codesign.testing.graphs import port_of_one_kind
@@ -56,6 +56,9 @@ def circuit_codes(design, codes):
                     value = value if high is None else min(value, high)
                 case Sign(x):
                     value = 1 if values[x.number] >= 0 else -1
+                case Lookup(x, first, table):
+                    assert 0 <= values[x.number] - first < len(table), "beyond the table"
+                    value = table[values[x.number] - first]
             assert node.low <= value <= node.high, "a bound that does not hold"
             values[node.number] = value
         out[event] = [values[n.number] for n in circuit.outputs]

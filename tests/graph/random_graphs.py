@@ -129,6 +129,21 @@ class RandomGraph:
         self.quantised(self.pick())
         return True
 
+    def grow_table(self) -> bool:
+        """One for all elements, or one for each along some axes, of codes of a type of its own."""
+        x, rng = self.pick(), self.rng
+        if self.standard:
+            return False
+        shape = self.shapes[x]
+        k, i, f = int(rng.integers(0, 2)), int(rng.integers(0, 3)), int(rng.integers(0, 3))
+        given = [x, *(self.constant(float(v)) for v in (k, i, f))]
+        overflow = str(rng.choice(["WRAP", "SAT", "SAT_SYM"]))
+        code = self.node("FixedPoint", given, None, CODESIGN, overflow=overflow, rounding_mode="FLOOR")
+        each = self.stretched(shape) if rng.random() < 0.5 else ()
+        values = np.round(rng.normal(size=(*each, 1 << (k + i + f))) * 4) * 2.0 ** rng.integers(-3, 2)
+        self.node("Table", [code, self.constant(values)], shape, CODESIGN, k=k, i=i, f=f)
+        return True
+
     def grow_unary(self) -> bool:
         x = self.pick()
         op = str(self.rng.choice(["Neg", "Abs", "Relu", "Sign", "Floor", "Ceil", "Identity", "LeakyRelu", "Round"]))

@@ -10,6 +10,7 @@ from codesign.graph.domain import Array
 from codesign.graph.nodes import CODESIGN, QONNX, Call, operator
 from codesign.graph.operators.elementwise import whole_spec
 from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode, exponents
+from codesign.graph.tables import MOST_ENTRIES, Table
 
 __all__ = ()
 
@@ -102,6 +103,26 @@ def _fixed_point(call: Call[Any]) -> Any:
     if dead.all():
         return call.domain.multiply(x, np.zeros(shape))
     return call.domain.quantise(call.domain.multiply(x, np.where(dead, 0.0, 1.0)), spec)
+
+
+@operator("Table", domain=CODESIGN)
+def _table(call: Call[Any]) -> Any:
+    """Inputs x and values (entries,), or (..., entries) whose axes before the last broadcast to x's.
+
+    ``k``, ``i``, ``f``: the type of x (1: signed, integer bits without the sign, fraction bits). A value for each of
+    its ``2**(k + i + f)`` codes, the lowest code's first.
+    """
+    values = call.constant(1, "the values")
+    k, i, f = (int(call.attribute(name, 0)) for name in "kif")
+    width = k + i + f
+    if k not in (0, 1) or abs(f) > 60 or i + f < 0:
+        raise call.refuse(f"a table of codes of type k={k}, i={i}, f={f}; k is 0 or 1, i + f at least 0")
+    if 1 << min(width, 60) > MOST_ENTRIES:
+        raise call.refuse(f"a table of codes of {width} bits has no exact hardware here; at most 16 bits: quantise it")
+    if not values.ndim or values.shape[-1] != 1 << width:
+        raise call.refuse(f"{width} bits are {1 << width} values, not {values.shape[-1] if values.ndim else 1}")
+    _parameters(call, values[..., 0])
+    return call.domain.table(call.signal(), Table(-(1 << (i + f)) if k else 0, -f, values))
 
 
 def _along(call: Call[Any], values: Array, axis: int) -> Array:

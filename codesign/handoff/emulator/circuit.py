@@ -21,11 +21,14 @@ from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.domain import Array, Arrays
-from codesign.graph.interval import Interval, Intervals
+from codesign.graph.interval import Interval, Intervals, grid
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
+from codesign.graph.tables import Table
 
-__all__ = ("Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Node", "Op", "Product", "Sign", "Signal")
+__all__ = (
+    "Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Lookup", "Node", "Op", "Product", "Sign", "Signal",
+)  # fmt: skip
 
 #: (1, ...) of Signal, or of float where a constant was joined in
 Signals = NDArray[np.object_]
@@ -82,7 +85,16 @@ class Sign:
     x: Node
 
 
-Op = Input | Linear | Product | Floor | Clip | Sign
+@dataclass(frozen=True)
+class Lookup:
+    """``values[x - first]``."""
+
+    x: Node
+    first: int
+    values: tuple[int, ...]
+
+
+Op = Input | Linear | Product | Floor | Clip | Sign | Lookup
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +116,7 @@ class Node:
                 return tuple(node for node, _ in terms)
             case Product(left, right):
                 return left, right
-            case Floor(x=x) | Clip(x=x) | Sign(x):
+            case Floor(x=x) | Clip(x=x) | Lookup(x=x) | Sign(x):
                 return (x,)
 
 
@@ -341,6 +353,25 @@ class Integers(Arrays):
             return self._sum([(Signal(self._node(Sign(node), low, high), 0), mantissa, exponent)])
 
         return _each(one, x, scale)
+
+    def table(self, x: Any, table: Table) -> Signals:
+        """An array of integers, from the smallest code that can come to the largest."""
+        rows, which = table.rows(x.shape)
+        return _each(lambda v, row: self._looked_up(v, rows[row], table), x, which)
+
+    def _looked_up(self, x: Any, row: Array, table: Table) -> Signal:
+        signal = self.lift(x)
+        shift = signal.exponent - table.exponent
+        node = signal.node if shift >= 0 else self.halved(signal.node, -shift)
+        shift = max(0, shift)
+        last = table.low + table.entries - 1
+        # what intervals know to be a code of the table may be wider here
+        node = self._clipped(node, -(-table.low >> shift), last >> shift)
+        values = row[(node.low << shift) - table.low : (node.high << shift) - table.low + 1 : 1 << shift]
+        steps = grid(values)
+        lsb = float(steps[steps > 0].min()) if steps.any() else 1.0
+        codes = tuple(int(v) for v in np.rint(values / lsb))
+        return Signal(self._node(Lookup(node, node.low, codes), min(codes), max(codes)), _binary(lsb)[1])
 
     def concat(self, parts: Sequence[Any], axis: int) -> Signals:
         """Join along an axis."""

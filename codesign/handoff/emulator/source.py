@@ -6,11 +6,12 @@ allow them are eight lanes of the oldest x86-64, and multiply in one instruction
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable
 
 from codesign.errors import UnsupportedError
-from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linear, Node, Product, Sign
+from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linear, Lookup, Node, Product, Sign
 
 __all__ = ("kernel",)
 
@@ -63,6 +64,7 @@ class _Kernel:
         self._slots: dict[int, str] = {}
         self._free: dict[int, list[int]] = {bits: [] for bits in _BITS}
         self._made = dict.fromkeys(_BITS, 0)
+        self._tables: dict[tuple[int, ...], str] = {}
 
     def text(self) -> str:
         """The block and what fills, computes and reads it."""
@@ -96,6 +98,7 @@ class _Kernel:
             [
                 "/// One block of events: what is alive of the circuit, by width.",
                 f"template <std::size_t B>\nstruct Block {{\n{arrays}\n}};\n",
+                *self._arrays(),
                 *steps,
                 *stored,
                 "/// B events, one after another in `in` and in `out`.",
@@ -105,6 +108,12 @@ class _Kernel:
                 "}",
             ]
         )
+
+    def _arrays(self) -> Iterable[str]:
+        """The tables that are read, each in the narrowest integers."""
+        for values, name in self._tables.items():
+            written = textwrap.fill(", ".join(map(_literal, values)), 100)
+            yield f"constexpr {_type(_bits(min(values), max(values)))} {name}[] = {{\n{written}\n}};\n"
 
     def _slot(self, node: Node) -> str:
         bits = _bits(node.low, node.high)
@@ -154,6 +163,10 @@ class _Kernel:
                 return loop.let(bits, value)
             case Sign(x):
                 return loop.let(bits, f"{self._value(loop, x)} < 0 ? -1 : 1")
+            case Lookup(x, first, values):
+                name, wide = self._tables.setdefault(values, f"table{len(self._tables)}"), _bits(first, x.high - first)
+                place = _wide(self._value(loop, x), wide)
+                return loop.let(bits, f"{name}[{place}{f' - {_literal(first)}' if first else ''}]")
 
     def _linear(self, loop: _Loop, terms: tuple[tuple[Node, int], ...], constant: int, bits: int) -> str:
         """Sum in parts, each as narrow as the worst case of any of its terms allows."""

@@ -24,6 +24,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.interval import grid
 from codesign.graph.quantiser import QuantSpec
 from codesign.graph.reader import read_graph
+from codesign.graph.tables import Table
 
 __all__ = ("Head", "Layer", "Layers", "layers_of")
 
@@ -170,6 +171,14 @@ class _Domain(Domain[_Wire]):
     def sign(self, x: Any, scale: Array) -> Any:
         """Part of the function."""
         return x.then(lambda v: _EXACT.sign(v, scale), _row(scale, x))
+
+    def table(self, x: Any, table: Table) -> Any:
+        """Part of the function where it does not fall."""
+        if (np.diff(table.values, axis=-1) < 0).any():
+            raise UnsupportedError("flow finn: a table that falls has no thresholds; only one that rises has")
+        steps = grid(table.values)
+        lsb = np.where(steps > 0, steps, np.inf).min(axis=-1)
+        return x.then(lambda v: _EXACT.table(v, table), _row(np.where(np.isinf(lsb), 1.0, lsb), x))
 
     def concat(self, parts: Sequence[Any], axis: int) -> Any:
         """Refused."""
