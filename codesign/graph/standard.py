@@ -124,6 +124,8 @@ class StandardOperators(Domain[Wire]):
                 return self.emit("Ceil", (x,), x.shape)
             case RoundingMode.ROUND | RoundingMode.HALF_EVEN:
                 return self.emit("Round", (x,), x.shape)  # ONNX defines it as half to even
+            case RoundingMode.RND:
+                return self.emit("Floor", (self.add(x, np.array(0.5)),), x.shape)
         size = self.emit("Abs", (x,), x.shape)
         half = np.array(0.5)
         match mode:

@@ -54,7 +54,7 @@ _MATRIX = np.array([[1.0, -0.5], [0.25, 0.0], [-2.0, 3.0]])
 _COUNT = np.arange(20.0)
 #: one that rises and falls, of more codes than come
 _TABLE = Table(-10, -1, np.square(_COUNT - 7) / 4 - 3)
-_SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
+_SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND, RoundingMode.RND)]
 
 #: name -> a primitive; the exact domain says what it gives
 PRIMITIVES: dict[str, Apply] = {
