@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from codesign.errors import InputError, ToolError, nearest
 from codesign.hardware.finn.environment import FINN
-from codesign.importing.keras.environment import KERAS
+from codesign.importing.keras.keras_environment import KERAS
 from codesign.installed import declared, needed
 from codesign.own_environment import OwnEnvironment
 

@@ -12,5 +12,5 @@ KERAS = OwnEnvironment(
     version="3.15.1",
     package="codesign.importing.keras",
     holds="hgq",
-    check="from codesign.importing.keras.library import load_keras; load_keras()",
+    check="from codesign.importing.keras.keras_library import load_keras; load_keras()",
 )

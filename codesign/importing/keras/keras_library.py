@@ -1,4 +1,4 @@
-"""Keras and HGQ2 themselves: imported in a process of their own only (:mod:`codesign.importing.keras.worker`)."""
+"""Keras and HGQ2 themselves: imported in a process of their own only (:mod:`codesign.importing.keras.keras_worker`)."""
 
 from __future__ import annotations
 
