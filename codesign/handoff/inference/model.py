@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from codesign.design import Design
-from codesign.errors import InputError, ToolError
-from codesign.graph.interval import Interval, Intervals
+from codesign.errors import InputError, ToolError, UnsupportedError
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.graph.standard import OPSET, StandardOperators, Wire
 from codesign.quoting import line
@@ -21,7 +21,7 @@ from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.onnx import standard_model
 from codesign.reading.plain import given_bytes
 
-__all__ = ("Session", "codes_model", "features_model")
+__all__ = ("Session", "codes_model", "features_model", "number_kind")
 
 #: the newest that every onnxruntime since 1.14 reads
 _IR_VERSION = 8
@@ -30,9 +30,10 @@ _IR_VERSION = 8
 def codes_model(design: Design) -> bytes:
     """Serialised standard ONNX: ``input_codes`` (events, n) int32 to ``output_codes`` (events, m) int32.
 
-    The same integers as the firmware, ``==``. UnsupportedError where float32 could not compute them exactly.
+    The same integers as the firmware, ``==``. Computed in float32 where that is exact, else in float64;
+    UnsupportedError where that is not either.
     """
-    writer = StandardOperators()
+    writer = StandardOperators(kind=number_kind(design))
     values = _values_of_codes(writer, Wire("input_codes", (1, design.inputs.size)), design)
     scores = _network(writer, values, design)
     _as_codes(writer, scores, design, "output_codes")
@@ -52,7 +53,7 @@ def features_model(design: Design) -> bytes:
     The features are quantised inside, ``clip(floor((x - offset) / step + 1/2), low, high)`` in float64, exactly as
     :meth:`codesign.fixedpoint.InputQuantisation.codes` does it.
     """
-    writer, q = StandardOperators(), design.input_quantisation
+    writer, q = StandardOperators(kind=number_kind(design)), design.input_quantisation
     size = design.inputs.size
 
     def constant(value: Any) -> Wire:
@@ -69,7 +70,10 @@ def features_model(design: Design) -> bytes:
     values = _values_of_codes(writer, code, design)
     scores = _network(writer, values, design)
     _as_codes(writer, scores, design, "output_codes")
-    _named(writer, "Identity", scores, "scores")
+    if writer.kind is np.float32:
+        _named(writer, "Identity", scores, "scores")
+    else:
+        _named(writer, "Cast", scores, "scores", to=TensorProto.FLOAT)
     return _model(
         writer,
         "features",
@@ -82,15 +86,25 @@ def features_model(design: Design) -> bytes:
     )
 
 
+def number_kind(design: Design) -> type[np.floating[Any]]:
+    """The narrower of float32 and float64 that computes a design exactly; UnsupportedError where neither does."""
+    graph, ports = read_graph(design.onnx), Interval.of_port(design.inputs)
+    try:
+        graph.run(ports, Intervals())
+    except UnsupportedError:
+        graph.run(ports, Intervals(FLOAT64_EXACT))
+        return np.float64
+    return np.float32
+
+
 def _values_of_codes(writer: StandardOperators, codes: Wire, design: Design) -> Wire:
-    values = writer.emit("Cast", (codes,), codes.shape, to=TensorProto.FLOAT)
+    kind = TensorProto.FLOAT if writer.kind is np.float32 else TensorProto.DOUBLE
+    values = writer.emit("Cast", (codes,), codes.shape, to=kind)
     return writer.multiply(values, design.inputs.lsbs)
 
 
 def _network(writer: StandardOperators, values: Wire, design: Design) -> Wire:
-    graph = read_graph(design.onnx)
-    graph.run(Interval.of_port(design.inputs), Intervals())  # refuses what float32 cannot compute exactly
-    scores: Wire = graph.run(values, writer)
+    scores: Wire = read_graph(design.onnx).run(values, writer)
     return scores
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
-from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
 from codesign.importing.declared import DeclaredInputs
@@ -98,7 +98,7 @@ def design_of_keras(
             step=tuple(t.lsb for t in types),
             types=types,
         )
-    found = read_graph(graph, name).run(Interval.of_port(quantisation.port), Intervals())
+    found = read_graph(graph, name).run(Interval.of_port(quantisation.port), Intervals(FLOAT64_EXACT))
     kinds = tuple(
         tightest_type(float(low), float(high), float(step))
         for low, high, step in zip(found.low[0], found.high[0], found.step[0], strict=True)
