@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from codesign.errors import InputError, UnsupportedError
+from codesign.quoting import line
 from codesign.reading.hdf5 import checked_datasets
 from codesign.reading.json import json_of
 from codesign.reading.limits import ENTRIES, MODEL_BYTES
@@ -113,16 +114,27 @@ def _check_hdf5(path: Path, copy: Path, layers: Collection[str]) -> Checked:
         if "model_config" not in told or "model_weights" not in file:
             raise InputError(f"{path}: no whole Keras model: it lacks its configuration or its weights")
         version = told.get("keras_version", "")
-        if not version.startswith("3."):
-            raise UnsupportedError(
-                f"{path}: written by Keras {version or 'of no version'}; Keras 3 is read. QKeras on Keras 2: export QONNX "
-                "with qonnx.converters.from_keras where TensorFlow is installed, and import that"
-            )
         config = json_of(told["model_config"], f"{path}: its configuration", constants=True)
+        if not version.startswith("3."):
+            kinds = ", ".join(sorted({line(k)[:40] for k in _classes(config)})[:40])
+            raise UnsupportedError(
+                f"{path}: written by Keras {line(version)[:20] or 'of no version'}, with the classes {kinds}; Keras 3 is "
+                "read. QKeras on Keras 2: export QONNX with qonnx.converters.from_keras where TensorFlow is installed, "
+                "and import that"
+            )
         file.attrs["model_config"] = json.dumps(_checked_config(config, path, layers))
         file.attrs.pop("training_config", None)
         file.pop("optimizer_weights", None)
     return Checked(version, told.get("backend", ""))
+
+
+def _classes(data: Any) -> Iterator[str]:
+    """Every class that a configuration names."""
+    if isinstance(data, list | dict):
+        for inner in data.values() if isinstance(data, dict) else data:
+            yield from _classes(inner)
+    if isinstance(data, dict) and isinstance(data.get("class_name"), str):
+        yield data["class_name"]
 
 
 def _text(value: Any) -> str:

@@ -25,7 +25,7 @@ from codesign.importing.keras.keras_process import KerasFacts, convert_keras, pr
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.plain import given_bytes
 
-__all__ = ("KerasFile", "design_of_keras", "imported_keras", "inferred_types")
+__all__ = ("KerasFile", "blocks_of", "design_of_keras", "imported_keras", "inferred_types")
 
 _WIDEST = 24
 _BARE = re.compile(r"[^A-Za-z0-9_]+")
@@ -159,16 +159,22 @@ def _names(facts: KerasFacts) -> tuple[str, ...]:
     return tuple(found) if len(set(found)) == len(found) else tuple(f"x{i}" for i in range(len(found)))
 
 
+def blocks_of(design: Design, facts: KerasFacts, codes: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+    """Input codes (events, n) as values of each input of the model, (events, ...)."""
+    given = design.inputs.values(codes)
+    parts, start = [], 0
+    for block in facts.inputs:
+        size = prod(block.shape)
+        parts.append(given[:, start : start + size].reshape(len(codes), *block.shape))
+        start += size
+    return parts
+
+
 def _values(content: bytes, facts: KerasFacts, design: Design, seconds: float) -> SourceValues:
     """Input codes to what Keras gives of them. The file is that which was imported, whatever lies there later."""
 
     def values(codes: NDArray[np.int64]) -> NDArray[np.float64]:
-        given = design.inputs.values(codes)
-        parts, start = [], 0
-        for block in facts.inputs:
-            size = prod(block.shape)
-            parts.append(given[:, start : start + size].reshape(len(codes), *block.shape))
-            start += size
+        parts = blocks_of(design, facts, codes)
         with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
             copy = Path(scratch) / "source"
             copy.write_bytes(content)
