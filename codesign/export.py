@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation, Port
+from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.nodes import CODESIGN
 from codesign.graph.reader import read_graph
 from codesign.models.network import Network
 from codesign.reading.onnx import onnx_model
@@ -65,13 +67,18 @@ def brevitas_codes(network: Network, design: Design, codes: NDArray[np.int64]) -
 
 
 def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Run the design with QONNX' own executor on input codes (events, n); output codes (events, m)."""
+    """Run the design with QONNX' own executor on input codes (events, n); output codes (events, m).
+
+    A graph with operators of codesign's own domain, which that executor does not know, is computed exactly instead.
+    """
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
     model = ModelWrapper(onnx_model(design.onnx))
     graph = read_graph(design.onnx)
+    if any(node.domain == CODESIGN for node in model.graph.node):
+        return design.outputs.codes(graph.run(design.inputs.values(codes), Exact()))
     values = design.inputs.values(codes).astype(np.float32)
     given, start = {}, 0
     for block in graph.inputs:

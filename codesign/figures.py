@@ -31,7 +31,7 @@ QUANTITIES: dict[str, tuple[str, str]] = {
     "latency_ns": ("ns", "latency_cycles times the clock period of the target"),
     "initiation_interval": ("cycles", "clock cycles between two successive events"),
     "fmax": ("MHz", "highest clock frequency that static timing analysis allows"),
-    "ebops": ("bit operations", "effective bit operations: sum of weight bits times activation bits"),
+    "ebops": ("bit operations", "effective bit operations: bits times bits of what the graph multiplies"),
     "power": ("W", "total on-chip power"),
 }
 

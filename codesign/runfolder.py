@@ -19,9 +19,12 @@ from codesign.reading.json import member_json
 from codesign.reading.limits import FILE_BYTES
 from codesign.validation import validated
 
-__all__ = ("RunFolder", "TrialFolder", "write_atomically", "written_atomically")
+__all__ = ("IMPORT", "RunFolder", "TrialFolder", "write_atomically", "written_atomically")
 
 M = TypeVar("M", bound=BaseModel)
+
+#: what a run of imported models has in the place of ``study.yaml``
+IMPORT = "import.json"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -124,7 +127,7 @@ class TrialFolder(_Folder):
 
 class RunFolder(_Folder):
     """``runs/<study>``: ``study.yaml`` (as resolved), ``sample.json``, ``study.db``, ``baseline.json``, ``trials/``,
-    ``front.json``."""
+    ``front.json``. Of imported models: ``import.json`` instead of ``study.yaml``, and no search."""
 
     def trial(self, number: int) -> TrialFolder:
         """Folder of one trial, whether it exists or not."""
@@ -139,7 +142,7 @@ class RunFolder(_Folder):
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open an existing run; InputError where there is none."""
-        if not (Path(path) / "study.yaml").is_file():
+        if not any((Path(path) / name).is_file() for name in ("study.yaml", IMPORT)):
             raise InputError(
                 f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' printed"
             )

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from codesign import export
 from codesign.design import Design
 from codesign.fixedpoint import InputQuantisation
+from codesign.graph.cost import graph_cost
 from codesign.models.base import Family
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.mlp import MLP, MLPConfig
@@ -23,8 +24,8 @@ __all__ = ("CLASSES", "FEATURES", "Member", "events", "member", "plan")
 
 FEATURES, CLASSES = 16, 5
 _EVENTS = 6000
-#: effective bit operations of the smallest and the largest network: about 60 to 3000 look-up tables
-_EBOPS = (250.0, 16000.0)
+#: size of the smallest and the largest network, by :func:`_size`: about 60 to 3000 look-up tables
+_SIZES = (250.0, 16000.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Member:
         return f"{self.family}-{self.number:03d}"
 
     def design(self) -> tuple[Design, float]:
-        """Train it briefly and export it; the design and its effective bit operations."""
+        """Train it briefly and export it; the design and the effective bit operations of its graph."""
         import torch
 
         from codesign.training import train
@@ -65,9 +66,9 @@ class Member:
             sparsity=family.sparsity(self.config),
             seed=self.number,
         )
-        inputs, counted = network.input_quantisation(inputs), network.ebops()
-        ebops = family.ebops(self.config, FEATURES, CLASSES) if counted is None else counted
-        return export.export(network, inputs, tuple(f"c{i}" for i in range(CLASSES))), ebops
+        inputs = network.input_quantisation(inputs)
+        design = export.export(network, inputs, tuple(f"c{i}" for i in range(CLASSES)))
+        return design, graph_cost(design).bit_operations
 
 
 def plan(fixed: int = 52, learned: int = 20) -> list[Member]:
@@ -94,9 +95,9 @@ def events() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def _fixed(number: int, place: float) -> Member:
-    """A random configuration whose bit operations lie near ``place`` (0 to 1) of the range, on a logarithmic scale."""
+    """A random configuration whose size lies near ``place`` (0 to 1) of the range, on a logarithmic scale."""
     rng = np.random.default_rng(1000 + number)
-    aim = np.log(_EBOPS[0]) + place * (np.log(_EBOPS[1]) - np.log(_EBOPS[0]))
+    aim = np.log(_SIZES[0]) + place * (np.log(_SIZES[1]) - np.log(_SIZES[0]))
     while True:
         depth = int(rng.integers(1, 4))
         config = MLPConfig(
@@ -106,8 +107,18 @@ def _fixed(number: int, place: float) -> Member:
             input_bits=int(rng.integers(4, 11)),
             sparsity=float(round(rng.uniform(0, 0.95), 3)),
         )
-        if abs(np.log(MLP().ebops(config, FEATURES, CLASSES)) - aim) < 0.1:
+        if abs(np.log(_size(config)) - aim) < 0.1:
             return Member(number, "mlp", config, _stage_delay(number))
+
+
+def _size(config: MLPConfig) -> float:
+    """Bits of all weights that pruning leaves times the bits of their operands: only what the plan is spread over.
+
+    It stays as it is, whatever bit operations are: the networks that were measured follow from it.
+    """
+    sizes = (FEATURES, *config.widths, CLASSES)
+    layers = zip(sizes[:-1], sizes[1:], config.weight_bits, (config.input_bits, *config.activation_bits), strict=True)
+    return (1 - config.sparsity) * sum(n * m * weight * operand for n, m, weight, operand in layers)
 
 
 def _learned(number: int, place: float) -> Member:

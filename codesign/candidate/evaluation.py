@@ -19,8 +19,10 @@ from codesign.candidate.trial import load_network
 from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
+from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
+from codesign.hardware.base import Flow
 from codesign.physics.sample import Part
 from codesign.records import Figures, Metric, Metrics
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
     from codesign.models.network import Network
 
 __all__ = ("CandidateResult", "evaluate")
-
-#: no compiled network needed fewer LUTs per effective bit operation: 0.15 to 0.27 over 16-8 at 3 bits to 64-32-32 at 8
-LEAST_LUT_PER_EBOP = 0.05
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,17 @@ def evaluate(
     outputs = tuple(facts.get("outputs") or facts["class_names"])  # runs of old have one output per class
 
     with stages("bound"):
-        ebops = family.ebops(config, len(facts["feature_names"]), len(outputs))
-        _must_fit(study, target, ebops)
+        _must_fit(study, flow, target, family.ebops(config, len(facts["feature_names"]), len(outputs)))
     trigger = task.trigger if flow.triggers else None
     shared = family.shared(config)
     if shared is not None:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": shared.model_dump(mode="json")})[:8], 16) >> 1
     key, notes = training_key(study, config, seed, facts, task, family, trigger), []
 
-    def reopened(more: dict[str, Any]) -> tuple[Design, Network, float]:
+    def reopened(_: dict[str, Any]) -> tuple[Design, Network]:
         design = Design.load(folder.path)
         read_graph(design.onnx).run(design.inputs.values(np.zeros((1, len(facts["feature_names"])), np.int64)), Exact())
-        return design, load_network(study, folder, design, config), float(more["ebops"])
+        return design, load_network(study, folder, design, config)
 
     with stages("training"):
         kept = trained(key, folder, reopened)
@@ -115,23 +113,21 @@ def evaluate(
                 network = family.pick(config, files, *sizes)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
             quantisation = network.input_quantisation(quantisation)  # where it was learned
-            learned = network.ebops()
-            ebops = ebops if learned is None else learned
     with stages("export"):
         if kept is None:
             design = export.export(network, quantisation, outputs, trigger)
             design.save(folder.path)
             _save_weights(network, folder)
-            keep_training(key, folder, {"ebops": ebops})
+            keep_training(key, folder, {})
         else:
-            design, network, ebops = kept
+            design, network = kept
             notes.append("trained weights from the store")
     with stages("compile"):
         gate = design.input_quantisation.codes(_enough(validation, train, study.verification.gate_events))
         firmware, taken = compiled(flow, design, target, folder.firmware, settings, gate)
         if taken:
             notes.append("firmware from the store")
-        figures = [Figure.of("ebops", round(ebops, 1), Fidelity.ANALYTIC, "codesign", __version__)]
+        figures = [Figure.of("ebops", graph_cost(design).bit_operations, Fidelity.ANALYTIC, "codesign", __version__)]
         figures += provenance(flow.figures(firmware), firmware)
     with stages("gate"):
         runs = {
@@ -152,14 +148,16 @@ def evaluate(
     return CandidateResult(metrics, figures, stages.seconds, design.hash, [*firmware.notes, *notes])
 
 
-def _must_fit(study: Study, target: Target, ebops: float) -> None:
-    """Refuse, before it is trained, a candidate that cannot fit the budget of LUTs."""
+def _must_fit(study: Study, flow: Flow, target: Target, cost: float) -> None:
+    """Refuse, before it is trained, a candidate that by the flow's own bound cannot fit the budget of LUTs."""
+    if (least := flow.least_lut(cost)) is None:
+        return
     limits = [c.max for c in study.constraints if c.name == "lut" and c.max is not None]
     most = min([*limits, float(target.resources.lut)])
-    if LEAST_LUT_PER_EBOP * ebops > most:
+    if least.value > most:
         raise CodesignError(
-            f"cannot fit: {ebops:.0f} effective bit operations need at least {LEAST_LUT_PER_EBOP * ebops:.0f} LUT, "
-            f"and {most:.0f} are allowed"
+            f"cannot fit: some {cost:.0f} effective bit operations need at least {least.value:.0f} LUT in the flow "
+            f"{flow.name}, and {most:.0f} are allowed"
         )
 
 

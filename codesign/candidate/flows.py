@@ -19,9 +19,9 @@ from codesign.errors import CodesignError, InputError
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
+from codesign.imported_run import Origin
 from codesign.records import FlowResult, Flows, Front
 from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Study
 from codesign.targets import Target, load_target
 from codesign.trust.firmware import firmware_in
 
@@ -102,7 +102,7 @@ def _front(run: RunFolder) -> list[int]:
     return [point.trial for point in front.points]
 
 
-def _through(study: Study, folder: TrialFolder, name: str, target: Target, quick: bool) -> FlowResult:
+def _through(study: Origin, folder: TrialFolder, name: str, target: Target, quick: bool) -> FlowResult:
     """One trial through one flow."""
     design = design_of(folder)
     result = FlowResult(trial=folder.number, flow=name)
@@ -137,7 +137,7 @@ def _measure(result: FlowResult, flow: Flow, firmware: Firmware, codes: Codes, t
         result.figures = [*result.figures, *counted(verdict, firmware)]
 
 
-def _firmware(study: Study, folder: TrialFolder, flow: Flow, design: Design, target: Target, place: Path) -> Firmware:
+def _firmware(study: Origin, folder: TrialFolder, flow: Flow, design: Design, target: Target, place: Path) -> Firmware:
     """The trial's own firmware where it is of this flow and target and was made by this user, else one made now."""
     if flow.name == study.flow.name:
         settings = flow_settings(flow, folder.read_json("config.json") or {})

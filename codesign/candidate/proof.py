@@ -34,6 +34,7 @@ from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import flow_settings
+from codesign.imported_run import ImportedRun
 from codesign.physics.sample import Sample
 from codesign.records import Figures, Metrics, Plots, State, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
@@ -177,6 +178,10 @@ def prove_trial(
     study, folder = trial_of(run, number)
     if waves == "fst":
         require_fst()
+    if isinstance(study, ImportedRun):
+        from codesign.candidate.imported_proof import prove_imported
+
+        return prove_imported(study, folder, again, waves, None if output is None else _own_folder(output))
     sample = load_sample(run)
     if output is not None:
         return _simulated_into(TrialFolder(_own_folder(output)), study, folder, sample, waves)

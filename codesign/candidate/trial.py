@@ -18,12 +18,13 @@ from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.hardware.base import Firmware, Flow
 from codesign.hardware.settings import family_config, flow_settings
+from codesign.imported_run import Origin, origin_of
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.tensors import tensors_of
 from codesign.records import Metrics, TrialStatus
 from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Study, parse_study
+from codesign.study import Study
 from codesign.targets import load_target
 from codesign.trust.firmware import refuse_links, reopen_firmware
 from codesign.validation import validated
@@ -155,12 +156,11 @@ def flow_of(run: RunFolder, number: int) -> Flow:
     return plugins.load("flows", trial_of(run, number)[0].flow.name)
 
 
-def trial_of(run: RunFolder, number: int) -> tuple[Study, TrialFolder]:
-    """The study of a run, and the folder of a trial that has a design; InputError names those that have one."""
-    path = run.path / "study.yaml"
+def trial_of(run: RunFolder, number: int) -> tuple[Origin, TrialFolder]:
+    """What a run was made of, and the folder of a trial that has a design; InputError names those that have one."""
     folder = run.trial(number)
     if not (folder.path / "design.json").is_file():
         known = ", ".join(str(t.number) for t in run.trials() if (t.path / "design.json").is_file()) or "none"
         raise InputError(f"trial {number} of {run.path} has no compiled design; trials that have one: {known}")
     refuse_links(folder.path)
-    return parse_study(run.read_text("study.yaml"), str(path)), folder
+    return origin_of(run), folder

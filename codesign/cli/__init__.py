@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from codesign import __version__
-from codesign.cli import about, handoff, hardware, search
+from codesign.cli import about, handoff, hardware, importing, search
 from codesign.cli import data as data_
 from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
 from codesign.errors import CodesignError, system_errors
@@ -83,5 +83,6 @@ for command in (
     *(about.targets, about.studies, about.doctor, about.schema),
 ):
     app.command()(told_when_interrupted(command))
+app.command("import")(told_when_interrupted(importing.import_))
 for of_data in (data_.make, data_.show, data_.response):
     data.command()(told_when_interrupted(of_data))

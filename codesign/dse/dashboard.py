@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from codesign.dse.storage import open_storage
 from codesign.errors import InputError
+from codesign.imported_run import study_of
 from codesign.records import SearchName
 from codesign.runfolder import RunFolder
 
@@ -18,6 +19,7 @@ def serve(run: RunFolder, port: int, url: str | None = None) -> None:
         import optuna_dashboard
     except ImportError:
         raise InputError("optuna-dashboard is not installed: pip install 'codesign[dashboard]'") from None
+    study_of(run)
     if run.read("search.json", SearchName) is None:
         raise InputError(f"{run.path} has no search yet: start 'codesign run' first")
     try:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.errors import UnsupportedError
 from codesign.graph.quantiser import QuantSpec
 
 if TYPE_CHECKING:
+    from codesign.graph.reals import Reals
     from codesign.graph.tables import Table
 
 __all__ = ("Array", "Arrays", "Domain", "Shaped", "Taken")
@@ -48,6 +50,9 @@ class Domain(ABC, Generic[S]):
     Constants are float64 arrays that broadcast against signals, the events' axis never among what they stretch. Of two
     operands at least one is a signal.
     """
+
+    #: whether factors and offsets may be any real numbers, and functions those of real numbers
+    rational: ClassVar[bool] = False
 
     # ------------------------------------------------------------------------------------------------------ primitives
     @abstractmethod
@@ -95,7 +100,38 @@ class Domain(ABC, Generic[S]):
     def take(self, x: S, places: Taken, axis: int) -> S:
         """Elements at ``places`` of an axis, in whose stead the axes of ``places`` come; as numpy.take."""
 
+    # ------------------------------------------------------------------------------------------------- of real numbers
+    def scale(self, x: S, factor: Reals, offset: Reals) -> S:
+        """``factor * x + offset``, of any real numbers."""
+        raise UnsupportedError(
+            "a factor that is no power of two has no exact hardware here but as the thresholds of the quantiser behind "
+            "it; import the file with the types of its inputs (codesign import)"
+        )
+
+    def apply(self, x: S, function: str) -> S:
+        """A function by its name in ``reals.FUNCTIONS``."""
+        raise UnsupportedError(
+            f"{function} is a function of real numbers, and exact only as a table between two quantisers; give it one "
+            "in front and one behind, and import the file with the types of its inputs (codesign import)"
+        )
+
+    def held(self, x: S) -> S:
+        """The signal itself, of which several functions are to be put together again: nothing is written in between."""
+        return x
+
     # ---------------------------------------------------------------------------------------------------- compositions
+    def count(self, x: S, steps: Array) -> S:
+        """How many of ``steps`` x reaches: (..., number), before the last the axes of x, the events' of length 1."""
+        shape, number = tuple(x.shape[1:]), steps.shape[-1]
+        wide = self.reshape(x, (*shape, 1))
+        # once beside each of its thresholds
+        beside = self.reshape(self.take(wide, np.zeros(number, np.int64), len(shape) + 1), (*shape, number))
+        return self.reshape(self.total(self.at_least(beside, steps)), shape)
+
+    def slopes(self, x: S, below: Array) -> S:
+        """``x``, or ``below * x`` where it is negative."""
+        return self.add(self.relu(x), self.multiply(self.relu(self.negative(x)), -below))
+
     def square(self, x: S) -> S:
         """Elementwise square."""
         return self.multiply(x, x)

@@ -94,6 +94,10 @@ class Exact(Domain[Array]):
         """``scale`` where x >= 0, else ``-scale`` (BipolarQuant)."""
         return np.where(x >= 0, scale, -scale)
 
+    def count(self, x: Array, steps: Array) -> Array:
+        """How many thresholds are reached."""
+        return np.asarray((x[..., None] >= steps).sum(axis=-1), dtype=np.float64)
+
     def table(self, x: Array, table: Table) -> Array:
         """Read a table."""
         return table.of(x)

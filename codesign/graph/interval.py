@@ -164,6 +164,17 @@ class Intervals(Domain[Interval]):
         scale = np.broadcast_to(scale, x.low.shape)
         return Interval(np.where(x.low >= 0, scale, -scale), np.where(x.high >= 0, scale, -scale), scale)
 
+    def at_least(self, a: Interval | Array, b: Interval | Array) -> Interval:
+        """1 where a >= b, else 0."""
+        a, b = self._lift(a), self._lift(b)
+        low, high = (np.asarray(v, dtype=np.float64) for v in (a.low >= b.high, a.high >= b.low))
+        return Interval(low, high, high)
+
+    def count(self, x: Interval, steps: Array) -> Interval:
+        """Whole numbers, as many at least as the lowest reaches."""
+        low, high = (np.asarray((v[..., None] >= steps).sum(axis=-1), dtype=np.float64) for v in (x.low, x.high))
+        return Interval(low, high, np.minimum(high, 1.0))
+
     def table(self, x: Interval, table: Table) -> Interval:
         """The smallest and the largest that can be read, and the grid of all that can."""
         low, high, step = (np.empty(x.shape) for _ in range(3))

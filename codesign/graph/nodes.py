@@ -13,12 +13,29 @@ from codesign.errors import UnsupportedError
 from codesign.graph.domain import Array, Domain, Shaped
 from codesign.graph.interval import grid
 
-__all__ = ("CODESIGN", "OPERATORS", "QONNX", "STANDARD", "Call", "Node", "Operand", "operator", "places", "result_of")
+__all__ = (
+    "ALIASES",
+    "CHANNELS_LAST",
+    "CODESIGN",
+    "OPERATORS",
+    "QONNX",
+    "STANDARD",
+    "Call",
+    "Known",
+    "Node",
+    "Operand",
+    "operator",
+    "places",
+    "result_of",
+)
 
 S = TypeVar("S", bound=Shaped)
 
 #: domains of operators: ONNX' own, QONNX', ours
 STANDARD, QONNX, CODESIGN = "", "qonnx.custom_op.general", "codesign"
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
+#: what older exporters call QONNX' domains, with the same operators
+ALIASES = {"ai.onnx": STANDARD, "onnx.brevitas": QONNX, "finn.custom_op.general": QONNX}
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,13 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = field(default_factory=dict)
     opset: int = 0
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an operator gives where that does not depend on the events, though its operand does: a signal's shape."""
+
+    values: Array
 
 
 @dataclass(frozen=True)

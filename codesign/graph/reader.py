@@ -6,11 +6,11 @@ flat signals: the blocks row-major one after another, (events, n), and the heads
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import prod
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import onnx
@@ -19,7 +19,7 @@ from codesign.errors import InputError, UnsupportedError
 from codesign.graph import operators
 from codesign.graph.domain import Array, Domain, Shaped
 from codesign.graph.exact import Exact
-from codesign.graph.nodes import CODESIGN, OPERATORS, QONNX, STANDARD, Call, Node, Operand, result_of
+from codesign.graph.nodes import ALIASES, CODESIGN, OPERATORS, QONNX, STANDARD, Call, Known, Node, Operand, result_of
 from codesign.graph.obstacles import Obstacle, Obstacles
 from codesign.graph.tensors import Stored, constant_of, tensor_of
 from codesign.reading.onnx import onnx_model
@@ -29,6 +29,11 @@ __all__ = ("Block", "Domain", "Graph", "Weighted", "obstacles", "read_graph")
 S = TypeVar("S", bound=Shaped)
 
 assert operators.__all__, "importing them registers them"
+
+#: what enters a node
+Operands: TypeAlias = tuple[Operand[Any] | None, ...]
+#: of a node, what enters it, and whether all of that is constant: what comes out
+Step: TypeAlias = Callable[[Node, Operands, bool], tuple[Any, ...]]
 
 #: attributes that hold another graph
 _SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
@@ -68,11 +73,11 @@ class Graph:
             self._store(tensor.name, "", (tensor.name,), partial(tensor_of, tensor))
         for sparse in graph.sparse_initializer:
             raise UnsupportedError(f"tensor '{sparse.values.name}': a sparse initialiser; save it as a dense one")
-        opsets = {o.domain if o.domain != "ai.onnx" else STANDARD: o.version for o in model.opset_import}
+        opsets = {ALIASES.get(o.domain, o.domain): o.version for o in model.opset_import}
         self._nodes: list[Node] = []
         for index, node in enumerate(graph.node):
             name = node.name or f"{node.op_type} number {index}"
-            domain = STANDARD if node.domain == "ai.onnx" else node.domain
+            domain = ALIASES.get(node.domain, node.domain)
             if domain == STANDARD and node.op_type == "Constant":
                 self._store(name, "Constant", node.output, partial(constant_of, node, name))
             elif (domain, node.op_type) not in OPERATORS:
@@ -114,6 +119,21 @@ class Graph:
         raise Obstacles(self.refused, f"; supported: {known}" if any(o.operator for o in self.refused) else "")
 
     @property
+    def given(self) -> dict[str, Array]:
+        """The constants that the file holds."""
+        return {name: stored.values for name, stored in self._stored.items()}
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Nodes in order, those left out that are a constant."""
+        return tuple(self._nodes)
+
+    @property
+    def batch(self) -> int | None:
+        """Number of events with which the graph was exported, where that is a fixed one."""
+        return self._batch
+
+    @property
     def input(self) -> str:
         """Name of the first input."""
         return self.inputs[0].name
@@ -131,7 +151,8 @@ class Graph:
             if not self._unknown.intersection(node.inputs) and all(i in found for i in node.inputs if i):
                 operands = tuple(self._constant(i, found) if i else None for i in node.inputs)
                 results = result_of(Call(node, operands, _EXACT, folding=True))
-                found |= {name: np.asarray(v) for name, v in zip(node.outputs, results, strict=False) if name}
+                for name, value in zip(node.outputs, results, strict=False):
+                    found[name] = np.asarray(value.values if isinstance(value, Known) else value)
         return found
 
     def _constant(self, name: str, found: dict[str, Array]) -> Operand[Any]:
@@ -157,7 +178,10 @@ class Graph:
 
         UnsupportedError names the node that has no exact form in this domain.
         """
-        values = self.signals(x, domain)
+        found: list[Obstacle] = []
+        values = self.signals(x, domain, found)
+        if found:
+            raise Obstacles(found)
         heads = []
         for name in self.outputs:
             if name in self.constants or name not in values:
@@ -183,10 +207,41 @@ class Graph:
 
         With a list ``found``, what is refused is appended to it, and left out with all that depends on it.
         """
+
+        def step(node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
+            run: Domain[Any] = _EXACT if folding else domain
+            return result_of(Call(node, operands, run, folding, self._batch))
+
+        return self.walk(self.blocks(x, domain), dict(self.constants), step, found)
+
+    def walk(
+        self, signals: dict[str, Any], known: dict[str, Array], step: Step, found: list[Obstacle] | None = None
+    ) -> dict[str, Any]:
+        """Every tensor by name, where ``step`` gives what a node gives: its inputs are ``signals``, ``known`` constant.
+
+        Nodes whose results are known are left out; what turns out not to depend on the events is added to ``known``.
+        """
+        values: dict[str, Any] = {**known, **signals}
+        for node in self._walked(values, known, step, found):
+            assert node
+        return values
+
+    def steps(self, x: S, domain: Domain[S]) -> Iterator[Node]:
+        """The nodes that depend on the input, each when the domain has done it, where the input is ``x``."""
+
+        def step(node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
+            run: Domain[Any] = _EXACT if folding else domain
+            return result_of(Call(node, operands, run, folding, self._batch))
+
+        known = dict(self.constants)
+        return self._walked({**known, **self.blocks(x, domain)}, known, step, None)
+
+    def _walked(
+        self, values: dict[str, Any], known: dict[str, Array], step: Step, found: list[Obstacle] | None
+    ) -> Iterator[Node]:
         unknown = set(self._unknown)
-        values: dict[str, Any] = {**self.constants, **self._blocks(x, domain)}
         for node in self._nodes:
-            if all(name in self.constants for name in node.outputs if name):
+            if all(name in known for name in node.outputs if name):
                 continue
             if unknown.intersection(node.inputs):
                 unknown.update(node.outputs)
@@ -198,22 +253,26 @@ class Graph:
                 )
             operands = tuple(
                 None if not i
-                else self._constant(i, self.constants) if i in self.constants
+                else self._constant(i, known) if i in known
                 else Operand(i, values[i], False)
                 for i in node.inputs
             )  # fmt: skip
+            folding = all(o is None or o.constant for o in operands)
             try:
-                results = result_of(Call(node, operands, domain, batch=self._batch))
+                results = step(node, operands, folding)
             except UnsupportedError as error:
                 if found is None:
                     raise
                 found.append(Obstacle.of(node.name, node.op, error))
                 unknown.update(node.outputs)
                 continue
-            values |= {name: value for name, value in zip(node.outputs, results, strict=False) if name}
-        return values
+            for name, value in zip(node.outputs, results, strict=False):
+                if folding or isinstance(value, Known):
+                    known[name] = value = np.asarray(value.values if isinstance(value, Known) else value)
+                values[name] = value
+            yield node
 
-    def _blocks(self, x: S, domain: Domain[S]) -> dict[str, S]:
+    def blocks(self, x: S, domain: Domain[S]) -> dict[str, S]:
         """The inputs by name, each in its own shape."""
         given = int(x.shape[1])
         shapes = [b.shape if b.size >= 0 else (given,) for b in self.inputs]

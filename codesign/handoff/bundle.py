@@ -27,20 +27,22 @@ from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
 from codesign.hardware.base import Firmware
 from codesign.hardware.settings import flow_settings
+from codesign.imported_run import REPORT, ImportedRun, Origin, origin_of
 from codesign.physics.sample import Part
 from codesign.places import require_folder_name, require_parent
-from codesign.reading.limits import PACKED_BYTES, YAML_BYTES
+from codesign.reading.limits import PACKED_BYTES
 from codesign.reading.npz import member_arrays
 from codesign.reading.plain import copy_member, member_names
 from codesign.records import Baselines, Figures, Metrics, SampleFacts, TrialStatus, Verified
 from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Study, parse_study
 from codesign.targets import Target, load_target
 from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstream, refuse_links, verdict_of
 
 __all__ = ("write_bundle",)
 
-_COPIED = ("model.onnx", "design.json", "weights.safetensors", "golden.npz")
+_COPIED = ("model.onnx", "design.json", "golden.npz")
+#: of a network that was searched, and of a model that was imported
+_TRAINED, _IMPORTED = ("weights.safetensors",), (REPORT,)
 #: what a build left behind: a bundle holds sources, and who gets it builds them
 _BINARY = (".so", ".o", ".a")
 
@@ -81,7 +83,7 @@ class _Trial:
 
     run: RunFolder
     folder: TrialFolder
-    study: Study
+    study: Origin
     status: TrialStatus
     verified: Verified
     design: Design
@@ -92,7 +94,7 @@ class _Trial:
 
 def _open(path: Path, number: int) -> _Trial:
     run = RunFolder.open(path)
-    study = parse_study(run.read_text("study.yaml", YAML_BYTES), str(run.path / "study.yaml"))
+    study = origin_of(run)
     folder = run.trial(number)
     if not folder.path.is_dir():
         raise InputError(f"{path} has no trial {number}; it has {len(run.trials())}, see 'codesign report {path}'")
@@ -105,7 +107,7 @@ def _open(path: Path, number: int) -> _Trial:
     if not verified.exact or not verified.events:
         why = verified.first_difference or ("no difference recorded" if verified.events else "no event was compared")
         raise InputError(f"trial {number} failed its verification and is not handed on: {why}")
-    missing = [name for name in _COPIED if not (folder.path / name).is_file()]
+    missing = [name for name in _copied(study) if not (folder.path / name).is_file()]
     if missing:
         raise InputError(f"trial {number} lacks {', '.join(missing)}: run 'codesign verify {path} {number}' again")
     design = Design.load(folder.path)
@@ -144,6 +146,11 @@ def _open(path: Path, number: int) -> _Trial:
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
 
+def _copied(made: Origin) -> tuple[str, ...]:
+    """What a bundle takes from the trial's folder as it is."""
+    return (*_COPIED, *(_IMPORTED if isinstance(made, ImportedRun) else _TRAINED))
+
+
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     try:
         stored = member_arrays(path.parent, path.name, ("inputs", "outputs"), PACKED_BYTES)
@@ -160,8 +167,10 @@ def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.i
 def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     """Write every file of the bundle, the manifest last."""
     bundle.mkdir()
-    for name in _COPIED:
+    for name in _copied(trial.study):
         copy_member(trial.folder.path, name, bundle / name)
+    if isinstance(trial.study, ImportedRun) and (trial.folder.path / "source").is_dir():
+        _copy_tree(trial.folder.path / "source", bundle / "source")
     _copy_tree(trial.firmware.folder, bundle / "firmware")
     write_around_firmware(trial.firmware, trial.inputs, trial.outputs, bundle)
     for folder in sorted(trial.folder.path.glob("bitstream-*")):
@@ -183,6 +192,8 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
 
 def _write_tables(trial: _Trial, folder: Path) -> None:
     """Tables for generator-level work, where the task can give any and the run still has its splits."""
+    if isinstance(trial.study, ImportedRun):
+        return
     task = plugins.load("tasks", trial.study.task)
     if not task.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
@@ -218,8 +229,10 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
     study, folder, firmware, target = trial.study, trial.folder, trial.firmware, trial.firmware.target
     test, validation = folder.read("test.json", Metrics), folder.read("metrics.json", Metrics)
     figures = folder.read("figures.json", Figures)
-    if test is None or validation is None or figures is None:
+    imported = isinstance(study, ImportedRun)
+    if figures is None or (not imported and (test is None or validation is None)):
         raise InputError(f"trial {folder.number} has no test metrics or figures: run 'codesign verify' on it first")
+    points = validation.points if validation else {}
     baseline = trial.run.read("baseline.json", Baselines) or Baselines()
     trial.run.read("sample.json", SampleFacts)  # a damaged one is refused; the manifest has it as it stands
     return Manifest(
@@ -240,10 +253,10 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         latency_cycles=trial.verified.latency_cycles if firmware.rtl else None,
         inputs=input_signals(trial.design),
         outputs=output_signals(trial.design),
-        metrics=test.metrics,
-        working_points=validation.points,
-        trigger=trigger_of(trial.design, validation.points.get("threshold")),
-        validation=validation.metrics,
+        metrics=test.metrics if test else {},
+        working_points=points,
+        trigger=trigger_of(trial.design, points.get("threshold")),
+        validation=validation.metrics if validation else {},
         baseline=baseline.metrics,
         figures=figures.figures,
         verified=trial.verified,

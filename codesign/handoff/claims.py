@@ -51,6 +51,8 @@ FIELDS: dict[str, str] = {
 #: files that codesign writes, of which nothing can be computed again without the run and its sample
 _UNKNOWN = {
     "weights.safetensors": "the parameters that were trained; no file here is made from them",
+    "imported.json": "how the design came out of somebody else's model; the design itself is checked",
+    "source/": "the model as its makers gave it, which is not run here",
     "fastsim/": "tables that were fitted to the sample",
     "bitstream/": "made by the tools of its vendor; never load it unless you trust its maker",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from codesign.figures import QUANTITIES
 from codesign.handoff.emulator import emulator_name
 from codesign.handoff.manifest import InputSignal, Manifest, OutputSignal
+from codesign.imported_run import IMPORTED
 from codesign.quoting import markdown, markdown_code, relative_path, shell
 from codesign.records import Metric
 
@@ -20,8 +21,8 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
     lines = [
         f"# {markdown(m.study)}, trial {m.trial}",
         "",
-        f"A quantised network for the task {markdown_code(m.task)}, compiled by {markdown_code(m.flow)} for "
-        f"{markdown(m.target.part)} at {m.target.clock_mhz:g} MHz. "
+        f"{_what(m)}, compiled by {markdown_code(m.flow)} for {markdown(m.target.part)} at "
+        f"{m.target.clock_mhz:g} MHz. "
         f"Proven bit-exact {_how(m)} on {m.verified.events:,} events.",
         "",
         "## Physics",
@@ -93,7 +94,14 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "- `axi/`: an AXI4-Stream wrapper (`codesign_axi`) around the top module",
         "- `vivado/`, for a part of AMD: constraints and scripts that build it with one command",
         "- `model.onnx`: the network in QONNX; `design.json`: the types at its boundary",
-        "- `weights.safetensors`: the trained parameters",
+        *(
+            [
+                "- `source/`: the model as it was imported; `imported.json`: what was done to it, and how far its own "
+                "execution agrees"
+            ]
+            if m.task == IMPORTED
+            else ["- `weights.safetensors`: the trained parameters"]
+        ),
         "- `firmware/`: the Verilog",
         "- `emulator/`: the design in C++",
         "- `manifest.json`: all of this for programs, with the SHA-256 of every file; `manifest.json.sig`, where its "
@@ -107,6 +115,12 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _what(manifest: Manifest) -> str:
+    if manifest.task == IMPORTED:
+        return "A trained model of others, imported as an exact integer function"
+    return f"A quantised network for the task {markdown_code(manifest.task)}"
 
 
 def _how(manifest: Manifest) -> str:

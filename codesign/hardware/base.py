@@ -214,6 +214,14 @@ class Flow(ABC):
         """Run input codes (events, n) through the flow's bit-exact model of the firmware; output codes (events, m)."""
 
     # ------------------------------------------------------------------------------------------- what it may do better
+    def least_lut(self, cost: float) -> Figure | None:
+        """The fewest LUTs (fidelity analytic) that any network takes of which before training so many effective bit
+        operations (:mod:`codesign.graph.cost`) are expected; None where nothing can be said.
+
+        A candidate that by this cannot fit is refused before it is trained.
+        """
+        return None
+
     def vendor(self) -> Availability:
         """Whether the vendor's tools are here that :attr:`vendor_quantities` need."""
         return Availability(False, f"the flow {self.name} measures nothing with a vendor's tools")

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from codesign.errors import InputError
 from codesign.fixedpoint import FixedPoint, InputQuantisation
@@ -40,6 +40,12 @@ def fixed_point(text: str) -> FixedPoint:
     return FixedPoint(signed=signed, integer_bits=before - int(signed), fraction_bits=width - before)
 
 
+def _checked(text: str | None) -> str | None:
+    if text is not None:
+        fixed_point(text)
+    return text
+
+
 class DeclaredField(BaseModel):
     """One input of the model."""
 
@@ -56,11 +62,10 @@ class DeclaredField(BaseModel):
     def _named(cls, data: Any) -> Any:
         return {"name": data} if isinstance(data, str) else data
 
-    @model_validator(mode="after")
-    def _typed(self) -> Self:
-        if self.type is not None:
-            fixed_point(self.type)
-        return self
+    @field_validator("type")
+    @classmethod
+    def _known(cls, given: str | None) -> str | None:
+        return _checked(given)
 
 
 class DeclaredInputs(BaseModel):
@@ -72,10 +77,13 @@ class DeclaredInputs(BaseModel):
     fields: tuple[DeclaredField, ...] = ()
     outputs: tuple[str, ...] = Field(default=(), description="names of the outputs")
 
+    @field_validator("type")
+    @classmethod
+    def _known(cls, given: str | None) -> str | None:
+        return _checked(given)
+
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.type is not None:
-            fixed_point(self.type)
         names = [f.name for f in self.fields]
         if twice := next((n for n in names if names.count(n) > 1), None):
             raise ValueError(f"the field '{twice}' stands twice")

@@ -106,12 +106,12 @@ def _one_score(family: str, outputs: int) -> None:
 
 
 def _ebops(config: _Config, inputs: int, sizes: tuple[int, ...]) -> float:
-    """Bit operations of the weights that pruning leaves, and of the squares."""
-    every = (inputs, *sizes)
+    """Bit operations to expect of the weights that pruning leaves, and of the squares."""
+    from codesign.graph.cost import expected, squares
+
     operands = (config.input_bits, *config.activation_bits)
-    layers = zip(every[:-1], every[1:], config.weight_bits, operands, strict=True)
-    products = sum(a * b * weight * operand for a, b, weight, operand in layers)
-    return (1 - config.sparsity) * products + every[-1] * config.square_bits**2
+    products = expected((inputs, *sizes), config.weight_bits, operands, config.sparsity)
+    return products + squares(sizes[-1], config.square_bits)
 
 
 class VAE(Family):

@@ -10,6 +10,7 @@ from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
 from torch import Tensor, nn
 
 from codesign.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisation
+from codesign.graph.cost import products
 from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_fused import FRACTION_LIMITS, Layout, Workspace, learned_forward
 from codesign.models.learned_quantisers import (
@@ -132,13 +133,11 @@ class LearnedMLP(Network):
     @torch.no_grad()
     def ebops(self) -> float:
         """Effective bit operations: bits of each weight (without sign or trailing zeros) times those of its operand."""
-        total = 0.0
-        for linear, quantiser in zip(self.linears, (self.input, *self.activations), strict=True):
-            weight = linear.quant_weight().value
-            lowest = row_grid(weight.flatten()[:, None]).view(weight.shape)
-            bits = torch.frexp(weight / lowest)[1] * (weight != 0)
-            total += float((bits * _width(_bits(quantiser))).sum())
-        return total
+        layers = zip(self.linears, (self.input, *self.activations), strict=True)
+        return sum(
+            products(linear.quant_weight().value.t().double().numpy(), _width(_bits(quantiser)).int().numpy())
+            for linear, quantiser in layers
+        )
 
     def input_quantisation(self, base: InputQuantisation) -> InputQuantisation:
         """The inputs' types as learned; ``base`` gives each feature's offset and size.

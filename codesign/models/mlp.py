@@ -102,9 +102,9 @@ class MLP(Family):
         return config.sparsity
 
     def ebops(self, config: BaseModel, inputs: int, outputs: int) -> float:
-        """Bit operations of the multiplications, pruned weights left out."""
+        """Bit operations to expect of the multiplications, pruned weights left out."""
+        from codesign.graph.cost import expected
+
         assert isinstance(config, MLPConfig)
         sizes = (inputs, *config.widths, outputs)
-        operands = (config.input_bits, *config.activation_bits)
-        layers = zip(sizes[:-1], sizes[1:], config.weight_bits, operands, strict=True)
-        return (1 - config.sparsity) * sum(a * b * weight * operand for a, b, weight, operand in layers)
+        return expected(sizes, config.weight_bits, (config.input_bits, *config.activation_bits), config.sparsity)

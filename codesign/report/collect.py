@@ -12,6 +12,8 @@ from codesign.design import Design
 from codesign.errors import CodesignError
 from codesign.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.fixedpoint import InputQuantisation, Port
+from codesign.imported_run import REPORT, ImportedRun, Origin, origin_of
+from codesign.importing.import_report import ImportReport
 from codesign.reading.plain import member, member_bytes
 from codesign.records import (
     Baselines,
@@ -34,7 +36,7 @@ from codesign.records import (
 from codesign.report.layers import Counted, count_layers
 from codesign.report.waves import Waves, read_waves
 from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Constraint, Study, parse_study
+from codesign.study import Constraint
 from codesign.targets import Target, load_target
 
 __all__ = ("Axis", "Baseline", "Boundary", "Point", "Run", "Trial", "collect")
@@ -126,7 +128,7 @@ class Run:
     """A whole run. ``provisional`` says that ``points`` are this report's own selection on the validation split."""
 
     path: Path
-    study: Study
+    study: Origin
     target: Target | None
     sample: dict[str, Any]
     baselines: list[Baseline]
@@ -138,6 +140,13 @@ class Run:
     problems: list[str] = field(default_factory=list)
     #: of a study with rungs of measurement: the front at each fidelity, the search's own first
     fronts: list[FidelityFront] = field(default_factory=list)
+    #: of imported models, by trial: what was done to each on its way to its design
+    reports: dict[int, ImportReport] = field(default_factory=dict)
+
+    @property
+    def imported(self) -> bool:
+        """Whether its models were imported: there is no search, no split and no training."""
+        return isinstance(self.study, ImportedRun)
 
     @property
     def baseline(self) -> Baseline | None:
@@ -204,7 +213,7 @@ class _Reader:
 def collect(path: Path) -> Run:
     """Read a run, finished or not; InputError where there is no run or its study is not valid."""
     folder = RunFolder.open(path)
-    study = parse_study(folder.read_text("study.yaml"), str(folder.path / "study.yaml"))
+    study = origin_of(folder)
     read = _Reader(folder.path)
     target: Target | None = read.record(folder, "target.json", Target)
     if target is None:  # the one that is shipped, or lies where the study says
@@ -232,7 +241,13 @@ def collect(path: Path) -> Run:
         provisional=front is None,
         problems=read.problems,
         fronts=front.fronts if front else [],
+        reports=_imports(read, folder) if isinstance(study, ImportedRun) else {},
     )
+
+
+def _imports(read: _Reader, folder: RunFolder) -> dict[int, ImportReport]:
+    found = ((t.number, read.record(t, REPORT, ImportReport)) for t in folder.trials())
+    return {number: report for number, report in found if report is not None}
 
 
 def _trial(read: _Reader, folder: TrialFolder, on_front: set[int]) -> Trial:

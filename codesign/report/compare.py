@@ -13,6 +13,7 @@ from codesign.report.designs import design_rows
 from codesign.report.hypervolume import Cost, costs, progress, span
 from codesign.report.page import page
 from codesign.report.place import owner_of, write_page
+from codesign.study import Study
 
 __all__ = ("write_comparison",)
 
@@ -93,15 +94,15 @@ def _facts(run: Run) -> dict[str, str]:
     facts = {
         "task": study.task,
         "networks": study.family,
-        "search space": words.config(study.space),
+        "search space": words.config(study.space) if isinstance(study, Study) else "none: imported",
         "flow": words.config({"": study.flow.name, **study.flow.space}).strip(),
         "target": f"{run.target.part} at {words.number(run.target.clock_mhz)} MHz" if run.target else study.target,
         "objectives": "; ".join(
             f"{'maximise' if a.maximise else 'minimise'} {words.quantity(a.name)}" for a in run.objectives
         ),
         "constraints": "; ".join(words.bound(c) for c in run.constraints) or "none",
-        "training": words.config(study.training.model_dump()),
-        "search": words.config(study.search.model_dump()),
+        "training": words.config(study.training.model_dump()) if isinstance(study, Study) else "elsewhere",
+        "search": words.config(study.search.model_dump()) if isinstance(study, Study) else "none: imported",
         "seed": str(study.seed),
         "sample": str(run.sample.get("hash", "not recorded"))[:16],
         "events": words.number(run.sample["events"]) if isinstance(run.sample.get("events"), int) else "not recorded",

@@ -22,8 +22,7 @@ Range = tuple[int, int]
 class Counted:
     """What the exported graph says of one layer. Bits are (fewest, most) of weights other than zero, and of signals.
 
-    ``ebops`` as HGQ counts them (arXiv:2405.00645): for every weight its bits without sign and trailing zeros, times
-    the bits of the signal that it is multiplied with.
+    ``ebops`` as :mod:`codesign.graph.cost` counts them.
     """
 
     inputs: int
@@ -87,7 +86,8 @@ class Drawing:
 
 def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
     """Every product with a constant matrix in a QONNX graph, in order of execution."""
-    from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid, tightest_type
+    from codesign.graph.cost import products, signal_bits
+    from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
     from codesign.graph.reader import read_graph
 
     graph = read_graph(onnx)
@@ -95,17 +95,13 @@ def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
     found: list[Counted] = []
     for layer in graph.layers:
         weights, signal = layer.weights, signals[layer.signal]
-        ends = (signal.low.ravel().tolist(), signal.high.ravel().tolist(), signal.step.ravel().tolist())
-        widths = np.array([tightest_type(*end).width for end in zip(*ends, strict=True)])
+        widths = signal_bits(signal).ravel()
         if widths.size != weights.shape[0]:
             continue
         kept = weights[weights != 0]
-        odd = np.abs(kept) / grid(kept)  # without trailing zeros
         # a layer's weights share a grid, the finest that any of them needs; one bit more where there are signs
         step, signed = (grid(kept).min(), int((kept < 0).any())) if kept.size else (1.0, 0)
         bits = np.frexp(np.abs(kept) / step)[1] + signed
-        operations = np.zeros_like(weights)
-        operations[weights != 0] = np.frexp(odd)[1]
         found.append(
             Counted(
                 inputs=weights.shape[0],
@@ -113,7 +109,7 @@ def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
                 nonzero=kept.size,
                 weight_bits=_range(bits),
                 signal_bits=_range(widths),
-                ebops=float((operations * widths[:, None]).sum()),
+                ebops=products(weights, widths),
             )
         )
     return found

@@ -10,12 +10,16 @@ from pydantic import BaseModel
 
 from codesign.errors import InputError, nearest
 from codesign.handoff.manifest import Manifest
+from codesign.imported_run import REPORT, ImportedRun
+from codesign.importing.import_report import ImportReport
 from codesign.records import SCHEMAS
-from codesign.runfolder import write_atomically
+from codesign.runfolder import IMPORT, write_atomically
 
 __all__ = ("NAMES", "schema", "write_schemas")
 
-_MODELS: dict[str, type[BaseModel]] = {**SCHEMAS, "manifest.json": Manifest}
+_MODELS: dict[str, type[BaseModel]] = {
+    **SCHEMAS, "manifest.json": Manifest, IMPORT: ImportedRun, REPORT: ImportReport
+}  # fmt: skip
 #: the records that have a schema
 NAMES = tuple(sorted(_MODELS))
 

@@ -1,5 +1,14 @@
 """The operators that have exact hardware, each one a composition of a domain's primitives."""
 
-from codesign.graph.operators import elementwise, linear, logic, quantisers, reduce, shape
+from codesign.graph.operators import (
+    elementwise,
+    functions,
+    linear,
+    logic,
+    normalisation,
+    quantisers,
+    reduce,
+    shape,
+)  # fmt: skip
 
-__all__ = ("elementwise", "linear", "logic", "quantisers", "reduce", "shape")
+__all__ = ("elementwise", "functions", "linear", "logic", "normalisation", "quantisers", "reduce", "shape")

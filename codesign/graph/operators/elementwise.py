@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -10,8 +11,12 @@ import numpy as np
 from codesign.graph.domain import Array
 from codesign.graph.nodes import Call, operator
 from codesign.graph.quantiser import QuantSpec, RoundingMode
+from codesign.graph.reals import as_reals
 
-__all__ = ("whole_spec",)
+__all__ = (
+    "stored",
+    "whole_spec",
+)
 
 #: bits of a whole number that Floor, Ceil and Round give: more than any signal here has
 _WHOLE_BITS = 48
@@ -20,6 +25,11 @@ _WHOLE_BITS = 48
 def whole_spec(mode: RoundingMode, exponent: int = 0) -> QuantSpec:
     """Round to multiples of ``2**exponent``, without a bound that could bite."""
     return QuantSpec(exponent=np.array(exponent), bits=np.array(_WHOLE_BITS), signed=True, narrow=False, mode=mode)
+
+
+def stored(values: Array, exact: Array) -> Array:
+    """Constants computed from others: where not exact, the nearest of float32, as the file's own runtime has them."""
+    return np.where(exact, values, values.astype(np.float32).astype(np.float64))
 
 
 @operator("Add")
@@ -50,16 +60,25 @@ def _mul(call: Call[Any]) -> Any:
 
 @operator("Div")
 def _div(call: Call[Any]) -> Any:
+    if call.domain.rational and not call.is_constant(1):
+        divided = call.domain.apply(call.signal(1), "reciprocal")
+        return call.domain.multiply(call.matched(0, 1)[0], divided)
     divisor = call.constant(1, "the divisor")
     if call.folding:
         with np.errstate(divide="ignore", invalid="ignore"):
             quotient = np.asarray(call.value(0) / divisor)
         if not np.isfinite(quotient).all():
             raise call.refuse("divides by zero")
-        return quotient
+        return stored(quotient, quotient * divisor == call.value(0))
     mantissa, _ = np.frexp(np.abs(divisor))
-    if (divisor == 0).any() or not (mantissa == 0.5).all():
-        bad = divisor[(divisor == 0) | (mantissa != 0.5)].ravel()[0]
+    if (divisor == 0).any():
+        raise call.refuse("divides by zero")
+    if call.domain.rational:
+        signal, _ = call.matched(0, 1)
+        factor = 1 / as_reals(divisor)
+        return call.domain.scale(signal, factor, factor * 0)
+    if not (mantissa == 0.5).all():
+        bad = divisor[mantissa != 0.5].ravel()[0]
         raise call.refuse(
             f"division by {bad:g}, which is no power of two, has no exact hardware here; divide by a power of two"
         )
@@ -113,8 +132,16 @@ def _mod(call: Call[Any]) -> Any:
 @operator("Pow")
 def _pow(call: Call[Any]) -> Any:
     exponent = call.constant(1, "the exponent")
+    if call.folding:
+        with np.errstate(all="ignore"):
+            power = np.asarray(np.power(call.value(0), exponent))
+        if not np.isfinite(power).all():
+            raise call.refuse("is no finite number")
+        return stored(power, np.asarray((exponent == 1) | (exponent == 2)))
     if (exponent == 1).all():
         return call.signal()
+    if call.domain.rational and exponent.size == 1 and float(exponent.ravel()[0]) in _POWERS:
+        return _POWERS[float(exponent.ravel()[0])](call.domain, call.signal())
     if (exponent != 2).any():
         bad = exponent[exponent != 2].ravel()[0]
         raise call.refuse(f"power {bad:g} has no exact hardware here; only squares have")
@@ -139,9 +166,18 @@ def _prelu(call: Call[Any]) -> Any:
 
 
 def _two_slopes(call: Call[Any], slope: Array) -> Any:
-    x = call.signal()
-    below = call.domain.multiply(call.domain.relu(call.domain.negative(x)), -slope)
-    return call.domain.add(call.domain.relu(x), below)
+    return call.domain.slopes(call.signal(), slope)
+
+
+#: powers of a signal where any functions of real numbers are
+_POWERS: dict[float, Callable[[Any, Any], Any]] = {
+    -2.0: lambda d, x: d.apply(d.square(x), "reciprocal"),
+    -1.0: lambda d, x: d.apply(x, "reciprocal"),
+    -0.5: lambda d, x: d.apply(d.apply(x, "sqrt"), "reciprocal"),
+    0.5: lambda d, x: d.apply(x, "sqrt"),
+    3.0: lambda d, x: d.multiply(d.square(x), x),
+    4.0: lambda d, x: d.square(d.square(x)),
+}
 
 
 @operator("Clip")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from codesign.graph.domain import Array
-from codesign.graph.nodes import Call, operator
-from codesign.graph.operators.shape import shaped
+from codesign.graph.nodes import CHANNELS_LAST, Call, operator
+from codesign.graph.operators.shape import channels_last, shaped
 
 __all__ = ("Windows",)
 
@@ -169,7 +169,19 @@ def _flat(place: Sequence[int], lengths: Sequence[int]) -> int:
 
 @operator("Conv")
 def _conv(call: Call[Any]) -> Any:
-    x, weight = call.signal(0), call.constant(1, "the weight of Conv")
+    return _convolved(call, call.signal(0), call.constant(1, "the weight of Conv"))
+
+
+@operator("Conv", domain=CHANNELS_LAST)
+def _conv_channels_last(call: Call[Any]) -> Any:
+    """The same of (events, ..., channels) and a weight (filters, ..., channels)."""
+    weight = call.constant(1, "the weight of Conv")
+    if weight.ndim < 3:
+        raise call.refuse(f"Conv with a weight of shape {weight.shape}")
+    return channels_last(call, lambda x: _convolved(call, x, np.moveaxis(weight, -1, 1)))
+
+
+def _convolved(call: Call[Any], x: Any, weight: Array) -> Any:
     rank, groups = len(x.shape), int(call.attribute("group", 1))
     if rank < 3 or weight.ndim != rank:
         raise call.refuse(f"Conv of shapes {tuple(x.shape)} and {weight.shape} does not fit")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -10,9 +12,10 @@ from codesign.graph.domain import Array
 from codesign.graph.nodes import CODESIGN, QONNX, Call, operator
 from codesign.graph.operators.elementwise import whole_spec
 from codesign.graph.quantiser import QUANT_MODES, Overflow, QuantSpec, RoundingMode, exponents
+from codesign.graph.reals import as_reals
 from codesign.graph.tables import MOST_ENTRIES, Table
 
-__all__ = ()
+__all__ = ("is_binary", "rescaled")
 
 _MOST_BITS = 32
 
@@ -39,20 +42,39 @@ def _bits(call: Call[Any], index: int) -> Array:
     return bits
 
 
+def is_binary(values: Array) -> bool:
+    """Whether all are positive powers of two."""
+    return bool((np.frexp(values)[0] == 0.5).all())
+
+
+def _positive(call: Call[Any], scale: Array) -> None:
+    if (scale <= 0).any():
+        raise call.refuse(f"the scale {scale[scale <= 0].ravel()[0]:g} is not positive")
+
+
+def rescaled(call: Call[Any], x: Any, scale: Array, zero: Array, quantise: Callable[[Any], Any]) -> Any:
+    """``(quantise(x / scale + zero) - zero) * scale``, of any positive scale: ``quantise`` gives whole numbers."""
+    _positive(call, scale)
+    factor, whole = as_reals(scale), as_reals(zero)
+    found = quantise(call.domain.scale(x, 1 / factor, whole))
+    return call.domain.scale(found, factor, -whole * factor)
+
+
 @operator("Quant", "IntQuant", domain=QONNX)
 @operator("Quant", "IntQuant")  # Brevitas leaves the domain out
 def _quant(call: Call[Any]) -> Any:
-    scale = call.constant(1, "the scale")
-    if (call.constant(2, "the zero point") != 0).any():
+    scale, zero = call.constant(1, "the scale"), call.constant(2, "the zero point")
+    any_scale = call.domain.rational and not (is_binary(scale) and not zero.any())
+    if zero.any() and not any_scale:
         raise call.refuse("a zero point other than 0 has no exact hardware here; quantise symmetrically")
     bits = _bits(call, 3)
-    _parameters(call, scale, bits)
+    _parameters(call, scale, bits, zero)
     signed = bool(call.attribute("signed", 1))
-    exponent = exponents(scale, call.node.name)
+    exponent = np.array(0) if any_scale else exponents(scale, call.node.name)
     if signed and (bits == 1).any():
         if not (bits == 1).all():
             raise call.refuse("mixes bipolar (1 bit) and wider channels in one Quant")
-        return call.domain.sign(call.signal(), scale)  # QONNX reads a signed single bit as bipolar
+        return _signs(call, scale)  # QONNX reads a signed single bit as bipolar
     mode = RoundingMode.named(str(call.attribute("rounding_mode", "ROUND")))
     if mode not in QUANT_MODES:
         raise call.refuse(f"rounding mode '{mode}' is none of Quant's; codesign.FixedPoint has it")
@@ -63,16 +85,78 @@ def _quant(call: Call[Any]) -> Any:
         narrow=bool(call.attribute("narrow", 0)),
         mode=mode,
     )
+    if any_scale:
+        return rescaled(call, call.signal(), scale, zero, lambda x: call.domain.quantise(x, spec))
     return call.domain.quantise(call.signal(), spec)
+
+
+def _signs(call: Call[Any], scale: Array) -> Any:
+    """``scale`` where x >= 0, else ``-scale``."""
+    if not call.domain.rational or is_binary(scale):
+        exponents(scale, call.node.name)
+        return call.domain.sign(call.signal(), scale)
+    _positive(call, scale)
+    factor = as_reals(scale)
+    return call.domain.scale(call.domain.sign(call.signal(), np.array(1.0)), factor, factor * 0)
 
 
 @operator("BipolarQuant", domain=QONNX)
 @operator("BipolarQuant")
 def _bipolar(call: Call[Any]) -> Any:
     scale = call.constant(1, "the scale")
-    exponents(scale, call.node.name)
     _parameters(call, scale)
-    return call.domain.sign(call.signal(), scale)
+    return _signs(call, scale)
+
+
+@operator("Trunc", domain=QONNX)
+@operator("Trunc")  # Brevitas leaves the domain out
+def _trunc(call: Call[Any]) -> Any:
+    """Inputs x, scale, zero point, bits of x, [scale of the result,] bits of the result: fewer bits, from below.
+
+    As qonnx.custom_op.general.trunc: of five inputs, the result keeps the scale; of six, it is clipped.
+    """
+    scale, zero, bits = (
+        call.constant(i, w) for i, w in ((1, "the scale"), (2, "the zero point"), (3, "the bit width"))
+    )
+    mode = RoundingMode.named(str(call.attribute("rounding_mode", "FLOOR")))
+    _parameters(call, scale, zero)
+    if scale.size != 1 or zero.size != 1:
+        raise call.refuse("Trunc of a scale for each element has no exact hardware here; use one scale")
+    six = call.given(5)
+    if six:
+        out, left = call.constant(4, "the scale of the result"), _bits(call, 5)
+        _positive(call, np.concatenate([scale.ravel(), out.ravel()]))
+        shift = int(np.rint(np.log2(out.ravel()[0] / scale.ravel()[0])))
+    else:
+        out, left = scale, _bits(call, 4)
+        shift = int(bits.ravel()[0] - left.ravel()[0])
+    if not 0 <= shift < _MOST_BITS or left.size != 1:
+        raise call.refuse(f"Trunc drops {shift} bits; from 0 to {_MOST_BITS - 1} can be dropped")
+    size = 2.0**shift
+
+    def cut(x: Any) -> Any:
+        whole = call.domain.quantise(x, whole_spec(RoundingMode.ROUND))
+        if six:
+            kept = QuantSpec(
+                np.array(shift), left.astype(np.int64), bool(call.attribute("signed", 1)),
+                bool(call.attribute("narrow", 0)), mode,
+            )  # fmt: skip
+        else:
+            kept = whole_spec(mode, shift)
+        return call.domain.quantise(whole, kept)
+
+    x = call.signal()
+    if not zero.any() and is_binary(scale) and is_binary(out):
+        found = cut(call.domain.multiply(x, 1.0 / scale))
+        return call.domain.multiply(found, out / size)
+    if not call.domain.rational:
+        raise call.refuse(
+            f"scale {float(scale.ravel()[0]):g} with zero point {float(zero.ravel()[0]):g} is no power of two"
+        )
+    first, second, point = as_reals(scale), as_reals(out), as_reals(zero)
+    found = cut(call.domain.scale(x, 1 / first, point))
+    offset = -point * second / (Fraction(size) if six else 1)
+    return call.domain.scale(found, second / Fraction(size), offset)
 
 
 @operator("FixedPoint", domain=CODESIGN)
@@ -156,9 +240,17 @@ def _quantize_linear(call: Call[Any]) -> Any:
     zero = _along(call, zero, axis)
     if call.attribute("block_size", 0):
         raise call.refuse("QuantizeLinear in blocks has no exact hardware here")
-    exponents(scale, call.node.name)
     limits = np.iinfo(kind)
     domain, x = call.domain, call.value(0)
+    if domain.rational and not is_binary(scale):
+        _positive(call, scale)
+        factor = 1 / as_reals(scale)
+        x = domain.scale(x, factor, factor * 0)
+        # bounds are whole numbers: which of them comes first, they or the rounding, is one
+        x = domain.minimum(domain.maximum(x, limits.min - zero), limits.max - zero)
+        code = domain.quantise(x, whole_spec(RoundingMode.ROUND))
+        return domain.add(code, zero) if zero.any() else code
+    exponents(scale, call.node.name)
     code = domain.quantise(domain.multiply(x, 1.0 / scale), whole_spec(RoundingMode.ROUND))
     if zero.any():
         code = domain.add(code, zero)
@@ -175,6 +267,9 @@ def _dequantize_linear(call: Call[Any]) -> Any:
     x = call.value(0)
     if zero.any():
         x = call.domain.add(x, -zero)
+    if call.domain.rational and not is_binary(scale):
+        factor = as_reals(scale)
+        return call.domain.scale(x, factor, factor * 0)
     return call.domain.multiply(x, scale)
 
 
@@ -190,11 +285,7 @@ def _multi_threshold(call: Call[Any]) -> Any:
     shape = [1] * rank + [steps.shape[1]]
     shape[channel] = steps.shape[0]
     domain = call.domain
-    wide = domain.reshape(x, (*x.shape[1:], 1))
-    # once beside each of its thresholds
-    beside = domain.reshape(domain.take(wide, np.zeros(steps.shape[1], np.int64), rank), (*x.shape[1:], steps.shape[1]))
-    reached = domain.total(domain.at_least(beside, steps.reshape(shape)))
-    counted = domain.reshape(reached, tuple(x.shape[1:]))
+    counted = domain.count(x, steps.reshape(shape))
     scale, bias = float(call.attribute("out_scale", 1.0)), float(call.attribute("out_bias", 0.0))
     scaled = counted if scale == 1 else domain.multiply(counted, np.array(scale))
     return scaled if bias == 0 else domain.add(scaled, np.array(bias))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from codesign.graph.nodes import Call, operator
+from codesign.graph.nodes import CHANNELS_LAST, Call, operator
 from codesign.graph.operators.linear import Windows
-from codesign.graph.operators.shape import shaped
+from codesign.graph.operators.shape import channels_last, shaped
+from codesign.graph.reals import as_reals
 
 __all__ = ()
 
@@ -42,6 +44,14 @@ def _reduced(call: Call[Any], x: Any, function: Callable[[Any], Any]) -> Any:
     return found if tuple(found.shape) == shape else shaped(call, found, shape)
 
 
+def _mean(call: Call[Any], x: Any) -> Any:
+    """Over the last axis."""
+    total, number = call.domain.total(x), x.shape[-1]
+    if call.domain.rational and number & (number - 1):
+        return call.domain.scale(total, np.array(Fraction(1, number)), np.array(Fraction(0)))
+    return call.domain.multiply(total, _mean_factor(call, number))
+
+
 def _mean_factor(call: Call[Any], number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     if number & (number - 1):
         raise call.refuse(
@@ -58,8 +68,7 @@ def _reduce_sum(call: Call[Any]) -> Any:
 
 @operator("ReduceMean")
 def _reduce_mean(call: Call[Any]) -> Any:
-    domain = call.domain
-    return _reduced(call, call.value(0), lambda x: domain.multiply(domain.total(x), _mean_factor(call, x.shape[-1])))
+    return _reduced(call, call.value(0), lambda x: _mean(call, x))
 
 
 @operator("ReduceMax")
@@ -83,9 +92,9 @@ def _reduce_squares(call: Call[Any]) -> Any:
     return _reduced(call, call.domain.square(call.value(0)), call.domain.total)
 
 
-def _pooled(call: Call[Any], kernel: list[int] | None) -> tuple[Any, Windows]:
+def _pooled(call: Call[Any], kernel: list[int] | None, given: Any = None) -> tuple[Any, Windows]:
     """The flattened axes behind the channels' (events, channels, size), and the windows; None: one window of all."""
-    x = call.signal(0)
+    x = call.signal(0) if given is None else given
     if len(x.shape) < 3:
         raise call.refuse(f"{call.node.op} of a signal with {len(x.shape)} axes; (events, channels, ...) is needed")
     if len(call.node.outputs) > 1 and any(call.node.outputs[1:]):
@@ -102,8 +111,8 @@ def _kernel(call: Call[Any]) -> list[int]:
     return [int(k) for k in kernel]
 
 
-def _maxima(call: Call[Any], kernel: list[int] | None) -> Any:
-    x, windows = _pooled(call, kernel)
+def _maxima(call: Call[Any], kernel: list[int] | None, given: Any = None) -> Any:
+    x, windows = _pooled(call, kernel, given)
     where = windows.places
     # a window that reaches over the border: the smallest number there changes nothing, nor does another of its elements
     inside = where.max(axis=1, keepdims=True)
@@ -116,20 +125,31 @@ def _maxima(call: Call[Any], kernel: list[int] | None) -> Any:
 def _means(call: Call[Any], kernel: list[int] | None) -> Any:
     x, windows = _pooled(call, kernel)
     where, size = windows.places, x.shape[2]
-    number = where.shape[1]
+    counts = None
     if (where < 0).any():
         if not call.attribute("count_include_pad", 0):
-            raise call.refuse("AveragePool whose windows differ in what they count (count_include_pad=0 with pads)")
+            counts = (where >= 0).sum(axis=1)[:, None]
+            if not call.domain.rational:
+                raise call.refuse("AveragePool whose windows differ in what they count (count_include_pad=0 with pads)")
         x = call.domain.concat([x, np.zeros((x.shape[0] if call.folding else 1, x.shape[1], 1))], 2)
         where = np.where(where < 0, size, where)
-    factor = _mean_factor(call, number)
-    out = call.domain.multiply(call.domain.total(call.domain.take(x, where, 2)), factor)
+    seen = call.domain.take(x, where, 2)
+    if counts is None:
+        out = _mean(call, seen)
+    else:
+        factor = 1 / as_reals(counts)
+        out = call.domain.scale(call.domain.total(seen), factor, factor * 0)
     return shaped(call, out, (*x.shape[:2], *windows.shape))
 
 
 @operator("MaxPool")
 def _max_pool(call: Call[Any]) -> Any:
     return _maxima(call, _kernel(call))
+
+
+@operator("MaxPool", domain=CHANNELS_LAST)
+def _max_pool_channels_last(call: Call[Any]) -> Any:
+    return channels_last(call, lambda x: _maxima(call, _kernel(call), x))
 
 
 @operator("GlobalMaxPool")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from codesign.graph.nodes import Call, operator, places
+from codesign.graph.nodes import Call, Known, operator, places
+from codesign.graph.tensors import tensor_of
 
-__all__ = ("shaped",)
+__all__ = ("EVENTS", "channels_last", "shaped")
+
+#: the number of events where a file computes with it: known to no graph, and to no other number equal
+EVENTS = (1 << 40) + 15
 
 
 def shaped(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
@@ -18,6 +23,39 @@ def shaped(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
     if call.folding:
         return np.asarray(x).reshape(shape)
     return call.domain.reshape(x, shape[1:])
+
+
+def channels_last(call: Call[Any], function: Callable[[Any], Any]) -> Any:
+    """A function of a signal (events, channels, ...) of one (events, ..., channels), and its result turned back."""
+    x = call.signal(0)
+    rank = len(x.shape)
+    if rank < 3:
+        raise call.refuse(f"{call.node.op} of a signal with {rank} axes; (events, ..., channels) is needed")
+    found = function(call.domain.transpose(x, (0, rank - 1, *range(1, rank - 1))))
+    return call.domain.transpose(found, (0, *range(2, rank), 1))
+
+
+@operator("Shape")
+def _shape(call: Call[Any]) -> Any:
+    lengths = [float(n) for n in call.value(0).shape]
+    if not call.folding:
+        lengths[0] = float(EVENTS)
+    start, end = int(call.attribute("start", 0)), call.attribute("end")
+    return Known(np.array(lengths[start : None if end is None else int(end)]))
+
+
+@operator("Size")
+def _size(call: Call[Any]) -> Any:
+    return Known(np.array(float(prod(call.value(0).shape[1:]) * (call.value(0).shape[0] if call.folding else EVENTS))))
+
+
+@operator("ConstantOfShape")
+def _constant_of_shape(call: Call[Any]) -> Any:
+    shape = call.whole(0, "the shape")
+    if prod(shape) > 1 << 24:
+        raise call.refuse(f"a constant of shape {shape}; it must not depend on the number of events")
+    value = call.attribute("value")
+    return Known(np.full(shape, 0.0 if value is None else float(tensor_of(value, call.node.name).values.ravel()[0])))
 
 
 @operator("Reshape")
@@ -35,7 +73,7 @@ def _reshape(call: Call[Any]) -> Any:
     if not target:
         raise wrong
     size, rest = prod(old[1:]), target[1:]
-    first = 0 if call.node.inputs and target[0] == 0 else target[0]
+    first = 0 if target[0] in (0, EVENTS) else target[0]
     if rest.count(-1) == 1 and first in (0, 1, call.batch):
         known = prod(v for v in rest if v != -1)
         if not known or size % known:
@@ -194,7 +232,7 @@ def _expand(call: Call[Any]) -> Any:
     rank = len(x.shape)
     if len(wanted) > rank:
         raise call.refuse(f"Expand of {rank} axes to {wanted} would mix events")
-    if len(wanted) == rank and wanted[0] not in (1, call.batch):
+    if len(wanted) == rank and wanted[0] not in (1, EVENTS, call.batch):
         raise call.refuse(f"Expand to {wanted} would repeat events")
     for axis, length in zip(range(rank - len(wanted), rank), wanted, strict=True):
         if axis and length != 1 and x.shape[axis] == 1:

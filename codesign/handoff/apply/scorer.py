@@ -22,6 +22,7 @@ from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import Received, read_design
+from codesign.imported_run import IMPORTED
 from codesign.physics.events import BadEvent
 from codesign.tasks.base import Inputs, Task
 
@@ -66,6 +67,11 @@ class Scorer:
     def task(self) -> Task:
         """The installed task that computes the network's inputs from events."""
         name = self.manifest.task
+        if name == IMPORTED:
+            raise NoInputs(
+                "an imported model has no task that computes its inputs from events: give a table with the columns "
+                f"{', '.join(self.features[:3])}, ..."
+            )
         if name not in plugins.names("tasks"):
             raise InputError(f"the bundle's task '{name}' is not installed here: pip install the package it comes from")
         task = plugins.load("tasks", name)

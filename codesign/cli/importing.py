@@ -1,0 +1,68 @@
+"""The command that takes models which were trained elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codesign.cli.arguments import Json, in_standing_folder
+from codesign.interrupt import keeps
+from codesign.printing import print_front, print_json, say, stage_line, visible
+
+__all__ = ("import_",)
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Trained models: ONNX, QONNX, and others.")],
+    inputs: Annotated[
+        str | None,
+        typer.Option(metavar="TYPES", help="Types of the inputs: 'fixed<W,I>' for all, or a YAML file with fields."),
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(metavar="EVENTS", help="Events to compare on, and to judge on if they have labels.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="A target's file or name; by default vu13p-360.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="RUN",
+            callback=in_standing_folder,
+            help="The run's folder; by default runs/<first file's name>.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Read trained models of others into a run: a trial each, exact and compiled, or refused with all obstacles.
+
+    Their own execution is compared with the design row by row. 'codesign verify', 'synth', 'bitstream', 'handoff' and
+    'report' work on the run as on one that was searched.
+
+    Example: codesign import model.onnx --inputs 'fixed<8,3>' --events jets.parquet
+    """
+    from codesign.candidate.imported import TARGET, import_run
+    from codesign.imported_run import REPORT
+    from codesign.importing.import_report import ImportReport
+    from codesign.importing.printed import report_lines
+    from codesign.runfolder import RunFolder
+
+    keeps("nothing was imported yet; the same command begins anew")
+    if output is None:
+        output = Path("runs") / files[0].stem
+        output.parent.mkdir(exist_ok=True)
+    front = import_run(files, output, inputs, events, target or TARGET, tick=stage_line)
+    run = RunFolder.open(output)
+    reports = {t.number: r for t in run.trials() if (r := t.read(REPORT, ImportReport)) is not None}
+    if as_json:
+        print_json({"run": str(output), "front": front, "reports": reports})
+        return
+    for number, report in reports.items():
+        say("\n".join(visible(line) for line in report_lines(number, report)))
+    for trial in run.trials():
+        if trial.number not in reports:
+            status = trial.read_json("status.json") or {}
+            say(f"trial {trial.number}: refused: {status.get('reason')}", error=True)
+    print_front(front, output)

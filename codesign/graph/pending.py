@@ -1,0 +1,392 @@
+"""The domain in which a graph is lowered: what is no arithmetic of powers of two waits for the quantiser behind it.
+
+A factor, an offset, a function of real numbers is kept as an expression of each element of an integer signal, exactly.
+The next quantiser turns it into thresholds or a table of that signal's codes, decided in rational arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from codesign.errors import UnsupportedError
+from codesign.graph.domain import Array
+from codesign.graph.expressions import (
+    Affine,
+    Applied,
+    Bounded,
+    Expression,
+    Larger,
+    Product,
+    Slopes,
+    Sum,
+    Variable,
+    affine,
+    at_least,
+    code,
+    direction,
+    rational,
+    scaled,
+)
+from codesign.graph.factors import common_factor, product_of, whole_column
+from codesign.graph.nodes import CODESIGN, QONNX
+from codesign.graph.quantiser import Overflow, QuantSpec
+from codesign.graph.reals import Reals, Root, as_reals
+from codesign.graph.signals import Signal, forms_of, is_short, least
+from codesign.graph.structure import Structure
+from codesign.graph.tables import Table
+
+__all__ = ("Pending",)
+
+_ZERO, _ONE = Fraction(0), Fraction(1)
+_NONE, _UNIT = np.array(_ZERO, dtype=object), np.array(_ONE, dtype=object)
+#: values of one node's tables or thresholds
+_MOST_VALUES = 1 << 22
+
+
+class Pending(Structure):
+    """Arithmetic on :class:`Signal`: written where it is exact as it stands, else kept as functions."""
+
+    def _written(self, op: str, *operands: Signal | Array) -> Signal | None:
+        """A node of plain signals and short constants, where it is exact as it stands."""
+        for operand in operands:
+            if not operand.plain if isinstance(operand, Signal) else not is_short(operand):
+                return None
+        try:
+            return self.emit(op, *operands)
+        except UnsupportedError:
+            return None
+
+    def plain(self, x: Signal) -> Signal:
+        """The signal itself, its factors and offsets written; UnsupportedError where they are not exact so."""
+        if x.forms is None:
+            return x
+        found_parts = [rational(f) for f in x.forms.ravel()]
+        parts = [p for p in found_parts if p is not None]
+        why = f"what {x.origin} gives is no number of fixed point"
+        if len(parts) < len(found_parts):
+            functions = sorted({f.function for f in x.forms.ravel() if isinstance(f, Applied)})
+            what = f" ({', '.join(functions)})" if functions else ""
+            raise UnsupportedError(
+                f"{why}{what} and enters something else than a quantiser; put a quantiser behind {x.origin}, or "
+                "where it is last leave it out: the order stays"
+            )
+        factors, offsets = (np.array([float(p[i]) for p in parts]).reshape(x.shape) for i in (0, 1))
+        exact = all(p[0] == float(p[0]) and p[1] == float(p[1]) for p in parts)
+        found = Signal(x.name, x.interval)
+        try:
+            if not exact:
+                raise UnsupportedError("a factor is no number of float32")
+            if (factors != 1).any():
+                found = self.emit("Mul", found, least(factors))
+            return self.emit("Add", found, least(offsets)) if offsets.any() else found
+        except UnsupportedError as error:
+            bad = float(next((p for p in parts if p[0] != 1), parts[0])[0])
+            raise UnsupportedError(
+                f"{why}: a factor such as {bad:.6g} is no power of two and no quantiser follows that could take it as "
+                f"thresholds ({error}); put a quantiser behind {x.origin}"
+            ) from None
+
+    # ------------------------------------------------------------------------------------------------------ arithmetic
+    def scale(self, x: Signal, factor: Reals, offset: Reals) -> Signal:
+        """``factor * x + offset``."""
+        return self.kept(x, scaled, factor, offset)
+
+    def apply(self, x: Signal, function: str) -> Signal:
+        """A function of real numbers."""
+        return self.kept(x, lambda f: Applied(f, function))
+
+    def held(self, x: Signal) -> Signal:
+        """Kept as a function even where it could be written."""
+        return x.stands_for(forms_of(lambda f: Affine(f, _ONE, _ZERO), x.functions()), self.discretiser.node)
+
+    def add(self, a: Signal | Array, b: Signal | Array) -> Signal:
+        """Elementwise sum."""
+        written = self._written("Add", a, b)
+        if written is not None:
+            return written
+        if not isinstance(a, Signal):
+            a, b = b, a
+        assert isinstance(a, Signal)
+        if not isinstance(b, Signal):
+            return self.scale(a, _UNIT, as_reals(b))
+        if a.name == b.name and a.shape == b.shape:
+            return a.stands_for(forms_of(_sum, a.functions(), b.functions()), self.discretiser.node)
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        a, b = self.stretched(a, shape), self.stretched(b, shape)
+        first, second = self._affine(a), self._affine(b)
+        common = forms_of(common_factor, first[0], second[0])
+        whole = [np.array([float(v / c) if c else 0.0 for v, c in zip(f.ravel(), common.ravel(), strict=True)])
+                 for f in (first[0], second[0])]  # fmt: skip
+        parts = [
+            self.emit("Mul", Signal(s.name, s.interval), least(w.reshape(shape)))
+            if (w != 1).any()
+            else Signal(s.name, s.interval)
+            for s, w in zip((a, b), whole, strict=True)
+        ]
+        total = self.emit("Add", *parts)
+        return self.scale(total, common, first[1] + second[1])
+
+    def _affine(self, x: Signal) -> tuple[Reals, Reals]:
+        """Rational factors and offsets of each element."""
+        found = [rational(f) for f in x.functions().ravel()]
+        if None in found:
+            return self._affine(self.plain(x))
+        factors, offsets = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
+        factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in found if p is not None), strict=True)
+        return factors, offsets
+
+    def multiply(self, a: Signal | Array, b: Signal | Array) -> Signal:
+        """Elementwise product."""
+        written = self._written("Mul", a, b)
+        if written is not None:
+            return written
+        if not isinstance(a, Signal):
+            a, b = b, a
+        assert isinstance(a, Signal)
+        if not isinstance(b, Signal):
+            return self.scale(a, as_reals(b), _NONE)
+        if a.name == b.name and a.shape == b.shape:
+            return a.stands_for(forms_of(Product, a.functions(), b.functions()), self.discretiser.node)
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        a, b = self.stretched(a, shape), self.stretched(b, shape)
+        first, second = self._affine(a), self._affine(b)
+        if any(v != 0 for part in (first[1], second[1]) for v in part.ravel()):
+            a, b = self.plain(a), self.plain(b)
+            first, second = self._affine(a), self._affine(b)
+        product = self.emit("Mul", Signal(a.name, a.interval), Signal(b.name, b.interval))
+        return self.scale(product, first[0] * second[0], _NONE)
+
+    def square(self, x: Signal) -> Signal:
+        """Elementwise square."""
+        if x.forms is None:
+            return self.emit("Mul", x, x)
+        forms = x.functions()
+        if all((p := rational(f)) is not None and p[1] == 0 for f in forms.ravel()):
+            factors, _ = self._affine(x)
+            bare = Signal(x.name, x.interval)
+            return self.scale(self.emit("Mul", bare, bare), factors * factors, _NONE)
+        return x.stands_for(forms_of(lambda f: Product(f, f), forms), self.discretiser.node)
+
+    def matmul(self, a: Signal, b: Array) -> Signal:
+        """Product with constant matrices, whose columns are whole numbers times what they have in common."""
+        matrix = np.asarray(b, dtype=np.float64)
+        if a.plain and is_short(matrix):
+            return self.emit("MatMul", a, matrix)
+        factors, offsets = self._rows(a)
+        weights = as_reals(matrix)
+        if isinstance(factors, np.ndarray):
+            weights = weights * factors[:, None]
+        common = np.empty((*weights.shape[:-2], 1, weights.shape[-1]), dtype=object)
+        whole = np.empty(weights.shape)
+        for place in np.ndindex(*weights.shape[:-2], weights.shape[-1]):
+            column = (*place[:-1], slice(None), place[-1])
+            common[(*place[:-1], 0, place[-1])], whole[column] = whole_column(weights[column])
+        product = self.emit("MatMul", Signal(a.name, a.interval), whole)
+        shape = (*product.shape[:-2], 1, 1)
+        factor = np.broadcast_to(common, (*np.broadcast_shapes(common.shape[:-2], shape[:-2]), *common.shape[-2:]))
+        if len(product.shape) == 2:
+            factor = factor.reshape(1, -1)
+        if not isinstance(factors, np.ndarray):
+            factor = forms_of(product_of, factor, np.array(factors, dtype=object))
+        offset = np.matmul(offsets, as_reals(matrix)) if any(v != 0 for v in offsets.ravel()) else _NONE
+        return self.scale(product, factor, offset)
+
+    def _rows(self, a: Signal) -> tuple[Any, Reals]:
+        """Of what enters a matrix: one factor, or one for each of its rows (n,); and the offsets (1, ..., n)."""
+        parts = [affine(f) for f in a.functions().ravel()]
+        if any(p is None or isinstance(p[1], Root) for p in parts):
+            a = self.plain(a)
+            parts = [affine(f) for f in a.functions().ravel()]
+        offsets = np.empty(a.shape, dtype=object)
+        offsets.ravel()[:] = [p[1] for p in parts if p is not None]
+        factors = [p[0] for p in parts if p is not None]
+        if all(f == factors[0] for f in factors):
+            return factors[0], offsets
+        flat = np.empty(len(factors), dtype=object)
+        flat[:] = factors
+        rows = flat.reshape(-1, a.shape[-1])
+        if any(isinstance(f, Root) for f in factors) or any(
+            f != g for r in rows[1:] for f, g in zip(r, rows[0], strict=True)
+        ):
+            return self._rows(self.plain(a))
+        return rows[0], offsets
+
+    # ------------------------------------------------------------------------------------------------- piece by piece
+    def relu(self, x: Signal) -> Signal:
+        """max(x, 0)."""
+        return self.emit("Relu", x) if x.plain else self.kept(x, lambda f: _bounded(f, _ZERO, None))
+
+    def slopes(self, x: Signal, below: Array) -> Signal:
+        """``x``, or ``below * x`` where it is negative."""
+        if x.plain and is_short(below):
+            return super().slopes(x, below)
+        return self.kept(x, Slopes, as_reals(below))
+
+    def absolute(self, x: Signal) -> Signal:
+        """|x|."""
+        return self.emit("Abs", x) if x.plain else self.kept(x, lambda f: Slopes(f, -_ONE))
+
+    def maximum(self, a: Signal | Array, b: Signal | Array) -> Signal:
+        """The larger of two."""
+        return self._extreme(a, b, larger=True)
+
+    def minimum(self, a: Signal | Array, b: Signal | Array) -> Signal:
+        """The smaller of two."""
+        return self._extreme(a, b, larger=False)
+
+    def _extreme(self, a: Signal | Array, b: Signal | Array, larger: bool) -> Signal:
+        written = self._written("Max" if larger else "Min", a, b)
+        if written is not None:
+            return written
+        if not isinstance(a, Signal):
+            a, b = b, a
+        assert isinstance(a, Signal)
+        if not isinstance(b, Signal):
+            bound = as_reals(b)
+            return self.kept(a, lambda f, v: _bounded(f, v, None) if larger else _bounded(f, None, v), bound)
+        if a.name == b.name and a.shape == b.shape:
+            if larger:
+                return a.stands_for(forms_of(Larger, a.functions(), b.functions()), self.discretiser.node)
+            return self.negative(self._extreme(self.negative(a), self.negative(b), larger=True))
+        shape = np.broadcast_shapes(a.shape, b.shape)
+        a, b = self.stretched(a, shape), self.stretched(b, shape)
+        ways = {direction(f, _ZERO, _ZERO) if f == g else None
+                for f, g in zip(a.functions().ravel(), b.functions().ravel(), strict=True)}  # fmt: skip
+        if len(ways) != 1 or None in ways or not _everywhere(a.functions()):
+            a, b = self.plain(a), self.plain(b)
+            return self.emit("Max" if larger else "Min", a, b)
+        rising = ways.pop() == 1
+        bare = [Signal(s.name, s.interval) for s in (a, b)]
+        return self.emit("Max" if larger == rising else "Min", *bare).stands_for(a.functions(), a.origin)
+
+    def at_least(self, a: Signal | Array, b: Signal | Array) -> Signal:
+        """1 where a >= b, else 0."""
+        written = self._written("GreaterOrEqual", a, b)
+        if written is not None:
+            return written
+        if isinstance(a, Signal) and isinstance(b, Signal):
+            a, b = self.subtract(a, b), np.array(0.0)
+            return self.at_least(a, b)
+        if isinstance(a, Signal):
+            return self._decided(a, as_reals(b))
+        assert isinstance(b, Signal)
+        return self._decided(self.negative(b), -as_reals(a))
+
+    def _decided(self, x: Signal, bound: Reals) -> Signal:
+        shape = np.broadcast_shapes(x.shape, bound.shape)
+        x = self.stretched(x, shape)
+        bounds = np.broadcast_to(bound, shape)
+
+        def codes(place: tuple[int, ...], form: Expression) -> tuple[Any, Callable[[Fraction], int]]:
+            reached = bounds[place]
+            return reached, lambda at: at_least(form, at, reached)
+
+        return self.discretiser.written(x, codes, 1.0)
+
+    def count(self, x: Signal, steps: Array) -> Signal:
+        """How many thresholds are reached."""
+        if x.plain:
+            # on the signal's own grid: what reaches one reaches the next number on it
+            grid = np.where(x.interval.step == 0, 1.0, x.interval.step)[..., None]
+            beyond = (np.maximum(x.interval.high, 0.0)[..., None] / grid + 1) * grid
+            below = np.minimum(x.interval.low, 0.0)[..., None]
+            steps = np.clip(np.ceil(steps / grid) * grid, below, beyond)
+        thresholds = np.broadcast_to(as_reals(steps), (*x.shape, steps.shape[-1]))
+
+        def codes(place: tuple[int, ...], form: Expression) -> tuple[Any, Callable[[Fraction], int]]:
+            own = tuple(thresholds[place])
+            return own, lambda at: sum(at_least(form, at, t) for t in own)
+
+        return self.discretiser.written(x, codes, 1.0)
+
+    def select(self, choice: Signal, a: Signal | Array, b: Signal | Array) -> Signal:
+        """``a`` where ``choice`` is 1, else ``b``."""
+        first, second = (self.plain(v) if isinstance(v, Signal) else v for v in (a, b))
+        return super().select(self.plain(choice), first, second)
+
+    # ----------------------------------------------------------------------------------------------------- quantisers
+    def sign(self, x: Signal, scale: Array) -> Signal:
+        """``scale`` where x >= 0, else ``-scale``."""
+        if x.plain:
+            return self.emit("BipolarQuant", x, scale, domain=QONNX)
+        both = self._decided(x, _NONE)
+        return self.add(self.multiply(both, np.asarray(2 * scale)), np.asarray(-scale))
+
+    def quantise(self, x: Signal, spec: QuantSpec) -> Signal:
+        """Round and fit: thresholds or a table of what is pending."""
+        shape = np.broadcast_shapes(x.shape, spec.exponent.shape, spec.bits.shape, np.shape(spec.signed))
+        x = self.stretched(x, shape)
+        if x.forms is not None and self._is_arithmetic(x):
+            x = self.plain(x)
+        if x.plain:
+            return self._quantised(x, spec)
+        low, high, bits, exponent = (np.broadcast_to(v, shape) for v in (spec.low, spec.high, spec.bits, spec.exponent))
+
+        def codes(place: tuple[int, ...], form: Expression) -> tuple[Any, Callable[[Fraction], int]]:
+            lowest, highest, size = int(low[place]), int(high[place]), 1 << int(bits[place])
+            lsb = Fraction(2) ** int(exponent[place])
+
+            def fitted(at: Fraction) -> int:
+                found = code(form, at, lsb, spec.mode)
+                if spec.wraps:
+                    return (found - lowest) % size + lowest
+                return min(max(found, lowest), highest)
+
+            return (lowest, highest, lsb, spec.mode, spec.overflow), fitted
+
+        return self.discretiser.written(x, codes, spec.lsb, spec.wraps)
+
+    def _is_arithmetic(self, x: Signal) -> bool:
+        """Whether it is cheaper written: factors and offsets of few bits."""
+        parts = [rational(f) for f in x.functions().ravel()]
+        values = np.array([float(v) for p in parts if p is not None for v in p])
+        if None in parts or any(float(v) != v for p in parts if p is not None for v in p) or not is_short(values):
+            return False
+        try:
+            self.plain(x)
+        except UnsupportedError:
+            return False
+        return True
+
+    def _quantised(self, x: Signal, spec: QuantSpec) -> Signal:
+        bits = np.minimum(spec.bits, 32)  # of Floor and the like, which have no bound that bites
+        signed = np.asarray(spec.signed)
+        if spec.overflow is Overflow.SAT and signed.ndim == 0 and spec.mode.value != "RND":
+            return self.emit(
+                "Quant", x, least(spec.lsb), np.array(0.0), least(bits.astype(np.float64)), domain=QONNX,
+                signed=int(bool(signed)), narrow=int(spec.narrow), rounding_mode=spec.mode.value,
+            )  # fmt: skip
+        keep = signed.astype(np.float64)
+        return self.emit(
+            "FixedPoint", x, keep, bits - keep + spec.exponent, -spec.exponent.astype(np.float64), domain=CODESIGN,
+            overflow=spec.overflow.value, rounding_mode=spec.mode.value,
+        )  # fmt: skip
+
+    def table(self, x: Signal, table: Table) -> Signal:
+        """Read a table."""
+        signed, exponent = table.low < 0, table.exponent
+        width = (table.entries - 1).bit_length()
+        return self.emit(
+            "Table", self.plain(x), table.values, domain=CODESIGN, k=int(signed), i=width - int(signed) + exponent,
+            f=-exponent,
+        )  # fmt: skip
+
+
+def _sum(a: Expression, b: Expression) -> Expression:
+    first, second = rational(a), rational(b)
+    if first and second:
+        return scaled(Variable(), first[0] + second[0], first[1] + second[1])
+    return Sum(a, b)
+
+
+def _bounded(x: Expression, low: Fraction | None, high: Fraction | None) -> Expression:
+    return Bounded(x, low, high)
+
+
+def _everywhere(forms: Reals) -> bool:
+    """Whether the direction of all is that of everywhere: no reciprocal in it."""
+    return not any("reciprocal" in repr(f) for f in forms.ravel())

@@ -1,0 +1,63 @@
+"""The importers that there are: shipped ones, and those of installed packages (entry points ``codesign.importers``)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from codesign.errors import InputError
+from codesign.importing.base import Importer, Source
+from codesign.printing import visible
+
+__all__ = ("importer_of", "importers")
+
+_GROUP = "codesign.importers"
+#: by name, what is shipped, in the order in which a source is offered to them
+_SHIPPED = {
+    "onnx": "codesign.importing.onnx_file:OnnxFile",
+    "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
+}
+_ADVICE = (
+    "what enters: ONNX and QONNX files, torch modules with Brevitas' quantisers (codesign.import_model), and what "
+    "installed importers take; an hls4ml project is not read: export the model that it was made from"
+)
+
+
+@cache
+def importers() -> dict[str, Importer]:
+    """By name. InputError says in what a plug-in is none."""
+    found = {name: _made(name, *value.split(":")) for name, value in _SHIPPED.items()}
+    for entry in entry_points(group=_GROUP):
+        if entry.name not in found:
+            found[entry.name] = _instance(entry.name, entry.load())
+    return found
+
+
+def _made(name: str, module: str, thing: str) -> Importer:
+    return _instance(name, getattr(import_module(module), thing))
+
+
+def _instance(name: str, made: object) -> Importer:
+    if not isinstance(made, type) or not issubclass(made, Importer):
+        raise InputError(f"the plug-in '{name}' of {_GROUP} is none: derive it from codesign.Importer")
+    if lacks := sorted(getattr(made, "__abstractmethods__", ())):
+        raise InputError(f"the plug-in '{name}' of {_GROUP} lacks what an Importer must do: {', '.join(lacks)}")
+    instance: Importer = made()
+    return instance
+
+
+def importer_of(source: Source) -> Importer:
+    """Who takes this source; InputError where nobody does."""
+    for importer in importers().values():
+        if importer.takes(source):
+            return importer
+    if isinstance(source, Path):
+        if source.is_dir() and any(source.rglob("parameters.h")):
+            raise InputError(
+                f"{source}: a project of hls4ml, whose C++ is not read: export the model that it was made from, as "
+                "QONNX, .keras or a torch module"
+            )
+        raise InputError(f"{source}: no importer takes it ({', '.join(importers())}); {_ADVICE}")
+    raise InputError(f"no importer takes a {visible(type(source).__name__)}; {_ADVICE}")

@@ -1,0 +1,297 @@
+"""An ONNX file's own execution: by onnxruntime, by QONNX' executor, and once more in float64.
+
+Only files that the reader took are run: one flat graph of bounded size, of operators that are known by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from codesign.errors import InputError
+from codesign.graph.nodes import QONNX
+
+__all__ = ("Run", "constants_of", "float64_runner", "runners_of")
+
+#: the inputs (events, ...) in the order of the graph to its outputs (events, ...)
+Run: TypeAlias = Callable[[list[NDArray[np.float64]]], list[NDArray[np.float64]]]
+#: rows that are run one by one, and must come out as they do all together
+_ALONE = 4
+
+
+def runners_of(model: onnx.ModelProto) -> dict[str, Run]:
+    """By name and version, what runs this file as its makers do."""
+    if any(n.domain == QONNX for n in model.graph.node):
+        return {f"qonnx {version('qonnx')}": _by_events(_qonnx, model, lambda m: _reference(m, np.float32))}
+    return {f"onnxruntime {version('onnxruntime')}": _by_events(_onnxruntime, model, _onnxruntime)}
+
+
+def float64_runner(model: onnx.ModelProto) -> Run:
+    """The file in float64: ONNX' reference implementation, and QONNX' own functions."""
+    return _by_events(_float64, model, _float64)
+
+
+def _by_events(
+    prepare: Callable[[onnx.ModelProto], Run], model: onnx.ModelProto, quick: Callable[[onnx.ModelProto], Run]
+) -> Run:
+    """Run all events at once where that gives the same as one by one; else one by one.
+
+    A file of batch 1 may reshape its first axis: then only single events mean what its maker meant. ``quick``: what
+    runs many of them in short time, and must give the same on the first ones. InputError where nothing runs it.
+    """
+    given = {t.name for t in model.graph.initializer}
+    ports = [i for i in model.graph.input if i.name not in given]
+    fixed = any(d.HasField("dim_value") and d.dim_value == 1 for p in ports for d in p.type.tensor_type.shape.dim[:1])
+
+    def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        events = len(inputs[0])
+        alone: list[list[NDArray[np.float64]]] = []
+        try:
+            if fixed and events:
+                one = prepare(_for(model, 1))
+                alone = [one([x[i : i + 1] for x in inputs]) for i in range(min(_ALONE, events))]
+            together = prepare(_for(model, events))(inputs)
+            if all(len(t) == events for t in together) and _same(alone, together):
+                return together
+        except Exception:  # noqa: S110, of any kind: whoever runs it finds shapes that are meant for one event
+            pass
+        try:
+            one = quick(_for(model, 1))
+            rows = [one([x[i : i + 1] for x in inputs]) for i in range(events)]
+            whole = [np.concatenate([np.atleast_1d(row[k])[None] for row in rows]) for k in range(len(rows[0]))]
+            if all(np.array_equal(w[i], np.atleast_1d(a), equal_nan=True)
+                   for i, row in enumerate(alone) for w, a in zip(whole, row, strict=True)):  # fmt: skip
+                return whole
+            raise InputError("single events do not come out the same twice")
+        except InputError:
+            raise
+        except Exception as error:  # of any kind
+            said = " ".join(str(error).split())[:200]
+            raise InputError(f"nothing here runs this file, so that it cannot be compared ({said})") from None
+
+    return run
+
+
+def _same(alone: list[list[NDArray[np.float64]]], together: list[NDArray[np.float64]]) -> bool:
+    """Whether the first events come out alone as they do together."""
+    return all(
+        np.array_equal(t[i : i + 1], a, equal_nan=True)
+        for i, row in enumerate(alone)
+        for t, a in zip(together, row, strict=True)
+    )
+
+
+def _for(model: onnx.ModelProto, events: int) -> onnx.ModelProto:
+    """The model for so many events; what it says of the shapes in between is forgotten."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.value_info[:]
+    del copy.graph.quantization_annotation[:]
+    given = {t.name for t in copy.graph.initializer}
+    for port in copy.graph.input:
+        if port.name not in given and port.type.tensor_type.shape.dim:
+            port.type.tensor_type.shape.dim[0].Clear()
+            port.type.tensor_type.shape.dim[0].dim_value = events
+    for port in copy.graph.output:
+        port.type.tensor_type.ClearField("shape")
+    return copy
+
+
+def _feeds(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]], kind: type[Any] | None = None) -> dict[str, Any]:
+    given = {t.name for t in model.graph.initializer}
+    ports = [i for i in model.graph.input if i.name not in given]
+    kinds = [kind or helper.tensor_dtype_to_np_dtype(p.type.tensor_type.elem_type) for p in ports]
+    return {p.name: x.astype(k) for p, x, k in zip(ports, inputs, kinds, strict=True)}
+
+
+def _onnxruntime(model: onnx.ModelProto) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # its fusions round otherwise than the operators that the file names
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors are of many types
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"onnxruntime does not run this file, so nothing could be compared with it ({said})") from None
+
+    def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        return [np.asarray(y, dtype=np.float64) for y in session.run(None, _feeds(model, inputs))]
+
+    return run
+
+
+def _qonnx(model: onnx.ModelProto) -> Run:
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+    from qonnx.transformation.infer_shapes import InferShapes
+
+    def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                wrapped = ModelWrapper(model).transform(InferShapes(), make_deepcopy=True, cleanup=False)
+                found = execute_onnx(wrapped, _feeds(model, inputs))
+        except Exception:  # it cannot execute all that QONNX says: a width per element, shapes that it cannot infer
+            return _reference(model, np.float32)(inputs)
+        return [np.asarray(found[o.name], dtype=np.float64) for o in model.graph.output]
+
+    return run
+
+
+# ------------------------------------------------------------------------------------------------------------- float64
+def _float64(model: onnx.ModelProto) -> Run:
+    return _reference(_doubled(model), np.float64)
+
+
+def _doubled(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model with every float32 tensor in float64."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for tensor in copy.graph.initializer:
+        _double(tensor)
+    for node in copy.graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                _double(attribute.t)
+            elif node.op_type == "Cast" and attribute.name == "to" and attribute.i == TensorProto.FLOAT:
+                attribute.i = TensorProto.DOUBLE
+            elif node.op_type == "Constant" and attribute.name in ("value_float", "value_floats"):
+                numbers = np.asarray(
+                    attribute.f if attribute.name == "value_float" else list(attribute.floats), dtype=np.float64
+                )
+                attribute.CopyFrom(helper.make_attribute("value", numpy_helper.from_array(numbers)))
+    for port in (*copy.graph.input, *copy.graph.output):
+        if port.type.tensor_type.elem_type == TensorProto.FLOAT:
+            port.type.tensor_type.elem_type = TensorProto.DOUBLE
+    return copy
+
+
+def _double(tensor: TensorProto) -> None:
+    if tensor.data_type == TensorProto.FLOAT:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+
+
+def _reference(model: onnx.ModelProto, kind: type[Any]) -> Run:
+    from onnx.reference import ReferenceEvaluator
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    if not any(o.domain == QONNX for o in copy.opset_import):
+        copy.opset_import.append(helper.make_opsetid(QONNX, 1))
+    for opset in copy.opset_import:
+        if opset.domain == QONNX:
+            opset.version = 1
+    evaluator = ReferenceEvaluator(copy, new_ops=_operators())
+
+    def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+        with np.errstate(all="ignore"):
+            return [np.asarray(y, dtype=np.float64) for y in evaluator.run(None, _feeds(model, inputs, kind))]
+
+    return run
+
+
+def constants_of(model: onnx.ModelProto) -> dict[str, NDArray[np.float64]]:
+    """Every tensor that does not depend on the inputs, in float64; those of the file alone where they cannot be run."""
+    doubled = _doubled(model)
+    found = {t.name: numpy_helper.to_array(t) for t in doubled.graph.initializer if t.data_type != TensorProto.STRING}
+    known, nodes = set(found), []
+    for node in doubled.graph.node:
+        if all(name in known for name in node.input if name):
+            nodes.append(node)
+            known.update(o for o in node.output if o)
+    wanted = [o for n in nodes for o in n.output if o]
+    if wanted:
+        outputs = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in wanted]
+        graph = helper.make_graph(nodes, "constants", [], outputs, doubled.graph.initializer)
+        alone = helper.make_model(graph, opset_imports=doubled.opset_import, ir_version=doubled.ir_version)
+        with contextlib.suppress(Exception):  # of any kind: the reader says what is wrong with it
+            for name, value in zip(wanted, _reference(alone, np.float64)([]), strict=True):
+                found[name] = value
+    return {name: np.asarray(v, dtype=np.float64) for name, v in found.items()}
+
+
+def _operators() -> list[Any]:
+    """QONNX' operators for ONNX' reference implementation, in the precision of what they are given."""
+    from onnx.reference.op_run import OpRun
+    from qonnx.custom_op.general.multithreshold import multithreshold
+    from qonnx.custom_op.general.quant import quant
+    from qonnx.custom_op.general.trunc import trunc_v2
+
+    def like(x: NDArray[Any], *parameters: Any) -> list[NDArray[Any]]:
+        return [np.asarray(p, dtype=x.dtype) for p in parameters]
+
+    class Quant(OpRun):  # type: ignore[misc, unused-ignore]
+        """As qonnx computes it."""
+
+        op_domain = QONNX
+
+        def _run(self, x: Any, scale: Any, zero: Any, bits: Any, narrow: Any = 0, rounding_mode: Any = "ROUND",
+                 signed: Any = 1) -> Any:  # fmt: skip
+            scale, zero, bits = like(x, scale, zero, bits)
+            if signed and (bits == 1).all():
+                return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
+            found = quant(x, scale, zero, bits, bool(signed), bool(narrow), rounding_mode)
+            return (np.asarray(found, dtype=x.dtype),)
+
+    class IntQuant(Quant):
+        """The same by its later name."""
+
+    class BipolarQuant(OpRun):  # type: ignore[misc, unused-ignore]
+        """As qonnx computes it."""
+
+        op_domain = QONNX
+
+        def _run(self, x: Any, scale: Any) -> Any:
+            (scale,) = like(x, scale)
+            return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
+
+    class Trunc(OpRun):  # type: ignore[misc, unused-ignore]
+        """As qonnx computes it: version 2 with the scale that comes out, or version 1."""
+
+        op_domain = QONNX
+
+        def _run(self, x: Any, scale: Any, zero: Any, bits: Any, *more: Any, narrow: Any = 0,
+                 rounding_mode: Any = "FLOOR", signed: Any = 1) -> Any:  # fmt: skip
+            if len(more) == 2:
+                scale, zero, bits, out_scale, out_bits = like(x, scale, zero, bits, *more)
+            else:
+                scale, zero, bits, out_bits = like(x, scale, zero, bits, *more)
+                out_scale = scale * np.exp2(bits - out_bits)
+            found = trunc_v2(x, scale, zero, bits, bool(narrow), bool(signed), out_scale, out_bits, rounding_mode)
+            return (np.asarray(found, dtype=x.dtype),)
+
+    class MultiThreshold(OpRun):  # type: ignore[misc, unused-ignore]
+        """As qonnx computes it."""
+
+        op_domain = QONNX
+
+        def _run(self, x: Any, steps: Any, data_layout: Any = "NCHW", out_bias: Any = 0.0, out_dtype: Any = "",
+                 out_scale: Any = 1.0) -> Any:  # fmt: skip
+            last = str(data_layout) in ("NHWC", "NWC", "NC") or x.ndim == 2
+            found = multithreshold(x, steps.astype(x.dtype), out_scale, out_bias, channels_last=last)
+            return (np.asarray(found, dtype=x.dtype),)
+
+    class BatchNormalization(OpRun):  # type: ignore[misc, unused-ignore]
+        """As it is at inference: ONNX' own for opset 9 takes the batch's statistics where there is a momentum."""
+
+        op_domain = ""
+
+        def _run(self, x: Any, scale: Any, bias: Any, mean: Any, var: Any, epsilon: Any = 1e-5, momentum: Any = 0.9,
+                 spatial: Any = 1, training_mode: Any = 0) -> Any:  # fmt: skip
+            shape = [1, -1] + [1] * (x.ndim - 2)
+            scale, bias, mean, var = (v.reshape(shape) for v in like(x, scale, bias, mean, var))
+            return (np.asarray((x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * scale + bias, dtype=x.dtype),)
+
+    return [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, BatchNormalization]
