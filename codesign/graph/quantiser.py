@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 class RoundingMode(StrEnum):
     """QONNX' rounding modes (as in qonnx.custom_op.general.quant; HALF_UP there is half away from zero), and one more.
 
-    ``RND``, half towards +infinity, is what ap_fixed and HGQ2 call so; Quant does not know it, codesign.FixedPoint does.
+    ``RND``, half towards +infinity, is what ap_fixed and HGQ2 call so: codesign.FixedPoint knows it, Quant does not.
     """
 
     ROUND = "ROUND"  # half to even

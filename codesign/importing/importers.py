@@ -18,10 +18,12 @@ _GROUP = "codesign.importers"
 _SHIPPED = {
     "onnx": "codesign.importing.onnx_file:OnnxFile",
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
+    "keras": "codesign.importing.keras.keras_file:KerasFile",
 }
 _ADVICE = (
-    "what enters: ONNX and QONNX files, torch modules with Brevitas' quantisers (codesign.import_model), and what "
-    "installed importers take; an hls4ml project is not read: export the model that it was made from"
+    "what enters: ONNX and QONNX files, .keras and Keras-3 .h5 files of HGQ2, torch modules with Brevitas' quantisers "
+    "(codesign.import_model), and what installed importers take; an hls4ml project is not read: export the model that "
+    "it was made from"
 )
 
 

@@ -1,4 +1,4 @@
-"""Inside Keras' environment: ``imports_direct.py MODEL RESULT.json STAGE_DELAY``, alkaid's own trace of a Keras model."""
+"""Inside Keras' environment: ``imports_direct.py MODEL RESULT.json STAGE_DELAY``, alkaid's own trace."""
 
 from __future__ import annotations
 

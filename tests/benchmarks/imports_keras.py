@@ -2,8 +2,8 @@
 
 For each file of ``../shared/data/models`` (or ``$CODESIGN_DATA``), or those given: rows equal of rows tried between
 Keras' own predict and the exact graph, alkaid's interpreter of the firmware, standard ONNX in onnxruntime, the C++
-emulator, and, where it is small, the simulated RTL. Inputs beyond the model's own types are tried through declared wider
-ones. ``--direct`` traces the file by alkaid itself beside it. The record is ``reports/reference/imports_keras.json``.
+emulator, and, where it is small, the simulated RTL. Inputs beyond the model's own types are tried through declared
+wider ones. ``--direct`` traces the file by alkaid itself beside it. The record is ``reports/reference/imports_keras.json``.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def wider(design: Design, bits: int = 2) -> DeclaredInputs:
         width, integers = (kind.width + 2 * bits, kind.integer_bits + bits) if kind.width else (6, 2)
         return f"fixed<{width + (not kind.signed)},{integers + 1}>"
 
-    fields = tuple(
-        DeclaredField(name=f"x{i}", type=name(kind)) for i, kind in enumerate(design.inputs.types)
-    )
+    fields = tuple(DeclaredField(name=f"x{i}", type=name(kind)) for i, kind in enumerate(design.inputs.types))
     return DeclaredInputs(fields=fields)
 
 
@@ -81,7 +79,7 @@ def keras_rows(file: Path, facts: KerasFacts, designs: list[tuple[Design, Codes]
     return out
 
 
-def imported(file: Path, work: Path, simulate: bool) -> dict[str, Any]:
+def imported(file: Path, work: Path, simulate: bool, emulate: bool) -> dict[str, Any]:
     """One file's row."""
     start = time.monotonic()
     graph, facts = convert_keras(file)
@@ -101,9 +99,10 @@ def imported(file: Path, work: Path, simulate: bool) -> dict[str, Any]:
     truth, far = exact_codes(design, codes), exact_codes(wide, beyond)
     ours, theirs = keras_rows(file, facts, [(design, codes), (wide, beyond)])
     row["keras_of_exact"], row["keras_of_exact_beyond_the_range"] = rows(ours, truth), rows(theirs, far)
-    for name, step in (("standard_onnx", onnx_rows), ("emulator", emulator_rows)):
-        row[name] = tried(lambda step=step: rows(step(design, codes, work), truth))
+    row["standard_onnx"] = tried(lambda: rows(onnx_rows(design, codes, work), truth))
     row["alkaid"] = tried(lambda: alkaid_row(design, codes, truth, work, simulate))
+    if emulate:
+        row["emulator"] = tried(lambda: rows(emulator_rows(design, codes, work), truth))
     return row
 
 
@@ -164,6 +163,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--direct", action="store_true", help="alkaid's direct trace alone")
     parser.add_argument("--simulate", action="store_true", help="simulate the RTL of small ones")
+    parser.add_argument("--emulate", action="store_true", help="compile the C++ emulator: minutes for large ones")
     parser.add_argument("-o", "--output", type=Path, default=RECORD)
     options = parser.parse_args()
     for file in options.files or [*sorted(DATA.glob("*.keras")), *sorted(DATA.glob("da4ml*.h5"))]:
@@ -171,7 +171,7 @@ def main() -> None:
             if options.direct:
                 found, part = tried(lambda: direct(file, Path(folder))), "direct_alkaid"  # noqa: B023
             else:
-                found, part = tried(lambda: imported(file, Path(folder), options.simulate)), "imported"  # noqa: B023
+                found, part = tried(lambda: imported(file, Path(folder), options.simulate, options.emulate)), "imported"  # noqa: B023
         print(file.name, json.dumps(found), flush=True)
         put(found, file.name, part, path=options.output)
 

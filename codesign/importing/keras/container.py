@@ -36,7 +36,8 @@ _MODELS = {"Functional", "Sequential", "Model"}
 _PARTS = {
     "DTypePolicy", "QuantizerConfig", "__keras_tensor__", "__tuple__", "__slice__", "__numpy__", "__ellipsis__",
     "GlorotUniform", "GlorotNormal", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "RandomNormal",
-    "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal", "IdentityInitializer", "Zeros", "Ones", "Constant",
+    "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal", "IdentityInitializer", "Zeros", "Ones",
+    "Constant",
     "MinMax", "Min", "Max", "NonNeg", "UnitNorm", "MaxNorm", "MinMaxNorm",
     "MonoL1", "L1", "L2", "L1L2", "OrthogonalRegularizer", "DefaultBitwidthMapper",
 }  # fmt: skip
@@ -110,7 +111,9 @@ def _check_hdf5(path: Path, copy: Path, layers: Collection[str]) -> Checked:
         raise InputError(f"{path}: has more than {MODEL_BYTES >> 20} MiB")
     _check_weights(checked, path)
     with h5py.File(checked, "r+") as file:
-        told = {name: _text(file.attrs[name]) for name in ("keras_version", "backend", "model_config") if name in file.attrs}
+        told = {
+            name: _text(file.attrs[name]) for name in ("keras_version", "backend", "model_config") if name in file.attrs
+        }
         if "model_config" not in told or "model_weights" not in file:
             raise InputError(f"{path}: no whole Keras model: it lacks its configuration or its weights")
         version = told.get("keras_version", "")
@@ -118,8 +121,8 @@ def _check_hdf5(path: Path, copy: Path, layers: Collection[str]) -> Checked:
         if not version.startswith("3."):
             kinds = ", ".join(sorted({line(k)[:40] for k in _classes(config)})[:40])
             raise UnsupportedError(
-                f"{path}: written by Keras {line(version)[:20] or 'of no version'}, with the classes {kinds}; Keras 3 is "
-                "read. QKeras on Keras 2: export QONNX with qonnx.converters.from_keras where TensorFlow is installed, "
+                f"{path}: written by Keras {line(version)[:20] or 'of no version'}, with the classes {kinds}; Keras 3 "
+                "is read. QKeras on Keras 2: export QONNX with qonnx.converters.from_keras where TensorFlow is installed, "
                 "and import that"
             )
         file.attrs["model_config"] = json.dumps(_checked_config(config, path, layers))

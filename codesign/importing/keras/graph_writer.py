@@ -35,12 +35,13 @@ class FixedPoints:
     @property
     def bits(self) -> NDArray[np.int64]:
         """Bits in all of each, the sign included; none where it is always 0."""
-        return np.maximum(self.k + self.i + self.f, 0)
+        return np.asarray(np.maximum(self.k + self.i + self.f, 0))
 
     def clean(self) -> FixedPoints:
         """With k = i = f = 0 where there are no bits."""
         alive = self.bits > 0
-        return FixedPoints(*(np.where(alive, v, 0) for v in (self.k, self.i, self.f)), self.overflow, self.rounding)
+        k, i, f = (np.where(alive, v, 0) for v in (self.k, self.i, self.f))
+        return FixedPoints(k, i, f, self.overflow, self.rounding)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class GraphWriter:
     def constant(self, value: Any, kind: type = np.float32) -> str:
         """An initialiser; UnsupportedError for a number that float32 does not hold."""
         given = np.asarray(value)
-        stored = given.astype(kind)
+        stored: NDArray[Any] = given.astype(kind)
         if not np.array_equal(stored, given):
             raise UnsupportedError("a constant of more than 24 bits has no exact float32; quantise it")
         name = f"c{len(self.constants)}"
@@ -149,7 +150,9 @@ class GraphWriter:
         shape = np.broadcast_shapes(a.shape, b.shape)
         if isinstance(b, Signal):
             rank = len(shape)
-            a, b = (s if len(s.shape) == rank else self.reshape(s, (1,) * (rank - len(s.shape)) + s.shape) for s in (a, b))
+            a, b = (
+                s if len(s.shape) == rank else self.reshape(s, (1,) * (rank - len(s.shape)) + s.shape) for s in (a, b)
+            )
             return self.node(op, [a, b], shape)
         return self.node(op, [a, self.constant(np.asarray(b).reshape((1,) * (len(shape) - b.ndim) + b.shape))], shape)
 
@@ -168,7 +171,13 @@ class GraphWriter:
         return self.node("ReduceMax", [x], _reduced(x.shape, axes, keep), axes=axes, keepdims=int(keep))
 
     def convolution(
-        self, x: Signal, weights: Array, strides: Sequence[int], dilation: Sequence[int], pads: Sequence[int], groups: int
+        self,
+        x: Signal,
+        weights: Array,
+        strides: Sequence[int],
+        dilation: Sequence[int],
+        pads: Sequence[int],
+        groups: int,
     ) -> Signal:
         """Of x (channels, ...), weights (filters, channels / groups, ...); pads before all axes, then behind all."""
         self._count(weights)

@@ -22,6 +22,8 @@ from codesign.importing.declared import DeclaredInputs
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
 from codesign.importing.keras.container import looks_like_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
+from codesign.importing.onnx_file import types_in_words
+from codesign.importing.operations import counted
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.plain import given_bytes
 
@@ -58,6 +60,7 @@ def imported_keras(path: Path, declared: DeclaredInputs | None = None, seconds: 
         LayerFacts(name=layer.name, kind=layer.kind, weights=layer.weights, nonzero=layer.nonzero)
         for layer in facts.layers
     )
+    cost = counted(design)
     report = ImportReport(
         source=SourceFile(
             name=path.name,
@@ -66,12 +69,14 @@ def imported_keras(path: Path, declared: DeclaredInputs | None = None, seconds: 
             producer=f"Keras {facts.keras_version}"[:100],
         ),
         layers=layers,
-        inputs=_in_words(design.inputs),
-        outputs=_in_words(design.outputs),
+        inputs=types_in_words(design.inputs),
+        outputs=types_in_words(design.outputs),
         input_types="declared" if declared is not None and declared.typed else "the model's own quantiser",
         changes=changes,
         weights=sum(layer.weights for layer in layers),
         nonzero_weights=sum(layer.nonzero for layer in layers),
+        operations=cost.operations,
+        ebops=cost.ebops,
     )
     runner = " / ".join(f"{name} {version}" for name, version in facts.versions.items())
     name = f"source{path.suffix}" if path.suffix in (".keras", ".h5") else "source.keras"
@@ -103,7 +108,9 @@ def design_of_keras(
         tightest_type(float(low), float(high), float(step))
         for low, high, step in zip(found.low[0], found.high[0], found.step[0], strict=True)
     )
-    labels = declared.outputs if declared is not None and declared.outputs else tuple(f"y{i}" for i in range(len(kinds)))
+    labels = (
+        declared.outputs if declared is not None and declared.outputs else tuple(f"y{i}" for i in range(len(kinds)))
+    )
     if len(labels) != len(kinds):
         raise InputError(f"{name}: {len(kinds)} outputs, but {len(labels)} names of outputs are declared")
     changes = () if typed else _unread(facts)
@@ -126,8 +133,8 @@ def inferred_types(facts: KerasFacts, name: str = "the model") -> tuple[FixedPoi
     if wide:
         names = _names(facts)
         raise InputError(
-            f"{name}: the quantisers of the model read {len(wide)} of {len(types)} inputs with more than {_WIDEST} bits, "
-            f"'{names[wide[0]]}' as {types[wide[0]]}; no sensor gives as many, so lanes are unused: declare the types "
+            f"{name}: the quantisers of the model read {len(wide)} of {len(types)} inputs with more than {_WIDEST} "
+            f"bits, '{names[wide[0]]}' as {types[wide[0]]}; no sensor gives as many, so lanes are unused: declare the types "
             "(inputs: fixed<W,I>)"
         )
     return types
@@ -181,14 +188,3 @@ def _values(content: bytes, facts: KerasFacts, design: Design, seconds: float) -
             return predict_keras(copy, parts, seconds)
 
     return values
-
-
-def _in_words(port: Port) -> tuple[str, ...]:
-    """Name and type of each element, neighbours of one type together."""
-    words, start = [], 0
-    for end in range(1, port.size + 1):
-        if end == port.size or port.types[end] != port.types[start]:
-            names = port.labels[start] if end == start + 1 else f"{port.labels[start]} to {port.labels[end - 1]}"
-            words.append(f"{names}: {port.types[start]}")
-            start = end
-    return tuple(words)

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ class _Job:
         job.write_text(
             json.dumps({"file": str(self.file.resolve()), "work": str(work), "convert": convert, "predict": predict})
         )
-        command = [sys.executable, "-P", "-m", "codesign.importing.keras.keras_worker", job]
+        command: list[str | Path] = [sys.executable, "-P", "-m", "codesign.importing.keras.keras_worker", job]
         run_tool(command, work, self.seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name="Keras")
         answer = member_json(work, "answer.json")
         if not isinstance(answer, dict):
@@ -101,6 +102,7 @@ def predict_keras(file: Path, values: list[NDArray[np.float64]], seconds: float 
     """Keras' own outputs (events, m), heads one after another, for values of each input (events, ...)."""
     with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
         work = Path(scratch)
-        np.savez(work / "values.npz", **{f"in{i}": v.astype(np.float32) for i, v in enumerate(values)})
+        given: dict[str, Any] = {f"in{i}": v.astype(np.float32) for i, v in enumerate(values)}
+        np.savez(work / "values.npz", **given)
         _Job(file, seconds).run(work, convert=False, predict=True)
         return np.asarray(npy_array(member(work, "outputs.npy")), dtype=np.float64)

@@ -90,7 +90,9 @@ def _called(
     shape = tuple(int(n) for n in operation.output.shape[1:])
     if any(isinstance(s, _Refused) for s in signals):
         return _Refused("", shape)
-    others = tuple(a for a in args if not isinstance(a, Signal | list | tuple) or name == "GetItem" and a is not args[0])
+    others = tuple(
+        a for a in args if not isinstance(a, Signal | list | tuple) or (name == "GetItem" and a is not args[0])
+    )
     before = (graph.weights, graph.nonzero)
     try:
         out = read_layer(LayerCall(operation, signals, graph, others, named))

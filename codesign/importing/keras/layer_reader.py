@@ -140,9 +140,7 @@ def types_of(quantiser: Any, shape: Sequence[int]) -> FixedPoints | None:
     rounding, overflow = str(inner.round_mode).upper().removeprefix("S_"), str(inner.overflow_mode).upper()
     if rounding not in _ROUNDINGS:
         raise UnsupportedError(f"a quantiser that rounds by {rounding}; {', '.join(_ROUNDINGS)} are read")
-    k, i, f = (
-        numbers(inner.bw_mapper.bw_to_x(v, (1, *shape)))[0].astype(np.int64) for v in inner.kif
-    )
+    k, i, f = (numbers(inner.bw_mapper.bw_to_x(v, (1, *shape)))[0].astype(np.int64) for v in inner.kif)
     return FixedPoints(k, i, f, Overflow.named(overflow), _ROUNDINGS[rounding])
 
 

@@ -27,7 +27,9 @@ def tabulated(call: LayerCall, x: Signal, types: FixedPoints, function: Callable
     types = types.clean()
     alive = types.bits > 0
     if not alive.any():
-        return np.broadcast_to(numbers(function(ops.convert_to_tensor(np.zeros((1, *x.shape), np.float32))))[0], x.shape)
+        return np.broadcast_to(
+            numbers(function(ops.convert_to_tensor(np.zeros((1, *x.shape), np.float32))))[0], x.shape
+        )
     k = int(types.k.max())
     f = int(types.f[alive].max())
     i = int(types.i[alive].max())

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from codesign.errors import ToolError
+from codesign.hardware.finn.client import FinnProcess
 from codesign.hardware.finn.environment import FINN, environment
 from codesign.own_environment import OwnEnvironment
-from codesign.hardware.finn.client import FinnProcess
 from tests.hardware.finn.test_layers import small
 from tests.verify.test_process import alive
 

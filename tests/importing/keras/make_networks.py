@@ -1,6 +1,6 @@
 """Inside Keras' environment: ``make_networks.py FOLDER`` builds small networks of HGQ2 and saves them as ``.keras``.
 
-Untrained, with random weights, and types of their own for each element; between them they hold every layer that is read.
+Untrained, with random weights, and types of their own for each element.
 """
 
 from __future__ import annotations
@@ -17,9 +17,25 @@ def networks() -> dict[str, Any]:
     import keras
     from hgq.config import QuantizerConfigScope
     from hgq.layers import (
-        QAdd, QAveragePow2, QBatchNormDense, QConv1D, QConv2D, QDense, QDenseT, QEinsum, QEinsumDense,
-        QEinsumDenseBatchnorm, QEinsumDenseT, QLinformerAttention, QMaximum, QMeanPow2, QMultiHeadAttention, QMultiply,
-        QSubtract, QSum, QUnaryFunctionLUT,
+        QAdd,
+        QAveragePow2,
+        QBatchNormDense,
+        QConv1D,
+        QConv2D,
+        QDense,
+        QDenseT,
+        QEinsum,
+        QEinsumDense,
+        QEinsumDenseBatchnorm,
+        QEinsumDenseT,
+        QLinformerAttention,
+        QMaximum,
+        QMeanPow2,
+        QMultiHeadAttention,
+        QMultiply,
+        QSubtract,
+        QSum,
+        QUnaryFunctionLUT,
     )  # fmt: skip
     from hgq.layers.pooling import QAveragePooling1D, QGlobalMaxPooling1D, QMaxPooling2D
     from keras import layers
@@ -31,7 +47,9 @@ def networks() -> dict[str, Any]:
         return keras.Model(inputs, outputs)
 
     weight = QuantizerConfigScope(place="weight", default_q_type="kbi", b0=4, i0=1, overflow_mode="SAT_SYM")
-    data = QuantizerConfigScope(place="datalane", default_q_type="kif", i0=2, f0=2, overflow_mode="WRAP", round_mode="RND")
+    data = QuantizerConfigScope(
+        place="datalane", default_q_type="kif", i0=2, f0=2, overflow_mode="WRAP", round_mode="RND"
+    )
     table = QuantizerConfigScope(place="table", default_q_type="kif", i0=1, f0=3)
     with weight, data, table:
         x = keras.Input((6,))
@@ -53,7 +71,7 @@ def networks() -> dict[str, Any]:
         made["images"] = whole(x, QDense(2)(layers.Flatten()(y)))
 
         a, b = keras.Input((8, 2), name="a"), keras.Input((4, 3), name="b")
-        p = QConv1D(4, 3, padding="causal", dilation_rate=2)(a)
+        p = QConv1D(4, 3, padding="same", dilation_rate=2)(a)
         p = QAveragePooling1D(2)(p)
         q = QConv1D(2, 2, padding="valid")(b)
         q = layers.Reshape((-1,))(q)

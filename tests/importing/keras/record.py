@@ -1,7 +1,7 @@
 """Inside Keras' environment: ``record.py NETWORKS RECORDED`` converts small networks and keeps what Keras gives.
 
-Each becomes one ``.npz`` of plain numbers: the graph, the facts as JSON, input codes of the model's own types and of wider
-ones, and Keras' outputs for both. The tests of the default suite read these, and need no Keras.
+Each becomes one ``.npz`` of plain numbers: the graph, the facts as JSON, input codes of the model's own types and of
+wider ones, and Keras' outputs for both. The tests of the default suite read these, and need no Keras.
 """
 
 from __future__ import annotations
