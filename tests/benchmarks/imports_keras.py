@@ -3,7 +3,8 @@
 For each file of ``../shared/data/models`` (or ``$CODESIGN_DATA``), or those given: rows equal of rows tried between
 Keras' own predict and the exact graph, alkaid's interpreter of the firmware, standard ONNX in onnxruntime, the C++
 emulator, and, where it is small, the simulated RTL. Inputs beyond the model's own types are tried through declared
-wider ones. ``--direct`` traces the file by alkaid itself beside it. The record is ``reports/reference/imports_keras.json``.
+wider ones. ``--direct`` traces the file by alkaid itself beside it. The record is
+``reports/reference/imports_keras.json``.
 """
 
 from __future__ import annotations

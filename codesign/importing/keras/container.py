@@ -122,7 +122,7 @@ def _check_hdf5(path: Path, copy: Path, layers: Collection[str]) -> Checked:
             kinds = ", ".join(sorted({line(k)[:40] for k in _classes(config)})[:40])
             raise UnsupportedError(
                 f"{path}: written by Keras {line(version)[:20] or 'of no version'}, with the classes {kinds}; Keras 3 "
-                "is read. QKeras on Keras 2: export QONNX with qonnx.converters.from_keras where TensorFlow is installed, "
+                "is read. QKeras on Keras 2: export QONNX with qonnx.converters.from_keras where TensorFlow is, "
                 "and import that"
             )
         file.attrs["model_config"] = json.dumps(_checked_config(config, path, layers))

@@ -22,7 +22,6 @@ from codesign.importing.declared import DeclaredInputs
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
 from codesign.importing.keras.container import looks_like_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
-from codesign.importing.onnx_file import types_in_words
 from codesign.importing.operations import counted
 from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.plain import given_bytes
@@ -69,8 +68,8 @@ def imported_keras(path: Path, declared: DeclaredInputs | None = None, seconds: 
             producer=f"Keras {facts.keras_version}"[:100],
         ),
         layers=layers,
-        inputs=types_in_words(design.inputs),
-        outputs=types_in_words(design.outputs),
+        inputs=_in_words(design.inputs),
+        outputs=_in_words(design.outputs),
         input_types="declared" if declared is not None and declared.typed else "the model's own quantiser",
         changes=changes,
         weights=sum(layer.weights for layer in layers),
@@ -133,8 +132,8 @@ def inferred_types(facts: KerasFacts, name: str = "the model") -> tuple[FixedPoi
     if wide:
         names = _names(facts)
         raise InputError(
-            f"{name}: the quantisers of the model read {len(wide)} of {len(types)} inputs with more than {_WIDEST} "
-            f"bits, '{names[wide[0]]}' as {types[wide[0]]}; no sensor gives as many, so lanes are unused: declare the types "
+            f"{name}: its quantisers read {len(wide)} of {len(types)} inputs with more than {_WIDEST} bits, "
+            f"'{names[wide[0]]}' as {types[wide[0]]}; no sensor gives as many, so lanes are unused: declare the types "
             "(inputs: fixed<W,I>)"
         )
     return types
@@ -188,3 +187,14 @@ def _values(content: bytes, facts: KerasFacts, design: Design, seconds: float) -
             return predict_keras(copy, parts, seconds)
 
     return values
+
+
+def _in_words(port: Port) -> tuple[str, ...]:
+    """Name and type of each element, neighbours of one type together."""
+    words, start = [], 0
+    for end in range(1, port.size + 1):
+        if end == port.size or port.types[end] != port.types[start]:
+            names = port.labels[start] if end == start + 1 else f"{port.labels[start]} to {port.labels[end - 1]}"
+            words.append(f"{names}: {port.types[start]}")
+            start = end
+    return tuple(words)
