@@ -27,6 +27,7 @@ from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
 from codesign.physics.writers import write_sample
 from codesign.records import Verified
 from tests.handoff.conftest import build
+from tests.importing.small import mlp, saved
 
 
 def all_commands():
@@ -78,6 +79,7 @@ def arguments(name, folder, run, number):
         "data response": [f"{folder}/nano.root"],
         "synth": [run, number],
         "handoff": [run, number, "-o", f"{folder}/bundle-{len(list(folder.glob('bundle-*')))}"],
+        "import": [_model(folder), "-o", f"{folder}/imported-{len(list(folder.glob('imported-*')))}"],
         "check": [f"{folder}/bundle"],
         "apply": [f"{folder}/bundle", f"{folder}/features.parquet", "-o", f"{folder}/scores"],
         "data show": [f"{folder}/jets.parquet"],
@@ -111,6 +113,13 @@ def test_in_a_pipe_there_is_the_result_and_nothing_else(name, at_hand, monkeypat
     said = capfd.readouterr()
     assert json.loads(said.out)
     assert said.err == "" or name == "apply"
+
+
+def _model(folder):
+    path = folder / "model.onnx"
+    if not path.exists():
+        saved(mlp(), path)
+    return str(path)
 
 
 def _features(folder):

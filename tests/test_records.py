@@ -51,7 +51,7 @@ def records(run, name):
 
 def test_every_record_has_a_schema():
     assert set(PLACES) == set(SCHEMAS)
-    assert set(schemas.NAMES) == {*SCHEMAS, "manifest.json"}
+    assert set(schemas.NAMES) == {*SCHEMAS, "manifest.json", "import.json", "imported.json"}
 
 
 def test_committed_schemas_are_the_models(tmp_path):

@@ -27,6 +27,7 @@ from codesign.importing.event_table import Events, read_events_of
 from codesign.importing.import_report import ImportReport
 from codesign.importing.importers import importer_of
 from codesign.places import require_parent
+from codesign.quoting import relative_path
 from codesign.records import Figures, Front, FrontPoint, Metric, Metrics, SampleFacts, State, TrialStatus
 from codesign.records import Objective as Compares
 from codesign.runfolder import IMPORT, RunFolder, TrialFolder, write_atomically
@@ -133,7 +134,7 @@ def _trial(folder: TrialFolder, found: Compared, events: Events | None, flow: Fl
     folder.path.mkdir(parents=True, exist_ok=True)
     design.save(folder.path)
     for name, content in imported.files().items():
-        write_atomically(folder.path / "source" / name, content)
+        write_atomically(folder.path / "source" / relative_path(name), content)
     folder.write(REPORT, imported.report)
     folder.write("config.json", {})
     _save_rows(folder, found)

@@ -16,7 +16,7 @@ from codesign.dse.storage import unknown_trials
 from codesign.errors import CodesignError, InputError
 from codesign.lacking import is_here
 from codesign.records import Figures, Metrics, State, TrialStatus
-from codesign.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.runfolder import IMPORT, RunFolder, TrialFolder, write_atomically
 from codesign.study import Study, parse_study
 from codesign.targets import Target
 
@@ -42,6 +42,8 @@ _FREE = ("search", "description")
 def must_agree(run: RunFolder, study: Study, target: Target) -> None:
     """See that the study and its target are those of a run already there; InputError says in what they differ."""
     path = run.path / "study.yaml"
+    if run.has(IMPORT):
+        raise InputError(f"{run.path} holds imported models, not a search: give another folder with --run")
     if path.is_file():
         run.refuse_links()
         given = study.model_dump(mode="json")

@@ -98,10 +98,9 @@ class Discretiser:
 
     def _counted(self, x: Signal, values: Array) -> Signal:
         shape, number = x.shape, values.shape[-1]
-        channel = 1
         # the same for every element of a channel
-        rows = np.moveaxis(values, channel, 0).reshape(shape[channel], -1, number)
-        if (rows == rows[:, :1]).all():
+        rows = np.moveaxis(values, 1, 0).reshape(shape[1], -1, number) if len(shape) > 1 else None
+        if rows is not None and (rows == rows[:, :1]).all():
             rows = rows[:, 0]
             return self._writer.emit("MultiThreshold", x, rows[:1] if (rows == rows[:1]).all() else rows, domain=QONNX)
         flat = self._writer.emit("Reshape", x, np.array([0, prod(shape[1:])], dtype=np.int64))

@@ -21,14 +21,14 @@ __all__ = ("folded", "real_values")
 _EXACT = Exact()
 
 
-def folded(node: Node, operands: Operands, batch: int | None) -> tuple[Any, ...]:
-    """Of constants alone: in float64 where that holds all of it, else in rationals, rounded once at the end."""
+def folded(node: Node, operands: Operands, batch: int | None) -> tuple[tuple[Any, ...], bool]:
+    """Of constants alone: in float64 where that holds all of it, which is told; else in rationals, rounded last."""
     call: Call[Any] = Call(node, operands, _EXACT, True, batch)
     try:
-        return result_of(call)
+        return result_of(call), True
     except UnsupportedError:
         found = result_of(replace(call, domain=Rational()))
-        return tuple(v if isinstance(v, Known) else as_floats(v) for v in found)
+        return tuple(v if isinstance(v, Known) else as_floats(v) for v in found), False
 
 
 def real_values(content: bytes, values: Array, source: str = "the ONNX model") -> Reals:
@@ -41,7 +41,7 @@ def real_values(content: bytes, values: Array, source: str = "the ONNX model") -
 
     def step(node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
         if folding:
-            return folded(node, operands, graph.batch)
+            return folded(node, operands, graph.batch)[0]
         return result_of(Call(node, operands, domain, batch=graph.batch))
 
     found = graph.walk(graph.blocks(as_reals(values), domain), graph.given, step)

@@ -108,10 +108,11 @@ class Lowering:
     # ------------------------------------------------------------------------------------------------------- one node
     def _step(self, node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
         if folding:
-            if all(o is None or o.name in self._copied for o in operands):
+            found, plain = folded(node, operands, self._graph.batch)
+            if plain and all(o is None or o.name in self._copied for o in operands):
                 self._copied.update(node.outputs)
                 self._constant_nodes.append(_proto(node))
-            return folded(node, operands, self._graph.batch)
+            return found
         self._domain.discretiser.node = node.name
         if self._order_only and node.op in _ORDER and node.domain == STANDARD and self._is_last(node):
             self._dropped.append(Dropped(node.outputs[0], node.op))

@@ -117,27 +117,22 @@ class Pending(Structure):
             return a.stands_for(forms_of(_sum, a.functions(), b.functions()), self.discretiser.node)
         shape = np.broadcast_shapes(a.shape, b.shape)
         a, b = self.stretched(a, shape), self.stretched(b, shape)
-        first, second = self._affine(a), self._affine(b)
-        common = forms_of(common_factor, first[0], second[0])
-        whole = [np.array([float(v / c) if c else 0.0 for v, c in zip(f.ravel(), common.ravel(), strict=True)])
-                 for f in (first[0], second[0])]  # fmt: skip
-        parts = [
-            self.emit("Mul", Signal(s.name, s.interval), least(w.reshape(shape)))
-            if (w != 1).any()
-            else Signal(s.name, s.interval)
-            for s, w in zip((a, b), whole, strict=True)
-        ]
-        total = self.emit("Add", *parts)
-        return self.scale(total, common, first[1] + second[1])
+        (a, first, over), (b, second, more) = self._affine(a), self._affine(b)
+        common = forms_of(common_factor, first, second)
+        parts = []
+        for signal, factors in ((a, first), (b, second)):
+            whole = np.array([float(v / c) if c else 0.0 for v, c in zip(factors.ravel(), common.ravel(), strict=True)])
+            parts.append(self.emit("Mul", signal, least(whole.reshape(shape))) if (whole != 1).any() else signal)
+        return self.scale(self.emit("Add", *parts), common, over + more)
 
-    def _affine(self, x: Signal) -> tuple[Reals, Reals]:
-        """Rational factors and offsets of each element."""
+    def _affine(self, x: Signal) -> tuple[Signal, Reals, Reals]:
+        """A signal that stands for itself, and rational factors and offsets of each element."""
         found = [rational(f) for f in x.functions().ravel()]
         if None in found:
             return self._affine(self.plain(x))
         factors, offsets = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
         factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in found if p is not None), strict=True)
-        return factors, offsets
+        return Signal(x.name, x.interval), factors, offsets
 
     def multiply(self, a: Signal | Array, b: Signal | Array) -> Signal:
         """Elementwise product."""
@@ -153,12 +148,10 @@ class Pending(Structure):
             return a.stands_for(forms_of(Product, a.functions(), b.functions()), self.discretiser.node)
         shape = np.broadcast_shapes(a.shape, b.shape)
         a, b = self.stretched(a, shape), self.stretched(b, shape)
-        first, second = self._affine(a), self._affine(b)
-        if any(v != 0 for part in (first[1], second[1]) for v in part.ravel()):
-            a, b = self.plain(a), self.plain(b)
-            first, second = self._affine(a), self._affine(b)
-        product = self.emit("Mul", Signal(a.name, a.interval), Signal(b.name, b.interval))
-        return self.scale(product, first[0] * second[0], _NONE)
+        (first, factor, over), (second, other, more) = self._affine(a), self._affine(b)
+        if any(v != 0 for part in (over, more) for v in part.ravel()):
+            (first, factor, _), (second, other, _) = self._affine(self.plain(a)), self._affine(self.plain(b))
+        return self.scale(self.emit("Mul", first, second), factor * other, _NONE)
 
     def square(self, x: Signal) -> Signal:
         """Elementwise square."""
@@ -166,8 +159,7 @@ class Pending(Structure):
             return self.emit("Mul", x, x)
         forms = x.functions()
         if all((p := rational(f)) is not None and p[1] == 0 for f in forms.ravel()):
-            factors, _ = self._affine(x)
-            bare = Signal(x.name, x.interval)
+            bare, factors, _ = self._affine(x)
             return self.scale(self.emit("Mul", bare, bare), factors * factors, _NONE)
         return x.stands_for(forms_of(lambda f: Product(f, f), forms), self.discretiser.node)
 
@@ -176,44 +168,32 @@ class Pending(Structure):
         matrix = np.asarray(b, dtype=np.float64)
         if a.plain and is_short(matrix):
             return self.emit("MatMul", a, matrix)
-        factors, offsets = self._rows(a)
-        weights = as_reals(matrix)
-        if isinstance(factors, np.ndarray):
-            weights = weights * factors[:, None]
+        bare, rows, after, offsets = self._rows(a)
+        weights = as_reals(matrix) * rows[:, None]
         common = np.empty((*weights.shape[:-2], 1, weights.shape[-1]), dtype=object)
         whole = np.empty(weights.shape)
         for place in np.ndindex(*weights.shape[:-2], weights.shape[-1]):
             column = (*place[:-1], slice(None), place[-1])
             common[(*place[:-1], 0, place[-1])], whole[column] = whole_column(weights[column])
-        product = self.emit("MatMul", Signal(a.name, a.interval), whole)
-        shape = (*product.shape[:-2], 1, 1)
-        factor = np.broadcast_to(common, (*np.broadcast_shapes(common.shape[:-2], shape[:-2]), *common.shape[-2:]))
-        if len(product.shape) == 2:
-            factor = factor.reshape(1, -1)
-        if not isinstance(factors, np.ndarray):
-            factor = forms_of(product_of, factor, np.array(factors, dtype=object))
+        product = self.emit("MatMul", bare, whole)
+        factor = forms_of(product_of, common, after)
         offset = np.matmul(offsets, as_reals(matrix)) if any(v != 0 for v in offsets.ravel()) else _NONE
-        return self.scale(product, factor, offset)
+        return self.scale(product, factor.reshape(factor.shape[-len(product.shape) :]), offset)
 
-    def _rows(self, a: Signal) -> tuple[Any, Reals]:
-        """Of what enters a matrix: one factor, or one for each of its rows (n,); and the offsets (1, ..., n)."""
+    def _rows(self, a: Signal) -> tuple[Signal, Reals, Reals, Reals]:
+        """What enters a matrix: whole numbers, a factor for each row (n,), one for each place (..., 1), and offsets."""
         parts = [affine(f) for f in a.functions().ravel()]
         if any(p is None or isinstance(p[1], Root) for p in parts):
-            a = self.plain(a)
-            parts = [affine(f) for f in a.functions().ravel()]
-        offsets = np.empty(a.shape, dtype=object)
-        offsets.ravel()[:] = [p[1] for p in parts if p is not None]
-        factors = [p[0] for p in parts if p is not None]
-        if all(f == factors[0] for f in factors):
-            return factors[0], offsets
-        flat = np.empty(len(factors), dtype=object)
-        flat[:] = factors
-        rows = flat.reshape(-1, a.shape[-1])
-        if any(isinstance(f, Root) for f in factors) or any(
-            f != g for r in rows[1:] for f, g in zip(r, rows[0], strict=True)
-        ):
             return self._rows(self.plain(a))
-        return rows[0], offsets
+        factors, offsets = np.empty(a.shape, dtype=object), np.empty(a.shape, dtype=object)
+        factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in parts if p is not None), strict=True)
+        bare, ones = Signal(a.name, a.interval), np.full(a.shape[-1], _ONE, dtype=object)
+        if (factors == factors[..., :1]).all():
+            return bare, ones, factors[..., :1], offsets
+        table = factors.reshape(-1, a.shape[-1])
+        if (table == table[:1]).all() and not any(isinstance(f, Root) for f in table[0]):
+            return bare, table[0], _UNIT, offsets
+        return self._rows(self.plain(a))
 
     # ------------------------------------------------------------------------------------------------- piece by piece
     def relu(self, x: Signal) -> Signal:
@@ -277,9 +257,9 @@ class Pending(Structure):
         return self._decided(self.negative(b), -as_reals(a))
 
     def _decided(self, x: Signal, bound: Reals) -> Signal:
-        shape = np.broadcast_shapes(x.shape, bound.shape)
+        shape = np.broadcast_shapes(x.shape, np.shape(bound))
         x = self.stretched(x, shape)
-        bounds = np.broadcast_to(bound, shape)
+        bounds = np.broadcast_to(np.asarray(bound, dtype=object), shape)
 
         def codes(place: tuple[int, ...], form: Expression) -> tuple[Any, Callable[[Fraction], int]]:
             reached = bounds[place]

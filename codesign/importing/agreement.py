@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.design import Design
-from codesign.errors import InputError
+from codesign.errors import CodesignError, InputError
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, SourceValues
@@ -17,6 +17,10 @@ from codesign.importing.import_report import Agreement
 __all__ = ("Compared", "compared", "exact_codes")
 
 _AT_ONCE = 1000
+#: codes; what float64 leaves of an integer after a scale was taken off
+_NEAR = 2.0**-16
+#: for what is no number
+_NOWHERE = 1e300
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def compared(imported: Imported, events: NDArray[np.int64] | None = None, drawn:
     same = np.ones(len(codes), dtype=bool)
     found = []
     for name, run in imported.runners.items():
-        agreement, rows = _agreement(name, run, imported.again, design, codes, truth, given)
+        agreement, rows = _agreement(name, run, imported, codes, truth, given)
         found.append(agreement)
         same &= rows
     report = imported.report.model_copy(update={"agreement": tuple(found)})
@@ -71,32 +75,50 @@ def compared(imported: Imported, events: NDArray[np.int64] | None = None, drawn:
     return Compared(replace(imported, report=report), codes, truth, same, given)
 
 
+def _runs(run: SourceValues, codes: NDArray[np.int64]) -> bool:
+    try:
+        run(codes)
+    except CodesignError:  # an operator that nothing here computes in float64
+        return False
+    return True
+
+
 def _agreement(
     name: str,
     run: SourceValues,
-    again: SourceValues | None,
-    design: Design,
+    imported: Imported,
     codes: NDArray[np.int64],
     truth: NDArray[np.int64],
     events: int,
 ) -> tuple[Agreement, NDArray[np.bool_]]:
-    """Equal is equal to the last bit, where the source can say it in float32: to the nearest code otherwise."""
-    scaled = run(codes) / design.outputs.lsbs
-    finite = np.where(np.isfinite(scaled), scaled, np.inf)
+    """Rows equal, and rows that float64 explains.
+
+    Where the source's outputs are numbers of fixed point, equal is equal. Where they come with a scale that is no power
+    of two, the source's float32 cannot say an integer: equal is then the same nearest integer, and in float64 the
+    integer itself. A source that nothing can run in float64 is held to the nearest integer.
+    """
+    lsbs, report = imported.design().outputs.lsbs, imported.report
+    again = imported.again if imported.again is not None and _runs(imported.again, codes[:1]) else None
+    scaled = run(codes) / lsbs
+    finite = np.where(np.isfinite(scaled), scaled, _NOWHERE)
     gaps = np.abs(finite - truth)
-    rows = (np.rint(np.where(np.isfinite(scaled), scaled, 2.0**62)) == truth).all(axis=1)
+    exactly = again is not None and not report.output_scale and not report.output_offset
+    rows = (finite == truth if exactly else np.rint(finite) == truth).all(axis=1)
     explained = 0
-    if not rows.all() and again is not None:
-        once_more = again(codes[~rows]) / design.outputs.lsbs
-        explained = int((np.rint(once_more) == truth[~rows]).all(axis=1).sum())
-    largest = float(np.where(np.isfinite(gaps), gaps, 1e300).max(initial=0.0))
+    if again is not None:
+        asked = ~rows if exactly else np.ones(len(codes), dtype=bool)
+        near = np.zeros(len(codes), dtype=bool)
+        if asked.any():
+            near[asked] = (np.abs(again(codes[asked]) / lsbs - truth[asked]) < _NEAR).all(axis=1)
+        explained = int((near & ~rows).sum())
+        rows &= near | ~asked
     return (
         Agreement(
             runner=name,
             tried=len(codes),
             equal=int(rows.sum()),
             events=events,
-            largest_gap=largest,
+            largest_gap=float(gaps.max(initial=0.0)),
             explained=explained,
         ),
         rows,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 from codesign.errors import InputError
@@ -16,6 +17,8 @@ __all__ = ("importer_of", "importers")
 _GROUP = "codesign.importers"
 #: by name, what is shipped, in the order in which a source is offered to them
 _SHIPPED = {
+    "trees": "codesign.importing.trees.trees_file:TreesFile",  # before ONNX: trees in ONNX are trees
+    "keras": "codesign.importing.keras.keras_file:KerasFile",
     "onnx": "codesign.importing.onnx_file:OnnxFile",
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
     "keras": "codesign.importing.keras.keras_file:KerasFile",
@@ -30,11 +33,20 @@ _ADVICE = (
 @cache
 def importers() -> dict[str, Importer]:
     """By name. InputError says in what a plug-in is none."""
-    found = {name: _made(name, *value.split(":")) for name, value in _SHIPPED.items()}
+    shipped = {name: value.split(":") for name, value in _SHIPPED.items()}
+    found = {name: _made(name, module, thing) for name, (module, thing) in shipped.items() if _is_here(module)}
     for entry in entry_points(group=_GROUP):
         if entry.name not in found:
             found[entry.name] = _instance(entry.name, entry.load())
     return found
+
+
+def _is_here(module: str) -> bool:
+    """Whether this copy of codesign has the importer: a kind of model may be left out of it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _made(name: str, module: str, thing: str) -> Importer:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import Port
 from codesign.graph.expressions import affine
-from codesign.graph.lowering import Lowered
-from codesign.graph.lowering import _Lowering as Lowering
+from codesign.graph.lowering import Lowered, Lowering
 from codesign.graph.reals import Real
 from codesign.graph.signals import Signal
 from codesign.importing.import_report import Change

@@ -294,4 +294,30 @@ def _operators() -> list[Any]:
             scale, bias, mean, var = (v.reshape(shape) for v in like(x, scale, bias, mean, var))
             return (np.asarray((x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * scale + bias, dtype=x.dtype),)
 
-    return [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, BatchNormalization]
+    def along(x: NDArray[Any], parameter: NDArray[Any], axis: int) -> NDArray[Any]:
+        return (
+            parameter.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]) if parameter.ndim else parameter
+        )
+
+    class QuantizeLinear(OpRun):  # type: ignore[misc, unused-ignore]
+        """As ONNX defines it; its own is not there for every opset."""
+
+        op_domain = ""
+
+        def _run(self, x: Any, scale: Any, zero: Any = None, axis: Any = 1, **_: Any) -> Any:
+            zero = np.zeros((), dtype=np.uint8) if zero is None else zero
+            ends = np.iinfo(zero.dtype)
+            scale, moved = along(x, np.asarray(scale, dtype=x.dtype), axis), along(x, zero.astype(x.dtype), axis)
+            return (np.clip(np.rint(x / scale) + moved, ends.min, ends.max).astype(zero.dtype),)
+
+    class DequantizeLinear(OpRun):  # type: ignore[misc, unused-ignore]
+        """As ONNX defines it."""
+
+        op_domain = ""
+
+        def _run(self, x: Any, scale: Any, zero: Any = None, axis: Any = 1, **_: Any) -> Any:
+            moved = x.astype(scale.dtype) - (0 if zero is None else along(x, zero.astype(scale.dtype), axis))
+            return (moved * along(x, scale, axis),)
+
+    standard = [BatchNormalization, QuantizeLinear, DequantizeLinear]
+    return [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, *standard]

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.nodes import CODESIGN
 from codesign.graph.reader import read_graph
 
 __all__ = ("QONNX", "GraphBuilder", "design_of", "kind_of", "port_of_one_kind", "weights")
 
 QONNX = "qonnx.custom_op.general"
+_OF_QONNX = ("Quant", "BipolarQuant", "IntQuant", "Trunc", "MultiThreshold")
+_OF_OURS = ("FixedPoint", "Table")
 
 
 class GraphBuilder:
@@ -38,7 +41,7 @@ class GraphBuilder:
         from onnx import helper
 
         name = f"n{len(self.nodes)}"
-        domain = QONNX if op in ("Quant", "BipolarQuant", "IntQuant") else ""
+        domain = QONNX if op in _OF_QONNX else CODESIGN if op in _OF_OURS else ""
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=f"{op}_{name}", domain=domain, **attributes))
         return name
 
@@ -80,7 +83,8 @@ class GraphBuilder:
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["events", outputs])],
             self.constants,
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20), helper.make_opsetid(QONNX, 2)])
+        versions = {"": 20, QONNX: 2} | ({CODESIGN: 1} if any(n.domain == CODESIGN for n in self.nodes) else {})
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid(d, v) for d, v in versions.items()])
         model.ir_version = 10
         content: bytes = model.SerializeToString()
         return content

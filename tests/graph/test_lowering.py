@@ -1,5 +1,6 @@
 """Sources with any scales and functions of real numbers: every domain gives the integers of real arithmetic."""
 
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -12,8 +13,11 @@ from codesign.fixedpoint import FixedPoint
 from codesign.graph.nodes import CHANNELS_LAST
 from codesign.graph.obstacles import Obstacles
 from tests.graph.everywhere import QUIET, exact_codes
+from tests.graph.random_sources import tried
 from tests.graph.sources import KIND, Source, codes_of, equal_to_reals, lowered_design
 
+#: random sources of the default suite; the nightly run takes CODESIGN_RANDOM_SOURCES of them
+COUNT = int(os.environ.get("CODESIGN_RANDOM_SOURCES", "12"))
 FUNCTIONS = (
     "Sigmoid", "Tanh", "Exp", "Softplus", "Erf", "HardSigmoid", "HardSwish", "Softsign", "Elu", "Selu", "Mish", "Gelu",
 )  # fmt: skip
@@ -24,15 +28,15 @@ def runtime(content, values, shape):
     return session.run(None, {"x": values.reshape(len(values), *shape).astype(np.float32)})[0].reshape(len(values), -1)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_between_quantisers_is_a_table_correctly_rounded(function):
-    s = Source(2, opset=20)
-    y = s.node(function, s.quant("x", 0.25, 5))
-    content = s.finish(s.quant(s.quant(y, 0.09, 5), 0.125, 6), 2)
-    codes = np.stack([np.arange(KIND.minimum, KIND.maximum + 1)] * 2, axis=1)
-    _, found, truth = equal_to_reals(content, (KIND,) * 2, codes)
-    assert len(np.unique(truth)) > 3
-    assert any("table" in line or "thresholds" in line for line in found.done)
+def test_functions_between_quantisers_are_tables_correctly_rounded():
+    s = Source(1, opset=20)
+    x = s.quant("x", 0.25, 5)
+    every = [s.quant(s.quant(s.node(function, x), 0.09, 5), 0.125, 6) for function in FUNCTIONS]
+    content = s.finish(s.node("Concat", *every, axis=1), len(FUNCTIONS))
+    codes = np.arange(KIND.minimum, KIND.maximum + 1)[:, None]
+    _, found, truth = equal_to_reals(content, (KIND,), codes)
+    assert min(len(np.unique(column)) for column in truth.T) > 3
+    assert sum("table" in line or "thresholds" in line for line in found.done) >= len(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", ["Log", "Sqrt", "Reciprocal", "rsqrt", "square"])
@@ -62,7 +66,7 @@ def dense(rng, s, x, n, m, scale):
     return s.quant(s.node("Relu", y), scale, 3, signed=0)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_brevitas_with_any_scales_and_batch_normalisation(seed):
     rng = np.random.default_rng(seed)
     s = Source(5)
@@ -81,10 +85,10 @@ def test_integers_of_pytorch_with_zero_points():
     each = np.float32(rng.uniform(0.01, 0.05, 3))
     weight = s.node("DequantizeLinear", s.constant(rng.integers(-20, 20, (3, 4)), np.int8), each,
                     s.constant(np.zeros(3), np.int8), axis=0)  # fmt: skip
-    bias = s.node("DequantizeLinear", s.constant(rng.integers(-99, 99, 3), np.int32), np.float32(0.041) * each,
+    bias = s.node("DequantizeLinear", s.constant(rng.integers(-29, 29, 3), np.int32), np.float32(0.041) * each,
                   s.constant(np.zeros(3), np.int32), axis=0)  # fmt: skip
     y = s.node("Gemm", x, weight, bias, transB=1)
-    scale, zero = s.constant(0.11), s.constant(3, np.int8)
+    scale, zero = s.constant(0.61), s.constant(3, np.int8)
     y = s.node("QuantizeLinear", y, scale, zero)
     content = s.finish(s.node("Mul", s.node("DequantizeLinear", y, s.constant(1.0), zero), np.float32(0.5)), 3)
     design, _, truth = equal_to_reals(content, (KIND,) * 4, codes_of(KIND, 4, 200), hardware=False, reals=60)
@@ -199,7 +203,7 @@ def test_a_residual_of_one_scale_and_a_pool_of_pending_factors():
     equal_to_reals(content, (KIND,) * 8, codes_of(KIND, 8, 100))
 
 
-@pytest.mark.parametrize("opset", [7, 9, 11, 13, 18, 22])
+@pytest.mark.parametrize("opset", [7, 11, 13, 18, 22])
 def test_opsets_in_which_nodes_changed(opset):
     s = Source(2, 3, opset=opset)
     y = s.node("Mul", "x", np.float32(0.3))
@@ -218,6 +222,12 @@ def test_opsets_in_which_nodes_changed(opset):
     )  # fmt: skip
     content = s.finish(s.quant(y, 0.0625, 6, mode="FLOOR"), 2)
     equal_to_reals(content, (KIND,) * 6, codes_of(KIND, 6, 60))
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, 12))
+def test_random_sources_are_equal_everywhere_and_to_real_arithmetic(first):
+    outcomes = [tried(seed) for seed in range(first, min(first + 12, COUNT))]
+    assert outcomes.count("equal") > len(outcomes) // 3, outcomes
 
 
 REFUSED = {

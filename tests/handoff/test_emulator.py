@@ -52,7 +52,7 @@ def assert_equal(design, emulator, codes):
 
 
 def roundings(rng):
-    """Every rounding mode, signed and not, narrow and not, with and without a clip; products of signals; a dead one."""
+    """Every rounding mode, signed and not, narrow or not, clipped or not; products of signals; a dead one; tables."""
     b = GraphBuilder(3)
     fine = b.node("MatMul", "x", b.constant(rng.integers(-9, 10, (3, 3)) / 16))
     parts = ["x", b.node("Mul", "x", fine), b.node("Mul", "x", b.constant(np.zeros(3)))]
@@ -65,6 +65,12 @@ def roundings(rng):
             b.quant("x", 0.125, 4, 1, 1, mode.value),
         ]
     parts += [b.quant("x", 1.0, 1), b.node("BipolarQuant", fine, b.constant(0.5))]
+    code = b.quant(fine, 0.25, 5, 1, 0)
+    parts += [
+        b.node("Table", code, b.constant(rng.integers(-200, 200, (3, 32)) / 8), k=1, i=2, f=2),
+        b.node("Table", b.quant("x", 1.0, 3, 0), b.constant(np.square(np.arange(8.0)) * 4096), k=0, i=3, f=0),
+        b.node("MultiThreshold", fine, b.constant(rng.integers(-9, 9, (3, 4)) / 16)),
+    ]
     return b.finish(b.node("Concat", *parts, axis=1), 3 * len(parts))
 
 

@@ -81,6 +81,8 @@ def test_commands_say_what_an_import_lacks_and_the_report_shows_it(run: RunFolde
     cli = CliRunner()
     told = cli.invoke(app, ["dashboard", str(run.path)])
     assert isinstance(told.exception, InputError)
+    told = cli.invoke(app, ["run", "jet-tagger", "--run", str(run.path), "--trials", "1", "--workers", "1"])
+    assert "holds imported models, not a search" in str(told.exception)
     told = cli.invoke(app, ["handoff", str(run.path), "0", "-o", str(tmp_path / "b.zip")])
     assert "not verified yet" in str(told.exception)
     told = cli.invoke(app, ["report", str(run.path), "-o", str(tmp_path / "page.html")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import pytest
 from onnx import TensorProto, helper
 
 import codesign
-from codesign.errors import InputError, UnsupportedError
+from codesign.errors import CodesignError, InputError, UnsupportedError
+from codesign.importing import importers
 from codesign.importing.agreement import compared, exact_codes
+from codesign.importing.base import Importer, Question, Source
 from codesign.importing.import_report import ImportReport
 from tests.importing.small import mlp, model, quant, saved
 
@@ -194,13 +196,22 @@ def test_a_design_that_is_not_its_source_is_refused(tmp_path: Path) -> None:
     imported = codesign.import_model(saved(mlp(), tmp_path / "m.onnx"))
     lsb = imported.design().outputs.lsbs
 
+    def exactly(codes: Any) -> Any:
+        return imported.design().outputs.values(exact_codes(imported.design(), codes))
+
+    def exactly_off(codes: Any) -> Any:
+        return exactly(codes) + 0.3 * lsb
+
     def otherwise(codes: Any) -> Any:
-        found = imported.design().outputs.values(exact_codes(imported.design(), codes))
+        found = exactly(codes)
         found[5] += lsb
         return found
 
     with pytest.raises(InputError, match="misread"):
         compared(replace(imported, runners={"planted 1": otherwise}, again=None))
+    # less than half a code off is off, too
+    with pytest.raises(InputError, match="misread"):
+        compared(replace(imported, runners={"planted 1": exactly_off}, again=exactly_off))
     explained = compared(replace(imported, runners={"planted 1": otherwise}))
     (agreement,) = explained.imported.report.agreement
     assert (agreement.tried - agreement.equal, agreement.explained, agreement.largest_gap) == (1, 1, 1.0)
@@ -217,3 +228,40 @@ def test_whatever_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
             codesign.import_model(tmp_path / path)
     with pytest.raises(InputError, match="no importer takes a int"):
         codesign.import_model(3)  # type: ignore[arg-type]
+
+
+def test_importers_of_packages_are_found_and_held_to_their_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Mine(Importer):
+        name = "mine"
+
+        def takes(self, source: Source) -> bool:
+            return isinstance(source, Path) and source.read_bytes().startswith(b"mine")
+
+        def read(self, source: Source, question: Question) -> codesign.Imported:
+            raise UnsupportedError("read by mine")
+
+    class Half(Importer):
+        name = "half"
+
+        def takes(self, source: Source) -> bool:
+            return False
+
+    @dataclass(frozen=True)
+    class Entry:
+        name: str
+        made: object
+
+        def load(self) -> object:
+            return self.made
+
+    path = tmp_path / "model"
+    path.write_bytes(b"mine")
+    for made, said in ((Mine, "read by mine"), (Half, "lacks what an Importer must do: read"), (dict, "is none")):
+        entry = Entry("mine", made)
+        monkeypatch.setattr(importers, "entry_points", lambda group, entry=entry: [entry])
+        importers.importers.cache_clear()
+        with pytest.raises(CodesignError, match=said):
+            codesign.import_model(path)
+    importers.importers.cache_clear()

@@ -172,6 +172,10 @@ class _Domain(Domain[_Wire]):
         """Part of the function."""
         return x.then(lambda v: _EXACT.sign(v, scale), _row(scale, x))
 
+    def count(self, x: Any, steps: Array) -> Any:
+        """Part of the function: it never falls."""
+        return x.then(lambda v: _EXACT.count(v, steps), np.ones(x.shape[1]))
+
     def table(self, x: Any, table: Table) -> Any:
         """Part of the function where it does not fall."""
         if (np.diff(table.values, axis=-1) < 0).any():
