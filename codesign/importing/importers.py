@@ -21,7 +21,6 @@ _SHIPPED = {
     "keras": "codesign.importing.keras.keras_file:KerasFile",
     "onnx": "codesign.importing.onnx_file:OnnxFile",
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
-    "keras": "codesign.importing.keras.keras_file:KerasFile",
 }
 _ADVICE = (
     "what enters: ONNX and QONNX files, .keras and Keras-3 .h5 files of HGQ2, torch modules with Brevitas' quantisers "
