@@ -12,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pydantic import BaseModel, ConfigDict
 
 from codesign.errors import InputError, ToolError, nearest
-from codesign.hardware.finn import environment
+from codesign.hardware.finn.environment import FINN
+from codesign.importing.keras.keras_environment import KERAS
 from codesign.installed import declared, needed
+from codesign.own_environment import OwnEnvironment
 
 __all__ = (
     "Check",
@@ -81,6 +83,12 @@ _VENDOR: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("vitis_hls", ("vitis-run", "vitis_hls"), "C synthesis and co-simulation of the hls4ml flow"),
 )
 
+#: tools in environments of their own, and what they enable
+_OWN: tuple[tuple[OwnEnvironment, str], ...] = (
+    (FINN, "the finn flow"),
+    (KERAS, "importing networks of Keras 3 and HGQ2"),
+)
+
 #: name of the check of all packages that codesign declares, and that these declare in turn
 _NEEDED = "packages"
 
@@ -121,15 +129,16 @@ def diagnose() -> list[Check]:
             checks.append(Check(name=name, present=True, version=None, enables=enables, how_to_get=how))
             continue
         checks.append(Check(name=name, present=known is not None, version=known, enables=enables, how_to_get=how))
-    checks.append(
-        Check(
-            name="FINN",
-            present=environment.is_set_up(),
-            version=environment.VERSION if environment.is_set_up() else None,
-            enables="the finn flow",
-            how_to_get=f"{environment.HOW_TO_GET} (an environment of its own, in the cache folder)",
+    for own, enables in _OWN:
+        checks.append(
+            Check(
+                name=own.title,
+                present=own.is_set_up(),
+                version=own.version if own.is_set_up() else None,
+                enables=enables,
+                how_to_get=f"{own.how_to_get} (an environment of its own, in the cache folder)",
+            )
         )
-    )
     for name, executables, enables in _VENDOR:
         how = "AMD's installer (licence needed for most parts); put it on the PATH with its settings64.sh"
         checks.append(
@@ -172,9 +181,11 @@ def _needed_packages() -> list[Check]:
 
 def install(name: str) -> str:
     """Set up a tool that lives in an environment of its own; where it is. InputError for any other tool."""
-    if name != "finn":
-        raise InputError(f"--install: unknown tool '{name}'{nearest(name, ['finn'])}; only finn is set up in this way")
-    return str(environment.install())
+    known = {own.tool: own for own, _ in _OWN}
+    if name not in known:
+        tools = " and ".join(known)
+        raise InputError(f"--install: unknown tool '{name}'{nearest(name, known)}; only {tools} are set up in this way")
+    return str(known[name].install())
 
 
 def which_flows(checks: Sequence[Check]) -> list[FlowStatus]:

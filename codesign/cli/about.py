@@ -40,7 +40,7 @@ def studies(as_json: Json = False) -> None:
 
 def doctor(
     install: Annotated[
-        str | None, typer.Option(metavar="TOOL", help="Set up a tool that has an environment of its own: finn.")
+        str | None, typer.Option(metavar="TOOL", help="Set up a tool with an environment of its own: finn or keras.")
     ] = None,
     as_json: Json = False,
 ) -> None:

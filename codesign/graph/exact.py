@@ -26,6 +26,10 @@ def _half_to_zero(x: Array) -> Array:
     return np.sign(x) * np.ceil(np.abs(x) - 0.5)
 
 
+def _half_up(x: Array) -> Array:
+    return np.floor(x + 0.5)
+
+
 # written as QONNX defines them, not through codesign.graph.quantiser.Rounding: one checks the other
 _ROUND: dict[RoundingMode, Callable[[Array], Array]] = {
     RoundingMode.ROUND: np.rint,
@@ -36,6 +40,7 @@ _ROUND: dict[RoundingMode, Callable[[Array], Array]] = {
     RoundingMode.UP: _away,
     RoundingMode.HALF_UP: _half_away,
     RoundingMode.HALF_DOWN: _half_to_zero,
+    RoundingMode.RND: _half_up,
 }
 
 

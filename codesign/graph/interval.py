@@ -14,10 +14,12 @@ from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.tables import Table
 
-__all__ = ("Interval", "Intervals", "grid", "tightest_type")
+__all__ = ("FLOAT64_EXACT", "Interval", "Intervals", "grid", "tightest_type")
 
 #: float32, in which PyTorch, onnxruntime and QONNX' executor compute, holds integers exactly up to this one
 FLOAT32_EXACT = 2.0**24
+#: float64, in which the exact domain computes; integer circuits and hardware know no such bound
+FLOAT64_EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,28 @@ def _finer(a: Array, b: Array) -> Array:
 
 
 class Intervals(Domain[Interval]):
-    """Arithmetic on :class:`Interval`; refuses what float32 reference tools could not compute exactly."""
+    """Arithmetic on :class:`Interval`; refuses what float32 reference tools could not compute exactly.
+
+    With ``most`` = FLOAT64_EXACT, what float64 could not: for designs whose references compute in that.
+    """
+
+    def __init__(self, most: float = FLOAT32_EXACT) -> None:
+        self._most = most
 
     def _lift(self, x: Interval | Array) -> Interval:
         return x if isinstance(x, Interval) else Interval(x, x, grid(x))
 
     def _checked(self, x: Interval, what: str) -> Interval:
         codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
-        if codes.size and codes.max() >= FLOAT32_EXACT:
+        if codes.size and codes.max() >= self._most:
+            bits = ceil(log2(codes.max() + 1)) + 1
+            why = (
+                "float32, in which PyTorch and onnxruntime compute, is exact to 24 only"
+                if self._most == FLOAT32_EXACT
+                else "float64 is exact to 53 only"
+            )
             raise UnsupportedError(
-                f"{what} may need {ceil(log2(codes.max() + 1)) + 1} bits, but float32, in which PyTorch and "
-                "onnxruntime compute, is exact to 24 only: use fewer weight, activation or input bits, or fewer neurons"
+                f"{what} may need {bits} bits, but {why}: use fewer weight, activation or input bits, or fewer neurons"
             )
         return x
 

@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 
 from codesign.errors import UnsupportedError, nearest
 
-__all__ = ("Overflow", "QuantSpec", "Rounding", "RoundingMode", "exponents")
+__all__ = ("QUANT_MODES", "Overflow", "QuantSpec", "Rounding", "RoundingMode", "exponents")
 
 Array = NDArray[np.float64]
 
 
 class RoundingMode(StrEnum):
-    """QONNX' rounding modes (as in qonnx.custom_op.general.quant; HALF_UP there is half away from zero)."""
+    """QONNX' rounding modes (as in qonnx.custom_op.general.quant; HALF_UP there is half away from zero), and one more.
+
+    ``RND``, half towards +infinity, is what ap_fixed and HGQ2 call so: codesign.FixedPoint knows it, Quant does not.
+    """
 
     ROUND = "ROUND"  # half to even
     HALF_EVEN = "HALF_EVEN"
@@ -31,6 +34,7 @@ class RoundingMode(StrEnum):
     DOWN = "DOWN"  # towards zero
     HALF_UP = "HALF_UP"  # half away from zero
     HALF_DOWN = "HALF_DOWN"  # half towards zero
+    RND = "RND"  # half towards +infinity
 
     @classmethod
     def named(cls, name: str) -> RoundingMode:
@@ -43,6 +47,10 @@ class RoundingMode(StrEnum):
                 f"Quant: rounding mode '{name}' has no exact hardware{nearest(name.upper(), known)}; "
                 f"known: {', '.join(known)}"
             ) from None
+
+
+#: what Quant may say
+QUANT_MODES = tuple(mode for mode in RoundingMode if mode is not RoundingMode.RND)
 
 
 class Overflow(StrEnum):
@@ -87,6 +95,8 @@ class Rounding:
                 return cls(1 - u, u - 1, "negative")
             case RoundingMode.DOWN:
                 return cls(zero, 1 - u, "negative")
+            case RoundingMode.RND:
+                return cls(half, zero, "none")
             case RoundingMode.HALF_UP:
                 return cls(half, np.where(u < 1, -u, 0.0), "negative")
             case RoundingMode.HALF_DOWN:

@@ -1,14 +1,15 @@
 """The domain of standard ONNX operators: running a graph over it writes a network that plain onnxruntime runs.
 
 Quant nodes, which only QONNX knows, become division, rounding, clipping and multiplication. Everything is float32;
-that is exact, because the graph's intervals stay below 2**24 steps (:class:`codesign.graph.interval.Intervals` refuses
-more).
+that is exact where the graph's intervals stay below 2**24 steps; else everything is float64
+(:func:`codesign.handoff.inference.model.number_kind`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,14 +36,18 @@ class Wire:
 
 @dataclass
 class StandardOperators(Domain[Wire]):
-    """Arithmetic that writes one or a few ONNX nodes for each operation; ``nodes`` and ``constants`` collect them."""
+    """Arithmetic that writes one or a few ONNX nodes for each operation; ``nodes`` and ``constants`` collect them.
+
+    ``kind``: float32, or float64 where an accumulator may need more than 24 bits.
+    """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[TensorProto] = field(default_factory=list)
+    kind: type[np.floating[Any]] = np.float32
 
     def emit(self, operator: str, inputs: Sequence[Wire | Array], shape: tuple[int, ...], **attributes: object) -> Wire:
-        """Write one node; constants among its inputs become float32 initialisers."""
-        names = [i.name if isinstance(i, Wire) else self.constant(np.asarray(i, dtype=np.float32)) for i in inputs]
+        """Write one node; constants among its inputs become initialisers of its kind."""
+        names = [i.name if isinstance(i, Wire) else self.constant(np.asarray(i, dtype=self.kind)) for i in inputs]
         return self._node(operator, names, shape, **attributes)
 
     def _node(self, operator: str, inputs: Sequence[str], shape: tuple[int, ...], **attributes: object) -> Wire:
@@ -134,6 +139,8 @@ class StandardOperators(Domain[Wire]):
                 return self.emit("Ceil", (x,), x.shape)
             case RoundingMode.ROUND | RoundingMode.HALF_EVEN:
                 return self.emit("Round", (x,), x.shape)  # ONNX defines it as half to even
+            case RoundingMode.RND:
+                return self.emit("Floor", (self.add(x, np.array(0.5)),), x.shape)
         size = self.emit("Abs", (x,), x.shape)
         half = np.array(0.5)
         match mode:
@@ -161,7 +168,7 @@ class StandardOperators(Domain[Wire]):
         if starts.any():
             shift = self.constant(starts if len(rows) > 1 else starts.ravel()[:1])
             place = self._node("Add", [place.name, shift], x.shape)
-        return self._node("Gather", [self.constant(rows.astype(np.float32).ravel()), place.name], x.shape, axis=0)
+        return self._node("Gather", [self.constant(rows.astype(self.kind).ravel()), place.name], x.shape, axis=0)
 
     def concat(self, parts: Sequence[Wire | Array], axis: int) -> Wire:
         """Join along an axis other than the events'."""

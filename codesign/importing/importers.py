@@ -23,8 +23,9 @@ _SHIPPED = {
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
 }
 _ADVICE = (
-    "what enters: ONNX and QONNX files, torch modules with Brevitas' quantisers (codesign.import_model), and what "
-    "installed importers take; an hls4ml project is not read: export the model that it was made from"
+    "what enters: ONNX and QONNX files, .keras and Keras-3 .h5 files of HGQ2, torch modules with Brevitas' quantisers "
+    "(codesign.import_model), and what installed importers take; an hls4ml project is not read: export the model that "
+    "it was made from"
 )
 
 

@@ -87,11 +87,11 @@ class Drawing:
 def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
     """Every product with a constant matrix in a QONNX graph, in order of execution."""
     from codesign.graph.cost import products, signal_bits
-    from codesign.graph.interval import Interval, Intervals, grid
+    from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
     from codesign.graph.reader import read_graph
 
     graph = read_graph(onnx)
-    signals = graph.signals(Interval.of_port(inputs), Intervals())
+    signals = graph.signals(Interval.of_port(inputs), Intervals(FLOAT64_EXACT))
     found: list[Counted] = []
     for layer in graph.layers:
         weights, signal = layer.weights, signals[layer.signal]

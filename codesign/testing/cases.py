@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from codesign.design import Design
-from codesign.graph.quantiser import RoundingMode
+from codesign.graph.quantiser import QUANT_MODES
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, port_of_one_kind, weights
 from codesign.testing.nonconformity import must
 
@@ -241,7 +241,7 @@ def _everything() -> tuple[Case, ...]:
         Case("scale-no-power-of-two", lambda: _quantised(scale=0.3), exact=False),
         *(_family(name) for name in FAMILIES),
     ]
-    for mode in RoundingMode:
+    for mode in QUANT_MODES:
         cases.append(Case(f"rounding-{mode.value.lower()}", partial(_quantised, mode.value)))
     for bits in range(1, 17):
         usual = 2 <= bits <= 8

@@ -77,7 +77,7 @@ _COUNT = np.arange(20.0)
 _TABLE = Table(-10, -1, np.square(_COUNT - 7) / 4 - 3)
 #: thresholds of each of three elements
 _STEPS = np.array([[[-1.0, 0.5], [0.0, 0.0], [-9.0, 2.0]]])
-_SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND)]
+_SPECS = [_spec(o, m) for o in Overflow for m in (RoundingMode.FLOOR, RoundingMode.ROUND, RoundingMode.RND)]
 
 #: name -> a primitive; the exact domain says what it gives
 PRIMITIVES: dict[str, Apply] = {

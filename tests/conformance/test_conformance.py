@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codesign.graph.exact import Exact
-from codesign.graph.quantiser import RoundingMode
+from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.hardware.alkaid import Alkaid, probe_codes
@@ -18,7 +18,7 @@ from codesign.testing import CASES, FlowTests, conforms, random_design
 
 TARGET = load_target("vu13p-360")
 INEXACT = {case.name for case in CASES if not case.exact}
-MODES = {f"rounding-{mode.value.lower()}" for mode in RoundingMode}
+MODES = {f"rounding-{mode.value.lower()}" for mode in QUANT_MODES}
 
 #: what a flow refuses beyond what nobody can do
 REFUSED = {
@@ -104,7 +104,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, depth=st.integers(0, 2), per_channel=st.booleans())
 def test_random_networks_through_alkaid(tmp_path_factory, seed, depth, per_channel):
-    design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
+    design = random_design(seed, depth, modes=QUANT_MODES, per_channel=per_channel)
     try:
         conforms(Alkaid(), design, TARGET, tmp_path_factory.mktemp("random"), simulate=False)
     except AssertionError as error:
@@ -115,7 +115,7 @@ def test_random_networks_through_alkaid(tmp_path_factory, seed, depth, per_chann
 @settings(max_examples=4, deadline=None)
 @given(seed=SEEDS, depth=st.integers(0, 3), per_channel=st.booleans())
 def test_random_networks_through_the_emulator(tmp_path_factory, seed, depth, per_channel):
-    design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
+    design = random_design(seed, depth, modes=QUANT_MODES, per_channel=per_channel)
     codes = probe_codes(design.inputs)
     expected = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
     folder = tmp_path_factory.mktemp("random")
@@ -154,7 +154,7 @@ def test_random_networks_through_hls4ml(tmp_path_factory, **drawn):
 
 
 def through_finn(folder, seed, depth, per_channel):
-    design = random_design(seed, depth, modes=tuple(RoundingMode), per_channel=per_channel)
+    design = random_design(seed, depth, modes=QUANT_MODES, per_channel=per_channel)
     try:
         conforms(Finn(), design, TARGET, folder, FinnSettings(initiation_interval=2))
     except AssertionError as error:

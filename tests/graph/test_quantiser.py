@@ -11,12 +11,12 @@ from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
-from codesign.graph.quantiser import Rounding, RoundingMode, exponents
+from codesign.graph.quantiser import QUANT_MODES, Rounding, RoundingMode, exponents
 from codesign.graph.reader import read_graph
 from tests.graph.everywhere import alkaid_values
 from tests.graph.graphs import GraphBuilder, all_codes, design_of, qonnx_values
 
-MODES = [m.value for m in RoundingMode if m is not RoundingMode.HALF_EVEN]  # QONNX' older name of the same mode
+MODES = [m.value for m in QUANT_MODES if m is not RoundingMode.HALF_EVEN]  # QONNX' older name of the same mode
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -14,7 +14,7 @@ from codesign.design import Design
 from codesign.errors import InputError, ToolError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.exact import Exact
-from codesign.graph.quantiser import RoundingMode
+from codesign.graph.quantiser import QUANT_MODES, RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff import check_bundle, read_manifest, write_bundle
 from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, load_emulator, write_emulator
@@ -56,7 +56,7 @@ def roundings(rng):
     b = GraphBuilder(3)
     fine = b.node("MatMul", "x", b.constant(rng.integers(-9, 10, (3, 3)) / 16))
     parts = ["x", b.node("Mul", "x", fine), b.node("Mul", "x", b.constant(np.zeros(3)))]
-    for mode in RoundingMode:
+    for mode in QUANT_MODES:
         parts += [
             b.quant(fine, 0.25, 4, 1, 0, mode.value),
             b.quant(fine, 1.0, 3, 0, 1, mode.value),

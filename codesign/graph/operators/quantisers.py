@@ -11,7 +11,7 @@ import numpy as np
 from codesign.graph.domain import Array
 from codesign.graph.nodes import CODESIGN, QONNX, Call, operator
 from codesign.graph.operators.elementwise import whole_spec
-from codesign.graph.quantiser import Overflow, QuantSpec, RoundingMode, exponents
+from codesign.graph.quantiser import QUANT_MODES, Overflow, QuantSpec, RoundingMode, exponents
 from codesign.graph.reals import as_reals
 from codesign.graph.tables import MOST_ENTRIES, Table
 
@@ -75,12 +75,15 @@ def _quant(call: Call[Any]) -> Any:
         if not (bits == 1).all():
             raise call.refuse("mixes bipolar (1 bit) and wider channels in one Quant")
         return _signs(call, scale)  # QONNX reads a signed single bit as bipolar
+    mode = RoundingMode.named(str(call.attribute("rounding_mode", "ROUND")))
+    if mode not in QUANT_MODES:
+        raise call.refuse(f"rounding mode '{mode}' is none of Quant's; codesign.FixedPoint has it")
     spec = QuantSpec(
         exponent=exponent,
         bits=bits.astype(np.int64),
         signed=signed,
         narrow=bool(call.attribute("narrow", 0)),
-        mode=RoundingMode.named(str(call.attribute("rounding_mode", "ROUND"))),
+        mode=mode,
     )
     if any_scale:
         return rescaled(call, call.signal(), scale, zero, lambda x: call.domain.quantise(x, spec))
@@ -160,7 +163,7 @@ def _trunc(call: Call[Any]) -> Any:
 def _fixed_point(call: Call[Any]) -> Any:
     """Inputs x, k (1: signed), i (integer bits without the sign), f (fraction bits), each per element or broadcast.
 
-    ``overflow``: SAT, SAT_SYM or WRAP; ``rounding_mode`` as in Quant. A type without bits gives 0.
+    ``overflow``: SAT, SAT_SYM or WRAP; ``rounding_mode`` as in Quant, or RND. A type without bits gives 0.
     """
     keep, integers, fractions = (call.constant(i, w) for i, w in ((1, "k"), (2, "i"), (3, "f")))
     _parameters(call, keep, integers, fractions)

@@ -21,7 +21,7 @@ from codesign.design import Design
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.domain import Array, Arrays
-from codesign.graph.interval import Interval, Intervals, grid
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 from codesign.graph.tables import Table
@@ -70,7 +70,7 @@ class Circuit:
                 shift = 0
             if shift < 0:
                 # intervals may know more than this circuit: that the bits that are dropped are always 0
-                known = graph.run(Interval.of_port(design.inputs), Intervals())
+                known = graph.run(Interval.of_port(design.inputs), Intervals(FLOAT64_EXACT))
                 low, high, step = (float(v.ravel()[place]) for v in (known.low, known.high, known.step))
                 if low == high == 0:
                     outputs.append(domain.linear_node((), 0))

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from codesign.design import Design
 from codesign.errors import InputError, ToolError, UnsupportedError
 from codesign.fixedpoint import Port, QuantisedBlock
-from codesign.graph.interval import Interval, Intervals
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.graph.standard import OPSET, StandardOperators, Wire
 from codesign.quoting import line
@@ -23,7 +23,7 @@ from codesign.reading.limits import MODEL_BYTES
 from codesign.reading.onnx import standard_model
 from codesign.reading.plain import given_bytes
 
-__all__ = ("Session", "codes_model", "features_model", "heads_of")
+__all__ = ("Session", "codes_model", "features_model", "heads_of", "number_kind")
 
 #: the newest that every onnxruntime since 1.14 reads
 _IR_VERSION = 8
@@ -33,9 +33,10 @@ def codes_model(design: Design) -> bytes:
     """Serialised standard ONNX: ``input_codes`` (events, n) int32 to ``output_codes`` (events, m) int32.
 
     Of a port that is not flat, one input ``<block>_codes`` (events, ...) for each block, and one output for each head.
-    The same integers as the firmware, ``==``. UnsupportedError where float32 could not compute them exactly.
+    The same integers as the firmware, ``==``. Computed in float32 where that is exact, else in float64;
+    UnsupportedError where that is not either.
     """
-    writer = StandardOperators()
+    writer = StandardOperators(kind=number_kind(design))
     given = _given(design.inputs, "input_codes", "{}_codes")
     values = _values_of_codes(writer, _joined(writer, given), design)
     scores = _network(writer, values, design)
@@ -59,7 +60,7 @@ def features_model(design: Design) -> bytes:
     ``clip(floor((x - offset) / step + 1/2), low, high)`` in float64, exactly as
     :meth:`codesign.fixedpoint.InputQuantisation.codes` does it.
     """
-    writer = StandardOperators()
+    writer = StandardOperators(kind=number_kind(design))
     given = _given(design.inputs, "features", "{}")
     pieces = [
         _codes_of(writer, wire, block) for wire, block in zip(given, design.input_quantisation.blocks, strict=True)
@@ -70,7 +71,10 @@ def features_model(design: Design) -> bytes:
     named, codes = (_heads(design.outputs, *names) for names in (("scores", "{}"), ("output_codes", "{}_codes")))
     _as_codes(writer, scores, design, codes)
     for wire, place in named:
-        _named(writer, "Identity", _piece(writer, scores, place), wire.name)
+        if writer.kind is np.float32:
+            _named(writer, "Identity", _piece(writer, scores, place), wire.name)
+        else:
+            _named(writer, "Cast", _piece(writer, scores, place), wire.name, to=TensorProto.FLOAT)
     ordered = [entry for pair in zip(named, codes, strict=True) for entry in pair]
     kinds = (TensorProto.FLOAT, TensorProto.INT32)
     return _model(
@@ -137,15 +141,25 @@ def _piece(writer: StandardOperators, x: Wire, place: slice | None) -> Wire:
     return x if place is None else writer.take(x, np.arange(place.start, place.stop), 1)
 
 
+def number_kind(design: Design) -> type[np.floating[Any]]:
+    """The narrower of float32 and float64 that computes a design exactly; UnsupportedError where neither does."""
+    graph, ports = read_graph(design.onnx), Interval.of_port(design.inputs)
+    try:
+        graph.run(ports, Intervals())
+    except UnsupportedError:
+        graph.run(ports, Intervals(FLOAT64_EXACT))
+        return np.float64
+    return np.float32
+
+
 def _values_of_codes(writer: StandardOperators, codes: Wire, design: Design) -> Wire:
-    values = writer.emit("Cast", (codes,), codes.shape, to=TensorProto.FLOAT)
+    kind = TensorProto.FLOAT if writer.kind is np.float32 else TensorProto.DOUBLE
+    values = writer.emit("Cast", (codes,), codes.shape, to=kind)
     return writer.multiply(values, design.inputs.lsbs)
 
 
 def _network(writer: StandardOperators, values: Wire, design: Design) -> Wire:
-    graph = read_graph(design.onnx)
-    graph.run(Interval.of_port(design.inputs), Intervals())  # refuses what float32 cannot compute exactly
-    scores: Wire = graph.run(values, writer)
+    scores: Wire = read_graph(design.onnx).run(values, writer)
     return scores
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from codesign.errors import ToolError
-from codesign.hardware.finn import environment
 from codesign.hardware.finn.client import FinnProcess
+from codesign.hardware.finn.environment import FINN, environment
+from codesign.own_environment import OwnEnvironment
 from tests.hardware.finn.test_layers import small
 from tests.processes import alive, wait_for, wait_until_gone
 
@@ -116,15 +117,15 @@ def test_absent_says_how_to_get_it(monkeypatch, tmp_path):
     assert not state.available
     assert "codesign doctor --install finn" in state.reason
     with pytest.raises(ToolError, match="not set up"):
-        environment.environment()
+        environment()
 
 
 def test_a_failed_installation_leaves_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path))
-    monkeypatch.setattr(environment, "_pinned", lambda: "no-such-package-of-ours==0.0.0\n")
+    monkeypatch.setattr(OwnEnvironment, "pinned", lambda _: "no-such-package-of-ours==0.0.0\n")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(ToolError, match="pip: exit code 1"):
-        environment.install()
+        FINN.install()
     assert [p.name for p in Path(tmp_path).iterdir() if p.is_dir()] == []
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity
-from codesign.hardware.finn import environment
-from codesign.hardware.finn.environment import environment as finn_environment
+from codesign.hardware.finn.environment import FINN, environment
 from codesign.hardware.finn.flow import FinnSettings
 from codesign.hardware.finn.vivado import build, configuration, read_reports
 from codesign.targets import load_target
@@ -58,7 +57,7 @@ def replay(monkeypatch, tmp_path):
         (tools / "vivado").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
         monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "cache"))
-        place = environment.folder() / "finn" / "interface"
+        place = FINN.folder() / "finn" / "interface"
         place.mkdir(parents=True)
         for folder in (place, place.parent):
             (folder / "__init__.py").touch()
@@ -116,7 +115,7 @@ def test_finn_itself_takes_the_configuration(firmware, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, tmp_path / "build.yaml"],
-        env={**finn_environment(), "PATH": "/usr/bin:/bin", "FINN_BUILD_DIR": str(tmp_path)},
+        env={**environment(), "PATH": "/usr/bin:/bin", "FINN_BUILD_DIR": str(tmp_path)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split()[-2:] == ["xck26-sfvc784-2LV-c", "16"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from codesign.errors import UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
-from codesign.graph.quantiser import RoundingMode
+from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
 from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.finn.layers import MOST_BITS, layers_of
@@ -17,7 +17,7 @@ from tests.hardware.test_alkaid import design_of as trained
 from tests.models.test_learned import exported, scattered
 from tests.models.test_qmlp import CONFIGS
 
-MODES = [mode.value for mode in RoundingMode]
+MODES = [mode.value for mode in QUANT_MODES]
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)
 
 

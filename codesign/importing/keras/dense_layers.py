@@ -1,0 +1,73 @@
+"""Products with weights: dense layers and einsums, batch normalisation folded into them."""
+
+from __future__ import annotations
+
+from string import ascii_letters
+
+from codesign.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import Array, Signal
+from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers
+
+__all__ = ("READERS",)
+
+
+def _biased(call: LayerCall, x: Signal, bias: Array | None) -> Signal:
+    return x if bias is None or not bias.any() else call.graph.add(x, bias)
+
+
+def _qbias(call: LayerCall) -> Array | None:
+    return None if call.layer.qbias is None else numbers(call.layer.qbias)
+
+
+class Dense(LayerReader):
+    """QDense, and with batch normalisation."""
+
+    handles = ("QDense", "QBatchNormDense")
+
+    def read(self, call: LayerCall) -> Signal:
+        """Over the last axis."""
+        (x,) = call.quantised()
+        lead = ascii_letters[: len(x.shape)]
+        out = call.graph.einsum(f"{lead}Y,YZ->{lead}Z", x, numbers(call.layer.qkernel))
+        return call.activated(_biased(call, out, _qbias(call)), call.layer.activation)
+
+
+class EinsumDense(LayerReader):
+    """QEinsumDense, and with batch normalisation."""
+
+    handles = ("QEinsumDense", "QEinsumDenseBatchnorm")
+
+    def read(self, call: LayerCall) -> Signal:
+        """Any equation of a signal with weights, the events' axis first; dots in front."""
+        (x,) = call.quantised()
+        out = call.graph.einsum(_spelled(call.layer.equation, x), x, numbers(call.layer.qkernel))
+        return call.activated(_biased(call, out, _qbias(call)), call.layer.activation)
+
+
+def _spelled(equation: str, x: Signal) -> str:
+    """An equation with letters in place of dots."""
+    if "..." not in equation:
+        return equation
+    known = len(equation.partition(",")[0].replace("...", ""))
+    more = [c for c in ascii_letters if c not in equation][: len(x.shape) + 1 - known]
+    return equation.replace("...", "".join(more))
+
+
+class BatchNormalization(LayerReader):
+    """QBatchNormalization: a factor and a constant for each channel."""
+
+    handles = ("QBatchNormalization",)
+
+    def read(self, call: LayerCall) -> Signal:
+        """With the moving mean and variance."""
+        (x,) = call.quantised()
+        layer = call.layer
+        scale, offset = layer._scaler_and_offset()
+        shape = tuple(int(n) for n in layer._shape)[1:]
+        if len(shape) != len(x.shape):
+            raise UnsupportedError(f"parameters of shape {shape} for a signal of shape {x.shape}")
+        scaled = call.graph.multiply(x, numbers(layer.kq(scale)).reshape(shape))
+        return _biased(call, scaled, numbers(layer.bq(offset)).reshape(shape))
+
+
+READERS: tuple[type[LayerReader], ...] = (Dense, EinsumDense, BatchNormalization)

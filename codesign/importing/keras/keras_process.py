@@ -1,0 +1,108 @@
+"""Ask the process that holds Keras: bounded in time and memory, and what it answers is read as a stranger's data."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.errors import InputError, ToolError, UnsupportedError
+from codesign.hardware.process import run_tool
+from codesign.importing.keras.keras_environment import KERAS
+from codesign.reading.json import member_json
+from codesign.reading.limits import MODEL_BYTES
+from codesign.reading.npz import npy_array
+from codesign.reading.plain import member, member_bytes
+from codesign.validation import validated
+
+__all__ = ("InputFacts", "KerasFacts", "ReadLayer", "convert_keras", "predict_keras")
+
+Codes = tuple[int, int, int]
+_ERRORS = {"InputError": InputError, "UnsupportedError": UnsupportedError, "ToolError": ToolError}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReadLayer(_Part):
+    """One layer, in order of execution."""
+
+    name: str
+    kind: str
+    weights: int = Field(ge=0)
+    nonzero: int = Field(ge=0)
+    ebops: int | None = Field(default=None, ge=0, description="as HGQ2 has counted them in training")
+
+
+class InputFacts(_Part):
+    """An input: its name in the model, and its shape without the events' axis."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class KerasFacts(_Part):
+    """What the process says of a model beside its graph."""
+
+    versions: dict[str, str]
+    keras_version: str = Field(description="that wrote the file")
+    backend: str
+    layers: tuple[ReadLayer, ...]
+    inputs: tuple[InputFacts, ...]
+    outputs: tuple[tuple[int, ...], ...]
+    read_as: tuple[tuple[Codes, ...], ...] = Field(
+        description="for each element of the flat input, the types (k, i, f) as which the model's quantisers read it"
+    )
+    read_bare: tuple[int, ...] = Field(description="elements that something else than a quantiser reads")
+
+
+@dataclass(frozen=True)
+class _Job:
+    file: Path
+    seconds: float
+
+    def run(self, work: Path, convert: bool, predict: bool) -> dict[str, object]:
+        """Its answer; the error that it says."""
+        variables = KERAS.variables()
+        job = work / "job.json"
+        job.write_text(
+            json.dumps({"file": str(self.file.resolve()), "work": str(work), "convert": convert, "predict": predict})
+        )
+        command: list[str | Path] = [sys.executable, "-P", "-m", "codesign.importing.keras.keras_worker", job]
+        run_tool(command, work, self.seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name="Keras")
+        answer = member_json(work, "answer.json")
+        if not isinstance(answer, dict):
+            raise ToolError("Keras: its process gave no answer")
+        if not answer.pop("ok", False):
+            raise _ERRORS.get(str(answer.get("kind")), ToolError)(str(answer.get("reason")))
+        return answer
+
+
+def convert_keras(file: Path, seconds: float = 600.0) -> tuple[bytes, KerasFacts]:
+    """A Keras file as QONNX, and the facts of it.
+
+    InputError: damaged. UnsupportedError: every layer and class that cannot be read. ToolError: Keras is not set up, or
+    needed more than ``seconds``.
+    """
+    with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
+        work = Path(scratch)
+        answer = _Job(file, seconds).run(work, convert=True, predict=False)
+        return member_bytes(work, "model.onnx", MODEL_BYTES), validated(KerasFacts, answer, str(file))
+
+
+def predict_keras(file: Path, values: list[NDArray[np.float64]], seconds: float = 600.0) -> NDArray[np.float64]:
+    """Keras' own outputs (events, m), heads one after another, for values of each input (events, ...)."""
+    with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
+        work = Path(scratch)
+        given: dict[str, Any] = {f"in{i}": v.astype(np.float32) for i, v in enumerate(values)}
+        np.savez(work / "values.npz", **given)
+        _Job(file, seconds).run(work, convert=False, predict=True)
+        return np.asarray(npy_array(member(work, "outputs.npy")), dtype=np.float64)

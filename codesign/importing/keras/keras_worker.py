@@ -1,0 +1,162 @@
+"""The process that holds Keras: reads one file into a graph, and runs it on values.
+
+``python -m codesign.importing.keras.keras_worker JOB.json``: a job names the file, a folder of ours for what is
+written, and optionally values to predict. It ends with ``answer.json`` in that folder, whatever happens.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codesign.errors import CodesignError, InputError, UnsupportedError
+from codesign.importing.keras.container import Checked, check
+from codesign.importing.keras.graph_writer import GraphWriter, Signal
+from codesign.importing.keras.keras_library import load_keras
+from codesign.importing.keras.layer_reader import LayerCall, read_layer, readers
+
+__all__ = ("MEMORY_BYTES", "main")
+
+#: of the data of this process: the largest of the networks here needs one
+MEMORY_BYTES = 12 << 30
+_BATCH = 1000
+
+
+class _Refused(Signal):
+    """What a layer that cannot be read would give."""
+
+
+def load(path: Path, work: Path) -> tuple[Any, Checked, dict[str, str]]:
+    """The model of a file that was checked, what it says of itself, and versions."""
+    checked = check(path, work / "model", readers())
+    keras, classes, versions = load_keras()
+    copy = next(p for p in (work / "model.keras", work / "model.h5") if p.exists())
+    try:
+        model = keras.saving.load_model(copy, custom_objects=classes, compile=False, safe_mode=True)
+    except Exception as error:  # Keras and HGQ2 raise what they like
+        said = " ".join(str(error).split())[:300]
+        raise InputError(f"{path}: Keras cannot load it ({type(error).__name__}: {said})") from None
+    copy.unlink()
+    if not model.built:
+        model.build(model.input_shape)
+    return model, checked, versions
+
+
+def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
+    """The graph of a model, and the facts of it; UnsupportedError with every layer that cannot be read."""
+    graph = GraphWriter()
+    layers: list[dict[str, Any]] = []
+    obstacles: list[str] = []
+
+    def run(operation: Any) -> Callable[..., Any]:
+        def called(*args: Any, **named: Any) -> Any:
+            return _called(operation, args, named, graph, layers, obstacles)
+
+        return called
+
+    function = getattr(model, "_functional", None) or model
+    shapes = [tuple(x.shape)[1:] for x in function.inputs]
+    if any(n is None for shape in shapes for n in shape):
+        raise UnsupportedError(f"inputs of shapes {shapes}: only the events' axis may be open")
+    outputs = function._run_through_graph([graph.input(shape) for shape in shapes], operation_fn=run)
+    if obstacles:
+        raise UnsupportedError("; ".join(obstacles))
+    ends = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    facts = {
+        "layers": layers,
+        "inputs": [{"name": str(x.name), "shape": list(s)} for x, s in zip(function.inputs, shapes, strict=True)],
+        "outputs": [list(e.shape) for e in ends],
+        "read_as": [sorted(set(graph.read_as.get(i, []))) for i in range(sum(s.size for s in graph.inputs))],
+        "read_bare": sorted(graph.read_bare),
+    }
+    return graph.finish(ends), facts
+
+
+def _called(
+    operation: Any, args: tuple[Any, ...], named: dict[str, Any], graph: GraphWriter,
+    layers: list[dict[str, Any]], obstacles: list[str],
+) -> Any:  # fmt: skip
+    from keras import tree
+
+    name = type(operation).__name__
+    leaves = tree.flatten([args, {k: v for k, v in named.items() if k != "training"}])
+    signals = tuple(v for v in leaves if isinstance(v, Signal))
+    shape = tuple(int(n) for n in operation.output.shape[1:])
+    if any(isinstance(s, _Refused) for s in signals):
+        return _Refused("", shape)
+    others = tuple(
+        a for a in args if not isinstance(a, Signal | list | tuple) or (name == "GetItem" and a is not args[0])
+    )
+    before = (graph.weights, graph.nonzero)
+    try:
+        out = read_layer(LayerCall(operation, signals, graph, others, named))
+        if out.shape != shape:
+            raise UnsupportedError(f"read as {out.shape}, where Keras has {shape}")
+    except UnsupportedError as error:
+        obstacles.append(f"layer '{str(operation.name)[:80]}' ({name}): {error}")
+        return _Refused("", shape)
+    layers.append(
+        {
+            "name": str(operation.name)[:80],
+            "kind": name,
+            "weights": graph.weights - before[0],
+            "nonzero": graph.nonzero - before[1],
+            "ebops": _ebops(operation),
+        }
+    )
+    return out
+
+
+def _ebops(layer: Any) -> int | None:
+    """Bit operations that HGQ2 has counted in training."""
+    try:
+        return int(layer.ebops) if getattr(layer, "enable_ebops", False) else None
+    except Exception:  # of a layer that keeps none
+        return None
+
+
+def predict(model: Any, values: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """Keras' own outputs (events, m), heads one after another; values of each input by its place, float32."""
+    given = [values[f"in{i}"].astype(np.float32) for i in range(len(model.inputs))]
+    found = model.predict(given if len(given) > 1 else given[0], batch_size=_BATCH, verbose=0)
+    heads = found if isinstance(found, list | tuple) else [found]
+    return np.concatenate([np.asarray(h, dtype=np.float64).reshape(len(h), -1) for h in heads], axis=1)
+
+
+def work_on(job: dict[str, Any]) -> dict[str, Any]:
+    """Do one job."""
+    work = Path(job["work"])
+    model, checked, versions = load(Path(job["file"]), work)
+    answer: dict[str, Any] = {"versions": versions, "keras_version": checked.keras_version, "backend": checked.backend}
+    if job["convert"]:
+        content, facts = convert(model)
+        (work / "model.onnx").write_bytes(content)
+        answer |= facts
+    if job["predict"]:
+        with np.load(work / "values.npz", allow_pickle=False) as values:
+            np.save(work / "outputs.npy", predict(model, dict(values)))
+    return answer
+
+
+def main(arguments: list[str]) -> int:
+    """Do the job of a file; 0 also where it is refused, with the reason in the answer."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    try:
+        answer = {"ok": True, **work_on(job)}
+    except CodesignError as error:
+        answer = {"ok": False, "kind": type(error).__name__, "reason": str(error)}
+    except MemoryError:
+        answer = {"ok": False, "kind": "UnsupportedError", "reason": f"needs more than {MEMORY_BYTES >> 30} GiB"}
+    Path(job["work"], "answer.json").write_text(json.dumps(answer), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

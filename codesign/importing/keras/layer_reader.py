@@ -1,0 +1,151 @@
+"""What reads one class of Keras layers: the contract, the readers that there are, and what they have in common.
+
+Everything here runs in the process that holds Keras, on a layer that is built. A reader of one's own is named by an
+entry point of the group ``codesign.layers``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+import numpy as np
+
+from codesign.errors import UnsupportedError
+from codesign.graph.quantiser import Overflow, RoundingMode
+from codesign.importing.keras.graph_writer import Array, FixedPoints, GraphWriter, Signal
+
+__all__ = ("LayerCall", "LayerReader", "numbers", "read_layer", "readers", "types_of")
+
+#: HGQ2's names of what RoundingMode calls otherwise
+_ROUNDINGS = {
+    "TRN": RoundingMode.FLOOR,
+    "RND": RoundingMode.RND,
+    "RND_CONV": RoundingMode.ROUND,
+    "TRN_ZERO": RoundingMode.DOWN,
+    "RND_ZERO": RoundingMode.HALF_DOWN,
+    "RND_INF": RoundingMode.HALF_UP,
+}
+_ACTIVATIONS = ("relu", "linear")
+
+
+@dataclass(frozen=True)
+class LayerCall:
+    """A layer, the signals that enter it, what else it is called with, and the graph that is written."""
+
+    layer: Any
+    inputs: tuple[Signal, ...]
+    graph: GraphWriter
+    others: tuple[Any, ...] = ()
+    named: Mapping[str, Any] | None = None
+
+    @property
+    def x(self) -> Signal:
+        """The one signal that enters; UnsupportedError where there are several."""
+        if len(self.inputs) != 1:
+            raise UnsupportedError(f"takes {len(self.inputs)} signals, and one is read")
+        return self.inputs[0]
+
+    def quantised(self) -> tuple[Signal, ...]:
+        """The signals that enter, each through its own quantiser of the layer's, where it has one."""
+        if not getattr(self.layer, "enable_iq", False):
+            return self.inputs
+        quantisers = list(self.layer.iq) if len(self.inputs) > 1 else [self.layer.iq]
+        if len(quantisers) == 1 and not hasattr(quantisers[0], "quantizer"):
+            quantisers = list(quantisers[0])  # of a layer that may have several inputs, and has one
+        return tuple(quantise(self.graph, x, q) for x, q in zip(self.inputs, quantisers, strict=True))
+
+    def activated(self, x: Signal, activation: Any) -> Signal:
+        """An activation without parameters; UnsupportedError for all but ReLU and none."""
+        name = "linear" if activation is None else getattr(activation, "__name__", type(activation).__name__)
+        if name not in _ACTIVATIONS:
+            raise UnsupportedError(
+                f"activation '{name}' of numbers that are not quantised has no exact hardware; use QUnaryFunctionLUT, "
+                f"or one of {', '.join(_ACTIVATIONS)}"
+            )
+        return self.graph.relu(x) if name == "relu" else x
+
+    def of(self, layer: Any, *inputs: Signal) -> Signal:
+        """A layer that this one holds."""
+        return read_layer(LayerCall(layer, inputs, self.graph))
+
+
+class LayerReader(ABC):
+    """Reads one or several classes of Keras layers."""
+
+    #: names of classes, of Keras, HGQ2 or one's own
+    handles: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def read(self, call: LayerCall) -> Signal:
+        """Write the layer, its input quantisers included and its output quantiser not; what comes out.
+
+        UnsupportedError: what has no exact hardware, without the layer's name.
+        """
+
+
+@cache
+def readers() -> dict[str, LayerReader]:
+    """By name of a class, what reads it: ours, and those of entry points ``codesign.layers``."""
+    from codesign.importing.keras import (
+        attention_layers,
+        dense_layers,
+        merge_layers,
+        shape_layers,
+        table_layers,
+        window_layers,
+    )
+
+    rooms = (dense_layers, merge_layers, shape_layers, window_layers, table_layers, attention_layers)
+    kinds: list[type[LayerReader]] = [kind for room in rooms for kind in room.READERS]
+    for entry in entry_points(group="codesign.layers"):
+        kind = entry.load()
+        if not isinstance(kind, type) or not issubclass(kind, LayerReader):
+            raise UnsupportedError(f"the plug-in '{entry.value}' is no LayerReader of codesign.importing.keras")
+        kinds.append(kind)
+    return {name: kind() for kind in kinds for name in kind.handles}
+
+
+def read_layer(call: LayerCall) -> Signal:
+    """Write a layer with all of its quantisers; UnsupportedError where no reader knows it."""
+    name = type(call.layer).__name__
+    if name not in readers():
+        raise UnsupportedError("no reader for this class; one's own is an entry point codesign.layers")
+    out = readers()[name].read(call)
+    layer = call.layer
+    if getattr(layer, "enable_oq", False) and not getattr(layer, "__output_quantizer_handled__", False):
+        out = quantise(call.graph, out, layer.oq)
+    return out
+
+
+def quantise(graph: GraphWriter, x: Signal, quantiser: Any) -> Signal:
+    """Write a quantiser of HGQ2's."""
+    types = types_of(quantiser, x.shape)
+    return x if types is None else graph.fixed(x, types)
+
+
+def types_of(quantiser: Any, shape: Sequence[int]) -> FixedPoints | None:
+    """The types of a built quantiser for a signal of a shape, (shape) each; None for one that does nothing."""
+    if quantiser.scaler is not None or quantiser.affine is not None:
+        raise UnsupportedError("a quantiser with a scaler or an affine map; train without")
+    inner = quantiser.quantizer
+    if type(inner).__name__ == "DummyQuantizer":
+        return None
+    if not hasattr(inner, "kif") or not inner.built:
+        raise UnsupportedError(f"a quantiser of kind {type(inner).__name__}; fixed point is read")
+    rounding, overflow = str(inner.round_mode).upper().removeprefix("S_"), str(inner.overflow_mode).upper()
+    if rounding not in _ROUNDINGS:
+        raise UnsupportedError(f"a quantiser that rounds by {rounding}; {', '.join(_ROUNDINGS)} are read")
+    k, i, f = (numbers(inner.bw_mapper.bw_to_x(v, (1, *shape)))[0].astype(np.int64) for v in inner.kif)
+    return FixedPoints(k, i, f, Overflow.named(overflow), _ROUNDINGS[rounding])
+
+
+def numbers(tensor: Any) -> Array:
+    """A tensor as float64."""
+    from keras import ops
+
+    return np.asarray(ops.convert_to_numpy(tensor), dtype=np.float64)

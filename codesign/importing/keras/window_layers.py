@@ -1,0 +1,139 @@
+"""Convolutions, pooling and padding, over channels last or first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log2, prod
+
+import numpy as np
+
+from codesign.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import Signal
+from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers
+
+__all__ = ("READERS",)
+
+
+def _channels_first(call: LayerCall, x: Signal) -> Signal:
+    if call.layer.data_format == "channels_first":
+        return x
+    return call.graph.transpose(x, [len(x.shape) - 1, *range(len(x.shape) - 1)])
+
+
+def _as_it_came(call: LayerCall, x: Signal) -> Signal:
+    if call.layer.data_format == "channels_first":
+        return x
+    return call.graph.transpose(x, [*range(1, len(x.shape)), 0])
+
+
+def _whole(values: int | Sequence[int], rank: int) -> list[int]:
+    return [int(values)] * rank if isinstance(values, int) else [int(v) for v in values]
+
+
+def _pads(
+    padding: str, lengths: Sequence[int], kernel: Sequence[int], strides: Sequence[int], spread: Sequence[int]
+) -> list[int]:
+    """Elements before each axis, then behind each, as Keras pads."""
+    before, behind = [], []
+    for length, size, step, gap in zip(lengths, kernel, strides, spread, strict=True):
+        reach = gap * (size - 1) + 1
+        match padding:
+            case "valid":
+                total, first = 0, 0
+            case "causal":
+                total = first = reach - 1
+            case "same":
+                total = max(0, (-(-length // step) - 1) * step + reach - length)
+                first = total // 2
+            case _:
+                raise UnsupportedError(f"padding '{padding}'; valid, same and causal are read")
+        before.append(first)
+        behind.append(total - first)
+    return before + behind
+
+
+class Convolution(LayerReader):
+    """QConv1D and QConv2D, with groups, strides, dilation and any padding."""
+
+    handles = ("QConv1D", "QConv2D")
+
+    def read(self, call: LayerCall) -> Signal:
+        """Kernels (..., channels / groups, filters)."""
+        layer, graph = call.layer, call.graph
+        (x,) = call.quantised()
+        x = _channels_first(call, x)
+        kernel = numbers(layer.qkernel)
+        rank = kernel.ndim - 2
+        strides, spread = _whole(layer.strides, rank), _whole(layer.dilation_rate, rank)
+        pads = _pads(layer.padding, x.shape[1:], kernel.shape[:rank], strides, spread)
+        weights = kernel.transpose(rank + 1, rank, *range(rank))
+        out = graph.convolution(x, weights, strides, spread, pads, int(layer.groups))
+        if layer.qbias is not None and numbers(layer.qbias).any():
+            out = graph.add(out, numbers(layer.qbias).reshape(-1, *[1] * rank))
+        return call.activated(_as_it_came(call, out), layer.activation)
+
+
+class Pooling(LayerReader):
+    """Largest or mean of windows."""
+
+    handles = tuple(f"{q}{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
+
+    def read(self, call: LayerCall) -> Signal:
+        """UnsupportedError for a mean whose windows differ in size, or are no power of two."""
+        layer, graph = call.layer, call.graph
+        (x,) = call.quantised()
+        x = _channels_first(call, x)
+        rank = len(x.shape) - 1
+        kernel = _whole(layer.pool_size, rank)
+        strides = _whole(layer.strides if layer.strides is not None else kernel, rank)
+        pads = _pads(layer.padding, x.shape[1:], kernel, strides, [1] * rank)
+        if "Max" in type(layer).__name__:
+            return _as_it_came(call, graph.pool("MaxPool", x, kernel, strides, pads))
+        if any(pads):
+            raise UnsupportedError("a mean with padding 'same', whose windows differ in size; use 'valid'")
+        _power_of_two(prod(kernel))
+        return _as_it_came(call, graph.pool("AveragePool", x, kernel, strides, pads))
+
+
+class GlobalPooling(LayerReader):
+    """Largest or mean of all positions."""
+
+    handles = tuple(f"{q}Global{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
+
+    def read(self, call: LayerCall) -> Signal:
+        """UnsupportedError for a mean of a number that is no power of two."""
+        layer, graph = call.layer, call.graph
+        (x,) = call.quantised()
+        first = layer.data_format == "channels_first"
+        axes = [a + 1 for a in range(len(x.shape)) if a != (0 if first else len(x.shape) - 1)]
+        if "Max" in type(layer).__name__:
+            return graph.largest(x, axes, bool(layer.keepdims))
+        number = prod(x.shape[a - 1] for a in axes)
+        _power_of_two(number)
+        return graph.multiply(graph.total(x, axes, bool(layer.keepdims)), np.array(1.0 / number))
+
+
+def _power_of_two(number: int) -> None:
+    if not log2(number).is_integer():
+        raise UnsupportedError(f"a mean over {number}, which is no power of two; use QSum, or another size")
+
+
+class ZeroPadding(LayerReader):
+    """Zeros at the borders, channels last."""
+
+    handles = ("ZeroPadding1D", "ZeroPadding2D")
+
+    def read(self, call: LayerCall) -> Signal:
+        """Axis by axis."""
+        layer, x = call.layer, call.x
+        if layer.data_format == "channels_first":
+            raise UnsupportedError("padding with channels first; use channels last")
+        padding = layer.padding if isinstance(layer.padding[0], tuple | list) else (layer.padding,)
+        for axis, ends in enumerate(padding):
+            zeros = [np.zeros((*x.shape[:axis], int(n), *x.shape[axis + 1 :])) for n in ends]
+            parts = [p for p in (zeros[0], x, zeros[1]) if p.shape[axis]]
+            x = call.graph.concatenate(parts, axis) if len(parts) > 1 else x
+        return x
+
+
+READERS: tuple[type[LayerReader], ...] = (Convolution, Pooling, GlobalPooling, ZeroPadding)
