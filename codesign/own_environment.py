@@ -7,7 +7,6 @@ own, with the folder first on its path.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +20,7 @@ import platformdirs
 
 from codesign.errors import ToolError
 from codesign.hardware.process import run_tool
+from codesign.lock import FOREVER, hold
 
 __all__ = ("OwnEnvironment",)
 
@@ -79,8 +79,7 @@ class OwnEnvironment:
         """Set it up from PyPI unless it is there, try that it runs, return the folder; ToolError says what failed."""
         place = self.folder()
         place.parent.mkdir(parents=True, exist_ok=True)
-        with open(place.with_suffix(".lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # given up by the system, however this process ends
+        with hold(place.with_suffix(".lock"), wait=FOREVER):
             if not place.is_dir():
                 temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".installing-{self.tool}-"))
                 try:
