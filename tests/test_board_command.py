@@ -20,8 +20,8 @@ from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware import bitstream_simulation, nextpnr
 from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Firmware
 from codesign.hardware.bitstream import Bitstream, MissedClock
+from codesign.hardware.firmware import Firmware
 from codesign.records import Front
 from codesign.runfolder import RunFolder
 

@@ -15,11 +15,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from make_run import make_run
 
 from codesign import plugins
+from codesign.availability import Availability
 from codesign.candidate.flows import compare_flows, flow_rows
 from codesign.cli import app
 from codesign.errors import InputError, ToolError
 from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Availability, Flow
+from codesign.hardware.base import Flow
 from codesign.records import FlowResult, Flows, Front
 from codesign.runfolder import RunFolder
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from codesign import resources
+from codesign.availability import Availability
 from codesign.errors import InputError
-from codesign.hardware.base import Availability
 from codesign.targets import load_target
 
 _PER_ADDER = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6), "nexus": (2.5, 8)}

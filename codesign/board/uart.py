@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import Port
-from codesign.verify.packing import observed_port, pack, port_width, unpack
+from codesign.hardware.packing import observed_port, pack, port_width, unpack
 
 __all__ = ("BAUD", "WINDOW", "ByteStream", "SerialBoard", "decode", "encode", "event_bytes")
 

@@ -15,12 +15,13 @@ from codesign.design import Design
 from codesign.errors import CodesignError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.graph import reference
-from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
 from codesign.hardware.finn.environment import availability
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.nextpnr import place_and_route
 from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.hardware.yosys import synthesise
+from codesign.probes import probe_codes
 from codesign.runfolder import write_atomically
 from codesign.targets import Target, load_target
 from codesign.trust.firmware import firmware_in, seal_firmware
@@ -127,7 +128,7 @@ def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figu
 
 def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure]:
     """Latency and interval of FINN's RTL; ToolError where an integer is not the design's."""
-    from codesign.candidate.stages import counted
+    from codesign.hardware.provenance import counted
     from codesign.verify.rtl import verify
 
     firmware = _firmware(design, target, folder, FINN)

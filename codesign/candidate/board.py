@@ -9,18 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from codesign.candidate.stages import add_figures, provenance
+from codesign.candidate.stages import add_figures
 from codesign.candidate.trial import design_of, firmware_for, flow_of, golden_codes, threshold_of, trial_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.graph import reference
-from codesign.hardware.alkaid import Alkaid, probe_codes
-from codesign.hardware.base import Firmware
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.bitstream import Bitstream, MissedClock, bitstream, starting_threshold
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.nextpnr_timing import Closure, close_timing, next_stage_delay
+from codesign.hardware.packing import with_trigger
+from codesign.hardware.provenance import provenance
+from codesign.probes import probe_codes
 from codesign.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.targets import load_target
 from codesign.trust.firmware import seal_bitstream
-from codesign.verify.packing import with_trigger
 
 __all__ = ("OnBoard", "bitstream_of_trial", "close_timing_of_trial")
 

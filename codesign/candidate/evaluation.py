@@ -14,7 +14,7 @@ from codesign import __version__, plugins, store
 from codesign.candidate.base import CandidateResult
 from codesign.candidate.kept import compiled, keep_training, kept_model, training_key
 from codesign.candidate.shared import shared_training
-from codesign.candidate.stages import StageReport, Stages, provenance
+from codesign.candidate.stages import StageReport, Stages
 from codesign.candidate.trial import load_trained
 from codesign.design import Design
 from codesign.dse.parts import sample_facts
@@ -25,6 +25,7 @@ from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.hardware.base import Flow
+from codesign.hardware.provenance import provenance
 from codesign.models.base import Candidate, Family
 from codesign.models.lesson import Budget
 from codesign.models.teaching import lesson_of, must_be_able, outputs_of, subject_of
@@ -161,7 +162,7 @@ def _enough(first: Part, more: Part, events: int) -> NDArray[np.float32]:
 
 
 def _extremes(design: Design) -> NDArray[np.int64]:
-    from codesign.hardware.alkaid import probe_codes
+    from codesign.probes import probe_codes
 
     return probe_codes(design.inputs)
 

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign import plugins
-from codesign.candidate.stages import counted, provenance
 from codesign.candidate.trial import design_of, golden_codes, synthesisers, trial_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.graph import reference
-from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.provenance import counted, provenance
 from codesign.hardware.settings import flow_settings
 from codesign.imported_run import Origin
+from codesign.probes import probe_codes
 from codesign.records import FlowResult, Flows, Front
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.targets import Target, load_target

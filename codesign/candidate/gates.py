@@ -7,8 +7,8 @@ from pathlib import Path
 from codesign.candidate.trial import SYNTHESIS_TIMEOUT, firmware_for, golden_codes
 from codesign.errors import InputError
 from codesign.graph import reference
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.gates import gate_level
+from codesign.probes import probe_codes
 from codesign.records import Verified
 from codesign.runfolder import RunFolder, TrialFolder
 

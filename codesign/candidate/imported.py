@@ -13,12 +13,12 @@ import numpy as np
 
 from codesign import __version__, plugins
 from codesign.candidate.imported_proof import SOURCE
-from codesign.candidate.stages import provenance
 from codesign.dse.front import pareto
 from codesign.dse.scoring import Score
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Fidelity, Figure, find
 from codesign.hardware.base import Flow
+from codesign.hardware.provenance import provenance
 from codesign.imported_run import REPORT, EventsFile, ImportedModel, ImportedRun
 from codesign.importing.agreement import Compared, compared
 from codesign.importing.base import Question

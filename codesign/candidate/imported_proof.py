@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from codesign import plugins, store
 from codesign.candidate import proof
-from codesign.candidate.stages import Stages, add_figures, add_seconds, costs_only_itself, counted, note, say
+from codesign.candidate.stages import Stages, add_figures, add_seconds, costs_only_itself, note, say
 from codesign.candidate.trial import design_of, synthesisers, threshold_of
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError, ToolError
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.provenance import counted
 from codesign.hardware.settings import flow_settings
 from codesign.imported_run import REPORT, ImportedRun
 from codesign.importing.agreement import exact_codes

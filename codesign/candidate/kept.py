@@ -21,7 +21,8 @@ from codesign import plugins, store
 from codesign.design import Design
 from codesign.errors import InputError
 from codesign.figures import Figure
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import record_settings
 from codesign.models.base import Candidate, Family
 from codesign.reading.json import json_of

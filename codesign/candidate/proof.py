@@ -13,27 +13,27 @@ from codesign import plugins, store
 from codesign.candidate.explain import explain
 from codesign.candidate.inputs import input_importance
 from codesign.candidate.stages import (
+    MEASUREMENTS,
     StageReport,
     Stages,
     add_figures,
     add_seconds,
     costs_only_itself,
-    counted,
     measured,
     measured_by,
     note,
-    provenance,
     say,
 )
 from codesign.candidate.trial import design_of, load_trained, synthesisers, threshold_of, trial_of
 from codesign.design import Design
 from codesign.dse.baseline import judge_baselines, read_scores
-from codesign.dse.measured import MEASUREMENTS
 from codesign.dse.parts import load_sample, splits_of
 from codesign.errors import CodesignError, InputError, ToolError
 from codesign.figures import Fidelity
 from codesign.graph import reference
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.provenance import counted, provenance
 from codesign.hardware.settings import flow_settings
 from codesign.imported_run import ImportedRun
 from codesign.physics.sample import Sample

@@ -7,24 +7,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from codesign.errors import CodesignError
-from codesign.figures import Fidelity, Figure, Quantity
-from codesign.hardware.base import Firmware
-from codesign.records import Figures, TrialStatus, Verified
+from codesign.figures import Fidelity, Figure
+from codesign.records import Figures, TrialStatus
 from codesign.runfolder import TrialFolder
 
 __all__ = (
+    "MEASUREMENTS",
     "StageReport",
     "Stages",
     "add_figures",
     "add_seconds",
     "costs_only_itself",
-    "counted",
     "measured",
     "measured_by",
     "note",
-    "provenance",
     "say",
 )
+
+#: the stage of a trial that measures at each rung, by whose name its notes say why it failed
+MEASUREMENTS = {Fidelity.SYNTHESISED: "synthesis", Fidelity.PLACED: "placement"}
 
 StageReport = Callable[[str], None]
 
@@ -57,28 +58,6 @@ def measured_by(folder: TrialFolder, tool: str) -> bool:
     """Whether a trial has any figure of this tool."""
     record = folder.read("figures.json", Figures)
     return record is not None and any(f.tool == tool for f in record.figures)
-
-
-def provenance(figures: list[Figure], firmware: Firmware) -> list[Figure]:
-    """Figures measured on ``firmware``, with its flow's settings."""
-    return [figure.model_copy(update={"settings": dict(firmware.settings)}) for figure in figures]
-
-
-def counted(verdict: Verified, firmware: Firmware) -> list[Figure]:
-    """What an exact simulation counted: latency and initiation interval; nothing where it counted none."""
-    cycles, interval = verdict.latency_cycles, verdict.initiation_interval
-    if not verdict.exact or cycles is None or interval is None:
-        return []
-    quantities: dict[Quantity, float] = {
-        "latency_cycles": cycles,
-        "latency_ns": round(cycles * firmware.target.clock_ns, 4),
-        "initiation_interval": interval,
-    }
-    simulated = [
-        Figure.of(quantity, value, Fidelity.SIMULATED, verdict.tool, verdict.version)
-        for quantity, value in quantities.items()
-    ]
-    return provenance(simulated, firmware)
 
 
 def add_figures(folder: TrialFolder, new: list[Figure]) -> None:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from codesign import plugins
 from codesign.candidate.kept import synthesised
-from codesign.candidate.stages import add_figures, note, provenance
+from codesign.candidate.stages import add_figures, note
 from codesign.design import Design
 from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.provenance import provenance
 from codesign.hardware.settings import family_config, flow_settings
 from codesign.imported_run import Origin, origin_of
 from codesign.models.base import Candidate, Family

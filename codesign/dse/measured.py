@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from math import sqrt
 
+from codesign.candidate.stages import MEASUREMENTS
 from codesign.dse import messages
 from codesign.dse.front import pareto
 from codesign.dse.ladder import Rung, surely_dominated
@@ -37,12 +38,10 @@ from codesign.runfolder import RunFolder
 from codesign.study import Study
 from codesign.targets import Target
 
-__all__ = ("MEASUREMENTS", "Climb", "at_fidelity", "compared", "standing")
+__all__ = ("Climb", "at_fidelity", "compared", "standing")
 
 #: what is measured at each rung, of all that a search compiles
 _MEASURED = ("lut", "ff", "carry", "dsp", "bram")
-#: the stage of a trial that measures at each rung, by whose name its notes say why it failed
-MEASUREMENTS = {Fidelity.SYNTHESISED: "synthesis", Fidelity.PLACED: "placement"}
 
 
 def at_fidelity(study: Study, fidelity: Fidelity) -> Study:

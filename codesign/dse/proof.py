@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from codesign.candidate.stages import MEASUREMENTS
 from codesign.dse import messages
-from codesign.dse.measured import MEASUREMENTS, Climb, compared
+from codesign.dse.measured import Climb, compared
 from codesign.dse.progress import Progress
 from codesign.dse.scoring import Score
 from codesign.figures import Fidelity

@@ -25,7 +25,8 @@ from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, Targ
 from codesign.handoff.parts import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import flow_settings
 from codesign.imported_run import REPORT, ImportedRun, Origin, origin_of
 from codesign.models.base import Family

@@ -66,8 +66,8 @@ def components_of(flow: str, folder: Path) -> list[Component]:
 def tools_of(flow: str, record: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Versions of what shapes a bundle's bytes beside codesign: the flow's, where it has one here, and ONNX'.
 
-    ``record`` is the firmware's own (:attr:`codesign.hardware.base.Firmware.extra`): it names the version of the flow
-    that wrote it.
+    ``record`` is the firmware's own (:attr:`codesign.hardware.firmware.Firmware.extra`): it names the version of the
+    flow that wrote it.
     """
     found = {"onnx": version("onnx")}
     try:

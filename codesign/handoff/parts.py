@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from codesign.design import Design
 from codesign.handoff.inference import codes_model, features_model, write_repository
 from codesign.hardware.axi import axi_stream
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.vendor.project import write_vivado_project
 from codesign.runfolder import write_atomically
 

@@ -46,7 +46,7 @@ from codesign.handoff.scales import Scales
 from codesign.handoff.signature import Signer
 from codesign.handoff.signature import signer as signer_of
 from codesign.handoff.statement import CheckReport, Outcome, Statement, checked, not_checked, wrong
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.printing import visible
 from codesign.reading.onnx import standard_model
 from codesign.runfolder import write_atomically

@@ -13,7 +13,8 @@ from codesign.handoff.interface import components_of
 from codesign.handoff.received import Codes, Received
 from codesign.handoff.remade import Maker
 from codesign.handoff.statement import Statement, checked, not_checked, wrong
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import flow_settings
 from codesign.printing import visible
 from codesign.targets import Target, load_target

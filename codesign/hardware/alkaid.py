@@ -20,17 +20,20 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign import __version__
+from codesign.availability import Availability
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
 from codesign.graph.reader import Graph, read_graph
-from codesign.hardware.base import Availability, Firmware, Flow, Rtl
+from codesign.hardware.base import Flow
 from codesign.hardware.expected import with_expected
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
-from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
+from codesign.hardware.top_module import top_module
+from codesign.probes import probe_codes
 from codesign.reading.plain import member_names
 from codesign.records import LayerCosts
 from codesign.runfolder import write_atomically
@@ -40,7 +43,11 @@ from codesign.targets import Target
 if TYPE_CHECKING:
     from alkaid.types import CombLogic
 
-__all__ = ("Alkaid", "AlkaidSettings", "AlkaidSpace", "probe_codes")
+__all__ = (
+    "Alkaid",
+    "AlkaidSettings",
+    "AlkaidSpace",
+)
 
 TOP = "codesign_top"
 _CORE = "codesign_core"
@@ -256,18 +263,3 @@ def _types(signal: object) -> list[FixedPoint]:
         else FixedPoint(signed=False, integer_bits=0, fraction_bits=0)
         for k, i, f in signal.precisions  # type: ignore[attr-defined]
     ]
-
-
-def probe_codes(port: Port, events: int = 2000, seed: int = 0) -> NDArray[np.int64]:
-    """Codes (events + extremes, size) that exercise a port: every extreme alone and all together, and random ones."""
-    low, high = port.bounds
-    rng = np.random.default_rng(seed)
-    ends = np.stack([low, high])
-    alone = np.concatenate([np.diag(low), np.diag(high)])
-    checkers = np.where(np.arange(port.size) % 2, low, high)
-    corners = np.where(rng.random((500, port.size)) < 0.5, low, high)
-    anything = rng.integers(low, high + 1, size=(events, port.size))
-    small = np.clip(rng.integers(-2, 3, size=(500, port.size)), low, high)
-    return np.concatenate(
-        [ends, np.zeros((1, port.size), dtype=np.int64), alone, checkers[None], corners, anything, small]
-    )

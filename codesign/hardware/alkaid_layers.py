@@ -10,10 +10,10 @@ from alkaid.trace import FVArray, HWConfig, to_pipeline, trace
 
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.alkaid_domain import Signals
 from codesign.hardware.alkaid_passes import optimise
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
+from codesign.probes import probe_codes
 from codesign.records import LayerCost, LayerCosts
 
 __all__ = ("layer_costs",)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign import resources
-from codesign.hardware.base import Firmware
-from codesign.hardware.packing import connections, packed_widths
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.packing import packed_widths, port_width
+from codesign.hardware.top_module import connections
 from codesign.runfolder import write_atomically
-from codesign.verify.packing import port_width
 
 __all__ = ("AXI_TOP", "AxiStream", "axi_stream", "bytes_of")
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from codesign import resources
 from codesign.errors import InputError, ToolError
 from codesign.hardware.axi import axi_stream
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.packing import observed_port, pack, unpack
 from codesign.hardware.process import last_words, run_tool
 from codesign.verify import verilator
-from codesign.verify.packing import observed_port, pack, unpack
 
 __all__ = ("Episode", "Received", "episodes_for", "first_difference", "simulate_axi")
 

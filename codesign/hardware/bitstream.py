@@ -18,14 +18,14 @@ from codesign.board.uart import BAUD, WINDOW, event_bytes
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.hardware.axi import axi_stream
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.nextpnr import route
 from codesign.hardware.nextpnr_family import family_of
 from codesign.hardware.nextpnr_synth import write_netlist
+from codesign.hardware.packing import pack
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import used_sources
 from codesign.runfolder import write_atomically
-from codesign.verify.packing import pack
 
 __all__ = (
     "BOARD_TOP",

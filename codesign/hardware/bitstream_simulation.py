@@ -8,8 +8,8 @@ from pathlib import Path
 from codesign import resources
 from codesign.board.uart import event_bytes
 from codesign.errors import ToolError
-from codesign.hardware.base import Firmware
 from codesign.hardware.bitstream import board_top
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.process import last_words, run_tool
 from codesign.verify import verilator
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from codesign.errors import ToolError
-from codesign.hardware.base import Firmware, Rtl
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.nextpnr_synth import write_netlist
 from codesign.hardware.yosys import used_sources
 from codesign.runfolder import write_atomically

@@ -25,13 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codesign.availability import Availability
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.base import Availability, Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.nextpnr_family import FAMILIES, Family, family_of
 from codesign.hardware.nextpnr_synth import write_netlist
-from codesign.hardware.packing import connections, packed_widths
+from codesign.hardware.packing import packed_widths
 from codesign.hardware.process import run_tool
+from codesign.hardware.top_module import connections
 from codesign.hardware.yosys import used_sources
 
 __all__ = ("Routed", "available", "harness", "place_and_route", "reaches", "route")

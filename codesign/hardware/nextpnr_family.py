@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from codesign.availability import Availability
 from codesign.errors import InputError, ToolError
-from codesign.hardware.base import Availability
 
 __all__ = ("FAMILIES", "Family", "family_of")
 

@@ -10,7 +10,7 @@ from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure, find
 from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.nextpnr import place_and_route
 from codesign.targets import Target
 

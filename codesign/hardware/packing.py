@@ -1,14 +1,27 @@
-"""A top module with the design's own ports around a core whose ports hold only the bits that it uses."""
+"""How firmware packs a port: where each element lies, and codes to words and back; words are hexadecimal text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
+from numpy.typing import NDArray
 
 from codesign.design import Design
-from codesign.errors import ToolError, UnsupportedError
+from codesign.errors import InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
 
-__all__ = ("bit_range", "connections", "packed_widths", "top_module")
+__all__ = (
+    "bit_range",
+    "check_codes",
+    "observed_port",
+    "offsets",
+    "pack",
+    "packed_widths",
+    "port_width",
+    "unpack",
+    "with_trigger",
+)
+
+_CODE_BITS = 64  # codes travel as int64
 
 
 def offsets(port: Port) -> list[int]:
@@ -25,83 +38,6 @@ def bit_range(port: Port, index: int) -> tuple[int, int]:
     return low + port.types[index].width - 1, low
 
 
-def _input_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
-    """What the core's input consists of, lowest first."""
-    parts = []
-    for low, outer, inner in zip(offsets(port), port.types, core, strict=True):
-        if inner.width == 0:
-            continue
-        start = low + outer.fraction_bits - inner.fraction_bits
-        if start < low or start + inner.width > low + outer.width:
-            raise ToolError(f"the circuit reads {inner} from an input of type {outer}: its bits are not all there")
-        parts.append(f"model_inp[{start + inner.width - 1}:{start}]")
-    return parts
-
-
-def _output_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
-    """What the output port consists of, lowest first: each element shifted to its grid and sign extended."""
-    parts: list[str] = []
-    position = 0
-    for outer, inner in zip(port.types, core, strict=True):
-        taken, position = position, position + inner.width
-        if outer.width == 0:
-            continue
-        zeros = outer.fraction_bits - inner.fraction_bits if inner.width else outer.width
-        if zeros < 0:
-            raise ToolError(f"the circuit makes {inner}, finer than the output type {outer}")
-        zeros = min(zeros, outer.width)
-        if zeros:
-            parts.append(f"{zeros}'b0")
-        kept = min(inner.width, outer.width - zeros)
-        if kept:
-            parts.append(f"core_out[{taken + kept - 1}:{taken}]")
-        missing = outer.width - zeros - kept
-        if missing:
-            extension = f"core_out[{taken + inner.width - 1}]" if inner.signed and inner.width else "1'b0"
-            parts.append(f"{{{missing}{{{extension}}}}}")
-    return parts
-
-
-def _joined(parts: list[str]) -> str:
-    return "{" + ",\n        ".join(reversed(parts)) + "}"
-
-
-def _compared(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[str]]:
-    """Ports and body of the comparison with a threshold, result and trigger bit in one register."""
-    high, low = bit_range(outputs, trigger)
-    kind = outputs.types[trigger]
-    sign = "signed " if kind.signed else ""
-    ports = [f"    input wire [{kind.width - 1}:0] threshold,", "    output wire trigger,"]
-    body = [
-        f"    wire [{outputs.width - 1}:0] found = {joined};",
-        f"    wire {sign}[{kind.width - 1}:0] compared = found[{high}:{low}];",
-        f"    wire {sign}[{kind.width - 1}:0] least = threshold;",
-        f"    reg [{outputs.width - 1}:0] kept;",
-        "    reg fired;",
-        "    always @(posedge clk) begin",
-        "        kept <= found;",
-        "        fired <= compared >= least;",
-        "    end",
-        "    assign model_out = kept;",
-        "    assign trigger = fired;",
-    ]
-    return ports, body
-
-
-def connections(design: Design, word: str, result: str) -> str:
-    """Port connections of a firmware's top module, but for the clock.
-
-    Vector ``word`` holds the packed inputs, and above them the threshold of a design that triggers; ``result`` the
-    packed outputs, and above them the trigger bit.
-    """
-    wide, out = design.inputs.width, design.outputs.width
-    made = f".model_inp({word}[{wide - 1}:0]), .model_out({result}[{out - 1}:0])"
-    if design.threshold is not None:
-        above = f"{word}[{wide + design.threshold.width - 1}:{wide}]"
-        made += f", .threshold({above}), .trigger({result}[{out}])"
-    return made
-
-
 def packed_widths(design: Design) -> tuple[int, int]:
     """Bits of the two vectors of :func:`connections`."""
     if design.threshold is None:
@@ -109,49 +45,77 @@ def packed_widths(design: Design) -> tuple[int, int]:
     return design.inputs.width + design.threshold.width, design.outputs.width + 1
 
 
-def top_module(
-    name: str,
-    core: str,
-    inputs: Port,
-    outputs: Port,
-    core_inputs: Sequence[FixedPoint],
-    core_outputs: Sequence[FixedPoint],
-    trigger: int | None = None,
-) -> str:
-    """Verilog of a module ``name`` with ports ``clk``, ``model_inp``, ``model_out`` packed by the design's types.
+def port_width(port: Port) -> int:
+    """Bits of the packed port; UnsupportedError where there are none, or an element is wider than an int64 holds."""
+    for kind, label in zip(port.types, port.labels, strict=True):
+        if kind.width + int(not kind.signed) > _CODE_BITS:
+            raise UnsupportedError(f"port '{port.name}', element '{label}': {kind} does not fit a 64-bit code")
+    if port.width == 0:
+        raise UnsupportedError(f"port '{port.name}' has no bits: every element is always 0, there is no hardware")
+    return port.width
 
-    ``core`` is the module inside; ``core_inputs`` and ``core_outputs`` are the types of its ports' elements, of width 0
-    where it has none. With ``trigger``, the place of an output, there are ports ``threshold`` and ``trigger`` too, and
-    one more register at the output: ``trigger`` says of the event whose result is at ``model_out`` whether that output
-    was at least the ``threshold`` of the clock before.
-    """
-    width_in, width_out = sum(t.width for t in core_inputs), sum(t.width for t in core_outputs)
-    if not width_in or not width_out:
-        raise UnsupportedError("the circuit is constant: its outputs do not depend on its inputs, there is no hardware")
-    joined = _joined(_output_bits(outputs, core_outputs))
-    ports: list[str] = []
-    result = [f"    assign model_out = {joined};"]
-    if trigger is not None:
-        if outputs.types[trigger].width == 0:
-            raise ToolError(f"output '{outputs.labels[trigger]}' is always 0: there is nothing to trigger on")
-        ports, result = _compared(outputs, trigger, joined)
-    lines = [
-        "`timescale 1 ns / 1 ps",
-        "",
-        f"module {name} (",
-        "    input wire clk,",
-        "    // verilator lint_off UNUSEDSIGNAL",
-        f"    input wire [{inputs.width - 1}:0] model_inp,",
-        "    // verilator lint_on UNUSEDSIGNAL",
-        *ports,
-        f"    output wire [{outputs.width - 1}:0] model_out",
-        ");",
-        "    // verilator lint_off UNUSEDSIGNAL",
-        f"    wire [{width_out - 1}:0] core_out;",
-        "    // verilator lint_on UNUSEDSIGNAL",
-        f"    {core} core (.clk(clk), .model_inp({_joined(_input_bits(inputs, core_inputs))}), .model_out(core_out));",
-        *result,
-        "endmodule",
-        "",
-    ]
-    return "\n".join(lines)
+
+def observed_port(design: Design) -> Port:
+    """The outputs, and behind them the trigger bit of a design that has one."""
+    if design.trigger is None:
+        return design.outputs
+    bit = FixedPoint(signed=False, integer_bits=1, fraction_bits=0)
+    return Port(name="observed", types=(*design.outputs.types, bit), labels=(*design.outputs.labels, "trigger bit"))
+
+
+def with_trigger(design: Design, outputs: NDArray[np.int64], threshold: int) -> NDArray[np.int64]:
+    """What a model's output codes (events, m) say of the observed port, at a threshold that is a code."""
+    if design.trigger is None:
+        return outputs
+    return np.concatenate([outputs, design.fires(outputs, threshold)[:, None].astype(np.int64)], axis=1)
+
+
+def check_codes(port: Port, codes: NDArray[np.int64]) -> None:
+    """InputError where codes (events, port.size) have another shape or type, or lie outside their types' range."""
+    if codes.ndim != 2 or codes.shape[1] != port.size or codes.dtype != np.int64:
+        raise InputError(
+            f"port '{port.name}': expected int64 codes of shape (events, {port.size}), got {codes.dtype} {codes.shape}"
+        )
+    low, high = port.bounds
+    wrong = np.argwhere((codes < low) | (codes > high))
+    if len(wrong):
+        event, i = wrong[0]
+        raise InputError(
+            f"port '{port.name}': event {event}, '{port.labels[i]}' is {codes[event, i]}, outside {low[i]} .. {high[i]}"
+        )
+
+
+def pack(port: Port, codes: NDArray[np.int64]) -> list[str]:
+    """Pack codes (events, port.size) into one hexadecimal word per event, most significant digit first."""
+    check_codes(port, codes)
+    width = port_width(port)
+    padded = -(-width // 8) * 8
+    bits = np.zeros((len(codes), padded), dtype=np.uint8)
+    start = 0
+    for i, kind in enumerate(port.types):
+        positions = np.arange(kind.width)
+        bits[:, start : start + kind.width] = (codes[:, i, None] >> positions) & 1
+        start += kind.width
+    rows = np.packbits(bits[:, ::-1], axis=1)
+    digits = -(-width // 4)
+    return [row.tobytes().hex()[-digits:] for row in rows]
+
+
+def unpack(port: Port, words: list[str]) -> NDArray[np.int64]:
+    """Unpack hexadecimal words, one per event, into codes (events, port.size)."""
+    padded = -(-port_width(port) // 8) * 2
+    raw = bytes.fromhex("".join(word.rjust(padded, "0") for word in words))
+    rows = np.frombuffer(raw, dtype=np.uint8).reshape(len(words), padded // 2)
+    bits = np.unpackbits(rows, axis=1)[:, ::-1]
+    codes = np.zeros((len(words), port.size), dtype=np.int64)
+    start = 0
+    for i, kind in enumerate(port.types):
+        value = np.zeros(len(words), dtype=np.uint64)
+        for position in range(kind.width):
+            value |= bits[:, start + position].astype(np.uint64) << np.uint64(position)
+        code = value.astype(np.int64)
+        if kind.signed and 0 < kind.width < _CODE_BITS:
+            code -= (code >> (kind.width - 1) & 1) << kind.width
+        codes[:, i] = code
+        start += kind.width
+    return codes

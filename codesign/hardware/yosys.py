@@ -30,7 +30,7 @@ from pathlib import Path
 from codesign import quoting
 from codesign.errors import ToolError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.process import run_tool
 from codesign.hardware.pyosys import Yosys
 from codesign.reading.plain import given_bytes

@@ -50,7 +50,7 @@ def compared(imported: Imported, events: NDArray[np.int64] | None = None, drawn:
 
     InputError where nothing of the source is like the design: then it was misread, and is refused.
     """
-    from codesign.hardware.alkaid import probe_codes
+    from codesign.probes import probe_codes
 
     design = imported.design()
     probes = probe_codes(design.inputs, drawn)

@@ -11,7 +11,10 @@ from codesign.reading.inflation import bound_decompression
 from codesign.reading.limits import ENTRIES
 from codesign.reading.plain import opened_given
 
-__all__ = ("opened_root",)
+__all__ = (
+    "check_whole",
+    "opened_root",
+)
 
 #: uproot writes Python code with the names of classes and members that a file describes, and executes it
 _NAME = re.compile(r"[\w:<>,*&\[\] .~()-]{0,1000}", re.ASCII)
@@ -49,3 +52,9 @@ def _check(path: Path, file: Any) -> None:
                 for word in words:
                     if not _NAME.fullmatch(word) or word.count("<") > _DEEPEST:
                         raise InputError(f"{path}: describes a class or member with the name {word[:80]!r}: refused")
+
+
+def check_whole(path: Path, file: Any) -> None:
+    """InputError where an open ROOT file is shorter than it says: uproot does not need the last bytes."""
+    if file.file.fEND > path.stat().st_size:
+        raise InputError(f"{path}: truncated ROOT file: {path.stat().st_size} of {file.file.fEND} bytes")

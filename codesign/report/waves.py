@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.design import Design
-from codesign.verify.packing import observed_port, unpack
+from codesign.hardware.packing import observed_port, unpack
 
 __all__ = ("Cell", "Row", "Waves", "read_waves")
 

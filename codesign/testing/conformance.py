@@ -16,9 +16,10 @@ from codesign.figures import Fidelity, find
 from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import probe_codes
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import record_settings
+from codesign.probes import probe_codes
 from codesign.records import Verified
 from codesign.targets import Target
 from codesign.testing.cases import Case

@@ -15,10 +15,10 @@ from codesign.fixedpoint import InputQuantisation
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.graph.reference import qonnx_codes
-from codesign.hardware.alkaid import probe_codes
 from codesign.models.base import Candidate, Family
 from codesign.models.lesson import Budget, Fold, Lesson, Objective, Subject, TorchLoss
 from codesign.models.trained import Reference
+from codesign.probes import probe_codes
 from codesign.runfolder import TRIAL_RECORDS
 from codesign.testing.drawing import Draw, Recorded, at_random, highest, lowest
 from codesign.testing.nonconformity import must

@@ -23,7 +23,8 @@ from pydantic import BaseModel
 
 from codesign.design import Design
 from codesign.errors import InputError, ToolError
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import flow_settings, record_settings
 from codesign.records import Verified
 from codesign.runfolder import TrialFolder

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from codesign import resources
 from codesign.errors import InputError, ToolError
 from codesign.hardware.axi import bytes_of
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.firmware_record import held
+from codesign.hardware.packing import pack, unpack
 from codesign.hardware.process import last_words, run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
-from codesign.verify.packing import pack, unpack
 from codesign.verify.verilator import WaveFormat
 
 __all__ = ("Played", "play", "simulation_of", "verify_handshake")

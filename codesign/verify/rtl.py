@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from codesign import resources
 from codesign.errors import InputError, ToolError
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.packing import observed_port, pack, port_width, unpack, with_trigger
 from codesign.hardware.process import run_tool
 from codesign.records import Verified
 from codesign.verify import verilator
 from codesign.verify.handshake import verify_handshake
-from codesign.verify.packing import observed_port, pack, port_width, unpack, with_trigger
 from codesign.verify.verilator import WaveFormat
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
+from codesign.hardware.packing import observed_port, pack, port_width
 from codesign.quoting import verilog_identifier
 from codesign.runfolder import write_atomically
-from codesign.verify.packing import observed_port, pack, port_width
 
 __all__ = ("run_testbench", "write_testbench")
 

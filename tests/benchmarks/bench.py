@@ -25,8 +25,8 @@ from codesign.design import Design
 from codesign.dse.engine import run_study
 from codesign.dse.progress import Shown, Silent
 from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Flow
+from codesign.probes import probe_codes
 from codesign.records import State, TrialStatus
 from codesign.runfolder import RunFolder
 from codesign.study import load_study

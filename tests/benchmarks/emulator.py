@@ -27,7 +27,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model
-from codesign.hardware.alkaid import probe_codes
+from codesign.probes import probe_codes
 from tests.benchmarks.handoff_record import put
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 

@@ -11,8 +11,8 @@ import numpy as np
 from codesign import export, plugins
 from codesign.calibration.plan import member
 from codesign.errors import CodesignError
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Flow
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 
 __all__ = ("flow_rates",)

@@ -30,7 +30,8 @@ from codesign.figures import Fidelity, find
 from codesign.handoff.emulator import write_emulator
 from codesign.handoff.emulator.library import build_emulator, load_emulator
 from codesign.handoff.inference import Session, codes_model
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.importing.imports import compared_import
 from codesign.reading.yaml import read_yaml
 from codesign.targets import load_target

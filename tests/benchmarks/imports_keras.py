@@ -27,7 +27,7 @@ from codesign.errors import CodesignError
 from codesign.fixedpoint import FixedPoint
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.process import run_tool
 from codesign.importing.declared import DeclaredField, DeclaredInputs
 from codesign.importing.keras.container import check
@@ -35,6 +35,7 @@ from codesign.importing.keras.keras_environment import KERAS
 from codesign.importing.keras.keras_file import blocks_of, design_of_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
 from codesign.importing.keras.layer_reader import readers
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.verify.rtl import verify
 from tests.benchmarks.handoff_record import put

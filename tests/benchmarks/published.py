@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from codesign.hardware.base import Firmware, Rtl
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.yosys import synthesise
 from codesign.targets import load_target
 from tests.benchmarks.peers.environment import ONE_THREAD, interpreter

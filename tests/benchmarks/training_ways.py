@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from codesign import export
 from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig
 from codesign.models.learned import LearnedMLPConfig, MLPLearned
 from codesign.models.learned_front import accuracy, checkpoints
@@ -23,6 +23,7 @@ from codesign.models.mlp import MLP, MLPConfig
 from codesign.models.network import Autograd, Twin
 from codesign.physics.generate import generated_sample
 from codesign.physics.sample import Splits
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.training import train
 

@@ -14,10 +14,11 @@ from codesign.errors import UnsupportedError
 from codesign.fixedpoint import INPUT_INTEGER_BITS, InputQuantisation
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model, features_model, heads_of
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.layout import Layout
 from codesign.models.network import Network
 from codesign.models.quantisers import ActivationQuantiser, InputQuantiser, WeightQuantiser, set_activation_range
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.training import train
 from codesign.verify.rtl import verify

@@ -12,7 +12,8 @@ from codesign.dse.resolve import resolve
 from codesign.errors import InputError, UnsupportedError
 from codesign.figures import Fidelity, Figure
 from codesign.hardware.alkaid import Alkaid, AlkaidSettings
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import family_config, flow_settings
 from codesign.records import Figures
 from codesign.runfolder import RunFolder

@@ -48,7 +48,7 @@ def test_what_cannot_be_is_refused_by_name(changes, message):
 def test_a_flow_that_cannot_run_says_why(monkeypatch):
     from codesign_toy import ToyFlow
 
-    from codesign.hardware.base import Availability
+    from codesign.availability import Availability
 
     monkeypatch.setattr(ToyFlow, "available", lambda self: Availability(False, "no compiler: install one"))
     with pytest.raises(ToolError, match="flow 'toy' cannot run here: no compiler: install one"):

@@ -15,7 +15,8 @@ from codesign.graph.forest import Forest, Tree
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.verify.rtl import verify
 from tests.graph.ensembles import MODES, by_ids, by_roots, ensemble_node

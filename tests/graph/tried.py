@@ -22,8 +22,8 @@ from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import circuit
 from codesign.handoff.emulator.circuit import Integers
 from codesign.handoff.emulator.source import kernel
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.alkaid_domain import Signals
+from codesign.probes import probe_codes
 from tests.graph import everywhere
 from tests.graph.emulators import Emulators
 from tests.graph.everywhere import QUIET, alkaid_codes, circuit_codes, design_for, equal_everywhere

@@ -15,10 +15,11 @@ import make_run as made_up
 from make_run import make_run
 
 from codesign import plugins
-from codesign.candidate.stages import add_figures, counted, provenance
+from codesign.candidate.stages import add_figures
 from codesign.design import Design
 from codesign.handoff import write_bundle
 from codesign.hardware.base import Flow
+from codesign.hardware.provenance import counted, provenance
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder
 from codesign.targets import load_target

@@ -19,7 +19,7 @@ from codesign.graph.reader import read_graph
 from codesign.handoff import check_bundle, read_manifest, write_bundle
 from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, load_emulator, write_emulator
 from codesign.handoff.emulator.circuit import Circuit, Integers
-from codesign.hardware.alkaid import probe_codes
+from codesign.probes import probe_codes
 from tests.graph.graphs import GraphBuilder, design_of
 from tests.graph.test_reader import KIND, everything, squares
 from tests.hardware import test_alkaid

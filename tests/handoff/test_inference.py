@@ -19,7 +19,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES, RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff.inference import Session, codes_model, features_model, write_repository
-from codesign.hardware.alkaid import probe_codes
+from codesign.probes import probe_codes
 from tests.graph.graphs import GraphBuilder, all_codes, design_of
 from tests.graph.test_reader import KIND, squares
 

@@ -12,10 +12,12 @@ from codesign.errors import ToolError
 from codesign.figures import Fidelity, find
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.hardware import alkaid_passes
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.alkaid_files import save_program
-from codesign.hardware.packing import bit_range, top_module
+from codesign.hardware.packing import bit_range
+from codesign.hardware.top_module import top_module
 from codesign.models.mlp import MLPConfig
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from tests.models.test_qmlp import CONFIGS, network_of, quantised
 

@@ -13,7 +13,7 @@ from codesign.errors import InputError
 from codesign.hardware import axi_simulation
 from codesign.hardware.axi import axi_stream
 from codesign.hardware.axi_simulation import Episode, episodes_for, first_difference, simulate_axi
-from codesign.verify.packing import pack, unpack
+from codesign.hardware.packing import pack, unpack
 from codesign.verify.rtl import verify
 from tests.verify.small_firmware import Small, make_small, with_top
 

@@ -13,9 +13,9 @@ from codesign.board.uart import SerialBoard, decode, encode, event_bytes
 from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.hardware import bitstream as module
-from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.bitstream import Pll, bitstream, board_top, divisor, pll
 from codesign.hardware.bitstream_simulation import SimulatedPort
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.nextpnr import Routed, available
 from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.targets import load_target

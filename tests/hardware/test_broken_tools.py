@@ -12,7 +12,7 @@ import pytest
 from codesign.candidate.stages import add_figures, costs_only_itself
 from codesign.figures import Fidelity, Figure
 from codesign.hardware import yosys
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.nextpnr import place_and_route
 from codesign.records import Figures, State, TrialStatus
 from codesign.runfolder import TrialFolder

@@ -13,7 +13,7 @@ from codesign.errors import InputError, ToolError
 from codesign.figures import Fidelity, Figure, find
 from codesign.fixedpoint import FixedPoint
 from codesign.hardware import nextpnr, nextpnr_family
-from codesign.hardware.base import Firmware, Rtl
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.nextpnr import available, place_and_route
 from codesign.hardware.nextpnr_family import FAMILIES
 from codesign.hardware.nextpnr_timing import close_timing, next_stage_delay

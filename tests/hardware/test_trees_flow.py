@@ -9,10 +9,11 @@ from codesign.errors import InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.trees.flow import Trees, TreeSettings
 from codesign.hardware.trees.tree_plan import TreePlan, plan_of
 from codesign.importing.trees import read_trees
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.testing import CASES, conforms
 from codesign.testing.graphs import kind_of, port_of_one_kind

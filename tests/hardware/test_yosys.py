@@ -10,7 +10,7 @@ import pytest
 from codesign.errors import ToolError
 from codesign.figures import Fidelity, find
 from codesign.fixedpoint import FixedPoint
-from codesign.hardware.base import Firmware, Rtl
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.yosys import count, synthesise, used_sources
 from tests.verify.small_firmware import TARGET, make_design, make_small
 

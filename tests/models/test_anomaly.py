@@ -12,10 +12,11 @@ from codesign.errors import InputError
 from codesign.fixedpoint import InputQuantisation
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig, VAESpace
 from codesign.models.network import Autograd
 from codesign.models.quantisers import activation_scale, range_parameter
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.training import train
 

@@ -8,11 +8,11 @@ from torch import nn
 from codesign.export import brevitas_codes, export
 from codesign.fixedpoint import InputQuantisation
 from codesign.graph.reference import qonnx_codes
-from codesign.hardware.alkaid import probe_codes
 from codesign.models.learned import MLPLearned
 from codesign.models.mlp import MLP
 from codesign.models.network import Autograd, Phase
 from codesign.models.qmlp import QuantMLP
+from codesign.probes import probe_codes
 from codesign.training import train
 
 CONFIG = {"widths": [6], "weight_bits": [4, 4], "activation_bits": [4], "input_bits": 6}

@@ -10,10 +10,11 @@ from codesign import export
 from codesign.fixedpoint import InputQuantisation
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.models.learned import LearnedMLPConfig, LearnedMLPSpace, MLPLearned
 from codesign.models.learned_fused import Workspace
 from codesign.models.learned_quantisers import BIT_PRICE, row_grid
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.training import train
 

@@ -21,9 +21,10 @@ from codesign.errors import InputError
 from codesign.export import qonnx_codes
 from codesign.handoff import write_bundle
 from codesign.handoff.bundle import _open
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.base import Flow
 from codesign.hardware.finn.environment import availability
+from codesign.probes import probe_codes
 from codesign.records import Front, Verified
 from codesign.runfolder import RunFolder, TrialFolder
 from codesign.targets import load_target

@@ -29,8 +29,8 @@ from codesign.errors import CodesignError, InputError
 from codesign.figures import Figure
 from codesign.fixedpoint import Port
 from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Firmware, Rtl
 from codesign.hardware.finn.flow import Finn
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.hls4ml.flow import Hls4ml
 from codesign.records import Plot, Series
 from codesign.targets import Target, load_target
@@ -327,7 +327,7 @@ def test_a_part_cannot_leave_the_compilers_scripts(own: Firmware, tmp_path: Path
 
 
 def test_the_clock_of_a_constraint_is_an_identifier(own: Firmware, tmp_path: Path, monkeypatch: Any) -> None:
-    from codesign.hardware.base import Availability
+    from codesign.availability import Availability
     from codesign.hardware.vendor import vivado
 
     monkeypatch.setattr(vivado, "vivado", lambda: Availability(True, "/bin/true"))

@@ -17,9 +17,10 @@ from codesign import plugins, store
 from codesign.candidate import kept
 from codesign.errors import InputError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.base import Flow
 from codesign.models.base import Family
+from codesign.probes import probe_codes
 from codesign.runfolder import TrialFolder
 from codesign.store import Store
 from codesign.targets import load_target

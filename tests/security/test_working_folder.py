@@ -9,10 +9,10 @@ import pytest
 from codesign import plugins
 from codesign.errors import ToolError
 from codesign.hardware import nextpnr
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.base import Flow
 from codesign.hardware.process import run_tool
 from codesign.hardware.yosys import synthesise
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 
 #: what a Python of ours or of a tool's imports sooner or later

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from codesign.design import Design
 from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
-from codesign.hardware.base import Firmware, Rtl
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.targets import Resources, Target
 
 TARGET = Target(

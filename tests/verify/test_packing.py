@@ -5,7 +5,7 @@ import pytest
 
 from codesign.errors import InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, Port
-from codesign.verify.packing import pack, port_width, unpack
+from codesign.hardware.packing import pack, port_width, unpack
 
 
 def port(*widths: int) -> Port:

@@ -16,13 +16,14 @@ from codesign.design import Design
 from codesign.errors import InputError, ToolError
 from codesign.fixedpoint import FixedPoint, Port
 from codesign.handoff.emulator import build_emulator, write_emulator
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.axi_simulation import Episode, simulate_axi
 from codesign.hardware.bitstream import board_top
 from codesign.hardware.bitstream_simulation import SimulatedPort
-from codesign.hardware.packing import top_module
+from codesign.hardware.packing import with_trigger
+from codesign.hardware.top_module import top_module
+from codesign.probes import probe_codes
 from codesign.targets import load_target
-from codesign.verify.packing import with_trigger
 from codesign.verify.rtl import simulate, verify
 from codesign.verify.testbench import run_testbench, write_testbench
 from tests.graph.graphs import GraphBuilder, design_of

@@ -20,10 +20,9 @@ from codesign.physics.events.parquet import Table
 from codesign.physics.events.rootfile import open_root
 from codesign.physics.events.writing import METADATA
 from codesign.physics.readers.detection import damage_named, head_of, kind_of
-from codesign.physics.readers.root import check_whole
 from codesign.reading.json import json_of
 from codesign.reading.parquet import opened_parquet
-from codesign.reading.rootfile import opened_root
+from codesign.reading.rootfile import check_whole, opened_root
 
 __all__ = ("Source", "Written", "scores_in", "written_in")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from codesign.own_environment import OwnEnvironment
 
 if TYPE_CHECKING:
-    from codesign.hardware.base import Availability
+    from codesign.availability import Availability
 
 __all__ = ("FINN", "VERSION", "availability", "environment")
 
@@ -32,7 +32,7 @@ FINN = OwnEnvironment(
 
 def availability() -> Availability:
     """Whether FINN is set up for this Python."""
-    from codesign.hardware.base import Availability
+    from codesign.availability import Availability
 
     if find_spec("pandas") is None:  # which it imports, and nothing else here does
         return Availability(False, "pandas is missing, which FINN imports: pip install 'codesign[finn]'")

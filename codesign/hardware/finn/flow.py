@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign import quoting
+from codesign.availability import Availability
 from codesign.design import Design
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, Figure
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Availability, Firmware, Flow, Rtl
+from codesign.hardware.base import Flow
 from codesign.hardware.finn.client import ask
 from codesign.hardware.finn.environment import availability
 from codesign.hardware.finn.estimate import dsp_slices, initiation_interval, latency_bound
@@ -33,6 +34,7 @@ from codesign.hardware.finn.layers import Layers, layers_of
 from codesign.hardware.finn.record import FinnRecord, FinnSettings
 from codesign.hardware.finn.repair import repair
 from codesign.hardware.finn.stitch import TOP, top_module
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.firmware_record import RECORD, held, read_record
 from codesign.hardware.slang import elaborate
 from codesign.hardware.yosys import synthesise
@@ -85,7 +87,7 @@ class Finn(Flow):
         probe: Codes | None = None,
     ) -> Firmware:
         """Fold, estimate and write RTL into ``folder``; every given event and many more must come out exact."""
-        from codesign.hardware.alkaid import probe_codes
+        from codesign.probes import probe_codes
 
         chosen = FinnSettings.model_validate((settings or FinnSettings()).model_dump())
         if not target.part.lower().startswith("xc"):

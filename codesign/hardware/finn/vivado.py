@@ -24,8 +24,8 @@ import yaml
 
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.base import Firmware
 from codesign.hardware.finn.environment import environment
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.process import run_tool
 from codesign.runfolder import write_atomically
 

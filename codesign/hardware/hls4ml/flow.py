@@ -23,13 +23,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign import quoting
+from codesign.availability import Availability
 from codesign.design import Design
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Figure
 from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Availability, Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Word, read_record
 from codesign.hardware.hls4ml.build import RESULT
 from codesign.hardware.hls4ml.csim import LIBRARY, compile_csim
@@ -144,7 +146,7 @@ class Hls4ml(Flow):
 
         UnsupportedError names what hls4ml cannot do exactly; ToolError where hls4ml or g++ fails, or differs.
         """
-        from codesign.hardware.alkaid import probe_codes
+        from codesign.probes import probe_codes
 
         chosen = settings if isinstance(settings, Hls4mlSettings) else Hls4mlSettings()
         graph = folded(design)

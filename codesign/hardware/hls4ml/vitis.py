@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from codesign.errors import ToolError
 from codesign.figures import Figure
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.process import run_tool
 from codesign.hardware.vendor import hls_reports
 from codesign.hardware.vendor.find import vitis_command, vitis_hls

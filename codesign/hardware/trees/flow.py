@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 import codesign
+from codesign.availability import Availability
 from codesign.design import Design
 from codesign.errors import InputError, UnsupportedError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.base import Availability, Firmware, Flow, Rtl
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Source, held, read_record
-from codesign.hardware.packing import top_module
 from codesign.hardware.settings import record_settings
+from codesign.hardware.top_module import top_module
 from codesign.hardware.trees.tree_plan import plan_of
 from codesign.hardware.trees.tree_verilog import write_trees
 from codesign.reading.plain import member_names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from codesign.hardware.base import Availability
+from codesign.availability import Availability
 
 __all__ = ("vitis_command", "vitis_hls", "vivado")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from codesign import quoting
 from codesign.errors import UnsupportedError
 from codesign.hardware.axi import AXI_TOP, axi_stream, bytes_of
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.packing import packed_widths
 from codesign.hardware.yosys import used_sources
 from codesign.quoting import markdown, tcl, tcl_list

@@ -8,7 +8,7 @@ from pathlib import Path
 from codesign import quoting
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Figure
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.process import run_tool
 from codesign.hardware.vendor import reports
 from codesign.hardware.vendor.find import vivado

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.errors import InputError, nearest
-from codesign.physics.readers.checks import IMPLAUSIBLE_GEV
 
-__all__ = ("RECORD", "assembled", "collection_of", "flat_name", "wanted_names")
+__all__ = ("IMPLAUSIBLE_GEV", "RECORD", "assembled", "collection_of", "flat_name", "wanted_names")
 
+#: A median groomed mass or a hardest constituent above this is MeV: no jet of 14 TeV collisions reaches either in GeV.
+IMPLAUSIBLE_GEV = 5e3
 _POINT = ("pt", "eta", "phi", "mass")
 _FRACTIONS = ("chHEF", "neHEF", "chEmEF", "neEmEF", "muEF", "hfHEF", "hfEmEF")
 _JET = (*_POINT, "rawFactor", "area", "nConstituents", "chMultiplicity", "neMultiplicity", *_FRACTIONS)

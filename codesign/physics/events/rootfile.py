@@ -8,8 +8,7 @@ from codesign.errors import InputError, nearest
 from codesign.physics.events.container import Container, NotEvents, inflated
 from codesign.physics.events.rntuple import RNTuple
 from codesign.physics.events.ttree import Tree
-from codesign.physics.readers.root import check_whole
-from codesign.reading.rootfile import opened_root
+from codesign.reading.rootfile import check_whole, opened_root
 
 __all__ = ("event_tree", "open_root")
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from codesign.errors import InputError, nearest
 from codesign.layout import BlockValues
+from codesign.physics.events.record import IMPLAUSIBLE_GEV
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block
 
 __all__ = (
     "CLASS_NAMES",
-    "IMPLAUSIBLE_GEV",
     "build",
     "check_constituents",
     "class_names_of",
@@ -31,8 +31,6 @@ __all__ = (
 #: The classes of the published sample, in the order of the labels.
 CLASS_NAMES: tuple[str, ...] = ("g", "q", "w", "z", "t")
 
-#: A median groomed mass or a hardest constituent above this is MeV: no jet of 14 TeV collisions reaches either in GeV.
-IMPLAUSIBLE_GEV = 5e3
 #: A median groomed mass below this, in jets that do have structure, is TeV.
 _IMPLAUSIBLE_LOW_GEV = 0.5
 

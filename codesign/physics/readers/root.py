@@ -8,23 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import InputError
 from codesign.physics.readers.checks import build, check_constituents, class_names_of, labels_of, matrix, require
 from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.reading.json import json_of
-from codesign.reading.rootfile import opened_root
+from codesign.reading.rootfile import check_whole, opened_root
 
-__all__ = ("PARTICLE_BRANCHES", "check_whole", "read")
+__all__ = ("PARTICLE_BRANCHES", "read")
 
 #: Branches of the constituents, (jets, 32) each.
 PARTICLE_BRANCHES = ("constituent_pt", "constituent_deta", "constituent_dphi")
-
-
-def check_whole(path: Path, file: Any) -> None:
-    """InputError where an open ROOT file is shorter than it says: uproot does not need the last bytes."""
-    if file.file.fEND > path.stat().st_size:
-        raise InputError(f"{path}: truncated ROOT file: {path.stat().st_size} of {file.file.fEND} bytes")
 
 
 def read(path: Path, declared: tuple[str, ...] | None = None) -> Sample:

@@ -24,12 +24,13 @@ import torch
 
 from codesign import export
 from codesign.design import Design
-from codesign.hardware.alkaid import Alkaid, probe_codes
-from codesign.hardware.base import Firmware, Rtl
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.finn.environment import VERSION as FINN
+from codesign.hardware.firmware import Firmware, Rtl
 from codesign.hardware.process import run_tool
 from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_front import Checkpoint, checkpoints
+from codesign.probes import probe_codes
 from codesign.targets import Target, load_target
 from tests.benchmarks.peers import environment, finnas
 from tests.benchmarks.peers.fronts import Side, chosen, compare, spread

@@ -36,10 +36,11 @@ from codesign.dse.seeds import seed_parameters
 from codesign.dse.space import choose
 from codesign.errors import CodesignError, ToolError
 from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
 from codesign.hardware.finn.client import shared
 from codesign.hardware.finn.environment import environment
 from codesign.hardware.finn.flow import FinnSettings
+from codesign.hardware.firmware import Firmware
 from codesign.models.base import Family
 from codesign.models.learned import LearnedMLPConfig
 from codesign.models.learned_front import checkpoints

@@ -13,7 +13,7 @@ import numpy as np
 from codesign.errors import ToolError
 from codesign.figures import Figure
 from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.yosys import synthesise
 from codesign.physics.generate import generated_sample
 from codesign.physics.sample import Splits

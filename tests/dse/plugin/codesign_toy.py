@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from codesign.availability import Availability
 from codesign.candidate.base import Pipeline
 from codesign.errors import CodesignError
 from codesign.figures import Fidelity, Figure
-from codesign.hardware.base import Availability, Flow
+from codesign.hardware.base import Flow
 from codesign.hardware.expected import with_expected
 from codesign.models.base import Candidate, Family
 from codesign.physics.sample import Sample

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.axi_simulation import episodes_for, first_difference, simulate_axi
 from codesign.hardware.finn.flow import FinnSettings
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.verify.rtl import verify
 from tests.hardware.finn.test_layers import small

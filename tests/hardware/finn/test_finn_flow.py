@@ -10,10 +10,10 @@ from codesign import export
 from codesign.calibration.plan import member
 from codesign.errors import ToolError, UnsupportedError
 from codesign.figures import Fidelity, find
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.finn.estimate import converter_cycles, dsp_slices, lanes
 from codesign.hardware.finn.flow import FinnSettings
 from codesign.hardware.finn.repair import repair
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.testing.cases import family_design
 from codesign.verify.rtl import verify

@@ -10,8 +10,8 @@ from codesign.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.finn.layers import MOST_BITS, layers_of
+from codesign.probes import probe_codes
 from tests.graph.graphs import GraphBuilder, design_of
 from tests.hardware.test_alkaid import design_of as trained
 from tests.models.test_learned import exported, scattered

@@ -9,9 +9,9 @@ import pytest
 from codesign import export
 from codesign.errors import ToolError, UnsupportedError
 from codesign.fixedpoint import FixedPoint
-from codesign.hardware.alkaid import probe_codes
 from codesign.hardware.hls4ml import flow as hls4ml_flow
 from codesign.hardware.hls4ml.flow import Hls4ml, Hls4mlSettings, Hls4mlSpace
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from tests.graph.graphs import GraphBuilder
 from tests.graph.graphs import design_of as graph_design

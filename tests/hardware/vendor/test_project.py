@@ -11,7 +11,7 @@ import pytest
 
 from codesign.errors import UnsupportedError
 from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Firmware
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.vendor.project import STREAM_TOP, write_vivado_project
 from codesign.targets import load_target
 from codesign.verify.verilator import root

@@ -9,9 +9,10 @@ from codesign.fixedpoint import FixedPoint, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.hardware.alkaid_passes import _LADDER
 from codesign.importing.keras.graph_writer import FixedPoints, GraphWriter
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.testing.graphs import port_of_one_kind
 from tests.graph.everywhere import exact_codes

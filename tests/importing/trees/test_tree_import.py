@@ -9,9 +9,10 @@ import pytest
 
 from codesign.errors import CodesignError, InputError, UnsupportedError
 from codesign.fixedpoint import FixedPoint, InputQuantisation
-from codesign.hardware.alkaid import Alkaid, probe_codes
+from codesign.hardware.alkaid import Alkaid
 from codesign.importing.trees import is_trees, read_trees
 from codesign.importing.trees.trained_trees import source_margins
+from codesign.probes import probe_codes
 from codesign.targets import load_target
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from codesign.verify.rtl import verify

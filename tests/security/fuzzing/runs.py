@@ -14,7 +14,8 @@ from codesign import plugins, store
 from codesign.candidate import kept
 from codesign.design import Design
 from codesign.errors import CodesignError
-from codesign.hardware.base import Firmware, Flow
+from codesign.hardware.base import Flow
+from codesign.hardware.firmware import Firmware
 from codesign.hardware.settings import flow_settings
 from codesign.models.base import Family
 from codesign.runfolder import RunFolder, TrialFolder
