@@ -13,7 +13,7 @@ from tests import one_thread
 os.environ["CODESIGN_STORE"] = "none"
 # machine code is: by the content of its sources, so that a new checkout compiles what has changed
 os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = (
-    "codesign.compiled.KeptByContent,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
+    "codesign.core.compiled.KeptByContent,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
 )
 # a shell that runs the tests in the background has them, and all that they start, ignore interrupts
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

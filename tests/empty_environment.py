@@ -12,7 +12,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
-from codesign.installed import needed
+from codesign.core.installed import needed
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -10,15 +10,15 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from codesign import records as r
-from codesign.design import Design
-from codesign.figures import Fidelity, Figure, Quantity
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core import records as r
+from codesign.core.design import Design
+from codesign.core.figures import Fidelity, Figure, Quantity
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.targets import load_target
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
-from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Study
-from codesign.targets import load_target
+from codesign.study.definition import Study
 
 HOSTILE = "<script>alert(1)</script>"
 CLASSES = ("g", "q", "W", "Z", "t")

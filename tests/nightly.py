@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import CodesignError
-from codesign.runfolder import write_atomically
+from codesign.core.errors import CodesignError
+from codesign.core.runfolder import write_atomically
 from tests.trees import ROOT, changed, commit_of
 
 RUNS = ROOT / "runs" / "nightly"
@@ -99,7 +99,7 @@ def parts() -> list[Part]:
         Part("replay-trained", ("-m", "tests.replay.trained")),
         Part("bench-kept", ("-m", "tests.benchmarks.kept", "--least", "0.95")),
         Part("fuzz", ("-m", "tests.security.fuzz")),
-        Part("kills", ("-m", "tests.dse.sigkills")),
+        Part("kills", ("-m", "tests.search.sigkills")),
         *(_random_graphs(start) for start in range(0, 10_000, _GRAPHS)),
         Part("random-sources", ("-m", "tests.graph.random_sources")),
         *slow_parts(),

@@ -13,17 +13,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from make_run import make_run
 
-from codesign.candidate import bitstream_of_trial, board, close_timing_of_trial
-from codesign.candidate.trial import synthesisers
 from codesign.cli import app
-from codesign.errors import InputError, ToolError
-from codesign.figures import Fidelity, Figure
-from codesign.hardware import bitstream_simulation, nextpnr
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.bitstream import Bitstream, MissedClock
-from codesign.hardware.firmware import Firmware
-from codesign.records import Front
-from codesign.runfolder import RunFolder
+from codesign.core.errors import InputError, ToolError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.records import Front
+from codesign.core.runfolder import RunFolder
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.pipeline import bitstream_of_trial, board, close_timing_of_trial
+from codesign.pipeline.trial import synthesisers
+from codesign.rtl.firmware import Firmware
+from codesign.tools import nextpnr
+from codesign.tools.bitstream import Bitstream, MissedClock
+from codesign.verify import bitstream_simulation
 
 
 @pytest.fixture
@@ -152,14 +153,14 @@ def test_waves_that_cannot_be_kept_cost_no_verdict(
     run: RunFolder, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (run.trial(number).path / "verify.json").read_bytes()
-    monkeypatch.setattr("codesign.verify.verilator._FST_NEEDS", (("no-such-header.h", "z", "apt install nothing"),))
+    monkeypatch.setattr("codesign.tools.verilator._FST_NEEDS", (("no-such-header.h", "z", "apt install nothing"),))
     with pytest.raises(ToolError, match=r"no-such-header.h with libz \(apt install nothing\); as VCD"):
         app(["verify", str(run.path), str(number), "--fst"], standalone_mode=False)
     assert (run.trial(number).path / "verify.json").read_bytes() == before
 
 
 def test_what_is_placed_and_where(run: RunFolder, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from codesign.candidate import firmware_for, synthesise_trial
+    from codesign.pipeline import firmware_for, synthesise_trial
 
     flow = Alkaid()
     _, own = firmware_for(run, number, "vu13p-240")
@@ -173,6 +174,6 @@ def test_what_is_placed_and_where(run: RunFolder, number: int, monkeypatch: pyte
 
     monkeypatch.setattr(nextpnr, "reaches", lambda firmware: True)
     monkeypatch.setattr(nextpnr, "place_and_route", lambda *given: [figure])
-    monkeypatch.setattr("codesign.hardware.yosys.synthesise", broken)
+    monkeypatch.setattr("codesign.tools.yosys.synthesise", broken)
     found = synthesise_trial(run, number, "ulx3s-85f")
     assert [(f.quantity, f.fidelity) for f in found] == [("fmax", Fidelity.PLACED)]  # one failure costs its own figures

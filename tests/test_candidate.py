@@ -5,16 +5,17 @@ import sys
 import numpy as np
 import pytest
 
-from codesign import candidate, plugins
-from codesign.dse.resolve import resolve
-from codesign.errors import CodesignError, ToolError
-from codesign.figures import Fidelity, find
-from codesign.hardware import nextpnr, nextpnr_family
-from codesign.models.base import Family
-from codesign.physics.sample import Part
-from codesign.records import Figures, State, TrialStatus
-from codesign.runfolder import RunFolder
-from codesign.study import load_study
+from codesign import pipeline as candidate
+from codesign.core import plugins
+from codesign.core.errors import CodesignError, ToolError
+from codesign.core.figures import Fidelity, find
+from codesign.core.records import Figures, State, TrialStatus
+from codesign.core.runfolder import RunFolder
+from codesign.data.sample import Part
+from codesign.families.base import Family
+from codesign.search.resolve import resolve
+from codesign.study.definition import load_study
+from codesign.tools import nextpnr, nextpnr_family
 
 CONFIG = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [3], "input_bits": 6, "sparsity": 0.2}
 
@@ -60,7 +61,7 @@ def test_a_candidate_leaves_all_its_records(setting):
 
 
 def test_the_trained_network_is_rebuilt_from_what_is_on_disk(setting):
-    from codesign.design import Design
+    from codesign.core.design import Design
     from codesign.graph.reference import qonnx_codes
 
     evaluate(setting)
@@ -78,8 +79,8 @@ def test_the_trained_network_is_rebuilt_from_what_is_on_disk(setting):
 @pytest.mark.parametrize("liar", ["brevitas_codes", "qonnx_codes"])
 @pytest.mark.parametrize(("place", "said"), [(517, "real events.*first on event 517"), (1003, "extreme.* event 3:")])
 def test_one_wrong_integer_in_one_event_fails_the_candidate(setting, monkeypatch, liar, place, said):
-    from codesign import export
     from codesign.graph import reference
+    from codesign.training import export
 
     module = export if liar == "brevitas_codes" else reference
     honest = getattr(module, liar)
@@ -108,7 +109,7 @@ def test_shipped_studies_resolve():
 
 def test_checkpoints_of_one_training_are_candidates(setting, monkeypatch):
     """Two budgets, one training: the second candidate's network comes of the first one's, exact as any other."""
-    from codesign.models import learned_front
+    from codesign.families.learned import learned_front
 
     study, folder, train, validation = setting
     study = study.model_copy(

@@ -124,7 +124,7 @@ def test_a_whole_run_prints_its_front(tmp_path, monkeypatch, capsys):
     """In this process, so that the doubles can be handed in; the search itself is in worker processes."""
     from functools import partial
 
-    from codesign.dse import engine
+    from codesign.search import engine
 
     monkeypatch.syspath_prepend(str(PLUGIN))
     monkeypatch.chdir(tmp_path)
@@ -144,8 +144,8 @@ def test_a_bundle_that_is_none_is_refused(tmp_path):
 
 
 def test_a_verdict_says_what_was_proven_and_what_not(capsys):
-    from codesign.printing import print_verdict
-    from codesign.records import Verified
+    from codesign.core.printing import print_verdict
+    from codesign.core.records import Verified
 
     rtl = Verified(exact=True, events=10, latency_cycles=7, initiation_interval=1, tool="cocotb", version="2")
     print_verdict(3, rtl, [Path("dump.vcd")])

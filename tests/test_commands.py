@@ -18,14 +18,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from make_run import make_run
 
-from codesign import candidate, data_cli, jets_cli
-from codesign.candidate.board import OnBoard
+from codesign import pipeline as candidate
 from codesign.cli import app
-from codesign.figures import Fidelity, Figure
-from codesign.physics.sample import Sample
+from codesign.cli import jets as jets_cli
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.records import Verified
+from codesign.data import files as data_cli
+from codesign.data.sample import Sample
+from codesign.data.writers import write_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
-from codesign.physics.writers import write_sample
-from codesign.records import Verified
+from codesign.pipeline.board import OnBoard
 from tests.handoff.conftest import build
 from tests.importing.small import mlp, saved
 

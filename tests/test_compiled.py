@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from codesign.compiled import compiled
-from codesign.errors import ToolError
+from codesign.core.compiled import compiled
+from codesign.core.errors import ToolError
 
 
 def add(a, b):
@@ -42,7 +42,7 @@ def test_without_numba_one_line_says_what_to_do(monkeypatch):
 
 def test_no_compiler_is_needed(tmp_path):
     # with nothing on the PATH, and nothing compiled before
-    code = "from codesign.compiled import compiled\ndef f(x):\n    return x * 2\n"
+    code = "from codesign.core.compiled import compiled\ndef f(x):\n    return x * 2\n"
     source = tmp_path / "loops.py"
     source.write_text(code + "print(compiled(f)(21))\n", encoding="utf-8")
     place = str(tmp_path / "machine-code")
@@ -53,7 +53,7 @@ def test_no_compiler_is_needed(tmp_path):
 
 
 LOOPS = """
-from codesign.compiled import compiled
+from codesign.core.compiled import compiled
 from codesign.toy_constants import FACTOR
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from codesign.doctor import diagnose, require_compilers, which_flows
-from codesign.errors import ToolError
+from codesign.core.errors import ToolError
+from codesign.pipeline.doctor import diagnose, require_compilers, which_flows
 
 
 def test_what_is_installed_is_found_with_its_version() -> None:
@@ -54,7 +54,7 @@ def test_another_compiler_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_heavy_import() -> None:
     heavy = ("torch", "numpy", "onnx")
-    code = f"import sys, codesign.doctor as d; d.diagnose(); print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, codesign.pipeline.doctor as d; d.diagnose(); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -62,8 +62,8 @@ def test_no_heavy_import() -> None:
 def test_a_package_that_is_needed_and_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that codesign declares, one that a package of ours declares, and one of another version."""
     declared = ["onnxoptimizer<0.5,>=0.4.2", "no-such-package>=1", "numpy<1", "no-such-extra; extra == 'place'"]
-    monkeypatch.setattr("codesign.doctor.declared", lambda: declared)
-    monkeypatch.setattr("codesign.installed._distribution", without("onnx"))
+    monkeypatch.setattr("codesign.pipeline.doctor.declared", lambda: declared)
+    monkeypatch.setattr("codesign.core.installed._distribution", without("onnx"))
     checks = {check.name: check for check in diagnose()}
     assert checks["no-such-package"].how_to_get == "pip install 'no-such-package>=1'"
     assert checks["numpy"].how_to_get == "pip install 'numpy<1'"
@@ -82,7 +82,7 @@ def without(absent: str) -> Callable[[str], metadata.Distribution | None]:
 
 
 def test_what_is_not_installed_at_all_is_not_said_to_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codesign.doctor.declared", list)
+    monkeypatch.setattr("codesign.pipeline.doctor.declared", list)
     checks = {check.name: check for check in diagnose()}
     assert not checks["packages"].present
     assert checks["packages"].how_to_get == "pip install codesign"

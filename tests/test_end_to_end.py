@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import yaml
 
-from codesign.dse.engine import run_study
-from codesign.records import TrialStatus
-from codesign.resources import locate
-from codesign.runfolder import RunFolder
-from codesign.schemas import schema
-from codesign.study import load_study
+from codesign.cli.schemas import schema
+from codesign.core.records import TrialStatus
+from codesign.core.resources import locate
+from codesign.core.runfolder import RunFolder
+from codesign.search.engine import run_study
+from codesign.study.definition import load_study
 
 
 def codesign(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -103,8 +103,8 @@ def test_the_same_study_in_a_second_folder_makes_nothing_again(run, monkeypatch)
 
 def test_golden_vectors_are_the_network_on_test_events(run):
     """The vectors that leave the house: QONNX' own executor gives them again from what is on disk."""
-    from codesign.design import Design
-    from codesign.export import qonnx_codes
+    from codesign.core.design import Design
+    from codesign.training.export import qonnx_codes
 
     point = read(run / "run" / "front.json")["points"][0]
     folder = run / "run" / "trials" / f"{point['trial']:04d}"

@@ -1,6 +1,6 @@
 import pytest
 
-from codesign.errors import CodesignError, InputError, ToolError, UnsupportedError, nearest
+from codesign.core.errors import CodesignError, InputError, ToolError, UnsupportedError, nearest
 
 
 def test_nearest_suggests_only_what_is_near():

@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from make_run import CLASSES, design
 
-from codesign.candidate.explain import explain, shapley
-from codesign.physics.sample import Part
+from codesign.data.sample import Part
+from codesign.pipeline.explain import explain, shapley
 
 CONFIG = {"widths": [8], "weight_bits": [4, 4], "activation_bits": [4], "input_bits": 7, "sparsity": 0.3}
 

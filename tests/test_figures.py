@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from codesign.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.core.figures import QUANTITIES, Fidelity, Figure, find
 
 
 def test_fidelities_are_ordered_except_what_was_simulated():

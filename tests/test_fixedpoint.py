@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
 
 KINDS = st.builds(
     FixedPoint, signed=st.booleans(), integer_bits=st.integers(-3, 8), fraction_bits=st.integers(-3, 8)

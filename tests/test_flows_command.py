@@ -14,15 +14,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from make_run import make_run
 
-from codesign import plugins
-from codesign.availability import Availability
-from codesign.candidate.flows import compare_flows, flow_rows
 from codesign.cli import app
-from codesign.errors import InputError, ToolError
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Flow
-from codesign.records import FlowResult, Flows, Front
-from codesign.runfolder import RunFolder
+from codesign.core import plugins
+from codesign.core.availability import Availability
+from codesign.core.errors import InputError, ToolError
+from codesign.core.records import FlowResult, Flows, Front
+from codesign.core.runfolder import RunFolder
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.base import Flow
+from codesign.pipeline.flow_comparison import compare_flows, flow_rows
 
 
 class Wrong(Alkaid):
@@ -133,7 +133,7 @@ def test_the_table_has_a_row_for_each_and_says_what_is_absent(run: RunFolder) ->
 def test_rtl_is_simulated_and_a_synthesis_that_fails_costs_its_figures_only(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from codesign.hardware import yosys
+    from codesign.tools import yosys
 
     def no(*_: Any) -> Any:
         raise ToolError("yosys: no space left on device")
@@ -176,7 +176,7 @@ def test_golden_events_are_compared_too(run: RunFolder, monkeypatch: pytest.Monk
     monkeypatch.setattr(plugins, "names", lambda kind: ["alkaid"])
     (folder.path / "golden.npz").unlink()
     (without,) = compare_flows(run, [folder.number], quick=True).results
-    from codesign.design import Design
+    from codesign.core.design import Design
 
     size = Design.load(folder.path).inputs.size
     np.savez(folder.path / "golden.npz", inputs=np.zeros((7, size), dtype=np.int64), outputs=np.zeros((7, 5)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codesign import plugins
-from codesign.errors import InputError
-from codesign.init import write_study
-from codesign.physics.sample import Sample
+from codesign.core import plugins
+from codesign.core.errors import InputError
+from codesign.data.sample import Sample
+from codesign.data.writers import write_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
-from codesign.physics.writers import write_sample
-from codesign.study import load_study
+from codesign.study.definition import load_study
+from codesign.study.init import write_study
 from codesign.tasks.base import Task
 
 

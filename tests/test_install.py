@@ -19,9 +19,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from codesign.installed import needed
+from codesign.core.installed import needed
 from codesign.physics.substructure import FEATURE_NAMES
-from codesign.verify.verilator import cache_folder
+from codesign.tools.verilator import cache_folder
 from tests.empty_environment import ROOT, built_wheel, clean, environment, project
 
 #: declared for another reason than an import: for whom
@@ -116,14 +116,14 @@ import importlib, pkgutil, sys
 import numpy as np
 import codesign
 from codesign import plugins
-from codesign.candidate.base import Pipeline
-from codesign.export import export
-from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.base import Flow
-from codesign.models.base import Family
-from codesign.models.mlp import MLPConfig
-from codesign.resources import available
-from codesign.targets import load_target
+from codesign.pipeline.base import Pipeline
+from codesign.training.export import export
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.flows.base import Flow
+from codesign.families.base import Family
+from codesign.families.mlp.config import MLPConfig
+from codesign.core.resources import available
+from codesign.core.targets import load_target
 from codesign.tasks.base import Task
 from pathlib import Path
 

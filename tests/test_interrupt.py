@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from codesign import candidate, report
+from codesign import pipeline as candidate
+from codesign import report
 from codesign.calibration import run as calibration
-from codesign.candidate import flows
 from codesign.cli import app
-from codesign.dse import engine
-from codesign.records import Front
+from codesign.core.records import Front
+from codesign.pipeline import flow_comparison as flows
+from codesign.search import engine
 from tests.make_run import make_run
 from tests.processes import PATIENCE, wait_until_gone
 
@@ -75,7 +76,7 @@ def test_a_calibration_says_how_to_go_on(tmp_path, monkeypatch, capsys):
 
 SCRIPT = """
 import subprocess, sys, time
-from codesign.interrupt import interruptible, keeps
+from codesign.core.interrupt import interruptible, keeps
 with interruptible():
     keeps("all is kept")
     child = subprocess.Popen(["sleep", "600"], start_new_session=True)

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from codesign.dse.alone import alone
-from codesign.errors import InputError
-from codesign.lock import FOREVER, Locked, hold, hold_shared
-from codesign.runfolder import RunFolder
+from codesign.core.errors import InputError
+from codesign.core.lock import FOREVER, Locked, hold, hold_shared
+from codesign.core.runfolder import RunFolder
+from codesign.search.alone import alone
 
 HOLDER = """
 import sys, time

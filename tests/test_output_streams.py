@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from codesign.cli.door import Messages, Output
-from codesign.errors import SystemRefusal, system_errors
+from codesign.core.errors import SystemRefusal, system_errors
 from tests.processes import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]

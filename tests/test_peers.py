@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from codesign.errors import ToolError
+from codesign.core.errors import ToolError
 from tests.benchmarks.peers.fronts import Side, chosen, compare, hypervolume, lut_ratio, spread
 
 RECORD = Path(__file__).resolve().parents[1] / "reports" / "reference" / "peers.json"
@@ -81,10 +81,10 @@ def test_finalists_are_non_dominated_and_spread_over_the_front():
 def test_a_candidate_counts_only_if_its_firmware_gives_the_networks_integers(tmp_path):
     import torch
 
-    from codesign.fixedpoint import InputQuantisation
-    from codesign.hardware.alkaid import Alkaid
-    from codesign.models.mlp import MLP, MLPConfig
-    from codesign.targets import load_target
+    from codesign.core.fixedpoint import InputQuantisation
+    from codesign.core.targets import load_target
+    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.flows.alkaid.flow import Alkaid
     from tests.benchmarks.peers.finnas import gated
 
     x = np.random.default_rng(0).normal(size=(1500, 3)).astype(np.float32)

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from codesign import candidate, plugins, store
-from codesign.candidate.kept import training_key
-from codesign.figures import Fidelity, find
-from codesign.hardware.alkaid import AlkaidSettings
-from codesign.hardware.base import Flow
-from codesign.models.base import Family
-from codesign.models.network import Network, Twin
-from codesign.physics.sample import Part
-from codesign.records import Figures, SampleFacts
-from codesign.runfolder import RunFolder
-from codesign.study import SplitFractions, load_study
-from codesign.tasks.jet_tagging import JetTagging
-from codesign.training import train
+from codesign import pipeline as candidate
+from codesign.core import plugins, store
+from codesign.core.figures import Fidelity, find
+from codesign.core.records import Figures, SampleFacts
+from codesign.core.runfolder import RunFolder
+from codesign.data.sample import Part
+from codesign.families.base import Family
+from codesign.flows.alkaid.flow import AlkaidSettings
+from codesign.flows.base import Flow
+from codesign.pipeline.kept import training_key
+from codesign.study.definition import SplitFractions, load_study
+from codesign.tasks.tagging.jet_tagging import JetTagging
+from codesign.training.loop import train
+from codesign.training.network import Network, Twin
 
 CONFIG = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [3], "input_bits": 6, "sparsity": 0.2}
 NAMES = [f"f{i}" for i in range(16)]
@@ -81,8 +82,8 @@ def test_firmware_with_other_settings_is_not_taken(evaluate):
 
 
 FLOW = """
-from codesign.figures import Fidelity, Figure
-from codesign.hardware.alkaid import Alkaid
+from codesign.core.figures import Fidelity, Figure
+from codesign.flows.alkaid.flow import Alkaid
 
 class Theirs(Alkaid):
     name = "theirs"
@@ -90,7 +91,7 @@ class Theirs(Alkaid):
         return [*super().figures(firmware), Figure.of("bram", {bram}, Fidelity.COMPILED, "theirs", "1")]
 """
 FAMILY = """
-from codesign.models.mlp import MLP
+from codesign.families.mlp.config import MLP
 
 class Theirs(MLP):
     epochs = {epochs}

@@ -6,13 +6,13 @@ from types import ModuleType
 
 import pytest
 
-from codesign import plugins
-from codesign.errors import InputError
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Flow
-from codesign.models.base import Family
+from codesign.core import plugins
+from codesign.core.errors import InputError
+from codesign.families.base import Family
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.base import Flow
 from codesign.tasks.base import Task
-from codesign.tasks.jet_tagging import JetTagging
+from codesign.tasks.tagging.jet_tagging import JetTagging
 
 
 class LooksLikeATask:
@@ -59,8 +59,8 @@ def shelf(monkeypatch):
             "LooksLikeATask",
             "'shelf:LooksLikeATask' is no Task of codesign: derive it from codesign.tasks.base",
         ),
-        (Family, "Alkaid", "'shelf:Alkaid' is no Family of codesign: derive it from codesign.models.base.Family"),
-        (Flow, "HalfAFamily", "is no Flow of codesign: derive it from codesign.hardware.base.Flow"),
+        (Family, "Alkaid", "'shelf:Alkaid' is no Family of codesign: derive it from codesign.families.base.Family"),
+        (Flow, "HalfAFamily", "is no Flow of codesign: derive it from codesign.flows.base.Flow"),
         (Task, "Tagging", "'shelf:Tagging' is no Task of codesign"),
         (Family, "HalfAFamily", "'shelf:HalfAFamily' lacks what a Family must do: load, pick"),
         (Flow, "Alkaidd", "unknown name 'Alkaidd' among the flows (did you mean 'Alkaid'?)"),

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import torch
 
-from codesign import export
-from codesign.fixedpoint import InputQuantisation
-from codesign.models.mlp import MLP, MLPConfig
-from codesign.physics.generate import generated_sample
-from codesign.physics.readers import read_sample
-from codesign.physics.readers.checks import CLASS_NAMES
-from codesign.physics.sample import Part, Splits
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.data.generated import generated_sample
+from codesign.data.readers import read_sample
+from codesign.data.readers.checks import CLASS_NAMES
+from codesign.data.sample import Part, Splits
+from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.physics.substructure import features_of
-from codesign.tasks.jet_tagging import JetTagging
-from codesign.training import train
+from codesign.tasks.tagging.jet_tagging import JetTagging
+from codesign.training import export
+from codesign.training.loop import train
 
 #: the published file holds the 32 hardest constituents above 2 GeV: features of both sides are computed from such
 SOFTEST = 2.0

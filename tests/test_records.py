@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from make_run import make_run
 
-from codesign import schemas
-from codesign.errors import InputError
-from codesign.records import SCHEMAS, FlowResult, Flows
-from codesign.runfolder import RunFolder
-from codesign.validation import validated
+from codesign.cli import schemas
+from codesign.core.errors import InputError
+from codesign.core.records import SCHEMAS, FlowResult, Flows
+from codesign.core.runfolder import RunFolder
+from codesign.core.validation import validated
 
 #: name of a record -> where a finished run keeps one
 PLACES = {
@@ -59,7 +59,7 @@ def test_committed_schemas_are_the_models(tmp_path):
     written = schemas.write_schemas(tmp_path)
     assert {p.name for p in written} == {p.name for p in committed.glob("*.json")}
     for path in written:
-        assert path.read_text() == (committed / path.name).read_text(), "run codesign.schemas.write_schemas"
+        assert path.read_text() == (committed / path.name).read_text(), "run codesign.cli.schemas.write_schemas"
 
 
 @pytest.mark.parametrize("name", schemas.NAMES)

@@ -2,9 +2,9 @@ import os
 
 import pytest
 
-from codesign.errors import InputError
-from codesign.records import State, TrialStatus
-from codesign.runfolder import RunFolder, write_atomically
+from codesign.core.errors import InputError
+from codesign.core.records import State, TrialStatus
+from codesign.core.runfolder import RunFolder, write_atomically
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codesign.dse.progress import Shown
+from codesign.search.progress import Shown
 from tests.benchmarks.search import ladder, rungs, samplers
 from tests.benchmarks.search.budget import Watch
 from tests.benchmarks.search.record import Searches, read_section, write_section

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from codesign import store
-from codesign.errors import InputError
-from codesign.resources import locate
-from codesign.store import Store
-from codesign.study import parse_study
-from codesign.trust.key import key_id
+from codesign.core import store
+from codesign.core.errors import InputError
+from codesign.core.resources import locate
+from codesign.core.store import Store
+from codesign.core.trust.key import key_id
+from codesign.study.definition import parse_study
 
 FILES = {"weights.safetensors": b"\x00\x01" * 40, "more/design.json": b"{}"}
 KEY = store.digest({"a": 1})

@@ -1,10 +1,10 @@
 import pytest
 import yaml
 
-from codesign.errors import InputError
-from codesign.figures import Fidelity
-from codesign.resources import available
-from codesign.study import load_study, parse_study
+from codesign.core.errors import InputError
+from codesign.core.figures import Fidelity
+from codesign.core.resources import available
+from codesign.study.definition import load_study, parse_study
 
 MINIMAL = {
     "name": "s",

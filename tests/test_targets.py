@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from codesign import resources
-from codesign.availability import Availability
-from codesign.errors import InputError
-from codesign.targets import load_target
+from codesign.core import resources
+from codesign.core.availability import Availability
+from codesign.core.errors import InputError
+from codesign.core.targets import load_target
 
 _PER_ADDER = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6), "nexus": (2.5, 8)}
 _PARTS = {"xcup": "xc", "xcu": "xc", "xc7": "xc7", "ecp5": "LFE5U", "nexus": "LIFCL"}
@@ -42,7 +42,7 @@ def test_values_are_plausible_and_cited(name: str) -> None:
 
 
 def test_what_is_reached_follows_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    from codesign.hardware import nextpnr_family, reach
+    from codesign.tools import nextpnr_family, reach
 
     here = reach.reach(load_target("ulx3s-85f"))
     assert here == ["compiled", "synthesised", "simulated", "placed", "bitstream"]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesign.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,6 +1,6 @@
 """The shipped pipeline with training, compilation and synthesis taken away: what is done twice fails."""
 
-from codesign.candidate.whole import WholePipeline
+from codesign.pipeline.whole import WholePipeline
 
 
 def _no(*arguments, **more):
@@ -8,9 +8,9 @@ def _no(*arguments, **more):
 
 
 def _without():
-    from codesign import training
-    from codesign.hardware import yosys
-    from codesign.hardware.alkaid import Alkaid
+    from codesign.flows.alkaid.flow import Alkaid
+    from codesign.tools import yosys
+    from codesign.training import loop as training
 
     training.train = yosys.synthesise = Alkaid.compile = _no
 

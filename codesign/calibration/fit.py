@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 
 __all__ = ("Judged", "judge", "spearman")
 

@@ -9,22 +9,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from codesign import plugins
 from codesign.calibration.plan import Member, plan
-from codesign.design import Design
-from codesign.errors import CodesignError, ToolError
-from codesign.figures import Fidelity, Figure
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, ToolError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.probes import probe_codes
+from codesign.core.runfolder import write_atomically
+from codesign.core.targets import Target, load_target
+from codesign.flows.base import Flow
+from codesign.flows.finn.environment import availability
+from codesign.flows.reopening import firmware_in, seal_firmware
 from codesign.graph import reference
-from codesign.hardware.base import Flow
-from codesign.hardware.finn.environment import availability
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.nextpnr import place_and_route
-from codesign.hardware.nextpnr_family import FAMILIES
-from codesign.hardware.yosys import synthesise
-from codesign.probes import probe_codes
-from codesign.runfolder import write_atomically
-from codesign.targets import Target, load_target
-from codesign.trust.firmware import firmware_in, seal_firmware
+from codesign.rtl.firmware import Firmware
+from codesign.tools.nextpnr import place_and_route
+from codesign.tools.nextpnr_family import FAMILIES
+from codesign.tools.yosys import synthesise
 
 __all__ = ("FINN", "RECORD", "TARGETS", "measure")
 
@@ -128,7 +128,7 @@ def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figu
 
 def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure]:
     """Latency and interval of FINN's RTL; ToolError where an integer is not the design's."""
-    from codesign.hardware.provenance import counted
+    from codesign.rtl.provenance import counted
     from codesign.verify.rtl import verify
 
     firmware = _firmware(design, target, folder, FINN)

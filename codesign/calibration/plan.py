@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import export
-from codesign.design import Design
-from codesign.fixedpoint import InputQuantisation
+from codesign.core.design import Design
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
+from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.torch_family import TorchFamily
 from codesign.graph.cost import graph_cost
-from codesign.models.learned import LearnedMLPConfig, MLPLearned
-from codesign.models.mlp import MLP, MLPConfig
-from codesign.models.torch_family import TorchFamily
+from codesign.training import export
 
 __all__ = ("CLASSES", "FEATURES", "Member", "events", "member", "plan")
 
@@ -45,7 +45,7 @@ class Member:
         """Train it briefly and export it; the design and the effective bit operations of its graph."""
         import torch
 
-        from codesign.training import train
+        from codesign.training.loop import train
 
         x, y = events()
         family: TorchFamily = MLP() if self.family == "mlp" else MLPLearned()

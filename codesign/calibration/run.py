@@ -1,6 +1,6 @@
 """Run a calibration (``make calibration``), in parts if wanted: ``python -m codesign.calibration.run WORK``.
 
-Writes the table, and the fits that :mod:`codesign.hardware.expected` ships, from whatever is measured by then.
+Writes the table, and the fits that :mod:`codesign.flows.expected` ships, from whatever is measured by then.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from codesign.calibration.measure import measure
 from codesign.calibration.plan import plan
 from codesign.calibration.table import fits, table, text
-from codesign.hardware.expected import FITS
-from codesign.interrupt import interruptible, keeps
-from codesign.runfolder import write_atomically
+from codesign.core.interrupt import interruptible, keeps
+from codesign.core.runfolder import write_atomically
+from codesign.flows.expected import FITS
 
 __all__ = ("main",)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from codesign.calibration.fit import judge, spearman
 from codesign.calibration.measure import FINN, RECORD, TARGETS
 from codesign.calibration.plan import Member
-from codesign.hardware.nextpnr_family import FAMILIES
+from codesign.tools.nextpnr_family import FAMILIES
 
 __all__ = ("PUBLISHED", "fits", "table", "text")
 

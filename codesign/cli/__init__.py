@@ -14,9 +14,9 @@ from codesign import __version__
 from codesign.cli import about, handoff, hardware, importing, search
 from codesign.cli import data as data_
 from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
-from codesign.errors import CodesignError, system_errors
-from codesign.interrupt import told_when_interrupted
-from codesign.printing import print_error
+from codesign.core.errors import CodesignError, system_errors
+from codesign.core.interrupt import told_when_interrupted
+from codesign.core.printing import print_error
 
 __all__ = ("app", "main")
 

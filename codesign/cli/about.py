@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json
-from codesign.printing import print_facts, print_json, print_rows
+from codesign.core.printing import print_facts, print_json, print_rows
 
 __all__ = ("doctor", "schema", "studies", "targets")
 
@@ -17,9 +17,9 @@ def targets(as_json: Json = False) -> None:
 
     Example: codesign targets
     """
-    from codesign.hardware.reach import reach
-    from codesign.resources import available
-    from codesign.targets import load_target
+    from codesign.core.resources import available
+    from codesign.core.targets import load_target
+    from codesign.tools.reach import reach
 
     found = [load_target(name) for name in available("targets")]
     rows = [{**target.model_dump(mode="json"), "reached": reach(target)} for target in found]
@@ -31,8 +31,8 @@ def studies(as_json: Json = False) -> None:
 
     Example: codesign studies
     """
-    from codesign.resources import available
-    from codesign.study import load_study
+    from codesign.core.resources import available
+    from codesign.study.definition import load_study
 
     rows = [load_study(name).model_dump(mode="json") for name in available("search")]
     print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
@@ -48,8 +48,8 @@ def doctor(
 
     Example: codesign doctor --install finn
     """
-    from codesign.doctor import diagnose
-    from codesign.doctor import install as set_up
+    from codesign.pipeline.doctor import diagnose
+    from codesign.pipeline.doctor import install as set_up
 
     if install is not None:
         place = set_up(install)
@@ -66,6 +66,6 @@ def schema(
 
     Example: codesign schema front.json
     """
-    from codesign.schemas import schema as schema_of
+    from codesign.cli.schemas import schema as schema_of
 
     print_json(schema_of(name))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 
 __all__ = ("Json", "Run", "Trial", "in_standing_folder")
 

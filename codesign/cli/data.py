@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, in_standing_folder
-from codesign.printing import print_facts, print_made, print_rows
+from codesign.core.printing import print_facts, print_made, print_rows
 
 __all__ = ("make", "response", "show")
 
@@ -31,8 +31,8 @@ def make(
 
     Example: codesign data make jets-13tev --events 10000 -o jets.parquet
     """
-    from codesign.data_cli import make_data
-    from codesign.dse.progress import Shown, make_progress
+    from codesign.data.files import make_data
+    from codesign.search.progress import Shown, make_progress
 
     with make_progress() as progress:
         made = make_data(
@@ -48,7 +48,7 @@ def show(
 
     Example: codesign data show jets.parquet
     """
-    from codesign.data_cli import describe
+    from codesign.data.files import describe
 
     print_facts(describe(file), as_json)
 
@@ -69,7 +69,7 @@ def response(
 
     Example: codesign data response nano.root --run runs/hlt-jet-energy --trial 7 -o plots
     """
-    from codesign.jets_cli import jet_response
+    from codesign.cli.jets import jet_response
 
     chosen = None if corrections is None else (corrections, correction)
     rows = jet_response(file, chosen, None if run is None else (run, trial), pictures)

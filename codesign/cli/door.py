@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import typer
 from typer.core import TyperGroup
 
-from codesign.errors import system_errors
+from codesign.core.errors import system_errors
 
 __all__ = ("CLOSED", "Door", "Output", "drop_output", "steady_streams")
 

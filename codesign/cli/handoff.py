@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
-from codesign.interrupt import keeps
-from codesign.printing import print_json, print_made, print_rows, say, visible
+from codesign.core.interrupt import keeps
+from codesign.core.printing import print_json, print_made, print_rows, say, visible
 
 __all__ = ("apply", "check", "handoff")
 
@@ -39,8 +39,8 @@ def handoff(
 
     Example: codesign handoff runs/jet-tagger 17 -o jet-tagger-17.zip --sign ~/.ssh/id_ed25519
     """
+    from codesign.core.runfolder import RunFolder
     from codesign.handoff.bundle import write_bundle
-    from codesign.runfolder import RunFolder
 
     print_made(write_bundle(RunFolder.open(folder).path, trial, output, key=key), as_json)
 
@@ -68,7 +68,7 @@ def check(
     Example: codesign check jet-tagger-17.zip --key colleague.pub --emulator --events 100000
     """
     from codesign.handoff.archive import opened
-    from codesign.handoff.proof import Asked, prove_bundle
+    from codesign.handoff.examination import Asked, prove_bundle
 
     with opened(bundle) as folder:
         report = prove_bundle(folder, Asked(emulator, rtl, events, key))
@@ -116,10 +116,10 @@ def apply(
 
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
-    from codesign.dse.progress import Shown, make_progress
     from codesign.handoff.apply import apply_bundle
     from codesign.handoff.archive import opened
     from codesign.handoff.signature import signer
+    from codesign.search.progress import Shown, make_progress
 
     keeps("files of scores that are finished stay, and the same command goes on")
     with opened(bundle) as folder, make_progress() as progress:

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
-from codesign.errors import CodesignError, InputError
-from codesign.interrupt import keeps
-from codesign.printing import print_json, print_rows, print_verdict, say, stage_line
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.interrupt import keeps
+from codesign.core.printing import print_json, print_rows, print_verdict, say, stage_line
 
 __all__ = ("bitstream", "flows", "synth", "verify")
 
@@ -41,8 +41,8 @@ def verify(
 
     Example: codesign verify runs/jet-tagger 17
     """
-    from codesign.candidate import prove_trial, verify_gates
-    from codesign.runfolder import RunFolder
+    from codesign.core.runfolder import RunFolder
+    from codesign.pipeline import prove_trial, verify_gates
 
     if target is not None and not gates:
         raise InputError("--target is for --gates: without it the trial's own firmware is simulated")
@@ -71,8 +71,8 @@ def synth(
 
     Example: codesign synth runs/jet-tagger 17 --target ulx3s-85f --close-timing
     """
-    from codesign.candidate import close_timing_of_trial, synthesise_trial
-    from codesign.runfolder import RunFolder
+    from codesign.core.runfolder import RunFolder
+    from codesign.pipeline import close_timing_of_trial, synthesise_trial
 
     keeps("figures that were measured are kept, and the same command measures the others")
     if close_timing:
@@ -99,8 +99,8 @@ def flows(
 
     Example: codesign flows runs/jet-tagger 17
     """
-    from codesign.candidate.flows import compare_flows, flow_rows
-    from codesign.runfolder import RunFolder
+    from codesign.core.runfolder import RunFolder
+    from codesign.pipeline.flow_comparison import compare_flows, flow_rows
 
     run = RunFolder.open(folder)
     keeps(f"what was compared is in {folder}, and the same command goes on from there")
@@ -131,8 +131,8 @@ def bitstream(
 
     Example: codesign bitstream runs/jet-tagger 17 --target ulx3s-85f -o jets.bit
     """
-    from codesign.candidate import bitstream_of_trial
-    from codesign.runfolder import RunFolder
+    from codesign.core.runfolder import RunFolder
+    from codesign.pipeline import bitstream_of_trial
 
     run = RunFolder.open(folder)
     made = bitstream_of_trial(run, trial, target, output, stage_line)

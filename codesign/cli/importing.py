@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json, in_standing_folder
-from codesign.interrupt import keeps
-from codesign.printing import print_front, print_json, say, stage_line, visible
+from codesign.core.interrupt import keeps
+from codesign.core.printing import print_front, print_json, say, stage_line, visible
 
 __all__ = ("import_",)
 
@@ -43,11 +43,11 @@ def import_(
 
     Example: codesign import model.onnx --inputs 'fixed<8,3>' --events jets.parquet
     """
-    from codesign.candidate.imported import TARGET, import_run
-    from codesign.imported_run import REPORT
+    from codesign.core.runfolder import RunFolder
     from codesign.importing.import_report import ImportReport
     from codesign.importing.printed import report_lines
-    from codesign.runfolder import RunFolder
+    from codesign.pipeline.imported import TARGET, import_run
+    from codesign.study.imported_run import REPORT
 
     keeps("nothing was imported yet; the same command begins anew")
     if output is None:

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import typer
 
 from codesign.cli.arguments import Json, Run, in_standing_folder
-from codesign.interrupt import keeps
-from codesign.printing import print_front, print_json, print_made, say, visible
+from codesign.core.interrupt import keeps
+from codesign.core.printing import print_front, print_json, print_made, say, visible
 
 __all__ = ("dashboard", "init", "new", "report", "run")
 
@@ -46,12 +46,12 @@ def run(
 
     Example: codesign run jet-tagger --trials 40 --workers 2
     """
-    from codesign.dse.ending import EXIT_UNPROVEN, ending
-    from codesign.dse.engine import run_study
-    from codesign.dse.progress import make_progress
-    from codesign.runfolder import RunFolder
-    from codesign.store import NO_STORE, default_url
-    from codesign.study import load_study
+    from codesign.core.runfolder import RunFolder
+    from codesign.core.store import NO_STORE, default_url
+    from codesign.search.ending import EXIT_UNPROVEN, ending
+    from codesign.search.engine import run_study
+    from codesign.search.progress import make_progress
+    from codesign.study.definition import load_study
 
     kept = NO_STORE if no_cache else store or default_url()
     loaded = load_study(study)
@@ -117,8 +117,8 @@ def dashboard(
 
     Example: codesign dashboard runs/jet-tagger
     """
-    from codesign.dse.dashboard import serve
-    from codesign.runfolder import RunFolder
+    from codesign.core.runfolder import RunFolder
+    from codesign.search.dashboard import serve
 
     def say(url: str) -> None:
         if as_json:
@@ -142,7 +142,7 @@ def init(
 
     Example: codesign init jets.parquet -o jets.yaml
     """
-    from codesign.init import write_study
+    from codesign.study.init import write_study
 
     print_made(write_study(file, output, target), as_json)
 
@@ -166,6 +166,6 @@ def new(
 
     Example: codesign new family my-network
     """
-    from codesign.new_plugin import write_plugin
+    from codesign.cli.new_plugin import write_plugin
 
     print_made(write_plugin(kind, name, output), as_json)

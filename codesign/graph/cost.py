@@ -21,7 +21,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
+from codesign.core.design import Design
 from codesign.graph.domain import Array
 from codesign.graph.interval import Interval, Intervals, grid
 from codesign.graph.reader import read_graph

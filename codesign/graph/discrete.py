@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.domain import Array
 from codesign.graph.expressions import Expression, direction
 from codesign.graph.interval import tightest_type
 from codesign.graph.nodes import CODESIGN, QONNX
-from codesign.graph.signals import Signal, Writer, least
+from codesign.graph.signals import GraphSignal, Writer, least
 from codesign.graph.steps import Steps, steps_of
 from codesign.graph.tables import MOST_ENTRIES
 
@@ -36,7 +36,7 @@ class Discretiser:
         self.node = ""
         self.done: list[str] = []
 
-    def written(self, x: Signal, codes: Codes, lsb: Any, wraps: bool = False) -> Signal:
+    def written(self, x: GraphSignal, codes: Codes, lsb: Any, wraps: bool = False) -> GraphSignal:
         """``lsb`` times whole numbers: of a place and its function, ``codes`` gives a key, and a number for a value."""
         known: dict[Any, Steps] = {}
         steps = np.empty(x.shape, dtype=object)
@@ -62,7 +62,7 @@ class Discretiser:
             weights[id(s)] += 1
         by_thresholds = sum(s.threshold_cost * weights[id(s)] for s in found)
         by_table = sum(s.table_cost * weights[id(s)] * 3 for s in found)
-        bare = Signal(x.name, x.interval)
+        bare = GraphSignal(x.name, x.interval)
         kind = _table_type(bare)
         if by_thresholds <= by_table or kind is None:
             if by_thresholds == float("inf"):
@@ -73,7 +73,7 @@ class Discretiser:
             return self._thresholds(bare, steps, lsb)
         return self._tables(bare, kind, steps, lsb)
 
-    def _thresholds(self, x: Signal, steps: Any, lsb: Any) -> Signal:
+    def _thresholds(self, x: GraphSignal, steps: Any, lsb: Any) -> GraphSignal:
         self.done.append(f"{self.node}: thresholds, at most {max(len(s.thresholds) for s in steps.ravel())} an element")
         shape = x.shape
         turned = np.array([s.turned for s in steps.ravel()]).reshape(shape)
@@ -96,7 +96,7 @@ class Discretiser:
         scaled = self._writer.emit("Mul", counted, least(lsbs)) if (lsbs != 1).any() else counted
         return self._writer.emit("Add", scaled, least(lsbs * first)) if first else scaled
 
-    def _counted(self, x: Signal, values: Array) -> Signal:
+    def _counted(self, x: GraphSignal, values: Array) -> GraphSignal:
         shape, number = x.shape, values.shape[-1]
         # the same for every element of a channel
         rows = np.moveaxis(values, 1, 0).reshape(shape[1], -1, number) if len(shape) > 1 else None
@@ -107,7 +107,7 @@ class Discretiser:
         counted = self._writer.emit("MultiThreshold", flat, values.reshape(-1, number), domain=QONNX)
         return self._writer.emit("Reshape", counted, np.array([0, *shape[1:]], dtype=np.int64))
 
-    def _tables(self, x: Signal, kind: FixedPoint, steps: Any, lsb: Any) -> Signal:
+    def _tables(self, x: GraphSignal, kind: FixedPoint, steps: Any, lsb: Any) -> GraphSignal:
         distinct = {id(s): s for s in steps.ravel()}
         lsbs = np.broadcast_to(np.asarray(lsb, dtype=np.float64), x.shape)
         self.done.append(f"{self.node}: {len(distinct)} tables of {1 << kind.width} entries")
@@ -131,7 +131,7 @@ class Discretiser:
         return self._writer.emit("Table", x, whole, domain=CODESIGN, **attributes)
 
 
-def _table_type(x: Signal) -> FixedPoint | None:
+def _table_type(x: GraphSignal) -> FixedPoint | None:
     """The type of the signal's codes on one grid; None where it has too many."""
     interval = x.interval
     steps = interval.step[interval.step > 0]

@@ -2,7 +2,7 @@
 
 A :class:`Domain` implements a few primitives. Whatever else an operator needs has one composition of them here, which a
 domain may replace by a better form of its own (``square``, ``maximum``, ``select``, ...);
-:mod:`codesign.testing.domains` compares both. Structure (:class:`Arrays`) is the same for all that is array-like.
+:mod:`codesign.testing.domain_tests` compares both. Structure (:class:`Arrays`) is the same for all that is array-like.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, T
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.forest import Forest
 from codesign.graph.quantiser import QuantSpec
 

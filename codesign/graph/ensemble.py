@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.forest import MOST_TREE_NODES, Tree, above
 from codesign.graph.nodes import Node
 from codesign.graph.tensors import tensor_of

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import RoundingMode
 from codesign.graph.reals import FUNCTIONS, Enclosure, Real, Root, enclosed, plus, rounded, times
 
 __all__ = (
     "Affine",
-    "Applied",
+    "AppliedFunction",
     "Bounded",
     "Expression",
     "Larger",
-    "Product",
+    "ProductOf",
     "Slopes",
-    "Sum",
+    "SumOf",
     "Variable",
     "X",
     "affine",
@@ -65,7 +65,7 @@ class Slopes:
 
 
 @dataclass(frozen=True)
-class Applied:
+class AppliedFunction:
     """A function by its name in ``reals.FUNCTIONS``."""
 
     x: Expression
@@ -73,7 +73,7 @@ class Applied:
 
 
 @dataclass(frozen=True)
-class Sum:
+class SumOf:
     """Of two."""
 
     x: Expression
@@ -81,7 +81,7 @@ class Sum:
 
 
 @dataclass(frozen=True)
-class Product:
+class ProductOf:
     """Of two."""
 
     x: Expression
@@ -96,7 +96,7 @@ class Larger:
     y: Expression
 
 
-Expression: TypeAlias = Variable | Affine | Bounded | Slopes | Applied | Sum | Product | Larger
+Expression: TypeAlias = Variable | Affine | Bounded | Slopes | AppliedFunction | SumOf | ProductOf | Larger
 
 X = Variable()
 _ZERO, _ONE = Fraction(0), Fraction(1)
@@ -143,9 +143,9 @@ def size(x: Expression) -> int:
             return 0
         case Affine(inner, factor, offset):
             return 1 + _length(factor) + _length(offset) + size(inner)
-        case Sum(a, b) | Product(a, b) | Larger(a, b):
+        case SumOf(a, b) | ProductOf(a, b) | Larger(a, b):
             return 1 + size(a) + size(b)
-        case Bounded(x=inner) | Slopes(x=inner) | Applied(x=inner):
+        case Bounded(x=inner) | Slopes(x=inner) | AppliedFunction(x=inner):
             return 1 + size(inner)
 
 
@@ -183,11 +183,11 @@ def value(x: Expression, at: Fraction, bits: int) -> Enclosure:
             if ends[0] < 0 < ends[1]:
                 both.append(_ZERO)
             return min(both), max(both)
-        case Applied(inner, function):
+        case AppliedFunction(inner, function):
             return FUNCTIONS[function](value(inner, at, bits), bits)
-        case Sum(a, b):
+        case SumOf(a, b):
             return plus(value(a, at, bits), value(b, at, bits))
-        case Product(a, b):
+        case ProductOf(a, b):
             return times(value(a, at, bits), value(b, at, bits))
         case Larger(a, b):
             first, second = value(a, at, bits), value(b, at, bits)
@@ -207,17 +207,17 @@ def direction(x: Expression, low: Fraction, high: Fraction) -> int | None:
             return direction(inner, low, high)
         case Slopes(inner, below):
             return direction(inner, low, high) if below >= 0 else None
-        case Applied(inner, function):
+        case AppliedFunction(inner, function):
             found = direction(inner, low, high)
             if function != "reciprocal" or found is None:
                 return found
             ends = [value(inner, v, 64) for v in (low, high)]
             same = all(e[0] > 0 for e in ends) or all(e[1] < 0 for e in ends)
             return -found if same else None
-        case Sum(a, b) | Larger(a, b):
+        case SumOf(a, b) | Larger(a, b):
             both = {direction(a, low, high), direction(b, low, high)}
             return both.pop() if len(both) == 1 else None
-        case Product():
+        case ProductOf():
             return None
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
+from codesign.core.reading.onnx import onnx_model
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import Call, Known, Node, result_of
 from codesign.graph.rational import Rational, as_floats
 from codesign.graph.reader import Graph, Operands
 from codesign.graph.reals import Reals, as_reals
-from codesign.reading.onnx import onnx_model
 
 __all__ = ("folded", "real_values")
 

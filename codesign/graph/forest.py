@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from codesign.graph.domain import Array, Domain, Shaped, Taken

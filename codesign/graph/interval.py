@@ -8,8 +8,8 @@ from math import ceil, log2
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import FixedPoint, Port
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.tables import Table

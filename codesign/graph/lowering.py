@@ -14,8 +14,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import Port
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import Port
+from codesign.core.reading.onnx import onnx_model
 from codesign.graph.domain import Array
 from codesign.graph.expressions import Expression, Variable, affine, direction
 from codesign.graph.folding import folded
@@ -24,8 +25,7 @@ from codesign.graph.nodes import ALIASES, CODESIGN, QONNX, STANDARD, Call, Node,
 from codesign.graph.obstacles import Obstacle, Obstacles
 from codesign.graph.pending import Pending
 from codesign.graph.reader import Graph, Operands
-from codesign.graph.signals import Signal, Writer, is_short
-from codesign.reading.onnx import onnx_model
+from codesign.graph.signals import GraphSignal, Writer, is_short
 
 __all__ = ("Dropped", "Lowered", "Lowering", "lower")
 
@@ -82,7 +82,7 @@ class Lowering:
         flat = Interval.of_port(self._inputs)
         blocks = self._graph.blocks(flat, Intervals())
         values = self._graph.walk(
-            {name: Signal(name, v) for name, v in blocks.items()}, self._graph.given, self._step, found
+            {name: GraphSignal(name, v) for name, v in blocks.items()}, self._graph.given, self._step, found
         )
         renamed: dict[str, str] = {}
         for name in self._graph.outputs:
@@ -90,7 +90,7 @@ class Lowering:
                 continue
             try:
                 signal = values[name]
-                if not isinstance(signal, Signal):
+                if not isinstance(signal, GraphSignal):
                     raise UnsupportedError(f"the output '{name}' does not depend on the input")
                 signal = self._output(name, signal)
                 if signal.name != name:
@@ -132,18 +132,18 @@ class Lowering:
         """Whether an operand is one of a node that may be copied as it stands."""
         if operand is None:
             return True
-        if isinstance(operand.value, Signal):
+        if isinstance(operand.value, GraphSignal):
             return operand.value.plain
         if operand.name not in self._copied:
             return False
         return node.op not in _ARITHMETIC or is_short(operand.value)
 
     # ---------------------------------------------------------------------------------------------------- the outputs
-    def _output(self, name: str, signal: Signal) -> Signal:
+    def _output(self, name: str, signal: GraphSignal) -> GraphSignal:
         if signal.forms is None or not self._order_only:
             return self._domain.plain(signal)
         forms = signal.forms.ravel()
-        bare = Signal(signal.name, signal.interval)
+        bare = GraphSignal(signal.name, signal.interval)
         low, high = Fraction(float(signal.interval.low.min())), Fraction(float(signal.interval.high.max()))
         if all(f == forms[0] for f in forms) and direction(forms[0], low, high) == 1 and not _is_constant(forms[0]):
             self._dropped.append(Dropped(name, f"what {signal.origin} does to all outputs alike"))

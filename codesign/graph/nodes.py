@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array, Domain, Shaped
 from codesign.graph.interval import grid
 

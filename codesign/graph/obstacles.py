@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 
 __all__ = ("Obstacle", "Obstacles")
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array
 from codesign.graph.expressions import (
     Affine,
-    Applied,
+    AppliedFunction,
     Bounded,
     Expression,
     Larger,
-    Product,
+    ProductOf,
     Slopes,
-    Sum,
+    SumOf,
     Variable,
     affine,
     at_least,
@@ -35,7 +35,7 @@ from codesign.graph.factors import common_factor, product_of, whole_column
 from codesign.graph.nodes import CODESIGN, QONNX
 from codesign.graph.quantiser import Overflow, QuantSpec
 from codesign.graph.reals import Reals, Root, as_reals
-from codesign.graph.signals import Signal, forms_of, is_short, least
+from codesign.graph.signals import GraphSignal, forms_of, is_short, least
 from codesign.graph.structure import Structure
 from codesign.graph.tables import Table
 
@@ -48,19 +48,19 @@ _MOST_VALUES = 1 << 22
 
 
 class Pending(Structure):
-    """Arithmetic on :class:`Signal`: written where it is exact as it stands, else kept as functions."""
+    """Arithmetic on :class:`GraphSignal`: written where it is exact as it stands, else kept as functions."""
 
-    def _written(self, op: str, *operands: Signal | Array) -> Signal | None:
+    def _written(self, op: str, *operands: GraphSignal | Array) -> GraphSignal | None:
         """A node of plain signals and short constants, where it is exact as it stands."""
         for operand in operands:
-            if not operand.plain if isinstance(operand, Signal) else not is_short(operand):
+            if not operand.plain if isinstance(operand, GraphSignal) else not is_short(operand):
                 return None
         try:
             return self.emit(op, *operands)
         except UnsupportedError:
             return None
 
-    def plain(self, x: Signal) -> Signal:
+    def plain(self, x: GraphSignal) -> GraphSignal:
         """The signal itself, its factors and offsets written; UnsupportedError where they are not exact so."""
         if x.forms is None:
             return x
@@ -68,7 +68,7 @@ class Pending(Structure):
         parts = [p for p in found_parts if p is not None]
         why = f"what {x.origin} gives is no number of fixed point"
         if len(parts) < len(found_parts):
-            functions = sorted({f.function for f in x.forms.ravel() if isinstance(f, Applied)})
+            functions = sorted({f.function for f in x.forms.ravel() if isinstance(f, AppliedFunction)})
             what = f" ({', '.join(functions)})" if functions else ""
             raise UnsupportedError(
                 f"{why}{what} and enters something else than a quantiser; put a quantiser behind {x.origin}, or "
@@ -76,7 +76,7 @@ class Pending(Structure):
             )
         factors, offsets = (np.array([float(p[i]) for p in parts]).reshape(x.shape) for i in (0, 1))
         exact = all(p[0] == float(p[0]) and p[1] == float(p[1]) for p in parts)
-        found = Signal(x.name, x.interval)
+        found = GraphSignal(x.name, x.interval)
         try:
             if not exact:
                 raise UnsupportedError("a factor is no number of float32")
@@ -91,27 +91,27 @@ class Pending(Structure):
             ) from None
 
     # ------------------------------------------------------------------------------------------------------ arithmetic
-    def scale(self, x: Signal, factor: Reals, offset: Reals) -> Signal:
+    def scale(self, x: GraphSignal, factor: Reals, offset: Reals) -> GraphSignal:
         """``factor * x + offset``."""
         return self.kept(x, scaled, factor, offset)
 
-    def apply(self, x: Signal, function: str) -> Signal:
+    def apply(self, x: GraphSignal, function: str) -> GraphSignal:
         """A function of real numbers."""
-        return self.kept(x, lambda f: Applied(f, function))
+        return self.kept(x, lambda f: AppliedFunction(f, function))
 
-    def held(self, x: Signal) -> Signal:
+    def held(self, x: GraphSignal) -> GraphSignal:
         """Kept as a function even where it could be written."""
         return x.stands_for(forms_of(lambda f: Affine(f, _ONE, _ZERO), x.functions()), self.discretiser.node)
 
-    def add(self, a: Signal | Array, b: Signal | Array) -> Signal:
+    def add(self, a: GraphSignal | Array, b: GraphSignal | Array) -> GraphSignal:
         """Elementwise sum."""
         written = self._written("Add", a, b)
         if written is not None:
             return written
-        if not isinstance(a, Signal):
+        if not isinstance(a, GraphSignal):
             a, b = b, a
-        assert isinstance(a, Signal)
-        if not isinstance(b, Signal):
+        assert isinstance(a, GraphSignal)
+        if not isinstance(b, GraphSignal):
             return self.scale(a, _UNIT, as_reals(b))
         if a.name == b.name and a.shape == b.shape:
             return a.stands_for(forms_of(_sum, a.functions(), b.functions()), self.discretiser.node)
@@ -125,27 +125,27 @@ class Pending(Structure):
             parts.append(self.emit("Mul", signal, least(whole.reshape(shape))) if (whole != 1).any() else signal)
         return self.scale(self.emit("Add", *parts), common, over + more)
 
-    def _affine(self, x: Signal) -> tuple[Signal, Reals, Reals]:
+    def _affine(self, x: GraphSignal) -> tuple[GraphSignal, Reals, Reals]:
         """A signal that stands for itself, and rational factors and offsets of each element."""
         found = [rational(f) for f in x.functions().ravel()]
         if None in found:
             return self._affine(self.plain(x))
         factors, offsets = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
         factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in found if p is not None), strict=True)
-        return Signal(x.name, x.interval), factors, offsets
+        return GraphSignal(x.name, x.interval), factors, offsets
 
-    def multiply(self, a: Signal | Array, b: Signal | Array) -> Signal:
+    def multiply(self, a: GraphSignal | Array, b: GraphSignal | Array) -> GraphSignal:
         """Elementwise product."""
         written = self._written("Mul", a, b)
         if written is not None:
             return written
-        if not isinstance(a, Signal):
+        if not isinstance(a, GraphSignal):
             a, b = b, a
-        assert isinstance(a, Signal)
-        if not isinstance(b, Signal):
+        assert isinstance(a, GraphSignal)
+        if not isinstance(b, GraphSignal):
             return self.scale(a, as_reals(b), _NONE)
         if a.name == b.name and a.shape == b.shape:
-            return a.stands_for(forms_of(Product, a.functions(), b.functions()), self.discretiser.node)
+            return a.stands_for(forms_of(ProductOf, a.functions(), b.functions()), self.discretiser.node)
         shape = np.broadcast_shapes(a.shape, b.shape)
         a, b = self.stretched(a, shape), self.stretched(b, shape)
         (first, factor, over), (second, other, more) = self._affine(a), self._affine(b)
@@ -153,7 +153,7 @@ class Pending(Structure):
             (first, factor, _), (second, other, _) = self._affine(self.plain(a)), self._affine(self.plain(b))
         return self.scale(self.emit("Mul", first, second), factor * other, _NONE)
 
-    def square(self, x: Signal) -> Signal:
+    def square(self, x: GraphSignal) -> GraphSignal:
         """Elementwise square."""
         if x.forms is None:
             return self.emit("Mul", x, x)
@@ -161,9 +161,9 @@ class Pending(Structure):
         if all((p := rational(f)) is not None and p[1] == 0 for f in forms.ravel()):
             bare, factors, _ = self._affine(x)
             return self.scale(self.emit("Mul", bare, bare), factors * factors, _NONE)
-        return x.stands_for(forms_of(lambda f: Product(f, f), forms), self.discretiser.node)
+        return x.stands_for(forms_of(lambda f: ProductOf(f, f), forms), self.discretiser.node)
 
-    def matmul(self, a: Signal, b: Array) -> Signal:
+    def matmul(self, a: GraphSignal, b: Array) -> GraphSignal:
         """Product with constant matrices, whose columns are whole numbers times what they have in common."""
         matrix = np.asarray(b, dtype=np.float64)
         if a.plain and is_short(matrix):
@@ -180,14 +180,14 @@ class Pending(Structure):
         offset = np.matmul(offsets, as_reals(matrix)) if any(v != 0 for v in offsets.ravel()) else _NONE
         return self.scale(product, factor.reshape(factor.shape[-len(product.shape) :]), offset)
 
-    def _rows(self, a: Signal) -> tuple[Signal, Reals, Reals, Reals]:
+    def _rows(self, a: GraphSignal) -> tuple[GraphSignal, Reals, Reals, Reals]:
         """What enters a matrix: whole numbers, a factor for each row (n,), one for each place (..., 1), and offsets."""
         parts = [affine(f) for f in a.functions().ravel()]
         if any(p is None or isinstance(p[1], Root) for p in parts):
             return self._rows(self.plain(a))
         factors, offsets = np.empty(a.shape, dtype=object), np.empty(a.shape, dtype=object)
         factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in parts if p is not None), strict=True)
-        bare, ones = Signal(a.name, a.interval), np.full(a.shape[-1], _ONE, dtype=object)
+        bare, ones = GraphSignal(a.name, a.interval), np.full(a.shape[-1], _ONE, dtype=object)
         if (factors == factors[..., :1]).all():
             return bare, ones, factors[..., :1], offsets
         table = factors.reshape(-1, a.shape[-1])
@@ -196,36 +196,36 @@ class Pending(Structure):
         return self._rows(self.plain(a))
 
     # ------------------------------------------------------------------------------------------------- piece by piece
-    def relu(self, x: Signal) -> Signal:
+    def relu(self, x: GraphSignal) -> GraphSignal:
         """max(x, 0)."""
         return self.emit("Relu", x) if x.plain else self.kept(x, lambda f: _bounded(f, _ZERO, None))
 
-    def slopes(self, x: Signal, below: Array) -> Signal:
+    def slopes(self, x: GraphSignal, below: Array) -> GraphSignal:
         """``x``, or ``below * x`` where it is negative."""
         if x.plain and is_short(below):
             return super().slopes(x, below)
         return self.kept(x, Slopes, as_reals(below))
 
-    def absolute(self, x: Signal) -> Signal:
+    def absolute(self, x: GraphSignal) -> GraphSignal:
         """|x|."""
         return self.emit("Abs", x) if x.plain else self.kept(x, lambda f: Slopes(f, -_ONE))
 
-    def maximum(self, a: Signal | Array, b: Signal | Array) -> Signal:
+    def maximum(self, a: GraphSignal | Array, b: GraphSignal | Array) -> GraphSignal:
         """The larger of two."""
         return self._extreme(a, b, larger=True)
 
-    def minimum(self, a: Signal | Array, b: Signal | Array) -> Signal:
+    def minimum(self, a: GraphSignal | Array, b: GraphSignal | Array) -> GraphSignal:
         """The smaller of two."""
         return self._extreme(a, b, larger=False)
 
-    def _extreme(self, a: Signal | Array, b: Signal | Array, larger: bool) -> Signal:
+    def _extreme(self, a: GraphSignal | Array, b: GraphSignal | Array, larger: bool) -> GraphSignal:
         written = self._written("Max" if larger else "Min", a, b)
         if written is not None:
             return written
-        if not isinstance(a, Signal):
+        if not isinstance(a, GraphSignal):
             a, b = b, a
-        assert isinstance(a, Signal)
-        if not isinstance(b, Signal):
+        assert isinstance(a, GraphSignal)
+        if not isinstance(b, GraphSignal):
             bound = as_reals(b)
             return self.kept(a, lambda f, v: _bounded(f, v, None) if larger else _bounded(f, None, v), bound)
         if a.name == b.name and a.shape == b.shape:
@@ -240,23 +240,23 @@ class Pending(Structure):
             a, b = self.plain(a), self.plain(b)
             return self.emit("Max" if larger else "Min", a, b)
         rising = ways.pop() == 1
-        bare = [Signal(s.name, s.interval) for s in (a, b)]
+        bare = [GraphSignal(s.name, s.interval) for s in (a, b)]
         return self.emit("Max" if larger == rising else "Min", *bare).stands_for(a.functions(), a.origin)
 
-    def at_least(self, a: Signal | Array, b: Signal | Array) -> Signal:
+    def at_least(self, a: GraphSignal | Array, b: GraphSignal | Array) -> GraphSignal:
         """1 where a >= b, else 0."""
         written = self._written("GreaterOrEqual", a, b)
         if written is not None:
             return written
-        if isinstance(a, Signal) and isinstance(b, Signal):
+        if isinstance(a, GraphSignal) and isinstance(b, GraphSignal):
             a, b = self.subtract(a, b), np.array(0.0)
             return self.at_least(a, b)
-        if isinstance(a, Signal):
+        if isinstance(a, GraphSignal):
             return self._decided(a, as_reals(b))
-        assert isinstance(b, Signal)
+        assert isinstance(b, GraphSignal)
         return self._decided(self.negative(b), -as_reals(a))
 
-    def _decided(self, x: Signal, bound: Reals) -> Signal:
+    def _decided(self, x: GraphSignal, bound: Reals) -> GraphSignal:
         shape = np.broadcast_shapes(x.shape, np.shape(bound))
         x = self.stretched(x, shape)
         bounds = np.broadcast_to(np.asarray(bound, dtype=object), shape)
@@ -267,7 +267,7 @@ class Pending(Structure):
 
         return self.discretiser.written(x, codes, 1.0)
 
-    def count(self, x: Signal, steps: Array) -> Signal:
+    def count(self, x: GraphSignal, steps: Array) -> GraphSignal:
         """How many thresholds are reached."""
         if x.plain:
             # on the signal's own grid: what reaches one reaches the next number on it
@@ -283,20 +283,20 @@ class Pending(Structure):
 
         return self.discretiser.written(x, codes, 1.0)
 
-    def select(self, choice: Signal, a: Signal | Array, b: Signal | Array) -> Signal:
+    def select(self, choice: GraphSignal, a: GraphSignal | Array, b: GraphSignal | Array) -> GraphSignal:
         """``a`` where ``choice`` is 1, else ``b``."""
-        first, second = (self.plain(v) if isinstance(v, Signal) else v for v in (a, b))
+        first, second = (self.plain(v) if isinstance(v, GraphSignal) else v for v in (a, b))
         return super().select(self.plain(choice), first, second)
 
     # ----------------------------------------------------------------------------------------------------- quantisers
-    def sign(self, x: Signal, scale: Array) -> Signal:
+    def sign(self, x: GraphSignal, scale: Array) -> GraphSignal:
         """``scale`` where x >= 0, else ``-scale``."""
         if x.plain:
             return self.emit("BipolarQuant", x, scale, domain=QONNX)
         both = self._decided(x, _NONE)
         return self.add(self.multiply(both, np.asarray(2 * scale)), np.asarray(-scale))
 
-    def quantise(self, x: Signal, spec: QuantSpec) -> Signal:
+    def quantise(self, x: GraphSignal, spec: QuantSpec) -> GraphSignal:
         """Round and fit: thresholds or a table of what is pending."""
         shape = np.broadcast_shapes(x.shape, spec.exponent.shape, spec.bits.shape, np.shape(spec.signed))
         x = self.stretched(x, shape)
@@ -320,7 +320,7 @@ class Pending(Structure):
 
         return self.discretiser.written(x, codes, spec.lsb, spec.wraps)
 
-    def _is_arithmetic(self, x: Signal) -> bool:
+    def _is_arithmetic(self, x: GraphSignal) -> bool:
         """Whether it is cheaper written: factors and offsets of few bits."""
         parts = [rational(f) for f in x.functions().ravel()]
         values = np.array([float(v) for p in parts if p is not None for v in p])
@@ -332,7 +332,7 @@ class Pending(Structure):
             return False
         return True
 
-    def _quantised(self, x: Signal, spec: QuantSpec) -> Signal:
+    def _quantised(self, x: GraphSignal, spec: QuantSpec) -> GraphSignal:
         bits = np.minimum(spec.bits, 32)  # of Floor and the like, which have no bound that bites
         signed = np.asarray(spec.signed)
         if spec.overflow is Overflow.SAT and signed.ndim == 0 and spec.mode.value != "RND":
@@ -346,7 +346,7 @@ class Pending(Structure):
             overflow=spec.overflow.value, rounding_mode=spec.mode.value,
         )  # fmt: skip
 
-    def table(self, x: Signal, table: Table) -> Signal:
+    def table(self, x: GraphSignal, table: Table) -> GraphSignal:
         """Read a table."""
         signed, exponent = table.low < 0, table.exponent
         width = (table.entries - 1).bit_length()
@@ -360,7 +360,7 @@ def _sum(a: Expression, b: Expression) -> Expression:
     first, second = rational(a), rational(b)
     if first and second:
         return scaled(Variable(), first[0] + second[0], first[1] + second[1])
-    return Sum(a, b)
+    return SumOf(a, b)
 
 
 def _bounded(x: Expression, low: Fraction | None, high: Fraction | None) -> Expression:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codesign.design import Design
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError, nearest
+from codesign.core.errors import UnsupportedError, nearest
 
 __all__ = ("QUANT_MODES", "Overflow", "QuantSpec", "Rounding", "RoundingMode", "exponents")
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array, Arrays
 from codesign.graph.quantiser import QuantSpec, RoundingMode
 from codesign.graph.reals import FUNCTIONS, Reals, as_reals, enclosed, rounded

@@ -15,16 +15,16 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import onnx
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.onnx import onnx_model
 from codesign.graph import operators
 from codesign.graph.domain import Array, Domain, Shaped
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import ALIASES, CODESIGN, OPERATORS, QONNX, STANDARD, Call, Known, Node, Operand, result_of
 from codesign.graph.obstacles import Obstacle, Obstacles
 from codesign.graph.tensors import Stored, constant_of, tensor_of
-from codesign.reading.onnx import onnx_model
 
-__all__ = ("Block", "Domain", "Graph", "Weighted", "obstacles", "read_graph")
+__all__ = ("Domain", "Graph", "InputBlock", "Weighted", "obstacles", "read_graph")
 
 S = TypeVar("S", bound=Shaped)
 
@@ -48,7 +48,7 @@ class Weighted:
 
 
 @dataclass(frozen=True)
-class Block:
+class InputBlock:
     """An input or output: its name, and its shape without the events' axis."""
 
     name: str
@@ -314,7 +314,7 @@ def _no_operator(domain: str, op: str) -> str:
     return f"operator '{op}'{whose} has no exact hardware here"
 
 
-def _block(tensor: onnx.ValueInfoProto) -> Block:
+def _block(tensor: onnx.ValueInfoProto) -> InputBlock:
     """An input as it is declared; of length -1 where its one axis is open: then it is as long as it comes."""
     if not tensor.type.HasField("tensor_type"):
         raise UnsupportedError(f"input '{tensor.name}' is no tensor")
@@ -327,7 +327,7 @@ def _block(tensor: onnx.ValueInfoProto) -> Block:
         )
     if any(n == 0 for n in lengths):
         raise UnsupportedError(f"input '{tensor.name}' has an axis of length 0")
-    return Block(tensor.name, lengths)
+    return InputBlock(tensor.name, lengths)
 
 
 def _batch(inputs: list[onnx.ValueInfoProto]) -> int | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import RoundingMode
 
 __all__ = ("FUNCTIONS", "Enclosure", "Real", "Reals", "Root", "as_reals", "enclosed", "root", "rounded")

@@ -7,11 +7,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
+from codesign.core.design import Design
+from codesign.core.reading.onnx import onnx_model
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import CODESIGN
 from codesign.graph.reader import read_graph
-from codesign.reading.onnx import onnx_model
 
 __all__ = ("qonnx_codes",)
 

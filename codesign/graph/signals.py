@@ -9,14 +9,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array
 from codesign.graph.expressions import Expression, Variable, size
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.nodes import Call, Node, Operand, result_of
 from codesign.graph.reals import Reals
 
-__all__ = ("Signal", "Writer", "forms_of", "is_short", "least")
+__all__ = ("GraphSignal", "Writer", "forms_of", "is_short", "least")
 
 #: bits of a constant's mantissa up to which it is arithmetic of the hardware, and above which it is a factor
 _SHORT = 11
@@ -31,7 +31,7 @@ def is_short(values: Array) -> bool:
 
 
 @dataclass(frozen=True)
-class Signal:
+class GraphSignal:
     """A tensor of the new graph within ``interval``, (1, ...), and what it stands for: a function of each element.
 
     ``forms`` is an array of Expression of the same shape, or None where it stands for itself. ``origin`` is the node
@@ -61,7 +61,7 @@ class Signal:
         out[...] = Variable()
         return out
 
-    def stands_for(self, forms: Reals, origin: str) -> Signal:
+    def stands_for(self, forms: Reals, origin: str) -> GraphSignal:
         """The same tensor, standing for functions of it."""
         if all(isinstance(f, Variable) for f in forms.ravel()):
             return replace(self, forms=None, origin="")
@@ -102,34 +102,35 @@ class Writer:
             self.constants.append(numpy_helper.from_array(np.ascontiguousarray(stored), self._stored[key]))
         return self._stored[key]
 
-    def emit(self, op: str, *operands: Signal | Any, domain: str = "", **attributes: Any) -> Signal:
+    def emit(self, op: str, *operands: GraphSignal | Any, domain: str = "", **attributes: Any) -> GraphSignal:
         """Write a node of plain signals and constants. UnsupportedError where its interval is refused."""
         given = tuple(
             Operand(o.name, o.interval, False)
-            if isinstance(o, Signal)
+            if isinstance(o, GraphSignal)
             else Operand("", np.asarray(o, np.float64), True)
             for o in operands
         )
         node = Node(op, domain, op, tuple(o.name or f"constant {i}" for i, o in enumerate(given)), ("",), attributes)
         interval = result_of(Call(node, given, Intervals(), batch=self.batch))[0]
-        names = [o.name if isinstance(o, Signal) else self.constant(o) for o in operands]
+        names = [o.name if isinstance(o, GraphSignal) else self.constant(o) for o in operands]
         output = self._name("lowered")
         self.nodes.append(helper.make_node(op, names, [output], name=f"{op}_{output}", domain=domain, **attributes))
-        return Signal(output, interval)
+        return GraphSignal(output, interval)
 
-    def copy(self, node: Node, operands: tuple[Operand[Any] | None, ...]) -> tuple[Signal, ...]:
+    def copy(self, node: Node, operands: tuple[Operand[Any] | None, ...]) -> tuple[GraphSignal, ...]:
         """Write a node of the source as it is, of plain signals and constants."""
         seen = tuple(
-            Operand(o.name, o.value.interval, False) if o is not None and isinstance(o.value, Signal) else o
+            Operand(o.name, o.value.interval, False) if o is not None and isinstance(o.value, GraphSignal) else o
             for o in operands
         )
         found = result_of(Call(node, seen, Intervals(), batch=self.batch))
-        names = ["" if o is None else o.value.name if isinstance(o.value, Signal) else o.name for o in operands]
+        names = ["" if o is None else o.value.name if isinstance(o.value, GraphSignal) else o.name for o in operands]
         self.nodes.append(
             helper.make_node(node.op, names, list(node.outputs), name=node.name, domain=node.domain, **node.attributes)
         )
         return tuple(
-            v if not isinstance(v, Interval) else Signal(name, v) for name, v in zip(node.outputs, found, strict=False)
+            v if not isinstance(v, Interval) else GraphSignal(name, v)
+            for name, v in zip(node.outputs, found, strict=False)
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array
 
 __all__ = ("Stored", "constant_of", "tensor_of")

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.printing import visible
 from codesign.handoff.interface import input_blocks, input_signals, output_signals, trigger_of
-from codesign.handoff.received import Received
-from codesign.handoff.statement import Outcome, Statement, checked, wrong
-from codesign.printing import visible
+from codesign.handoff.received import ReceivedBundle
+from codesign.handoff.statement import Finding, Statement, checked, wrong
 
 __all__ = ("interface", "require_agreement")
 
 
-def require_agreement(received: Received) -> None:
+def require_agreement(received: ReceivedBundle) -> None:
     """InputError names the first thing that the manifest says otherwise than the design."""
     for statement in interface(received):
-        if statement.outcome is Outcome.WRONG:
+        if statement.outcome is Finding.WRONG:
             raise InputError(f"{received.folder}: {statement.name}: {statement.detail}; see 'codesign check'")
 
 
-def interface(received: Received) -> Iterator[Statement]:
+def interface(received: ReceivedBundle) -> Iterator[Statement]:
     """What the manifest says of the design: its hash, and every bit of its ports."""
     m, design = received.manifest, received.design
     if m.design != design.hash:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.printing import visible
+from codesign.core.reading.plain import opened_given
+from codesign.core.reading.zip import opened_zip
 from codesign.handoff.check import MOST_BYTES, MOST_FILES, inside
-from codesign.printing import visible
-from codesign.reading.plain import opened_given
-from codesign.reading.zip import opened_zip
 
 __all__ = ("opened", "pack")
 

@@ -12,34 +12,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import __version__, plugins
-from codesign.design import Design
-from codesign.dse.parts import load_part, part_path
-from codesign.errors import InputError
+from codesign import __version__
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import InputError
+from codesign.core.places import require_folder_name, require_parent
+from codesign.core.reading.limits import PACKED_BYTES
+from codesign.core.reading.npz import member_arrays
+from codesign.core.reading.plain import copy_member, member_names
+from codesign.core.records import Baselines, Figures, Metrics, SampleFacts, TrialStatus, Verified
+from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.targets import Target, load_target
+from codesign.data.sample import Part
+from codesign.families.base import Family
+from codesign.flows.base import Flow
+from codesign.flows.reopening import bitstream_files, firmware_in, is_own_bitstream, refuse_links, verdict_of
+from codesign.flows.settings import flow_settings
 from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.fastsim import write_fast_simulation
 from codesign.handoff.interface import components_of, input_blocks, input_signals, output_signals, tools_of, trigger_of
 from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, TargetFacts
-from codesign.handoff.parts import write_around_firmware, write_inference
+from codesign.handoff.pieces import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
-from codesign.hardware.base import Flow
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.settings import flow_settings
-from codesign.imported_run import REPORT, ImportedRun, Origin, origin_of
-from codesign.models.base import Family
-from codesign.physics.sample import Part
-from codesign.places import require_folder_name, require_parent
-from codesign.reading.limits import PACKED_BYTES
-from codesign.reading.npz import member_arrays
-from codesign.reading.plain import copy_member, member_names
-from codesign.records import Baselines, Figures, Metrics, SampleFacts, TrialStatus, Verified
-from codesign.runfolder import RunFolder, TrialFolder
-from codesign.targets import Target, load_target
+from codesign.pipeline.parts import load_part, part_path
+from codesign.rtl.firmware import Firmware
+from codesign.study.imported_run import REPORT, ImportedRun, Origin, origin_of
 from codesign.tasks.base import Task
-from codesign.trust.firmware import bitstream_files, firmware_in, is_own_bitstream, refuse_links, verdict_of
 
 __all__ = ("write_bundle",)
 

@@ -12,12 +12,12 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.printing import visible
+from codesign.core.reading.json import member_json
+from codesign.core.reading.plain import opened_member
+from codesign.core.validation import validated
 from codesign.handoff.manifest import READABLE_VERSIONS, Manifest
-from codesign.printing import visible
-from codesign.reading.json import member_json
-from codesign.reading.plain import opened_member
-from codesign.validation import validated
 
 __all__ = (
     "MANIFEST",

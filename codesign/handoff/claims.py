@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from codesign.figures import Fidelity
+from codesign.core.figures import Fidelity
+from codesign.core.printing import visible
 from codesign.handoff.manifest import Manifest
-from codesign.handoff.received import Received
+from codesign.handoff.received import ReceivedBundle
 from codesign.handoff.signature import Signer
-from codesign.handoff.statement import Outcome, Statement
-from codesign.printing import visible
+from codesign.handoff.statement import Finding, Statement
 
 __all__ = ("FIELDS", "claims", "other_files")
 
@@ -63,7 +63,7 @@ _KNOWN = (
 )
 
 
-def claims(received: Received, signer: Signer | None) -> list[Statement]:
+def claims(received: ReceivedBundle, signer: Signer | None) -> list[Statement]:
     """Statements that are not computed again: the word of ``signer``, or of whoever made the bundle."""
     m = received.manifest
     words = {
@@ -82,12 +82,12 @@ def claims(received: Received, signer: Signer | None) -> list[Statement]:
     for part, meaning in (parameters | _UNKNOWN).items():
         if any(_is_of(file, part) for file in received.files):
             words[part] = meaning
-    outcome = Outcome.SIGNED if signer else Outcome.NOT_CHECKED
+    outcome = Finding.SIGNED if signer else Finding.NOT_CHECKED
     whose = f"the word of {signer.name}" if signer else "claimed by the maker"
     return [Statement(name=name, outcome=outcome, detail=f"{whose}: {said}") for name, said in words.items() if said]
 
 
-def other_files(received: Received) -> list[str]:
+def other_files(received: ReceivedBundle) -> list[str]:
     """Files that codesign does not write into a bundle."""
     known = (*_KNOWN, *_UNKNOWN, *received.manifest.parameters)
     return sorted(file for file in received.files if not any(_is_of(file, part) for part in known))

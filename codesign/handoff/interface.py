@@ -7,13 +7,13 @@ from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 from typing import Any
 
-from codesign import plugins
-from codesign.design import Design
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint, Port
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.layout import Layout
+from codesign.flows.base import Flow
 from codesign.handoff.manifest import Component, InputSignal, OutputSignal, Trigger
-from codesign.hardware.base import Flow
-from codesign.layout import Layout
 
 __all__ = ("components_of", "input_blocks", "input_signals", "output_signals", "tools_of", "trigger_of")
 
@@ -66,7 +66,7 @@ def components_of(flow: str, folder: Path) -> list[Component]:
 def tools_of(flow: str, record: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Versions of what shapes a bundle's bytes beside codesign: the flow's, where it has one here, and ONNX'.
 
-    ``record`` is the firmware's own (:attr:`codesign.hardware.firmware.Firmware.extra`): it names the version of the
+    ``record`` is the firmware's own (:attr:`codesign.rtl.firmware.Firmware.extra`): it names the version of the
     flow that wrote it.
     """
     found = {"onnx": version("onnx")}

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from codesign.figures import Figure
-from codesign.layout import MOST_BLOCKS, Layout
-from codesign.records import Metric, Verified
-from codesign.targets import Target
+from codesign.core.figures import Figure
+from codesign.core.layout import MOST_BLOCKS, Layout
+from codesign.core.records import Metric, Verified
+from codesign.core.targets import Target
 
 __all__ = (
     "FORMAT_VERSION",

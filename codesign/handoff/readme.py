@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from codesign.figures import QUANTITIES
+from codesign.core.figures import QUANTITIES
+from codesign.core.quoting import markdown, markdown_code, relative_path, shell
+from codesign.core.records import Metric
 from codesign.handoff.emulator import emulator_name
 from codesign.handoff.manifest import InputSignal, Manifest, OutputSignal
-from codesign.imported_run import IMPORTED
-from codesign.quoting import markdown, markdown_code, relative_path, shell
-from codesign.records import Metric
+from codesign.study.imported_run import IMPORTED
 
 __all__ = ("readme",)
 

@@ -10,20 +10,20 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.errors import CodesignError, InputError
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.printing import visible
+from codesign.core.reading.limits import MODEL_BYTES
+from codesign.core.reading.npz import member_arrays
+from codesign.core.reading.onnx import onnx_model
+from codesign.core.reading.plain import member_bytes
+from codesign.core.validation import validated
 from codesign.handoff.check import bundle_json, checked_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.work import require_little_work
-from codesign.printing import visible
-from codesign.reading.limits import MODEL_BYTES
-from codesign.reading.npz import member_arrays
-from codesign.reading.onnx import onnx_model
-from codesign.reading.plain import member_bytes
-from codesign.validation import validated
 
-__all__ = ("Codes", "Received", "golden_vectors", "in_one_line", "read_design")
+__all__ = ("Codes", "ReceivedBundle", "golden_vectors", "in_one_line", "read_design")
 
 Codes = NDArray[np.int64]
 T = TypeVar("T")
@@ -35,7 +35,7 @@ _MOST_PLACES, _WIDEST = 1000, 62
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedBundle:
     """A bundle whose files are those of its manifest, with the design that they hold."""
 
     folder: Path

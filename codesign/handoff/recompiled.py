@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from codesign import plugins, resources
-from codesign.errors import UnsupportedError
-from codesign.figures import Fidelity, Figure
+from codesign.core import plugins, resources
+from codesign.core.errors import UnsupportedError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.printing import visible
+from codesign.core.targets import Target, load_target
+from codesign.flows.base import Flow
+from codesign.flows.settings import flow_settings
 from codesign.handoff.interface import components_of
-from codesign.handoff.received import Codes, Received
+from codesign.handoff.received import Codes, ReceivedBundle
 from codesign.handoff.remade import Maker
 from codesign.handoff.statement import Statement, checked, not_checked, wrong
-from codesign.hardware.base import Flow
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.settings import flow_settings
-from codesign.printing import visible
-from codesign.targets import Target, load_target
+from codesign.rtl.firmware import Firmware
 
 __all__ = (
     "FIRMWARE",
@@ -32,7 +32,7 @@ __all__ = (
 FIRMWARE = ("firmware/", "interface", "figures, compiled", "components", "axi/", "testbench/", "vivado/")
 
 
-def _target(received: Received) -> Target:
+def _target(received: ReceivedBundle) -> Target:
     """The target that a manifest names: all of it, where it is there, else the shipped one of that name.
 
     UnsupportedError where there is neither, or its part or clock are others than the manifest says.
@@ -46,7 +46,7 @@ def _target(received: Received) -> Target:
     return target
 
 
-def target_statement(received: Received) -> Statement:
+def target_statement(received: ReceivedBundle) -> Statement:
     """Whether the target is the one of this name that codesign brings along."""
     facts = received.manifest.target
     own = f"{visible(facts.part)} at {facts.clock_mhz:g} MHz"
@@ -66,7 +66,7 @@ def _shipped(name: str) -> Target | None:
     return load_target(str(resources.folder("targets") / f"{name}.yaml"))
 
 
-def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
+def recompile(received: ReceivedBundle, folder: Path, probe: Codes) -> Firmware:
     """Compile a received design into ``folder``, on the events ``probe`` (events, n).
 
     UnsupportedError where the flow is not here, or one whose firmware is not the same text everywhere.
@@ -84,7 +84,7 @@ def recompile(received: Received, folder: Path, probe: Codes) -> Firmware:
     return firmware
 
 
-def other_passes(received: Received, firmware: Firmware) -> str:
+def other_passes(received: ReceivedBundle, firmware: Firmware) -> str:
     """What its maker's compiler had to leave out on events that are not in the bundle, and was not left out here.
 
     Nothing where the compiler took the same way.
@@ -93,7 +93,7 @@ def other_passes(received: Received, firmware: Firmware) -> str:
     return f"its maker {', '.join(visible(note) for note in left_out)}" if left_out else ""
 
 
-def firmware_facts(received: Received, firmware: Firmware, maker: Maker) -> Iterator[Statement]:
+def firmware_facts(received: ReceivedBundle, firmware: Firmware, maker: Maker) -> Iterator[Statement]:
     """What the manifest says of firmware that is equal to ``firmware``: ports, latency, and whose modules it has."""
     manifest, rtl = received.manifest, firmware.rtl
     facts: dict[str, Any] = {
@@ -117,7 +117,7 @@ def firmware_facts(received: Received, firmware: Firmware, maker: Maker) -> Iter
         yield maker.differs("components", "others than the firmware has here")
 
 
-def compiled_figures(received: Received, firmware: Firmware, maker: Maker) -> Statement:
+def compiled_figures(received: ReceivedBundle, firmware: Firmware, maker: Maker) -> Statement:
     """Compare the figures of fidelity compiled with those that the flow gives of equal firmware."""
     name = "figures, compiled"
     flow = plugins.load(Flow, received.manifest.flow)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Self
 
 from codesign import __version__
-from codesign.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.printing import visible
+from codesign.core.reading.gz import gunzip
 from codesign.handoff.interface import tools_of
 from codesign.handoff.manifest import Manifest
-from codesign.handoff.received import Received, in_one_line
+from codesign.handoff.received import ReceivedBundle, in_one_line
 from codesign.handoff.statement import Statement, checked, not_checked, wrong
-from codesign.printing import visible
-from codesign.reading.gz import gunzip
 
 __all__ = ("Maker", "made_again", "same_files")
 
@@ -46,7 +46,9 @@ class Maker:
         return not_checked(name, f"{why}: made by {self.words}; nothing of it was run")
 
 
-def made_again(received: Received, maker: Maker, scratch: Path, name: str, make: Callable[[], object]) -> Statement:
+def made_again(
+    received: ReceivedBundle, maker: Maker, scratch: Path, name: str, make: Callable[[], object]
+) -> Statement:
     """Let ``make`` write the part ``name`` (a file, or a folder and its slash) into ``scratch``, and compare."""
     try:
         in_one_line(name, make)
@@ -55,7 +57,7 @@ def made_again(received: Received, maker: Maker, scratch: Path, name: str, make:
     return same_files(received, maker, scratch, name)
 
 
-def same_files(received: Received, maker: Maker, scratch: Path, name: str) -> Statement:
+def same_files(received: ReceivedBundle, maker: Maker, scratch: Path, name: str) -> Statement:
     """Compare the part ``name`` of a bundle with what lies in ``scratch``: the same files, of the same bytes."""
     part = name.rstrip("/")
     found = {f for f in received.files if _within(f, part)}

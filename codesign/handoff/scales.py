@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.fixedpoint import places_of
+from codesign.core.fixedpoint import places_of
+from codesign.core.layout import Layout
 from codesign.handoff.manifest import Manifest
-from codesign.layout import Layout
 
 __all__ = ("Scales",)
 

@@ -13,11 +13,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesign.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError
+from codesign.core.printing import visible
+from codesign.core.reading.plain import given_text, member_bytes
+from codesign.core.runfolder import write_atomically
 from codesign.handoff.check import MANIFEST, SIGNATURE
-from codesign.printing import visible
-from codesign.reading.plain import given_text, member_bytes
-from codesign.runfolder import write_atomically
 
 __all__ = ("NAMESPACE", "Signer", "sign", "signer")
 

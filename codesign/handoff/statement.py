@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ("CheckReport", "Outcome", "Statement", "checked", "not_checked", "wrong")
+__all__ = ("CheckReport", "Finding", "Statement", "checked", "not_checked", "wrong")
 
 
-class Outcome(StrEnum):
+class Finding(StrEnum):
     """What came of a statement."""
 
     CHECKED = "checked"  # computed again here, or compared, and equal
@@ -24,24 +24,24 @@ class Statement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    outcome: Outcome
+    outcome: Finding
     events: int | None = Field(default=None, ge=0, description="events compared, where events were")
     detail: str = ""
 
 
 def checked(name: str, detail: str, events: int | None = None) -> Statement:
     """A statement that holds."""
-    return Statement(name=name, outcome=Outcome.CHECKED, detail=detail, events=events)
+    return Statement(name=name, outcome=Finding.CHECKED, detail=detail, events=events)
 
 
 def not_checked(name: str, detail: str) -> Statement:
     """A statement of which nothing is known here, and why."""
-    return Statement(name=name, outcome=Outcome.NOT_CHECKED, detail=detail)
+    return Statement(name=name, outcome=Finding.NOT_CHECKED, detail=detail)
 
 
 def wrong(name: str, detail: str) -> Statement:
     """A statement that does not hold, and where."""
-    return Statement(name=name, outcome=Outcome.WRONG, detail=detail)
+    return Statement(name=name, outcome=Finding.WRONG, detail=detail)
 
 
 class CheckReport(BaseModel):
@@ -55,7 +55,7 @@ class CheckReport(BaseModel):
     @property
     def wrong(self) -> tuple[Statement, ...]:
         """What is not as the bundle says."""
-        return tuple(s for s in self.statements if s.outcome is Outcome.WRONG)
+        return tuple(s for s in self.statements if s.outcome is Finding.WRONG)
 
     def of(self, name: str) -> Statement:
         """The statement of this name; KeyError where there is none."""
@@ -66,5 +66,5 @@ class CheckReport(BaseModel):
 
     def summary(self) -> str:
         """How many statements came to what, in words."""
-        counts = [(outcome, sum(s.outcome is outcome for s in self.statements)) for outcome in Outcome]
-        return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count or outcome is Outcome.WRONG)
+        counts = [(outcome, sum(s.outcome is outcome for s in self.statements)) for outcome in Finding]
+        return ", ".join(f"{count} {outcome.value}" for outcome, count in counts if count or outcome is Finding.WRONG)

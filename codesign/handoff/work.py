@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from codesign.design import Design
-from codesign.errors import UnsupportedError
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array, Taken
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QuantSpec

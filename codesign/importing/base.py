@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
+from codesign.core.design import Design
+from codesign.families.trained import Reference, Trained
 from codesign.importing.import_report import ImportReport
-from codesign.models.trained import Reference, Trained
 
 if TYPE_CHECKING:
     from torch import nn

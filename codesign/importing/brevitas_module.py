@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from codesign.errors import CodesignError, InputError, UnsupportedError
+from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.importing.onnx_file import imported_onnx
 from codesign.importing.onnx_runners import Run

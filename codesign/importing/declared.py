@@ -18,10 +18,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint, InputQuantisation
-from codesign.reading.yaml import read_yaml
-from codesign.validation import validated
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation
+from codesign.core.reading.yaml import read_yaml
+from codesign.core.validation import validated
 
 __all__ = ("DeclaredField", "DeclaredInputs", "declared_inputs", "fixed_point")
 

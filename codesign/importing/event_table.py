@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
-from codesign.fixedpoint import Port
-from codesign.handoff.apply.tables import columns_of, table_chunks
-from codesign.layout import Layout
-from codesign.physics.readers.detection import head_of, kind_of
-from codesign.reading.npz import npz_arrays
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import Port
+from codesign.core.layout import Layout
+from codesign.core.reading.detection import head_of, kind_of
+from codesign.core.reading.npz import npz_arrays
+from codesign.data.input_tables import columns_of, table_chunks
 
-__all__ = ("Events", "read_events_of")
+__all__ = ("LabelledEvents", "read_events_of")
 
 _LABEL = "label"
 _MOST_CLASSES = 1000
@@ -24,7 +24,7 @@ _ROWS = 100_000
 
 
 @dataclass(frozen=True)
-class Events:
+class LabelledEvents:
     """``x`` (events, inputs) in physical units; ``labels`` (events,) from 0, None where there are none."""
 
     name: str
@@ -34,7 +34,7 @@ class Events:
     classes: tuple[str, ...]
 
 
-def read_events_of(path: Path, port: Port) -> Events:
+def read_events_of(path: Path, port: Port) -> LabelledEvents:
     """Read the events of a design's inputs: Parquet or ROOT with a column for each (and ``label``); or ``.npz`` with
     ``x`` or ``features`` (events, inputs) and ``y`` or ``labels``. InputError says what is missing."""
     with Path(path).open("rb") as stream:
@@ -58,7 +58,7 @@ def read_events_of(path: Path, port: Port) -> Events:
         if not np.array_equal(whole, labels) or whole.min() < 0 or whole.max() >= _MOST_CLASSES:
             raise InputError(f"{path}: the labels are no whole numbers from 0 to {_MOST_CLASSES - 1}")
         classes = tuple(map(str, range(int(whole.max()) + 1)))
-    return Events(Path(path).name, digest, x, whole, classes)
+    return LabelledEvents(Path(path).name, digest, x, whole, classes)
 
 
 def _of_arrays(path: Path, port: Port) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:

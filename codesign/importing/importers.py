@@ -8,9 +8,9 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from codesign.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.printing import visible
 from codesign.importing.base import Imported, Importer, Question, Source
-from codesign.printing import visible
 
 __all__ = ("importer_of", "importers", "read_source")
 

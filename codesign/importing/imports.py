@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
-from codesign.importing.agreement import Compared, compared
+from codesign.core.errors import InputError
 from codesign.importing.base import Imported, Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
 from codesign.importing.importers import read_source
+from codesign.importing.source_agreement import Compared, compared
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,9 +14,12 @@ import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.errors import InputError, UnsupportedError
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.reading.limits import MODEL_BYTES
+from codesign.core.reading.onnx import onnx_model
+from codesign.core.reading.plain import given_bytes
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
@@ -27,9 +30,6 @@ from codesign.importing.onnx_lowering import Scaled, scaled_graph
 from codesign.importing.onnx_runners import Run, constants_of, float64_runner, runners_of
 from codesign.importing.onnx_surgery import cut_ends, name_domains, node_name, open_events, prune
 from codesign.importing.operations import counted
-from codesign.reading.limits import MODEL_BYTES
-from codesign.reading.onnx import onnx_model
-from codesign.reading.plain import given_bytes
 
 __all__ = ("OnnxFile", "imported_onnx", "types_in_words")
 

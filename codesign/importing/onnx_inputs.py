@@ -12,8 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.interval import tightest_type
 from codesign.graph.nodes import CODESIGN, QONNX, STANDARD
 from codesign.importing.declared import DeclaredInputs

@@ -15,14 +15,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import Port
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import Port
+from codesign.core.reading.onnx import onnx_model
 from codesign.graph.expressions import affine
 from codesign.graph.lowering import Lowered, Lowering
 from codesign.graph.reals import Real
-from codesign.graph.signals import Signal
+from codesign.graph.signals import GraphSignal
 from codesign.importing.import_report import Change
-from codesign.reading.onnx import onnx_model
 
 __all__ = ("Scaled", "scaled_graph")
 
@@ -80,7 +80,7 @@ class _Scaling(Lowering):
         #: of each output, in order: factor and offset of its elements, and the node that they come from, if any
         self.heads: dict[str, tuple[Array, Array, str]] = {}
 
-    def _output(self, name: str, signal: Signal) -> Signal:
+    def _output(self, name: str, signal: GraphSignal) -> GraphSignal:
         shape = signal.shape
         try:
             plain = super()._output(name, signal)
@@ -90,7 +90,7 @@ class _Scaling(Lowering):
                 raise
             factor, offset = (np.array([_float(p[i]) for p in parts if p is not None]).reshape(shape) for i in (0, 1))
             self.heads[name] = factor, offset, signal.origin
-            return Signal(signal.name, signal.interval)
+            return GraphSignal(signal.name, signal.interval)
         self.heads[name] = np.ones(shape), np.zeros(shape), ""
         return plain
 

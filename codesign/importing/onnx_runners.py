@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.graph.nodes import QONNX
 
 __all__ = ("Run", "constants_of", "float64_runner", "runners_of")

@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from codesign.design import Design
-from codesign.errors import UnsupportedError
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
 from codesign.graph.cost import graph_cost
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact

@@ -13,12 +13,12 @@ from typing import Protocol
 import numpy as np
 import platformdirs
 
-from codesign.errors import InputError, ToolError
-from codesign.lock import FOREVER, hold
+from codesign.core.errors import InputError, ToolError
+from codesign.core.lock import FOREVER, hold
+from codesign.core.reading.npz import npz_arrays
+from codesign.core.runfolder import write_atomically
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.substructure import FEATURE_NAMES
-from codesign.reading.npz import npz_arrays
-from codesign.runfolder import write_atomically
 
 __all__ = ("Cached", "cache_folder", "chunk_path", "generator_versions", "locked", "read_chunk", "write_chunk")
 

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.errors import InputError, nearest
-from codesign.reading.yaml import read_yaml
-from codesign.validation import validated
+from codesign.core.errors import InputError, nearest
+from codesign.core.reading.yaml import read_yaml
+from codesign.core.validation import validated
 
 __all__ = ("Card", "JetClass", "JetSelection", "card_data", "load_card", "makes_events", "shipped_cards")
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError
 from codesign.physics import kernels
 from codesign.physics.card import Card
 from codesign.physics.substructure import features_of_jagged

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import InputError, ToolError
-from codesign.hardware.process import SAFE_PATH
+from codesign.core.errors import InputError, ToolError
+from codesign.core.process import SAFE_PATH
 
 __all__ = ("Piece", "Progress", "make_pieces")
 
@@ -78,7 +78,7 @@ class _Worker:
         environment = os.environ | SAFE_PATH | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "codesign.physics.worker"],
+            [sys.executable, "-P", "-m", "codesign.physics.generator_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

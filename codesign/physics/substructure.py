@@ -24,9 +24,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.compiled import compiled
-from codesign.errors import InputError
-from codesign.layout import BlockValues, Layout
+from codesign.core.compiled import compiled
+from codesign.core.errors import InputError
+from codesign.core.layout import BlockValues, Layout
 
 __all__ = (
     "CONSTITUENTS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codesign.figures import Fidelity, Figure, find
+from codesign.core.figures import Fidelity, Figure, find
 from codesign.report import words
 from codesign.report.collect import Point, Run
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.records import State
-from codesign.report.collect import Axis, Run, Trial
+from codesign.core.records import State
+from codesign.report.collect import PlotAxis, Run, Trial
 
-__all__ = ("Choice", "Importance", "choices", "importances", "parallel")
+__all__ = ("DesignChoice", "Importance", "choices", "importances", "parallel")
 
 _MOST_TRIALS = 1000  # a forest learns no more of more
 _LEAST_TRIALS = 20
@@ -20,7 +20,7 @@ _FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Choice:
+class DesignChoice:
     """One number that describes a configuration. ``key``: the choice of the study that it belongs to; ``labels``:
     names of the values 0, 1, ... where they are names."""
 
@@ -35,12 +35,12 @@ class Importance:
     """How much worse a forest predicts an objective without knowing a choice: loss of R², mean and standard deviation
     over folds. ``explained``: the R² that it has with all of them."""
 
-    objective: Axis
+    objective: PlotAxis
     explained: float
     drops: list[tuple[str, float, float]]
 
 
-def choices(trials: Sequence[Trial]) -> list[Choice]:
+def choices(trials: Sequence[Trial]) -> list[DesignChoice]:
     """The numbers in which the trials' configurations differ. Of a list: how many it holds, and their mean."""
     raw: dict[tuple[str, str], dict[int, Any]] = {}
     for trial in trials:
@@ -54,9 +54,9 @@ def choices(trials: Sequence[Trial]) -> list[Choice]:
         if any(isinstance(v, str) for v in values.values()):
             labels = tuple(sorted({str(v) for v in values.values()}))
             place = {label: float(i) for i, label in enumerate(labels)}
-            made.append(Choice(key, name, {n: place[str(v)] for n, v in values.items()}, labels))
+            made.append(DesignChoice(key, name, {n: place[str(v)] for n, v in values.items()}, labels))
         else:
-            made.append(Choice(key, name, {n: float(v) for n, v in values.items()}))
+            made.append(DesignChoice(key, name, {n: float(v) for n, v in values.items()}))
     lengths = [c for c in made if c.label.startswith("number of ")]
     # lists that always grow together are one choice: the depth
     twins = {c.label for i, c in enumerate(lengths) for d in lengths[:i] if _shifted(c.values) == _shifted(d.values)}
@@ -109,7 +109,7 @@ def importances(run: Run) -> list[Importance]:
     return made
 
 
-def axis_value(trial: Trial, axis: Axis) -> float | None:
+def axis_value(trial: Trial, axis: PlotAxis) -> float | None:
     """An objective's value, its logarithm for a hardware figure: designs differ by factors in those."""
     value = trial.value(axis)
     if value is None or axis.fidelity is None:
@@ -117,7 +117,7 @@ def axis_value(trial: Trial, axis: Axis) -> float | None:
     return float(np.log(value)) if value > 0 else None
 
 
-def _importance(axis: Axis, known: list[tuple[int, float]], found: list[Choice]) -> Importance:
+def _importance(axis: PlotAxis, known: list[tuple[int, float]], found: list[DesignChoice]) -> Importance:
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.model_selection import KFold
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from codesign.design import Design
-from codesign.errors import CodesignError
-from codesign.figures import QUANTITIES, Fidelity, Figure, find
-from codesign.fixedpoint import InputQuantisation, Port
-from codesign.imported_run import REPORT, ImportedRun, Origin, origin_of
-from codesign.importing.import_report import ImportReport
-from codesign.reading.plain import member, member_bytes
-from codesign.records import (
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError
+from codesign.core.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.core.fixedpoint import InputQuantisation, Port
+from codesign.core.reading.plain import member, member_bytes
+from codesign.core.records import (
     Baselines,
     Explanations,
     FidelityFront,
@@ -33,19 +31,21 @@ from codesign.records import (
     TrialStatus,
     Verified,
 )
+from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.targets import Target, load_target
+from codesign.importing.import_report import ImportReport
 from codesign.report.layers import Counted, count_layers
 from codesign.report.waves import Waves, read_waves
-from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Constraint
-from codesign.targets import Target, load_target
+from codesign.study.definition import Constraint
+from codesign.study.imported_run import REPORT, ImportedRun, Origin, origin_of
 
-__all__ = ("Axis", "Baseline", "Boundary", "Point", "Run", "Trial", "collect")
+__all__ = ("BaselineBand", "Boundary", "PlotAxis", "Point", "Run", "Trial", "collect")
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Axis:
+class PlotAxis:
     """One objective: a metric (fidelity None) or a quantity at one fidelity."""
 
     name: str
@@ -54,7 +54,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BaselineBand:
     """The classical baseline, on the two splits a report shows."""
 
     name: str
@@ -91,7 +91,7 @@ class Trial:
     notes: list[str]
     on_front: bool
 
-    def value(self, axis: Axis) -> float | None:
+    def value(self, axis: PlotAxis) -> float | None:
         """The trial's value on an axis, None where it was not measured."""
         if axis.fidelity is None:
             return self.metrics[axis.name].value if axis.name in self.metrics else None
@@ -131,8 +131,8 @@ class Run:
     study: Origin
     target: Target | None
     sample: dict[str, Any]
-    baselines: list[Baseline]
-    objectives: list[Axis]
+    baselines: list[BaselineBand]
+    objectives: list[PlotAxis]
     constraints: tuple[Constraint, ...]
     trials: list[Trial]
     points: list[Point]
@@ -149,7 +149,7 @@ class Run:
         return isinstance(self.study, ImportedRun)
 
     @property
-    def baseline(self) -> Baseline | None:
+    def baseline(self) -> BaselineBand | None:
         """The primary baseline, None where there is none yet."""
         return self.baselines[0] if self.baselines else None
 
@@ -221,7 +221,7 @@ def collect(path: Path) -> Run:
     front: Front | None = read.record(folder, "front.json", Front)
     on_front = {p.trial for p in front.points} if front else set()
     trials = [_trial(read, t, on_front) for t in folder.trials()]
-    objectives = [Axis(o.name, o.direction == "maximise", o.fidelity) for o in study.objectives]
+    objectives = [PlotAxis(o.name, o.direction == "maximise", o.fidelity) for o in study.objectives]
     by_number = {t.number: t for t in trials}
     if front:
         points = [_point(read, folder, p, by_number.get(p.trial)) for p in front.points]
@@ -334,16 +334,16 @@ def _files(folder: Path, most: int = 60) -> list[tuple[str, int]]:
     return [(p.relative_to(folder).as_posix(), p.stat().st_size) for p in found[:most]]
 
 
-def _baselines(read: _Reader, folder: RunFolder, front: Front | None) -> list[Baseline]:
+def _baselines(read: _Reader, folder: RunFolder, front: Front | None) -> list[BaselineBand]:
     record: Baselines | None = read.record(folder, "baseline.json", Baselines)
-    found = [Baseline(b.name, b.metrics, b.validation) for b in (record, *record.others)] if record else []
+    found = [BaselineBand(b.name, b.metrics, b.validation) for b in (record, *record.others)] if record else []
     found = [b for b in found if b.test or b.validation]
     if not found and front and front.baseline:
-        return [Baseline("baseline", front.baseline, {})]
+        return [BaselineBand("baseline", front.baseline, {})]
     return found
 
 
-def _nondominated(trials: list[Trial], objectives: list[Axis]) -> list[Trial]:
+def _nondominated(trials: list[Trial], objectives: list[PlotAxis]) -> list[Trial]:
     """Complete trials that no other one beats in every objective: the front so far, on the validation split."""
     scored = []
     for trial in trials:
@@ -359,7 +359,7 @@ def _nondominated(trials: list[Trial], objectives: list[Axis]) -> list[Trial]:
     return [trial for _, trial in kept]
 
 
-def _cost(trial: Trial, objectives: list[Axis]) -> tuple[float, int]:
+def _cost(trial: Trial, objectives: list[PlotAxis]) -> tuple[float, int]:
     """Order of the front: by the first hardware figure among the objectives."""
     axis = next((a for a in objectives if a.fidelity), None)
     value = trial.value(axis) if axis else None

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import InputError
-from codesign.quoting import plotly
+from codesign.core.errors import InputError
+from codesign.core.quoting import plotly
 from codesign.report import words
-from codesign.report.collect import Axis, Run, collect
+from codesign.report.collect import PlotAxis, Run, collect
 from codesign.report.designs import design_rows
 from codesign.report.hypervolume import Cost, costs, progress, span
 from codesign.report.page import page
 from codesign.report.place import owner_of, write_page
-from codesign.study import Study
+from codesign.study.definition import Study
 
 __all__ = ("write_comparison",)
 
@@ -67,7 +67,7 @@ def render(runs: list[Run]) -> str:
     )
 
 
-def _box(runs: list[Run], shared: list[Axis]) -> tuple[Cost, Cost] | None:
+def _box(runs: list[Run], shared: list[PlotAxis]) -> tuple[Cost, Cost] | None:
     """The box around both runs' feasible trials in the objectives that they share."""
     return span([cost for run in runs for _, cost in costs(run.trials, shared)]) if shared else None
 

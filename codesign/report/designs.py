@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codesign.figures import QUANTITIES, Fidelity
+from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.report import words
 from codesign.report.collect import Point, Run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codesign.records import Explained, Metric
+from codesign.core.records import Explained, Metric
 from codesign.report import words
 from codesign.report.collect import Point
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesign.figures import QUANTITIES, Fidelity, Figure, find
-from codesign.records import InputImportance, Metric, State
+from codesign.core.figures import QUANTITIES, Fidelity, Figure, find
+from codesign.core.records import InputImportance, Metric, State
 from codesign.report import plots, words
 from codesign.report.bars import BudgetBar, budget_bars
 from codesign.report.choices import importances, parallel
@@ -16,10 +16,10 @@ from codesign.report.collect import Point, Run, Trial, collect
 from codesign.report.designs import design_rows
 from codesign.report.explained import Story, stories
 from codesign.report.hypervolume import progress
-from codesign.report.layers import Drawing, Layer, draw, layers
+from codesign.report.layers import Drawing, LayerRow, draw, layers
 from codesign.report.page import page
 from codesign.report.place import owner_of, write_page
-from codesign.report.waterfall import Step, waterfall
+from codesign.report.waterfall import WaterfallStep, waterfall
 
 __all__ = ("write_report",)
 
@@ -69,7 +69,7 @@ def render(run: Run) -> str:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column of figures: one fidelity, one tool, one version."""
 
     fidelity: str
@@ -92,9 +92,9 @@ class Section:
     """What the section of one point shows."""
 
     point: Point
-    layers: list[Layer]
+    layers: list[LayerRow]
     drawing: Drawing | None
-    columns: list[Column]
+    columns: list[TableColumn]
     rows: list[tuple[str, list[Cell | None]]]
     metrics: list[str]
     descriptions: list[str]
@@ -102,7 +102,7 @@ class Section:
     calibration: str
     bars: list[BudgetBar]
     inputs: InputImportance | None
-    steps: list[Step]
+    steps: list[WaterfallStep]
     stories: list[Story]
     #: (input, loss, share of the largest in percent), the most important first
     ranked: list[tuple[str, Metric, float]]
@@ -152,7 +152,7 @@ def _widths(widths: list[int]) -> str:
     return f"{low} bit" if low == high else f"{low}–{high} bit"
 
 
-def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[Column], list[tuple[str, list[Cell | None]]]]:
+def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[TableColumn], list[tuple[str, list[Cell | None]]]]:
     ordered = sorted(figures, key=lambda f: _ORDER.index(f.fidelity))
     keys = list(dict.fromkeys((f.fidelity, f.tool, f.version) for f in ordered))
     known = {(str(f.quantity), (f.fidelity, f.tool, f.version)): f for f in figures}
@@ -179,7 +179,7 @@ def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[Column], list[t
                 )
             )
         rows.append((words.quantity(quantity), cells))
-    return [Column(f.value, tool, version) for f, tool, version in keys], rows
+    return [TableColumn(f.value, tool, version) for f, tool, version in keys], rows
 
 
 def _clash(point: Point) -> str | None:

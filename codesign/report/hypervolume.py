@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from codesign.records import State
-from codesign.report.collect import Axis, Trial
+from codesign.core.records import State
+from codesign.report.collect import PlotAxis, Trial
 
 __all__ = ("hypervolume", "progress")
 
@@ -43,7 +43,7 @@ def _area(ordered: Sequence[Cost], worst: Cost) -> float:
 
 
 def progress(
-    trials: Sequence[Trial], objectives: Sequence[Axis], box: tuple[Cost, Cost] | None = None
+    trials: Sequence[Trial], objectives: Sequence[PlotAxis], box: tuple[Cost, Cost] | None = None
 ) -> list[tuple[int, float]]:
     """(trial, hypervolume of the feasible trials up to it), where it grew, and at the last trial.
 
@@ -69,7 +69,7 @@ def progress(
     return [*made, (last, made[-1][1])] if made and made[-1][0] < last else made
 
 
-def costs(trials: Sequence[Trial], objectives: Sequence[Axis]) -> list[tuple[int, Cost]]:
+def costs(trials: Sequence[Trial], objectives: Sequence[PlotAxis]) -> list[tuple[int, Cost]]:
     """(trial, its objectives as costs) of the feasible trials that have them all, by number."""
     found = []
     for trial in sorted(trials, key=lambda t: t.number):

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.fixedpoint import Port
+from codesign.core.fixedpoint import Port
 
-__all__ = ("Bar", "Counted", "Drawing", "Layer", "Link", "bits", "count_layers", "draw", "layers")
+__all__ = ("Bar", "Counted", "Drawing", "LayerRow", "Link", "bits", "count_layers", "draw", "layers")
 
 
 Range = tuple[int, int]
@@ -34,7 +34,7 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerRow:
     """One layer with weights. Bits are one number, or a range (fewest, most); None where nothing says them."""
 
     name: str
@@ -126,7 +126,7 @@ def bits(span: Range | None) -> str:
     return str(span[1]) if span[0] == span[1] else f"{span[0]}–{span[1]}"
 
 
-def layers(config: dict[str, Any], inputs: int | None, outputs: int | None, counted: list[Counted]) -> list[Layer]:
+def layers(config: dict[str, Any], inputs: int | None, outputs: int | None, counted: list[Counted]) -> list[LayerRow]:
     """Layers with weights: those of the exported graph, with the bits that the configuration gives them, or else those
     that they use.
 
@@ -148,7 +148,7 @@ def layers(config: dict[str, Any], inputs: int | None, outputs: int | None, coun
     for i, (n, m) in enumerate(sizes):
         here, after = (counted[i] if counted else None), (counted[i + 1] if i < last and counted else None)
         made.append(
-            Layer(
+            LayerRow(
                 name="output" if i == last else f"layer {i + 1}",
                 inputs=n,
                 outputs=m,
@@ -169,7 +169,7 @@ def _nth(bits: Any, i: int) -> Range | None:
     return (bits, bits) if isinstance(bits, int) else None
 
 
-def draw(found: list[Layer], input_bits: str, output_bits: str) -> Drawing | None:
+def draw(found: list[LayerRow], input_bits: str, output_bits: str) -> Drawing | None:
     """Lay the layers out from left to right; bar height grows with the square root of the number of signals."""
     if not found or any(a.outputs != b.inputs for a, b in itertools.pairwise(found)):
         return None  # not a chain: the table says what there is to say

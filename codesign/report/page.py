@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codesign import __version__
-from codesign.quoting import script_json, shell
+from codesign.core.quoting import script_json, shell
 from codesign.report import words
 from codesign.report.layers import bits
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign.errors import InputError
-from codesign.figures import Fidelity, find
-from codesign.quoting import mathtext
+from codesign.core.errors import InputError
+from codesign.core.figures import Fidelity, find
+from codesign.core.quoting import mathtext
 from codesign.report import words
 from codesign.report.collect import Point, Run, collect
 

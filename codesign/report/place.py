@@ -6,8 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from codesign.errors import CodesignError, InputError
-from codesign.runfolder import RunFolder, write_atomically
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.runfolder import RunFolder, write_atomically
 
 __all__ = ("owner_of", "write_page")
 

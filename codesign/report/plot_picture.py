@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codesign.quoting import file_name, mathtext
-from codesign.records import Plot
+from codesign.core.quoting import file_name, mathtext
+from codesign.core.records import Plot
 from codesign.report.plots import PALETTE
 
 __all__ = ("plot_pictures",)

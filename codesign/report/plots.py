@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from codesign.figures import QUANTITIES, Fidelity
-from codesign.quoting import plotly
-from codesign.records import Metric, Plot, Series
+from codesign.core.figures import QUANTITIES, Fidelity
+from codesign.core.quoting import plotly
+from codesign.core.records import Metric, Plot, Series
 from codesign.report import words
 from codesign.report.collect import Point, Run, Trial
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from codesign.report import words
 from codesign.report.collect import Point, Run
-from codesign.report.layers import Layer
+from codesign.report.layers import LayerRow
 
-__all__ = ("Step", "waterfall")
+__all__ = ("WaterfallStep", "waterfall")
 
 
 @dataclass(frozen=True)
-class Step:
+class WaterfallStep:
     """One layer's share of the circuit. ``start`` and ``width`` are of its bar, in percent of the whole latency."""
 
     name: str
@@ -25,7 +25,7 @@ class Step:
     width: float
 
 
-def waterfall(run: Run, point: Point, layers: list[Layer]) -> list[Step]:
+def waterfall(run: Run, point: Point, layers: list[LayerRow]) -> list[WaterfallStep]:
     """Differences between what the circuit costs up to each layer; empty where that was not compiled."""
     costs = point.costs.layers if point.costs else []
     if len(costs) != len(layers) or not costs:
@@ -37,7 +37,7 @@ def waterfall(run: Run, point: Point, layers: list[Layer]) -> list[Step]:
         added = cost.latency_cycles - cycles
         first, last = sorted((cycles, cost.latency_cycles))
         steps.append(
-            Step(
+            WaterfallStep(
                 name=layer.name,
                 lut=words.signed(cost.lut - lut),
                 ff=words.signed(cost.ff - ff),

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from codesign.design import Design
-from codesign.hardware.packing import observed_port, unpack
+from codesign.core.design import Design
+from codesign.rtl.packing import observed_port, unpack
 
-__all__ = ("Cell", "Row", "Waves", "read_waves")
+__all__ = ("Row", "WaveCell", "Waves", "read_waves")
 
 _HARNESS = "stream_harness"  # of sim/stream_harness.sv: what the traces of pipelined RTL begin with
 _RESULTS = 6  # events whose results are shown
@@ -18,7 +18,7 @@ _PITCH, _LEFT, _TALL = 46, 118, 30  # of a clock, of the names, of a row, in uni
 
 
 @dataclass(frozen=True)
-class Cell:
+class WaveCell:
     """A value of a bus from one place to another; ``event`` tells whose it is, None where it is of none yet."""
 
     x: float
@@ -33,7 +33,7 @@ class Row:
 
     name: str
     y: float
-    cells: list[Cell]
+    cells: list[WaveCell]
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ def read_waves(path: Path, design: Design, latency: int | None) -> Waves | None:
         x = place(edge)
         clock += [(x - _PITCH / 2, 44), (x, 44), (x, 28), (x + _PITCH / 2, 28), (x + _PITCH / 2, 44)]
     # inputs change half a clock before the edge that samples them
-    rows = [Row("event at input", 58, [Cell(place(k - 0.5), _PITCH, str(k), k) for k in range(clocks)])]
+    rows = [Row("event at input", 58, [WaveCell(place(k - 0.5), _PITCH, str(k), k) for k in range(clocks)])]
     for column, label in list(enumerate(port.labels))[:8]:
         cells = []
         for edge in range(clocks):
             event = edge - latency if latency is not None and edge >= latency else None
-            cells.append(Cell(place(edge), _PITCH, str(int(codes[edge, column])), event))
+            cells.append(WaveCell(place(edge), _PITCH, str(int(codes[edge, column])), event))
         rows.append(Row(label, 58 + _TALL * len(rows), cells))
     known = latency is not None and latency < clocks
     return Waves(

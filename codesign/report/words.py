@@ -6,9 +6,9 @@ import math
 import re
 from typing import Any
 
-from codesign.figures import QUANTITIES, Expected
-from codesign.records import Metric
-from codesign.study import Constraint
+from codesign.core.figures import QUANTITIES, Expected
+from codesign.core.records import Metric
+from codesign.study.definition import Constraint
 
 __all__ = (
     "STATES",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
-from codesign.layout import FEATURES, Layout, fitted
-from codesign.plugins import PlugIn
+from codesign.core.errors import InputError
+from codesign.core.layout import FEATURES, Layout, fitted
+from codesign.core.plugins import PlugIn
 from codesign.tasks.problem import Baseline, Problem, Progress, Scores, Settings, Target, working_points
 
 if TYPE_CHECKING:

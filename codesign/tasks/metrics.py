@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from codesign.records import Metric
+from codesign.core.records import Metric
 
 __all__ = ("accuracy", "auc_influence", "auc_with_error", "probabilities", "rejection", "rejections", "roc")
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from codesign.fixedpoint import InputQuantisation
-from codesign.layout import Layout
-from codesign.physics.sample import Part, Sample
-from codesign.records import Metric, Plot
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.layout import Layout
+from codesign.core.records import Metric, Plot
+from codesign.data.sample import Part, Sample
 from codesign.tasks.outcome import Outcome, Tabulated
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Problem(ABC):
     #: the output that the firmware compares with a programmable threshold; the threshold that :meth:`working_points`
     #: names "threshold" is the one that the simulation of the RTL applies
     trigger: str | None = None
-    #: the loss by a name that any family can read (:class:`codesign.models.lesson.Objective`)
+    #: the loss by a name that any family can read (:class:`codesign.training.lesson.Objective`)
     objective: str = "own"
     #: whether it has an :meth:`outcome` or a :meth:`table`
     tabulates: bool = False

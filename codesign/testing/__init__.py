@@ -19,25 +19,25 @@ refuse a case with UnsupportedError, unless the case is ``core``.
 """
 
 from codesign.testing.cases import CASES, Case
-from codesign.testing.conformance import Outcome, conforms
-from codesign.testing.domains import DomainTests
-from codesign.testing.families import FamilyTests
-from codesign.testing.flows import FlowTests
-from codesign.testing.importers import ImporterTests
+from codesign.testing.conformance import Conformity, conforms
+from codesign.testing.domain_tests import DomainTests
+from codesign.testing.family_tests import FamilyTests
+from codesign.testing.flow_tests import FlowTests
+from codesign.testing.importer_tests import ImporterTests
 from codesign.testing.nonconformity import Nonconformity
 from codesign.testing.random import random_design
-from codesign.testing.tasks import TaskTests
-from codesign.testing.torch_families import TorchFamilyTests
+from codesign.testing.task_tests import TaskTests
+from codesign.testing.torch_family_tests import TorchFamilyTests
 
 __all__ = (
     "CASES",
     "Case",
+    "Conformity",
     "DomainTests",
     "FamilyTests",
     "FlowTests",
     "ImporterTests",
     "Nonconformity",
-    "Outcome",
     "TaskTests",
     "TorchFamilyTests",
     "conforms",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codesign.design import Design
+from codesign.core.design import Design
 from codesign.graph.quantiser import QUANT_MODES
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, port_of_one_kind, weights
 from codesign.testing.nonconformity import must
@@ -17,9 +17,9 @@ from codesign.testing.nonconformity import must
 __all__ = ("CASES", "FAMILIES", "Case", "family_design", "untrained")
 
 if TYPE_CHECKING:
-    from codesign.models.base import Candidate, Family
-    from codesign.models.network import Network
-    from codesign.models.torch_family import TorchFamily
+    from codesign.families.base import Candidate, Family
+    from codesign.families.torch_family import TorchFamily
+    from codesign.training.network import Network
 
 #: bits of a product that leave room to add four of them in float32, in which reference tools compute
 _PRODUCT_BITS = 19
@@ -82,8 +82,8 @@ FAMILIES: dict[str, tuple[dict[str, Any], int]] = {
 
 def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int = 6, seed: int = 1) -> Design:
     """An untrained network of a family, calibrated on random events and exported."""
-    from codesign import plugins
-    from codesign.models.torch_family import TorchFamily
+    from codesign.core import plugins
+    from codesign.families.torch_family import TorchFamily
 
     family = plugins.load(Family, name)
     assert isinstance(family, TorchFamily), f"the family {name} builds no networks of torch"
@@ -96,9 +96,9 @@ def untrained(
     """A network with the weights it was built with, calibrated on random events and folded, and its design."""
     import torch
 
-    from codesign import export
-    from codesign.fixedpoint import InputQuantisation
-    from codesign.models.network import Network
+    from codesign.core.fixedpoint import InputQuantisation
+    from codesign.training import export
+    from codesign.training.network import Network
 
     x = np.random.default_rng(seed).normal(size=(500, inputs))
     labels = tuple(f"x{i}" for i in range(inputs))

@@ -10,28 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from codesign.design import Design
-from codesign.errors import CodesignError, ToolError, UnsupportedError
-from codesign.figures import Fidelity, find
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, ToolError, UnsupportedError
+from codesign.core.figures import Fidelity, find
+from codesign.core.probes import probe_codes
+from codesign.core.records import Verified
+from codesign.core.targets import Target
+from codesign.flows.base import Flow
+from codesign.flows.settings import record_settings
 from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.base import Flow
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.settings import record_settings
-from codesign.probes import probe_codes
-from codesign.records import Verified
-from codesign.targets import Target
+from codesign.rtl.firmware import Firmware
 from codesign.testing.cases import Case
 from codesign.testing.nonconformity import Nonconformity
 
-__all__ = ("Outcome", "conforms")
+__all__ = ("Conformity", "conforms")
 
 Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Conformity:
     """What became of a case: either ``refused``, the flow's reason, or firmware, and the verdict on its RTL."""
 
     refused: str | None = None
@@ -47,7 +47,7 @@ def conforms(
     settings: BaseModel | None = None,
     simulate: bool = True,
     events: int = 200,
-) -> Outcome:
+) -> Conformity:
     """Try ``flow`` with one case, or a design of your own, in ``folder``; Nonconformity says what it breaks.
 
     With ``simulate`` the firmware is verified on ``events`` events: its RTL, or what the flow has in its place.
@@ -66,16 +66,16 @@ def conforms(
     _opens_again(flow, case, firmware, settings, codes[:20], truth[:20])
     _figures(flow, case, firmware)
     verdict = _verified(flow, case, firmware, codes[-events:], truth[-events:], folder) if simulate else None
-    return Outcome(firmware=firmware, verified=verdict)
+    return Conformity(firmware=firmware, verified=verdict)
 
 
-def _refusal(flow: Flow, case: Case, error: CodesignError) -> Outcome:
+def _refusal(flow: Flow, case: Case, error: CodesignError) -> Conformity:
     words = str(error)
     if case.core:
         raise Nonconformity(f"{flow.name}, {case}: every flow must compile it, but it was refused: {words}") from error
     if not words or "\n" in words:
         raise Nonconformity(f"{flow.name}, {case}: the refusal must be one line for the user, not {words!r}") from error
-    return Outcome(refused=words)
+    return Conformity(refused=words)
 
 
 def _predicts(flow: Flow, case: Case, firmware: Firmware, codes: Codes, truth: Codes) -> None:

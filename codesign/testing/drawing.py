@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.space import Choice, Fixed, parse
+from codesign.core.space import Choice, Fixed, parse
 from codesign.testing.nonconformity import must
 
 __all__ = ("Recorded", "at_random", "highest", "lowest")
@@ -61,7 +61,7 @@ def at_random(seed: int) -> Draw:
 
 
 class Recorded:
-    """A :class:`codesign.space.Choose` that keeps what it gave."""
+    """A :class:`codesign.core.space.Choose` that keeps what it gave."""
 
     def __init__(self, draw: Draw, who: str) -> None:
         self.drawn: dict[str, Any] = {}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.nodes import CODESIGN
 from codesign.graph.reader import read_graph

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codesign.design import Design
+from codesign.core.design import Design
 from codesign.graph.quantiser import RoundingMode
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, weights
 

@@ -2,9 +2,9 @@
 
 Three runs. *Flood*: an event is offered as soon as the last one was taken, which shows the interval at which the RTL
 takes events. *Steady*: events are offered at that interval, none of them may wait, and the latency is measured: the
-largest over all events, in the unit of :data:`codesign.figures.QUANTITIES`, from the edge that takes an event to the
-edge after which its result is at the output. *Stalls*: both sides wait at random. In every run every event must come
-out, once, in order, with the integers of every reference, and by the protocol (Arm IHI 0051).
+largest over all events, in the unit of :data:`codesign.core.figures.QUANTITIES`, from the edge that takes an event to
+the edge after which its result is at the output. *Stalls*: both sides wait at random. In every run every event must
+come out, once, in order, with the integers of every reference, and by the protocol (Arm IHI 0051).
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import resources
-from codesign.errors import InputError, ToolError
-from codesign.hardware.axi import bytes_of
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.firmware_record import held
-from codesign.hardware.packing import pack, unpack
-from codesign.hardware.process import last_words, run_tool
-from codesign.records import Verified
-from codesign.verify import verilator
-from codesign.verify.verilator import WaveFormat
+from codesign.core import resources
+from codesign.core.errors import InputError, ToolError
+from codesign.core.process import last_words, run_tool
+from codesign.core.records import Verified
+from codesign.rtl.axi import bytes_of
+from codesign.rtl.firmware import Firmware
+from codesign.rtl.firmware_record import held
+from codesign.rtl.packing import pack, unpack
+from codesign.tools import verilator
+from codesign.tools.verilator import WaveFormat
 
 __all__ = ("Played", "play", "simulation_of", "verify_handshake")
 

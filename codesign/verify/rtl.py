@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import resources
-from codesign.errors import InputError, ToolError
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.packing import observed_port, pack, port_width, unpack, with_trigger
-from codesign.hardware.process import run_tool
-from codesign.records import Verified
-from codesign.verify import verilator
+from codesign.core import resources
+from codesign.core.errors import InputError, ToolError
+from codesign.core.process import run_tool
+from codesign.core.records import Verified
+from codesign.rtl.firmware import Firmware
+from codesign.rtl.packing import observed_port, pack, port_width, unpack, with_trigger
+from codesign.tools import verilator
+from codesign.tools.verilator import WaveFormat
 from codesign.verify.handshake import verify_handshake
-from codesign.verify.verilator import WaveFormat
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.packing import observed_port, pack, port_width
-from codesign.quoting import verilog_identifier
-from codesign.runfolder import write_atomically
+from codesign.core.errors import InputError
+from codesign.core.quoting import verilog_identifier
+from codesign.core.runfolder import write_atomically
+from codesign.rtl.firmware import Firmware
+from codesign.rtl.packing import observed_port, pack, port_width
 
 __all__ = ("run_testbench", "write_testbench")
 
@@ -119,8 +119,8 @@ def run_testbench(folder: Path, sources: Sequence[Path], timeout: float = 1800) 
     ``folder`` holds the test bench and gets the build. ToolError where Verilator, make or the compiler fail, or the
     bench says FAIL.
     """
-    from codesign.hardware.process import run_tool
-    from codesign.verify.verilator import root, verilog
+    from codesign.core.process import run_tool
+    from codesign.tools.verilator import root, verilog
 
     environment = {"VERILATOR_ROOT": str(root())}
     arguments: list[str | Path] = [root() / "bin" / "verilator_bin", "--cc", "--main", "--exe", "--timing"]
@@ -139,7 +139,7 @@ def _runtime(build: Path) -> Iterator[None]:
 
     The key holds all that goes in: the makefiles but for the names of the design's classes, versions and compiler.
     """
-    from codesign.verify.verilator import cache_folder, compiler_identity, tool_version
+    from codesign.tools.verilator import cache_folder, compiler_identity, tool_version
 
     names = (build / "Vtb_classes.mk").read_text(encoding="utf-8").splitlines()
     given = [line for line in names if not line.strip().startswith("Vtb")]

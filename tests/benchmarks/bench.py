@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from codesign import plugins
-from codesign.design import Design
-from codesign.dse.engine import run_study
-from codesign.dse.progress import Shown, Silent
-from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.base import Flow
-from codesign.probes import probe_codes
-from codesign.records import State, TrialStatus
-from codesign.runfolder import RunFolder
-from codesign.study import load_study
-from codesign.targets import load_target
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.probes import probe_codes
+from codesign.core.records import State, TrialStatus
+from codesign.core.runfolder import RunFolder
+from codesign.core.targets import load_target
+from codesign.flows.base import Flow
+from codesign.search.engine import run_study
+from codesign.search.progress import Shown, Silent
+from codesign.study.definition import load_study
 from tests.benchmarks.event_memory import event_memory
 from tests.benchmarks.flow_rates import flow_rates
 from tests.benchmarks.hls4ml_csim import HlsSimulation
@@ -91,8 +91,8 @@ def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
     """Events per second of the interpreter and of hls4ml's C simulation of one design, one thread; and equality."""
     import torch
 
-    from codesign import export
-    from codesign.models.mlp import MLP, MLPConfig
+    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.training import export
 
     torch.manual_seed(1)
     rng = np.random.default_rng(1)

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
+from codesign.core.design import Design
+from codesign.core.probes import probe_codes
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model
-from codesign.probes import probe_codes
 from tests.benchmarks.handoff_record import put
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 
@@ -43,9 +43,9 @@ def design(widths: tuple[int, ...], bits: int, sparsity: float) -> Design:
     """An untrained network of 16 inputs and 5 outputs whose smallest weights are zero."""
     import torch
 
-    from codesign import export
-    from codesign.fixedpoint import InputQuantisation
-    from codesign.models.mlp import MLP, MLPConfig
+    from codesign.core.fixedpoint import InputQuantisation
+    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.training import export
 
     torch.manual_seed(1)
     x = np.random.default_rng(1).normal(size=(4000, 16)).astype(np.float32)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from codesign import export, plugins
 from codesign.calibration.plan import member
-from codesign.errors import CodesignError
-from codesign.hardware.base import Flow
-from codesign.probes import probe_codes
-from codesign.targets import load_target
+from codesign.core import plugins
+from codesign.core.errors import CodesignError
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.base import Flow
+from codesign.training import export
 
 __all__ = ("flow_rates",)
 

@@ -25,18 +25,18 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from codesign import plugins
-from codesign.errors import CodesignError
+from codesign.core import plugins
+from codesign.core.errors import CodesignError
+from codesign.core.records import Front
+from codesign.core.runfolder import RunFolder
+from codesign.data.input_tables import KEPT, is_table, table_chunks
 from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, apply_bundle
-from codesign.handoff.apply.engine import EmulatorEngine, OnnxEngine, built_emulator, compare
-from codesign.handoff.apply.tables import KEPT, is_table, table_chunks
+from codesign.handoff.apply.executors import EmulatorEngine, OnnxEngine, built_emulator, compare
 from codesign.handoff.archive import opened
 from codesign.handoff.check import read_manifest
 from codesign.physics.events import read_events
-from codesign.records import Front
-from codesign.runfolder import RunFolder
-from codesign.study import parse_study
+from codesign.study.definition import parse_study
 from codesign.tasks.base import Task
 from tests.benchmarks.handoff_record import RECORD, put
 from tests.benchmarks.studies import best_point

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from codesign.runfolder import write_atomically
+from codesign.core.runfolder import write_atomically
 
 __all__ = ("RECORD", "put")
 

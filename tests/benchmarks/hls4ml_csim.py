@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.hardware.hls4ml.csim import LIBRARY, CSimulation, compile_csim
-from codesign.hardware.hls4ml.flow import FOLDER, PROJECT, Hls4ml
-from codesign.targets import load_target
+from codesign.core.design import Design
+from codesign.core.targets import load_target
+from codesign.flows.hls4ml.csim import LIBRARY, CSimulation, compile_csim
+from codesign.flows.hls4ml.flow import FOLDER, PROJECT, Hls4ml
 
 __all__ = ("HlsSimulation",)
 

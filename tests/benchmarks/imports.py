@@ -23,18 +23,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import __version__, plugins
-from codesign.design import Design
-from codesign.errors import CodesignError
-from codesign.figures import Fidelity, find
+from codesign import __version__
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError
+from codesign.core.figures import Fidelity, find
+from codesign.core.reading.yaml import read_yaml
+from codesign.core.targets import load_target
+from codesign.flows.base import Flow
 from codesign.handoff.emulator import write_emulator
 from codesign.handoff.emulator.library import build_emulator, load_emulator
 from codesign.handoff.inference import Session, codes_model
-from codesign.hardware.base import Flow
-from codesign.hardware.firmware import Firmware
 from codesign.importing.imports import compared_import
-from codesign.reading.yaml import read_yaml
-from codesign.targets import load_target
+from codesign.rtl.firmware import Firmware
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "reports" / "reference" / "imports.json"

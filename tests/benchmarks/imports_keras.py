@@ -22,21 +22,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.errors import CodesignError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.probes import probe_codes
+from codesign.core.process import run_tool
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.process import run_tool
 from codesign.importing.declared import DeclaredField, DeclaredInputs
-from codesign.importing.keras.container import check
+from codesign.importing.keras.keras_container import check
 from codesign.importing.keras.keras_environment import KERAS
 from codesign.importing.keras.keras_file import blocks_of, design_of_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
 from codesign.importing.keras.layer_reader import readers
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.verify.rtl import verify
 from tests.benchmarks.handoff_record import put
 from tests.graph.everywhere import exact_codes

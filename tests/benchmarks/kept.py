@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from codesign.errors import CodesignError, ToolError
-from codesign.runfolder import write_atomically
+from codesign.core.errors import CodesignError, ToolError
+from codesign.core.runfolder import write_atomically
 from tests.trees import ROOT, Tree, both
 
 _EVENTS = 200_000

@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from codesign.models.learned import LearnedMLPConfig
-from codesign.models.learned_front import Checkpoint, accuracy, checkpoints
-from codesign.models.learned_network import LearnedMLP
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.learned_front import Checkpoint, accuracy, checkpoints
+from codesign.families.learned.network import LearnedMLP
 from tests.benchmarks.learned_front import BUDGETS, LOSS, ROOT, Bench, at_budgets
 
 WIDTHS = (64, 32, 32)

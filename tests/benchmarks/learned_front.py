@@ -23,16 +23,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from codesign import export
-from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.alkaid import Alkaid
-from codesign.models.learned import LearnedMLPConfig
-from codesign.models.learned_front import Checkpoint, checkpoints
-from codesign.models.mlp import MLP, MLPConfig
-from codesign.physics.generate import generated_sample
-from codesign.physics.sample import Splits
-from codesign.targets import load_target
-from codesign.training import train
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.targets import load_target
+from codesign.data.generated import generated_sample
+from codesign.data.sample import Splits
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.learned_front import Checkpoint, checkpoints
+from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.training import export
+from codesign.training.loop import train
 from tests.benchmarks.training_ways import training_step
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,9 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.hardware.yosys import synthesise
-from codesign.targets import load_target
+from codesign.core.targets import load_target
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.tools.yosys import synthesise
 from tests.benchmarks.peers.environment import ONE_THREAD, interpreter
 
 

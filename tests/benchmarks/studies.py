@@ -19,10 +19,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from codesign.dse.engine import run_study
-from codesign.records import Front, FrontPoint, State, TrialStatus
-from codesign.runfolder import RunFolder, write_atomically
-from codesign.study import Study, load_study
+from codesign.core.records import Front, FrontPoint, State, TrialStatus
+from codesign.core.runfolder import RunFolder, write_atomically
+from codesign.search.engine import run_study
+from codesign.study.definition import Study, load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 

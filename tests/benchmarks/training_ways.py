@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from codesign import export
-from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.alkaid import Alkaid
-from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig
-from codesign.models.learned import LearnedMLPConfig, MLPLearned
-from codesign.models.learned_front import accuracy, checkpoints
-from codesign.models.mlp import MLP, MLPConfig
-from codesign.models.network import Autograd, Twin
-from codesign.physics.generate import generated_sample
-from codesign.physics.sample import Splits
-from codesign.probes import probe_codes
-from codesign.targets import load_target
-from codesign.training import train
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.data.generated import generated_sample
+from codesign.data.sample import Splits
+from codesign.families.autoencoder.config import VAE, Autoencoder, AutoencoderConfig, VAEConfig
+from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
+from codesign.families.learned.learned_front import accuracy, checkpoints
+from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.training import export
+from codesign.training.loop import train
+from codesign.training.network import Autograd, Twin
 
 LOSS = torch.nn.functional.cross_entropy
 WIDTHS = (64, 32, 32)

@@ -24,17 +24,17 @@ from typing import Any
 
 import numpy as np
 
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.alkaid_domain import Signals
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.base import Flow
+from codesign.flows.trees.flow import Trees
 from codesign.graph.domain import Domain
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.alkaid_domain import Signals
-from codesign.hardware.base import Flow
-from codesign.hardware.trees.flow import Trees
 from codesign.importing.trees.branches import tree_of
 from codesign.importing.trees.tree_model import TreeModel
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from tests.trees import ROOT, commit_of
 

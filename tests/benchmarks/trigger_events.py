@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codesign.physics.detector import chunk, load_event_card
-from codesign.physics.detector.pool import make_collisions, read_pool, write_collisions
+from codesign.physics.detector import event_chunk as chunk
+from codesign.physics.detector import load_event_card
+from codesign.physics.detector.soft_pool import make_collisions, read_pool, write_collisions
 
 #: The parts of an event that are timed, as ``chunk`` calls them.
 PARTS = {"truth": "_truth", "l1": "_level1", "hlt": "_high_level", "offline": "_offline"}

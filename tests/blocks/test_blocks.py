@@ -8,19 +8,24 @@ import torch
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear, QuantReLU
 from codesign_deepset import DeepSets, SetConfig
 
-from codesign import export
-from codesign.design import Design
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import INPUT_INTEGER_BITS, InputQuantisation
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import INPUT_INTEGER_BITS, InputQuantisation
+from codesign.core.layout import Layout
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model, features_model, heads_of
-from codesign.hardware.alkaid import Alkaid
-from codesign.layout import Layout
-from codesign.models.network import Network
-from codesign.models.quantisers import ActivationQuantiser, InputQuantiser, WeightQuantiser, set_activation_range
-from codesign.probes import probe_codes
-from codesign.targets import load_target
-from codesign.training import train
+from codesign.training import export
+from codesign.training.brevitas_quantisers import (
+    ActivationQuantiser,
+    InputQuantiser,
+    WeightQuantiser,
+    set_activation_range,
+)
+from codesign.training.loop import train
+from codesign.training.network import Network
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import exact_codes
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
-from codesign.physics.sample import Sample
+from codesign.data.sample import Sample
+from codesign.data.writers import write_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, constituents_block
-from codesign.physics.writers import write_sample
 from tests.blocks.conftest import PLUGIN
 
 pytestmark = pytest.mark.slow

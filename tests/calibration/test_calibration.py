@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.availability import Availability
 from codesign.calibration import measure as measuring
 from codesign.calibration.fit import judge
 from codesign.calibration.plan import plan
 from codesign.calibration.table import fits, table, text
-from codesign.errors import InputError, ToolError
-from codesign.figures import Fidelity, Figure
-from codesign.hardware.expected import FITS, expected, with_expected
+from codesign.core.availability import Availability
+from codesign.core.errors import InputError, ToolError
+from codesign.core.figures import Fidelity, Figure
+from codesign.flows.expected import FITS, expected, with_expected
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reports" / "reference" / "calibration.json"
 

@@ -5,16 +5,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.finn.environment import availability
+from codesign.flows.finn.flow import Finn, FinnSettings
+from codesign.flows.hls4ml.flow import Hls4ml, Hls4mlSettings
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.finn.environment import availability
-from codesign.hardware.finn.flow import Finn, FinnSettings
-from codesign.hardware.hls4ml.flow import Hls4ml, Hls4mlSettings
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.testing import CASES, FlowTests, conforms, random_design
 
 TARGET = load_target("vu13p-360")

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codesign.errors import UnsupportedError
-from codesign.figures import Fidelity, Figure
-from codesign.hardware.alkaid import Alkaid
-from codesign.targets import load_target
+from codesign.core.errors import UnsupportedError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.testing import CASES, Nonconformity, conforms
 
 CASE = next(case for case in CASES if case.name == "dead-neurons")

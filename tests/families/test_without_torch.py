@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from codesign import plugins
-from codesign.dse.engine import run_study
-from codesign.dse.progress import Silent
-from codesign.errors import UnsupportedError
+from codesign.core import plugins
+from codesign.core.errors import UnsupportedError
+from codesign.families.base import Family
 from codesign.handoff import write_bundle
-from codesign.models.base import Family
 from codesign.report import write_report
-from codesign.study import parse_study
+from codesign.search.engine import run_study
+from codesign.search.progress import Silent
+from codesign.study.definition import parse_study
 from codesign.testing import FamilyTests
 from tests.testing.broken import said
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from codesign.cli import main
-from codesign.store import Store
+from codesign.core.store import Store
 
 HERE = Path(__file__).resolve().parent
 COMMITS = sorted(p.name for p in HERE.iterdir() if (p / "made.zip").is_file())

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from codesign.design import Design
+from codesign.core.design import Design
+from codesign.core.process import run_tool
 from codesign.handoff.emulator import write_emulator
-from codesign.hardware.process import run_tool
 
 #: what every emulator gives to the outside: here each has names of its own
 _SYMBOLS = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime
 
-from codesign.design import Design
-from codesign.fixedpoint import Port
+from codesign.core.design import Design
+from codesign.core.fixedpoint import Port
+from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
-from codesign.handoff.emulator.circuit import Choice, Circuit, Clip, Floor, Input, Linear, Lookup, Product, Sign
+from codesign.handoff.emulator.circuit import Circuit, Clip, Floor, Input, Linear, Lookup, Product, Selected, Sign
 from codesign.handoff.inference import codes_model
-from codesign.hardware.alkaid_domain import Signals
 from codesign.testing.graphs import port_of_one_kind
 
 QUIET = onnxruntime.SessionOptions()
@@ -56,7 +56,7 @@ def circuit_codes(design, codes):
                     value = value if high is None else min(value, high)
                 case Sign(x):
                     value = 1 if values[x.number] >= 0 else -1
-                case Choice(bit, chosen, other):
+                case Selected(bit, chosen, other):
                     value = values[chosen.number] if values[bit.number] else values[other.number]
                 case Lookup(x, first, table):
                     assert 0 <= values[x.number] - first < len(table), "beyond the table"

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from codesign.fixedpoint import FixedPoint
+from codesign.core.fixedpoint import FixedPoint
 from codesign.testing.graphs import QONNX, GraphBuilder, design_of
 
 __all__ = ("QONNX", "GraphBuilder", "all_codes", "design_of", "qonnx_values")

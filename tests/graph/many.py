@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codesign.runfolder import write_atomically
+from codesign.core.runfolder import write_atomically
 from tests.graph.random_graphs import RandomGraph
 from tests.graph.tried import tried
 from tests.trees import changed, commit_of

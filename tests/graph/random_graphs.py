@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.fixedpoint import FixedPoint
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.ensemble import ML
 from codesign.graph.nodes import CODESIGN, QONNX
 from tests.graph.ensembles import ensemble_node

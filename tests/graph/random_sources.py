@@ -7,9 +7,9 @@ from collections import Counter
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
+from codesign.core.probes import probe_codes
 from codesign.graph.nodes import QONNX
-from codesign.probes import probe_codes
 from codesign.testing.graphs import port_of_one_kind
 from tests.graph.random_graphs import REASONS, ROUNDINGS, RandomGraph
 from tests.graph.sources import equal_to_reals

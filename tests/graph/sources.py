@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.fixedpoint import FixedPoint
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.folding import real_values
 from codesign.graph.lowering import lower
 from codesign.graph.nodes import CHANNELS_LAST, CODESIGN, QONNX

@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.errors import CodesignError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import CodesignError
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.nodes import QONNX
 from tests.graph.everywhere import QUIET, design_for, equal_everywhere, exact_codes
 

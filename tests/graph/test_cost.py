@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign import plugins
-from codesign.candidate.evaluation import _must_fit
-from codesign.errors import CodesignError
-from codesign.fixedpoint import FixedPoint
+from codesign.core import plugins
+from codesign.core.errors import CodesignError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.targets import load_target
+from codesign.families.mlp.config import MLPConfig
+from codesign.flows.alkaid import flow as alkaid
+from codesign.flows.base import Flow
 from codesign.graph.cost import constant_bits, expected, graph_cost, signal_bits
 from codesign.graph.interval import Interval, tightest_type
-from codesign.hardware import alkaid
-from codesign.hardware.base import Flow
-from codesign.models.mlp import MLPConfig
+from codesign.pipeline.evaluation import _must_fit
 from codesign.report.layers import count_layers
-from codesign.study import load_study
-from codesign.targets import load_target
+from codesign.study.definition import load_study
 from tests.graph.everywhere import design_for
 
 CALIBRATION = Path(__file__).resolve().parents[2] / "reports" / "reference" / "calibration.json"
@@ -104,7 +104,7 @@ def test_the_report_and_the_graph_agree(brief_design):
 
 @pytest.fixture
 def brief_design():
-    from codesign.design import Design
+    from codesign.core.design import Design
 
     return Design.load(Path(__file__).parents[1] / "replay" / "designs" / "family-mlp")
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.nodes import OPERATORS
 from codesign.graph.standard import OPSET, StandardOperators, Wire
 from codesign.handoff.emulator.circuit import Integers
-from codesign.hardware.alkaid_domain import Signals
-from codesign.testing.domains import Bounds, DomainTests, exactly
+from codesign.testing.domain_tests import Bounds, DomainTests, exactly
 from tests.graph.everywhere import QUIET
 from tests.graph.random_graphs import RandomGraph
 from tests.graph.random_sources import RandomSource

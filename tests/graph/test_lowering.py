@@ -8,8 +8,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.nodes import CHANNELS_LAST
 from codesign.graph.obstacles import Obstacles
 from tests.graph.everywhere import QUIET, exact_codes

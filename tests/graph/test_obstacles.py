@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.obstacles import Obstacle, Obstacles
 from codesign.graph.reader import obstacles, read_graph
 from tests.graph.graphs import GraphBuilder

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from codesign.fixedpoint import FixedPoint
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.folding import real_values
 from codesign.graph.lowering import lower

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.quantiser import QUANT_MODES, Rounding, RoundingMode, exponents

@@ -4,11 +4,11 @@ from unittest.mock import patch
 
 import pytest
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
+from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import source
-from codesign.hardware.alkaid_domain import Signals
 from tests.graph.everywhere import design_for
 from tests.graph.random_graphs import RandomGraph
 from tests.graph.tried import known, tried

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from codesign.errors import UnsupportedError
-from codesign.export import qonnx_codes
-from codesign.fixedpoint import FixedPoint
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.finn.flow import Finn
-from codesign.hardware.hls4ml.flow import Hls4ml
-from codesign.targets import load_target
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.finn.flow import Finn
+from codesign.flows.hls4ml.flow import Hls4ml
+from codesign.training.export import qonnx_codes
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import design_for, equal_everywhere
 from tests.graph.test_cases import QONNX, constant, model

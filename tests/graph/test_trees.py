@@ -7,17 +7,17 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from codesign.errors import InputError, UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.domain import Domain
 from codesign.graph.exact import Exact
 from codesign.graph.forest import Forest, Tree
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
-from codesign.hardware.alkaid import Alkaid
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.verify.rtl import verify
 from tests.graph.ensembles import MODES, by_ids, by_roots, ensemble_node
 from tests.graph.everywhere import QUIET, design_for, equal_everywhere
@@ -164,7 +164,7 @@ def test_in_one_design_to_rtl(tmp_path):
 
 def test_the_hardware_of_a_tree_is_a_table(monkeypatch):
     """Its cost is far below that of choices between numbers, from which every other domain composes it."""
-    from codesign.hardware.alkaid_domain import Signals
+    from codesign.flows.alkaid.alkaid_domain import Signals
 
     content = one([("BRANCH_LT", 0, 0.5, TREE, ("BRANCH_LT", 2, 0.75, TREE, 0.125))])
     design = design_for(content, [KIND] * 3)
@@ -177,7 +177,7 @@ def test_the_hardware_of_a_tree_is_a_table(monkeypatch):
 def _cost(design):
     from alkaid.trace import FVArray, HWConfig, trace
 
-    from codesign.hardware.alkaid_domain import Signals
+    from codesign.flows.alkaid.alkaid_domain import Signals
 
     kinds = design.inputs.types
     k, i, f = (np.array([[getattr(t, n) for t in kinds]]) for n in ("signed", "integer_bits", "fraction_bits"))
@@ -194,8 +194,8 @@ def test_a_tree_too_deep_for_a_table_is_exact():
 
 def test_a_planted_fault_is_seen(monkeypatch):
     """Of each domain: thresholds that are not rounded up, and sides that are swapped."""
+    from codesign.flows.alkaid import alkaid_domain
     from codesign.handoff.emulator.circuit import Integers
-    from codesign.hardware import alkaid_domain
 
     content = one([TREE])
     for owner, name, liar in (

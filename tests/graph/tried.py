@@ -13,8 +13,10 @@ from unittest.mock import patch
 import numpy as np
 import onnxruntime
 
-from codesign.design import Design
-from codesign.errors import UnsupportedError
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
+from codesign.core.probes import probe_codes
+from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.graph.domain import Domain
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
@@ -22,8 +24,6 @@ from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import circuit
 from codesign.handoff.emulator.circuit import Integers
 from codesign.handoff.emulator.source import kernel
-from codesign.hardware.alkaid_domain import Signals
-from codesign.probes import probe_codes
 from tests.graph import everywhere
 from tests.graph.emulators import Emulators
 from tests.graph.everywhere import QUIET, alkaid_codes, circuit_codes, design_for, equal_everywhere

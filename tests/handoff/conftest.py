@@ -14,16 +14,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import make_run as made_up
 from make_run import make_run
 
-from codesign import plugins
-from codesign.candidate.stages import add_figures
-from codesign.design import Design
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.records import Front, Verified
+from codesign.core.runfolder import RunFolder
+from codesign.core.targets import load_target
+from codesign.flows.base import Flow
+from codesign.flows.reopening import seal_firmware, seal_verdict
 from codesign.handoff import write_bundle
-from codesign.hardware.base import Flow
-from codesign.hardware.provenance import counted, provenance
-from codesign.records import Front, Verified
-from codesign.runfolder import RunFolder
-from codesign.targets import load_target
-from codesign.trust.firmware import seal_firmware, seal_verdict
+from codesign.pipeline.stages import add_figures
+from codesign.rtl.provenance import counted, provenance
 
 
 def build(run: RunFolder) -> int:

@@ -13,14 +13,14 @@ import pyarrow.parquet
 import pytest
 import uproot
 
-from codesign import plugins
-from codesign.design import Design
-from codesign.errors import InputError
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import InputError
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, apply_bundle
-from codesign.handoff.apply.engine import OnnxEngine, compare
+from codesign.handoff.apply.executors import OnnxEngine, compare
 from codesign.handoff.check import read_manifest
 from codesign.physics.events import write_events
 from codesign.tasks.base import Inputs

@@ -12,8 +12,8 @@ import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesign import plugins
-from codesign.errors import InputError
+from codesign.core import plugins
+from codesign.core.errors import InputError
 from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.physics.events import write_events

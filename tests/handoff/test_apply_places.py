@@ -13,9 +13,9 @@ import uproot
 from typer.testing import CliRunner
 
 from codesign.cli import app
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.handoff.apply import Scorer, apply_bundle
-from codesign.handoff.apply import run as module
+from codesign.handoff.apply import job as module
 from tests.handoff.conftest import features
 
 

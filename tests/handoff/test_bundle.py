@@ -16,13 +16,14 @@ import jsonschema
 import numpy as np
 import pytest
 
-from codesign import plugins, schemas
-from codesign.design import Design
-from codesign.errors import CodesignError, InputError
+from codesign.cli import schemas
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.records import Front, Metrics, TrialStatus, Verified
+from codesign.core.targets import load_target
+from codesign.flows.base import Flow
 from codesign.handoff import check_bundle, read_manifest, write_bundle
-from codesign.hardware.base import Flow
-from codesign.records import Front, Metrics, TrialStatus, Verified
-from codesign.targets import load_target
 
 
 @pytest.fixture
@@ -221,7 +222,9 @@ def test_the_readme_simulates_as_it_says_and_the_bench_finds_a_wrong_vector(bund
 
 
 def test_the_hand_off_needs_no_optuna():
-    code = "import codesign.handoff, codesign.schemas, sys; print([m for m in ('optuna', 'torch') if m in sys.modules])"
+    code = (
+        "import codesign.handoff, codesign.cli.schemas as s, sys; print({'optuna', 'torch'} & set(sys.modules) or '[]')"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.records import Verified
 from codesign.handoff import check_bundle, read_manifest
 from codesign.handoff.check import checksum
 from codesign.handoff.manifest import BundleFile, InputSignal, Manifest, OutputSignal, TargetFacts
-from codesign.records import Verified
 
 COMMON = {
     "name": "x",

@@ -10,20 +10,20 @@ import sys
 import numpy as np
 import pytest
 
-from codesign.design import Design
-from codesign.errors import InputError, ToolError, UnsupportedError
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.errors import InputError, ToolError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.probes import probe_codes
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES, RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff import check_bundle, read_manifest, write_bundle
 from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, load_emulator, write_emulator
 from codesign.handoff.emulator.circuit import Circuit, Integers
-from codesign.probes import probe_codes
+from tests.families.test_qmlp import CONFIGS
 from tests.graph.graphs import GraphBuilder, design_of
 from tests.graph.test_reader import KIND, everything, squares
 from tests.hardware import test_alkaid
-from tests.models.test_qmlp import CONFIGS
 
 pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is missing")
 

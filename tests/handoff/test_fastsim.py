@@ -9,7 +9,7 @@ import correctionlib
 import numpy as np
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.handoff.fastsim import write_fast_simulation
 from codesign.handoff.fastsim.grid import LEAST, efficiency, estimated, middle
 from codesign.tasks.outcome import Axis, Outcome, Tabulated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codesign.quoting import markdown
+from codesign.core.quoting import markdown
 
 
 @pytest.mark.parametrize(

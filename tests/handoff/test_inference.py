@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from make_run import design as mlp_design
 from onnx import numpy_helper
 
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.probes import probe_codes
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES, RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff.inference import Session, codes_model, features_model, write_repository
-from codesign.probes import probe_codes
 from tests.graph.graphs import GraphBuilder, all_codes, design_of
 from tests.graph.test_reader import KIND, squares
 

@@ -13,14 +13,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.handoff import received, write_bundle
 from codesign.handoff.archive import opened
 from codesign.handoff.check import checksum
 from codesign.handoff.claims import FIELDS
+from codesign.handoff.examination import Asked, prove_bundle
 from codesign.handoff.manifest import Manifest
-from codesign.handoff.proof import Asked, prove_bundle
-from codesign.handoff.statement import Outcome
+from codesign.handoff.statement import Finding
 
 
 def forge(bundle, name, content):
@@ -58,7 +58,7 @@ def test_all_models_of_a_bundle_agree(bundle):
 
 def test_what_nobody_can_compute_again_is_named_as_not_checked(bundle):
     report = prove_bundle(bundle)
-    unknown = {s.name for s in report.statements if s.outcome is Outcome.NOT_CHECKED}
+    unknown = {s.name for s in report.statements if s.outcome is Finding.NOT_CHECKED}
     assert unknown == {
         *("maker", "metrics", "verification", "figures, others", "sample", "notes", "licence", "weights.safetensors"),
         "signature",
@@ -125,10 +125,10 @@ def test_the_code_of_another_version_is_not_run_but_its_onnx_is(bundle):
     report = prove_bundle(bundle, Asked(emulator=True))
     assert report.wrong == ()
     assert "made by codesign 0.0.9" in report.of("emulator/").detail
-    assert report.of("emulator/").outcome is report.of("emulator/, run").outcome is Outcome.NOT_CHECKED
-    assert report.of("onnx/").outcome is Outcome.NOT_CHECKED
+    assert report.of("emulator/").outcome is report.of("emulator/, run").outcome is Finding.NOT_CHECKED
+    assert report.of("onnx/").outcome is Finding.NOT_CHECKED
     assert report.of("onnx/codes.onnx, run").events == 40
-    assert report.of("firmware/").outcome is Outcome.CHECKED
+    assert report.of("firmware/").outcome is Finding.CHECKED
 
 
 def test_a_bundle_of_the_format_before_is_read(bundle):
@@ -138,7 +138,7 @@ def test_a_bundle_of_the_format_before_is_read(bundle):
     path.write_text(json.dumps(manifest | {"format_version": 2}))
     report = prove_bundle(bundle)
     assert report.wrong == ()
-    assert report.of("firmware/").outcome is Outcome.CHECKED
+    assert report.of("firmware/").outcome is Finding.CHECKED
 
 
 def test_golden_vectors_that_hold_objects_or_inflate_without_end_are_refused(bundle, tmp_path, monkeypatch):

@@ -11,13 +11,13 @@ import pyarrow.parquet
 import pytest
 import uproot
 
-from codesign import schemas
-from codesign.design import Design
+from codesign.cli import schemas
+from codesign.core.design import Design
+from codesign.core.records import Front, Metrics, TrialStatus
 from codesign.handoff import read_manifest, write_bundle
 from codesign.handoff.apply import apply_bundle
-from codesign.handoff.proof import Asked, prove_bundle
-from codesign.handoff.statement import Outcome
-from codesign.records import Front, Metrics, TrialStatus
+from codesign.handoff.examination import Asked, prove_bundle
+from codesign.handoff.statement import Finding
 
 THRESHOLD = 2.3
 
@@ -48,7 +48,7 @@ def test_the_threshold_is_in_the_manifest_and_the_ports_in_the_readme(bundle):
     assert f"code {manifest.trigger.threshold_code} (value 2.3)" in text
     report = prove_bundle(bundle, Asked(emulator=True))
     assert report.wrong == ()
-    assert report.of("trigger").outcome is Outcome.CHECKED
+    assert report.of("trigger").outcome is Finding.CHECKED
     assert report.of("emulator/, run").events == 40
 
 

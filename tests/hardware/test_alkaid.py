@@ -7,19 +7,19 @@ import pytest
 import torch
 from alkaid.types import CombLogic
 
-from codesign import export
-from codesign.errors import ToolError
-from codesign.figures import Fidelity, find
-from codesign.fixedpoint import FixedPoint, Port
-from codesign.hardware import alkaid_passes
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.alkaid_files import save_program
-from codesign.hardware.packing import bit_range
-from codesign.hardware.top_module import top_module
-from codesign.models.mlp import MLPConfig
-from codesign.probes import probe_codes
-from codesign.targets import load_target
-from tests.models.test_qmlp import CONFIGS, network_of, quantised
+from codesign.core.errors import ToolError
+from codesign.core.figures import Fidelity, find
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.families.mlp.config import MLPConfig
+from codesign.flows.alkaid import alkaid_passes
+from codesign.flows.alkaid.alkaid_files import save_program
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.rtl.packing import bit_range
+from codesign.rtl.top_module import top_module
+from codesign.training import export
+from tests.families.test_qmlp import CONFIGS, network_of, quantised
 
 TARGET = load_target("vu13p-360")
 

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from make_run import design
 
-from codesign.figures import Fidelity, find
-from codesign.hardware.alkaid import Alkaid
-from codesign.targets import load_target
+from codesign.core.figures import Fidelity, find
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 
 CONFIG = {"widths": [12, 8], "weight_bits": [4, 3, 3], "activation_bits": [4, 4], "input_bits": 6, "sparsity": 0.3}
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign import resources
-from codesign.errors import InputError
-from codesign.hardware import axi_simulation
-from codesign.hardware.axi import axi_stream
-from codesign.hardware.axi_simulation import Episode, episodes_for, first_difference, simulate_axi
-from codesign.hardware.packing import pack, unpack
+from codesign.core import resources
+from codesign.core.errors import InputError
+from codesign.rtl.axi import axi_stream
+from codesign.rtl.packing import pack, unpack
+from codesign.verify import axi_simulation
+from codesign.verify.axi_simulation import Episode, episodes_for, first_difference, simulate_axi
 from codesign.verify.rtl import verify
 from tests.verify.small_firmware import Small, make_small, with_top
 

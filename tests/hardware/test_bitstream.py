@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign import resources
-from codesign.board.uart import SerialBoard, decode, encode, event_bytes
-from codesign.errors import InputError, ToolError
-from codesign.fixedpoint import FixedPoint, Port
-from codesign.hardware import bitstream as module
-from codesign.hardware.bitstream import Pll, bitstream, board_top, divisor, pll
-from codesign.hardware.bitstream_simulation import SimulatedPort
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.hardware.nextpnr import Routed, available
-from codesign.hardware.nextpnr_family import FAMILIES
-from codesign.targets import load_target
+from codesign.core import resources
+from codesign.core.errors import InputError, ToolError
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.targets import load_target
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.rtl.uart import SerialBoard, decode, encode, event_bytes
+from codesign.tools import bitstream as module
+from codesign.tools.bitstream import Pll, bitstream, board_top, divisor, pll
+from codesign.tools.nextpnr import Routed, available
+from codesign.tools.nextpnr_family import FAMILIES
+from codesign.verify.bitstream_simulation import SimulatedPort
 from tests.verify.small_firmware import Small, make_design, make_small, plant_fault
 
 TARGET = load_target("ulx3s-85f")

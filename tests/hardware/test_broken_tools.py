@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from codesign.candidate.stages import add_figures, costs_only_itself
-from codesign.figures import Fidelity, Figure
-from codesign.hardware import yosys
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.nextpnr import place_and_route
-from codesign.records import Figures, State, TrialStatus
-from codesign.runfolder import TrialFolder
-from codesign.targets import load_target
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.records import Figures, State, TrialStatus
+from codesign.core.runfolder import TrialFolder
+from codesign.core.targets import load_target
+from codesign.pipeline.stages import add_figures, costs_only_itself
+from codesign.rtl.firmware import Firmware
+from codesign.tools import yosys
+from codesign.tools.nextpnr import place_and_route
 from tests.hardware.test_yosys import HEAD, hand_written
 
 ADDER = HEAD + "always @(posedge clk) model_out <= model_inp * model_inp + 8'd3; endmodule\n"
@@ -111,7 +111,7 @@ def test_a_synthesis_on_a_full_disk(trial: TrialFolder, firmware: Firmware) -> N
 def test_a_placement_whose_tool_is_killed(
     trial: TrialFolder, firmware: Firmware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from codesign.hardware import nextpnr_family
+    from codesign.tools import nextpnr_family
 
     killed = program(tmp_path / "python", "kill -KILL $$")
 

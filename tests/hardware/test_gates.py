@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import ToolError
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.gates import cell_models, gate_level
+from codesign.core.errors import ToolError
+from codesign.rtl.firmware import Firmware
+from codesign.tools.gates import cell_models, gate_level
 from codesign.verify.rtl import verify
 from tests.verify.small_firmware import Small, make_small
 

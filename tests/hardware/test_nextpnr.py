@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import InputError, ToolError
-from codesign.figures import Fidelity, Figure, find
-from codesign.fixedpoint import FixedPoint
-from codesign.hardware import nextpnr, nextpnr_family
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.hardware.nextpnr import available, place_and_route
-from codesign.hardware.nextpnr_family import FAMILIES
-from codesign.hardware.nextpnr_timing import close_timing, next_stage_delay
-from codesign.targets import load_target
+from codesign.core.errors import InputError, ToolError
+from codesign.core.figures import Fidelity, Figure, find
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.timing_closure import close_timing, next_stage_delay
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.tools import nextpnr, nextpnr_family
+from codesign.tools.nextpnr import available, place_and_route
+from codesign.tools.nextpnr_family import FAMILIES
+from tests.families.test_qmlp import CONFIGS
 from tests.hardware.test_alkaid import design_of
-from tests.models.test_qmlp import CONFIGS
 from tests.verify.small_firmware import make_design, make_small
 
 TARGET = load_target("ulx3s-85f")

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign.errors import InputError, UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.trees.flow import Trees, TreeSettings
+from codesign.flows.trees.tree_plan import TreePlan, plan_of
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.trees.flow import Trees, TreeSettings
-from codesign.hardware.trees.tree_plan import TreePlan, plan_of
 from codesign.importing.trees import read_trees
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.testing import CASES, conforms
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from tests.graph.ensembles import random_trees
@@ -126,7 +126,7 @@ def test_what_is_no_ensemble_is_refused(tmp_path):
 @pytest.mark.slow
 def test_a_planted_fault_is_seen_in_simulation(tmp_path, monkeypatch):
     """Every threshold one code too high."""
-    from codesign.hardware.trees import flow
+    from codesign.flows.trees import flow
 
     def wrong(design):
         plan = plan_of(design)

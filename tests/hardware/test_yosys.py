@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import ToolError
-from codesign.figures import Fidelity, find
-from codesign.fixedpoint import FixedPoint
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.hardware.yosys import count, synthesise, used_sources
+from codesign.core.errors import ToolError
+from codesign.core.figures import Fidelity, find
+from codesign.core.fixedpoint import FixedPoint
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.tools.yosys import count, synthesise, used_sources
 from tests.verify.small_firmware import TARGET, make_design, make_small
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import codesign
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
 from tests.importing.brevitas_kinds import KINDS, built
 
 FEW = ("fixed point per channel", "Softmax at the end", "bipolar activations", "QuantLSTM")

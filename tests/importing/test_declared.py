@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.importing.declared import DeclaredInputs, declared_inputs, fixed_point
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas
 import pytest
 
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint, Port
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.importing.event_table import read_events_of
 
 KIND = FixedPoint(signed=True, integer_bits=3, fraction_bits=2)

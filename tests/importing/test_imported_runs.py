@@ -10,15 +10,15 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-from codesign.candidate.imported import import_run
-from codesign.candidate.imported_proof import SOURCE, source_rows
-from codesign.candidate.trial import design_of, trial_of
 from codesign.cli import app
-from codesign.errors import CodesignError, InputError
-from codesign.imported_run import REPORT, ImportedRun, origin_of, study_of
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.records import Metrics, TrialStatus
+from codesign.core.runfolder import RunFolder
 from codesign.importing.import_report import ImportReport
-from codesign.records import Metrics, TrialStatus
-from codesign.runfolder import RunFolder
+from codesign.pipeline.imported import import_run
+from codesign.pipeline.imported_proof import SOURCE, source_rows
+from codesign.pipeline.trial import design_of, trial_of
+from codesign.study.imported_run import REPORT, ImportedRun, origin_of, study_of
 from tests.importing.small import mlp, model, saved
 
 

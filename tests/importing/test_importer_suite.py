@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.importing.onnx_file import OnnxFile
 from codesign.testing import ImporterTests, Nonconformity

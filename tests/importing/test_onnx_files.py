@@ -12,11 +12,11 @@ import pytest
 from onnx import TensorProto, helper
 
 import codesign
-from codesign.errors import CodesignError, InputError, UnsupportedError
+from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.importing import importers
-from codesign.importing.agreement import compared, exact_codes
 from codesign.importing.base import Importer, Question, Source
 from codesign.importing.import_report import ImportReport
+from codesign.importing.source_agreement import compared, exact_codes
 from tests.importing.small import mlp, model, quant, saved
 
 #: of the network below with the scale 0.3, whose float32 lies near ties: its executor misses them, float64 does not

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codesign.physics.readers.checks import CLASS_NAMES
-from codesign.physics.sample import Sample
+from codesign.data.readers.checks import CLASS_NAMES
+from codesign.data.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, constituents_block, features_of
 
 

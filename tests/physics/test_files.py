@@ -17,14 +17,14 @@ import pyarrow.parquet
 import pytest
 import uproot
 
-from codesign.data_cli import describe
-from codesign.errors import InputError
-from codesign.physics.readers import read_sample
-from codesign.physics.readers.checks import CLASS_NAMES
-from codesign.physics.sample import Sample
+from codesign.core.errors import InputError
+from codesign.data.files import describe
+from codesign.data.readers import read_sample
+from codesign.data.readers.checks import CLASS_NAMES
+from codesign.data.sample import Sample
+from codesign.data.writers import write_parquet, write_root, write_sample
 from codesign.physics.substructure import FEATURE_NAMES, constituents_block
-from codesign.physics.writers import write_parquet, write_root, write_sample
-from codesign.tasks.jet_tagging import JetTagging
+from codesign.tasks.tagging.jet_tagging import JetTagging
 
 MASS = FEATURE_NAMES.index("mass_mmdt")
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import yaml
 
-from codesign.data_cli import make_data
-from codesign.errors import InputError, ToolError
-from codesign.physics import cache, generate
+from codesign.core.errors import InputError, ToolError
+from codesign.data import generated as generate
+from codesign.data.files import make_data
+from codesign.data.generated import generated_sample
+from codesign.data.readers import read_sample
+from codesign.physics import cache
 from codesign.physics.card import load_card, shipped_cards
 from codesign.physics.chunk import make_chunk
-from codesign.physics.generate import generated_sample
-from codesign.physics.readers import read_sample
 from codesign.physics.substructure import FEATURE_NAMES, features_of
 
 pytest.importorskip("pythia8mc", reason="pythia8mc is not installed")

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign.physics.generate import generated_sample
-from codesign.physics.readers import read_sample
-from codesign.physics.readers.checks import CLASS_NAMES
-from codesign.physics.sample import Sample
+from codesign.data.generated import generated_sample
+from codesign.data.readers import read_sample
+from codesign.data.readers.checks import CLASS_NAMES
+from codesign.data.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, features_of
 
 pytest.importorskip("pythia8mc", reason="pythia8mc is not installed")

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from codesign.errors import InputError
-from codesign.physics.sample import Sample, Splits
+from codesign.core.errors import InputError
+from codesign.data.sample import Sample, Splits
 
 NAMES = ("train", "validation", "test")
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS, features_of, features_of_jagged, groomed_mask
 
 

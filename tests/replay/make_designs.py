@@ -10,11 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from codesign.design import Design
-from codesign.dse.engine import run_study
+from codesign.core.design import Design
+from codesign.core.runfolder import RunFolder
 from codesign.physics.events import write_events
-from codesign.runfolder import RunFolder
-from codesign.study import Study, load_study
+from codesign.search.engine import run_study
+from codesign.study.definition import Study, load_study
 from codesign.testing import CASES
 from tests.replay.replayed import DESIGNS
 from tests.tasks.anomaly.toy_level1 import toy_level1

@@ -15,13 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from codesign.design import Design
-from codesign.errors import UnsupportedError
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
+from codesign.core.runfolder import write_atomically
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import write_emulator
 from codesign.handoff.inference import codes_model, features_model
-from codesign.hardware.alkaid import Alkaid
-from codesign.runfolder import write_atomically
-from codesign.targets import load_target
 
 HERE = Path(__file__).resolve().parent
 DESIGNS = HERE / "designs"

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from codesign.errors import CodesignError
+from codesign.core.errors import CodesignError
 from tests.trees import Tree, both, first_commit_of
 
 _MADE = Path(__file__).resolve().parents[1] / "frozen" / "7957331" / "made.zip"

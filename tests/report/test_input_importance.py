@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from make_run import CLASSES, FEATURES, STUDY, design
 
-from codesign.candidate.inputs import input_importance
+from codesign.data.sample import Part
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.physics.sample import Part
-from codesign.study import Study
-from codesign.tasks.jet_tagging import JetSample, JetTagging, JetTaggingProblem
+from codesign.pipeline.importance import input_importance
+from codesign.study.definition import Study
+from codesign.tasks.tagging.jet_tagging import JetSample, JetTagging, JetTaggingProblem
 
 CONFIG = {"widths": [16], "weight_bits": [6, 6], "activation_bits": [6], "input_bits": 8, "sparsity": 0.0}
 

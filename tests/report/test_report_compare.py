@@ -10,7 +10,7 @@ import pytest
 from make_run import HOSTILE, make_run
 from test_report_browser import BROWSER, browse, without_policy
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.report import write_comparison
 
 PROBE = """

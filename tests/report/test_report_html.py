@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 import pytest
 from make_run import HOSTILE, make_run
 
-from codesign.errors import InputError
-from codesign.figures import Fidelity, find
-from codesign.records import FidelityFront, Front, InputImportance, Metric, Verified
+from codesign.core.errors import InputError
+from codesign.core.figures import Fidelity, find
+from codesign.core.records import FidelityFront, Front, InputImportance, Metric, Verified
 from codesign.report import write_report
 
 #: attributes by which a page loads or leads to something

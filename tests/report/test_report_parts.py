@@ -9,16 +9,16 @@ import onnx
 import pytest
 from make_run import HOSTILE, design, plots
 
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint, Port
-from codesign.records import Metric, Plot, Series
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.records import Metric, Plot, Series
 from codesign.report import front_picture, words
 from codesign.report.collect import collect
 from codesign.report.explained import stories
 from codesign.report.layers import Counted, bits, count_layers, draw, layers
 from codesign.report.plots import describe, physics_figure
 from codesign.report.waterfall import waterfall
-from codesign.study import Constraint
+from codesign.study.definition import Constraint
 
 CONFIG = {"widths": [16, 8], "weight_bits": [4, 3, 4], "activation_bits": [4, 5], "input_bits": 8, "sparsity": 0.4}
 

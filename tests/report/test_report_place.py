@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codesign.cli import app
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.report import write_comparison, write_report
 
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codesign.figures import Fidelity, Figure
-from codesign.records import Metric
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.records import Metric
 from codesign.report.choices import choices, importances
-from codesign.report.collect import Axis, Trial
+from codesign.report.collect import PlotAxis, Trial
 from codesign.report.hypervolume import hypervolume, progress
 
-GOALS = [Axis("accuracy", True, None), Axis("lut", False, Fidelity.COMPILED)]
+GOALS = [PlotAxis("accuracy", True, None), PlotAxis("lut", False, Fidelity.COMPILED)]
 
 
 def trial(number, config, accuracy, lut, state="complete"):

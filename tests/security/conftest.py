@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from codesign import store
+from codesign.core import store
 from tests.make_run import design
 
 

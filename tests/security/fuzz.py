@@ -39,14 +39,15 @@ from tests.security.fuzzing.watch import HANG, in_child
 
 SUBJECTS: dict[str, Subject] = {**runs.SUBJECTS, **bundles.SUBJECTS, **files.SUBJECTS}
 _IMPORTED = (
-    "alkaid.types", "awkward", "codesign.cli", "codesign.hardware.alkaid", "codesign.handoff.apply.run",
-    "codesign.handoff.proof", "codesign.physics.events.show", "codesign.report.html", "h5py", "onnxruntime",
+    "alkaid.types", "awkward", "codesign.cli", "codesign.flows.alkaid.flow", "codesign.handoff.apply.job",
+    "codesign.handoff.examination", "codesign.physics.events.show", "codesign.report.html", "h5py", "onnxruntime",
     "pyarrow.parquet", "safetensors.torch", "uproot", "uproot.models.RNTuple", "uproot.models.TTree",
-    "codesign.dse.resolve", "codesign.dse.cluster", "codesign.candidate", "codesign.models",
-    "codesign.physics.detector.card", "dask_jobqueue", "codesign.candidate.flows", "codesign.data_cli",
-    "codesign.dse.progress", "codesign.hardware.alkaid_layers", "codesign.hardware.finn.flow",
-    "codesign.hardware.hls4ml", "codesign.hardware.vendor.vivado", "codesign.models.anomaly", "codesign.models.learned",
-    "codesign.tasks.anomaly", "codesign.tasks.jet_energy", "codesign.verify.rtl", "hist", "pandas",
+    "codesign.search.resolve", "codesign.search.cluster", "codesign.pipeline", "codesign.families",
+    "codesign.physics.detector.event_card", "dask_jobqueue", "codesign.pipeline.flow_comparison", "codesign.data.files",
+    "codesign.search.progress", "codesign.flows.alkaid.alkaid_layers", "codesign.flows.finn.flow",
+    "codesign.flows.hls4ml", "codesign.tools.vendor.vivado", "codesign.families.autoencoder.config",
+    "codesign.families.learned.config",
+    "codesign.tasks.anomalies.anomaly", "codesign.tasks.jets.jet_energy", "codesign.verify.rtl", "hist", "pandas",
     "rich.progress", "sklearn.ensemble",
 )  # fmt: skip
 _RECORDED = {"executions": "executed", "hangs": "hang", "tracebacks": "traceback", "refused": "refused", "read": "read"}

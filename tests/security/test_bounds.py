@@ -17,24 +17,24 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.dse.cluster import job_queue
-from codesign.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.reading.gz import gunzip
+from codesign.core.reading.json import json_of
+from codesign.core.reading.npz import npy_array, npz_arrays
+from codesign.core.reading.tensor_file import tensors_of
+from codesign.core.reading.yaml import yaml_of
+from codesign.core.records import TrialStatus
+from codesign.core.runfolder import RunFolder
+from codesign.core.store import unpacked
+from codesign.core.targets import load_target
+from codesign.data.readers import read_sample
 from codesign.graph.reader import read_graph
 from codesign.handoff.archive import opened
+from codesign.handoff.examination import prove_bundle
 from codesign.handoff.inference import Session
-from codesign.handoff.proof import prove_bundle
 from codesign.physics.card import load_card
-from codesign.physics.readers import read_sample
-from codesign.reading.gz import gunzip
-from codesign.reading.json import json_of
-from codesign.reading.npz import npy_array, npz_arrays
-from codesign.reading.tensors import tensors_of
-from codesign.reading.yaml import yaml_of
-from codesign.records import TrialStatus
-from codesign.runfolder import RunFolder
-from codesign.store import unpacked
-from codesign.study import load_study
-from codesign.targets import load_target
+from codesign.search.cluster import job_queue
+from codesign.study.definition import load_study
 from tests.security.strangers import bundle_in, forge, run_in
 
 
@@ -409,7 +409,7 @@ def test_a_program_of_a_run_folder(tmp_path):
     path = run / "trials" / f"{number:04d}" / "firmware" / "program.json.gz"
     assert path.is_file()
     path.write_bytes(gzip.compress(b"[" * (300 << 20), compresslevel=1))
-    from codesign.hardware.alkaid_files import load_program
+    from codesign.flows.alkaid.alkaid_files import load_program
 
     began = time.process_time()
     with pytest.raises(InputError, match="inflates to more"):
@@ -440,7 +440,7 @@ def test_parquet_that_repeats_one_value_without_end(tmp_path):
 def test_root_files_name_classes_by_names(tmp_path):
     import uproot
 
-    from codesign.reading.rootfile import opened_root
+    from codesign.core.reading.rootfile import opened_root
 
     path = tmp_path / "e.root"
     with uproot.recreate(path, compression=None) as file:
@@ -509,7 +509,7 @@ def test_a_name_in_onnx_that_is_no_text(tmp_path):
 
 @pytest.mark.parametrize("key", ["task", "family", "flow", "target"])
 def test_a_name_with_line_breaks_is_refused_on_one_line(tmp_path, key):
-    from codesign.dse.resolve import resolve
+    from codesign.search.resolve import resolve
 
     shipped = Path(__file__).parents[2] / "search" / "jet-tagger.yaml"
     study = load_study(str(shipped))

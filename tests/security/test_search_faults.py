@@ -1,6 +1,7 @@
 """Faults of a search that cost work, or blame the wrong one: each in several spellings, without starting a search.
 
-What needs driver and workers is in tests/dse: test_finished_run, test_lacking, test_ending, test_kill, test_sigkills.
+What needs driver and workers is in tests/search: test_finished_run, test_lacking, test_ending, test_kill,
+test_sigkills.
 """
 
 import json
@@ -11,18 +12,18 @@ import yaml
 from typer.testing import CliRunner
 
 from codesign.cli import app
-from codesign.dse import engine
-from codesign.dse.cluster import must_be_possible
-from codesign.dse.ending import ending
-from codesign.dse.engine import run_study
-from codesign.dse.parts import load_sample, part_path, splits_of, withhold_test, write_part
-from codesign.dse.parts import record as facts_of
-from codesign.errors import CodesignError, InputError
-from codesign.physics.sample import Sample
-from codesign.records import Front
-from codesign.resources import locate
-from codesign.runfolder import RunFolder
-from codesign.study import parse_study
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.records import Front
+from codesign.core.resources import locate
+from codesign.core.runfolder import RunFolder
+from codesign.data.sample import Sample
+from codesign.pipeline.parts import load_sample, part_path, splits_of, withhold_test, write_part
+from codesign.pipeline.parts import record as facts_of
+from codesign.search import engine
+from codesign.search.cluster import must_be_possible
+from codesign.search.ending import ending
+from codesign.search.engine import run_study
+from codesign.study.definition import parse_study
 from tests.make_run import make_run
 
 TAGGER = locate("search", "jet-tagger").read_text(encoding="utf-8")

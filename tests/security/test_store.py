@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign import plugins, store
-from codesign.candidate import kept
-from codesign.errors import InputError
-from codesign.figures import Fidelity, Figure
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import Flow
-from codesign.models.base import Family
-from codesign.probes import probe_codes
-from codesign.runfolder import TrialFolder
-from codesign.store import Store
-from codesign.targets import load_target
-from codesign.trust import key as keys
+from codesign.core import plugins, store
+from codesign.core.errors import InputError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.probes import probe_codes
+from codesign.core.runfolder import TrialFolder
+from codesign.core.store import Store
+from codesign.core.targets import load_target
+from codesign.core.trust import key as keys
+from codesign.families.base import Family
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.base import Flow
+from codesign.pipeline import kept
 
 TARGET = load_target("vu13p-360")
 
@@ -232,7 +232,7 @@ def test_damaged_weights_are_trained_again(wrong, become, tiny, tmp_path):
     kept.keep_training(key, folder, mlp, {"ebops": 1.0})
 
     def read(more):
-        from codesign.design import Design
+        from codesign.core.design import Design
         from codesign.graph.exact import Exact
         from codesign.graph.reader import read_graph
 
@@ -349,10 +349,10 @@ def test_the_flow_is_asked_only_where_the_store_has_nothing(become, tiny, tmp_pa
 @pytest.mark.slow
 def test_a_candidate_survives_a_store_that_is_damaged_through_and_through(become, tmp_path):
     """Trained and compiled for real; then every entry is nonsense: the candidate comes out the same, and says so."""
-    from codesign import candidate
-    from codesign.physics.sample import Part
-    from codesign.runfolder import RunFolder
-    from codesign.study import load_study
+    from codesign import pipeline as candidate
+    from codesign.core.runfolder import RunFolder
+    from codesign.data.sample import Part
+    from codesign.study.definition import load_study
     from tests.test_candidate import CONFIG
 
     study = load_study("jet-tagger")

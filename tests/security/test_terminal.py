@@ -9,11 +9,11 @@ import sys
 import pytest
 from rich.console import Console
 
-from codesign import printing
 from codesign.cli import main
-from codesign.dse.progress import Plain, _Live, front_table
-from codesign.errors import InputError
-from codesign.records import Front, Objective
+from codesign.core import printing
+from codesign.core.errors import InputError
+from codesign.core.records import Front, Objective
+from codesign.search.progress import Plain, _Live, front_table
 from tests.security.strangers import run_in
 
 #: name -> what it is, and how it shows

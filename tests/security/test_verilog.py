@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesign import plugins, resources
-from codesign.errors import ToolError
-from codesign.hardware.base import Flow
-from codesign.hardware.slang import elaborate
-from codesign.hardware.yosys import used_sources
-from codesign.targets import load_target
-from codesign.trust.verilog import check_sources, check_text
-from codesign.verify import verilator
+from codesign.core import plugins, resources
+from codesign.core.errors import ToolError
+from codesign.core.targets import load_target
+from codesign.core.trust.verilog import check_sources, check_text
+from codesign.flows.base import Flow
+from codesign.tools import verilator
+from codesign.tools.slang import elaborate
+from codesign.tools.yosys import used_sources
 
 REFUSED = {
     # the system
@@ -137,7 +137,7 @@ def test_all_that_is_shipped_and_written_here_passes(tiny, tmp_path):
 
 @pytest.mark.parametrize("family", ["ecp5", "nexus", "xc7", "xcup"])
 def test_yosys_models_of_cells_pass(family):
-    from codesign.hardware.gates import _modules
+    from codesign.tools.gates import _modules
 
     assert {name: found for name, text in _modules(family).items() if (found := check_text(text)) is not None} == {}
 
@@ -149,7 +149,7 @@ SOURCE = 'module top(input clk);\n  initial $system("touch {}");\nendmodule\n'
 def test_no_tool_is_given_a_source_that_is_refused(name, tmp_path, marker, monkeypatch):
     source = tmp_path / name
     source.write_text(SOURCE.format(marker))
-    for module in ("codesign.verify.verilator", "codesign.hardware.slang"):
+    for module in ("codesign.tools.verilator", "codesign.tools.slang"):
         monkeypatch.setattr(f"{module}.run_tool", lambda *_, **__: pytest.fail("a tool was run"))
     enters = [
         lambda: verilator.build([source], "top", {}, tmp_path / "simulation"),

@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from codesign import plugins
-from codesign.errors import ToolError
-from codesign.hardware import nextpnr
-from codesign.hardware.base import Flow
-from codesign.hardware.process import run_tool
-from codesign.hardware.yosys import synthesise
-from codesign.probes import probe_codes
-from codesign.targets import load_target
+from codesign.core import plugins
+from codesign.core.errors import ToolError
+from codesign.core.probes import probe_codes
+from codesign.core.process import run_tool
+from codesign.core.targets import load_target
+from codesign.flows.base import Flow
+from codesign.tools import nextpnr
+from codesign.tools.yosys import synthesise
 
 #: what a Python of ours or of a tool's imports sooner or later
 MODULES = (

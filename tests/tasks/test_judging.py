@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from codesign.physics.sample import Part
-from codesign.records import Metric
+from codesign.core.records import Metric
+from codesign.data.sample import Part
 from codesign.tasks.base import Problem, Task, working_points
 
 

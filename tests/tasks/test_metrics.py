@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from codesign.physics.sample import Part
+from codesign.data.sample import Part
 from codesign.tasks import metrics
-from codesign.tasks.jet_tagging import JetTagging
+from codesign.tasks.tagging.jet_tagging import JetTagging
 
 
 def toy(events, seed, levels=None):

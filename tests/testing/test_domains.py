@@ -7,7 +7,7 @@ import pytest
 
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
-from codesign.testing.domains import Bounds, DomainTests, exactly
+from codesign.testing.domain_tests import Bounds, DomainTests, exactly
 from tests.testing.broken import said
 
 

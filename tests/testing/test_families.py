@@ -6,12 +6,12 @@ import re
 import pytest
 import torch
 
-from codesign.errors import InputError
-from codesign.models.anomaly import VAE, Autoencoder
-from codesign.models.learned import LearnedMLPConfig, MLPLearned
-from codesign.models.mlp import MLP, MLPConfig
-from codesign.models.qmlp import QuantMLP
-from codesign.testing.torch_families import TorchFamilyTests
+from codesign.core.errors import InputError
+from codesign.families.autoencoder.config import VAE, Autoencoder
+from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
+from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.network import QuantMLP
+from codesign.testing.torch_family_tests import TorchFamilyTests
 from tests.testing.broken import said
 
 BITS = {"low": 2, "high": 5}

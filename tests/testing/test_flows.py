@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from codesign.availability import Availability
-from codesign.errors import UnsupportedError
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.base import NoSettings
+from codesign.core.availability import Availability
+from codesign.core.errors import UnsupportedError
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.base import NoSettings
 from codesign.testing import CASES, FlowTests
 from tests.testing.broken import said
 

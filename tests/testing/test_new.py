@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from codesign.cli import app
-from codesign.errors import InputError
-from codesign.new_plugin import write_plugin
+from codesign.cli.new_plugin import write_plugin
+from codesign.core.errors import InputError
 
 
 def installed(kind, name, folder):

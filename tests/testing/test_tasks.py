@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from codesign.core.records import Metric, Plot, Series
+from codesign.core.validation import validated
+from codesign.data.sample import Sample
+from codesign.data.writers import write_sample
 from codesign.physics.events import write_events
-from codesign.physics.sample import Sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
-from codesign.physics.writers import write_sample
-from codesign.records import Metric, Plot, Series
-from codesign.tasks.anomaly import Anomaly
-from codesign.tasks.jet_energy import JetEnergy, JetEnergyOffline
-from codesign.tasks.jet_tagging import JetSample, JetTagging, JetTaggingProblem
-from codesign.testing.tasks import TaskTests
-from codesign.validation import validated
+from codesign.tasks.anomalies.anomaly import Anomaly
+from codesign.tasks.jets.jet_energy import JetEnergy, JetEnergyOffline
+from codesign.tasks.tagging.jet_tagging import JetSample, JetTagging, JetTaggingProblem
+from codesign.testing.task_tests import TaskTests
 from tests.tasks.anomaly.toy_level1 import toy_level1
 from tests.tasks.jets.toy_events import toy_events
 from tests.testing.broken import said

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.targets import Resources, Target
+from codesign.core.design import Design
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.targets import Resources, Target
+from codesign.rtl.firmware import Firmware, Rtl
 
 TARGET = Target(
     name="test",

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codesign.errors import InputError, UnsupportedError
-from codesign.fixedpoint import FixedPoint, Port
-from codesign.hardware.packing import pack, port_width, unpack
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.rtl.packing import pack, port_width, unpack
 
 
 def port(*widths: int) -> Port:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import ToolError
-from codesign.hardware.process import last_words, run_tool
+from codesign.core.errors import ToolError
+from codesign.core.process import last_words, run_tool
 from tests.processes import wait_until_gone
 
 

@@ -11,10 +11,10 @@ import cramjam
 import numpy as np
 import pytest
 
-from codesign.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError
 from codesign.report.waves import read_waves
+from codesign.tools.verilator import require_fst
 from codesign.verify.rtl import simulate, verify
-from codesign.verify.verilator import require_fst
 from tests.verify.small_firmware import Small, make_small, plant_fault, with_top
 
 INNER = "inner_top inner (.clk(clk), .model_inp(model_inp), .model_out({}));"
@@ -78,7 +78,7 @@ def test_what_fst_lacks_is_named_before_anything_is_built(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs = (("zlib-of-nobody.h", "z", "apt install zlib-of-nobody"), ("stdio.h", "c", "apt install libc6-dev"))
-    monkeypatch.setattr("codesign.verify.verilator._FST_NEEDS", needs)
+    monkeypatch.setattr("codesign.tools.verilator._FST_NEEDS", needs)
     with pytest.raises(ToolError, match=r"zlib-of-nobody.h with libz \(apt install zlib-of-nobody\); as VCD") as raised:
         simulate(small.firmware, small.codes, tmp_path, waves="fst")
     assert "stdio.h" not in str(raised.value)

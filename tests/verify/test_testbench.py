@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.verify.testbench import run_testbench, write_testbench
 from tests.verify.small_firmware import Small, plant_fault
 

@@ -10,24 +10,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codesign import export
-from codesign.board.uart import SerialBoard, encode, event_bytes
-from codesign.design import Design
-from codesign.errors import InputError, ToolError
-from codesign.fixedpoint import FixedPoint, Port
+from codesign.core.design import Design
+from codesign.core.errors import InputError, ToolError
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import build_emulator, write_emulator
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.axi_simulation import Episode, simulate_axi
-from codesign.hardware.bitstream import board_top
-from codesign.hardware.bitstream_simulation import SimulatedPort
-from codesign.hardware.packing import with_trigger
-from codesign.hardware.top_module import top_module
-from codesign.probes import probe_codes
-from codesign.targets import load_target
+from codesign.rtl.packing import with_trigger
+from codesign.rtl.top_module import top_module
+from codesign.rtl.uart import SerialBoard, encode, event_bytes
+from codesign.tools.bitstream import board_top
+from codesign.training import export
+from codesign.verify.axi_simulation import Episode, simulate_axi
+from codesign.verify.bitstream_simulation import SimulatedPort
 from codesign.verify.rtl import simulate, verify
 from codesign.verify.testbench import run_testbench, write_testbench
+from tests.families.test_anomaly import CASES, built
 from tests.graph.graphs import GraphBuilder, design_of
-from tests.models.test_anomaly import CASES, built
 
 TARGET = load_target("vu13p-360")
 

@@ -1,8 +1,7 @@
 """The operators that have exact hardware, each one a composition of a domain's primitives."""
 
-from codesign.graph.operators import (
+from codesign.graph.operators import (  # fmt: skip
     elementwise,
-    functions,
     linear,
     logic,
     normalisation,
@@ -10,6 +9,7 @@ from codesign.graph.operators import (
     reduce,
     shape,
     trees,
-)  # fmt: skip
+)
+from codesign.graph.operators import real_functions as functions
 
 __all__ = ("elementwise", "functions", "linear", "logic", "normalisation", "quantisers", "reduce", "shape", "trees")

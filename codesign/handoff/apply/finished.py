@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from codesign import __version__
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.core.reading.json import json_of
+from codesign.core.reading.parquet import opened_parquet
+from codesign.core.reading.rootfile import check_whole, opened_root
 from codesign.handoff.apply.names import PREFIX
 from codesign.handoff.check import checksum
 from codesign.physics.events.container import ChunkSize
-from codesign.physics.events.parquet import Table
-from codesign.physics.events.rootfile import open_root
+from codesign.physics.events.parquet_events import ParquetTable
+from codesign.physics.events.root_events import open_root
 from codesign.physics.events.writing import METADATA
-from codesign.physics.readers.detection import damage_named, head_of, kind_of
-from codesign.reading.json import json_of
-from codesign.reading.parquet import opened_parquet
-from codesign.reading.rootfile import check_whole, opened_root
 
 __all__ = ("Source", "Written", "scores_in", "written_in")
 
@@ -89,7 +89,7 @@ def scores_in(path: Path, names: Sequence[str], rows: int) -> Iterator[tuple[int
 
     kind = kind_of(head_of(path)) or ""
     with damage_named(path, kind):
-        container = Table(path) if kind == "Parquet" else open_root(path)
+        container = ParquetTable(path) if kind == "Parquet" else open_root(path)
         try:
             for _, columns in container.chunks([f"{PREFIX}_{name}" for name in names], ChunkSize(events=rows)):
                 arrays = list(columns.values())

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from codesign.core.runfolder import written_atomically
 from codesign.handoff.apply.names import branch_names
 from codesign.handoff.manifest import OutputSignal
 from codesign.physics.events.writing import METADATA
-from codesign.runfolder import written_atomically
 
 __all__ = ("Histograms",)
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import plugins
-from codesign.errors import InputError
+from codesign.core import plugins
+from codesign.core.errors import InputError
+from codesign.core.layout import Layout, fitted
 from codesign.handoff.agreement import require_agreement
-from codesign.handoff.apply.engine import EmulatorEngine, Engine, OnnxEngine, built_emulator
+from codesign.handoff.apply.executors import EmulatorEngine, Engine, OnnxEngine, built_emulator
 from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
-from codesign.handoff.received import Received, read_design
-from codesign.imported_run import IMPORTED
-from codesign.layout import Layout, fitted
+from codesign.handoff.received import ReceivedBundle, read_design
 from codesign.physics.events import BadEvent
+from codesign.study.imported_run import IMPORTED
 from codesign.tasks.base import Inputs, Task
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Scorer:
     def __init__(self, bundle: Path | str, threads: int = 1, checked: bool = True, emulator: bool = False) -> None:
         folder = Path(bundle)
         self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
-        require_agreement(Received(folder, self.manifest, read_design(folder)))
+        require_agreement(ReceivedBundle(folder, self.manifest, read_design(folder)))
         self.features = tuple(s.name for s in self.manifest.inputs)
         units = tuple(s.unit for s in self.manifest.inputs)
         self.blocks = tuple(self.manifest.blocks) or (Layout.of_features(self.features, units),)

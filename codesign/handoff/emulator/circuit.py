@@ -1,7 +1,7 @@
 """The domain of integer circuits: running a graph over it gives integer code whose every range is proven.
 
-Each element of a signal is a :class:`Node`, an integer with exact bounds, and the power of two that it counts. Scaling
-by a power of two costs nothing, constants fold, and a clip that cannot bite is left out.
+Each element of a signal is a :class:`CircuitNode`, an integer with exact bounds, and the power of two that it counts.
+Scaling by a power of two costs nothing, constants fold, and a clip that cannot bite is left out.
 """
 
 from __future__ import annotations
@@ -17,30 +17,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.domain import Array, Arrays
 from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
 from codesign.graph.tables import Table
 from codesign.handoff.emulator.integer_nodes import (
-    Choice,
+    CircuitNode,
     Clip,
     Floor,
     Input,
     Linear,
     Lookup,
-    Node,
     Op,
     Product,
+    Selected,
     Sign,
     Signal,
 )
 
 __all__ = (
-    "Choice", "Circuit", "Clip", "Floor", "Input", "Integers", "Linear", "Lookup", "Node", "Op", "Product", "Sign",
+    "Circuit",
+    "CircuitNode",
+    "Clip",
+    "Floor",
+    "Input",
+    "Integers",
+    "Linear",
+    "Lookup",
+    "Op",
+    "Product",
+    "Selected",
+    "Sign",
     "Signal",
 )  # fmt: skip
 
@@ -52,8 +63,8 @@ Signals = NDArray[np.object_]
 class Circuit:
     """A design as integers: the nodes that the outputs need, operands first, and the outputs in their ports' codes."""
 
-    nodes: tuple[Node, ...]
-    outputs: tuple[Node, ...]
+    nodes: tuple[CircuitNode, ...]
+    outputs: tuple[CircuitNode, ...]
 
     @classmethod
     def of(cls, design: Design) -> Circuit:
@@ -80,7 +91,7 @@ class Circuit:
                 outputs.append(domain.halved(signal.node, -shift))
                 continue
             outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
-        needed: dict[int, Node] = {}
+        needed: dict[int, CircuitNode] = {}
         waiting = list(outputs)
         while waiting:
             node = waiting.pop()
@@ -116,15 +127,15 @@ class Integers(Arrays):
         mantissa, exponent = _binary(x)
         return Signal(self._node(Linear((), mantissa), mantissa, mantissa), exponent)
 
-    def _node(self, op: Op, low: int, high: int) -> Node:
+    def _node(self, op: Op, low: int, high: int) -> CircuitNode:
         """A node; one that has a single value is that constant, however it came about."""
-        return Node(next(self._numbers), Linear((), low) if low == high else op, low, high)
+        return CircuitNode(next(self._numbers), Linear((), low) if low == high else op, low, high)
 
-    def halved(self, x: Node, shift: int) -> Node:
+    def halved(self, x: CircuitNode, shift: int) -> CircuitNode:
         """``floor(x / 2**shift)``."""
         return self._node(Floor(x, shift, 0, 0, "none"), x.low >> shift, x.high >> shift)
 
-    def linear_node(self, terms: tuple[tuple[Node, int], ...], constant: int) -> Node:
+    def linear_node(self, terms: tuple[tuple[CircuitNode, int], ...], constant: int) -> CircuitNode:
         """``constant + sum(coefficient * node)`` with its bounds."""
         low = constant + sum(min(n.low * c, n.high * c) for n, c in terms)
         high = constant + sum(max(n.low * c, n.high * c) for n, c in terms)
@@ -132,7 +143,7 @@ class Integers(Arrays):
 
     def _sum(self, parts: Iterable[tuple[Signal, int, int]]) -> Signal:
         """Sum of ``signal * mantissa * 2**exponent``, on the coarsest grid that holds all of it."""
-        variable: list[tuple[Node, int, int]] = []
+        variable: list[tuple[CircuitNode, int, int]] = []
         constants: list[tuple[int, int]] = []
         for signal, mantissa, exponent in parts:
             node, power = signal.node, signal.exponent + exponent
@@ -142,7 +153,7 @@ class Integers(Arrays):
                 variable.append((node, mantissa, power))
         constants = [(value, power) for value, power in constants if value]
         finest = min([p for *_, p in variable] + [p for _, p in constants], default=0)
-        merged: dict[Node, int] = {}
+        merged: dict[CircuitNode, int] = {}
         for node, mantissa, power in variable:
             merged[node] = merged.get(node, 0) + (mantissa << (power - finest))
         terms = [(node, c) for node, c in merged.items() if c]
@@ -169,7 +180,7 @@ class Integers(Arrays):
             parts.append((self.lift(signal), *_binary(factor)))
         return self._sum(parts)
 
-    def _clipped(self, x: Node, low: int | None, high: int | None) -> Node:
+    def _clipped(self, x: CircuitNode, low: int | None, high: int | None) -> CircuitNode:
         low = None if low is None or x.low >= low else low
         high = None if high is None or x.high <= high else high
         if low is None and high is None:
@@ -178,7 +189,7 @@ class Integers(Arrays):
         ends = [e if high is None else min(e, high) for e in ends]
         return self._node(Clip(x, low, high), ends[0], ends[1])
 
-    def _fitted(self, x: Node, low: int, high: int, spec: QuantSpec) -> Node:
+    def _fitted(self, x: CircuitNode, low: int, high: int, spec: QuantSpec) -> CircuitNode:
         """A code in [low, high]: the nearest there, or modulo."""
         if not spec.wraps or (low <= x.low and x.high <= high):
             return self._clipped(x, low, high)
@@ -263,7 +274,7 @@ class Integers(Arrays):
                 for s in (first, second)
             ]
             low, high = min(n.low for n in nodes), max(n.high for n in nodes)
-            return Signal(self._node(Choice(condition, nodes[0], nodes[1]), low, high), finest)
+            return Signal(self._node(Selected(condition, nodes[0], nodes[1]), low, high), finest)
 
         return _each(one, choice, a, b)
 

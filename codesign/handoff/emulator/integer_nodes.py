@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from codesign.fixedpoint import FixedPoint
+from codesign.core.fixedpoint import FixedPoint
 
-__all__ = ("Choice", "Clip", "Floor", "Input", "Linear", "Lookup", "Node", "Op", "Product", "Sign", "Signal")
+__all__ = ("CircuitNode", "Clip", "Floor", "Input", "Linear", "Lookup", "Op", "Product", "Selected", "Sign", "Signal")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Input:
 class Linear:
     """``constant + sum(coefficient * node)``."""
 
-    terms: tuple[tuple[Node, int], ...]
+    terms: tuple[tuple[CircuitNode, int], ...]
     constant: int
 
 
@@ -31,15 +31,15 @@ class Linear:
 class Product:
     """``left * right``."""
 
-    left: Node
-    right: Node
+    left: CircuitNode
+    right: CircuitNode
 
 
 @dataclass(frozen=True)
 class Floor:
     """``floor((x + constant + coefficient * bit) / 2**shift)``: every rounding mode, see quantiser.Rounding."""
 
-    x: Node
+    x: CircuitNode
     shift: int
     constant: int
     coefficient: int
@@ -50,7 +50,7 @@ class Floor:
 class Clip:
     """``min(max(x, low), high)``; a bound that cannot bite is None."""
 
-    x: Node
+    x: CircuitNode
     low: int | None
     high: int | None
 
@@ -59,32 +59,32 @@ class Clip:
 class Sign:
     """1 where ``x >= 0``, else -1."""
 
-    x: Node
+    x: CircuitNode
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selected:
     """``chosen`` where ``bit`` is not 0, else ``other``."""
 
-    bit: Node
-    chosen: Node
-    other: Node
+    bit: CircuitNode
+    chosen: CircuitNode
+    other: CircuitNode
 
 
 @dataclass(frozen=True)
 class Lookup:
     """``values[x - first]``."""
 
-    x: Node
+    x: CircuitNode
     first: int
     values: tuple[int, ...]
 
 
-Op = Input | Linear | Product | Floor | Clip | Sign | Choice | Lookup
+Op = Input | Linear | Product | Floor | Clip | Sign | Selected | Lookup
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
+class CircuitNode:
     """One integer of the circuit, always in [low, high]. Numbers grow from operands to results."""
 
     number: int
@@ -93,7 +93,7 @@ class Node:
     high: int
 
     @property
-    def operands(self) -> tuple[Node, ...]:
+    def operands(self) -> tuple[CircuitNode, ...]:
         """The nodes it is computed from."""
         match self.op:
             case Input():
@@ -102,7 +102,7 @@ class Node:
                 return tuple(node for node, _ in terms)
             case Product(left, right):
                 return left, right
-            case Choice(bit, chosen, other):
+            case Selected(bit, chosen, other):
                 return bit, chosen, other
             case Floor(x=x) | Clip(x=x) | Lookup(x=x) | Sign(x):
                 return (x,)
@@ -112,7 +112,7 @@ class Node:
 class Signal:
     """The number ``node * 2**exponent``."""
 
-    node: Node
+    node: CircuitNode
     exponent: int
 
     @property

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign import quoting
-from codesign.design import Design
-from codesign.errors import InputError, ToolError, UnsupportedError
-from codesign.fixedpoint import Port
+from codesign.core import quoting
+from codesign.core.design import Design
+from codesign.core.errors import InputError, ToolError, UnsupportedError
+from codesign.core.fixedpoint import Port
+from codesign.core.process import run_tool
 from codesign.handoff.emulator.circuit import Circuit
 from codesign.handoff.emulator.source import kernel
-from codesign.hardware.process import run_tool
 
 __all__ = ("Emulator", "build_emulator", "emulator_name", "load_emulator", "write_emulator")
 

@@ -10,8 +10,19 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable
 
-from codesign.errors import UnsupportedError
-from codesign.handoff.emulator.circuit import Choice, Circuit, Clip, Floor, Input, Linear, Lookup, Node, Product, Sign
+from codesign.core.errors import UnsupportedError
+from codesign.handoff.emulator.circuit import (
+    Circuit,
+    CircuitNode,
+    Clip,
+    Floor,
+    Input,
+    Linear,
+    Lookup,
+    Product,
+    Selected,
+    Sign,
+)
 
 __all__ = ("kernel",)
 
@@ -39,7 +50,7 @@ def _literal(value: int) -> str:
     return str(value) if -(1 << 31) < value < 1 << 31 else f"INT64_C({value})"
 
 
-def _constant(node: Node) -> bool:
+def _constant(node: CircuitNode) -> bool:
     return isinstance(node.op, Linear) and not node.op.terms
 
 
@@ -65,7 +76,7 @@ class _Kernel:
         for node in circuit.nodes:
             if len(node.operands) == 1 and users[node.operands[0].number] == 1:
                 self._inlined.add(node.operands[0].number)
-            if isinstance(node.op, Choice):
+            if isinstance(node.op, Selected):
                 self._inlined.update(n.number for n in (node.op.chosen, node.op.other) if _constant(n))
         self._inlined -= {n.number for n in circuit.outputs}
         self._slots: dict[int, str] = {}
@@ -122,7 +133,7 @@ class _Kernel:
             written = textwrap.fill(", ".join(map(_literal, values)), 100)
             yield f"constexpr {_type(_bits(min(values), max(values)))} {name}[] = {{\n{written}\n}};\n"
 
-    def _slot(self, node: Node) -> str:
+    def _slot(self, node: CircuitNode) -> str:
         bits = _bits(node.low, node.high)
         if self._free[bits]:
             index = self._free[bits].pop()
@@ -136,7 +147,7 @@ class _Kernel:
         place, index = self._slots[number].rstrip("]").split("[")
         self._free[int(place.removeprefix("b.v"))].append(int(index))
 
-    def _reads(self, node: Node) -> Iterable[int]:
+    def _reads(self, node: CircuitNode) -> Iterable[int]:
         """What a loop reads of the block."""
         for operand in node.operands:
             if operand.number in self._inlined:
@@ -144,7 +155,7 @@ class _Kernel:
             else:
                 yield operand.number
 
-    def _value(self, loop: _Loop, node: Node, top: bool = False) -> str:
+    def _value(self, loop: _Loop, node: CircuitNode, top: bool = False) -> str:
         """Name of a node's value in a loop, computed there if it has no place in the block."""
         if not top and node.number not in self._inlined:
             return f"{self._slots[node.number]}[e]"
@@ -170,7 +181,7 @@ class _Kernel:
                 return loop.let(bits, value)
             case Sign(x):
                 return loop.let(bits, f"{self._value(loop, x)} < 0 ? -1 : 1")
-            case Choice(bit, chosen, other):
+            case Selected(bit, chosen, other):
                 condition, a, b = (self._value(loop, n) for n in (bit, chosen, other))
                 return loop.let(bits, f"{condition} != 0 ? {a} : {b}")
             case Lookup(x, first, values):
@@ -178,7 +189,7 @@ class _Kernel:
                 place = _wide(self._value(loop, x), wide)
                 return loop.let(bits, f"{name}[{place}{f' - {_literal(first)}' if first else ''}]")
 
-    def _linear(self, loop: _Loop, terms: tuple[tuple[Node, int], ...], constant: int, bits: int) -> str:
+    def _linear(self, loop: _Loop, terms: tuple[tuple[CircuitNode, int], ...], constant: int, bits: int) -> str:
         """Sum in parts, each as narrow as the worst case of any of its terms allows."""
         sums: list[tuple[int, str]] = []
         left = list(terms)
@@ -186,7 +197,7 @@ class _Kernel:
             half = 1 << (wide - 1)
             low = high = 0
             part: list[str] = []
-            later: list[tuple[Node, int]] = []
+            later: list[tuple[CircuitNode, int]] = []
             for node, c in left:
                 ends = sorted((node.low * c, node.high * c))
                 if max(_bits(node.low, node.high), _bits(c, c), _bits(*ends)) > wide:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.records import Plot, Series
 from codesign.handoff.fastsim.grid import LEAST, Estimate, cells
-from codesign.records import Plot, Series
 from codesign.tasks.outcome import Axis
 
 __all__ = ("closure_along", "closure_plot")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.tasks.jets.response import median, resolution
 from codesign.tasks.outcome import Axis
 

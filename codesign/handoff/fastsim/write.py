@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.records import Plot
+from codesign.core.runfolder import write_atomically
+from codesign.data.sample import Part
 from codesign.handoff.fastsim.closure import closure_along, closure_plot
-from codesign.handoff.fastsim.corrections import write_tables
+from codesign.handoff.fastsim.correction_tables import write_tables
 from codesign.handoff.fastsim.grid import Estimate, efficiency, estimated, middle, width
-from codesign.physics.sample import Part
-from codesign.records import Plot
-from codesign.runfolder import write_atomically
 from codesign.tasks.jets.response import resolution
 from codesign.tasks.outcome import Outcome, Tabulated
 from codesign.tasks.problem import Problem

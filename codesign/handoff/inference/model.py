@@ -12,16 +12,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from codesign.design import Design
-from codesign.errors import InputError, ToolError, UnsupportedError
-from codesign.fixedpoint import Port, QuantisedBlock
+from codesign.core.design import Design
+from codesign.core.errors import InputError, ToolError, UnsupportedError
+from codesign.core.fixedpoint import Port, QuantisedBlock
+from codesign.core.quoting import line
+from codesign.core.reading.limits import MODEL_BYTES
+from codesign.core.reading.onnx import standard_model
+from codesign.core.reading.plain import given_bytes
 from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals
 from codesign.graph.reader import read_graph
 from codesign.graph.standard import OPSET, StandardOperators, Wire
-from codesign.quoting import line
-from codesign.reading.limits import MODEL_BYTES
-from codesign.reading.onnx import standard_model
-from codesign.reading.plain import given_bytes
 
 __all__ = ("Session", "codes_model", "features_model", "heads_of", "number_kind")
 
@@ -58,7 +58,7 @@ def features_model(design: Design) -> bytes:
     Of a port that is not flat, one input for each block, of its name and shape, and one ``<head>`` and
     ``<head>_codes`` for each head. The features are quantised inside,
     ``clip(floor((x - offset) / step + 1/2), low, high)`` in float64, exactly as
-    :meth:`codesign.fixedpoint.InputQuantisation.codes` does it.
+    :meth:`codesign.core.fixedpoint.InputQuantisation.codes` does it.
     """
     writer = StandardOperators(kind=number_kind(design))
     given = _given(design.inputs, "features", "{}")
@@ -87,7 +87,8 @@ def features_model(design: Design) -> bytes:
 
 
 def _codes_of(writer: StandardOperators, given: Wire, block: QuantisedBlock) -> Wire:
-    """Codes of a block's physical numbers, flat, as :meth:`codesign.fixedpoint.QuantisedBlock.codes` makes them."""
+    """Codes of a block's physical numbers, flat, as :meth:`codesign.core.fixedpoint.QuantisedBlock.codes` makes
+    them."""
     flat = (1, block.size)
     rows = given.shape if len(block.shape) == 1 else (1, block.items, block.shape[-1])
 

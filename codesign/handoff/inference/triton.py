@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from codesign.design import Design
-from codesign.errors import InputError
+from codesign.core.design import Design
+from codesign.core.errors import InputError
+from codesign.core.quoting import line, pbtxt
+from codesign.core.runfolder import write_atomically
 from codesign.handoff.inference.model import features_model, heads_of
-from codesign.quoting import line, pbtxt
-from codesign.runfolder import write_atomically
 
 __all__ = ("write_repository",)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from codesign.errors import UnsupportedError
-from codesign.importing.keras.graph_writer import Signal
+from codesign.core.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import WrittenSignal
 from codesign.importing.keras.layer_reader import LayerCall, LayerReader, quantise
 
 __all__ = ("READERS",)
@@ -14,7 +14,7 @@ class MultiHeadAttention(LayerReader):
 
     handles = ("QMultiHeadAttention", "QMultiHeadAttentionT")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Of query, value and key; fewer are those before."""
         query, value, key = _three(call)
         return attended(call, query, value, key)
@@ -25,14 +25,14 @@ class LinformerAttention(LayerReader):
 
     handles = ("QLinformerAttention", "QLinformerAttentionT")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Of query, value and key; fewer are those before."""
         query, value, key = _three(call)
         layer = call.layer
         return attended(call, query, call.of(layer._lin_v_proj, value), call.of(layer._lin_k_proj, key))
 
 
-def _three(call: LayerCall) -> tuple[Signal, Signal, Signal]:
+def _three(call: LayerCall) -> tuple[WrittenSignal, WrittenSignal, WrittenSignal]:
     named = {name: given for name, given in (call.named or {}).items() if given is not None and given is not False}
     if unknown := sorted(set(named) - {"query", "value", "key", "training"}):
         raise UnsupportedError(f"attention with {', '.join(unknown)}; without masks it is read")
@@ -43,7 +43,7 @@ def _three(call: LayerCall) -> tuple[Signal, Signal, Signal]:
     return query, value, call.inputs[2] if len(call.inputs) > 2 else value
 
 
-def attended(call: LayerCall, query: Signal, value: Signal, key: Signal) -> Signal:
+def attended(call: LayerCall, query: WrittenSignal, value: WrittenSignal, key: WrittenSignal) -> WrittenSignal:
     """The attention itself, its last quantiser included."""
     layer, graph = call.layer, call.graph
     if float(layer._inverse_sqrt_key_dim) != 1:

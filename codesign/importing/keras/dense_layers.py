@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from string import ascii_letters
 
-from codesign.errors import UnsupportedError
-from codesign.importing.keras.graph_writer import Array, Signal
+from codesign.core.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import Array, WrittenSignal
 from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers
 
 __all__ = ("READERS",)
 
 
-def _biased(call: LayerCall, x: Signal, bias: Array | None) -> Signal:
+def _biased(call: LayerCall, x: WrittenSignal, bias: Array | None) -> WrittenSignal:
     return x if bias is None or not bias.any() else call.graph.add(x, bias)
 
 
@@ -19,12 +19,12 @@ def _qbias(call: LayerCall) -> Array | None:
     return None if call.layer.qbias is None else numbers(call.layer.qbias)
 
 
-class Dense(LayerReader):
+class DenseReader(LayerReader):
     """QDense, and with batch normalisation."""
 
     handles = ("QDense", "QBatchNormDense")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Over the last axis."""
         (x,) = call.quantised()
         lead = ascii_letters[: len(x.shape)]
@@ -37,14 +37,14 @@ class EinsumDense(LayerReader):
 
     handles = ("QEinsumDense", "QEinsumDenseBatchnorm")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Any equation of a signal with weights, the events' axis first; dots in front."""
         (x,) = call.quantised()
         out = call.graph.einsum(_spelled(call.layer.equation, x), x, numbers(call.layer.qkernel))
         return call.activated(_biased(call, out, _qbias(call)), call.layer.activation)
 
 
-def _spelled(equation: str, x: Signal) -> str:
+def _spelled(equation: str, x: WrittenSignal) -> str:
     """An equation with letters in place of dots."""
     if "..." not in equation:
         return equation
@@ -58,7 +58,7 @@ class BatchNormalization(LayerReader):
 
     handles = ("QBatchNormalization",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """With the moving mean and variance."""
         (x,) = call.quantised()
         layer = call.layer
@@ -70,4 +70,4 @@ class BatchNormalization(LayerReader):
         return _biased(call, scaled, numbers(layer.bq(offset)).reshape(shape))
 
 
-READERS: tuple[type[LayerReader], ...] = (Dense, EinsumDense, BatchNormalization)
+READERS: tuple[type[LayerReader], ...] = (DenseReader, EinsumDense, BatchNormalization)

@@ -12,11 +12,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.nodes import CODESIGN
 from codesign.graph.quantiser import Overflow, RoundingMode
 
-__all__ = ("Array", "FixedPoints", "GraphWriter", "Signal")
+__all__ = ("Array", "FixedPoints", "GraphWriter", "WrittenSignal")
 
 Array = NDArray[np.float64]
 _OPSET = 17
@@ -45,7 +45,7 @@ class FixedPoints:
 
 
 @dataclass(frozen=True)
-class Signal:
+class WrittenSignal:
     """A tensor of the graph: its name, its shape without the events' axis, and, while only its structure was changed,
     which element of the flat input each is."""
 
@@ -65,7 +65,7 @@ class GraphWriter:
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[TensorProto] = field(default_factory=list)
-    inputs: list[Signal] = field(default_factory=list)
+    inputs: list[WrittenSignal] = field(default_factory=list)
     #: element of the flat input -> the types (k, i, f) as which quantisers read it
     read_as: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     #: elements that something else than a quantiser reads
@@ -74,11 +74,11 @@ class GraphWriter:
     weights: int = 0
     nonzero: int = 0
 
-    def input(self, shape: Sequence[int]) -> Signal:
+    def input(self, shape: Sequence[int]) -> WrittenSignal:
         """One more input."""
         start = sum(s.size for s in self.inputs)
         shape = tuple(int(n) for n in shape)
-        signal = Signal(f"in{len(self.inputs)}", shape, np.arange(start, start + prod(shape)).reshape(shape))
+        signal = WrittenSignal(f"in{len(self.inputs)}", shape, np.arange(start, start + prod(shape)).reshape(shape))
         self.inputs.append(signal)
         return signal
 
@@ -93,19 +93,19 @@ class GraphWriter:
         return name
 
     def node(
-        self, op: str, inputs: Sequence[Signal | str], shape: Sequence[int], domain: str = "", **attributes: Any
-    ) -> Signal:
+        self, op: str, inputs: Sequence[WrittenSignal | str], shape: Sequence[int], domain: str = "", **attributes: Any
+    ) -> WrittenSignal:
         """One node; inputs that are signals are read as they are, and not through a quantiser."""
         for given in inputs:
-            if isinstance(given, Signal) and given.origin is not None and op != "FixedPoint":
+            if isinstance(given, WrittenSignal) and given.origin is not None and op != "FixedPoint":
                 self.read_bare.update(given.origin.ravel().tolist())
-        names = [i.name if isinstance(i, Signal) else i for i in inputs]
+        names = [i.name if isinstance(i, WrittenSignal) else i for i in inputs]
         out = f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(op, names, [out], f"{op}_{len(self.nodes)}", domain=domain, **attributes))
-        return Signal(out, tuple(int(n) for n in shape))
+        return WrittenSignal(out, tuple(int(n) for n in shape))
 
     # ------------------------------------------------------------------------------------------------------ arithmetic
-    def fixed(self, x: Signal, types: FixedPoints) -> Signal:
+    def fixed(self, x: WrittenSignal, types: FixedPoints) -> WrittenSignal:
         """A quantiser with types of x's shape."""
         types = types.clean()
         k, i, f = (np.broadcast_to(v, x.shape) for v in (types.k, types.i, types.f))
@@ -118,7 +118,7 @@ class GraphWriter:
             overflow=types.overflow.value, rounding_mode=types.rounding.value,
         )  # fmt: skip
 
-    def table(self, x: Signal, kind: tuple[int, int, int], values: Array) -> Signal:
+    def table(self, x: WrittenSignal, kind: tuple[int, int, int], values: Array) -> WrittenSignal:
         """A function of codes of type (k, i, f): ``values`` (entries,) or (..., entries), which broadcasts to x."""
         k, i, f = kind
         lead = values.shape[:-1]
@@ -126,29 +126,29 @@ class GraphWriter:
             values = values.reshape(1, *lead, values.shape[-1])
         return self.node("Table", [x, self.constant(values)], x.shape, CODESIGN, k=int(k), i=int(i), f=int(f))
 
-    def add(self, a: Signal, b: Signal | Array) -> Signal:
+    def add(self, a: WrittenSignal, b: WrittenSignal | Array) -> WrittenSignal:
         """Sum."""
         return self._both("Add", a, b)
 
-    def subtract(self, a: Signal, b: Signal | Array) -> Signal:
+    def subtract(self, a: WrittenSignal, b: WrittenSignal | Array) -> WrittenSignal:
         """Difference."""
         return self._both("Sub", a, b)
 
-    def multiply(self, a: Signal, b: Signal | Array) -> Signal:
+    def multiply(self, a: WrittenSignal, b: WrittenSignal | Array) -> WrittenSignal:
         """Product."""
         return self._both("Mul", a, b)
 
-    def maximum(self, a: Signal, b: Signal | Array) -> Signal:
+    def maximum(self, a: WrittenSignal, b: WrittenSignal | Array) -> WrittenSignal:
         """The larger."""
         return self._both("Max", a, b)
 
-    def minimum(self, a: Signal, b: Signal | Array) -> Signal:
+    def minimum(self, a: WrittenSignal, b: WrittenSignal | Array) -> WrittenSignal:
         """The smaller."""
         return self._both("Min", a, b)
 
-    def _both(self, op: str, a: Signal, b: Signal | Array) -> Signal:
+    def _both(self, op: str, a: WrittenSignal, b: WrittenSignal | Array) -> WrittenSignal:
         shape = np.broadcast_shapes(a.shape, b.shape)
-        if isinstance(b, Signal):
+        if isinstance(b, WrittenSignal):
             rank = len(shape)
             a, b = (
                 s if len(s.shape) == rank else self.reshape(s, (1,) * (rank - len(s.shape)) + s.shape) for s in (a, b)
@@ -156,29 +156,29 @@ class GraphWriter:
             return self.node(op, [a, b], shape)
         return self.node(op, [a, self.constant(np.asarray(b).reshape((1,) * (len(shape) - b.ndim) + b.shape))], shape)
 
-    def relu(self, x: Signal) -> Signal:
+    def relu(self, x: WrittenSignal) -> WrittenSignal:
         """max(x, 0)."""
         return self.node("Relu", [x], x.shape)
 
-    def total(self, x: Signal, axes: Sequence[int], keep: bool = False) -> Signal:
+    def total(self, x: WrittenSignal, axes: Sequence[int], keep: bool = False) -> WrittenSignal:
         """Sum over axes, counted with the events' as 0."""
         where = self.constant(np.array(axes), np.int64)
         return self.node("ReduceSum", [x, where], _reduced(x.shape, axes, keep), keepdims=int(keep))
 
-    def largest(self, x: Signal, axes: Sequence[int], keep: bool = False) -> Signal:
+    def largest(self, x: WrittenSignal, axes: Sequence[int], keep: bool = False) -> WrittenSignal:
         """Maximum over axes, counted with the events' as 0."""
         axes = [int(a) for a in axes]
         return self.node("ReduceMax", [x], _reduced(x.shape, axes, keep), axes=axes, keepdims=int(keep))
 
     def convolution(
         self,
-        x: Signal,
+        x: WrittenSignal,
         weights: Array,
         strides: Sequence[int],
         dilation: Sequence[int],
         pads: Sequence[int],
         groups: int,
-    ) -> Signal:
+    ) -> WrittenSignal:
         """Of x (channels, ...), weights (filters, channels / groups, ...); pads before all axes, then behind all."""
         self._count(weights)
         lengths = [
@@ -190,7 +190,9 @@ class GraphWriter:
             strides=list(strides), dilations=list(dilation), pads=list(pads), group=groups,
         )  # fmt: skip
 
-    def pool(self, op: str, x: Signal, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int]) -> Signal:
+    def pool(
+        self, op: str, x: WrittenSignal, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int]
+    ) -> WrittenSignal:
         """MaxPool or AveragePool of x (channels, ...)."""
         n = len(kernel)
         lengths = [(x.shape[1 + a] + pads[a] + pads[a + n] - kernel[a]) // strides[a] + 1 for a in range(n)]
@@ -202,7 +204,7 @@ class GraphWriter:
         self.weights += weights.size
         self.nonzero += int(np.count_nonzero(weights))
 
-    def einsum(self, equation: str, x: Signal, weights: Array) -> Signal:
+    def einsum(self, equation: str, x: WrittenSignal, weights: Array) -> WrittenSignal:
         """Of a signal, whose first index is the events', and constant weights: one product of matrices."""
         self._count(weights)
         left, right, out = _indices(equation)
@@ -239,7 +241,7 @@ class GraphWriter:
         product = self.reshape(product, [lengths[c] for c in found])
         return self.transpose(product, [found.index(c) for c in out[1:]])
 
-    def einsum_of_signals(self, equation: str, a: Signal, b: Signal) -> Signal:
+    def einsum_of_signals(self, equation: str, a: WrittenSignal, b: WrittenSignal) -> WrittenSignal:
         """Of two signals, whose first index is the events': one product of matrices for each event."""
         left, right, out = _indices(equation)
         if not left[:1] == right[:1] == out[:1]:
@@ -258,7 +260,7 @@ class GraphWriter:
         return self.transpose(product, [found.index(c) for c in out[1:]])
 
     # ------------------------------------------------------------------------------------------------------- structure
-    def reshape(self, x: Signal, shape: Sequence[int]) -> Signal:
+    def reshape(self, x: WrittenSignal, shape: Sequence[int]) -> WrittenSignal:
         """Of an event's elements."""
         shape = tuple(int(n) for n in shape)
         if shape == x.shape:
@@ -266,7 +268,7 @@ class GraphWriter:
         target = self.constant(np.array([0, *shape]), np.int64)  # 0: as many events as come
         return self._moved("Reshape", [x, target], x, None if x.origin is None else x.origin.reshape(shape), shape)
 
-    def transpose(self, x: Signal, order: Sequence[int]) -> Signal:
+    def transpose(self, x: WrittenSignal, order: Sequence[int]) -> WrittenSignal:
         """Of an event's axes, the first of them 0."""
         order = [int(a) for a in order]
         if order == list(range(len(x.shape))):
@@ -275,7 +277,7 @@ class GraphWriter:
         origin = None if x.origin is None else x.origin.transpose(order)
         return self._moved("Transpose", [x], x, origin, shape, perm=[0, *(a + 1 for a in order)])
 
-    def take(self, x: Signal, places: NDArray[np.int64], axis: int) -> Signal:
+    def take(self, x: WrittenSignal, places: NDArray[np.int64], axis: int) -> WrittenSignal:
         """Elements of an event's axis."""
         if np.array_equal(places, np.arange(x.shape[axis])):
             return x
@@ -283,27 +285,27 @@ class GraphWriter:
         origin = None if x.origin is None else np.take(x.origin, places, axis)
         return self._moved("Gather", [x, self.constant(places, np.int64)], x, origin, shape, axis=axis + 1)
 
-    def concatenate(self, parts: Sequence[Signal | Array], axis: int) -> Signal:
+    def concatenate(self, parts: Sequence[WrittenSignal | Array], axis: int) -> WrittenSignal:
         """Along an event's axis; constants of an event's shape among them."""
         shape = list(parts[0].shape)
         shape[axis] = sum(p.shape[axis] for p in parts)
-        given = [p if isinstance(p, Signal) else self.constant(p[None]) for p in parts]
-        known = [p.origin for p in parts if isinstance(p, Signal) and p.origin is not None]
+        given = [p if isinstance(p, WrittenSignal) else self.constant(p[None]) for p in parts]
+        known = [p.origin for p in parts if isinstance(p, WrittenSignal) and p.origin is not None]
         if len(known) == len(parts):
-            signal = next(p for p in parts if isinstance(p, Signal))
+            signal = next(p for p in parts if isinstance(p, WrittenSignal))
             return self._moved("Concat", given, signal, np.concatenate(known, axis), tuple(shape), axis=axis + 1)
         return self.node("Concat", given, shape, axis=axis + 1)
 
     def _moved(
-        self, op: str, inputs: Sequence[Signal | str], x: Signal, origin: NDArray[np.int64] | None,
+        self, op: str, inputs: Sequence[WrittenSignal | str], x: WrittenSignal, origin: NDArray[np.int64] | None,
         shape: tuple[int, ...], **attributes: Any,
-    ) -> Signal:  # fmt: skip
-        names = [i.name if isinstance(i, Signal) else i for i in inputs]
+    ) -> WrittenSignal:  # fmt: skip
+        names = [i.name if isinstance(i, WrittenSignal) else i for i in inputs]
         out = self.node(op, names, shape, **attributes)
-        return Signal(out.name, shape, origin)
+        return WrittenSignal(out.name, shape, origin)
 
     # ---------------------------------------------------------------------------------------------------------- ending
-    def finish(self, outputs: Sequence[Signal]) -> bytes:
+    def finish(self, outputs: Sequence[WrittenSignal]) -> bytes:
         """The graph as serialised QONNX."""
         ends = [self.node("Identity", [o], o.shape) if o.origin is not None else o for o in outputs]
         graph = helper.make_graph(

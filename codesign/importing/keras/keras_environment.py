@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codesign.own_environment import OwnEnvironment
+from codesign.core.own_environment import OwnEnvironment
 
 __all__ = ("KERAS",)
 

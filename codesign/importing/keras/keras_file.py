@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.errors import InputError
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.reading.limits import MODEL_BYTES
+from codesign.core.reading.plain import given_bytes
 from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
 from codesign.importing.declared import DeclaredInputs
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
-from codesign.importing.keras.container import looks_like_keras
+from codesign.importing.keras.keras_container import looks_like_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
 from codesign.importing.operations import counted
-from codesign.reading.limits import MODEL_BYTES
-from codesign.reading.plain import given_bytes
 
 __all__ = ("KerasFile", "blocks_of", "design_of_keras", "imported_keras", "inferred_types")
 

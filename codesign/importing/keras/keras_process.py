@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from codesign.errors import InputError, ToolError, UnsupportedError
-from codesign.hardware.process import run_tool
+from codesign.core.errors import InputError, ToolError, UnsupportedError
+from codesign.core.process import run_tool
+from codesign.core.reading.json import member_json
+from codesign.core.reading.limits import MODEL_BYTES
+from codesign.core.reading.npz import npy_array
+from codesign.core.reading.plain import member, member_bytes
+from codesign.core.validation import validated
 from codesign.importing.keras.keras_environment import KERAS
-from codesign.reading.json import member_json
-from codesign.reading.limits import MODEL_BYTES
-from codesign.reading.npz import npy_array
-from codesign.reading.plain import member, member_bytes
-from codesign.validation import validated
 
 __all__ = ("InputFacts", "KerasFacts", "ReadLayer", "convert_keras", "predict_keras")
 

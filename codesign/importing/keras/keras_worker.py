@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import CodesignError, InputError, UnsupportedError
-from codesign.importing.keras.container import Checked, check
-from codesign.importing.keras.graph_writer import GraphWriter, Signal
+from codesign.core.errors import CodesignError, InputError, UnsupportedError
+from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
+from codesign.importing.keras.keras_container import Checked, check
 from codesign.importing.keras.keras_library import load_keras
 from codesign.importing.keras.layer_reader import LayerCall, read_layer, readers
 
@@ -28,7 +28,7 @@ MEMORY_BYTES = 12 << 30
 _BATCH = 1000
 
 
-class _Refused(Signal):
+class _Refused(WrittenSignal):
     """What a layer that cannot be read would give."""
 
 
@@ -86,12 +86,12 @@ def _called(
 
     name = type(operation).__name__
     leaves = tree.flatten([args, {k: v for k, v in named.items() if k != "training"}])
-    signals = tuple(v for v in leaves if isinstance(v, Signal))
+    signals = tuple(v for v in leaves if isinstance(v, WrittenSignal))
     shape = tuple(int(n) for n in operation.output.shape[1:])
     if any(isinstance(s, _Refused) for s in signals):
         return _Refused("", shape)
     others = tuple(
-        a for a in args if not isinstance(a, Signal | list | tuple) or (name == "GetItem" and a is not args[0])
+        a for a in args if not isinstance(a, WrittenSignal | list | tuple) or (name == "GetItem" and a is not args[0])
     )
     before = (graph.weights, graph.nonzero)
     try:

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import Overflow, RoundingMode
-from codesign.importing.keras.graph_writer import Array, FixedPoints, GraphWriter, Signal
+from codesign.importing.keras.graph_writer import Array, FixedPoints, GraphWriter, WrittenSignal
 
 __all__ = ("LayerCall", "LayerReader", "numbers", "read_layer", "readers", "types_of")
 
@@ -38,19 +38,19 @@ class LayerCall:
     """A layer, the signals that enter it, what else it is called with, and the graph that is written."""
 
     layer: Any
-    inputs: tuple[Signal, ...]
+    inputs: tuple[WrittenSignal, ...]
     graph: GraphWriter
     others: tuple[Any, ...] = ()
     named: Mapping[str, Any] | None = None
 
     @property
-    def x(self) -> Signal:
+    def x(self) -> WrittenSignal:
         """The one signal that enters; UnsupportedError where there are several."""
         if len(self.inputs) != 1:
             raise UnsupportedError(f"takes {len(self.inputs)} signals, and one is read")
         return self.inputs[0]
 
-    def quantised(self) -> tuple[Signal, ...]:
+    def quantised(self) -> tuple[WrittenSignal, ...]:
         """The signals that enter, each through its own quantiser of the layer's, where it has one."""
         if not getattr(self.layer, "enable_iq", False):
             return self.inputs
@@ -59,7 +59,7 @@ class LayerCall:
             quantisers = list(quantisers[0])  # of a layer that may have several inputs, and has one
         return tuple(quantise(self.graph, x, q) for x, q in zip(self.inputs, quantisers, strict=True))
 
-    def activated(self, x: Signal, activation: Any) -> Signal:
+    def activated(self, x: WrittenSignal, activation: Any) -> WrittenSignal:
         """An activation without parameters; UnsupportedError for all but ReLU and none."""
         name = "linear" if activation is None else getattr(activation, "__name__", type(activation).__name__)
         if name not in _ACTIVATIONS:
@@ -69,7 +69,7 @@ class LayerCall:
             )
         return self.graph.relu(x) if name == "relu" else x
 
-    def of(self, layer: Any, *inputs: Signal) -> Signal:
+    def of(self, layer: Any, *inputs: WrittenSignal) -> WrittenSignal:
         """A layer that this one holds."""
         return read_layer(LayerCall(layer, inputs, self.graph))
 
@@ -81,7 +81,7 @@ class LayerReader(ABC):
     handles: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Write the layer, its input quantisers included and its output quantiser not; what comes out.
 
         UnsupportedError: what has no exact hardware, without the layer's name.
@@ -110,7 +110,7 @@ def readers() -> dict[str, LayerReader]:
     return {name: kind() for kind in kinds for name in kind.handles}
 
 
-def read_layer(call: LayerCall) -> Signal:
+def read_layer(call: LayerCall) -> WrittenSignal:
     """Write a layer with all of its quantisers; UnsupportedError where no reader knows it."""
     name = type(call.layer).__name__
     if name not in readers():
@@ -122,7 +122,7 @@ def read_layer(call: LayerCall) -> Signal:
     return out
 
 
-def quantise(graph: GraphWriter, x: Signal, quantiser: Any) -> Signal:
+def quantise(graph: GraphWriter, x: WrittenSignal, quantiser: Any) -> WrittenSignal:
     """Write a quantiser of HGQ2's."""
     types = types_of(quantiser, x.shape)
     return x if types is None else graph.fixed(x, types)

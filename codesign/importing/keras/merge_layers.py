@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
-from codesign.importing.keras.graph_writer import GraphWriter, Signal
+from codesign.core.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
 from codesign.importing.keras.layer_reader import LayerCall, LayerReader
 
 __all__ = ("READERS",)
 
-_PAIRS: dict[str, Callable[[GraphWriter, Signal, Signal], Signal]] = {
+_PAIRS: dict[str, Callable[[GraphWriter, WrittenSignal, WrittenSignal], WrittenSignal]] = {
     "Add": GraphWriter.add,
     "AveragePow2": GraphWriter.add,
     "Subtract": GraphWriter.subtract,
@@ -27,7 +27,7 @@ class Merge(LayerReader):
 
     handles = (*_PAIRS, *(f"Q{name}" for name in _PAIRS))
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """One after the other."""
         first, *rest = call.quantised()
         join = _PAIRS[type(call.layer).__name__.removeprefix("Q")]
@@ -42,7 +42,7 @@ class Sum(LayerReader):
 
     handles = ("QSum", "QMeanPow2")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """The layer counts its axes with the events'."""
         (x,) = call.quantised()
         rank = len(x.shape) + 1
@@ -59,7 +59,7 @@ class Einsum(LayerReader):
 
     handles = ("QEinsum",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """One product of matrices for each event."""
         signals = call.quantised()
         if len(signals) != 2:
@@ -72,7 +72,7 @@ class Concatenate(LayerReader):
 
     handles = ("Concatenate",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Negative axes count from the end."""
         rank = len(call.inputs[0].shape) + 1
         axis = int(call.layer.axis) % rank

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
-from codesign.importing.keras.graph_writer import Signal
+from codesign.core.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import WrittenSignal
 from codesign.importing.keras.layer_reader import LayerCall, LayerReader, quantise
 
 __all__ = ("READERS",)
@@ -22,7 +22,7 @@ class Nothing(LayerReader):
         "ActivityRegularization", "Identity",
     )  # fmt: skip
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """The signal itself."""
         return call.x
 
@@ -32,7 +32,7 @@ class Quantiser(LayerReader):
 
     handles = ("Quantizer",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Of types for each element."""
         return quantise(call.graph, call.x, call.layer)
 
@@ -42,7 +42,7 @@ class Activation(LayerReader):
 
     handles = ("Activation", "ReLU")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for other forms of ReLU."""
         layer = call.layer
         if type(layer).__name__ == "Activation":
@@ -57,7 +57,7 @@ class Flatten(LayerReader):
 
     handles = ("Flatten",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Channels first are moved last, as Keras does."""
         x = call.x
         if call.layer.data_format == "channels_first" and len(x.shape) > 1:
@@ -70,7 +70,7 @@ class Reshape(LayerReader):
 
     handles = ("Reshape",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """The open length is what is left."""
         shape = [int(n) for n in call.layer.target_shape]
         if -1 in shape:
@@ -83,7 +83,7 @@ class Permute(LayerReader):
 
     handles = ("Permute",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """As numpy.transpose."""
         return call.graph.transpose(call.x, [int(a) - 1 for a in call.layer.dims])
 
@@ -93,7 +93,7 @@ class GetItem(LayerReader):
 
     handles = ("GetItem",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError where it picks events, or by a mask or a list."""
         (key,) = call.others or ((call.named or {}).get("key"),)
         parts = list(key) if isinstance(key, tuple | list) else [key]
@@ -109,7 +109,7 @@ class GetItem(LayerReader):
         return x
 
 
-def _picked(call: LayerCall, x: Signal, part: Any, axis: int) -> tuple[Signal, int]:
+def _picked(call: LayerCall, x: WrittenSignal, part: Any, axis: int) -> tuple[WrittenSignal, int]:
     places = np.arange(x.shape[axis])
     if isinstance(part, slice):
         return call.graph.take(x, places[part], axis), axis + 1
@@ -124,7 +124,7 @@ class RepeatVector(LayerReader):
 
     handles = ("RepeatVector",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Each element in its stead."""
         wide = call.graph.reshape(call.x, (1, *call.x.shape))
         return call.graph.take(wide, np.zeros(int(call.layer.n), np.int64), 0)

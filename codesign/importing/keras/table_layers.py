@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.tables import MOST_ENTRIES
-from codesign.importing.keras.graph_writer import Array, FixedPoints, Signal
+from codesign.importing.keras.graph_writer import Array, FixedPoints, WrittenSignal
 from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers, types_of
 
 __all__ = ("READERS",)
 
 
-def tabulated(call: LayerCall, x: Signal, types: FixedPoints, function: Callable[[Any], Any]) -> Signal | Array:
+def tabulated(
+    call: LayerCall, x: WrittenSignal, types: FixedPoints, function: Callable[[Any], Any]
+) -> WrittenSignal | Array:
     """A function of a quantised signal, elementwise: (entries, ...) to (entries, ...), as Keras evaluates it.
 
     Each element has the codes of its own type; the table knows those of the widest. A constant, of x's shape, where no
@@ -52,15 +54,15 @@ class UnaryFunction(LayerReader):
 
     handles = ("QUnaryFunctionLUT", "QAffinedUnaryFunctionLUT")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """The whole layer, quantisers included, is the function."""
         out = table_of(call)
-        if not isinstance(out, Signal):
+        if not isinstance(out, WrittenSignal):
             raise UnsupportedError("a function of a signal without bits is a constant; leave the layer out")
         return out
 
 
-def table_of(call: LayerCall) -> Signal | Array:
+def table_of(call: LayerCall) -> WrittenSignal | Array:
     """A function's layer as a table, or as a constant where what enters has no bits."""
     layer, x = call.layer, call.x
     if not layer.enable_iq or not layer.enable_oq:
@@ -76,7 +78,7 @@ class Softmax(LayerReader):
 
     handles = ("QSoftmax",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """As the layer computes it; without a mask."""
         layer, graph = call.layer, call.graph
         (x,) = call.quantised()
@@ -95,7 +97,7 @@ class DenseTable(LayerReader):
 
     handles = ("QDenseT",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """The small networks inside are evaluated for every code."""
         layer, graph, x = call.layer, call.graph, call.x
         if not layer.enable_iq:
@@ -113,7 +115,7 @@ class DenseTable(LayerReader):
             return layer.toq(found)
 
         read = tabulated(call, graph.fixed(wide, types), types, values)
-        if not isinstance(read, Signal):
+        if not isinstance(read, WrittenSignal):
             raise UnsupportedError("no input has any bits: the layer is a constant; leave it out")
         return call.activated(graph.total(read, [len(x.shape)]), layer.activation)
 
@@ -123,7 +125,7 @@ class EinsumDenseTable(LayerReader):
 
     handles = ("QEinsumDenseT",)
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """The small networks inside are evaluated for every code."""
         layer, graph, x = call.layer, call.graph, call.x
         if not layer.enable_iq:
@@ -142,7 +144,7 @@ class EinsumDenseTable(LayerReader):
             return layer.toq(layer._apply_batch_norm(found, training=False))
 
         read = tabulated(call, graph.fixed(wide, types), types, values)
-        if not isinstance(read, Signal):
+        if not isinstance(read, WrittenSignal):
             raise UnsupportedError("no input has any bits: the layer is a constant; leave it out")
         out = graph.total(read, [int(a) for a in layer._contract_axes]) if layer._contract_axes else read
         out = graph.transpose(out, [int(a) - 1 for a in layer._output_transpose[1:]])

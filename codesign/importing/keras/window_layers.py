@@ -7,20 +7,20 @@ from math import log2, prod
 
 import numpy as np
 
-from codesign.errors import UnsupportedError
-from codesign.importing.keras.graph_writer import Signal
+from codesign.core.errors import UnsupportedError
+from codesign.importing.keras.graph_writer import WrittenSignal
 from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers
 
 __all__ = ("READERS",)
 
 
-def _channels_first(call: LayerCall, x: Signal) -> Signal:
+def _channels_first(call: LayerCall, x: WrittenSignal) -> WrittenSignal:
     if call.layer.data_format == "channels_first":
         return x
     return call.graph.transpose(x, [len(x.shape) - 1, *range(len(x.shape) - 1)])
 
 
-def _as_it_came(call: LayerCall, x: Signal) -> Signal:
+def _as_it_came(call: LayerCall, x: WrittenSignal) -> WrittenSignal:
     if call.layer.data_format == "channels_first":
         return x
     return call.graph.transpose(x, [*range(1, len(x.shape)), 0])
@@ -57,7 +57,7 @@ class Convolution(LayerReader):
 
     handles = ("QConv1D", "QConv2D")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Kernels (..., channels / groups, filters)."""
         layer, graph = call.layer, call.graph
         (x,) = call.quantised()
@@ -78,7 +78,7 @@ class Pooling(LayerReader):
 
     handles = tuple(f"{q}{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for a mean whose windows differ in size, or are no power of two."""
         layer, graph = call.layer, call.graph
         (x,) = call.quantised()
@@ -100,7 +100,7 @@ class GlobalPooling(LayerReader):
 
     handles = tuple(f"{q}Global{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for a mean of a number that is no power of two."""
         layer, graph = call.layer, call.graph
         (x,) = call.quantised()
@@ -123,7 +123,7 @@ class ZeroPadding(LayerReader):
 
     handles = ("ZeroPadding1D", "ZeroPadding2D")
 
-    def read(self, call: LayerCall) -> Signal:
+    def read(self, call: LayerCall) -> WrittenSignal:
         """Axis by axis."""
         layer, x = call.layer, call.x
         if layer.data_format == "channels_first":

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.graph.forest import MOST_TREE_NODES, Tree
 
 __all__ = ("tree_of",)

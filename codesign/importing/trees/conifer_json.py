@@ -7,11 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.json import json_of
+from codesign.core.validation import validated
 from codesign.importing.trees.branches import tree_of
 from codesign.importing.trees.tree_model import TreeModel
-from codesign.reading.json import json_of
-from codesign.validation import validated
 
 __all__ = ("conifer_dict", "read_conifer")
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.limits import JSON_BYTES
+from codesign.core.reading.plain import text_of
 from codesign.graph.forest import MOST_TREE_NODES, Tree
 from codesign.importing.trees.branches import tree_of
 from codesign.importing.trees.tree_model import TreeModel
-from codesign.reading.limits import JSON_BYTES
-from codesign.reading.plain import text_of
 
 __all__ = ("lightgbm_text", "read_lightgbm")
 

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.onnx import onnx_model
 from codesign.graph.ensemble import ML, ensemble_of, node_of
 from codesign.graph.forest import Tree
 from codesign.importing.trees.tree_model import TreeModel
-from codesign.reading.onnx import onnx_model
 
 __all__ = ("onnx_margins", "read_onnx_trees")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.limits import MODEL_BYTES
+from codesign.core.reading.plain import given_bytes
 from codesign.importing.trees.conifer_json import read_conifer
 from codesign.importing.trees.lightgbm_text import read_lightgbm
 from codesign.importing.trees.onnx_trees import read_onnx_trees
 from codesign.importing.trees.tree_model import Kind, TreeModel
 from codesign.importing.trees.xgboost_file import read_xgboost
-from codesign.reading.limits import MODEL_BYTES
-from codesign.reading.plain import given_bytes
 
 __all__ = ("is_trees", "read_trees")
 

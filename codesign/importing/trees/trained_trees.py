@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.design import Design
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import InputQuantisation
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.families.trained import Reference, Trained
 from codesign.importing.trees.tree_model import LEAF_BITS, TreeModel
-from codesign.models.trained import Reference, Trained
 
 __all__ = ("TrainedTrees", "source_margins")
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from pydantic import BaseModel, ConfigDict, Field
 
-from codesign.design import Design
-from codesign.errors import InputError, UnsupportedError
-from codesign.fixedpoint import FixedPoint, InputQuantisation, Port
+from codesign.core.design import Design
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation, Port
 from codesign.graph.ensemble import ML
 from codesign.graph.forest import MOST_TREE_NODES, Forest, Tree
 from codesign.graph.interval import Interval, Intervals, tightest_type

@@ -6,8 +6,8 @@ import struct
 from math import isfinite
 from typing import Any
 
-from codesign.errors import InputError
-from codesign.reading.limits import JSON_BYTES, JSON_DEPTH
+from codesign.core.errors import InputError
+from codesign.core.reading.limits import JSON_BYTES, JSON_DEPTH
 
 __all__ = ("ubjson_of",)
 

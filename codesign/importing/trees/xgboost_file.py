@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.json import json_of
+from codesign.core.validation import validated
 from codesign.importing.trees.branches import tree_of
 from codesign.importing.trees.tree_model import Kind, TreeModel
 from codesign.importing.trees.ubjson import ubjson_of
-from codesign.reading.json import json_of
-from codesign.validation import validated
 
 __all__ = ("read_xgboost", "xgboost_json")
 

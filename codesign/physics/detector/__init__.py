@@ -5,7 +5,7 @@ files in NanoAOD's names. It is no replacement for a full simulation: towers and
 crossing stands alone, and the scale and resolution of jets are set to what CMS has published (``validate`` compares).
 """
 
-from codesign.physics.detector.card import EventCard, load_event_card
+from codesign.physics.detector.event_card import EventCard, load_event_card
 from codesign.physics.detector.simulate import simulated_events
 
 __all__ = ("EventCard", "load_event_card", "simulated_events")

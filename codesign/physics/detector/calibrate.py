@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.runfolder import write_atomically
 from codesign.physics.detector import particle_flow
 from codesign.physics.detector.calibration import ETA_EDGES, PATH, TIERS, tables
-from codesign.physics.detector.pool import overlay, read_pool
-from codesign.physics.detector.record import nearest_jet
+from codesign.physics.detector.detector_record import nearest_jet
 from codesign.physics.detector.resolution import published
-from codesign.physics.detector.response import new_grid, wipe
+from codesign.physics.detector.smearing import new_grid, wipe
+from codesign.physics.detector.soft_pool import overlay, read_pool
 from codesign.physics.detector.towers import PHIS, RING_AREA, RING_CENTRE, RINGS
 from codesign.physics.events.l1_scales import SCALES
-from codesign.runfolder import write_atomically
 
 __all__ = ("main", "matched", "offsets", "responses")
 

@@ -16,7 +16,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from codesign.physics.detector.response import EM, HAD
+from codesign.physics.detector.smearing import EM, HAD
 from codesign.physics.detector.towers import PHI_STEP, PHIS, RING_CENTRE, RING_EDGES, RINGS
 
 __all__ = (

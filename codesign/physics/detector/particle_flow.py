@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from codesign.physics.detector.response import (
+from codesign.physics.detector.smearing import (
     CE,
     CH_HLT,
     CH_OFF,

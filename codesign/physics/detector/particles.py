@@ -11,8 +11,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import ToolError
-from codesign.physics.detector.response import charge_of
+from codesign.core.errors import ToolError
+from codesign.physics.detector.smearing import charge_of
 from codesign.physics.detector.towers import turn
 
 __all__ = ("Collision", "collisions_of", "flavours", "stable", "true_leptons", "true_muons")

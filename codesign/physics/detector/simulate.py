@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.physics.cache import cache_folder, generator_versions, locked
 from codesign.physics.detector.calibration import calibration_hash
-from codesign.physics.detector.card import EventCard, load_event_card
-from codesign.physics.detector.chunk import CHUNK_EVENTS
-from codesign.physics.detector.pool import readable
+from codesign.physics.detector.event_card import EventCard, load_event_card
+from codesign.physics.detector.event_chunk import CHUNK_EVENTS
+from codesign.physics.detector.soft_pool import readable
 from codesign.physics.processes import Piece, Progress, make_pieces
 
 __all__ = ("GENERATION_VERSION", "pool_files", "provenance_of", "simulated_events")

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.runfolder import write_atomically
 from codesign.physics.detector.calibrate import matched
 from codesign.physics.detector.calibration import TIERS
-from codesign.physics.detector.card import load_event_card
+from codesign.physics.detector.event_card import load_event_card
 from codesign.physics.detector.level1 import UNIT
-from codesign.physics.detector.pool import HARD_SCALE, HARD_SHARE
 from codesign.physics.detector.resolution import CMS_SAMPLE, published
+from codesign.physics.detector.soft_pool import HARD_SCALE, HARD_SHARE
 from codesign.physics.detector.validation_plot import draw
 from codesign.physics.events.l1_scales import SCALES
-from codesign.runfolder import write_atomically
 
 __all__ = ("COLLECTIONS", "crossings", "densities", "main", "rate_of_dijets", "resolutions")
 

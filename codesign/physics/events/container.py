@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 
 __all__ = (
     "MOST_INFLATED",

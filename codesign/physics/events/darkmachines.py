@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.physics.events.container import ChunkSize, Native
 
 __all__ = ("Text", "is_darkmachines")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.compiled import compiled
+from codesign.core.compiled import compiled
 
 __all__ = ("match", "matched")
 

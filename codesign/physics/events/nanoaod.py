@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from codesign.physics.events import scouting
 from codesign.physics.events.container import Column, Native
-from codesign.physics.events.record import RECORD, collection_of
+from codesign.physics.events.event_record import RECORD, collection_of
 
 __all__ = ("columns",)
 

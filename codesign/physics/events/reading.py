@@ -10,15 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.reading.detection import damage_named, head_of, kind_of
 from codesign.physics.events import adc2021, delphes, l1_dataset, nanoaod
 from codesign.physics.events.container import BadEvent, ChunkSize, Column, Container, Native, NotEvents, chunk_size
 from codesign.physics.events.darkmachines import Text, is_darkmachines
-from codesign.physics.events.hdf5 import Datasets
-from codesign.physics.events.parquet import Table
-from codesign.physics.events.record import assembled, wanted_names
-from codesign.physics.events.rootfile import open_root
-from codesign.physics.readers.detection import damage_named, head_of, kind_of
+from codesign.physics.events.event_record import assembled, wanted_names
+from codesign.physics.events.hdf5_events import Datasets
+from codesign.physics.events.parquet_events import ParquetTable
+from codesign.physics.events.root_events import open_root
 
 __all__ = ("EventFile", "Located", "open_events", "read_events", "read_located")
 
@@ -147,7 +147,7 @@ def open_events(path: str | Path, tree: str | None = None) -> EventFile:
     kind = kind_of(head) or ("text" if is_darkmachines(head) else None)
     openers: dict[str | None, Callable[[Path], Container]] = {
         "ROOT": partial(open_root, tree=tree),
-        "Parquet": Table,
+        "Parquet": ParquetTable,
         "HDF5": Datasets,
         "text": Text,
     }

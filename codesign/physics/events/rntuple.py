@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codesign.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError
 from codesign.physics.events.container import ChunkSize, Native, inflated
 
 __all__ = ("RNTuple", "check_envelopes")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from codesign.physics.events.container import chunk_size
+from codesign.physics.events.event_record import collection_of, wanted_names
 from codesign.physics.events.reading import open_events
-from codesign.physics.events.record import collection_of, wanted_names
 
 __all__ = ("describe_events",)
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError
 from codesign.physics.events.container import ChunkSize, Native, inflated
 
-__all__ = ("Tree",)
+__all__ = ("EventTree",)
 
 
-class Tree:
+class EventTree:
     """A TTree of flat branches and lists of numbers; what else is in it is seen, and refused when it is asked for."""
 
     kind = "ROOT TTree"

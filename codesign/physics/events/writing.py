@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import InputError, UnsupportedError
-from codesign.runfolder import written_atomically
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.runfolder import written_atomically
 
 __all__ = ("FORMATS", "flat_columns", "write_events")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.physics.sample import Part
+from codesign.data.sample import Part
 from codesign.tasks.anomalies.menu import objects
 from codesign.tasks.base import Baseline
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
-from codesign.physics.sample import Part
-from codesign.records import Metric
+from codesign.core.errors import InputError
+from codesign.core.records import Metric
+from codesign.data.sample import Part
 from codesign.tasks.anomalies import menu
 from codesign.tasks.anomalies.rates import (
     CROSSINGS_KHZ,

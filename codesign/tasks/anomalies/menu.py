@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.physics.events.l1_scales import SCALES
-from codesign.tasks.anomalies.inputs import columns_of
+from codesign.tasks.anomalies.level1_inputs import columns_of
 from codesign.tasks.anomalies.rates import threshold_at
 
 __all__ = ("OBJECTS", "fires", "ht", "menu_at", "objects", "together_at")

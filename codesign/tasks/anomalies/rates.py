@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.records import Metric
+from codesign.core.records import Metric
 
 __all__ = (
     "CROSSINGS_KHZ",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codesign.runfolder import write_atomically
+from codesign.core.runfolder import write_atomically
 from codesign.tasks.jets.factorised import ETA_BINS, LEAST_FACTOR, Curve, Factorised
 
 if TYPE_CHECKING:

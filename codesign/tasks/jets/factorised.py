@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 
 __all__ = ("ETA_BINS", "LEAST_FACTOR", "Curve", "Factorised")
 

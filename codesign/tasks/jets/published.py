@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.errors import InputError, nearest
-from codesign.records import Plot
-from codesign.tasks.jets.drawing import curve, response_lines
-from codesign.tasks.jets.inputs import density_of, jet_inputs, raw_pt
+from codesign.core.errors import InputError, nearest
+from codesign.core.records import Plot
+from codesign.tasks.jets.jet_inputs import density_of, jet_inputs, raw_pt
+from codesign.tasks.jets.jet_plots import curve, response_lines
+from codesign.tasks.jets.jet_sample import MATCH_RADIUS
 from codesign.tasks.jets.response import binned, median, resolution
-from codesign.tasks.jets.sample import MATCH_RADIUS
 from codesign.tasks.jets.turn_on import OFFLINE_PT, efficiency
 
 if TYPE_CHECKING:
-    from codesign.records import Metric
+    from codesign.core.records import Metric
 
 __all__ = ("Factors", "Tier", "agreement", "corrections_of", "plots", "summary", "tiers_of")
 
@@ -144,7 +144,7 @@ def _add(found: dict[str, Tier], name: str, events: Any, jets: Any, pt: Array) -
 
 def _partner_pt(jets: Any, others: Any) -> Array:
     from codesign.physics.events.matching import match
-    from codesign.tasks.jets.sample import partner_values
+    from codesign.tasks.jets.jet_sample import partner_values
 
     return partner_values(others.pt, match(jets, others, MATCH_RADIUS))
 

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr
 from scipy.stats import norm
 
-from codesign.records import Metric
+from codesign.core.records import Metric
 
 __all__ = ("OFFLINE_PT", "efficiency", "spectrum_weights", "threshold", "turn_on")
 

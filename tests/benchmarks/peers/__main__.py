@@ -22,16 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from codesign import export
-from codesign.design import Design
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.finn.environment import VERSION as FINN
-from codesign.hardware.firmware import Firmware, Rtl
-from codesign.hardware.process import run_tool
-from codesign.models.learned import LearnedMLPConfig
-from codesign.models.learned_front import Checkpoint, checkpoints
-from codesign.probes import probe_codes
-from codesign.targets import Target, load_target
+from codesign.core.design import Design
+from codesign.core.probes import probe_codes
+from codesign.core.process import run_tool
+from codesign.core.targets import Target, load_target
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.learned_front import Checkpoint, checkpoints
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.finn.environment import VERSION as FINN
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.training import export
 from tests.benchmarks.peers import environment, finnas
 from tests.benchmarks.peers.fronts import Side, chosen, compare, spread
 from tests.benchmarks.peers.sides import Data, prepared, recorded, synthesised

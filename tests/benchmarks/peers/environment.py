@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from codesign.hardware.process import run_tool
+from codesign.core.process import run_tool
 
 __all__ = ("ONE_THREAD", "interpreter", "pinned")
 

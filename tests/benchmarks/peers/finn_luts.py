@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.hardware.finn.backend import graph_of, load_finn
+from codesign.flows.finn.backend import graph_of, load_finn
 
 
 def layers(sizes: list[int], bits: int, input_bits: int) -> list[dict[str, Any]]:

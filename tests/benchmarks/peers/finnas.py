@@ -31,24 +31,25 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from codesign import export, plugins
-from codesign.dse.seeds import seed_parameters
-from codesign.dse.space import choose
-from codesign.errors import CodesignError, ToolError
-from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.base import Flow
-from codesign.hardware.finn.client import shared
-from codesign.hardware.finn.environment import environment
-from codesign.hardware.finn.flow import FinnSettings
-from codesign.hardware.firmware import Firmware
-from codesign.models.base import Family
-from codesign.models.learned import LearnedMLPConfig
-from codesign.models.learned_front import checkpoints
-from codesign.models.mlp import MLPConfig
-from codesign.study import load_study
-from codesign.targets import Target
-from codesign.training import train
-from codesign.validation import validated
+from codesign.core import plugins
+from codesign.core.errors import CodesignError, ToolError
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.targets import Target
+from codesign.core.validation import validated
+from codesign.families.base import Family
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.learned_front import checkpoints
+from codesign.families.mlp.config import MLPConfig
+from codesign.flows.base import Flow
+from codesign.flows.finn.client import shared
+from codesign.flows.finn.environment import environment
+from codesign.flows.finn.flow import FinnSettings
+from codesign.rtl.firmware import Firmware
+from codesign.search.distributions import choose
+from codesign.search.seeds import seed_parameters
+from codesign.study.definition import load_study
+from codesign.training import export
+from codesign.training.loop import train
 from tests.benchmarks.peers.fronts import Side, compare, spread
 from tests.benchmarks.peers.sides import Data, recorded
 

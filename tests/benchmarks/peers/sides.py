@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from codesign.errors import ToolError
-from codesign.figures import Figure
-from codesign.fixedpoint import InputQuantisation
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.yosys import synthesise
-from codesign.physics.generate import generated_sample
-from codesign.physics.sample import Splits
+from codesign.core.errors import ToolError
+from codesign.core.figures import Figure
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.data.generated import generated_sample
+from codesign.data.sample import Splits
+from codesign.rtl.firmware import Firmware
+from codesign.tools.yosys import synthesise
 
 __all__ = ("Data", "prepared", "recorded", "synthesised")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 
-from codesign.dse.engine import run_study
-from codesign.dse.progress import Shown, Silent
-from codesign.study import Study
+from codesign.search.engine import run_study
+from codesign.search.progress import Shown, Silent
+from codesign.study.definition import Study
 from tests.benchmarks.search.volume import Box, Step
 
 __all__ = ("Watch", "processor_seconds", "searched")

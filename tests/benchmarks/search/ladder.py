@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from codesign.study import Study, load_study
+from codesign.study.definition import Study, load_study
 from tests.benchmarks.search.budget import searched
 from tests.benchmarks.search.record import OUTPUT, Searches, spread
 from tests.benchmarks.search.small_studies import BOXES

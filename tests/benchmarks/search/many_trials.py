@@ -23,17 +23,17 @@ from typing import Any
 
 import numpy as np
 
-from codesign import records
-from codesign.dse.draw import Drawer, give_up
-from codesign.dse.front import pareto
-from codesign.dse.recovery import recorded_score
-from codesign.dse.resolve import Resolved, resolve
-from codesign.dse.scoring import Score
-from codesign.dse.space import choose
-from codesign.dse.storage import JOURNAL, make_sampler, open_study
-from codesign.records import State, TrialStatus
-from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import SearchSettings, Study, load_study
+from codesign.core import records
+from codesign.core.records import State, TrialStatus
+from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.pipeline.front import pareto
+from codesign.pipeline.scoring import Score
+from codesign.search.distributions import choose
+from codesign.search.draw import Drawer, give_up
+from codesign.search.recovery import recorded_score
+from codesign.search.resolve import Resolved, resolve
+from codesign.search.storage import JOURNAL, make_sampler, open_study
+from codesign.study.definition import SearchSettings, Study, load_study
 from tests.benchmarks.search.record import OUTPUT, write_section
 from tests.make_run import STUDY, make_run, promote
 

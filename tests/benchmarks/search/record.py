@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from codesign.lock import hold
-from codesign.runfolder import write_atomically
+from codesign.core.lock import hold
+from codesign.core.runfolder import write_atomically
 
 __all__ = ("OUTPUT", "Searches", "read_section", "spread", "text", "write_section")
 

@@ -18,15 +18,15 @@ from typing import Any
 
 import torch
 
-from codesign.candidate import evaluate
-from codesign.dse.engine import run_study
-from codesign.dse.front import pareto
-from codesign.dse.ladder import Rung, climbs
-from codesign.dse.parts import load_part
-from codesign.dse.resolve import resolve
-from codesign.dse.scoring import Score
-from codesign.dse.space import choose
-from codesign.runfolder import RunFolder
+from codesign.core.runfolder import RunFolder
+from codesign.pipeline import evaluate
+from codesign.pipeline.front import pareto
+from codesign.pipeline.parts import load_part
+from codesign.pipeline.scoring import Score
+from codesign.search.distributions import choose
+from codesign.search.engine import run_study
+from codesign.search.ladder import Rung, climbs
+from codesign.search.resolve import resolve
 from tests.benchmarks.search.ladder import study_for
 from tests.benchmarks.search.record import OUTPUT, write_section
 

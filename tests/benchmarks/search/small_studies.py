@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from codesign.study import Study, load_study
+from codesign.study.definition import Study, load_study
 from tests.benchmarks.search.volume import Box
 
 __all__ = ("BOXES", "SAMPLERS", "described", "small_study")

@@ -2,7 +2,7 @@
 
 Trials a minute by the clock, of the same trials (the small jet tagger, random sampler) with one worker, with two, and
 on a Dask cluster of two processes on this machine; peak resident memory of a worker process; and milliseconds a trial
-of a toy task whose training costs nothing (``tests/dse/plugin``), which is what is left to the engine: drawing,
+of a toy task whose training costs nothing (``tests/search/plugin``), which is what is left to the engine: drawing,
 records, storage, and on a cluster the files of each trial. Needs as many free cores as workers.
 """
 
@@ -21,14 +21,14 @@ from typing import Any
 
 import psutil
 
-from codesign.dse.engine import run_study
-from codesign.dse.progress import Shown, Silent
-from codesign.study import Study, parse_study
+from codesign.search.engine import run_study
+from codesign.search.progress import Shown, Silent
+from codesign.study.definition import Study, parse_study
 from tests.benchmarks.search.budget import processor_seconds
 from tests.benchmarks.search.record import OUTPUT, read_section, write_section
 from tests.benchmarks.search.small_studies import small_study
-from tests.dse.conftest import PLUGIN
-from tests.dse.conftest import STUDY as TOY
+from tests.search.conftest import PLUGIN
+from tests.search.conftest import STUDY as TOY
 
 WAYS = ("one worker", "two workers", "cluster of two")
 

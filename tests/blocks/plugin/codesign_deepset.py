@@ -7,12 +7,17 @@ from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from codesign.fixedpoint import INPUT_INTEGER_BITS
-from codesign.models.base import Candidate, Choose
-from codesign.models.network import Network
-from codesign.models.quantisers import ActivationQuantiser, InputQuantiser, WeightQuantiser, set_activation_range
-from codesign.models.torch_family import TorchFamily
-from codesign.space import IntDimension
+from codesign.core.fixedpoint import INPUT_INTEGER_BITS
+from codesign.core.space import IntDimension
+from codesign.families.base import Candidate, Choose
+from codesign.families.torch_family import TorchFamily
+from codesign.training.brevitas_quantisers import (
+    ActivationQuantiser,
+    InputQuantiser,
+    WeightQuantiser,
+    set_activation_range,
+)
+from codesign.training.network import Network
 
 
 class SetConfig(Candidate):

@@ -14,14 +14,14 @@ from onnx import TensorProto, helper, numpy_helper
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.linear_model import RidgeClassifier
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.core.reading.json import json_of
+from codesign.core.records import Metric
+from codesign.core.space import IntDimension
+from codesign.data.sample import Sample
+from codesign.families.base import Candidate, Family
+from codesign.families.trained import Trained
 from codesign.graph.ports import design_of_graph
-from codesign.models.base import Candidate, Family
-from codesign.models.trained import Trained
-from codesign.physics.sample import Sample
-from codesign.reading.json import json_of
-from codesign.records import Metric
-from codesign.space import IntDimension
 from codesign.tasks.base import Problem, Task
 
 if multiprocessing.parent_process() is not None:

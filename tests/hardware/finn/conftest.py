@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from codesign.hardware.finn.environment import availability
-from codesign.hardware.finn.flow import Finn
+from codesign.flows.finn.environment import availability
+from codesign.flows.finn.flow import Finn
 
 
 @pytest.fixture(scope="session")

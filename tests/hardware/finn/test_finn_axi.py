@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codesign.hardware.axi_simulation import episodes_for, first_difference, simulate_axi
-from codesign.hardware.finn.flow import FinnSettings
-from codesign.probes import probe_codes
-from codesign.targets import load_target
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.finn.flow import FinnSettings
+from codesign.verify.axi_simulation import episodes_for, first_difference, simulate_axi
 from codesign.verify.rtl import verify
 from tests.hardware.finn.test_layers import small
 

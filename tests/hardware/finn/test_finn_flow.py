@@ -6,21 +6,21 @@ from math import ceil, gcd
 import numpy as np
 import pytest
 
-from codesign import export
 from codesign.calibration.plan import member
-from codesign.errors import ToolError, UnsupportedError
-from codesign.figures import Fidelity, find
-from codesign.hardware.finn.estimate import converter_cycles, dsp_slices, lanes
-from codesign.hardware.finn.flow import FinnSettings
-from codesign.hardware.finn.repair import repair
-from codesign.probes import probe_codes
-from codesign.targets import load_target
+from codesign.core.errors import ToolError, UnsupportedError
+from codesign.core.figures import Fidelity, find
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.finn.estimate import converter_cycles, dsp_slices, lanes
+from codesign.flows.finn.flow import FinnSettings
+from codesign.flows.finn.repair import repair
 from codesign.testing.cases import family_design
+from codesign.training import export
 from codesign.verify.rtl import verify
+from tests.families.test_learned import exported, scattered
+from tests.families.test_qmlp import CONFIGS
 from tests.hardware.finn.test_layers import KIND, small
 from tests.hardware.test_alkaid import design_of
-from tests.models.test_learned import exported, scattered
-from tests.models.test_qmlp import CONFIGS
 
 TARGET = load_target("vu13p-360")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import ToolError
-from codesign.hardware.finn.client import FinnProcess
-from codesign.hardware.finn.environment import FINN, environment
-from codesign.own_environment import OwnEnvironment
+from codesign.core.errors import ToolError
+from codesign.core.own_environment import OwnEnvironment
+from codesign.flows.finn.client import FinnProcess
+from codesign.flows.finn.environment import FINN, environment
 from tests.hardware.finn.test_layers import small
 from tests.processes import alive, wait_for, wait_until_gone
 
@@ -91,7 +91,7 @@ def test_too_slow(process, tmp_path):
 def test_it_ends_with_the_process_that_started_it(finn, tmp_path):
     job = fifo(tmp_path)
     code = (
-        "from codesign.hardware.finn.client import shared\n"
+        "from codesign.flows.finn.client import shared\n"
         "import threading, time\n"
         f"threading.Thread(target=shared().ask, args=({job!r},), daemon=True).start()\n"
         "while shared().pid is None: time.sleep(0.05)\n"
@@ -111,7 +111,7 @@ def test_it_ends_with_the_process_that_started_it(finn, tmp_path):
 
 def test_absent_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path))
-    from codesign.hardware.finn.flow import Finn
+    from codesign.flows.finn.flow import Finn
 
     state = Finn().available()
     assert not state.available
@@ -130,8 +130,8 @@ def test_a_failed_installation_leaves_nothing(monkeypatch, tmp_path):
 
 
 def test_the_shared_process_serves_flow_and_flow(finn, tmp_path):
-    from codesign.hardware.finn.client import shared
-    from codesign.targets import load_target
+    from codesign.core.targets import load_target
+    from codesign.flows.finn.client import shared
 
     finn.compile(small(), load_target("vu13p-240"), tmp_path / "a")
     first = shared().pid

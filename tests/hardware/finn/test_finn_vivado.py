@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from codesign.errors import ToolError, UnsupportedError
-from codesign.figures import Fidelity
-from codesign.hardware.finn.environment import FINN, environment
-from codesign.hardware.finn.flow import FinnSettings
-from codesign.hardware.finn.vivado import build, configuration, read_reports
-from codesign.targets import load_target
+from codesign.core.errors import ToolError, UnsupportedError
+from codesign.core.figures import Fidelity
+from codesign.core.targets import load_target
+from codesign.flows.finn.environment import FINN, environment
+from codesign.flows.finn.flow import FinnSettings
+from codesign.flows.finn.vivado_build import build, configuration, read_reports
 from tests.hardware.finn.test_layers import small
 
 # keys as finn-plus 1.6.1 writes them (finn.util.vivado.parse_ooc_synth_results, finn.builder.build_dataflow_steps)

@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesign.errors import UnsupportedError
-from codesign.fixedpoint import FixedPoint
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.probes import probe_codes
+from codesign.flows.finn.finn_layers import MOST_BITS, layers_of
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
-from codesign.hardware.finn.layers import MOST_BITS, layers_of
-from codesign.probes import probe_codes
+from tests.families.test_learned import exported, scattered
+from tests.families.test_qmlp import CONFIGS
 from tests.graph.graphs import GraphBuilder, design_of
 from tests.hardware.test_alkaid import design_of as trained
-from tests.models.test_learned import exported, scattered
-from tests.models.test_qmlp import CONFIGS
 
 MODES = [mode.value for mode in QUANT_MODES]
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)

@@ -9,12 +9,12 @@ import threading
 
 import pytest
 
-from codesign.errors import ToolError
-from codesign.hardware.hls4ml import csim
-from codesign.hardware.hls4ml.csim import compile_csim
-from codesign.hardware.hls4ml.flow import Hls4ml
+from codesign.core.errors import ToolError
+from codesign.flows.hls4ml import csim
+from codesign.flows.hls4ml.csim import compile_csim
+from codesign.flows.hls4ml.flow import Hls4ml
+from tests.families.test_qmlp import CONFIGS
 from tests.hardware.test_alkaid import TARGET, design_of
-from tests.models.test_qmlp import CONFIGS
 from tests.processes import wait_for, wait_until_gone
 
 
@@ -86,8 +86,8 @@ def test_one_that_hangs_is_ended(monkeypatch, project, tmp_path):
 def test_no_room_for_the_library(project):
     """As on a full disk: the linker may write no file beyond a few kilobytes."""
     code = (
-        "import resource, sys; from pathlib import Path; from codesign.errors import ToolError\n"
-        "from codesign.hardware.hls4ml.csim import compile_csim\n"
+        "import resource, sys; from pathlib import Path; from codesign.core.errors import ToolError\n"
+        "from codesign.flows.hls4ml.csim import compile_csim\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try:\n    compile_csim(Path(sys.argv[1]), 'p')\nexcept ToolError as error:\n    print(error)\n"
     )
@@ -99,7 +99,7 @@ def test_no_room_for_the_library(project):
 
 def test_a_simulation_that_crashes_takes_nothing_along(design, tmp_path, monkeypatch):
     """The library of a project is loaded by a process of its own."""
-    from codesign.hardware.hls4ml import flow as flow_module
+    from codesign.flows.hls4ml import flow as flow_module
 
     def crashes(project, name):
         (project / "firmware").mkdir(exist_ok=True)

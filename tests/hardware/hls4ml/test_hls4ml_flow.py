@@ -6,17 +6,17 @@ import shutil
 import numpy as np
 import pytest
 
-from codesign import export
-from codesign.errors import ToolError, UnsupportedError
-from codesign.fixedpoint import FixedPoint
-from codesign.hardware.hls4ml import flow as hls4ml_flow
-from codesign.hardware.hls4ml.flow import Hls4ml, Hls4mlSettings, Hls4mlSpace
-from codesign.probes import probe_codes
-from codesign.targets import load_target
+from codesign.core.errors import ToolError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.hls4ml import flow as hls4ml_flow
+from codesign.flows.hls4ml.flow import Hls4ml, Hls4mlSettings, Hls4mlSpace
+from codesign.training import export
+from tests.families.test_qmlp import CONFIGS
 from tests.graph.graphs import GraphBuilder
 from tests.graph.graphs import design_of as graph_design
 from tests.hardware.test_alkaid import TARGET, design_of
-from tests.models.test_qmlp import CONFIGS
 
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)
 

@@ -5,14 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from codesign import export
-from codesign.candidate.trial import synthesisers
-from codesign.errors import ToolError
-from codesign.figures import Fidelity
-from codesign.hardware.hls4ml.flow import PROJECT, Hls4ml
+from codesign.core.errors import ToolError
+from codesign.core.figures import Fidelity
+from codesign.flows.hls4ml.flow import PROJECT, Hls4ml
+from codesign.pipeline.trial import synthesisers
+from codesign.training import export
+from tests.families.test_qmlp import CONFIGS
 from tests.hardware.test_alkaid import TARGET, design_of
 from tests.hardware.vendor.texts import COSIM, CSYNTH, UTILISATION
-from tests.models.test_qmlp import CONFIGS
 
 REPLAY = """#!{python}
 import re, sys

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import UnsupportedError
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.vendor.project import STREAM_TOP, write_vivado_project
-from codesign.targets import load_target
-from codesign.verify.verilator import root
+from codesign.core.errors import UnsupportedError
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.rtl.firmware import Firmware
+from codesign.tools.vendor.project import STREAM_TOP, write_vivado_project
+from codesign.tools.verilator import root
 from tests.verify.small_firmware import make_small
 
 tkinter = pytest.importorskip("tkinter", reason="Python's own Tcl interpreter runs the scripts")
@@ -153,9 +153,9 @@ def _scored(folder: Path, trigger: bool) -> Firmware:
     """A small real design, with a score that may be compared with a threshold."""
     import torch
 
-    from codesign import export
-    from codesign.fixedpoint import InputQuantisation
-    from codesign.models.mlp import MLP, MLPConfig
+    from codesign.core.fixedpoint import InputQuantisation
+    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.training import export
 
     torch.manual_seed(0)
     x = torch.randn(500, 3)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from codesign.errors import ToolError
-from codesign.figures import Fidelity
-from codesign.hardware.vendor import hls_reports, reports
+from codesign.core.errors import ToolError
+from codesign.core.figures import Fidelity
+from codesign.tools.vendor import hls_reports, reports
 from tests.hardware.vendor.texts import COSIM, CSYNTH, POWER, SEVEN_SERIES, TIMING, UTILISATION, timing
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from codesign.errors import ToolError, UnsupportedError
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.vendor import find, vivado
-from codesign.targets import load_target
+from codesign.core.errors import ToolError, UnsupportedError
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
+from codesign.tools.vendor import find, vivado
+from tests.families.test_qmlp import CONFIGS
 from tests.hardware.test_alkaid import TARGET, design_of
 from tests.hardware.vendor.texts import POWER, TIMING, UTILISATION
-from tests.models.test_qmlp import CONFIGS
 from tests.processes import wait_until_gone
 
 REPLAY = """#!{python}

@@ -16,10 +16,10 @@ import numpy as np
 
 def record(file: Path) -> dict[str, np.ndarray]:
     """One network."""
+    from codesign.core.probes import probe_codes
     from codesign.importing.keras.keras_file import blocks_of, design_of_keras
     from codesign.importing.keras.keras_process import KerasFacts
     from codesign.importing.keras.keras_worker import convert, load, predict
-    from codesign.probes import probe_codes
     from tests.benchmarks.imports_keras import wider
 
     with tempfile.TemporaryDirectory() as work:

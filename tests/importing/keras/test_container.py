@@ -9,8 +9,8 @@ import zipfile
 import h5py
 import pytest
 
-from codesign.errors import InputError, UnsupportedError
-from codesign.importing.keras.container import check, looks_like_keras
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.importing.keras.keras_container import check, looks_like_keras
 
 LAYERS = {"QDense", "InputLayer"}
 

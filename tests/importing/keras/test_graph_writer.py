@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codesign.errors import UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.graph.reader import read_graph

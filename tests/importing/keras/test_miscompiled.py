@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from codesign.design import Design
-from codesign.fixedpoint import FixedPoint, Port
+from codesign.core.design import Design
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.alkaid_passes import _LADDER
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.graph.reader import read_graph
-from codesign.hardware.alkaid import Alkaid
-from codesign.hardware.alkaid_passes import _LADDER
 from codesign.importing.keras.graph_writer import FixedPoints, GraphWriter
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.testing.graphs import port_of_one_kind
 from tests.graph.everywhere import exact_codes
 
@@ -51,7 +51,7 @@ def test_the_ladder_leaves_the_guilty_pass_out(tmp_path, monkeypatch):
     assert any("canonicalize_msb_wraps" in note for note in firmware.notes)
     assert np.array_equal(flow.predict(firmware, codes), truth)
     # planted: where nothing is checked, the first rung is taken, and it is wrong
-    name = "codesign.hardware.alkaid._optimised"
+    name = "codesign.flows.alkaid.flow._optimised"
     monkeypatch.setattr(name, lambda graph, inputs, values, _: (_unchecked(graph, inputs), []))
     wrong = flow.compile(design, target, tmp_path / "unchecked")
     assert not np.array_equal(flow.predict(wrong, codes), truth)
@@ -60,7 +60,7 @@ def test_the_ladder_leaves_the_guilty_pass_out(tmp_path, monkeypatch):
 def _unchecked(graph, inputs):
     from alkaid.trace import FVArray, HWConfig, trace
 
-    from codesign.hardware.alkaid_domain import Signals
+    from codesign.flows.alkaid.alkaid_domain import Signals
 
     kinds = [[getattr(t, name) for t in inputs.types] for name in ("signed", "integer_bits", "fraction_bits")]
     signal = FVArray.from_kif(*(np.array([k], dtype=np.int64) for k in kinds), HWConfig(1, -1, -1))

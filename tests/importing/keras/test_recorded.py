@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError
+from codesign.core.reading.npz import npz_arrays
 from codesign.importing.declared import DeclaredInputs
 from codesign.importing.keras.keras_environment import KERAS
 from codesign.importing.keras.keras_file import design_of_keras, imported_keras, inferred_types
 from codesign.importing.keras.keras_process import KerasFacts
-from codesign.reading.npz import npz_arrays
 from tests.benchmarks.imports_keras import wider
 from tests.graph.everywhere import alkaid_codes, circuit_codes, exact_codes, session_codes
 

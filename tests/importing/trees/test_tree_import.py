@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign.errors import CodesignError, InputError, UnsupportedError
-from codesign.fixedpoint import FixedPoint, InputQuantisation
-from codesign.hardware.alkaid import Alkaid
+from codesign.core.errors import CodesignError, InputError, UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, InputQuantisation
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.importing.trees import is_trees, read_trees
 from codesign.importing.trees.trained_trees import source_margins
-from codesign.probes import probe_codes
-from codesign.targets import load_target
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import equal_everywhere

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.importing.base import Question
 from codesign.importing.declared import DeclaredInputs
 from codesign.importing.importers import importer_of

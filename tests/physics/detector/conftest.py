@@ -11,8 +11,8 @@ import yaml
 
 from codesign.physics.card import card_data
 from codesign.physics.detector import simulated_events
-from codesign.physics.detector.pool import Pool, read_pool, write_collisions
 from codesign.physics.detector.simulate import pool_files
+from codesign.physics.detector.soft_pool import SoftPool, read_pool, write_collisions
 from codesign.physics.events import read_events
 
 #: in the pool that all tests share: starting Pythia for them takes 6 s, each thousand 4 s
@@ -52,7 +52,9 @@ def event_cache(small: Callable[..., str], tmp_path_factory: pytest.TempPathFact
     if not few.is_file():
         towers, muons = whole.first[_FEW], whole.muon_first[_FEW]
         first, muon_first = whole.first[: _FEW + 1], whole.muon_first[: _FEW + 1]
-        write_collisions(few, Pool(first, whole.towers[:towers], whole.cells[:towers], muon_first, whole.muons[:muons]))
+        write_collisions(
+            few, SoftPool(first, whole.towers[:towers], whole.cells[:towers], muon_first, whole.muons[:muons])
+        )
     return cache
 
 

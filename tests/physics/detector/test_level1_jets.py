@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from codesign.physics.detector import level1, particle_flow
-from codesign.physics.detector.response import CE, NH_HLT, new_grid
+from codesign.physics.detector.smearing import CE, NH_HLT, new_grid
 from codesign.physics.detector.towers import PHIS, RING_CENTRE, RINGS, ring_of
 
 

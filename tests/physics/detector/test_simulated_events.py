@@ -11,11 +11,11 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from codesign.data_cli import describe, make_data
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.data.files import describe, make_data
 from codesign.physics.card import card_data, load_card, makes_events, shipped_cards
 from codesign.physics.detector import load_event_card, simulate, simulated_events
-from codesign.physics.detector.pool import read_pool
+from codesign.physics.detector.soft_pool import read_pool
 from codesign.physics.events import open_events, read_events
 from codesign.physics.events.l1_scales import SCALES, hardware, physical
 from tests.physics.detector.conftest import COLLISIONS

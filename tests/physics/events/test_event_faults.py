@@ -17,8 +17,8 @@ import pyarrow.parquet
 import pytest
 import uproot
 
-from codesign.data_cli import describe
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.data.files import describe
 from codesign.physics.events import container, read_events, write_events
 from tests.physics.events.toy import toy_events, write_tree
 
@@ -142,7 +142,7 @@ def bomb(method: str, size: int) -> bytes:
 READ = """
 import sys
 from pathlib import Path
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.physics.events import read_events
 def peak():  # not ru_maxrss: that begins with what the parent has
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])

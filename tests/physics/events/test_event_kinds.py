@@ -13,8 +13,8 @@ import pyarrow.parquet
 import pytest
 import uproot
 
-from codesign.data_cli import describe
-from codesign.errors import InputError
+from codesign.core.errors import InputError
+from codesign.data.files import describe
 from codesign.physics.events import open_events, read_events, write_events
 from tests.physics.events.toy import toy_events, write_tree
 

@@ -11,12 +11,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.physics.events import read_events, read_located, write_events
-from codesign.tasks.anomalies.sample import AnomalySample
-from codesign.tasks.anomalies.sample import sample_of as level1_sample
+from codesign.tasks.anomalies.anomaly_sample import AnomalySample
+from codesign.tasks.anomalies.anomaly_sample import sample_of as level1_sample
+from codesign.tasks.jets.jet_sample import JetEnergySample, sample_of
 from codesign.tasks.jets.published import tiers_of
-from codesign.tasks.jets.sample import JetEnergySample, sample_of
 from tests.physics.events.toy import toy_events as common_events
 from tests.physics.events.toy import write_tree
 from tests.tasks.anomaly.toy_level1 import toy_level1

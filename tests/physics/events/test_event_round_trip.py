@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import uproot
 
-from codesign.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
 from codesign.physics.events import open_events, read_events, write_events
 from tests.physics.events.toy import toy_events
 

@@ -7,7 +7,7 @@ import json
 from typer.testing import CliRunner
 
 from codesign.cli import app
-from codesign.errors import CodesignError
+from codesign.core.errors import CodesignError
 from codesign.handoff.check import checksum
 
 

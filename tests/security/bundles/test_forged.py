@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from codesign.design import Design
+from codesign.core.design import Design
+from codesign.core.records import Front, TrialStatus
 from codesign.handoff import write_bundle
-from codesign.records import Front, TrialStatus
 from tests.handoff.conftest import build
 from tests.make_run import make_run
 from tests.security.bundles.forging import check, is_refused, is_wrong, put, rewritten, seal, text_of

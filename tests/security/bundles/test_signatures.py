@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codesign.cli import app
-from codesign.errors import CodesignError
+from codesign.core.errors import CodesignError
 from tests.security.bundles.forging import check, hand_off, put, seal
 
 

@@ -14,19 +14,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from make_run import CLASSES, FEATURES, make_run
 
-from codesign import export, plugins
-from codesign.candidate import trial as candidate_trial
-from codesign.design import Design
-from codesign.dse.parts import PARTS, splits_of, write_part
-from codesign.figures import Fidelity, Figure
+from codesign.core import plugins
+from codesign.core.design import Design
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.records import FlowResult, Flows, Verified
+from codesign.core.runfolder import RunFolder
+from codesign.data.sample import Sample
+from codesign.families.base import Family
+from codesign.flows.settings import family_config
 from codesign.handoff import write_bundle
-from codesign.hardware.settings import family_config
-from codesign.models.base import Family
-from codesign.physics.sample import Sample
-from codesign.records import FlowResult, Flows, Verified
+from codesign.pipeline import trial as candidate_trial
+from codesign.pipeline.parts import PARTS, splits_of, write_part
 from codesign.report import page
-from codesign.runfolder import RunFolder
-from codesign.study import load_study, parse_study
+from codesign.study.definition import load_study, parse_study
+from codesign.training import export
 from codesign.verify import rtl
 from tests.handoff.conftest import build
 
@@ -93,15 +94,17 @@ def replace_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of what takes seconds to minutes: its result. What is read before and after is read."""
     figures = [Figure.of("lut", 9, Fidelity.SYNTHESISED, "t", "1")]
     monkeypatch.setattr(candidate_trial, "synthesisers", lambda *_: {"synthesis": lambda work: figures})
-    monkeypatch.setattr("codesign.candidate.flows.synthesisers", lambda *_: {"synthesis": lambda work: figures})
+    monkeypatch.setattr(
+        "codesign.pipeline.flow_comparison.synthesisers", lambda *_: {"synthesis": lambda work: figures}
+    )
     verdict = Verified(exact=True, events=1000, latency_cycles=3, initiation_interval=1, tool="t", version="1")
     monkeypatch.setattr(export, "brevitas_codes", lambda network, design, codes: export.qonnx_codes(design, codes))
     monkeypatch.setattr(rtl, "verify", lambda *_, **__: verdict)
-    monkeypatch.setattr("codesign.plugins.names", lambda kind: ["alkaid"])
+    monkeypatch.setattr("codesign.core.plugins.names", lambda kind: ["alkaid"])
     monkeypatch.setattr("plotly.offline.get_plotlyjs", lambda: "")
     environment = page.environment()
     monkeypatch.setattr(page, "environment", lambda: environment)
     dashboard: Any = ModuleType("optuna_dashboard")
     dashboard.wsgi = lambda *_, **__: None
     monkeypatch.setitem(sys.modules, "optuna_dashboard", dashboard)
-    monkeypatch.setattr("codesign.dse.dashboard._answer", lambda *_: None)
+    monkeypatch.setattr("codesign.search.dashboard._answer", lambda *_: None)

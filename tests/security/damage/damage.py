@@ -19,7 +19,7 @@ from typing import Any
 import typer
 
 from codesign.cli import app
-from codesign.errors import CodesignError
+from codesign.core.errors import CodesignError
 
 __all__ = ("Damage", "damages", "ended", "fields", "spoilt")
 

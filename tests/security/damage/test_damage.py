@@ -119,9 +119,9 @@ def swept(base: Path, number: int, name: str, scratch: Path, few: int | None) ->
     return found
 
 
-#: files whose model comes with :mod:`codesign.hardware.firmware_record`
+#: files whose model comes with :mod:`codesign.rtl.firmware_record`
 _OF_FIRMWARE = pytest.mark.skipif(
-    find_spec("codesign.hardware.firmware_record") is None, reason="firmware/ has no model of its record here"
+    find_spec("codesign.rtl.firmware_record") is None, reason="firmware/ has no model of its record here"
 )
 NAMES = [
     pytest.param(name, marks=_OF_FIRMWARE) if "/firmware/" in name else name

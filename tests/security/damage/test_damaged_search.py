@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from codesign.dse import engine
-from codesign.dse.engine import run_study
-from codesign.dse.recovery import recorded_score
-from codesign.dse.storage import open_study
-from codesign.errors import CodesignError, system_errors
-from codesign.records import State, TrialStatus
-from codesign.runfolder import RunFolder
-from codesign.study import parse_study
+from codesign.core.errors import CodesignError, system_errors
+from codesign.core.records import State, TrialStatus
+from codesign.core.runfolder import RunFolder
+from codesign.search import engine
+from codesign.search.engine import run_study
+from codesign.search.recovery import recorded_score
+from codesign.search.storage import open_study
+from codesign.study.definition import parse_study
 from tests.security.damage.damage import Damage, damages, spoilt
 from tests.security.damage.test_damage import chosen, of_run
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from codesign.errors import CodesignError, SystemRefusal, system_errors
-from codesign.runfolder import write_atomically
+from codesign.core.errors import CodesignError, SystemRefusal, system_errors
+from codesign.core.runfolder import write_atomically
 from tests.security.damage.damage import ended
 
 WRITING = {

@@ -31,8 +31,8 @@ def _studies(folder: Path) -> Path:
 
 
 def _resolved(root: Path) -> None:
-    from codesign.dse.resolve import resolve
-    from codesign.study import load_study
+    from codesign.search.resolve import resolve
+    from codesign.study.definition import load_study
 
     for path in sorted(root.iterdir()):
         resolve(load_study(str(path)))
@@ -48,7 +48,7 @@ def _target(folder: Path) -> Path:
 
 
 def _loaded_target(path: Path) -> None:
-    from codesign.targets import load_target
+    from codesign.core.targets import load_target
 
     load_target(str(path))
 
@@ -67,7 +67,7 @@ def _cards(folder: Path) -> Path:
 
 def _loaded_cards(root: Path) -> None:
     from codesign.physics.card import load_card, makes_events
-    from codesign.physics.detector.card import load_event_card
+    from codesign.physics.detector.event_card import load_event_card
 
     for path in sorted(root.iterdir()):
         load_event_card(str(path)) if makes_events(str(path)) else load_card(str(path))
@@ -79,7 +79,7 @@ def _cluster(folder: Path) -> Path:
 
 def _described(path: Path) -> None:
     """A cluster is not begun: its scheduler is a server, and its jobs are tools."""
-    from codesign.dse.cluster import _described
+    from codesign.search.cluster import _described
 
     _described(path)
 
@@ -108,17 +108,17 @@ def _weights(folder: Path) -> Path:
 
 
 def _tensors(path: Path) -> None:
-    from codesign.reading.tensors import tensors_of
+    from codesign.core.reading.tensor_file import tensors_of
 
     tensors_of(path.read_bytes(), str(path))
 
 
 # -------------------------------------------------------------------------------------------------------------- samples
 def _jets(folder: Path, suffix: str) -> Path:
-    from codesign.physics.readers.checks import CLASS_NAMES
-    from codesign.physics.sample import Sample
+    from codesign.data.readers.checks import CLASS_NAMES
+    from codesign.data.sample import Sample
+    from codesign.data.writers import write_sample
     from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
-    from codesign.physics.writers import write_sample
 
     rng = np.random.default_rng(1)
     x, y = rng.uniform(1, 90, (40, 16)).astype("f4"), np.arange(40) % 5
@@ -162,7 +162,7 @@ def _shown(path: Path) -> None:
 
 
 def _read(path: Path) -> None:
-    from codesign.physics.readers import read_sample
+    from codesign.data.readers import read_sample
 
     read_sample(path)
 

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from codesign import plugins, store
-from codesign.candidate import kept
-from codesign.design import Design
-from codesign.errors import CodesignError
-from codesign.hardware.base import Flow
-from codesign.hardware.firmware import Firmware
-from codesign.hardware.settings import flow_settings
-from codesign.models.base import Family
-from codesign.runfolder import RunFolder, TrialFolder
-from codesign.study import Study
-from codesign.targets import load_target
-from codesign.trust.firmware import seal_firmware, seal_verdict
-from codesign.trust.seal import SEAL
+from codesign.core import plugins, store
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError
+from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.targets import load_target
+from codesign.core.trust.seal import SEAL
+from codesign.families.base import Family
+from codesign.flows.base import Flow
+from codesign.flows.reopening import seal_firmware, seal_verdict
+from codesign.flows.settings import flow_settings
+from codesign.pipeline import kept
+from codesign.rtl.firmware import Firmware
+from codesign.study.definition import Study
 from tests.security.fuzzing.subject import Door, Subject, command
 from tests.security.fuzzing.watch import until_a_tool
 from tests.security.strangers import run_in
@@ -62,8 +62,8 @@ def own_run(folder: Path) -> Path:
     """A run of this user's, with its sample and a small proof."""
     from safetensors.torch import save_file
 
-    from codesign.dse.parts import PARTS, record, splits_of, write_part
-    from codesign.physics.sample import Sample
+    from codesign.data.sample import Sample
+    from codesign.pipeline.parts import PARTS, record, splits_of, write_part
     from tests.make_run import CLASSES, FEATURES, STUDY
 
     path, _ = run_in(folder)
@@ -131,7 +131,7 @@ def _tooled(name: str, *options: str) -> Door:
     """A command on a trial, up to its first tool. What its network says is what its graph says: it was not trained."""
 
     def door(root: Path) -> None:
-        from codesign import export
+        from codesign.training import export
 
         export.brevitas_codes = lambda network, design, codes: export.qonnx_codes(design, codes)
         until_a_tool(lambda: command(name, root, run_number(), *options))
@@ -142,9 +142,9 @@ def _tooled(name: str, *options: str) -> Door:
 
 def _simulated(root: Path) -> None:
     """The end of a proof alone: the firmware's RTL against its model, on the events of the last one."""
-    from codesign.candidate import firmware_for
-    from codesign.candidate.trial import golden_codes
-    from codesign.export import qonnx_codes
+    from codesign.pipeline import firmware_for
+    from codesign.pipeline.trial import golden_codes
+    from codesign.training.export import qonnx_codes
 
     def door() -> None:
         run = RunFolder.open(root)

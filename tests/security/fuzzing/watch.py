@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from codesign.errors import CodesignError, ToolError
+from codesign.core.errors import CodesignError, ToolError
 
 __all__ = ("HANG", "Stopped", "in_child", "until_a_tool")
 

@@ -1,8 +1,8 @@
 import pytest
 
+from codesign.data.sample import Splits
 from codesign.physics.events.writing import write_events
-from codesign.physics.sample import Splits
-from codesign.tasks.anomaly import Anomaly
+from codesign.tasks.anomalies.anomaly import Anomaly
 from tests.tasks.anomaly.toy_level1 import toy_level1
 
 SPLITS = Splits(0.4, 0.3, 0.3, 1)

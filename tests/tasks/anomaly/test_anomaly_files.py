@@ -5,9 +5,9 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from codesign.physics.sample import Splits
-from codesign.tasks.anomalies.inputs import FEATURES
-from codesign.tasks.anomaly import Anomaly
+from codesign.data.sample import Splits
+from codesign.tasks.anomalies.anomaly import Anomaly
+from codesign.tasks.anomalies.level1_inputs import FEATURES
 
 TASK = Anomaly()
 

@@ -6,10 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.physics.events.l1_scales import hardware
-from codesign.tasks.anomalies.inputs import COLLECTIONS, FEATURES, UNITS, columns_of, event_inputs, quantisation_of
-from codesign.tasks.anomaly import Anomaly
+from codesign.tasks.anomalies.anomaly import Anomaly
+from codesign.tasks.anomalies.level1_inputs import (
+    COLLECTIONS,
+    FEATURES,
+    UNITS,
+    columns_of,
+    event_inputs,
+    quantisation_of,
+)
 from tests.tasks.anomaly.toy_level1 import toy_level1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from codesign.resources import locate
+from codesign.core.resources import locate
 from codesign.tasks.anomalies.menu import OBJECTS
 
 

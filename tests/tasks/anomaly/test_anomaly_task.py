@@ -5,15 +5,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from codesign import plugins
-from codesign.errors import InputError
-from codesign.layout import Layout
-from codesign.models.anomaly import VAE, Autoencoder, AutoencoderConfig, VAEConfig
-from codesign.physics.sample import Part
-from codesign.tasks.anomalies.sample import AnomalySample
-from codesign.tasks.anomaly import Anomaly
+from codesign.core import plugins
+from codesign.core.errors import InputError
+from codesign.core.layout import Layout
+from codesign.data.sample import Part
+from codesign.families.autoencoder.config import VAE, Autoencoder, AutoencoderConfig, VAEConfig
+from codesign.tasks.anomalies.anomaly import Anomaly
+from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from codesign.tasks.base import Task, working_points
-from codesign.training import train as fit
+from codesign.training.loop import train as fit
 
 #: opened, and never asked for a sample
 TASK = Anomaly().open({}, 1)
@@ -143,7 +143,7 @@ def test_every_baseline_is_judged_and_drawn(toy_parts):
 def test_a_network_finds_signals_it_never_saw(toy_parts, family, config, least):
     train, validation, test = toy_parts
     names = tuple(str(i) for i in range(57))
-    from codesign.tasks.anomalies.inputs import FEATURES
+    from codesign.tasks.anomalies.level1_inputs import FEATURES
 
     quantisation = TASK.input_quantisation(train.x, (Layout.of_features(FEATURES, names),), config.input_bits)
     torch.manual_seed(1)

@@ -6,7 +6,7 @@ import correctionlib
 import numpy as np
 import pytest
 
-from codesign.errors import InputError
+from codesign.core.errors import InputError
 from codesign.tasks.jets.corrections import write_corrections
 from codesign.tasks.jets.factorised import Factorised
 from codesign.tasks.jets.published import corrections_of

@@ -4,8 +4,8 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from codesign.tasks.jet_energy import JetEnergy, JetEnergyOffline
-from codesign.tasks.jets.inputs import FEATURES, jet_inputs, kinematics
+from codesign.tasks.jets.jet_energy import JetEnergy, JetEnergyOffline
+from codesign.tasks.jets.jet_inputs import FEATURES, jet_inputs, kinematics
 from tests.tasks.jets.toy_events import toy_events
 
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 import yaml
 
-from codesign.errors import InputError
-from codesign.fixedpoint import InputQuantisation
-from codesign.models.mlp import MLP, MLPConfig
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.data.sample import Splits
+from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.physics.card import card_data
-from codesign.physics.sample import Splits
-from codesign.tasks.jet_energy import JetEnergy, JetEnergyOffline
 from codesign.tasks.jets.heads import TARGETS
-from codesign.tasks.jets.inputs import FEATURES
-from codesign.tasks.jets.sample import FLAVOURS, flavour_of
+from codesign.tasks.jets.jet_energy import JetEnergy, JetEnergyOffline
+from codesign.tasks.jets.jet_inputs import FEATURES
+from codesign.tasks.jets.jet_sample import FLAVOURS, flavour_of
 from codesign.tasks.jets.weights import learning_weights
-from codesign.training import train as fit
+from codesign.training.loop import train as fit
 
 SPLITS = Splits(0.6, 0.2, 0.2, 1)
 #: opened, and never asked for a sample

@@ -4,12 +4,12 @@ import correctionlib
 import numpy as np
 import pytest
 
-from codesign.errors import InputError
-from codesign.jets_cli import jet_response
-from codesign.physics.sample import Splits
-from codesign.tasks.jet_energy import JetEnergyOffline
-from codesign.tasks.jets.baseline import FactorisedBaseline
-from codesign.tasks.jets.inputs import kinematics
+from codesign.cli.jets import jet_response
+from codesign.core.errors import InputError
+from codesign.data.sample import Splits
+from codesign.tasks.jets.jet_baseline import FactorisedBaseline
+from codesign.tasks.jets.jet_energy import JetEnergyOffline
+from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.jets.published import agreement, corrections_of, plots, summary, tiers_of
 
 NANO = "cms_nanoaod/nano_tt_v15.root"

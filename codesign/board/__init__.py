@@ -1,1 +1,0 @@
-"""Boards: how a host talks to the firmware on a real chip."""

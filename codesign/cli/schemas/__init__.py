@@ -1,0 +1,54 @@
+"""JSON Schemas of the records of a run and of a bundle's manifest, made from the models and kept beside this file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from codesign.core.errors import InputError, nearest
+from codesign.core.records import SCHEMAS
+from codesign.core.runfolder import IMPORT, write_atomically
+from codesign.handoff.manifest import Manifest
+from codesign.importing.import_report import ImportReport
+from codesign.study.imported_run import REPORT, ImportedRun
+
+__all__ = ("NAMES", "schema", "write_schemas")
+
+_MODELS: dict[str, type[BaseModel]] = {
+    **SCHEMAS, "manifest.json": Manifest, IMPORT: ImportedRun, REPORT: ImportReport
+}  # fmt: skip
+#: the records that have a schema
+NAMES = tuple(sorted(_MODELS))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a record, e.g. ``front.json``."""
+    if name not in _MODELS:
+        raise InputError(f"no schema for '{name}'{nearest(name, NAMES)}; there are: {', '.join(NAMES)}")
+    made = _MODELS[name].model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": name}
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Write every schema into ``folder`` as ``<record>.schema.json``."""
+    written = []
+    for name in NAMES:
+        path = Path(folder) / f"{name.removesuffix('.json')}.schema.json"
+        write_atomically(path, _text(schema(name)).encode())
+        written.append(path)
+    return written
+
+
+def _text(made: dict[str, Any]) -> str:
+    """JSON with one line per property and definition's entry: short, and a change shows as one line."""
+    lines = []
+    for key, value in made.items():
+        if key in ("properties", "$defs"):
+            inner = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in value.items())
+            lines.append(f" {json.dumps(key)}: {{\n{inner}\n }}")
+        else:
+            lines.append(f" {json.dumps(key)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,0 +1,1 @@
+"""Small types, figures, records, errors, run folder, store: what every room knows."""

@@ -1,0 +1,382 @@
+"""The records of a run, as they stand in its folder: plain JSON with a published schema each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, viewed
+
+__all__ = (
+    "SCHEMAS",
+    "Baselines",
+    "Explained",
+    "Explanations",
+    "FidelityFront",
+    "Figures",
+    "FlowResult",
+    "Flows",
+    "Front",
+    "FrontPoint",
+    "InputImportance",
+    "JudgedBaseline",
+    "LayerCost",
+    "LayerCosts",
+    "Metric",
+    "Metrics",
+    "Objective",
+    "Plot",
+    "Plots",
+    "ReachedRung",
+    "Rungs",
+    "SampleFacts",
+    "SearchName",
+    "Series",
+    "State",
+    "TrialStatus",
+    "Verified",
+)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Metric(_Record):
+    """A physics metric and its statistical uncertainty (one standard deviation)."""
+
+    value: float = Field(allow_inf_nan=False)
+    error: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Metrics(_Record):
+    """``metrics.json`` of a trial: the metrics on one split of the sample."""
+
+    split: str = Field(pattern="^(train|validation|test)$")
+    events: int = Field(gt=0)
+    metrics: dict[str, Metric]
+    points: dict[str, float] = Field(
+        default_factory=dict, description="thresholds and the like, fixed on the validation split before judging"
+    )
+
+
+class Figures(_Record):
+    """``figures.json`` of a trial: every hardware figure that was measured, at every fidelity reached."""
+
+    figures: list[Figure]
+
+
+class Objective(_Record):
+    """What the search pulls: a metric's name, or a figure's quantity with its fidelity."""
+
+    name: str
+    direction: str = Field(pattern="^(maximise|minimise)$")
+    fidelity: str | None = Field(default=None, description="of a figure: the one compared; absent for a metric")
+
+
+class Verified(_Record):
+    """``verify.json`` of a trial: the verdict of the RTL simulation, or of what runs in its place."""
+
+    exact: bool
+    events: int = Field(ge=0, description="events simulated and compared, a new one every clock")
+    latency_cycles: int | None = Field(default=None, ge=1, description="measured; absent where outputs never matched")
+    initiation_interval: int | None = Field(default=None, ge=1, description="measured")
+    compared: list[str] = Field(default_factory=list, description="models whose integers equal the RTL's, or should")
+    tool: str = ""
+    version: str = ""
+    proven: str = Field(default="RTL", description="what was run: RTL, or e.g. C simulation where there is no RTL")
+    first_difference: str | None = Field(default=None, description="where it is not exact: event, output, values")
+    thresholds: list[int] = Field(
+        default_factory=list, description="codes at the threshold's port, each simulated with all events"
+    )
+    fired: list[int] = Field(default_factory=list, description="events whose trigger bit was set, for each threshold")
+
+
+class SampleFacts(BaseModel):
+    """``sample.json`` of a run: what its events are, and where they come from. Earlier releases wrote less."""
+
+    model_config = ConfigDict(extra="allow")
+
+    hash: str | None = Field(default=None, description="by which the sample is known again")
+    events: int | None = Field(default=None, gt=0)
+    splits: dict[str, int] = Field(default_factory=dict, description="events of each")
+    feature_names: tuple[str, ...] = Field(min_length=1)
+    units: tuple[str, ...] = Field(description="of each feature; '1' or empty for a number")
+    class_names: tuple[str, ...]
+    outputs: tuple[str, ...] = Field(default=(), description="of the network; absent where it has one per class")
+    blocks: tuple[Layout, ...] = Field(default=(), max_length=MOST_BLOCKS, description="of each event, beside features")
+    view: tuple[str, ...] = Field(default=(FEATURES,), min_length=1, description="blocks that the network sees")
+    target_names: tuple[str, ...] = ()
+    target_units: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = Field(default=(), description="classes that no training sees")
+    provenance: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _unit_each(self) -> Self:
+        for names, units in (("feature_names", "units"), ("target_names", "target_units")):
+            if len(getattr(self, names)) != len(getattr(self, units)):
+                raise ValueError(f"{names} and {units} differ in length")
+        return self
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Of every block, the features first."""
+        return (Layout.of_features(self.feature_names, self.units), *self.blocks)
+
+    @property
+    def seen(self) -> tuple[Layout, ...]:
+        """The blocks of the view, in its order."""
+        return viewed(self.layouts, self.view, "sample.json")
+
+
+class JudgedBaseline(_Record):
+    """A classical baseline, judged like a candidate."""
+
+    name: str = "baseline"
+    metrics: dict[str, Metric] = Field(default_factory=dict, description="on the test split")
+    validation: dict[str, Metric] = Field(default_factory=dict)
+
+
+class Baselines(JudgedBaseline):
+    """``baseline.json`` of a run: the primary baseline, and the others."""
+
+    others: list[JudgedBaseline] = Field(default_factory=list)
+
+
+class SearchName(_Record):
+    """``search.json`` of a run: the search's name within its storage."""
+
+    name: str = Field(min_length=1)
+
+
+class ReachedRung(_Record):
+    """A candidate's objectives on a rung below the last."""
+
+    epochs: int = Field(ge=1)
+    values: tuple[float, ...] = Field(min_length=1)
+    errors: tuple[float, ...]
+    feasible: bool = Field(default=True, description="whether it breaks no bound of the study")
+
+
+class Rungs(RootModel[list[ReachedRung]]):
+    """``rungs.json`` of a trial."""
+
+
+class FrontPoint(_Record):
+    """One Pareto-optimal trial."""
+
+    trial: int = Field(ge=0)
+    config: dict[str, Any]
+    metrics: dict[str, Metric] = Field(description="on the test split, which the search never saw")
+    validation: dict[str, Metric] = Field(default_factory=dict, description="on the split the search used")
+    figures: list[Figure]
+    verified: Verified | None = Field(description="null where the verification could not run; see the trial's status")
+
+
+class FidelityFront(_Record):
+    """The front at one fidelity: each objective is of the same fidelity for all of its trials."""
+
+    fidelity: Fidelity
+    objectives: list[Objective] = Field(description="as compared here")
+    measured: list[int] = Field(description="trials that have these figures")
+    trials: list[int] = Field(description="the front: those of the measured that no other one dominates")
+    dominated: dict[int, int] = Field(
+        default_factory=dict, description="trials not measured here -> one that surely dominates them one rung below"
+    )
+    failed: dict[int, str] = Field(default_factory=dict, description="trials that could not be measured -> why")
+    missed: dict[int, float] = Field(
+        default_factory=dict, description="trials that miss the target's clock, and so are on no front -> MHz reached"
+    )
+
+
+class Front(_Record):
+    """``front.json`` of a run."""
+
+    study: str
+    objectives: list[Objective]
+    points: list[FrontPoint] = Field(description="all trials that are on the front, at any of the fidelities compared")
+    fronts: list[FidelityFront] = Field(
+        default_factory=list,
+        exclude_if=lambda fronts: not fronts,
+        description="of a ladder with rungs of measurement: the front at each fidelity, the search's own first",
+    )
+    baseline: dict[str, Metric] = Field(default_factory=dict, description="the classical baseline on the test split")
+    unproven: dict[int, str] = Field(
+        default_factory=dict,
+        exclude_if=lambda unproven: not unproven,
+        description="trials that belong on the front and have no verdict of a simulation -> why",
+    )
+
+
+class FlowResult(_Record):
+    """One trial through one flow."""
+
+    trial: int = Field(ge=0)
+    flow: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    equal: bool | None = Field(default=None, description="whether the flow's own model gives QONNX' integers")
+    events: int = Field(default=0, ge=0, description="events compared: golden ones, random and extreme codes")
+    figures: list[Figure] = Field(default_factory=list)
+    verified: Verified | None = Field(default=None, description="the RTL's simulation, or what runs in its place")
+    failed: dict[str, str] = Field(default_factory=dict, description="what could not be done -> why")
+    seconds: float = Field(default=0, ge=0)
+
+
+class Flows(_Record):
+    """``flows.json`` of a run: its trials through every flow."""
+
+    study: str
+    target: str
+    results: list[FlowResult]
+
+
+class Series(_Record):
+    """One line of a plot: equally long lists, and an optional band of one standard deviation."""
+
+    label: str
+    x: list[float]
+    y: list[float]
+    low: list[float] | None = None
+    high: list[float] | None = None
+    dashed: bool = Field(default=False, description="drawn dashed: a baseline")
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        for name in ("y", "low", "high"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.x):
+                raise ValueError(f"{name} has {len(values)} points, and x has {len(self.x)}")
+        return self
+
+
+class Plot(_Record):
+    """What one physics plot is drawn from: lines, or a matrix with one label per row and column."""
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    log_x: bool = False
+    log_y: bool = False
+    series: list[Series] = Field(default_factory=list)
+    matrix: list[list[float]] | None = Field(default=None, description="matrix[row][column], row 0 at the top")
+    x_ticks: list[str] | None = None
+    y_ticks: list[str] | None = None
+    caption: str = ""
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> Self:
+        if len({len(row) for row in self.matrix or ()}) > 1:
+            raise ValueError("rows of the matrix differ in length")
+        return self
+
+
+class Plots(_Record):
+    """``plots.json`` of a trial on the front: its task's plots on the test split."""
+
+    plots: list[Plot]
+
+
+class InputImportance(_Record):
+    """``inputs.json`` of a trial on the front: what a metric loses when one input is shuffled among the events."""
+
+    metric: str
+    split: str = Field(pattern="^test$")
+    events: int = Field(gt=0)
+    inputs: dict[str, Metric] = Field(
+        description="loss, positive where the input helps; its error over five pieces; of a field, in all items at once"
+    )
+    items: dict[str, Metric] = Field(
+        default_factory=dict,
+        exclude_if=lambda items: not items,
+        description="the same of an item with all its fields; of an image, of a row or a column",
+    )
+
+
+class Explained(_Record):
+    """One event, and what each of its inputs adds to what was decided of it.
+
+    ``base`` plus all shares is ``score``: of Shapley's values, which are the means over random orders in which the
+    event's inputs replace those of background events, their sum is exact, and each carries its error.
+    """
+
+    place: int = Field(ge=0, description="place in the test split")
+    why: str = Field(description="why this event is shown")
+    label: str = Field(default="", description="its class in the sample")
+    output: str = Field(description="the output that decided")
+    against: str | None = Field(default=None, description="the output that came second: the score is the difference")
+    score: float = Field(allow_inf_nan=False)
+    base: float = Field(allow_inf_nan=False, description="mean score of the background events")
+    threshold: float | None = Field(default=None, description="what the score has to reach for a trigger")
+    values: dict[str, float] = Field(description="the event's inputs, as the firmware reads them, in their units")
+    shares: dict[str, Metric]
+
+
+class Explanations(_Record):
+    """``explained.json`` of a trial on the front: why single events of the test split were kept or decided so."""
+
+    split: str = Field(pattern="^test$")
+    background: int = Field(gt=0, description="events of the same split that stand for all others; each is used once")
+    events: list[Explained]
+
+
+class LayerCost(_Record):
+    """What the circuit costs up to where the next layer begins: cumulative, so that differences are a layer's own."""
+
+    lut: float = Field(ge=0)
+    ff: int = Field(ge=0)
+    latency_cycles: int = Field(ge=0)
+
+
+class LayerCosts(_Record):
+    """``layers.json`` of a trial on the front: compiled up to each of its layers, the last one the whole circuit."""
+
+    tool: str
+    version: str
+    layers: list[LayerCost]
+
+
+class State(StrEnum):
+    """How far a trial got."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INFEASIBLE = "infeasible"  # scored, but outside the study's constraints
+    FAILED = "failed"  # with its reason; never scored
+    STOPPED = "stopped"  # on a lower rung of the search's ladder; never scored
+
+
+class TrialStatus(_Record):
+    """``status.json`` of a trial."""
+
+    trial: int = Field(ge=0)
+    state: State
+    stage: str = Field(default="", description="the stage that is running, or that failed")
+    reason: str | None = Field(default=None, description="why it failed, or which constraint it breaks")
+    seed: int
+    seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time per stage")
+    design: str | None = Field(default=None, description="content hash of the design")
+    notes: list[str] = Field(default_factory=list, description="e.g. a compiler pass that had to be left out")
+    lacking: list[str] = Field(
+        default_factory=list,
+        exclude_if=lambda lacking: not lacking,
+        description="packages and programs for want of which it failed: it is tried again when they are here",
+    )
+
+
+#: file name -> the model whose JSON Schema it obeys
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "front.json": Front,
+    "metrics.json": Metrics,
+    "figures.json": Figures,
+    "verify.json": Verified,
+    "status.json": TrialStatus,
+    "plots.json": Plots,
+    "flows.json": Flows,
+    "inputs.json": InputImportance,
+    "explained.json": Explanations,
+    "layers.json": LayerCosts,
+}

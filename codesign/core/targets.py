@@ -1,0 +1,63 @@
+"""An FPGA target: part, resources, clock, latency budget. One YAML each in ``targets/``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.core import resources
+from codesign.core.reading.yaml import read_yaml
+from codesign.core.validation import validated
+
+__all__ = ("Resources", "Target", "load_target")
+
+#: stands in scripts of many tools, and in the names of files and folders
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+#: of anything that a chip has
+_MOST = 10**9
+
+
+class Resources(BaseModel):
+    """What the part has, from its data sheet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lut: int = Field(gt=0, le=_MOST)
+    ff: int = Field(gt=0, le=_MOST)
+    dsp: int = Field(ge=0, le=_MOST)
+    bram: float = Field(ge=0, le=_MOST, allow_inf_nan=False, description="36 kbit blocks")
+    source: str = Field(description="the data sheet the figures are from")
+
+
+class Target(BaseModel):
+    """An FPGA at a clock frequency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=_NAME, description="letters, digits and any of . _ -: it names files, too")
+    description: str
+    part: str = Field(pattern=_NAME, description="ordering code of the vendor's tools")
+    family: Literal["xcup", "xcu", "xc7", "ecp5", "nexus"] = Field(description="Yosys' name of the architecture")
+    clock_mhz: float = Field(ge=1e-3, le=1e5)
+    latency_budget_ns: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    stage_delay: float = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="logic between two registers, in units of the compiler's adder delay: sets the pipeline's depth",
+    )
+    board: str | None = Field(
+        default=None, pattern=_NAME, description="board for which a bitstream can be made, if any"
+    )
+    resources: Resources
+
+    @property
+    def clock_ns(self) -> float:
+        """Clock period in ns."""
+        return 1e3 / self.clock_mhz
+
+
+def load_target(name: str) -> Target:
+    """Load a target by shipped name or by path; InputError if it is unknown or not valid."""
+    path = resources.locate("targets", name)
+    return validated(Target, read_yaml(path), str(path))

@@ -1,0 +1,1 @@
+"""Samples: tables of labelled events, and their split."""

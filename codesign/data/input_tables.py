@@ -1,0 +1,200 @@
+"""Tables with one column per feature, read in bounded memory: Parquet, or a ROOT tree of numbers.
+
+A block of items is one column of lists, ``constituents``, an item's fields one after another, or a column of lists for
+each field, ``constituent_pt``: what ``codesign data make`` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core.errors import InputError, nearest
+from codesign.core.layout import Layout, fitted
+from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.physics.events.container import ChunkSize, Container
+from codesign.physics.events.parquet_events import ParquetTable
+from codesign.physics.events.root_events import open_root
+
+__all__ = ("KEPT", "Rows", "columns_of", "lacking", "table_chunks")
+
+#: columns that tell which row is which, kept where a table has them as numbers
+KEPT = ("run", "luminosityBlock", "event", "collision", "label")
+
+
+_MOST_ITEMS = 1024
+
+#: of a block and items (rows, k, fields), the block's values (rows, *shape)
+Arrange: TypeAlias = "Callable[[Layout, NDArray[np.float32]], NDArray[np.float32]]"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Consecutive rows of a table: ``first`` is the place in the file of the first one.
+
+    ``features``: (rows, n) float32, finite, the blocks one after another; ``kept``: columns of ``KEPT``, (rows,) each.
+    """
+
+    first: int
+    features: NDArray[np.float32]
+    kept: dict[str, NDArray[Any]]
+
+
+def columns_of(path: Path, tree: str | None = None) -> list[str]:
+    """Names of a file's columns, whatever they hold; empty where it is neither Parquet nor a ROOT file with a tree.
+
+    InputError where the file is not there, damaged, or has no tree of the name ``tree``.
+    """
+    if kind_of(head_of(path)) not in ("Parquet", "ROOT"):
+        return []
+    with _opened(path, tree) as container:
+        return list(container.natives)
+
+
+@contextmanager
+def _opened(path: Path, tree: str | None) -> Iterator[Container]:
+    kind = kind_of(head_of(path)) or ""
+    with damage_named(path, kind):
+        container = ParquetTable(path) if kind == "Parquet" else open_root(path, tree)
+        try:
+            yield container
+        finally:
+            container.close()
+
+
+def lacking(blocks: Sequence[Layout], present: Collection[str]) -> str | None:
+    """The first column that a table lacks to be of these blocks; None where it has all."""
+    for block in blocks:
+        if len(block.shape) == 1:
+            missing = next((name for name in block.fields if name not in present), None)
+            if missing is not None:
+                return missing
+        elif _item_columns(block, present) is None:
+            return block.name
+    return None
+
+
+def _item_columns(block: Layout, present: Collection[str]) -> tuple[str, ...] | None:
+    """Columns that hold a block of items: one of all fields, or one for each; None where a table has neither."""
+    if block.name in present:
+        return (block.name,)
+    for prefix in (block.name.removesuffix("s"), block.name):
+        names = tuple(f"{prefix}_{field}" for field in block.fields)
+        if all(name in present for name in names):
+            return names
+    return None
+
+
+def table_chunks(
+    path: Path, blocks: Sequence[Layout], rows: int, tree: str | None = None, arrange: Arrange = fitted
+) -> Iterator[Rows]:
+    """All rows of a table, at most ``rows`` at once; one empty piece where it has none.
+
+    ``arrange`` makes a block of the items that a row has, in any number: it pads, sorts and cuts.
+
+    InputError names the file, the column, and the row where there is one: a column that is missing or does not hold
+    one number a row, a number that is not finite or does not fit float32, a damaged file.
+    """
+    with _opened(path, tree) as container:
+        natives = container.natives
+        features = [name for block in blocks if len(block.shape) == 1 for name in block.fields]
+        for name in features:
+            _must_hold_numbers(path, name, container)
+        items = {b.name: _item_columns(b, natives) or (b.name,) for b in blocks if len(b.shape) > 1}
+        lists = [name for names in items.values() for name in names]
+        for name in lists:
+            _must_hold_lists(path, name, container)
+        kept = [n for n in KEPT if n in natives and n not in (*features, *lists) and not _problem(n, container)]
+        for first, columns in container.chunks([*features, *lists, *kept], ChunkSize(events=rows)):
+            pieces = []
+            for block in blocks:
+                if len(block.shape) == 1:
+                    numbers = [_single(path, name, np.asarray(columns[name]), first) for name in block.fields]
+                    pieces.append(np.column_stack(numbers))
+                    continue
+                found = _items(path, block, {name: columns[name] for name in items[block.name]}, first)
+                arranged = arrange(block, found)
+                pieces.append(arranged.reshape(len(arranged), block.size))
+            named = {name: values for name in kept if (values := np.asarray(columns[name])).dtype.kind in "fiub"}
+            yield Rows(first, np.concatenate(pieces, axis=1), named)
+
+
+def _must_hold_lists(path: Path, name: str, container: Container) -> None:
+    if name not in container.natives:
+        raise InputError(f"{path}: column '{name}' is missing{nearest(name, container.natives)}")
+    native = container.natives[name]
+    if not native.regular and (native.problem or not native.jagged):
+        raise InputError(
+            f"{path}: column '{name}' {native.problem or 'holds one number a row'}: items are a list a row"
+        )
+
+
+def _items(path: Path, block: Layout, columns: Mapping[str, Any], first: int) -> NDArray[np.float32]:
+    """(rows, items, fields) of as many items as the longest row has, the others filled up with zeros."""
+    import awkward as ak
+
+    fields = len(block.fields)
+    lists = {name: ak.from_regular(values) for name, values in columns.items()}
+    counts = {name: np.asarray(ak.num(values), dtype=np.int64) for name, values in lists.items()}
+    name, number = next(iter(counts.items()))
+    for other, some in counts.items():
+        if not np.array_equal(some, number):
+            row = int(np.argmax(some != number))
+            raise InputError(f"{path}: row {first + row}: columns '{name}' and '{other}' have lists of other lengths")
+    whole = fields if len(lists) == 1 else 1
+    if (number % whole).any():
+        row = int(np.argmax(number % whole != 0))
+        raise InputError(
+            f"{path}: column '{name}', row {first + row}: {number[row]} numbers are not of {fields} fields"
+        )
+    items = number // whole
+    most = int(items.max(initial=0))
+    if most > max(_MOST_ITEMS, block.items):  # all rows are held as if they had as many
+        raise InputError(f"{path}: column '{name}': a row has {most} items, and at most {_MOST_ITEMS} are read")
+    found = np.zeros((len(items), most, fields), dtype=np.float32)
+    there = np.arange(most) < items[:, None]
+    flat = [_finite(path, name, values, counts[name], first) for name, values in lists.items()]
+    found[there] = flat[0].reshape(-1, fields) if len(flat) == 1 else np.column_stack(flat)
+    return found
+
+
+def _finite(path: Path, name: str, lists: Any, counts: NDArray[np.int64], first: int) -> NDArray[np.float32]:
+    import awkward as ak
+
+    with np.errstate(over="ignore"):
+        flat = np.asarray(ak.flatten(lists)).astype(np.float32)
+    if not np.isfinite(flat).all():
+        row = int(np.searchsorted(np.cumsum(counts), int(np.argmin(np.isfinite(flat))), side="right"))
+        raise InputError(f"{path}: column '{name}', row {first + row}: a value is not a finite float32")
+    return flat
+
+
+def _must_hold_numbers(path: Path, name: str, container: Container) -> None:
+    if name not in container.natives:
+        raise InputError(f"{path}: column '{name}' is missing{nearest(name, container.natives)}")
+    if problem := _problem(name, container):
+        raise InputError(f"{path}: column '{name}' {problem}: a feature is one number a row")
+
+
+def _problem(name: str, container: Container) -> str:
+    native = container.natives[name]
+    return native.problem or ("holds a list a row" if native.jagged else "")
+
+
+def _single(path: Path, name: str, values: NDArray[Any], first: int) -> NDArray[np.float32]:
+    """A column as float32, (rows,)."""
+    if values.dtype.kind not in "fiub" or values.ndim != 1:
+        raise InputError(f"{path}: column '{name}' holds text or lists: a feature is one number a row")
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        row = int(np.argmin(np.isfinite(single)))
+        why = "is beyond what float32 holds" if np.isfinite(values[row]) else "is not a finite number"
+        raise InputError(f"{path}: column '{name}', row {first + row}: {values[row]} {why}")
+    return single

@@ -1,0 +1,163 @@
+"""The family ``mlp-learned``: fully connected networks whose bit widths and sparsity are learned by gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from codesign.core.space import Choose, Dimension, Fixed, FloatDimension, IntDimension
+from codesign.families.base import Candidate
+from codesign.families.torch_family import TorchFamily
+from codesign.families.trained import Trained
+from codesign.training.lesson import Budget, Lesson, Progress, quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from codesign.families.learned.network import LearnedMLP
+
+__all__ = ("LearnedMLPConfig", "LearnedMLPSpace", "MLPLearned")
+
+#: in place of a budget, in the name of a training that has no single one
+_ANY = 1.0
+#: networks that are kept of one training
+_KEPT = 64
+
+
+class LearnedMLPConfig(Candidate):
+    """One multilayer perceptron with learned precision."""
+
+    widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer before any is pruned")
+    beta_low: float | None = Field(
+        default=1e-5, gt=0, description="price of one effective bit operation when training begins; None: beta_high"
+    )
+    beta_high: float = Field(default=3e-3, gt=0, description="the same when training ends; a logarithmic ramp between")
+    fraction_bits: int = Field(default=5, ge=1, le=8, description="fraction bits of weights and signals at the start")
+    input_bits: int = Field(
+        default=12, ge=4, le=12, description="bits of the grid on which inputs are learned, sign included"
+    )
+    granularity: Literal["weight", "channel", "tensor"] = Field(
+        default="weight", description="what has a width of its own: each weight, each neuron's weights, or each layer"
+    )
+    budget: float | None = Field(
+        default=None,
+        gt=0,
+        description="effective bit operations: the best network of at most so many that the training passes through, "
+        "by the validation split; trainings that differ in this alone are one. None: the network at the end",
+    )
+    starts: int = Field(
+        default=1, ge=1, description="with a budget: trainings that share the epochs, and make one front"
+    )
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if any(w < 1 for w in self.widths):
+            raise ValueError("every width must be at least 1")
+        if self.beta_low is not None and self.beta_low > self.beta_high:
+            raise ValueError("beta_low must not exceed beta_high")
+        if self.budget is None and self.starts > 1:
+            raise ValueError("several starts make one front: give a budget, which picks from it")
+        return self
+
+    def beta(self, progress: float) -> float:
+        """Price of one effective bit operation at ``progress`` (0 to 1) of the training."""
+        low = self.beta_high if self.beta_low is None else self.beta_low
+        return float(low ** (1 - progress) * self.beta_high**progress)
+
+    def input_width(self) -> int:
+        """Width of each input at the start; the design says what was learned."""
+        return self.input_bits
+
+    def cost(self, inputs: int, outputs: int) -> float:
+        """Nothing can be said before training, which may prune anything: 0. The trained network counts."""
+        return 0.0
+
+    def training(self) -> Self:
+        """With a budget: the candidate without it, whose training gives a front to pick from."""
+        return self if self.budget is None else self.model_copy(update={"budget": _ANY})
+
+
+class LearnedMLPSpace(BaseModel):
+    """The study's ``space`` for this family: each entry a dimension (a choice, a range, or a fixed value)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    depth: IntDimension = Field(description="number of hidden layers")
+    width: IntDimension = Field(description="neurons, drawn for each hidden layer")
+    beta_low: Dimension = Field(
+        default=Fixed(1e-5), description="price of a bit operation at the start; null: the same as at the end"
+    )
+    beta_high: FloatDimension = Field(default=Fixed(3e-3), description="price of a bit operation at the end")
+    fraction_bits: IntDimension = Field(default=Fixed(5), description="fraction bits at the start")
+    input_bits: IntDimension = Field(default=Fixed(12), description="bits of the inputs' grid")
+    granularity: Dimension = Field(default=Fixed("weight"), description="what has a width: weight, channel or tensor")
+    budget: Dimension = Field(default=Fixed(None), description="effective bit operations of the network picked")
+    starts: IntDimension = Field(default=Fixed(1), description="trainings that make one front to pick from")
+
+
+class MLPLearned(TorchFamily):
+    """Multilayer perceptrons with learned precision (see :class:`LearnedMLPConfig`)."""
+
+    name = "mlp-learned"
+    space = LearnedMLPSpace
+    config = LearnedMLPConfig
+
+    def suggest(self, space: BaseModel, choose: Choose) -> LearnedMLPConfig:
+        """Draw a network: the depth first, then each layer's width, then how it is trained."""
+        assert isinstance(space, LearnedMLPSpace)
+        depth = choose("depth", space.depth)
+        return LearnedMLPConfig(
+            widths=tuple(choose(f"width_{i}", space.width) for i in range(depth)),
+            beta_low=choose("beta_low", space.beta_low),
+            beta_high=choose("beta_high", space.beta_high),
+            fraction_bits=choose("fraction_bits", space.fraction_bits),
+            input_bits=choose("input_bits", space.input_bits),
+            granularity=choose("granularity", space.granularity),
+            budget=choose("budget", space.budget),
+            starts=choose("starts", space.starts),
+        )
+
+    def build(self, config: Candidate, inputs: int, outputs: int) -> LearnedMLP:
+        """Build the untrained Brevitas network."""
+        from codesign.families.learned.network import LearnedMLP
+
+        assert isinstance(config, LearnedMLPConfig)
+        return LearnedMLP(config, inputs, outputs)
+
+    def fit(
+        self,
+        candidate: Candidate,
+        lesson: Lesson,
+        budget: Budget,
+        seed: int,
+        device: str = "cpu",
+        progress: Progress = quiet,
+    ) -> Mapping[str, bytes]:
+        """One network; with a budget, the front of one training, each network judged on the validation events."""
+        assert isinstance(candidate, LearnedMLPConfig)
+        if candidate.budget is None:
+            return super().fit(candidate, lesson, budget, seed, device, progress)
+        from codesign.families.learned.learned_front import accuracy, checkpoints
+        from codesign.families.learned.learned_picks import front_files
+        from codesign.families.torch_trained import loss_of
+
+        train, validation, loss = lesson.train, lesson.validation, loss_of(lesson.subject.objective)
+        classes = train.target.ndim == 1 and train.target.dtype.kind in "iu"
+        found = checkpoints(
+            candidate, train.x, train.target, validation.x, validation.target, loss, weights=train.weights,
+            outputs=len(lesson.subject.outputs), epochs=budget.epochs, batch=budget.batch,
+            learning_rate=budget.learning_rate, seed=seed, starts=candidate.starts, limit=_KEPT, progress=progress,
+            score=accuracy if classes else lambda scores, target: -float(loss(scores, target)),
+        )  # fmt: skip
+        return front_files(found)
+
+    def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
+        """The network itself, or that of the front which the budget picks."""
+        assert isinstance(candidate, LearnedMLPConfig)
+        if candidate.budget is None:
+            return super().pick(files, candidate, lesson)
+        from codesign.families.learned.learned_picks import pick
+        from codesign.families.torch_trained import ExportedNetwork
+
+        return ExportedNetwork.of(pick(candidate, files, lesson.inputs.size, len(lesson.subject.outputs)), lesson)

@@ -1,0 +1,207 @@
+"""Brevitas quantisers whose bit widths are learned by gradient, one per weight and one per neuron (or coarser).
+
+Forward they are fixed point with power-of-two scales: weights to nearest, activations FLOOR (half up, once half an LSB
+is in the bias), saturating. Backward they follow HGQ (arXiv 2405.00645); see
+:mod:`codesign.families.learned.learned_fused`, which computes the same in fewer operations.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import torch
+from brevitas.export.onnx.qonnx.function import BrevitasQuantOp
+from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
+from brevitas.export.onnx.qonnx.manager import QONNXManager
+from brevitas.inject import ExtendedInjector
+from brevitas.inject.enum import FloatToIntImplType
+from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
+from torch import Tensor, nn
+
+from codesign.families.learned.learned_fused import EDGE, FRACTION_LIMITS, INTEGER_LIMITS, Granularity
+
+__all__ = (
+    "BIT_PRICE",
+    "Granularity",
+    "LearnedActivationQuantiser",
+    "LearnedBits",
+    "LearnedInputQuantiser",
+    "LearnedWeightQuantiser",
+    "row_grid",
+)
+
+#: constant pull on every fraction and integer bit, beside the EBOPs, which do not see what multiplies nothing
+BIT_PRICE = 1e-5
+
+_LN2 = log(2.0)
+
+
+class LearnedBits(nn.Module):
+    """Bits as a real parameter, rounded in the forward; the gradient passes straight through."""
+
+    def __init__(self, shape: tuple[int, ...], initial: float, limits: tuple[int, int]) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.full(shape, float(initial)))
+        self.limits = limits
+
+    def forward(self) -> Tensor:
+        """Whole bits."""
+        whole = self.value.round().clamp(*self.limits)
+        return self.value + (whole - self.value).detach()
+
+
+class _Weight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, fraction: Tensor) -> Tensor:
+        grid = torch.exp2(fraction)
+        quantised = torch.round(weight * grid) / grid
+        ctx.save_for_backward(weight - quantised)
+        return quantised
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        (gradient,), (error,) = gradients, ctx.saved_tensors
+        return gradient, _LN2 * gradient * error
+
+
+class _Activation(torch.autograd.Function):
+    """FLOOR and saturation; the gradients are of the rounding half up that half an LSB in front of it makes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, fraction: Tensor, integer: Tensor, low: Tensor, top: Tensor) -> Tensor:
+        scale = torch.exp2(fraction)
+        ratio = x * scale
+        code = torch.clamp(torch.floor(ratio), low, top)
+        ctx.save_for_backward(ratio - code, scale, torch.exp2(integer), low)
+        return code / scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        residual, scale, bound, low = ctx.saved_tensors
+        below = torch.where(low < 0, -EDGE, 0.0)  # unsigned: what the rectifier made 0 has residual 0, and is outside
+        inside = gradient * ((residual > below) & (residual < 1 - EDGE))
+        over = gradient * (residual > 1 - EDGE)
+        under = gradient * (residual <= -EDGE) * (low < 0)
+        fraction = (inside * (residual - 0.5) + over) / scale
+        return inside, _LN2 * fraction, _LN2 * (over - under) * bound, None, None
+
+
+def row_grid(quantised: Tensor) -> Tensor:
+    """The coarsest power of two of which all of a row's numbers are multiples, (out, 1); 1 for a row of zeros."""
+    mantissa, exponent = torch.frexp(quantised.detach())
+    whole = (mantissa.abs() * 2.0**24).to(torch.int64)
+    lowest = torch.ldexp((whole & -whole).double(), exponent - 24)
+    finest = torch.where(quantised == 0, torch.inf, lowest).amin(dim=1, keepdim=True)
+    return torch.where(torch.isinf(finest), 1.0, finest).to(quantised.dtype)
+
+
+class LearnedWeightQuant(nn.Module):
+    """A learned number of fraction bits; integer bits follow from the weight's magnitude, so nothing saturates.
+
+    To Brevitas (and in the exported graph) it reports one scale per row and the one width that holds every code.
+    """
+
+    def __init__(self, tracked_parameter_list: list[Tensor], granularity: Granularity, fraction_init: float) -> None:
+        super().__init__()
+        rows, columns = tracked_parameter_list[0].shape
+        shape = {"weight": (rows, columns), "channel": (rows, 1), "tensor": (1, 1)}[granularity]
+        self.fraction = LearnedBits(shape, fraction_init, FRACTION_LIMITS)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Value, scale (out, 1), zero point, and width with the sign."""
+        value = _Weight.apply(x, self.fraction())
+        scale = row_grid(value)
+        largest = (value.detach() / scale).abs().max()
+        width = (torch.frexp(largest)[1] + 1).clamp_min(2).to(x.dtype)
+        return value, scale, torch.zeros((), dtype=x.dtype), width
+
+
+class LearnedActivationQuant(nn.Module):
+    """Learned fraction and integer bits per channel; no bits, and the channel is always 0."""
+
+    def __init__(self, channels: int, signed: bool, fraction_init: float, integer_init: float) -> None:
+        super().__init__()
+        self.signed = signed
+        self.fraction = LearnedBits((channels,), fraction_init, FRACTION_LIMITS)
+        self.integer = LearnedBits((channels,), integer_init, INTEGER_LIMITS)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Value, scale (channels,), zero point, and width (channels,) with the sign."""
+        fraction, integer = self.fraction(), self.integer()
+        bits = (fraction + integer).detach()
+        live = bits >= 1
+        top = torch.where(live, torch.exp2(bits) - 1, 0.0)
+        low = torch.where(live, -torch.exp2(bits), 0.0) if self.signed else torch.zeros_like(top)
+        value = _Activation.apply(x, fraction, integer, low, top)
+        # a Quant has at least one bit (two if signed): what feeds a channel without bits is 0 once folded
+        width = bits.clamp_min(1) + int(self.signed)
+        return value, torch.exp2(-fraction), torch.zeros((), dtype=x.dtype), width
+
+
+class LearnedActivationProxy(ActQuantProxyFromInjector):
+    """Brevitas' proxy, under a name of its own: its export handler knows widths per channel."""
+
+
+class LearnedActivationHandler(BrevitasActQuantProxyHandler):
+    """Exports Quant nodes of one width for all channels, since QONNX' executor does not take an array of widths.
+
+    Two in a row: the first has each channel's range, which the widest width cuts finer than the channel needs; the
+    second drops the bits too many. FLOOR after FLOOR is one FLOOR, and the largest code of the first falls on the
+    largest of the channel: exactly the quantiser that was trained. (Picking out the channels of each width would cost
+    1 to 4 % less logic, but a pick of channels that all are constant is beyond alkaid.) Brevitas' own handler takes
+    one unsigned bit for a bipolar quantiser.
+    """
+
+    handled_layer = LearnedActivationProxy
+
+    def prepare_for_export(self, module: Any) -> None:
+        """Collect what the Quant nodes hold."""
+        self.scale, self.width = module.scale().detach(), module.bit_width().detach()
+        self.signed = bool(module.is_signed)
+
+    def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Emit the nodes."""
+        zero, widest = torch.zeros(()), self.width.max()
+        # inputs need no saturation of their own: they arrive in their types' ranges
+        scales = [self.scale]
+        if not self.signed and (self.width < widest).any():
+            scales.insert(0, self.scale * torch.exp2(self.width - widest))
+        narrow = False
+        for scale in scales:
+            x = self.export_op(BrevitasQuantOp, x, scale, zero, widest, narrow, self.signed, "FLOOR")
+        return x, self.scale, zero, self.width
+
+
+QONNXManager.handlers.append(LearnedActivationHandler)
+
+
+class LearnedWeightQuantiser(ExtendedInjector):
+    """Weights with learned widths."""
+
+    proxy_class = WeightQuantProxyFromInjector
+    tensor_quant = LearnedWeightQuant
+    signed = True
+    narrow_range = True
+    float_to_int_impl_type = FloatToIntImplType.ROUND
+    granularity = "weight"
+    fraction_init = 6.0
+
+
+class LearnedActivationQuantiser(ExtendedInjector):
+    """Unsigned activations with learned widths and ranges."""
+
+    proxy_class = LearnedActivationProxy
+    tensor_quant = LearnedActivationQuant
+    signed = False
+    narrow_range = False
+    float_to_int_impl_type = FloatToIntImplType.FLOOR
+    fraction_init = 4.0
+    integer_init = 2.0
+
+
+class LearnedInputQuantiser(LearnedActivationQuantiser):
+    """Signed inputs with learned widths and ranges."""
+
+    signed = True

@@ -1,0 +1,242 @@
+"""The Brevitas network of the family ``mlp-learned``, its fused training twin, and how it is frozen for export."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
+from torch import Tensor, nn
+
+from codesign.core.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisation
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.learned_fused import FRACTION_LIMITS, LearnedLayout, LearnedWorkspace, learned_forward
+from codesign.families.learned.learned_quantisers import (
+    BIT_PRICE,
+    LearnedActivationQuantiser,
+    LearnedInputQuantiser,
+    LearnedWeightQuantiser,
+    row_grid,
+)
+from codesign.graph.cost import products
+from codesign.training.network import Loss, Network, loss_gradient
+from codesign.training.network import Twin as TrainingTwin
+
+__all__ = ("LearnedMLP", "LearnedTwin")
+
+
+class LearnedMLP(Network):
+    """Linear layers and rectified activations, each weight, neuron and input with bits of its own.
+
+    Values in and out, (events, n) to (events, m). Rounding is half up: half an LSB is added in front of each FLOOR
+    quantiser while training, and lies in the bias once :meth:`fold` has been called. Only a folded network is exported,
+    and its inputs must come through :meth:`input_quantisation`, which rounds and saturates them upstream.
+    """
+
+    def __init__(self, config: LearnedMLPConfig, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.layout = LearnedLayout((inputs, *config.widths, outputs), config.granularity)
+        self.config = config
+        self.input = QuantIdentity(
+            act_quant=LearnedInputQuantiser,
+            channels=inputs,
+            fraction_init=min(config.fraction_bits, config.input_bits - 1 - INPUT_INTEGER_BITS),
+            integer_init=INPUT_INTEGER_BITS,
+        )
+        sizes = self.layout.sizes
+        linears = [
+            QuantLinear(
+                a,
+                b,
+                bias=True,
+                weight_quant=LearnedWeightQuantiser,
+                weight_granularity=config.granularity,
+                weight_fraction_init=config.fraction_bits,
+            )
+            for a, b in pairwise(sizes)
+        ]
+        activations = [
+            QuantReLU(act_quant=LearnedActivationQuantiser, channels=n, fraction_init=config.fraction_bits)
+            for n in config.widths
+        ]
+        self.linears: Any = nn.ModuleList(linears)
+        self.activations: Any = nn.ModuleList(activations)
+        self.folded = False
+        self._ebops = self._bits = torch.zeros(())
+        for linear in linears:
+            nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Brevitas' own computation: what is exported."""
+        x = self.input(x if self.folded else x + 0.5 * self.input.act_quant.scale().detach())
+        for linear, activation in zip(self.linears, self.activations, strict=False):
+            if self.folded:
+                x = activation(linear(x))
+            else:
+                bias = linear.bias + 0.5 * activation.act_quant.scale().detach()
+                x = activation(nn.functional.linear(x, linear.quant_weight().value, bias))
+        return self.linears[-1](x)  # type: ignore[no-any-return]
+
+    def fused(self, x: Tensor) -> Tensor:
+        """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation."""
+        flat = self.flat_parameters()
+        out, self._ebops = learned_forward(x, flat, self.layout)
+        self._bits = flat[1].sum() + flat[3].sum() + flat[4].sum()
+        return out
+
+    def twin(self, events: int) -> LearnedTwin:
+        """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
+        return LearnedTwin(self, events)
+
+    def penalty(self, progress: float) -> Tensor:
+        """The price of the last :meth:`fused`, to add to its loss: beta times EBOPs, and a little for every bit."""
+        return self.config.beta(progress) * self._ebops + BIT_PRICE * self._bits
+
+    def flat_parameters(self) -> list[Tensor]:
+        """Weights, their fraction bits, biases, fraction and integer bits of the signals; each flat over all layers."""
+        signals = [_bits(self.input), *(_bits(a) for a in self.activations)]
+        return [
+            torch.cat([m.weight.flatten() for m in self.linears]),
+            torch.cat([m.weight_quant.tensor_quant.fraction.value.flatten() for m in self.linears]),
+            torch.cat([m.bias for m in self.linears]),
+            torch.cat([s.fraction.value for s in signals]),
+            torch.cat([s.integer.value for s in signals]),
+        ]
+
+    @torch.no_grad()
+    def set_flat_parameters(self, flat: list[Tensor]) -> None:
+        """Take over parameters in the order of :meth:`flat_parameters`."""
+        signals = [_bits(self.input), *(_bits(a) for a in self.activations)]
+        places = [
+            [m.weight for m in self.linears],
+            [m.weight_quant.tensor_quant.fraction.value for m in self.linears],
+            [m.bias for m in self.linears],
+            [s.fraction.value for s in signals],
+            [s.integer.value for s in signals],
+        ]
+        for parameters, values in zip(places, flat, strict=True):
+            for p, v in zip(parameters, values.split([p.numel() for p in parameters]), strict=True):
+                p.copy_(v.view(p.shape))
+
+    @torch.no_grad()
+    def calibrate(self, x: Tensor, quantile: float = 0.999) -> None:
+        """Set each neuron's range, layer by layer, from the batch ``x`` (events, n)."""
+        x = self.input(x + 0.5 * self.input.act_quant.scale())
+        for linear, activation in zip(self.linears, self.activations, strict=False):
+            x = nn.functional.linear(x, linear.quant_weight().value, linear.bias)
+            top = torch.quantile(x.clamp_min(0), quantile, dim=0)
+            _bits(activation).integer.value.copy_(torch.ceil(torch.log2(top.clamp_min(2.0**-4))))
+            x = activation(x + 0.5 * activation.act_quant.scale())
+
+    @torch.no_grad()
+    def ebops(self) -> float:
+        """Effective bit operations: bits of each weight (without sign or trailing zeros) times those of its operand."""
+        layers = zip(self.linears, (self.input, *self.activations), strict=True)
+        return sum(
+            products(linear.quant_weight().value.t().double().numpy(), _width(_bits(quantiser)).int().numpy())
+            for linear, quantiser in layers
+        )
+
+    def input_quantisation(self, base: InputQuantisation) -> InputQuantisation:
+        """The inputs' types as learned; ``base`` gives each feature's offset and size.
+
+        Rounding and saturation of the inputs happen where physical features become codes, so they cost no logic.
+        """
+        bits = _bits(self.input)
+        fractions, integers = bits.fraction().round().int().tolist(), bits.integer().round().int().tolist()
+        types = [
+            FixedPoint(signed=True, integer_bits=max(i, 1 - f), fraction_bits=f)
+            for f, i in zip(fractions, integers, strict=True)
+        ]
+        lsbs = [t.lsb / old.lsb for t, old in zip(types, base.types, strict=True)]
+        return base.model_copy(
+            update={"types": tuple(types), "step": tuple(s * r for s, r in zip(base.step, lsbs, strict=True))}
+        )
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Put weights and biases on their grids, take out what carries nothing, and fold half an LSB into the biases.
+
+        A signal without bits feeds nothing; a neuron that nothing reads, or that reads nothing and so is constant, is
+        taken out, its constant moved into the next biases. ``floor((a + b + s/2) / s)`` is unchanged when ``b + s/2``
+        is floored to the finer of the grids of the accumulator ``a`` and of the LSB ``s``; only the head's bias is
+        rounded.
+        """
+        if self.folded:
+            return
+        for linear in self.linears:
+            linear.weight.copy_(linear.quant_weight().value)
+            linear.weight_quant.tensor_quant.fraction.value.fill_(FRACTION_LIMITS[1])  # on the grid: stays as it is
+        quantisers = [_bits(self.input), *(_bits(a) for a in self.activations)]
+        for linear, quantiser in zip(self.linears, quantisers, strict=True):
+            linear.weight[:, _width(quantiser) == 0] = 0
+        for index, activation in enumerate(self.activations):
+            here, following = self.linears[index], self.linears[index + 1]
+            constant = (here.weight == 0).all(dim=1)
+            value = activation(here.bias + 0.5 * activation.act_quant.scale())
+            following.bias += (following.weight * (value * constant)).sum(1)
+            following.weight[:, constant] = 0
+        for index in reversed(range(len(self.activations))):
+            here, following = self.linears[index], self.linears[index + 1]
+            here.weight[(following.weight == 0).all(dim=0)] = 0
+        for index, linear in enumerate(self.linears):
+            grid = _accumulator_grid(linear.weight.double(), torch.exp2(-quantisers[index].fraction()).double())
+            bias = linear.bias.double()
+            if index < len(self.activations):
+                lsb = torch.exp2(-quantisers[index + 1].fraction()).double()
+                grid = torch.minimum(grid, lsb)
+                unread = (self.linears[index + 1].weight == 0).all(dim=0)
+                bias = torch.where(unread, 0.0, torch.floor((bias + lsb / 2) / grid) * grid)
+            else:
+                grid = torch.minimum(grid, torch.full_like(grid, 2.0**-4))
+                bias = torch.round(bias / grid) * grid
+            linear.bias.copy_(bias)
+        self.folded = True
+
+
+class LearnedTwin(TrainingTwin):
+    """A :class:`LearnedMLP` in training: flat parameters, and memory that every step uses again.
+
+    ``parameters``: weights and biases, and all bits; ``flat``: views of them as in ``flat_parameters``.
+    """
+
+    def __init__(self, network: LearnedMLP, events: int) -> None:
+        layout = network.layout
+        self._network, self._space = network, LearnedWorkspace(layout, events)
+        weight, fraction, bias, f, i = (p.detach() for p in network.flat_parameters())
+        self.parameters = [torch.cat([weight, bias]), torch.cat([fraction, f, i])]
+        self.flat = layout.parts(*self.parameters)
+        self.prunable = layout.matrices(self.flat[0])
+        self._arrays = tuple(p.numpy() for p in self.flat)
+        for parameter, gradient in zip(self.parameters, self._space.together, strict=True):
+            parameter.requires_grad_().grad = gradient
+
+    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+        """The loss of a step, its gradients and those of the price at ``progress`` left in the parameters."""
+        scores, _ = self._space.forward(x, self._arrays)
+        value, gradient = loss_gradient(scores, target, loss)
+        self._space.backward(gradient, self._network.config.beta(progress), BIT_PRICE)
+        return value
+
+    def finish(self) -> None:
+        """Give the parameters back to the network."""
+        self._network.set_flat_parameters(self.flat)
+
+
+def _bits(quantiser: Any) -> Any:
+    """The module that holds an activation's learned bits."""
+    return quantiser.act_quant.fused_activation_quant_proxy.tensor_quant
+
+
+def _width(bits: Any) -> Tensor:
+    """Width of each channel, sign included; 0 of a channel without bits."""
+    whole = bits.fraction() + bits.integer()
+    return torch.where(whole >= 1, whole + int(bits.signed), 0.0)
+
+
+def _accumulator_grid(weight: Tensor, lsb: Tensor) -> Tensor:
+    """Grid (out,) of each row's sum of products; infinite for a row of zeros."""
+    each = row_grid((weight * lsb).flatten()[:, None]).view(weight.shape)
+    return torch.where(weight == 0, torch.inf, each).amin(dim=1)

@@ -1,0 +1,83 @@
+"""Families of torch networks: their author writes the network, and everything from training to the design is here.
+
+Nothing of torch is imported before it is needed: a search's driver knows its family, and trains nothing.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from codesign.core.design import Design
+from codesign.families.base import Candidate, Family
+from codesign.families.trained import Trained
+from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
+
+if TYPE_CHECKING:
+    from codesign.training.network import Network
+
+__all__ = ("WEIGHTS", "TorchFamily")
+
+#: the file of a network's parameters
+WEIGHTS = "weights.safetensors"
+#: objectives of a name alone that a torch family can do with
+_KNOWN = ("cross-entropy", "squared")
+
+
+class TorchFamily(Family):
+    """A family whose networks are torch modules, trained by :func:`codesign.training.loop.train`, exported by Brevitas.
+
+    Write :meth:`suggest` and :meth:`build`; the rest may stay as it is.
+    """
+
+    tools: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {name: name for name in ("torch", "brevitas", "qonnx", "onnx", "onnxoptimizer", "onnxruntime", "numba")}
+    )
+
+    @abstractmethod
+    def build(self, config: Candidate, inputs: int, outputs: int) -> Network:
+        """Build the untrained network; input and output are values, (events, n) to (events, m)."""
+
+    def can(self, subject: Subject) -> str | None:
+        """An objective of the task's own function, or one of those that have a name here."""
+        if subject.objective.function is None and subject.objective.name not in _KNOWN:
+            return f"the objective '{subject.objective.name}' has no function of torch"
+        return None
+
+    def prepare(self, threads: int) -> None:
+        """Load torch, and let it use so many threads."""
+        import torch
+
+        # beyond the environment's OMP_NUM_THREADS, which torch obeys only where it was built with OpenMP
+        torch.set_num_threads(threads)
+
+    def fit(
+        self,
+        candidate: Candidate,
+        lesson: Lesson,
+        budget: Budget,
+        seed: int,
+        device: str = "cpu",
+        progress: Progress = quiet,
+    ) -> Mapping[str, bytes]:
+        """Train one network in its one course, with what :meth:`Candidate.pruned` says pruned; its parameters."""
+        from codesign.families.torch_trained import fit_network
+
+        return {WEIGHTS: fit_network(self.build, candidate, lesson, budget, seed, device, progress)}
+
+    def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
+        """The network of these parameters, its inputs as it learned them."""
+        from codesign.families.torch_trained import ExportedNetwork, filled
+
+        subject = lesson.subject
+        network = filled(self.build(candidate, lesson.inputs.size, len(subject.outputs)), files[WEIGHTS])
+        return ExportedNetwork.of(network, lesson)
+
+    def load(self, files: Mapping[str, bytes], candidate: Candidate, design: Design) -> Trained:
+        """The network of a design, from its parameters."""
+        from codesign.families.torch_trained import ExportedNetwork, filled
+
+        network = self.build(candidate, design.inputs.size, design.outputs.size)
+        return ExportedNetwork(filled(network, files[WEIGHTS]), lambda: design)

@@ -1,0 +1,111 @@
+"""From a lesson to a trained torch network, and from that to what every way to a design ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from typing import Self, TypeAlias
+
+import torch
+from safetensors.torch import save
+
+from codesign.core.design import Design
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.reading.tensor_file import tensors_of
+from codesign.families.base import Candidate
+from codesign.families.torch_family import WEIGHTS
+from codesign.families.trained import Reference, Trained
+from codesign.training import export
+from codesign.training.lesson import Budget, Lesson, LossObjective, Progress
+from codesign.training.loop import train
+from codesign.training.network import Loss, Network
+
+__all__ = ("ExportedNetwork", "filled", "fit_network", "loss_of", "packed")
+
+#: of a candidate, its inputs and outputs
+Build: TypeAlias = Callable[[Candidate, int, int], Network]
+
+
+def loss_of(objective: LossObjective) -> Loss:
+    """The task's own function, or that of the name; UnsupportedError where there is neither."""
+    if objective.function is not None:
+        return objective.function
+    if objective.name == "cross-entropy":
+        return torch.nn.functional.cross_entropy
+    if objective.name == "squared":
+        return torch.nn.functional.mse_loss
+    raise UnsupportedError(f"the objective '{objective.name}' has no function of torch: give the task a loss")
+
+
+def fit_network(
+    build: Build, candidate: Candidate, lesson: Lesson, budget: Budget, seed: int, device: str, progress: Progress
+) -> bytes:
+    """Build and train a network; its parameters, as safetensors."""
+    torch.manual_seed(seed)
+    network = build(candidate, lesson.inputs.size, len(lesson.subject.outputs))
+    train(
+        network, lesson.train.x, lesson.train.target, loss_of(lesson.subject.objective), epochs=budget.epochs,
+        batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
+        weights=lesson.train.weights, device=device, progress=progress,
+    )  # fmt: skip
+    return packed(network)
+
+
+def packed(network: Network) -> bytes:
+    """A network's parameters and buffers, as safetensors."""
+    content: bytes = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+    return content
+
+
+def filled(network: Network, content: bytes, source: str = WEIGHTS) -> Network:
+    """The folded network with these parameters; InputError where they are not those of such a network."""
+    try:
+        network.load_state_dict(tensors_of(content, source))
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:  # torch's: other names, other shapes
+        said = " ".join(str(error).split())[:200]
+        raise InputError(f"{source}: not the weights of the network of config.json ({said}): restore both") from None
+    network.folded = True
+    return network.eval()
+
+
+class ExportedNetwork(Trained):
+    """A folded network, and the design that Brevitas exports of it."""
+
+    def __init__(self, network: Network, made: Callable[[], Design]) -> None:
+        self._network, self._made = network, made
+
+    @classmethod
+    def of(cls, network: Network, lesson: Lesson) -> Self:
+        """A folded network, which will be exported with the lesson's names."""
+        subject = lesson.subject
+
+        def made() -> Design:
+            quantisation = network.input_quantisation(lesson.quantisation)  # where it was learned
+            return export.export(network, quantisation, subject.outputs, subject.trigger)
+
+        return cls(network, made)
+
+    def design(self) -> Design:
+        """The exported graph, with the types of its ports."""
+        return self._design
+
+    @cached_property
+    def _design(self) -> Design:
+        return self._made()
+
+    def references(self) -> Mapping[str, Reference]:
+        """Brevitas' own execution."""
+        return {"Brevitas": lambda codes: export.brevitas_codes(self._network, self._design, codes)}
+
+    def cost(self) -> float | None:
+        """What the network counts, where it learned it."""
+        return self._network.ebops()
+
+    def files(self) -> Mapping[str, bytes]:
+        """The parameters."""
+        return {WEIGHTS: packed(self._network)}
+
+    def tools(self) -> Mapping[str, str]:
+        """PyTorch and Brevitas."""
+        return {name: version(name) for name in ("torch", "brevitas")}

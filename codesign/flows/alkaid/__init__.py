@@ -1,0 +1,1 @@
+"""Alkaid: a design as a pipeline of adders."""

@@ -1,0 +1,265 @@
+"""The flow ``alkaid``: distributed arithmetic, fully unrolled and pipelined Verilog, a new event every clock.
+
+There is no initiation interval above 1. The modulo schedule of alkaid 0.8.2 states when ports are valid; nothing in it
+folds a circuit onto fewer adders. Doing so by hand costs logic instead of saving it: adders that serve two outputs in
+turn took 1.3 to 1.5 times the LUTs of both unrolled (``tests/benchmarks/time_multiplexing.py``), as weights are
+constants and each output has its own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign import __version__
+from codesign.core.availability import Availability
+from codesign.core.design import Design
+from codesign.core.errors import InputError, ToolError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.probes import probe_codes
+from codesign.core.reading.plain import member_names
+from codesign.core.records import LayerCosts
+from codesign.core.runfolder import write_atomically
+from codesign.core.space import Choose, Dimension, Fixed
+from codesign.core.targets import Target
+from codesign.flows.base import Flow
+from codesign.flows.expected import with_expected
+from codesign.flows.settings import record_settings
+from codesign.graph.exact import Exact
+from codesign.graph.reader import Graph, read_graph
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
+from codesign.rtl.top_module import top_module
+
+if TYPE_CHECKING:
+    from alkaid.types import CombLogic
+
+__all__ = (
+    "Alkaid",
+    "AlkaidSettings",
+    "AlkaidSpace",
+)
+
+TOP = "codesign_top"
+_CORE = "codesign_core"
+_PROGRAM = "program.json.gz"
+#: LUTs for each effective bit operation that is expected before training. Of the calibration's 43 networks of the
+#: family mlp (reports/reference/calibration.json) three, pruned to a tenth, took 0.21 to 0.23, all others 0.35 to 0.93
+_LEAST_LUT = 0.1
+
+
+class AlkaidSettings(BaseModel):
+    """Settings of one candidate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_delay: float | None = Field(
+        default=None, gt=0, description="logic between two registers, in adder delays; None: what the target allows"
+    )
+
+
+class AlkaidRecord(FirmwareRecord):
+    """What is recorded of one firmware."""
+
+    top: Identifier
+    sources: tuple[Source, ...] = Field(min_length=1)
+    latency_cycles: Count
+    lut: Size
+    ff: Count
+    notes: tuple[str, ...]
+    settings: AlkaidSettings = AlkaidSettings()
+    alkaid: str
+
+
+class AlkaidSpace(BaseModel):
+    """What a study may write beside the flow's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_delay: Dimension = Field(
+        default=Fixed(None), description="a deeper pipeline than the target's clock needs: at most its stage_delay"
+    )
+
+
+class Alkaid(Flow):
+    """QONNX through our reader into alkaid's ALIR, then pipelined Verilog. Exact, or refused."""
+
+    name = "alkaid"
+    triggers = True
+    storable = True
+    quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
+    space = AlkaidSpace
+    settings = AlkaidSettings
+
+    def suggest(self, space: BaseModel, choose: Choose) -> AlkaidSettings:
+        """Draw the logic between two registers, where the study leaves it open."""
+        assert isinstance(space, AlkaidSpace)
+        return AlkaidSettings(stage_delay=choose("stage_delay", space.stage_delay))
+
+    def available(self) -> Availability:
+        """alkaid comes with codesign; it is missing only in a damaged installation."""
+        try:
+            return Availability(True, "installed", version("alkaid"))
+        except PackageNotFoundError:
+            return Availability(False, "alkaid is not installed: pip install alkaid")
+
+    def compile(
+        self,
+        design: Design,
+        target: Target,
+        folder: Path,
+        settings: BaseModel | None = None,
+        probe: NDArray[np.int64] | None = None,
+    ) -> Firmware:
+        """Compile into ``folder``. Random and extreme codes and ``probe`` (events, n) are tried after every pass."""
+        from alkaid.trace import to_pipeline
+
+        from codesign.flows.alkaid.alkaid_files import save_program, write_verilog
+
+        settings = settings or AlkaidSettings()
+        assert isinstance(settings, AlkaidSettings)
+        stage_delay = settings.stage_delay or target.stage_delay
+        if stage_delay > target.stage_delay:
+            raise InputError(
+                f"stage_delay {stage_delay:g} puts more logic between two registers than {target.name} allows at its "
+                f"clock, {target.stage_delay:g}: give at most that"
+            )
+        graph = read_graph(design.onnx)
+        codes = probe_codes(design.inputs) if probe is None else np.concatenate([probe_codes(design.inputs), probe])
+        values = design.inputs.values(codes)
+        truth = graph.run(values, Exact())
+
+        circuit, notes = _optimised(graph, design.inputs, values, truth)
+        pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        rtl = write_verilog(pipeline, folder, _CORE, target)
+        save_program(circuit, folder / _PROGRAM)
+        core_in, core_out = (_types(signals[0]) for signals in (rtl.fsm.inp_signals, rtl.fsm.out_signals))
+        top = top_module(TOP, _CORE, design.inputs, design.outputs, core_in, core_out, design.trigger_index)
+        # a comparator is an adder as wide as its operands; result and trigger bit have a register of their own
+        compared = design.threshold.width if design.threshold is not None else 0
+        write_atomically(folder / "src" / f"{TOP}.v", top.encode())
+        sources = sorted(str(p.relative_to(folder)) for p in (folder / "src").rglob("*.v"))
+        record = {
+            "design": design.hash,
+            "target": target.name,
+            "top": TOP,
+            "sources": sources,
+            "latency_cycles": int(rtl.latency) + bool(compared),
+            "lut": float(circuit.cost) + compared,
+            "ff": int(rtl.reg_bits) + (design.outputs.width + 1 if compared else 0),
+            "notes": notes,
+            "settings": record_settings(settings),
+            "alkaid": version("alkaid"),
+        }
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        return self.load(design, target, folder)
+
+    def load(self, design: Design, target: Target, folder: Path) -> Firmware:
+        """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
+        record = read_record(AlkaidRecord, folder, design.hash, target.name, "firmware of the flow alkaid")
+        member_names(folder)  # refuses links: tools open these files by their paths
+        rtl = Rtl(tuple(Path(s) for s in record.sources), record.top, record.latency_cycles)
+        held(folder, rtl.sources)
+        settings = record_settings(record.settings)
+        return Firmware(
+            design=design,
+            target=target,
+            folder=folder,
+            rtl=rtl,
+            settings=settings,
+            notes=record.notes,
+            extra=record.model_dump(mode="json") | {"settings": settings},
+        )
+
+    def figures(self, firmware: Firmware) -> list[Figure]:
+        """LUT by alkaid's cost model, flip-flops of the pipeline, latency and initiation interval by construction.
+
+        LUT and flip-flops with what Yosys, or nextpnr where it places the target's family, should find.
+        """
+        tool, release = "alkaid", str(firmware.extra["alkaid"])
+        cycles = firmware.latency_cycles
+        compiled = Fidelity.COMPILED
+        found = [
+            Figure.of("lut", round(firmware.extra["lut"], 2), compiled, tool, release),
+            Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
+            Figure.of("latency_cycles", cycles, compiled, tool, release),
+            Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
+            Figure.of("initiation_interval", 1, compiled, tool, release),
+        ]
+        return with_expected(found, firmware.target.family)
+
+    def least_lut(self, cost: float) -> Figure:
+        """Half of what the cheapest network took that was measured."""
+        return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", __version__)
+
+    def layers(self, firmware: Firmware) -> LayerCosts:
+        """What the circuit costs up to each of its layers, in the same cost model (:mod:`.alkaid_layers`)."""
+        from codesign.flows.alkaid.alkaid_layers import layer_costs
+
+        stage_delay = firmware.settings.get("stage_delay") or firmware.target.stage_delay
+        return layer_costs(firmware, float(stage_delay))
+
+    def deeper(self, firmware: Firmware, stage_delay: float) -> AlkaidSettings:
+        """Settings of a deeper pipeline."""
+        return AlkaidSettings(stage_delay=stage_delay)
+
+    def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """alkaid's bit-exact interpreter on input codes (events, n)."""
+        program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
+        try:
+            values = _interpret(program, firmware.design.inputs.values(codes))
+        except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({said}): compile again") from None
+        return firmware.design.outputs.codes(values)
+
+
+def _optimised(
+    graph: Graph, inputs: Port, values: NDArray[np.float64], truth: NDArray[np.float64]
+) -> tuple[CombLogic, list[str]]:
+    """The best circuit that gives ``truth`` (events, m) on ``values`` (events, n), and notes on what it lacks."""
+    from alkaid.trace import FVArray, HWConfig, trace
+
+    from codesign.flows.alkaid.alkaid_domain import Signals
+    from codesign.flows.alkaid.alkaid_passes import optimise
+
+    kinds = inputs.types
+    signal = FVArray.from_kif(
+        np.array([[int(t.signed) for t in kinds]]),
+        np.array([[t.integer_bits for t in kinds]]),
+        np.array([[t.fraction_bits for t in kinds]]),
+        HWConfig(1, -1, -1),
+    )
+    traced = trace(signal, graph.run(signal, Signals()), optimize=False)
+    return optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
+
+
+def _interpret(circuit: CombLogic, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return circuit.predict(np.ascontiguousarray(values), n_threads=1)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=4)
+def _program(path: Path, design: str) -> CombLogic:
+    # 'design' is part of the cache's key: another design may be compiled into the same folder
+    from codesign.flows.alkaid.alkaid_files import load_program
+
+    return load_program(path)
+
+
+def _types(signal: object) -> list[FixedPoint]:
+    return [
+        FixedPoint(signed=bool(k), integer_bits=int(i), fraction_bits=int(f))
+        if k + i + f > 0
+        else FixedPoint(signed=False, integer_bits=0, fraction_bits=0)
+        for k, i, f in signal.precisions  # type: ignore[attr-defined]
+    ]

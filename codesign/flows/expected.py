@@ -1,0 +1,72 @@
+"""What a closer tool is expected to find where only the compiler's own figure is known, with a band of error.
+
+The fits come from a calibration (:mod:`codesign.calibration.run`) and are shipped beside this file, as ``fits.json``. A
+figure outside the range that was calibrated, or of an FPGA family that was not, gets no expectation: nothing is
+extrapolated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from math import exp, log
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from codesign.core.figures import QUANTITIES, Expected, Fidelity, Figure
+
+__all__ = ("FITS", "Fit", "expected", "with_expected")
+
+FITS = Path(__file__).resolve().parent / "fits.json"
+
+
+class Fit(BaseModel):
+    """One fit: ``ln(found) = intercept + slope ln(given)``, for ``given`` between ``low`` and ``high``.
+
+    ``band`` is the half-width in the logarithm that holds 68 % of the leave-one-out residuals, and ``error_fitted``
+    their mean as a share; ``fidelity`` and ``tool`` say how the truth was found.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    quantity: str
+    fidelity: Fidelity
+    tool: str
+    networks: int
+    low: float
+    high: float
+    spearman: float
+    error_fitted: float
+    slope: float
+    intercept: float
+    band: float
+
+
+@cache
+def _fits() -> tuple[Fit, ...]:
+    return tuple(Fit(**fit) for fit in json.loads(FITS.read_text(encoding="utf-8")))
+
+
+def expected(quantity: str, value: float, family: str) -> Expected | None:
+    """What a closer tool should find of a compiled figure on FPGAs of ``family``; None where nobody calibrated it."""
+    for fit in _fits():
+        if (fit.family, fit.quantity) == (family, quantity) and fit.low <= value <= fit.high:
+            middle = fit.intercept + fit.slope * log(value)
+            low, best, high = (round(exp(middle + side * fit.band), 1) for side in (-1, 0, 1))
+            size = f"{fit.low:,.0f} to {fit.high:,.0f} {QUANTITIES[quantity][0]}"
+            source = f"calibration on {fit.networks} networks of {size}, 68 % of them within the band"
+            return Expected(value=best, low=low, high=high, fidelity=fit.fidelity, tool=fit.tool, source=source)
+    return None
+
+
+def with_expected(figures: Sequence[Figure], family: str) -> list[Figure]:
+    """The same figures, the compiled ones with what a closer tool is expected to find."""
+    return [
+        f.model_copy(update={"expected": expected(f.quantity, f.value, family)})
+        if f.fidelity == Fidelity.COMPILED
+        else f
+        for f in figures
+    ]

@@ -1,0 +1,55 @@
+"""A flow's settings: drawn with a candidate, recorded beside its configuration, and read back from there.
+
+In ``config.json`` each setting stands as ``flow.NAME``, which is also its name in the search's storage: no family's own
+parameter can have a dot. A setting that is None (the flow's own choice) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from codesign.core.space import Choose
+from codesign.core.validation import validated
+from codesign.families.base import Candidate
+from codesign.flows.base import Flow
+
+__all__ = ("draw_settings", "family_config", "flow_settings", "record_settings", "resolve_space", "whole_config")
+
+_PREFIX = "flow."
+
+
+def resolve_space(flow: Flow, given: Mapping[str, Any], source: str) -> BaseModel:
+    """What a study wrote beside the flow's name, as the flow's space; InputError names an unknown or wrong key."""
+    space: BaseModel = validated(flow.space, dict(given), source)
+    return space
+
+
+def draw_settings(flow: Flow, space: BaseModel, choose: Choose) -> BaseModel:
+    """Draw a candidate's settings; the parameters' names get the prefix ``flow.``."""
+    settings: BaseModel = flow.suggest(space, lambda name, dimension: choose(_PREFIX + name, dimension))
+    return settings
+
+
+def record_settings(settings: BaseModel) -> dict[str, Any]:
+    """Settings as they are recorded: plain values, without those that are None."""
+    return settings.model_dump(mode="json", exclude_none=True)
+
+
+def family_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The family's part of a trial's ``config.json``."""
+    return {key: value for key, value in config.items() if not key.startswith(_PREFIX)}
+
+
+def flow_settings(flow: Flow, config: Mapping[str, Any]) -> BaseModel:
+    """The flow's part of a trial's ``config.json``, validated; without any, the flow's defaults."""
+    found = {key.removeprefix(_PREFIX): value for key, value in config.items() if key.startswith(_PREFIX)}
+    settings: BaseModel = validated(flow.settings, found, "config.json, settings of the flow")
+    return settings
+
+
+def whole_config(config: Candidate, settings: BaseModel) -> dict[str, Any]:
+    """What ``config.json`` holds of a candidate: the family's configuration, and the flow's settings."""
+    return config.record() | {_PREFIX + k: v for k, v in record_settings(settings).items()}

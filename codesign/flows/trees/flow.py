@@ -1,0 +1,174 @@
+"""The flow ``trees``: boosted trees as pipelined Verilog of our own, a new event every clock.
+
+Comparators that several decisions share stand once. A tree is the bits of the place of its leaf, each of choices
+between single bits, and a table of the leaves; the trees of an output are added in pairs. Every event takes the same
+number of clocks.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+import codesign
+from codesign.core.availability import Availability
+from codesign.core.design import Design
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.figures import Fidelity, Figure
+from codesign.core.reading.plain import member_names
+from codesign.core.runfolder import write_atomically
+from codesign.core.space import Choose, Dimension, Fixed
+from codesign.core.targets import Target
+from codesign.flows.base import Flow
+from codesign.flows.settings import record_settings
+from codesign.flows.trees.tree_plan import plan_of
+from codesign.flows.trees.tree_verilog import write_trees
+from codesign.rtl.firmware import Firmware, Rtl
+from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Source, held, read_record
+from codesign.rtl.top_module import top_module
+
+__all__ = ("TreeSettings", "TreeSpace", "Trees")
+
+_TOP, _CORE = "codesign_top", "codesign_core"
+
+
+class TreeSettings(BaseModel):
+    """Settings of one candidate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_delay: float | None = Field(
+        default=None, gt=0, description="logic between two registers, in adder delays; None: what the target allows"
+    )
+
+
+class TreeSpace(BaseModel):
+    """What a study may write beside the flow's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage_delay: Dimension = Field(
+        default=Fixed(None), description="a deeper pipeline than the target's clock needs: at most its stage_delay"
+    )
+
+
+class _TreeRecord(FirmwareRecord):
+    """What is recorded of one firmware."""
+
+    top: Identifier
+    sources: tuple[Source, ...] = Field(min_length=1)
+    latency_cycles: Count
+    ff: Count
+    comparators: Count
+    trees: Count
+    settings: TreeSettings
+    codesign: str
+
+
+class Trees(Flow):
+    """One ensemble of trees into Verilog. Exact, or refused."""
+
+    name = "trees"
+    triggers = True
+    storable = True
+    model = "decisions in integers"
+    quantities = ("ff", "latency_cycles", "latency_ns", "initiation_interval")
+    space = TreeSpace
+    settings = TreeSettings
+
+    def suggest(self, space: BaseModel, choose: Choose) -> TreeSettings:
+        """Draw the logic between two registers, where the study leaves it open."""
+        assert isinstance(space, TreeSpace)
+        return TreeSettings(stage_delay=choose("stage_delay", space.stage_delay))
+
+    def available(self) -> Availability:
+        """It is part of codesign."""
+        return Availability(True, "part of codesign", codesign.__version__)
+
+    def takes(self, design: Design) -> str | None:
+        """Nothing but ensembles of trees."""
+        try:
+            plan_of(design)
+        except UnsupportedError as error:
+            return str(error)
+        return None
+
+    def compile(
+        self,
+        design: Design,
+        target: Target,
+        folder: Path,
+        settings: BaseModel | None = None,
+        probe: NDArray[np.int64] | None = None,
+    ) -> Firmware:
+        """Compile into ``folder``; UnsupportedError for a graph that is anything but one ensemble of trees."""
+        settings = settings or TreeSettings()
+        assert isinstance(settings, TreeSettings)
+        stage_delay = settings.stage_delay or target.stage_delay
+        if stage_delay > target.stage_delay:
+            raise InputError(
+                f"stage_delay {stage_delay:g} puts more logic between two registers than {target.name} allows at its "
+                f"clock, {target.stage_delay:g}: give at most that"
+            )
+        plan = plan_of(design)
+        kinds = plan.kinds()
+        if not sum(k.width for k in kinds):
+            raise UnsupportedError("flow trees: every output is 0, there is no hardware")
+        core = write_trees(plan, design.inputs, _CORE, stage_delay)
+        top = top_module(_TOP, _CORE, design.inputs, design.outputs, design.inputs.types, kinds, design.trigger_index)
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "src").mkdir(parents=True)
+        write_atomically(folder / "src" / f"{_CORE}.v", core.text.encode())
+        write_atomically(folder / "src" / f"{_TOP}.v", top.encode())
+        compared = design.threshold is not None
+        record = {
+            "design": design.hash,
+            "target": target.name,
+            "top": _TOP,
+            "sources": [f"src/{_CORE}.v", f"src/{_TOP}.v"],
+            "latency_cycles": core.latency + compared,
+            "ff": core.flip_flops + (design.outputs.width + 1 if compared else 0),
+            "comparators": len(plan.forest.features),
+            "trees": len(plan.forest.roots),
+            "settings": record_settings(settings),
+            "codesign": codesign.__version__,
+        }
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        return self.load(design, target, folder)
+
+    def load(self, design: Design, target: Target, folder: Path) -> Firmware:
+        """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
+        record = read_record(_TreeRecord, folder, design.hash, target.name, "firmware of the flow trees")
+        member_names(folder)  # refuses links: tools open these files by their paths
+        rtl = Rtl(tuple(Path(s) for s in record.sources), record.top, record.latency_cycles)
+        held(folder, rtl.sources)
+        settings = record_settings(record.settings)
+        return Firmware(
+            design=design,
+            target=target,
+            folder=folder,
+            rtl=rtl,
+            settings=settings,
+            extra=record.model_dump(mode="json") | {"settings": settings},
+        )
+
+    def figures(self, firmware: Firmware) -> list[Figure]:
+        """Flip-flops, latency and interval by construction; look-up tables are counted by synthesis."""
+        tool, release, cycles = "codesign", str(firmware.extra["codesign"]), firmware.latency_cycles
+        compiled = Fidelity.COMPILED
+        return [
+            Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
+            Figure.of("latency_cycles", cycles, compiled, tool, release),
+            Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
+            Figure.of("initiation_interval", 1, compiled, tool, release),
+        ]
+
+    def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The decisions that the hardware takes, on integers."""
+        plan, outputs = plan_of(firmware.design), firmware.design.outputs
+        return outputs.codes(plan.run(codes).astype(np.float64) * plan.step)

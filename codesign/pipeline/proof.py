@@ -1,0 +1,281 @@
+"""A trial of the front: judged once on the test split, synthesised, and its RTL simulated."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core import plugins, store
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, InputError, ToolError
+from codesign.core.figures import Fidelity
+from codesign.core.records import Figures, Metrics, Plots, State, TrialStatus, Verified
+from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.core.targets import Target, load_target
+from codesign.data.sample import Sample
+from codesign.flows.base import Flow
+from codesign.flows.reopening import firmware_in, identity, reopen_firmware, seal_firmware, seal_verdict, verdict_of
+from codesign.flows.settings import flow_settings
+from codesign.graph import reference
+from codesign.pipeline.baseline_scores import judge_baselines, read_scores
+from codesign.pipeline.explain import explain
+from codesign.pipeline.importance import input_importance
+from codesign.pipeline.parts import load_sample, splits_of
+from codesign.pipeline.stages import (
+    MEASUREMENTS,
+    StageReport,
+    Stages,
+    add_figures,
+    add_seconds,
+    costs_only_itself,
+    measured,
+    measured_by,
+    note,
+    say,
+)
+from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of, trial_of
+from codesign.rtl.firmware import Firmware
+from codesign.rtl.provenance import counted, provenance
+from codesign.study.definition import Study
+from codesign.study.imported_run import ImportedRun
+from codesign.tasks.base import Task
+from codesign.tools.verilator import WaveFormat, require_fst
+
+__all__ = ("measure", "prove", "prove_trial")
+
+#: what a proof finds out of a trial's firmware
+_MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "verify.json")
+
+
+def prove(
+    study: Study,
+    folder: TrialFolder,
+    sample: Sample,
+    seed: int,
+    stage: StageReport,
+    waves: WaveFormat | None = None,
+    again: bool = False,
+) -> bool:
+    """Judge a trial on the test split, synthesise it, and simulate its RTL. A trial already proven is left as it is.
+
+    Where its firmware was not made by this user it is made again (:mod:`codesign.flows.reopening`), and so is all that
+    was measured of it. ``again`` makes the firmware anew in any case. Returns whether it was simulated.
+
+    A synthesis or simulation that fails costs that figure only; the trial's status says why it is absent.
+    With ``waves`` a simulation keeps its traces in ``simulation/``, in that form.
+    """
+    stages = Stages(stage)
+    part = sample.part("test", splits_of(study))
+    design = design_of(folder)
+    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    flow = plugins.load(Flow, study.flow.name)
+    target = load_target(study.target)
+    firmware = _opened(folder, flow, design, target, again)
+    codes = design.input_quantisation.codes(part.x)
+
+    if not (folder.path / "plots.json").is_file():
+        with stages("test"):
+            scores = design.outputs.values(flow.predict(firmware, codes))
+            searched = folder.read("metrics.json", Metrics)
+            points = searched.points if searched else {}
+            metrics = problem.judge(scores, part, points)
+            folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
+            baselines = _baseline_scores(study, folder, sample)
+            folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
+    if not (folder.path / "inputs.json").is_file():
+        with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
+            searched = folder.read("metrics.json", Metrics)
+            importance = input_importance(study, problem, design, part, searched.points if searched else {}, seed)
+            if importance is not None:
+                folder.write("inputs.json", importance)
+    if not (folder.path / "explained.json").is_file():
+        with stages("explanations"), costs_only_itself(folder, "explanation of single events"):
+            searched = folder.read("metrics.json", Metrics)
+            threshold = searched.points.get("threshold") if searched else None
+            explained = explain(design, part, threshold, seed)
+            if explained is not None:
+                folder.write("explained.json", explained)
+    if not (folder.path / "layers.json").is_file():
+        with stages("layers"), costs_only_itself(folder, "cost of each layer"):
+            if (costs := flow.layers(firmware)) is not None:
+                folder.write("layers.json", costs)
+    for name, measure in synthesisers(flow, firmware).items():
+        if not _is_measured(folder, name, firmware):
+            with stages(name), costs_only_itself(folder, name):
+                add_figures(folder, measure(folder.path / name))
+    simulated = verdict_of(folder, firmware) is None
+    if simulated:
+        (folder.path / "verify.json").unlink(missing_ok=True)  # of nobody knows whom, or of other firmware
+        with stages("simulation"), costs_only_itself(folder, "simulation"):
+            _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves, folder)
+    for text in store.put_aside():
+        say(folder, text)
+    add_seconds(folder, stages.seconds)
+    return simulated
+
+
+def _opened(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool) -> Firmware:
+    """A trial's firmware; of other firmware than this user had there, nothing that was measured is kept."""
+    settings = flow_settings(flow, folder.read_json("config.json") or {})
+    mine = firmware_in(folder.firmware, flow, design, target, settings)
+    known = None if mine is None else identity(mine)
+    firmware = mine if mine is not None and not again else reopen_firmware(folder, flow, design, target, again)
+    if known != identity(firmware):
+        for name in _MEASURED:
+            (folder.path / name).unlink(missing_ok=True)
+        record = folder.read("figures.json", Figures)
+        kept = [f for f in record.figures if f.fidelity == Fidelity.ANALYTIC] if record else []
+        folder.write("figures.json", Figures(figures=kept + provenance(flow.figures(firmware), firmware)))
+    return firmware
+
+
+def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageReport) -> None:
+    """Synthesise, or place and route, a trial of the search on the study's target; one that was is left as it is.
+
+    ToolError says why it could not be: its status keeps the reason, and it has no figure of this fidelity.
+    """
+    stages, name = Stages(stage), MEASUREMENTS[fidelity]
+    flow = plugins.load(Flow, study.flow.name)
+    firmware = reopen_firmware(folder, flow, Design.load(folder.path), load_target(study.target))
+    if _is_measured(folder, name, firmware):
+        return
+    with stages(name):
+        try:
+            if name not in (known := synthesisers(flow, firmware)):
+                raise ToolError(f"{firmware.target.name} has no {name} of this firmware here")
+            add_figures(folder, known[name](folder.path / name))
+        except CodesignError as error:
+            note(folder, name, error)
+            raise
+        note(folder, name, None)
+    add_seconds(folder, stages.seconds)
+
+
+def _is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
+    """Whether a trial has the figures of the measurement of this name."""
+    if name == "vivado" or firmware.rtl is None:  # an HLS project's Verilog goes there too
+        return measured_by(folder, "Vivado")
+    return measured(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
+
+
+def prove_trial(
+    run: RunFolder, number: int, again: bool = False, waves: WaveFormat | None = None, output: Path | None = None
+) -> Verified:
+    """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more.
+
+    ``again`` also makes its firmware anew, in its place. With ``output`` it is simulated once more into that folder,
+    and nothing is written in the run's. ToolError where it could not be simulated, or waveforms cannot be kept in that
+    form here: then the last verdict stays.
+    """
+    study, folder = trial_of(run, number)
+    if waves == "fst":
+        require_fst()
+    if isinstance(study, ImportedRun):
+        from codesign.pipeline.imported_proof import prove_imported
+
+        return prove_imported(study, folder, again, waves, None if output is None else _own_folder(output))
+    sample = load_sample(run)
+    if output is not None:
+        return _simulated_into(TrialFolder(_own_folder(output)), study, folder, sample, waves)
+    status = folder.read("status.json", TrialStatus)
+    seed = status.seed if status else study.seed
+    simulated = prove(study, folder, sample, seed, lambda _: None, waves, again)
+    if not simulated and (again or waves is not None):
+        return _simulated_into(folder, study, folder, sample, waves)
+    verdict = folder.read("verify.json", Verified)
+    if verdict is None:
+        reasons = (
+            folder.read("status.json", TrialStatus) or TrialStatus(trial=number, state=State.FAILED, seed=0)
+        ).notes
+        raise ToolError(f"trial {number} could not be simulated: {reasons[-1] if reasons else 'see its log.txt'}")
+    return verdict
+
+
+def _own_folder(output: Path) -> Path:
+    """Make the folder of a simulation; InputError where it holds anything that is none of an earlier one."""
+    output.mkdir(exist_ok=True)
+    others = sorted(
+        {p.name for p in output.iterdir()}
+        - {"verify.json", "golden.npz", "figures.json", "simulation", ".verify.seal.json"}
+    )
+    if others:
+        raise InputError(f"-o {output} holds other things, such as {others[0]}: give a new or an empty folder")
+    return output
+
+
+def _simulated_into(
+    output: TrialFolder, study: Study, folder: TrialFolder, sample: Sample, waves: WaveFormat | None
+) -> Verified:
+    """Simulate a trial, and write ``verify.json``, ``golden.npz``, ``figures.json``, ``simulation/`` into ``output``.
+
+    Of a simulation that fails, only its folder is written.
+    """
+    part = sample.part("test", splits_of(study))
+    design = design_of(folder)
+    flow = plugins.load(Flow, study.flow.name)
+    firmware = reopen_firmware(folder, flow, design, load_target(study.target))
+    codes = design.input_quantisation.codes(part.x[: study.verification.rtl_events])
+    _simulate(study, folder, design, flow, firmware, codes, waves, output)
+    note(output, "simulation", None)
+    verdict = output.read("verify.json", Verified)
+    assert verdict is not None, "it was just written"
+    return verdict
+
+
+def _simulate(
+    study: Study,
+    folder: TrialFolder,
+    design: Design,
+    flow: Flow,
+    firmware: Firmware,
+    codes: NDArray[np.int64],
+    waves: WaveFormat | None,
+    output: TrialFolder,
+) -> None:
+    """Run the firmware against every model: its RTL, or what the flow has of it where there is none here.
+
+    The verdict, its events and its figures go into ``output``.
+    """
+    if len(codes) < study.verification.rtl_events:
+        raise InputError(
+            f"the test split has {len(codes)} events, but the study wants {study.verification.rtl_events} simulated: "
+            "make the sample larger or verification.rtl_events smaller"
+        )
+    trained = load_trained(study, folder, design)
+    try:
+        references = {name.lower(): run(codes) for name, run in trained.references().items()} | {
+            "qonnx": reference.qonnx_codes(design, codes),
+            flow.model: flow.predict(firmware, codes),
+        }
+    except ValueError as error:  # values that are no codes of the outputs' types
+        raise InputError(
+            f"{folder.path}: {', '.join(trained.files())}, model.onnx and firmware/ are not of the design in "
+            f"design.json ({error}): restore them"
+        ) from None
+    threshold = threshold_of(folder, design)
+    verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold)
+    _save_golden(output, codes, references["qonnx"])
+    add_figures(output, counted(verdict, firmware))
+    output.write("verify.json", verdict)
+    if output.path == folder.path:  # a co-simulation wrote there
+        seal_firmware(flow, firmware, flow_settings(flow, folder.read_json("config.json") or {}))
+    seal_verdict(output, firmware)
+
+
+def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, inputs=inputs, outputs=outputs)
+    write_atomically(folder.path / "golden.npz", buffer.getvalue())
+
+
+def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:
+    """Scores of the baselines on the test split, (events, outputs) each; fitted once per run."""
+    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+    if not path.is_file():
+        _, content = judge_baselines(study, sample, splits_of(study))
+        write_atomically(path, content)
+    return read_scores(path)

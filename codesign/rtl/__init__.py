@@ -1,0 +1,1 @@
+"""Register-transfer level: firmware's types, packing, wrappers, lines of a board."""

@@ -1,0 +1,141 @@
+"""From a study's names to what they stand for, all of it checked before any work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from codesign.core import plugins
+from codesign.core.errors import InputError, ToolError, nearest
+from codesign.core.figures import QUANTITIES, Fidelity
+from codesign.core.printing import visible
+from codesign.core.targets import Target, load_target
+from codesign.core.validation import validated
+from codesign.families.base import Family
+from codesign.flows.base import Flow
+from codesign.flows.settings import resolve_space
+from codesign.search.foresight import must_hold_candidates
+from codesign.search.measured import at_fidelity
+from codesign.search.seeds import seed_parameters
+from codesign.study.definition import Constraint, Goal, Study
+from codesign.tasks.base import Problem, Task
+from codesign.tools.nextpnr_family import family_of
+
+__all__ = ("Resolved", "resolve")
+
+#: figures of which more is better; of all others less is
+_MORE_IS_BETTER = ("fmax",)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A study and everything that it names."""
+
+    study: Study
+    task: Task
+    problem: Problem
+    family: Family
+    space: BaseModel
+    flow: Flow
+    flow_space: BaseModel
+    target: Target
+
+
+def resolve(study: Study) -> Resolved:
+    """Find and check all that a study names; InputError says what is wrong, and what to write instead."""
+    task = plugins.load(Task, study.task)
+    family = plugins.load(Family, study.family)
+    flow = plugins.load(Flow, study.flow.name)
+    target = load_target(study.target)
+    space = validated(family.space, study.space, f"study '{study.name}', section 'space'")
+    flow_space = resolve_space(flow, study.flow.space, f"study '{study.name}', section 'flow'")
+    must_hold_candidates(family, space, flow, flow_space, f"study '{study.name}'")
+    seed_parameters(study.search.seeds, family, space, flow, flow_space, f"study '{study.name}'")
+    problem = task.open(study.sample, study.seed)
+    _check_objectives(study, problem.metrics, flow)
+    _check_constraints(study, problem.metrics, flow, target)
+    _check_rungs(study, target)
+    availability = flow.available()
+    if not availability.available:
+        raise ToolError(f"flow '{study.flow.name}' cannot run here: {availability.reason}")
+    return Resolved(study, task, problem, family, space, flow, flow_space, target)
+
+
+def _known(study: Study, wanted: Goal | Constraint, role: str, metrics: Mapping[str, str], flow: Flow) -> None:
+    """Refuse what the task does not judge and the flow does not measure at the fidelity that is wanted, or not here."""
+    name, fidelity = wanted.name, wanted.fidelity
+    compiled, vendor = flow.quantities, flow.vendor_quantities
+    measured = {Fidelity.ANALYTIC: ("ebops",), Fidelity.COMPILED: compiled, Fidelity.VENDOR: vendor}
+    if name in metrics:
+        return
+    where, itself = f"study '{study.name}', {role}", f"the flow '{study.flow.name}'"
+    if fidelity is not None and name in measured.get(fidelity, ()):
+        if fidelity is Fidelity.VENDOR and not (here := flow.vendor()).available:
+            raise ToolError(f"{where}: {itself} measures '{name}' with the vendor's tools only: {here.reason}")
+        return
+    others = [f.value for f, names in measured.items() if name in names]
+    if others:
+        what = f"{itself} does not measure '{name}' at fidelity '{fidelity}': write fidelity: {' or '.join(others)}"
+    elif name in QUANTITIES:
+        what = f"{itself} does not measure '{name}'"
+    else:
+        what = f"unknown name '{visible(name)}'{nearest(name, [*metrics, *compiled, *vendor])}"
+    figures = ", ".join(
+        f"{n} ({f})" if f is not Fidelity.COMPILED else n for f, ns in measured.items() for n in sorted(ns)
+    )
+    raise InputError(f"{where}: {what}; metrics of the task '{study.task}': {', '.join(metrics)}; figures: {figures}")
+
+
+def _check_rungs(study: Study, target: Target) -> None:
+    """Refuse rungs of measurement that nothing can measure, or that no objective can tell apart."""
+    for name in study.search.ladder.measured if study.search.ladder else ():
+        where, fidelity = f"study '{study.name}', search.ladder.measured", Fidelity(name)
+        if at_fidelity(study, fidelity) == study:
+            raise InputError(f"{where}: no objective is a compiled figure that is measured {name}, such as lut")
+        if fidelity is Fidelity.PLACED and not (here := family_of(target.name, target.family).available()).available:
+            raise ToolError(f"{where}: {here.reason}")
+
+
+def _check_objectives(study: Study, metrics: Mapping[str, str], flow: Flow) -> None:
+    seen = set()
+    for objective in study.objectives:
+        name = objective.name
+        _known(study, objective, "objectives", metrics, flow)
+        if name in seen:
+            raise InputError(f"study '{study.name}', objectives: '{name}' is there twice: remove one")
+        seen.add(name)
+        right = metrics.get(name) or ("maximise" if name in _MORE_IS_BETTER else "minimise")
+        if objective.direction != right:
+            raise InputError(
+                f"study '{study.name}', objectives: '{name}' is better the "
+                f"{'higher' if right == 'maximise' else 'lower'} it is: write direction: {right}"
+            )
+
+
+def _check_constraints(study: Study, metrics: Mapping[str, str], flow: Flow, target: Target) -> None:
+    seen = set()
+    least = {
+        "latency_ns": (target.clock_ns, f"one clock period of {target.name} ({target.clock_mhz:g} MHz)"),
+        "latency_cycles": (1.0, "one clock cycle"),
+        "initiation_interval": (1.0, "one clock cycle"),
+    }
+    for constraint in study.constraints:
+        name = constraint.name
+        _known(study, constraint, "constraints", metrics, flow)
+        where = f"study '{study.name}', constraints"
+        if name in seen:
+            raise InputError(f"{where}: '{name}' is there twice: write one with min and max")
+        seen.add(name)
+        floor, why = least.get(name, (0.0, ""))
+        if constraint.max is not None and constraint.max < floor:
+            raise InputError(
+                f"{where}: impossible: '{name}' at most {constraint.max:g}, "
+                f"but no design takes less than {why}, {floor:.4g}: allow at least that"
+            )
+        has = getattr(target.resources, name, None) if name in QUANTITIES else None
+        if has is not None and constraint.min is not None and constraint.min > has:
+            raise InputError(
+                f"{where}: impossible: '{name}' at least {constraint.min:g}, but {target.name} has only {has:g}"
+            )

@@ -1,0 +1,398 @@
+"""A worker process: draws candidates, evaluates them, and proves those on the front, one job at a time.
+
+Only light things are imported at the top: what a worker needs is loaded with its first job, after the number of
+threads is fixed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from codesign.core import store
+from codesign.core.errors import CodesignError, InputError
+from codesign.core.figures import Fidelity
+from codesign.core.lock import hold_shared
+from codesign.core.records import State, TrialStatus
+from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.core.targets import load_target
+from codesign.families.base import Family
+from codesign.flows.base import Flow
+from codesign.flows.settings import family_config, flow_settings, whole_config
+from codesign.pipeline.base import Pipeline
+from codesign.pipeline.lacking import lacking
+from codesign.pipeline.scoring import STOPPED_EXCESS, excess_of, score
+from codesign.search import messages
+
+if TYPE_CHECKING:
+    from codesign.data.sample import Part, Sample
+    from codesign.families.base import Candidate
+    from codesign.pipeline.base import CandidateResult, Pipeline
+    from codesign.search.draw import Drawer
+
+__all__ = ("WORKERS_LOCK", "Bench", "main")
+
+#: held by every worker while it lives, so that no search begins while workers of a killed one still write
+WORKERS_LOCK = ".workers.lock"
+
+
+#: what the system says where a disk, a quota or a limit on file sizes is full
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_KEPT = "what was finished is kept: make room and start again"
+
+
+def main(connection: Connection, settings: messages.Settings) -> None:
+    """Work until the driver says so or is gone."""
+    # a group of its own: Ctrl-C reaches the driver alone, which stops its workers together with their tools
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_driver, daemon=True).start()
+    run = RunFolder(Path(settings.run))
+    try:
+        with hold_shared(run.path / WORKERS_LOCK, wait=60), contextlib.suppress(EOFError, BrokenPipeError):
+            store.use(settings.store)
+            worker = _Worker(connection, settings, run)
+            # one whose driver died before this lock was held must not touch what the next driver has cleared up
+            if (driver := parent_process()) is not None and not driver.is_alive():
+                return
+            while (job := connection.recv()) is not None:
+                worker.do(job)
+    except Exception as error:
+        reason = _reason(error)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            reason = f"{error.filename or 'the run folder'}: {error.strerror}; {_KEPT}"
+        elif not isinstance(error, CodesignError):
+            (run.path / "worker.log").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            reason = f"a worker cannot go on: {reason}; see worker.log in the run folder"
+        with contextlib.suppress(OSError):
+            connection.send(messages.Broken(reason))
+
+
+def _die_with_driver() -> None:
+    driver = parent_process()
+    if driver is not None:
+        driver.join()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(os.getpid(), signal.SIGKILL)  # the tools that it runs, too
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, CodesignError) else f"{type(error).__name__}: {text}"
+
+
+def _no_room(error: BaseException) -> None:
+    """Stop the search where the disk is full: no candidate is to blame, and none could be recorded."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        raise CodesignError(f"{error.filename or 'the run folder'}: {error.strerror}; {_KEPT}") from None
+
+
+@contextlib.contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Send whatever a candidate and its tools print, warnings included, to its log; an empty log is not kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    with open(path, "ab", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o644)) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, handle in enumerate(kept, start=1):
+            os.dup2(handle, number)
+            os.close(handle)
+        with contextlib.suppress(FileNotFoundError):
+            if not path.stat().st_size:
+                path.unlink()
+
+
+class Bench:
+    """Where jobs are done, in whatever process: ``send`` is told the stages."""
+
+    def __init__(self, settings: messages.Settings, run: RunFolder, send: Callable[[Any], None]) -> None:
+        self._settings = settings
+        self._study = settings.study
+        self._run = run
+        self._send = send
+
+    def carry_out(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Do a job away from the driver, on files in the run folder, and say what came of it."""
+        if job["kind"] == "Baseline":
+            return {"error": self.baseline()}
+        number = int(job["trial"])
+        if job["kind"] == "Prove":
+            return {"error": self.prove(number)}
+        if job["kind"] == "Measure":
+            return {"error": self.measure(number, Fidelity(job["fidelity"]))}
+        from codesign.core import plugins
+
+        self.prepare()
+        whole = self._run.trial(number).read_json("config.json") or {}
+        source = str(self._run.trial(number).path / "config.json")
+        config = plugins.load(Family, self._study.family).read(family_config(whole), source)
+        settings = flow_settings(plugins.load(Flow, self._study.flow.name), whole)
+        status, _, _ = self.judged(number, job["note"], config, settings)
+        return {"status": status.model_dump(mode="json")}
+
+    # ------------------------------------------------------------------------------------------- loaded with first use
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        from codesign.core import plugins
+
+        found = plugins.load(Pipeline, self._settings.pipeline)
+        plugins.load(Family, self._study.family).prepare(threads=1)  # a worker is one of several
+        return found
+
+    @cached_property
+    def _parts(self) -> tuple[Part, Part]:
+        from codesign.pipeline.parts import load_part
+
+        return load_part(self._run, "train"), load_part(self._run, "validation")
+
+    @cached_property
+    def _sample(self) -> Sample:
+        from codesign.pipeline.parts import load_sample
+
+        return load_sample(self._run)
+
+    def prepare(self) -> None:
+        """Load what every trial needs: what is missing here is missing for all, and no candidate is to blame."""
+        _ = self._pipeline, self._parts
+
+    # ---------------------------------------------------------------------------------------------------------- search
+    def judged(
+        self,
+        number: int,
+        note: str | None,
+        config: Candidate,
+        settings: BaseModel,
+        retry: messages.Retry | None = None,
+    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
+        """Evaluate a configuration; the trial's last status, which is still to be written, its score and excesses."""
+        from codesign.search.storage import derived_seed
+
+        folder = self._run.trial(number)
+        status = TrialStatus(
+            trial=number,
+            state=State.RUNNING,
+            seed=derived_seed(self._study.seed, "trial", number),
+            notes=[note] if note else [],
+            reason=retry.reason if retry else None,  # should this process die: it is tried again
+            lacking=list(retry.lacking) if retry else [],
+        )
+        began = time.perf_counter()
+        folder.write("config.json", whole_config(config, settings))
+        with _logged(folder.path / "log.txt"):
+            try:
+                return self._evaluated(folder, config, settings, status)
+            except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
+                _no_room(error)
+                if not isinstance(error, CodesignError):
+                    traceback.print_exc()
+                entered = folder.read("status.json", TrialStatus)
+                update = {
+                    "state": State.FAILED,
+                    "stage": entered.stage if entered else "",
+                    "reason": _reason(error),
+                    "lacking": lacking(error),
+                    "seconds": {"total": time.perf_counter() - began},
+                }
+                return status.model_copy(update=update), None, {}
+
+    def _evaluated(
+        self, folder: TrialFolder, config: Candidate, settings: BaseModel, status: TrialStatus
+    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
+        def stage(name: str) -> None:
+            folder.write("status.json", status.model_copy(update={"stage": name}))
+            self._send(messages.Stage(status.trial, name))
+
+        stage("start")
+        train, validation = self._parts
+        target = load_target(self._study.target)
+        began = time.perf_counter()
+        ladder = self._study.search.ladder
+        for epochs in ladder.epochs if ladder else ():
+            training = self._study.training.model_copy(update={"epochs": epochs})
+            shorter = self._study.model_copy(update={"training": training})
+            result = self._pipeline.evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
+            broken = excess_of(self._study, target, result.metrics, result.figures)[1]
+            values, climbs = self._rung(folder, epochs, result, broken)
+            if not climbs:
+                why = broken or "not among the best"
+                update: dict[str, Any] = {
+                    "state": State.STOPPED,
+                    "stage": f"after {epochs} epochs",
+                    "reason": f"{why} after {epochs} of {self._study.training.epochs} epochs",
+                    "lacking": [],
+                    "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
+                }
+                return status.model_copy(update=update), values, STOPPED_EXCESS
+        result = self._pipeline.evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
+        scored = score(status.trial, self._study, result.metrics, result.figures)
+        excess, reason = excess_of(self._study, target, result.metrics, result.figures)
+        update = {
+            "state": State.INFEASIBLE if reason else State.COMPLETE,
+            "reason": reason or None,
+            "lacking": [],
+            "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
+            "design": result.design_hash,
+            "notes": [*status.notes, *result.notes],
+        }
+        return status.model_copy(update=update), scored.values, excess
+
+    def _rung(
+        self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str
+    ) -> tuple[tuple[float, ...], bool]:
+        """Record a rung of the ladder; its objectives, and whether it is trained for longer. Its figures do not stay.
+
+        One that breaks a bound of the study does not climb: longer training does not mend that.
+        """
+        from codesign.search.ladder import climbs, record_rung, rungs_of
+
+        ladder = self._study.search.ladder
+        assert ladder is not None
+        for name in ("metrics.json", "figures.json"):
+            (folder.path / name).unlink(missing_ok=True)
+        own = record_rung(folder, self._study, epochs, result, feasible=not broken)
+        directions = [o.direction for o in self._study.objectives]
+        others = rungs_of(self._run, epochs, folder.number)
+        return own.values, not broken and climbs(own, others, directions, ladder.reduction)
+
+    # ----------------------------------------------------------------------------------------------------------- proof
+    def prove(self, number: int) -> str | None:
+        """Prove a trial; why it broke off, if it did."""
+        return self._guarded(lambda: self._prove(number), self._run.trial(number).path / "log.txt")
+
+    def measure(self, number: int, fidelity: Fidelity) -> str | None:
+        """Measure a trial at a fidelity; why that failed, if it did."""
+
+        def work() -> None:
+            folder, _, stage = self._opened(number)
+            pipeline = self._pipeline
+            self._send(messages.Stage(number, "start"))
+            pipeline.measure(self._study, folder, fidelity, stage)
+
+        return self._guarded(work, self._run.trial(number).path / "log.txt")
+
+    def baseline(self) -> str | None:
+        """Judge the classical baselines; why that failed, if it did."""
+        return self._guarded(self._baseline, self._run.path / "baseline.log")
+
+    def _guarded(self, work: Callable[[], None], log: Path) -> str | None:
+        with _logged(log):
+            try:
+                work()
+            except (Exception, SystemExit) as error:
+                if not isinstance(error, CodesignError):
+                    traceback.print_exc()
+                return _reason(error)
+        return None
+
+    def _prove(self, number: int) -> None:
+        folder, seed, stage = self._opened(number)
+        pipeline, sample = self._pipeline, self._sample
+        self._send(messages.Stage(number, "start"))
+        pipeline.prove(self._study, folder, sample, seed, stage)
+
+    def _opened(self, number: int) -> tuple[TrialFolder, int, Callable[[str], None]]:
+        """A finished trial's folder and seed, and what is told its stages."""
+        folder = self._run.trial(number)
+        status = folder.read("status.json", TrialStatus)
+        if status is None:
+            raise InputError(f"{folder.path} has no status.json")
+
+        def stage(name: str) -> None:
+            # read again: the proof writes its notes into the same record
+            now = folder.read("status.json", TrialStatus) or status
+            folder.write("status.json", now.model_copy(update={"stage": name}))
+            self._send(messages.Stage(number, name))
+
+        return folder, status.seed, stage
+
+    def _baseline(self) -> None:
+        """Judge the classical baselines, and keep their scores for the plots of the front."""
+        from codesign.pipeline.baseline_scores import judge_baselines
+        from codesign.pipeline.parts import splits_of
+
+        sample = self._sample
+        self._send(messages.Stage(None, "baseline"))
+        record, scores = judge_baselines(self._study, sample, splits_of(self._study))
+        write_atomically(self._run.path / "parts" / "baselines-test.npz", scores)
+        write_atomically(self._run.path / "baseline.json", (json.dumps(record, indent=1) + "\n").encode())
+
+
+class _Worker(Bench):
+    """A worker process of the driver's own machine, which draws its trials from the storage itself."""
+
+    def __init__(self, connection: Connection, settings: messages.Settings, run: RunFolder) -> None:
+        super().__init__(settings, run, connection.send)
+        self._connection = connection
+
+    def do(self, job: Any) -> None:
+        if isinstance(job, messages.Evaluate):
+            self._trial(job)
+        elif isinstance(job, messages.Prove):
+            self._send(messages.Proven(job.trial, self.prove(job.trial)))
+        elif isinstance(job, messages.Measure):
+            self._send(messages.Measured(job.trial, job.fidelity, self.measure(job.trial, job.fidelity)))
+        else:
+            self._send(messages.BaselineDone(self.baseline()))
+
+    @cached_property
+    def _drawer(self) -> Drawer:
+        from codesign.search.draw import Drawer
+
+        return Drawer(self._study, self._search)
+
+    @cached_property
+    def _search(self) -> Any:
+        from codesign.search.storage import open_study
+
+        return open_study(self._run, self._study, self._settings.storage)
+
+    def _draw(self, number: int, parameters: dict[str, Any] | None) -> tuple[Any, Candidate, BaseModel] | None:
+        def repeats(asked: Any, config: dict[str, Any]) -> int | None:
+            self._send(messages.Drawn(number, asked.number, config))
+            answer: messages.Answer = self._connection.recv()
+            return answer.repeats
+
+        return self._drawer.draw(number, repeats, parameters)
+
+    def _trial(self, job: messages.Evaluate) -> None:
+        from codesign.search.draw import give_up
+
+        self.prepare()
+        drawn = self._draw(job.trial, job.retry.parameters if job.retry else None)
+        if drawn is None:
+            self._send(messages.Exhausted(job.trial))
+            return
+        asked, config, settings = drawn
+        status, values, excess = self.judged(job.trial, job.note, config, settings, job.retry)
+        for name, value in excess.items():
+            asked.set_constraint(name, value)
+        # the record first: should this process die before Optuna knows, the next start tells it
+        self._run.trial(job.trial).write("status.json", status)
+        if values is None:
+            give_up(self._search, asked, status.reason or "failed")
+        else:
+            self._search.tell(asked, list(values))
+        self._send(messages.Finished(job.trial))

@@ -1,0 +1,229 @@
+"""A study: the task, sample, family, target, objectives, constraints and budget of one search, read from YAML."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+
+from codesign.core import resources
+from codesign.core.figures import QUANTITIES, Fidelity
+from codesign.core.layout import FEATURES
+from codesign.core.reading.limits import YAML_BYTES
+from codesign.core.reading.plain import given_text
+from codesign.core.reading.yaml import yaml_of
+from codesign.core.validation import validated
+
+__all__ = (
+    "Constraint",
+    "FlowChoice",
+    "Goal",
+    "Ladder",
+    "SearchSettings",
+    "SplitFractions",
+    "Study",
+    "Training",
+    "Verification",
+    "load_study",
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SplitFractions(_Section):
+    """Shares of the sample; they add up to 1."""
+
+    train: float = Field(default=0.6, gt=0, lt=1)
+    validation: float = Field(default=0.2, gt=0, lt=1)
+    test: float = Field(default=0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError("train, validation and test must add up to 1")
+        return self
+
+
+class Training(_Section):
+    """How every candidate is trained."""
+
+    epochs: int = Field(default=16, ge=1)
+    batch: int = Field(default=1024, ge=1)
+    learning_rate: float = Field(default=3e-3, gt=0)
+
+
+def _with_fidelity(data: Any) -> Any:
+    """Fill in the fidelity of a figure where the study leaves it out: what the search itself measures of each."""
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+        return data  # its own validation says what is wrong
+    if data.get("fidelity") is not None:
+        if data["name"] not in QUANTITIES:
+            raise ValueError(f"'{data.get('name')}' is no hardware figure, and only those have a fidelity")
+        return data
+    if data.get("name") not in QUANTITIES:
+        return data
+    return data | {"fidelity": Fidelity.ANALYTIC if data["name"] == "ebops" else Fidelity.COMPILED}
+
+
+class Goal(_Section):
+    """One objective: a metric of the task, or a hardware figure at the fidelity that the search compares."""
+
+    name: str
+    direction: Literal["maximise", "minimise"]
+    fidelity: Fidelity | None = Field(default=None, description="of a figure: compiled, or another; None for a metric")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_fidelity(cls, data: Any) -> Any:
+        return _with_fidelity(data)
+
+
+class Constraint(_Section):
+    """A bound on a metric or a figure: a candidate outside is infeasible, and not on the front."""
+
+    name: str
+    min: float | None = None
+    max: float | None = None
+    fidelity: Fidelity | None = Field(default=None, description="of a figure: compiled, or another; None for a metric")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_fidelity(cls, data: Any) -> Any:
+        return _with_fidelity(data)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError(f"constraint on '{self.name}' needs a min or a max")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"impossible constraint: '{self.name}' at least {self.min:g} and at most {self.max:g}")
+        # a design without DSP slices or block memories is a good design; one that takes no time or logic is none
+        least = 0.0 if self.name in ("dsp", "bram", "carry", "ff") else 1e-9
+        if self.name in QUANTITIES and self.max is not None and self.max < least:
+            raise ValueError(f"impossible constraint: '{self.name}' at most {self.max:g}: no design has so little")
+        return self
+
+
+class Ladder(_Section):
+    """Shorter trainings before the study's own, after each of which only the best are trained for longer; and what of
+    the search is measured closer to the chip, and has a front of its own there."""
+
+    epochs: tuple[int, ...] = Field(default=(), description="of the shorter trainings, rising")
+    reduction: int = Field(default=3, ge=2, description="at least one of so many climbs on, and all not dominated")
+    measured: tuple[Literal["synthesised", "placed"], ...] = Field(
+        default=(), description="fidelities, rising, at which all are measured that are not surely dominated before"
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not self.epochs and not self.measured:
+            raise ValueError("a ladder needs rungs: epochs, or measured")
+        if self.measured not in ((), ("synthesised",), ("placed",), ("synthesised", "placed")):
+            raise ValueError(f"measured must rise, at most from synthesised to placed, not {list(self.measured)}")
+        if any(e < 1 for e in self.epochs) or list(self.epochs) != sorted(set(self.epochs)):
+            raise ValueError(f"epochs must be positive and rise, not {list(self.epochs)}")
+        return self
+
+
+class SearchSettings(_Section):
+    """Budget and sampler."""
+
+    trials: int = Field(default=40, ge=1)
+    sampler: Literal["nsga2", "nsga3", "tpe", "gp", "random"] = Field(
+        default="tpe", description="reports/reference/search.json compares them"
+    )
+    population: int = Field(
+        default=16, ge=2, description="of NSGA-II and III; random trials before the model of TPE and GP"
+    )
+    seeds: tuple[dict[str, Any], ...] = Field(
+        default=(), description="configurations tried first, as config.json of a trial has them"
+    )
+    trial_seconds: float | None = Field(default=None, gt=0, description="after which a trial is ended, and has failed")
+    ladder: Ladder | None = Field(default=None, description="default: every trial in full, its front measured")
+
+
+class Verification(_Section):
+    """How hard designs are proven exact."""
+
+    gate_events: int = Field(
+        default=4000, ge=1000, description="events through interpreter, QONNX and Brevitas, every candidate"
+    )
+    rtl_events: int = Field(default=1000, ge=1000, description="test events through the RTL simulation, on the front")
+
+
+class FlowChoice(BaseModel):
+    """The flow to firmware, and dimensions of its settings, which the flow validates; a study may write its name only.
+
+    Study files and records hold the name only where there are no settings.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @model_serializer
+    def _plain(self) -> str | dict[str, Any]:
+        return {"name": self.name, **self.space} if self.space else self.name
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """What stands beside the name."""
+        return dict(self.model_extra or {})
+
+
+class Study(_Section):
+    """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
+    description: str = ""
+    seed: int = Field(default=1, ge=0)
+    task: str
+    sample: dict[str, Any] = Field(default_factory=dict)
+    splits: SplitFractions = SplitFractions()
+    view: tuple[str, ...] = Field(
+        default=(FEATURES,),
+        min_length=1,
+        exclude_if=lambda view: view == (FEATURES,),
+        description="blocks of the sample that the networks see",
+    )
+    family: str
+    space: dict[str, Any] = Field(default_factory=dict)
+    training: Training = Training()
+    flow: FlowChoice = FlowChoice(name="alkaid")
+    target: str
+    objectives: tuple[Goal, ...] = Field(min_length=1)
+    constraints: tuple[Constraint, ...] = ()
+    search: SearchSettings = SearchSettings()
+    verification: Verification = Verification()
+
+    @model_validator(mode="after")
+    def _ladder_ends(self) -> Self:
+        ladder = self.search.ladder
+        if ladder is not None and ladder.epochs and ladder.epochs[-1] >= self.training.epochs:
+            raise ValueError(
+                f"search.ladder.epochs must end below training.epochs ({self.training.epochs}), not {ladder.epochs[-1]}"
+            )
+        return self
+
+    def to_yaml(self) -> str:
+        """The study as it stands in the run folder."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load_study(name: str) -> Study:
+    """Load a study by path or shipped name; InputError names file, key and the nearest known key."""
+    path = resources.locate("search", name)
+    return parse_study(given_text(path, YAML_BYTES), str(path))
+
+
+def parse_study(text: str, source: str) -> Study:
+    """Parse a study from YAML text; ``source`` is named in errors."""
+    return validated(Study, yaml_of(text, source), source)

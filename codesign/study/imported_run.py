@@ -1,0 +1,90 @@
+"""What a run was made of: a study, or models that were imported. The second, ``import.json``, stands where the first
+has ``study.yaml``."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from codesign.core.errors import InputError
+from codesign.core.reading.limits import YAML_BYTES
+from codesign.core.runfolder import IMPORT, RunFolder
+from codesign.study.definition import Constraint, FlowChoice, Goal, Study, Verification, parse_study
+
+__all__ = ("IMPORTED", "REPORT", "EventsFile", "ImportedModel", "ImportedRun", "Origin", "origin_of", "study_of")
+
+#: what stands where a study names its task and its family
+IMPORTED = "imported"
+#: of each trial, what was done to its model on its way to the design
+REPORT = "imported.json"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImportedModel(_Section):
+    """One model of the run."""
+
+    trial: int = Field(ge=0)
+    name: str = Field(description="of its file, without the folder; of a module, its class")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+
+class EventsFile(_Section):
+    """The events that the models were compared on, and judged where they have labels."""
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    events: int = Field(gt=0)
+    classes: tuple[str, ...] = Field(default=(), description="names of the labels; none where there are none")
+
+
+class ImportedRun(_Section):
+    """``import.json`` of a run that has one trial for each imported model, and no study."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
+    description: str = ""
+    seed: int = Field(default=1, ge=0, description="of the codes that are drawn")
+    flow: FlowChoice = FlowChoice(name="alkaid")
+    target: str
+    objectives: tuple[Goal, ...] = Field(min_length=1)
+    verification: Verification = Verification()
+    models: tuple[ImportedModel, ...] = Field(min_length=1)
+    events: EventsFile | None = None
+
+    @property
+    def task(self) -> str:
+        """No task: an imported model was trained for one that is not known here."""
+        return IMPORTED
+
+    @property
+    def family(self) -> str:
+        """No family."""
+        return IMPORTED
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """None: nothing was searched."""
+        return ()
+
+
+Origin: TypeAlias = Study | ImportedRun
+
+
+def origin_of(run: RunFolder) -> Origin:
+    """What a run was made of; InputError where its record is damaged."""
+    if run.has(IMPORT):
+        found = run.read(IMPORT, ImportedRun)
+        assert found is not None, "it is there"
+        return found
+    return parse_study(run.read_text("study.yaml", YAML_BYTES), str(run.path / "study.yaml"))
+
+
+def study_of(run: RunFolder) -> Study:
+    """The study of a run; InputError where it has none, as its models were imported."""
+    found = origin_of(run)
+    if isinstance(found, ImportedRun):
+        raise InputError(f"{run.path} is of imported models: it has no study, no search and no sample")
+    return found

@@ -1,0 +1,130 @@
+"""The task ``anomaly``: a trigger that learns from zero bias alone which events are unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core.errors import InputError
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.layout import Layout
+from codesign.core.records import Metric, Plot
+from codesign.core.validation import validated
+from codesign.data.sample import Part, Sample
+from codesign.tasks.anomalies import anomaly_plots as drawing
+from codesign.tasks.anomalies import level1_inputs as inputs
+from codesign.tasks.anomalies.anomaly_sample import SIGNALS, AnomalySample, sample_of
+from codesign.tasks.anomalies.baselines import baselines_of
+from codesign.tasks.anomalies.judging import judged, thresholds_of
+from codesign.tasks.anomalies.rates import RATES
+from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
+from codesign.tasks.outcome import Axis, Outcome
+
+if TYPE_CHECKING:
+    import awkward as ak
+    import torch
+
+__all__ = ("Anomaly", "AnomalyProblem")
+
+#: weight of an angle beside a pT in what is to be reproduced: angles say little, and no network can foretell them
+_ANGLE_WEIGHT = 0.125
+#: standard deviations, at least so many L1 units, at which what is to be reproduced is cut off
+_LEAST_WIDTH, _MOST = 4.0, 16.0
+
+
+class Anomaly(Task):
+    """Unusual events among all collisions, from the objects of the Level-1 trigger (:mod:`.anomalies.inputs`)."""
+
+    name = "anomaly"
+    settings = AnomalySample
+    collections = inputs.COLLECTIONS
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> AnomalyProblem:
+        """The cards' events, or those of files. The cards have their own seeds."""
+        return AnomalyProblem(validated(AnomalySample, dict(settings), "sample"), progress)
+
+    def inputs(self, events: ak.Array) -> Inputs:
+        """The inputs of a chunk of events, one row per event."""
+        return inputs.event_inputs(events)
+
+
+class AnomalyProblem(Problem):
+    """One output, the score, which the firmware compares with a threshold: the one for the smallest false-positive rate
+    that the validation split can tell. Signals are for judging only: the sample holds them out of the training split.
+    """
+
+    objective = "reconstruction"
+    tabulates = True
+    trigger = "score"
+
+    def __init__(self, chosen: AnomalySample, progress: Progress | None = None) -> None:
+        self._chosen, self._progress = chosen, progress
+        each = [f"auc_{s}" for s in (*SIGNALS, "mean")]
+        each += [f"tpr_{s}_{rate}" for rate in RATES for s in (*SIGNALS, "mean")]
+        each += [f"{what}_tpr_{s}" for what in ("unique", "added") for s in (*SIGNALS, "mean")]
+        self.metrics = dict.fromkeys(each, "maximise")
+        self.metrics |= dict.fromkeys(("unique_rate_khz", "rate_khz", "pile_up_slope"), "minimise")
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The cards' events, simulated once and then from the cache, or the files'."""
+        return sample_of(self._chosen, self._progress)
+
+    def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
+        """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
+        (features,) = blocks
+        return inputs.quantisation_of(x, features.fields, features.units, bits)
+
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """The score."""
+        return ("score",)
+
+    def target(self, part: Part) -> NDArray[np.float32]:
+        """The standardised inputs, (events, 57), the angles with a smaller weight."""
+        x = part.features.astype(np.float64)
+        standard = np.clip((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _LEAST_WIDTH), -_MOST, _MOST)
+        weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
+        return np.asarray(standard * weights, dtype=np.float32)
+
+    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean squared error of what is reproduced; InputError for a network that reproduces nothing."""
+        if outputs.shape != target.shape:
+            raise InputError(
+                f"the task 'anomaly' needs a network that reproduces its {target.shape[1]} inputs, and this one "
+                f"has {outputs.shape[1]} outputs: choose the family 'vae' or 'autoencoder'"
+            )
+        return (outputs - target).square().mean()
+
+    def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
+        """Thresholds on the score for every false-positive rate that the validation split can tell, and on the menu."""
+        return thresholds_of(scores, validation)
+
+    def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
+        return judged(scores, part, points)
+
+    def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
+        """Whether an event fires, by its process and the pile-up."""
+        axes = {
+            "Process": Axis(part.y.astype(np.float64), names=part.class_names, meaning="process of the hard collision"),
+            "PileUp": Axis(part.truth["pile_up"], (0.0, 35, 42, 49, 56, 300), meaning="mean number of collisions"),
+        }
+        return Outcome(axes, passed=scores[:, 0] >= points["threshold"])
+
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
+        """Isolation forest, principal components, and cuts on the hardest jet, HT and the missing energy."""
+        return baselines_of(train, seed)
+
+    def plots(
+        self,
+        scores: NDArray[np.float64],
+        part: Part,
+        baselines: Mapping[str, NDArray[np.float64]],
+        points: Mapping[str, float],
+    ) -> list[Plot]:
+        """Scores, ROC curves, rate against threshold, efficiency beside the baselines', rate against pile-up."""
+        return drawing.plots(scores, part, baselines, points)

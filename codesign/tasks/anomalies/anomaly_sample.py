@@ -1,0 +1,128 @@
+"""The sample of the task ``anomaly``: zero-bias events to learn from, and signals that are never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from codesign.core.errors import InputError
+from codesign.data.sample import Sample
+from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, OTHERS, UNITS, event_inputs
+
+__all__ = ("SIGNALS", "ZERO_BIAS", "AnomalySample", "sample_of")
+
+ZERO_BIAS = "zero_bias"
+#: signal -> its card: top pairs, and the four signals of Govorkova et al., Sci. Data 9 (2022) 118
+SIGNALS: dict[str, str] = {
+    "ttbar": "ttbar",
+    "leptoquark": "leptoquark-btau",
+    "h0": "h0-tautau",
+    "hplus": "hplus-taunu",
+    "a4l": "a-4l",
+}
+
+
+class AnomalySample(BaseModel):
+    """The study's ``sample`` section: simulated events, or files of events."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    zero_bias: int = Field(default=40000, ge=1000, description="zero-bias events to simulate, or the most to read")
+    signal: int = Field(default=1500, ge=100, description="events of each signal to simulate, or the most to read")
+    pile_up: float | None = Field(default=None, ge=0, description="mean number of collisions, instead of the cards'")
+    files: tuple[str, ...] = Field(default=(), description="files of zero-bias events, instead of simulated ones")
+    signal_files: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="signal -> its files")
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Self:
+        if bool(self.files) != bool(self.signal_files):
+            raise ValueError("give files of zero-bias events and of at least one signal, or neither")
+        if self.files and self.pile_up is not None:
+            raise ValueError("pile_up is of simulated events; the files have their own")
+        if wrong := [s for s in self.signal_files if not s.isidentifier() or s == ZERO_BIAS]:
+            raise ValueError(f"'{wrong[0]}' is no name of a signal: letters, digits and underscores, not {ZERO_BIAS}")
+        return self
+
+
+def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
+    """Simulate (once, then from the cache) or read the events; InputError where a file has none.
+
+    ``truth``: ``pile_up``, the mean number of collisions of each event (0 where a file does not say). Events of one
+    class share nothing, so every event is a collision of its own.
+    """
+    files = _files(chosen, progress)
+    most = {name: chosen.zero_bias if name == ZERO_BIAS else chosen.signal for name in files}
+    read = {name: _read(paths, most[name]) for name, paths in files.items()}
+    features = np.concatenate([x for x, _ in read.values()])
+    names = tuple(files)
+    return Sample(
+        features=features,
+        labels=np.repeat(np.arange(len(names)), [len(x) for x, _ in read.values()]),
+        feature_names=FEATURES,
+        units=UNITS,
+        class_names=names,
+        provenance={
+            "origin": "files" if chosen.files else "simulated",
+            **({} if chosen.files else {"cards": _cards(names, chosen.pile_up)}),
+            "files": {name: [Path(p).name for p in paths] for name, paths in files.items()},
+            "events of each class": {name: len(x) for name, (x, _) in read.items()},
+        },
+        truth={"pile_up": np.concatenate([pile_up for _, pile_up in read.values()])},
+        held_out=names[1:],
+    )
+
+
+def _cards(names: tuple[str, ...], pile_up: float | None) -> dict[str, Any]:
+    """Where each class comes from: card, seed, generator and versions."""
+    from codesign.physics.detector import load_event_card
+    from codesign.physics.detector.simulate import provenance_of
+
+    return {name: provenance_of(load_event_card(_card(name), pile_up=pile_up)) for name in names}
+
+
+def _card(name: str) -> str:
+    return "zero-bias" if name == ZERO_BIAS else SIGNALS[name]
+
+
+def _files(chosen: AnomalySample, progress: Any) -> Mapping[str, list[Path]]:
+    """Files of every class, zero bias first."""
+    if chosen.files:
+        given = {ZERO_BIAS: chosen.files, **chosen.signal_files}
+        return {name: [Path(p) for p in paths] for name, paths in given.items()}
+    from codesign.physics.detector import simulated_events
+
+    wanted = {ZERO_BIAS: chosen.zero_bias} | dict.fromkeys(SIGNALS, chosen.signal)
+    total, before, found = sum(wanted.values()), 0, {}
+    for name, events in wanted.items():
+
+        def shown(done: int, _: int, before: int = before) -> None:
+            if progress is not None:
+                progress(before + done, total)
+
+        found[name] = simulated_events(_card(name), events, pile_up=chosen.pile_up, progress=shown)
+        before += events
+    return found
+
+
+def _read(paths: list[Path], most: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Inputs (events, 57) and pile-up (events,) of the first events of some files."""
+    from codesign.physics.events import read_located
+
+    rows, pile_up, count = [], [], 0
+    for piece in read_located(paths, (), optional=(*COLLECTIONS, *OTHERS, "Pileup.nTrueInt")):
+        events = piece.events
+        with piece.named():
+            rows.append(event_inputs(events).features)
+        known = "Pileup" in events.fields
+        pile_up.append(np.asarray(events.Pileup.nTrueInt if known else np.zeros(len(events)), dtype=np.float32))
+        count += len(events)
+        if count >= most:
+            break
+    if not count:
+        raise InputError(f"{paths[0]}: no events")
+    return np.concatenate(rows)[:most], np.concatenate(pile_up)[:most]

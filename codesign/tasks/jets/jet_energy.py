@@ -1,0 +1,227 @@
+"""The tasks ``jet-energy`` and ``jet-energy-offline``: the energy of jets, and where wanted their flavour at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core.records import Metric, Plot
+from codesign.core.validation import validated
+from codesign.data.sample import Part, Sample
+from codesign.tasks import metrics as classification
+from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
+from codesign.tasks.jets import jet_plots as drawing
+from codesign.tasks.jets.dijet import balance, balance_mean
+from codesign.tasks.jets.heads import heads_of, joint_loss, outputs_of
+from codesign.tasks.jets.jet_baseline import FactorisedBaseline
+from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs, kinematics
+from codesign.tasks.jets.jet_outcome import outcome_of, table_of
+from codesign.tasks.jets.jet_sample import FLAVOURS, JetEnergySample, sample_of
+from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, binned, cell_of, closure, median, resolution_mean
+from codesign.tasks.jets.turn_on import OFFLINE_PT, threshold, turn_on
+from codesign.tasks.jets.weights import learning_weights
+from codesign.tasks.outcome import Outcome, Tabulated
+
+if TYPE_CHECKING:
+    import awkward as ak
+    import torch
+
+__all__ = ("JetEnergy", "JetEnergyOffline", "JetEnergyProblem")
+
+_PER_FLAVOUR = {"closure": "minimise", "resolution": "minimise"}
+
+
+class JetEnergy(Task):
+    """Corrections of the high-level trigger's jets, and their uncertainty, from what the trigger knows of them."""
+
+    name = "jet-energy"
+    settings = JetEnergySample
+    #: the collection whose jets are corrected
+    jets = "HLTJet"
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """What :meth:`inputs` needs of event files."""
+        return fields_of(self.jets)
+
+    def inputs(self, events: ak.Array) -> Inputs:
+        """Features of every jet of a chunk of events (:mod:`codesign.tasks.jets.jet_inputs` says what they are)."""
+        return jet_inputs(events, self.jets)
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetEnergyProblem:
+        """Jets of the cards' events, or of files."""
+        return JetEnergyProblem(validated(JetEnergySample, dict(settings), "sample"), self.jets, progress)
+
+
+class JetEnergyOffline(JetEnergy):
+    """The same for offline jets: CMS's own files hold everything that it needs."""
+
+    name = "jet-energy-offline"
+    jets = "Jet"
+
+
+class JetEnergyProblem(Problem):
+    """Regresses ln(reference pT / uncorrected pT) and its 16 % and 84 % quantiles; a head of flavours beside them where
+    the study gives it a weight.
+    """
+
+    tabulates = True
+
+    def __init__(self, chosen: JetEnergySample, jets: str, progress: Progress | None = None) -> None:
+        self._chosen, self._jets, self._progress = chosen, jets, progress
+        self.metrics = {
+            "resolution": "minimise",
+            "closure_mean": "minimise",
+            "closure_worst": "minimise",
+            "coverage_error": "minimise",
+            "turn_on_95": "minimise",
+            "turn_on_width": "minimise",
+            "response_offline": "maximise",
+            "correlation_offline": "maximise",
+            "balance_mean": "minimise",
+        }
+        self.metrics |= {f"{what}_{f}": way for f in FLAVOURS for what, way in _PER_FLAVOUR.items()}
+        self.metrics |= {"accuracy": "maximise", "auc_mean": "maximise"}
+        self.metrics |= {f"auc_{f}": "maximise" for f in FLAVOURS}
+
+    @cached_property
+    def sample(self) -> Sample:
+        """Jets of the cards' events (simulated once, then from the cache) or of the files, matched."""
+        chosen = self._chosen
+        if chosen.files:
+            paths = [Path(f) for f in chosen.files]
+            return sample_of(paths, self._jets, chosen, {"files": [p.name for p in paths]})
+        from codesign.physics.detector import simulated_events
+
+        paths = []
+        for card, events in chosen.cards.items():
+            paths += simulated_events(card, events, progress=self._progress)
+        return sample_of(paths, self._jets, chosen, {"cards": dict(chosen.cards)})
+
+    @property
+    def settings(self) -> Settings:
+        """The weight of each head."""
+        return {"heads": self._chosen.heads.model_dump(mode="json")}
+
+    @property
+    def tagged(self) -> bool:
+        """Whether flavours are learned."""
+        return self._chosen.heads.flavour > 0
+
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """Logits of the flavours where their head has a weight, then the correction and its quantiles."""
+        return outputs_of(sample.class_names, self.tagged)
+
+    def target(self, part: Part) -> NDArray[np.float32]:
+        """(jets, 7): log correction, weight of each head and of closure, flavour, cell of closure.
+
+        The weights make the spectrum flat in the logarithm of pT: the same number of jets in every bin of it for the
+        regression, which otherwise would pull jets to where many are; and of every flavour for the tagger, which
+        otherwise would tag the pT.
+        """
+        assert part.targets is not None
+        flat, by_flavour = learning_weights(part.truth["reference_pt"], part.y)
+        heads = self._chosen.heads
+        of_heads = [heads.flavour, heads.correction, heads.quantiles, heads.closure]
+        weights = of_heads * np.column_stack([by_flavour, flat, flat, np.ones(len(part))])
+        cell = cell_of(part.truth["reference_pt"], part.truth["eta"])
+        return np.column_stack([part.targets[:, :1], weights, part.y, cell]).astype(np.float32)
+
+    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of the flavours, log-cosh of the correction, its squared bias, pinball of its quantiles."""
+        return joint_loss(outputs, target)
+
+    def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
+        """``threshold_gev`` on the corrected pT: the rate of the offline jets above 100 GeV."""
+        offline, reference = validation.truth["offline_pt"], validation.truth["reference_pt"]
+        if not (offline > OFFLINE_PT).any():
+            return {}
+        return {"threshold_gev": threshold(corrected_pt(scores, validation), offline, reference)}
+
+    def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """Closure, resolution, coverage, per flavour too; turn-on at fixed rate; offline jets; dijets; tagging."""
+        heads = heads_of(scores)
+        truth = part.truth
+        assert part.targets is not None
+        target = part.targets[:, 0].astype(np.float64)
+        response = np.exp(heads.correction - target)
+        bins = binned(response, truth["reference_pt"], truth["eta"])
+        found = closure(bins)
+        found |= _there("resolution", resolution_mean(bins))
+        found["coverage_error"] = _coverage_error(heads.low, heads.high, target)
+        for number, flavour in enumerate(FLAVOURS):
+            of_flavour = part.y == number
+            some = binned(
+                response[of_flavour], truth["reference_pt"][of_flavour], truth["eta"][of_flavour],
+                FLAVOUR_PT_EDGES, (ETA_EDGES[0], ETA_EDGES[2]),
+            )  # fmt: skip
+            found |= _there(f"closure_{flavour}", closure(some).get("closure_mean"))
+            found |= _there(f"resolution_{flavour}", resolution_mean(some))
+        pt, offline = corrected_pt(scores, part), truth["offline_pt"]
+        if "threshold_gev" in points:
+            found |= turn_on(pt > points["threshold_gev"], offline)
+        found |= _against_offline(pt, offline)
+        found |= _there("balance_mean", balance_mean(balance(pt, truth["eta"], truth["phi"], truth["event"])))
+        if heads.logits is not None:
+            chance = classification.probabilities(heads.logits)
+            found["accuracy"] = classification.accuracy(heads.logits, part.y)
+            found |= classification.auc_with_error(chance, part.y, FLAVOURS)
+        return found
+
+    def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
+        """What became of generated jets: above the threshold or not, and the response."""
+        return outcome_of(scores, part, points)
+
+    def table(self, scores: NDArray[np.float64], part: Part) -> Tabulated:
+        """The correction by uncorrected pT, pseudorapidity and density, as a table may hold it."""
+        return table_of(scores, part)
+
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
+        """The factorised correction, and boosted trees for the flavours where they are tagged."""
+        return [FactorisedBaseline(train, seed, self.tagged)]
+
+    def plots(
+        self,
+        scores: NDArray[np.float64],
+        part: Part,
+        baselines: Mapping[str, NDArray[np.float64]],
+        points: Mapping[str, float],
+    ) -> list[Plot]:
+        """Closure against pT and \\|eta\\|, resolution, flavours, turn-on, offline jets, dijet balance, ROC curves."""
+        return drawing.plots(scores, part, dict(baselines), dict(points))
+
+
+def corrected_pt(scores: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
+    """Corrected pT, GeV, (jets,)."""
+    return kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
+
+
+def _there(name: str, metric: Metric | None) -> dict[str, Metric]:
+    return {} if metric is None else {name: metric}
+
+
+def _coverage_error(low: NDArray[np.float64], high: NDArray[np.float64], target: NDArray[np.float64]) -> Metric:
+    """Distance from 68 % of the share of jets whose target lies between the two quantiles; binomial error."""
+    share = float(((target >= low) & (target <= high)).mean())
+    return Metric(value=abs(share - 0.68), error=float(np.sqrt(share * (1 - share) / len(target))))
+
+
+def _against_offline(pt: NDArray[np.float64], offline: NDArray[np.float64]) -> dict[str, Metric]:
+    """``response_offline``: 1 - \\|median of corrected over offline pT - 1\\|; correlation of the logarithms of both.
+
+    The error of the correlation r is (1 - r^2) / sqrt(n - 1); of jets with offline partners above 30 GeV.
+    """
+    both = offline > 30
+    if both.sum() < 100:
+        return {}
+    ratio = median(pt[both] / offline[both])
+    r = float(np.corrcoef(np.log(pt[both]), np.log(offline[both]))[0, 1])
+    return {
+        "response_offline": Metric(value=1 - abs(ratio.value - 1), error=ratio.error),
+        "correlation_offline": Metric(value=r, error=(1 - r * r) / float(np.sqrt(both.sum() - 1))),
+    }

@@ -1,0 +1,218 @@
+"""The task ``jet-tagging``: which of several classes a jet is, from its high-level features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from codesign.core.errors import InputError
+from codesign.core.layout import Layout
+from codesign.core.records import Metric, Plot, Series
+from codesign.core.validation import validated
+from codesign.data.sample import Part, Sample
+from codesign.physics.substructure import CONSTITUENTS, constituents_block
+from codesign.tasks import metrics
+from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ("JetSample", "JetTagging", "JetTaggingProblem")
+
+#: signal efficiencies (percent) at which the background rejection is quoted
+WORKING_POINTS = (30, 50, 80)
+
+#: points of a plotted ROC curve: more cannot be seen
+_CURVE_POINTS = 200
+
+
+class JetSample(BaseModel):
+    """The study's ``sample`` section: a generator card, or a file of jets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    card: str | None = Field(default=None, description="name or path of a generator card")
+    events: int = Field(default=25000, ge=500, description="jets to generate, all classes together")
+    file: str | None = Field(default=None, description="HDF5, ARFF, Parquet, NPZ or ROOT file, told by its content")
+    class_names: tuple[str, ...] | None = Field(
+        default=None, description="what numbers in the file's label stand for, from 0, where the file does not say"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.card is None) == (self.file is None):
+            raise ValueError("give either a generator card or a file")
+        if self.class_names is not None and self.file is None:
+            raise ValueError("class_names are of a file; a generator card has its own")
+        if self.class_names is not None and len({c.lower() for c in self.class_names if c}) < len(self.class_names):
+            raise ValueError("class_names are different names")
+        return self
+
+
+class _Baseline:
+    """A boosted tree; its scores are log-probabilities, (events, classes)."""
+
+    name = "boosted decision trees (scikit-learn HistGradientBoostingClassifier)"
+
+    def __init__(self, train: Part, seed: int) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        self._model = HistGradientBoostingClassifier(
+            max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
+        ).fit(train.features, train.y)
+
+    def __call__(self, part: Part) -> NDArray[np.float64]:
+        return np.log(np.clip(self._model.predict_proba(part.features), 1e-12, None))  # type: ignore[no-any-return]
+
+
+class JetTagging(Task):
+    """Multi-class jet tagging from high-level features, constituents, or both."""
+
+    name = "jet-tagging"
+    settings = JetSample
+    classes = ("g", "q", "w", "z", "t")
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetTaggingProblem:
+        """A card's jets, or those of a file. The card has its own seed."""
+        return JetTaggingProblem(validated(JetSample, dict(settings), "sample"), self.classes, progress)
+
+    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Constituents by falling pT, the hardest 32, as in a sample."""
+        return constituents_block(items).values if block == CONSTITUENTS else super().arrange(block, items)
+
+
+class JetTaggingProblem(Problem):
+    """Cross-entropy, judged by accuracy, AUC and background rejection."""
+
+    objective = "cross-entropy"
+
+    def __init__(self, chosen: JetSample, classes: tuple[str, ...], progress: Progress | None = None) -> None:
+        self._chosen, self.classes, self._progress = chosen, classes, progress
+        self.metrics = {"accuracy": "maximise", "auc_mean": "maximise"}
+        self.metrics |= {f"auc_{c}": "maximise" for c in classes}
+        self.metrics |= {f"rejection_{c}_{p}": "maximise" for p in WORKING_POINTS for c in classes}
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The card's jets, generated once and then from the cache, or the file's."""
+        chosen = self._chosen
+        if chosen.card is not None:
+            from codesign.data.generated import generated_sample
+
+            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=self._progress))
+        from pathlib import Path
+
+        from codesign.data.readers import read_sample
+
+        assert chosen.file is not None
+        return self._known_classes(read_sample(Path(chosen.file), chosen.class_names))
+
+    def _known_classes(self, sample: Sample) -> Sample:
+        """The sample with the task's own classes, which it names in any order and in capitals or not."""
+        found = [name.lower() for name in sample.class_names]
+        wanted = [name.lower() for name in self.classes]
+        if sorted(found) != sorted(wanted):
+            raise InputError(
+                f"the sample's classes are {', '.join(sample.class_names)}; the task jet-tagging tells apart "
+                f"{', '.join(self.classes)}: give a sample of these, or write a task with your classes "
+                "(codesign/tasks/base.py)"
+            )
+        place = np.array([wanted.index(name) for name in found])
+        return replace(sample, labels=place[sample.labels], class_names=self.classes)
+
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """One logit per class."""
+        return sample.class_names
+
+    def target(self, part: Part) -> NDArray[np.int64]:
+        """The class of each jet."""
+        return part.y
+
+    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy."""
+        from torch.nn.functional import cross_entropy
+
+        return cross_entropy(outputs, target)
+
+    def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
+        chance = metrics.probabilities(scores)
+        found = {"accuracy": metrics.accuracy(scores, part.y)}
+        found |= metrics.auc_with_error(chance, part.y, self.classes)
+        efficiencies = [point / 100 for point in WORKING_POINTS]
+        of_class = [metrics.rejections(chance[:, i], part.y == i, efficiencies) for i in range(len(self.classes))]
+        for place, point in enumerate(WORKING_POINTS):
+            for name, values in zip(self.classes, of_class, strict=True):
+                if (value := values[place]) is not None:  # absent where the sample is too small to say
+                    found[f"rejection_{name}_{point}"] = value
+        return found
+
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
+        """Boosted decision trees on the same inputs."""
+        return [_Baseline(train, seed)]
+
+    def plots(
+        self,
+        scores: NDArray[np.float64],
+        part: Part,
+        baselines: Mapping[str, NDArray[np.float64]],
+        points: Mapping[str, float],
+    ) -> list[Plot]:
+        """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
+        curves: list[Series] = []
+        for source, dashed in ((scores, False), *((b, True) for b in baselines.values())):
+            chance = metrics.probabilities(source)
+            for index, name in enumerate(self.classes):
+                curves.append(
+                    _curve(f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed)
+                )
+        n = len(self.classes)
+        counts = np.zeros((n, n))
+        np.add.at(counts, (part.y, scores.argmax(axis=1)), 1)
+        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        return [
+            Plot(
+                name="roc",
+                title="ROC curve of each class against the rest",
+                x_label="signal efficiency",
+                y_label="background efficiency",
+                log_y=True,
+                series=curves,
+                caption=f"{len(part)} {part.name} events; bands: one binomial standard deviation of the background "
+                "efficiency; dashed: boosted decision trees.",
+            ),
+            Plot(
+                name="confusion",
+                title="Confusion matrix",
+                x_label="predicted class",
+                y_label="true class",
+                matrix=share.tolist(),
+                x_ticks=list(self.classes),
+                y_ticks=list(self.classes),
+                caption=f"{len(part)} {part.name} events; each row adds up to 1.",
+            ),
+        ]
+
+
+def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool) -> Series:
+    background, efficiency = metrics.roc(score, signal)
+    x = np.linspace(0.05, 1.0, _CURVE_POINTS)
+    y = np.interp(x, efficiency, background)
+    count = (~signal).sum()
+    seen = y * count >= 1  # below one event the curve says nothing
+    x, y = x[seen], y[seen]
+    error = np.sqrt(y * (1 - y) / count)
+    return Series(
+        label=label,
+        x=x.tolist(),
+        y=y.tolist(),
+        low=None if dashed else np.maximum(y - error, 0.5 / count).tolist(),
+        high=None if dashed else (y + error).tolist(),
+        dashed=dashed,
+    )

@@ -1,0 +1,1 @@
+"""Yosys, nextpnr, Verilator, Vivado: one runner each, with time limits and no shell."""

@@ -1,0 +1,123 @@
+"""From a trained Brevitas network to a :class:`~codesign.core.design.Design`, and Brevitas' own execution of it."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from codesign.core.design import Design
+from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import Block, FixedPoint, InputQuantisation, Port
+from codesign.core.layout import FEATURES
+from codesign.graph.ports import output_types
+from codesign.graph.reference import qonnx_codes
+from codesign.training.network import Network
+
+__all__ = ("brevitas_codes", "export", "qonnx_codes")
+
+
+def export(
+    network: Network, input_quantisation: InputQuantisation, outputs: tuple[str, ...], trigger: str | None = None
+) -> Design:
+    """Export a folded network to QONNX and derive the types of its outputs by interval arithmetic.
+
+    ``trigger`` names the output that the firmware compares with a programmable threshold.
+    UnsupportedError where the graph is not exact (a scale that is no power of two, an accumulator beyond float32), or
+    the network takes other blocks or gives other outputs.
+    """
+    with warnings.catch_warnings(), _quiet():
+        warnings.simplefilter("ignore")  # deprecations inside torch.onnx and Brevitas, which the user cannot act on
+        from brevitas.export.onnx.qonnx.manager import QONNXManager
+
+        from codesign.graph.clean import cleaned
+
+        # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
+        manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
+        inputs, given = _inputs_of(network, input_quantisation.port)
+        heads = _heads_of(network, given, outputs)
+        exported = manager.export(
+            network,
+            args=given if len(given) > 1 else given[0],
+            dynamo=False,  # the TorchScript exporter is ten times faster
+            input_names=inputs,
+            output_names=list(heads),
+            dynamic_axes={name: {0: "events"} for name in (*inputs, *heads)},
+        )
+        model = cleaned(exported)
+    model.graph.name = "codesign"
+    model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
+    content = model.SerializeToString(deterministic=True)
+    types = output_types(content, input_quantisation.port)
+    return Design(content, input_quantisation, _port_of(heads, types), trigger)
+
+
+def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Tensor, ...]]:
+    """Names of the graph's inputs, one for each block, and what the network is given of one event."""
+    shapes = tuple(block.shape for block in port.blocks)
+    flat = ((port.size,),)
+    if (network.shapes or flat) != shapes:
+        raise UnsupportedError(
+            f"the network {type(network).__name__} takes blocks of shape {_shown(network.shapes or flat)}, and is to "
+            f"see {', '.join(b.name for b in port.blocks)} of shape {_shown(shapes)}: choose another view or family"
+        )
+    names = [FEATURES] if port.is_flat else [block.name for block in port.blocks]
+    return names, tuple(torch.zeros(1, *shape) for shape in shapes)
+
+
+def _heads_of(
+    network: Network, given: tuple[torch.Tensor, ...], outputs: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """By the name of each head of the network, the names of its outputs."""
+    with torch.no_grad():
+        found = network(*given)
+    sizes = [part.shape[1] for part in found] if isinstance(found, tuple) else [found.shape[1]]
+    if sum(sizes) != len(outputs):
+        raise UnsupportedError(
+            f"the network {type(network).__name__} has {sum(sizes)} outputs, and {len(outputs)} are to be learned: "
+            f"{', '.join(outputs[:20])}"
+        )
+    if len(sizes) == 1:
+        return {"scores": outputs}
+    ends = list(accumulate(sizes, initial=0))
+    return {f"scores_{i}": outputs[low:high] for i, (low, high) in enumerate(pairwise(ends))}
+
+
+def _port_of(heads: dict[str, tuple[str, ...]], types: tuple[FixedPoint, ...]) -> Port:
+    if len(heads) == 1:
+        return Port(name="scores", types=types, labels=heads["scores"])
+    ends = accumulate(map(len, heads.values()), initial=0)
+    blocks = tuple(
+        Block(name=name, shape=(len(labels),), fields=labels, types=types[start : start + len(labels)])
+        for (name, labels), start in zip(heads.items(), ends, strict=False)
+    )
+    return Port(name="scores", blocks=blocks)
+
+
+def _shown(shapes: tuple[tuple[int, ...], ...]) -> str:
+    return ", ".join("(" + ", ".join(map(str, shape)) + ")" for shape in shapes)
+
+
+def brevitas_codes(network: Network, design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Run the Brevitas network on input codes (events, n); output codes (events, m)."""
+    with torch.no_grad():
+        values = network.of_flat(
+            torch.as_tensor(design.inputs.values(codes), dtype=torch.float32, device=network.device)
+        )
+    return design.outputs.codes(values.cpu().numpy().astype(np.float64))
+
+
+class _quiet:
+    """Silence the exporters' own logging for the time of an export."""
+
+    def __enter__(self) -> None:
+        self._level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *_: object) -> None:
+        logging.disable(self._level)

@@ -1,0 +1,255 @@
+"""Train a quantised network on the training split, deterministically for a seed: the one loop of every torch family."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.training.lesson import Progress, quiet
+from codesign.training.network import Loss, Network, Twin
+
+__all__ = ("Course", "Events", "History", "OneCycle", "WeightedLoss", "first_events", "run_course", "train")
+
+#: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
+_PRUNED_BY = 0.6
+#: events of the batch from which ranges are set
+_CALIBRATION = 2048
+
+
+@dataclass
+class History:
+    """Mean training loss of each epoch, and the share of weights that pruning set to zero."""
+
+    loss: list[float] = field(default_factory=list)
+    sparsity: float = 0.0
+
+
+@dataclass(frozen=True)
+class Events:
+    """What a training goes through: inputs (events, n), their targets, and their weights (events,) or None."""
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor | None = None
+
+    @classmethod
+    def of(cls, x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None, device: str = "cpu") -> Events:
+        """From arrays, inputs and weights as float32, onto a device."""
+        return cls(
+            torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32), device=device),
+            torch.as_tensor(y, device=device),
+            None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=device),
+        )
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Course(ABC):
+    """How a training goes on: what moves the parameters, and what is done around its steps and epochs.
+
+    A course has a length, in ``epochs``; pruning, a price that rises, and what is kept of a training on its way are
+    parts of a course.
+    """
+
+    def __init__(self, epochs: int, learning_rate: float) -> None:
+        self.epochs, self.learning_rate = epochs, learning_rate
+
+    @abstractmethod
+    def begin(self, twin: Twin, steps: int) -> torch.optim.Optimizer:
+        """The optimiser of the twin's parameters; ``steps`` are those of an epoch."""
+
+    @abstractmethod
+    def progress(self, epoch: int, step: int) -> float:
+        """How far the training is, 0 to 1, at a step: what a price goes by."""
+
+    def before(self, epoch: int) -> None:  # noqa: B027 - nothing to do is the default
+        """Called before each epoch."""
+
+    def stepped(self) -> None:  # noqa: B027
+        """Called after each step of the optimiser."""
+
+    def after(self, epoch: int) -> None:  # noqa: B027
+        """Called after each epoch."""
+
+
+class OneCycle(Course):
+    """Adam with a one-cycle learning rate; weights are pruned by magnitude, layer by layer, to ``sparsity``, along the
+    cubic schedule of Zhu and Gupta (arXiv 1710.01878)."""
+
+    def __init__(self, epochs: int, learning_rate: float, sparsity: float = 0.0) -> None:
+        super().__init__(epochs, learning_rate)
+        self._sparsity = sparsity
+        self._masks: list[Tensor] = []
+
+    def begin(self, twin: Twin, steps: int) -> torch.optim.Optimizer:
+        """Adam, its rate by the step."""
+        self._weights, self._steps = twin.prunable, steps
+        optimiser = torch.optim.Adam(twin.parameters, lr=self.learning_rate, fused=True)
+        self._rate = _one_cycle(optimiser, self.learning_rate, self.epochs * steps)
+        return optimiser
+
+    def progress(self, epoch: int, step: int) -> float:
+        """By the steps."""
+        return (epoch * self._steps + step) / (self.epochs * self._steps)
+
+    def before(self, epoch: int) -> None:
+        """Choose which weights are pruned, until the sparsity is reached."""
+        last = round(_PRUNED_BY * self.epochs)
+        if self._sparsity > 0 and epoch <= last:
+            progress = min(1.0, epoch / max(1, last))
+            self._masks = [_largest(w, self._sparsity * (1 - (1 - progress) ** 3)) for w in self._weights]
+
+    def stepped(self) -> None:
+        """Set the next rate, and what is pruned to zero again."""
+        self._rate.step()
+        if self._masks:
+            torch._foreach_mul_(self._weights, self._masks)
+
+
+class WeightedLoss:
+    """The mean of a loss over events with weights of their own, where the loss is a mean over events.
+
+    UnsupportedError where it is none, such as one with a term of the whole batch: a weight would have no meaning.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self._loss, self._checked = loss, False
+
+    def __call__(self, outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+        """The loss of a batch, a scalar; ``weights``: (events,)."""
+        if not self._checked:
+            self._check(outputs.detach(), target)
+            self._checked = True
+        return (weights * self._each(outputs, target)).sum() / weights.sum().clamp_min(1e-12)
+
+    def _each(self, outputs: Tensor, target: Tensor) -> Tensor:
+        one: Callable[[Tensor, Tensor], Tensor] = lambda o, t: self._loss(o[None], t[None])  # noqa: E731
+        return torch.vmap(one)(outputs, target)
+
+    def _check(self, outputs: Tensor, target: Tensor) -> None:
+        try:
+            mean = self._each(outputs, target).mean()
+        except RuntimeError as error:  # torch's, of a function that asks for a value
+            why = f"it cannot be evaluated event by event ({' '.join(str(error).split())[:120]})"
+        else:
+            if torch.allclose(mean, self._loss(outputs, target), rtol=1e-3, atol=1e-5):
+                return
+            why = "it is no mean over the events of a batch"
+        raise UnsupportedError(f"the events have weights, and the task's loss cannot be weighted: {why}")
+
+
+def run_course(
+    twin: Twin, events: Events, loss: Loss, course: Course, batch: int, generator: torch.Generator,
+    progress: Progress = quiet,
+) -> list[float]:  # fmt: skip
+    """Go through a course, in steps of ``batch`` events in random order; the mean loss of each epoch."""
+    inputs, targets, weights = events.inputs, events.targets, events.weights
+    steps = len(inputs) // batch
+    optimiser = course.begin(twin, steps)
+    weighted = WeightedLoss(loss)
+    losses = []
+    for epoch in range(course.epochs):
+        course.before(epoch)
+        order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
+        total = 0.0
+        for step in range(steps):
+            index = order[step * batch : (step + 1) * batch]
+            values, target = inputs.index_select(0, index), targets.index_select(0, index)
+            own = loss if weights is None else partial(weighted, weights=weights.index_select(0, index))
+            total += twin.gradients(values, target, own, course.progress(epoch, step))
+            optimiser.step()
+            course.stepped()
+        course.after(epoch)
+        losses.append(total / steps)
+        progress(epoch + 1, course.epochs)
+    return losses
+
+
+def train(
+    network: Network,
+    x: NDArray[np.float64],
+    y: NDArray[Any],
+    loss: Loss,
+    *,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    sparsity: float,
+    seed: int,
+    weights: NDArray[np.float64] | None = None,
+    device: str = "cpu",
+    progress: Progress = quiet,
+) -> History:
+    """Train ``network`` in place through its fused twin, then fold it for export.
+
+    ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets); ``weights``: (events,), of the
+    loss. Each of the network's phases is a course of its own, :class:`OneCycle`. Each step is the network's own
+    ``twin``'s, on the processor; on another ``device`` it goes through PyTorch's automatic differentiation. Afterwards
+    the network is on the processor.
+    InputError for what is no :class:`~codesign.training.network.Network`. Uses whatever number of torch threads the
+    process has set: one per worker is the fastest.
+    """
+    if not isinstance(network, Network):
+        raise InputError(
+            f"the network {type(network).__name__} cannot be trained: derive it from codesign.training.network.Network"
+        )
+    torch.manual_seed(seed)
+    events = Events.of(x, y, weights, device)
+    network.to(device)
+    generator = torch.Generator().manual_seed(seed)
+    network.match(events.inputs, events.targets)
+    network.calibrate(first_events(events, generator))
+    batch = max(1, min(batch, len(events)))
+    history, phases = History(), network.phases()
+    ends = np.rint(epochs * np.cumsum([p.share for p in phases]) / sum(p.share for p in phases)).astype(int).tolist()
+    network.train()
+    for phase, begin, end in zip(phases, [0, *ends], ends, strict=False):
+        network.enter(phase)
+        twin = network.twin_on(device, batch)
+        prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
+        course = OneCycle(end - begin, learning_rate, sparsity if phase is phases[-1] else 0.0)
+        told = partial(_told, progress, begin, epochs)
+        history.loss += run_course(twin, prepared, loss, course, batch, generator, told)
+        pruned = twin.prunable
+        history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
+        twin.finish()
+    network.eval()
+    network.settle(events.inputs)
+    network.to("cpu").fold()
+    return history
+
+
+def _told(progress: Progress, before: int, total: int, done: int, of: int) -> None:
+    """Tell the epochs done in all, of a phase that ``before`` epochs came before."""
+    progress(before + done, total)
+
+
+def first_events(events: Events, generator: torch.Generator) -> Tensor:
+    """The batch from which a network's ranges are set, (events, n), by chance."""
+    return events.inputs[torch.randperm(len(events), generator=generator)[:_CALIBRATION].to(events.inputs.device)]
+
+
+def _one_cycle(optimiser: torch.optim.Optimizer, rate: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    """The rate rises for a tenth of the steps; of a handful of steps for more, as PyTorch's divides by their number."""
+    steps = max(steps, 3)
+    share = max(0.1, 1.5 / steps)
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=share)
+
+
+def _largest(weight: Tensor, sparsity: float) -> Tensor:
+    """Mask (1 or 0) that keeps the largest share ``1 - sparsity`` of the weights by magnitude."""
+    drop = int(sparsity * weight.numel())
+    if drop == 0:
+        return torch.ones_like(weight)
+    threshold = weight.abs().flatten().kthvalue(drop).values
+    return (weight.abs() > threshold).to(weight.dtype)

@@ -1,0 +1,191 @@
+"""The house: rooms in the order of imports, no circle of files, and no name that means two things."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import networkx
+import pytest
+
+ROOT = Path(__file__).parents[1] / "codesign"
+#: a room knows those before it
+ROOMS = (
+    "core", "graph", "physics", "data", "tasks", "training", "families", "importing", "rtl", "tools", "verify", "flows",
+    "study", "calibration", "pipeline", "search", "report", "handoff", "testing", "cli",
+)  # fmt: skip
+#: what the layout prescribes: a package of a kind has these files
+PRESCRIBED = {"__init__", "__main__", "base", "config", "network", "family", "flow"}
+#: files that meet in a circle through an import inside a function: a configuration, and what is built of it; a
+#: contract, and the readers that register with it. None may be added
+LAZY_CIRCLES = {
+    frozenset({"families.autoencoder.config", "families.autoencoder.network"}),
+    frozenset(
+        {
+            "families.learned.config", "families.learned.learned_front", "families.learned.learned_picks",
+            "families.learned.network",
+        }
+    ),
+    frozenset({"families.mlp.config", "families.mlp.network"}),
+    frozenset({"families.torch_family", "families.torch_trained"}),
+    frozenset({"flows.hls4ml.flow", "flows.hls4ml.vitis"}),
+    frozenset(
+        {
+            "importing.keras.attention_layers", "importing.keras.dense_layers", "importing.keras.layer_reader",
+            "importing.keras.merge_layers", "importing.keras.shape_layers", "importing.keras.table_layers",
+            "importing.keras.window_layers",
+        }
+    ),
+    frozenset(
+        {
+            "importing.trees.conifer_json", "importing.trees.lightgbm_text", "importing.trees.onnx_trees",
+            "importing.trees.trained_trees", "importing.trees.tree_model", "importing.trees.xgboost_file",
+        }
+    ),
+    frozenset({"pipeline.imported_proof", "pipeline.proof"}),
+}  # fmt: skip
+#: what may stand at the package's root
+AT_ROOT = {"__init__.py", "__main__.py", "py.typed"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """``module``, in a file of the package, imports ``imported``, at any depth of its code."""
+
+    module: str
+    imported: str
+    #: for types alone, under ``if TYPE_CHECKING``: it does not run
+    typed: bool = False
+
+
+def module_of(path: Path, root: Path) -> str:
+    parts = path.relative_to(root.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def files(root: Path) -> dict[str, Path]:
+    found = sorted(p for p in root.rglob("*.py") if "shipped" not in p.relative_to(root).parts)
+    return {module_of(p, root): p for p in found}
+
+
+def imports(root: Path) -> Iterator[Import]:
+    """Every import of one file of the package by another, those inside functions and for types alone included."""
+    known = files(root)
+    for module, path in known.items():
+        tree = ast.parse(path.read_text())
+        guards = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+        typed = {id(inner) for guard in guards for inner in ast.walk(guard)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                named = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module is not None:
+                below = [f"{node.module}.{alias.name}" for alias in node.names]
+                named = [name if name in known else node.module for name in below]
+            else:
+                continue
+            yield from (Import(module, name, id(node) in typed) for name in named if name in known and name != module)
+
+
+def wrong_ways(root: Path, rooms: tuple[str, ...] = ROOMS) -> list[str]:
+    """Imports of a room that comes later, and files in no room."""
+    place = {f"{root.name}.{room}": i for i, room in enumerate(rooms)}
+
+    def room(module: str) -> str:
+        return ".".join(module.split(".")[:2])
+
+    found = [f"{module} is in no room" for module in files(root) if module.count(".") and room(module) not in place]
+    for one in imports(root):
+        here, there = place.get(room(one.module)), place.get(room(one.imported))
+        if here is not None and there is not None and there > here:
+            found.append(f"{one.module} imports {one.imported}")
+    return found
+
+
+def circles(root: Path) -> list[list[str]]:
+    """Files that import each other when they run, in a round of any length. A package's ``__init__`` only gathers."""
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    graph.add_edges_from(
+        (one.module, one.imported)
+        for one in imports(root)
+        if not one.typed and not one.module.startswith(one.imported + ".")
+    )
+    return [sorted(c) for c in networkx.strongly_connected_components(graph) if len(c) > 1]
+
+
+def twice(root: Path) -> list[str]:
+    """Names of modules that stand twice."""
+    stems = Counter(path.stem for path in files(root).values())
+    return sorted(stem for stem, count in stems.items() if count > 1 and stem not in PRESCRIBED)
+
+
+def classes_twice(root: Path) -> dict[str, list[str]]:
+    """Names of public classes that two files define."""
+    where: dict[str, list[str]] = {}
+    for module, path in files(root).items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(module)
+    return {name: modules for name, modules in where.items() if len(modules) > 1}
+
+
+def test_a_room_knows_those_before_it():
+    assert wrong_ways(ROOT) == []
+
+
+def test_no_files_import_each_other_in_a_circle():
+    found = {frozenset(m.removeprefix("codesign.") for m in circle) for circle in circles(ROOT)}
+    assert found <= LAZY_CIRCLES, "a new one"
+    assert found == LAZY_CIRCLES, "one is gone: take it from the list"
+
+
+def test_nothing_else_stands_at_the_root():
+    here = {p.name for p in ROOT.iterdir() if p.is_file()}
+    assert here <= AT_ROOT
+    rooms = {p.name for p in ROOT.iterdir() if p.is_dir() and any(p.rglob("*.py"))}
+    assert rooms - {"shipped"} == set(ROOMS)
+
+
+def test_a_module_has_a_name_of_its_own():
+    assert twice(ROOT) == []
+
+
+def test_a_class_has_a_name_of_its_own():
+    assert classes_twice(ROOT) == {}
+
+
+def test_what_is_wrong_is_seen(tmp_path):
+    """The checks themselves: a small house with each fault in it."""
+    root = tmp_path / "codesign"
+    for name, text in {
+        "core/errors.py": "def lazily():\n    from codesign.cli import door\n",
+        "core/early.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from codesign.graph.late import A\n",
+        "graph/late.py": "import codesign.core.early\nclass A: ...\n",
+        "cli/door.py": "class A: ...\n",
+        "cli/errors.py": "",
+        "attic/old.py": "",
+    }.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert sorted(wrong_ways(root)) == [
+        "codesign.attic.old is in no room",
+        "codesign.core.early imports codesign.graph.late",
+        "codesign.core.errors imports codesign.cli.door",
+    ]
+    assert circles(root) == []  # the one there is, is for types alone
+    (root / "core/errors.py").write_text("import codesign.cli.door\n")
+    (root / "cli/door.py").write_text("def lazily():\n    from codesign.core import errors\nclass A: ...\n")
+    assert circles(root) == [["codesign.cli.door", "codesign.core.errors"]]
+    assert twice(root) == ["errors"]
+    assert classes_twice(root) == {"A": ["codesign.cli.door", "codesign.graph.late"]}
+
+
+@pytest.mark.parametrize("name", ["Design", "Family", "Flow", "Task"])
+def test_the_public_names_are_at_the_root(name):
+    import codesign
+
+    assert name in codesign.__all__
+    assert getattr(codesign, name).__name__ == name
