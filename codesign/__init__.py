@@ -7,26 +7,52 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codesign.core.design import Design
-    from codesign.families.base import Family
+    from codesign.families.base import Candidate, Family
+    from codesign.families.torch_family import TorchFamily
+    from codesign.families.trained import Trained
     from codesign.flows.base import Flow
+    from codesign.importing.base import Imported, Importer
+    from codesign.importing.imports import import_model
     from codesign.search.engine import run_study as run
     from codesign.tasks.base import Task
+    from codesign.tasks.problem import Problem
 
-__all__ = ("Design", "Family", "Flow", "Task", "__version__", "run")
+__all__ = (
+    "Candidate",
+    "Design",
+    "Family",
+    "Flow",
+    "Imported",
+    "Importer",
+    "Problem",
+    "Task",
+    "TorchFamily",
+    "Trained",
+    "import_model",
+    "run",
+)
+
 __version__ = "0.1.0"
 
-#: where each public name is, loaded when it is first asked for: the command line starts without them
+#: where each public name is: imported when it is first asked for, so that ``import codesign`` is quick
 _HOMES = {
-    "Design": ("codesign.core.design", "Design"),
-    "Family": ("codesign.families.base", "Family"),
-    "Flow": ("codesign.flows.base", "Flow"),
-    "Task": ("codesign.tasks.base", "Task"),
-    "run": ("codesign.search.engine", "run_study"),
+    "Candidate": "codesign.families.base:Candidate",
+    "Design": "codesign.core.design:Design",
+    "Family": "codesign.families.base:Family",
+    "Flow": "codesign.flows.base:Flow",
+    "Imported": "codesign.importing.base:Imported",
+    "Importer": "codesign.importing.base:Importer",
+    "Problem": "codesign.tasks.problem:Problem",
+    "Task": "codesign.tasks.base:Task",
+    "TorchFamily": "codesign.families.torch_family:TorchFamily",
+    "Trained": "codesign.families.trained:Trained",
+    "import_model": "codesign.importing.imports:import_model",
+    "run": "codesign.search.engine:run_study",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'codesign' has no attribute '{name}'")
-    module, found = _HOMES[name]
+    module, _, found = _HOMES[name].partition(":")
     return getattr(import_module(module), found)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from codesign.core.design import Design
 from codesign.graph.domain import Array
-from codesign.graph.interval import Interval, Intervals, grid
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
 from codesign.graph.reader import read_graph
 
 __all__ = ("Cost", "NodeCost", "constant_bits", "expected", "graph_cost", "products", "signal_bits", "squares")
@@ -105,6 +105,7 @@ class _Counting(Intervals):
     """Intervals that count what they multiply."""
 
     def __init__(self) -> None:
+        super().__init__(FLOAT64_EXACT)
         self.counted = 0.0
 
     def multiply(self, a: Interval | Array, b: Interval | Array) -> Interval:
