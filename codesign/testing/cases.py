@@ -17,7 +17,7 @@ from codesign.testing.nonconformity import must
 __all__ = ("CASES", "FAMILIES", "Case", "family_design", "untrained")
 
 if TYPE_CHECKING:
-    from codesign.families.base import Candidate, Family
+    from codesign.families.base import Candidate
     from codesign.families.torch_family import TorchFamily
     from codesign.training.network import Network
 
@@ -83,6 +83,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], int]] = {
 def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int = 6, seed: int = 1) -> Design:
     """An untrained network of a family, calibrated on random events and exported."""
     from codesign.core import plugins
+    from codesign.families.base import Family
     from codesign.families.torch_family import TorchFamily
 
     family = plugins.load(Family, name)
