@@ -158,7 +158,7 @@ def test_rungs_of_measurement_on_real_tools(setting, monkeypatch):
     candidate.measure(study, folder, Fidelity.SYNTHESISED, stages.append)
     with monkeypatch.context() as broken:
         said = "import sys; print('ERROR: Routing design failed.'); sys.exit(1)"
-        broken.setattr(nextpnr_family.Family, "command", lambda self, name: [sys.executable, "-c", said])
+        broken.setattr(nextpnr_family.DeviceFamily, "command", lambda self, name: [sys.executable, "-c", said])
         with pytest.raises(ToolError, match=r"Routing design failed"):
             candidate.measure(study, folder, Fidelity.PLACED, stages.append)
     assert fidelities() == {Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED}

@@ -14,7 +14,7 @@ from codesign.cli import app
 from tests.processes import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-PLUGIN = ROOT / "tests" / "dse" / "plugin"
+PLUGIN = ROOT / "tests" / "search" / "plugin"
 STUDY = {
     "name": "toy",
     "task": "toy",

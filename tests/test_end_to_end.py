@@ -82,7 +82,7 @@ def test_the_same_command_again_does_nothing_twice(run):
 
 def test_the_same_study_in_a_second_folder_makes_nothing_again(run, monkeypatch):
     """In the second folder the means to train, compile and synthesise are taken away."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "dse" / "plugin"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "search" / "plugin"))
     kept = run / "store"
     front = run_study(load_study(run / "small.yaml"), run / "second", store=str(kept), pipeline="without-tools")
     first, second = (read(run / name / "front.json")["points"] for name in ("run", "second"))

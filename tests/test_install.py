@@ -33,8 +33,8 @@ NOT_IMPORTED = {
 }
 #: extras whose packages are programs for those who work on codesign
 PROGRAMS = {"docs", "lint", "test"}
-#: lies in the environment of FINN
-ELSEWHERE = {"finn"}
+#: lies in an environment of its own (FINN's, Keras'), or is compared with where somebody has it
+ELSEWHERE = {"finn", "hgq", "jax", "keras", "conifer", "lightgbm", "xgboost"}
 
 
 @cache
@@ -115,7 +115,7 @@ CHAIN = """
 import importlib, pkgutil, sys
 import numpy as np
 import codesign
-from codesign import plugins
+from codesign.core import plugins
 from codesign.pipeline.base import Pipeline
 from codesign.training.export import export
 from codesign.core.fixedpoint import InputQuantisation

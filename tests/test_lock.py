@@ -16,7 +16,7 @@ from codesign.search.alone import alone
 HOLDER = """
 import sys, time
 from pathlib import Path
-from codesign import lock
+from codesign.core import lock
 with getattr(lock, sys.argv[2])(Path(sys.argv[1]), wait=10):
     print("held", flush=True)
     time.sleep(600)

@@ -17,7 +17,7 @@ FILES = {"weights.safetensors": b"\x00\x01" * 40, "more/design.json": b"{}"}
 KEY = store.digest({"a": 1})
 
 
-PLUGIN = Path(__file__).parent / "dse" / "plugin"
+PLUGIN = Path(__file__).parent / "search" / "plugin"
 
 
 def entry(root, kind="weights", key=KEY):

@@ -47,7 +47,7 @@ def test_what_is_reached_follows_the_tools(monkeypatch: pytest.MonkeyPatch) -> N
     here = reach.reach(load_target("ulx3s-85f"))
     assert here == ["compiled", "synthesised", "simulated", "placed", "bitstream"]
     assert reach.reach(load_target("lifcl-40"))[-1] == "placed"
-    monkeypatch.setattr(nextpnr_family.Family, "available", lambda self: Availability(False, "not here"))
+    monkeypatch.setattr(nextpnr_family.DeviceFamily, "available", lambda self: Availability(False, "not here"))
     assert reach.reach(load_target("ulx3s-85f"))[-1] == "simulated"
     for there, last in ((True, "vendor"), (False, "simulated")):
         monkeypatch.setattr(reach, "vivado", lambda there=there: Availability(there, ""))

@@ -19,6 +19,7 @@ FIELDS: dict[str, str] = {
     "files": "files",
     "design": "design",
     "inputs": "inputs",
+    "blocks": "inputs",
     "outputs": "outputs",
     "trigger": "trigger",
     "verified": "golden vectors",

@@ -136,7 +136,7 @@ class Bench:
 
     def carry_out(self, job: dict[str, Any]) -> dict[str, Any]:
         """Do a job away from the driver, on files in the run folder, and say what came of it."""
-        if job["kind"] == "Baseline":
+        if job["kind"] == "JudgeBaseline":
             return {"error": self.baseline()}
         number = int(job["trial"])
         if job["kind"] == "Prove":

@@ -52,7 +52,7 @@ class Problem(ABC):
     #: the output that the firmware compares with a programmable threshold; the threshold that :meth:`working_points`
     #: names "threshold" is the one that the simulation of the RTL applies
     trigger: str | None = None
-    #: the loss by a name that any family can read (:class:`codesign.training.lesson.Objective`)
+    #: the loss by a name that any family can read (:class:`codesign.training.lesson.LossObjective`)
     objective: str = "own"
     #: whether it has an :meth:`outcome` or a :meth:`table`
     tabulates: bool = False

@@ -34,7 +34,7 @@ class FamilyTests:
     Attributes
     ----------
     inputs, outputs: of the models that are trained.
-    objective: the name of what they learn, see :class:`codesign.training.lesson.Objective`: ``squared``,
+    objective: the name of what they learn, see :class:`codesign.training.lesson.LossObjective`: ``squared``,
         ``cross-entropy`` or ``reconstruction``.
     counts_before: whether :meth:`Candidate.cost` knows before training what a model costs; a family that learns its
         bits may say 0.

@@ -39,10 +39,10 @@ verification: {gate_events: 1000}
 @pytest.fixture(autouse=True, scope="module")
 def plugin():
     sys.path.insert(0, str(PLUGIN))
-    plugins.load.cache_clear()
+    plugins.forget()
     yield
     sys.path.remove(str(PLUGIN))
-    plugins.load.cache_clear()
+    plugins.forget()
 
 
 @pytest.fixture

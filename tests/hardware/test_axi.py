@@ -118,7 +118,7 @@ def test_planted_faults_are_found(fault: str, small: Small, tmp_path: Path, monk
 
 def test_first_difference_names_it(small: Small) -> None:
     episodes = [Episode((2, 1))]
-    good = axi_simulation.Received((small.outputs[:2], small.outputs[2:3]), 9, 0, 0, 3, 3, 0)
+    good = axi_simulation.ReceivedWords((small.outputs[:2], small.outputs[2:3]), 9, 0, 0, 3, 3, 0)
     assert first_difference(episodes, [good], small.outputs) is None
     wrong = small.outputs.copy()
     wrong[1, 0] += 1

@@ -118,7 +118,7 @@ def test_a_placement_whose_tool_is_killed(
     def command(self: object, name: str) -> list[str]:
         return [killed]
 
-    monkeypatch.setattr(nextpnr_family.Family, "command", command)
+    monkeypatch.setattr(nextpnr_family.DeviceFamily, "command", command)
     with costs_only_itself(trial, "placement"):
         add_figures(trial, place_and_route(firmware, trial.path / "nextpnr", 120))
     assert reason(trial).startswith("placement not measured: nextpnr-ecp5: ended by signal SIGKILL")

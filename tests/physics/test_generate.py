@@ -108,8 +108,8 @@ def test_physics_of_the_jets(small_card: Path, own_cache: Path) -> None:
 def test_killed_and_started_again(small_card: Path, own_cache: Path) -> None:
     """A kill in the middle leaves whole chunks only, and no lock; the next run goes on from them."""
     code = (
-        "from codesign.physics import generate; generate.CHUNK_JETS = 50; "
-        f"generate.generated_sample({str(small_card)!r}, 4000, workers=2)"
+        "from codesign.data import generated; generated.CHUNK_JETS = 50; "
+        f"generated.generated_sample({str(small_card)!r}, 4000, workers=2)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).resolve().parents[2])
     deadline = time.monotonic() + 120

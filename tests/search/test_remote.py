@@ -66,7 +66,7 @@ def test_a_process_does_one_job_after_the_other_and_keeps_nothing_of_them(run, i
 def test_a_process_that_searched_is_not_the_one_that_sees_the_test_split(run, idle):
     carried_out(run, 1, 10)
     [(_, before)] = idle._waiting
-    job = json.dumps({"kind": "Baseline"})
+    job = json.dumps({"kind": "JudgeBaseline"})
     answer, new = remote.carry_out(words(run), job, packed({}), shared(run, "train", "validation", "test"), None)
     [(_, after)] = idle._waiting
     assert json.loads(answer) == {"error": None}
