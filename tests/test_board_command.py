@@ -19,7 +19,8 @@ from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Front
 from codesign.core.runfolder import RunFolder
 from codesign.flows.alkaid.flow import Alkaid
-from codesign.pipeline import bitstream_of_trial, board, close_timing_of_trial
+from codesign.pipeline import board
+from codesign.pipeline.board import bitstream_of_trial, close_timing_of_trial
 from codesign.pipeline.trial import synthesisers
 from codesign.rtl.firmware import Firmware
 from codesign.tools import nextpnr
@@ -160,7 +161,7 @@ def test_waves_that_cannot_be_kept_cost_no_verdict(
 
 
 def test_what_is_placed_and_where(run: RunFolder, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from codesign.pipeline import firmware_for, synthesise_trial
+    from codesign.pipeline.trial import firmware_for, synthesise_trial
 
     flow = Alkaid()
     _, own = firmware_for(run, number, "vu13p-240")

@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 
-from codesign import pipeline as candidate
 from codesign.core import plugins
 from codesign.core.errors import CodesignError, ToolError
 from codesign.core.figures import Fidelity, find
@@ -13,6 +12,7 @@ from codesign.core.records import Figures, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.data.sample import Part
 from codesign.families.base import Family
+from codesign.pipeline import evaluation, proof, trial
 from codesign.search.resolve import resolve
 from codesign.study.definition import load_study
 from codesign.tools import nextpnr, nextpnr_family
@@ -45,7 +45,7 @@ def evaluate(setting, config=CONFIG):
     study, folder, train, validation = setting
     stages = []
     config = plugins.load(Family, "mlp").config.model_validate(config)
-    return candidate.evaluate(study, config, folder, 3, train, validation, stages.append), stages
+    return evaluation.evaluate(study, config, folder, 3, train, validation, stages.append), stages
 
 
 def test_a_candidate_leaves_all_its_records(setting):
@@ -69,7 +69,7 @@ def test_the_trained_network_is_rebuilt_from_what_is_on_disk(setting):
     folder.write("config.json", CONFIG)
     design = Design.load(folder.path)
     codes = design.input_quantisation.codes(train.x)
-    trained = candidate.load_trained(study, folder, design)
+    trained = trial.load_trained(study, folder, design)
     assert trained.design() is design
     (brevitas,) = trained.references().values()
     assert np.array_equal(brevitas(codes), qonnx_codes(design, codes))
@@ -127,9 +127,9 @@ def test_checkpoints_of_one_training_are_candidates(setting, monkeypatch):
 
     monkeypatch.setattr(learned_front, "checkpoints", counted)
     found = []
-    for trial, budget in enumerate((2000.0, 120.0)):
+    for number, budget in enumerate((2000.0, 120.0)):
         config = family.config(widths=(12, 8), beta_low=1e-4, beta_high=3e-2, budget=budget)
-        result = candidate.evaluate(study, config, run.trial(trial), trial, train, validation, lambda stage: None)
+        result = evaluation.evaluate(study, config, run.trial(number), number, train, validation, lambda stage: None)
         ebops = next(f.value for f in result.figures if f.quantity == "ebops")
         assert 0 < ebops <= budget
         found.append((ebops, result.metrics["accuracy"].value, result.design_hash))
@@ -139,7 +139,7 @@ def test_checkpoints_of_one_training_are_candidates(setting, monkeypatch):
     assert "made before" in result.notes[-1]
     tiny = family.config(widths=(12, 8), beta_low=1e-4, beta_high=3e-2, budget=1.0)
     with pytest.raises(CodesignError, match="no network of at most 1 effective bit operations"):
-        candidate.evaluate(study, tiny, run.trial(2), 2, train, validation, lambda stage: None)
+        evaluation.evaluate(study, tiny, run.trial(2), 2, train, validation, lambda stage: None)
     assert len(count) == 1
 
 
@@ -155,23 +155,23 @@ def test_rungs_of_measurement_on_real_tools(setting, monkeypatch):
     def fidelities():
         return {f.fidelity for f in folder.read("figures.json", Figures).figures}
 
-    candidate.measure(study, folder, Fidelity.SYNTHESISED, stages.append)
+    proof.measure(study, folder, Fidelity.SYNTHESISED, stages.append)
     with monkeypatch.context() as broken:
         said = "import sys; print('ERROR: Routing design failed.'); sys.exit(1)"
         broken.setattr(nextpnr_family.DeviceFamily, "command", lambda self, name: [sys.executable, "-c", said])
         with pytest.raises(ToolError, match=r"Routing design failed"):
-            candidate.measure(study, folder, Fidelity.PLACED, stages.append)
+            proof.measure(study, folder, Fidelity.PLACED, stages.append)
     assert fidelities() == {Fidelity.ANALYTIC, Fidelity.COMPILED, Fidelity.SYNTHESISED}
     (note,) = folder.read("status.json", TrialStatus).notes
     assert note.startswith("placement not measured: nextpnr-ecp5: ")
     assert "Routing design failed" in note
-    candidate.measure(study, folder, Fidelity.PLACED, stages.append)
+    proof.measure(study, folder, Fidelity.PLACED, stages.append)
     found = folder.read("figures.json", Figures).figures
     compiled, placed = (find(found, "lut", f) for f in (Fidelity.COMPILED, Fidelity.PLACED))
     assert 0.5 * compiled.expected.low < placed.value < 2 * compiled.expected.high
     assert find(found, "fmax", Fidelity.PLACED).tool == "nextpnr-ecp5"
     assert stages[-3:] == ["synthesis", "placement", "placement"]
     before = len(stages)
-    candidate.measure(study, folder, Fidelity.PLACED, stages.append)
+    proof.measure(study, folder, Fidelity.PLACED, stages.append)
     assert len(stages) == before, "what is measured is left as it is"
     assert folder.read("status.json", TrialStatus).notes == [], "and nothing is said to be missing"

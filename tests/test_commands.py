@@ -18,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from make_run import make_run
 
-from codesign import pipeline as candidate
 from codesign.cli import app
 from codesign.cli import jets as jets_cli
 from codesign.core.figures import Fidelity, Figure
@@ -27,6 +26,7 @@ from codesign.data import files as data_cli
 from codesign.data.sample import Sample
 from codesign.data.writers import write_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
+from codesign.pipeline import board, proof, trial
 from codesign.pipeline.board import OnBoard
 from tests.handoff.conftest import build
 from tests.importing.small import mlp, saved
@@ -97,12 +97,12 @@ def arguments(name, folder, run, number):
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - ELSEWHERE.keys()))
 def test_in_a_pipe_there_is_the_result_and_nothing_else(name, at_hand, monkeypatch, capfd):
     folder, run, number = at_hand
-    monkeypatch.setattr(candidate, "prove_trial", lambda *_: Verified(exact=True, events=9, tool="t", version="1"))
-    monkeypatch.setattr(candidate, "bitstream_of_trial", lambda *_: OnBoard(folder / "jets.bit"))
+    monkeypatch.setattr(proof, "prove_trial", lambda *_: Verified(exact=True, events=9, tool="t", version="1"))
+    monkeypatch.setattr(board, "bitstream_of_trial", lambda *_: OnBoard(folder / "jets.bit"))
     monkeypatch.setattr(data_cli, "make_data", lambda *_: folder / "jets.parquet")
     monkeypatch.setattr(jets_cli, "jet_response", lambda *_: [{"tier": "L1", "jets": 3, "response": 0.9}])
     found = [Figure.of("lut", 9, Fidelity.SYNTHESISED, "t", "1")]
-    monkeypatch.setattr(candidate, "synthesise_trial", lambda *_: found)
+    monkeypatch.setattr(trial, "synthesise_trial", lambda *_: found)
     if name in ("check", "apply") and not (folder / "bundle").exists():
         app(["handoff", run, number, "-o", f"{folder}/bundle"], standalone_mode=False)
         _features(folder)

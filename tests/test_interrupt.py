@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from codesign import pipeline as candidate
 from codesign import report
 from codesign.calibration import run as calibration
 from codesign.cli import app
 from codesign.core.records import Front
 from codesign.pipeline import flow_comparison as flows
+from codesign.pipeline import proof, trial
 from codesign.search import engine
 from tests.make_run import make_run
 from tests.processes import PATIENCE, wait_until_gone
@@ -41,8 +41,8 @@ def invoke(*words):
 @pytest.mark.parametrize(
     ("module", "name", "words", "said"),
     [
-        (candidate, "prove_trial", ["verify", "RUN", 0], "what was measured before is kept, and the same command"),
-        (candidate, "synthesise_trial", ["synth", "RUN", 0], "figures that were measured are kept"),
+        (proof, "prove_trial", ["verify", "RUN", 0], "what was measured before is kept, and the same command"),
+        (trial, "synthesise_trial", ["synth", "RUN", 0], "figures that were measured are kept"),
         (flows, "compare_flows", ["flows", "RUN"], "what was compared is in RUN, and the same command goes on"),
         (report, "write_report", ["report", "RUN"], "what was finished before is kept, and the same command begins"),
     ],

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from codesign import pipeline as candidate
 from codesign.core import plugins, store
 from codesign.core.figures import Fidelity, find
 from codesign.core.records import Figures, SampleFacts
@@ -15,6 +14,7 @@ from codesign.data.sample import Part
 from codesign.families.base import Family
 from codesign.flows.alkaid.flow import AlkaidSettings
 from codesign.flows.base import Flow
+from codesign.pipeline import evaluation
 from codesign.pipeline.kept import training_key
 from codesign.study.definition import SplitFractions, load_study
 from codesign.tasks.tagging.jet_tagging import JetTagging
@@ -51,7 +51,7 @@ def evaluate(tmp_path):
         folder.write("sample.json", facts)
         events = part("train", 700, data), part("validation", 300, data + 1)
         study, trial = base.model_copy(update=changes), folder.trial(0)
-        found = candidate.evaluate(study, config, trial, 3, *events, lambda stage: None, settings)
+        found = evaluation.evaluate(study, config, trial, 3, *events, lambda stage: None, settings)
         taken = {note.split(" from the store")[0] for note in found.notes if note.endswith("from the store")}
         return taken, found, trial
 

@@ -42,7 +42,8 @@ def verify(
     Example: codesign verify runs/jet-tagger 17
     """
     from codesign.core.runfolder import RunFolder
-    from codesign.pipeline import prove_trial, verify_gates
+    from codesign.pipeline.gate_check import verify_gates
+    from codesign.pipeline.proof import prove_trial
 
     if target is not None and not gates:
         raise InputError("--target is for --gates: without it the trial's own firmware is simulated")
@@ -72,7 +73,8 @@ def synth(
     Example: codesign synth runs/jet-tagger 17 --target ulx3s-85f --close-timing
     """
     from codesign.core.runfolder import RunFolder
-    from codesign.pipeline import close_timing_of_trial, synthesise_trial
+    from codesign.pipeline.board import close_timing_of_trial
+    from codesign.pipeline.trial import synthesise_trial
 
     keeps("figures that were measured are kept, and the same command measures the others")
     if close_timing:
@@ -132,7 +134,7 @@ def bitstream(
     Example: codesign bitstream runs/jet-tagger 17 --target ulx3s-85f -o jets.bit
     """
     from codesign.core.runfolder import RunFolder
-    from codesign.pipeline import bitstream_of_trial
+    from codesign.pipeline.board import bitstream_of_trial
 
     run = RunFolder.open(folder)
     made = bitstream_of_trial(run, trial, target, output, stage_line)

@@ -26,8 +26,8 @@ from codesign.flows.base import Flow
 from codesign.flows.finn.environment import availability
 from codesign.handoff import write_bundle
 from codesign.handoff.bundle import _open
-from codesign.pipeline import firmware_for
 from codesign.pipeline.flow_comparison import compare_flows
+from codesign.pipeline.trial import firmware_for
 from codesign.training.export import qonnx_codes
 from tests.make_run import make_run
 
@@ -406,7 +406,7 @@ def test_a_strangers_finn_folder_is_made_from_its_design(become, tiny, tmp_path,
 def test_a_strangers_run_is_verified_anew_and_then_handed_on(become, tmp_path, marker):
     """Search, then another user with changed Verilog, verdict and figures: only what was made and found here counts."""
     from codesign.core.records import Figures
-    from codesign.pipeline import prove_trial
+    from codesign.pipeline.proof import prove_trial
     from codesign.search.engine import run_study
     from tests.test_store import small_study
 

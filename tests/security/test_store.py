@@ -349,9 +349,9 @@ def test_the_flow_is_asked_only_where_the_store_has_nothing(become, tiny, tmp_pa
 @pytest.mark.slow
 def test_a_candidate_survives_a_store_that_is_damaged_through_and_through(become, tmp_path):
     """Trained and compiled for real; then every entry is nonsense: the candidate comes out the same, and says so."""
-    from codesign import pipeline as candidate
     from codesign.core.runfolder import RunFolder
     from codesign.data.sample import Part
+    from codesign.pipeline import evaluation
     from codesign.study.definition import load_study
     from tests.test_candidate import CONFIG
 
@@ -370,7 +370,7 @@ def test_a_candidate_survives_a_store_that_is_damaged_through_and_through(become
     store.use(str(tmp_path / "store"))
 
     def evaluated(number):
-        return candidate.evaluate(study, config, run.trial(number), 3, *parts, lambda stage: None)
+        return evaluation.evaluate(study, config, run.trial(number), 3, *parts, lambda stage: None)
 
     first = evaluated(0)
     assert len(entries(tmp_path / "store")) == 2

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from codesign.core.runfolder import RunFolder
-from codesign.pipeline import evaluate
+from codesign.pipeline.evaluation import evaluate
 from codesign.pipeline.front import pareto
 from codesign.pipeline.parts import load_part
 from codesign.pipeline.scoring import Score

@@ -142,8 +142,7 @@ def _tooled(name: str, *options: str) -> Door:
 
 def _simulated(root: Path) -> None:
     """The end of a proof alone: the firmware's RTL against its model, on the events of the last one."""
-    from codesign.pipeline import firmware_for
-    from codesign.pipeline.trial import golden_codes
+    from codesign.pipeline.trial import firmware_for, golden_codes
     from codesign.training.export import qonnx_codes
 
     def door() -> None:
