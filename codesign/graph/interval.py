@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, log2
+from math import ceil, isfinite, log2
 
 import numpy as np
 
@@ -69,9 +69,10 @@ class Intervals(Domain[Interval]):
         return x if isinstance(x, Interval) else Interval(x, x, grid(x))
 
     def _checked(self, x: Interval, what: str) -> Interval:
-        codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
+        with np.errstate(over="ignore"):  # 1 beside the smallest number that there is: more bits than can be counted
+            codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
         if codes.size and codes.max() >= self._most:
-            bits = ceil(log2(codes.max() + 1)) + 1
+            bits = ceil(log2(codes.max() + 1)) + 1 if isfinite(codes.max()) else "over 1024"
             why = (
                 "float32, in which PyTorch and onnxruntime compute, is exact to 24 only"
                 if self._most == FLOAT32_EXACT

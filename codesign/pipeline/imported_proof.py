@@ -42,7 +42,7 @@ Codes = NDArray[np.int64]
 def prove_imported(
     made: ImportedRun, folder: TrialFolder, again: bool, waves: WaveFormat | None, output: Path | None
 ) -> Verified:
-    """Prove a trial of imported models, as :func:`~codesign.pipeline.proof.prove_trial` does of one that was searched."""
+    """Prove a trial of imported models, as :func:`.prove_trial` does of one that was searched."""
     design, flow = design_of(folder), plugins.load(Flow, made.flow.name)
     target, stages = load_target(made.target), Stages(lambda _: None)
     if output is not None:

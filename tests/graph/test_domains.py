@@ -118,3 +118,9 @@ def test_what_wraps_is_the_code_modulo_its_range(code, bits, signed, exponent):
     low = -(1 << (bits - 1)) if signed else 0
     found = Exact().quantise(np.array([code * 2.0**exponent]), spec)[0] / 2.0**exponent
     assert found == (code - low) % (1 << bits) + low
+
+
+def test_a_sum_of_more_bits_than_can_be_counted_is_refused():
+    tiny = Interval(np.zeros((1, 1)), np.full((1, 1), 5e-324), np.full((1, 1), 5e-324))
+    with pytest.raises(UnsupportedError, match="a sum may need over 1024 bits"):
+        Intervals().add(tiny, np.ones((1, 1)))

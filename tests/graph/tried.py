@@ -48,12 +48,14 @@ class Tried:
 
 #: what is no form of a domain's own but what its primitives are made of: alkaid's product is of squares
 _KEPT: dict[type, tuple[str, ...]] = {Signals: ("square",)}
+#: a threshold of any size is put onto the grid of what it is compared with, which the domain alone knows
+_ALWAYS_KEPT = ("reaches",)
 
 
 @cache
 def composed(domain: type) -> type:
     """A domain without forms of its own: everything but primitives and structure is composed."""
-    names = [name for name in COMPOSED if name not in _KEPT.get(domain, ())]
+    names = [name for name in COMPOSED if name not in (*_KEPT.get(domain, ()), *_ALWAYS_KEPT)]
     return type(f"Composed{domain.__name__}", (domain,), {name: vars(Domain)[name] for name in names})
 
 
