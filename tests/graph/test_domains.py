@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
+from codesign.core.errors import UnsupportedError
 from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.graph.exact import Exact
 from codesign.graph.interval import Interval, Intervals
