@@ -153,7 +153,8 @@ class RunFolder(_Folder):
         """Open an existing run; InputError where there is none."""
         if not any((Path(path) / name).is_file() for name in ("study.yaml", IMPORT)):
             raise InputError(
-                f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' printed"
+                f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' or 'codesign "
+                "import' printed"
             )
         run = cls(path)
         run.refuse_links()

@@ -151,8 +151,12 @@ def _open(path: Path, number: int) -> _Trial:
 
 def _copied(made: Origin) -> tuple[str, ...]:
     """What a bundle takes from the trial's folder as it is: of a model that was imported, the report of that."""
-    own = (REPORT,) if isinstance(made, ImportedRun) else plugins.load(Family, made.family).files
-    return (*_COPIED, *own)
+    return (*_COPIED, *((REPORT,) if isinstance(made, ImportedRun) else _parameters(made)))
+
+
+def _parameters(made: Origin) -> tuple[str, ...]:
+    """The files that hold what was trained here: of a model that was imported, none."""
+    return () if isinstance(made, ImportedRun) else tuple(plugins.load(Family, made.family).files)
 
 
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -269,7 +273,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
         tools=tools_of(study.flow.name, firmware.extra),
-        parameters=list(plugins.load(Family, study.family).files),
+        parameters=list(_parameters(study)),
         licence=licence,
         components=components_of(study.flow.name, firmware.folder),
         files=[],
