@@ -141,7 +141,13 @@ def record_of(
     known: list[dict[str, Any]],
     save: Callable[[Any], None],
 ) -> dict[str, Any]:
-    """A row for each file of a folder, in the order of their names."""
+    """A row for each file of a folder, in the order of their names; those of other files stay as they are."""
+
+    def write(rows: list[dict[str, Any]]) -> None:
+        here = {r["file"] for r in rows}
+        every = sorted([*rows, *(r for r in known if r["file"] not in here)], key=lambda r: str(r["file"]))
+        save({"codesign": __version__, "target": TARGET, "rows": every})
+
     before = {(r["file"], r["sha256"]): r for r in known if "unfinished" not in r}
     found: list[dict[str, Any]] = []
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() not in (".md", ".yaml", ".txt"))
@@ -149,16 +155,16 @@ def record_of(
         row = before.get((path.name, _digest(path)))
         if row is None:
             with tempfile.TemporaryDirectory(prefix="codesign-imports-") as work:
-                so_far = partial(_save_unfinished, save, found)
+                so_far = partial(_save_unfinished, write, found)
                 row = row_of(path, types.get(path.name), rows, rtl_rows, Path(work), so_far)
         found.append(row)
         print(_line(row), flush=True)
-        save({"codesign": __version__, "target": TARGET, "rows": found})
+        write(found)
     return {"codesign": __version__, "target": TARGET, "rows": found}
 
 
-def _save_unfinished(save: Callable[[Any], None], found: list[dict[str, Any]], row: dict[str, Any]) -> None:
-    save({"codesign": __version__, "target": TARGET, "rows": [*found, row | {"unfinished": True}]})
+def _save_unfinished(write: Callable[[Any], None], found: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    write([*found, row | {"unfinished": True}])
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -185,7 +191,8 @@ def main() -> None:
     known = json.loads(given.o.read_text())["rows"] if given.o.is_file() and not given.again else []
 
     def save(record: Any) -> None:
-        given.o.write_text(json.dumps(record, indent=1) + "\n")
+        # a refusal names the file by its path, which is nobody else's
+        given.o.write_text(json.dumps(record, indent=1).replace(f"{given.folder}/", "") + "\n")
 
     record_of(given.folder, types, given.rows, given.rtl_rows, known, save)
 
