@@ -45,7 +45,7 @@ def run_number() -> int:
     """Its number."""
     from tests.security import strangers
 
-    return strangers._made()[1]
+    return strangers.number()
 
 
 # ---------------------------------------------------------------------------------------------------------- run folders
