@@ -11,12 +11,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from codesign.core.errors import InputError
 from codesign.core.space import Choose
+from codesign.core.targets import Target
 from codesign.core.validation import validated
 from codesign.families.base import Candidate
 from codesign.flows.base import Flow
 
-__all__ = ("draw_settings", "family_config", "flow_settings", "record_settings", "resolve_space", "whole_config")
+__all__ = (
+    "draw_settings",
+    "family_config",
+    "flow_settings",
+    "record_settings",
+    "resolve_space",
+    "stage_delay_for",
+    "whole_config",
+)
 
 _PREFIX = "flow."
 
@@ -31,6 +41,16 @@ def draw_settings(flow: Flow, space: BaseModel, choose: Choose) -> BaseModel:
     """Draw a candidate's settings; the parameters' names get the prefix ``flow.``."""
     settings: BaseModel = flow.suggest(space, lambda name, dimension: choose(_PREFIX + name, dimension))
     return settings
+
+
+def stage_delay_for(target: Target, wanted: float | None) -> float:
+    """Logic between two registers, in adders: the target's, or less where a setting wants it; InputError for more."""
+    if wanted and wanted > target.stage_delay:
+        raise InputError(
+            f"stage_delay {wanted:g} puts more logic between two registers than {target.name} allows at its clock, "
+            f"{target.stage_delay:g}: give at most that"
+        )
+    return wanted or target.stage_delay
 
 
 def record_settings(settings: BaseModel) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from codesign import __version__
 from codesign.core.availability import Availability
 from codesign.core.design import Design
-from codesign.core.errors import InputError, ToolError
+from codesign.core.errors import ToolError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.probes import probe_codes
@@ -33,7 +33,7 @@ from codesign.core.space import Choose, Dimension, Fixed
 from codesign.core.targets import Target
 from codesign.flows.base import Flow
 from codesign.flows.expected import with_expected
-from codesign.flows.settings import record_settings
+from codesign.flows.settings import record_settings, stage_delay_for
 from codesign.graph.exact import Exact
 from codesign.graph.reader import Graph, read_graph
 from codesign.rtl.firmware import Firmware, Rtl
@@ -127,12 +127,7 @@ class Alkaid(Flow):
 
         settings = settings or AlkaidSettings()
         assert isinstance(settings, AlkaidSettings)
-        stage_delay = settings.stage_delay or target.stage_delay
-        if stage_delay > target.stage_delay:
-            raise InputError(
-                f"stage_delay {stage_delay:g} puts more logic between two registers than {target.name} allows at its "
-                f"clock, {target.stage_delay:g}: give at most that"
-            )
+        stage_delay = stage_delay_for(target, settings.stage_delay)
         graph = read_graph(design.onnx)
         codes = probe_codes(design.inputs) if probe is None else np.concatenate([probe_codes(design.inputs), probe])
         values = design.inputs.values(codes)

@@ -18,14 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field
 import codesign
 from codesign.core.availability import Availability
 from codesign.core.design import Design
-from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.errors import UnsupportedError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.reading.plain import member_names
 from codesign.core.runfolder import write_atomically
 from codesign.core.space import Choose, Dimension, Fixed
 from codesign.core.targets import Target
 from codesign.flows.base import Flow
-from codesign.flows.settings import record_settings
+from codesign.flows.settings import record_settings, stage_delay_for
 from codesign.flows.trees.tree_plan import plan_of
 from codesign.flows.trees.tree_verilog import write_trees
 from codesign.rtl.firmware import Firmware, Rtl
@@ -109,12 +109,7 @@ class Trees(Flow):
         """Compile into ``folder``; UnsupportedError for a graph that is anything but one ensemble of trees."""
         settings = settings or TreeSettings()
         assert isinstance(settings, TreeSettings)
-        stage_delay = settings.stage_delay or target.stage_delay
-        if stage_delay > target.stage_delay:
-            raise InputError(
-                f"stage_delay {stage_delay:g} puts more logic between two registers than {target.name} allows at its "
-                f"clock, {target.stage_delay:g}: give at most that"
-            )
+        stage_delay = stage_delay_for(target, settings.stage_delay)
         plan = plan_of(design)
         kinds = plan.kinds()
         if not sum(k.width for k in kinds):

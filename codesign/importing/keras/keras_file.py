@@ -24,6 +24,7 @@ from codesign.importing.declared import DeclaredInputs
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
 from codesign.importing.keras.keras_container import looks_like_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
+from codesign.importing.onnx_file import types_in_words
 from codesign.importing.operations import counted
 
 __all__ = ("KerasFile", "blocks_of", "design_of_keras", "imported_keras", "inferred_types")
@@ -68,8 +69,8 @@ def imported_keras(path: Path, declared: DeclaredInputs | None = None, seconds: 
             producer=f"Keras {facts.keras_version}"[:100],
         ),
         layers=layers,
-        inputs=_in_words(design.inputs),
-        outputs=_in_words(design.outputs),
+        inputs=types_in_words(design.inputs),
+        outputs=types_in_words(design.outputs),
         input_types="declared" if declared is not None and declared.typed else "the model's own quantiser",
         changes=changes,
         weights=sum(layer.weights for layer in layers),
@@ -187,14 +188,3 @@ def _values(content: bytes, facts: KerasFacts, design: Design, seconds: float) -
             return predict_keras(copy, parts, seconds)
 
     return values
-
-
-def _in_words(port: Port) -> tuple[str, ...]:
-    """Name and type of each element, neighbours of one type together."""
-    words, start = [], 0
-    for end in range(1, port.size + 1):
-        if end == port.size or port.types[end] != port.types[start]:
-            names = port.labels[start] if end == start + 1 else f"{port.labels[start]} to {port.labels[end - 1]}"
-            words.append(f"{names}: {port.types[start]}")
-            start = end
-    return tuple(words)
