@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,20 @@ class Tree:
         return done.stdout
 
 
+def name_plug_ins(folder: Path) -> None:
+    """Give a checkout a distribution of its own, found before the installed one, whose entry points name other files."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    version = project.get("version", "0")
+    distribution = folder / f"{project['name']}-{version}.dist-info"
+    distribution.mkdir()
+    named = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {version}\n"
+    (distribution / "METADATA").write_text(named, encoding="utf-8")
+    lines = []
+    for group, entries in project.get("entry-points", {}).items():
+        lines += [f"[{group}]", *(f"{name} = {module}" for name, module in entries.items()), ""]
+    (distribution / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+
+
 @contextmanager
 def both(base: str) -> Iterator[tuple[Tree, Tree]]:
     """The tree of a commit, checked out for as long as this lasts, and the present one, as its files are now."""
@@ -84,6 +99,7 @@ def both(base: str) -> Iterator[tuple[Tree, Tree]]:
         folder = Path(scratch) / "tree"
         git("worktree", "add", "--detach", str(folder), commit)
         try:
+            name_plug_ins(folder)
             yield Tree("base", commit, folder), Tree("present", commit_of() + "+" * changed(), ROOT)
         finally:
             git("worktree", "remove", "--force", str(folder))

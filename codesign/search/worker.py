@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import signal
@@ -70,8 +71,13 @@ def main(connection: Connection, settings: messages.Settings) -> None:
             # one whose driver died before this lock was held must not touch what the next driver has cleared up
             if (driver := parent_process()) is not None and not driver.is_alive():
                 return
+            known: set[type] = set()
             while (job := connection.recv()) is not None:
                 worker.do(job)
+                if type(job) not in known:  # what its first brought in stays: no later collection looks through it
+                    known.add(type(job))
+                    gc.collect()
+                    gc.freeze()
     except Exception as error:
         reason = _reason(error)
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
