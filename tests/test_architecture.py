@@ -19,8 +19,8 @@ ROOMS = (
 )  # fmt: skip
 #: what the layout prescribes: a package of a kind has these files
 PRESCRIBED = {"__init__", "__main__", "base", "config", "network", "family", "flow"}
-#: files that meet in a circle through an import inside a function: a configuration, and what is built of it; a
-#: contract, and the readers that register with it. None may be added
+#: files that meet in a circle through an import inside a function: a configuration, and what is built of it.
+#: None may be added
 LAZY_CIRCLES = {
     frozenset({"families.autoencoder.config", "families.autoencoder.network"}),
     frozenset(
@@ -30,22 +30,6 @@ LAZY_CIRCLES = {
         }
     ),
     frozenset({"families.mlp.config", "families.mlp.network"}),
-    frozenset({"families.torch_family", "families.torch_trained"}),
-    frozenset({"flows.hls4ml.flow", "flows.hls4ml.vitis"}),
-    frozenset(
-        {
-            "importing.keras.attention_layers", "importing.keras.dense_layers", "importing.keras.layer_reader",
-            "importing.keras.merge_layers", "importing.keras.shape_layers", "importing.keras.table_layers",
-            "importing.keras.window_layers",
-        }
-    ),
-    frozenset(
-        {
-            "importing.trees.conifer_json", "importing.trees.lightgbm_text", "importing.trees.onnx_trees",
-            "importing.trees.trained_trees", "importing.trees.tree_model", "importing.trees.xgboost_file",
-        }
-    ),
-    frozenset({"pipeline.imported_proof", "pipeline.proof"}),
 }  # fmt: skip
 #: what may stand at the package's root
 AT_ROOT = {"__init__.py", "__main__.py", "py.typed"}

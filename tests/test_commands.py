@@ -26,7 +26,7 @@ from codesign.data import files as data_cli
 from codesign.data.sample import Sample
 from codesign.data.writers import write_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
-from codesign.pipeline import board, proof, trial
+from codesign.pipeline import board, trial, trial_proof
 from codesign.pipeline.board import OnBoard
 from tests.handoff.conftest import build
 from tests.importing.small import mlp, saved
@@ -97,7 +97,7 @@ def arguments(name, folder, run, number):
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - ELSEWHERE.keys()))
 def test_in_a_pipe_there_is_the_result_and_nothing_else(name, at_hand, monkeypatch, capfd):
     folder, run, number = at_hand
-    monkeypatch.setattr(proof, "prove_trial", lambda *_: Verified(exact=True, events=9, tool="t", version="1"))
+    monkeypatch.setattr(trial_proof, "prove_trial", lambda *_: Verified(exact=True, events=9, tool="t", version="1"))
     monkeypatch.setattr(board, "bitstream_of_trial", lambda *_: OnBoard(folder / "jets.bit"))
     monkeypatch.setattr(data_cli, "make_data", lambda *_: folder / "jets.parquet")
     monkeypatch.setattr(jets_cli, "jet_response", lambda *_: [{"tier": "L1", "jets": 3, "response": 0.9}])

@@ -14,7 +14,7 @@ from codesign.calibration import run as calibration
 from codesign.cli import app
 from codesign.core.records import Front
 from codesign.pipeline import flow_comparison as flows
-from codesign.pipeline import proof, trial
+from codesign.pipeline import trial, trial_proof
 from codesign.search import engine
 from tests.make_run import make_run
 from tests.processes import PATIENCE, wait_until_gone
@@ -41,7 +41,7 @@ def invoke(*words):
 @pytest.mark.parametrize(
     ("module", "name", "words", "said"),
     [
-        (proof, "prove_trial", ["verify", "RUN", 0], "what was measured before is kept, and the same command"),
+        (trial_proof, "prove_trial", ["verify", "RUN", 0], "what was measured before is kept, and the same command"),
         (trial, "synthesise_trial", ["synth", "RUN", 0], "figures that were measured are kept"),
         (flows, "compare_flows", ["flows", "RUN"], "what was compared is in RUN, and the same command goes on"),
         (report, "write_report", ["report", "RUN"], "what was finished before is kept, and the same command begins"),

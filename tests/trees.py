@@ -78,7 +78,7 @@ class Tree:
 
 
 def name_plug_ins(folder: Path) -> None:
-    """Give a checkout a distribution of its own, found before the installed one, whose entry points name other files."""
+    """Give a checkout a distribution of its own, found before the installed one: its entry points."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     version = project.get("version", "0")
     distribution = folder / f"{project['name']}-{version}.dist-info"

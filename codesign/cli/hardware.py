@@ -43,7 +43,7 @@ def verify(
     """
     from codesign.core.runfolder import RunFolder
     from codesign.pipeline.gate_check import verify_gates
-    from codesign.pipeline.proof import prove_trial
+    from codesign.pipeline.trial_proof import prove_trial
 
     if target is not None and not gates:
         raise InputError("--target is for --gates: without it the trial's own firmware is simulated")

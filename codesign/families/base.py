@@ -13,7 +13,7 @@ from codesign.core.design import Design
 from codesign.core.plugins import PlugIn
 from codesign.core.space import Choose
 from codesign.core.validation import validated
-from codesign.families.trained import Trained
+from codesign.families.trained import WEIGHTS, Trained
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 __all__ = ("Candidate", "Choose", "Family")
@@ -67,7 +67,7 @@ class Family(PlugIn):
     #: without one of them nothing is trained
     tools: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: names of the files of a model, plain ones, that lie in a trial's folder
-    files: ClassVar[tuple[str, ...]] = ("weights.safetensors",)
+    files: ClassVar[tuple[str, ...]] = (WEIGHTS,)
 
     # -------------------------------------------------------------------------------------------------- what it must do
     @abstractmethod

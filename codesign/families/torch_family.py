@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from codesign.core.design import Design
 from codesign.families.base import Candidate, Family
-from codesign.families.trained import Trained
+from codesign.families.trained import WEIGHTS, Trained
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 if TYPE_CHECKING:
     from codesign.training.network import Network
 
-__all__ = ("WEIGHTS", "TorchFamily")
+__all__ = ("TorchFamily",)
 
-#: the file of a network's parameters
-WEIGHTS = "weights.safetensors"
 #: objectives of a name alone that a torch family can do with
 _KNOWN = ("cross-entropy", "squared")
 

@@ -14,8 +14,7 @@ from codesign.core.design import Design
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.tensor_file import tensors_of
 from codesign.families.base import Candidate
-from codesign.families.torch_family import WEIGHTS
-from codesign.families.trained import Reference, Trained
+from codesign.families.trained import WEIGHTS, Reference, Trained
 from codesign.training import export
 from codesign.training.lesson import Budget, Lesson, LossObjective, Progress
 from codesign.training.loop import train

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from codesign.core.design import Design
 
-__all__ = ("Reference", "Trained")
+__all__ = ("WEIGHTS", "Reference", "Trained")
 
+#: the file of a network's parameters
+WEIGHTS = "weights.safetensors"
 #: input codes (events, inputs) to output codes (events, outputs), both int64
 Reference: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 

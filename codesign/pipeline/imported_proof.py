@@ -23,7 +23,7 @@ from codesign.flows.reopening import reopen_firmware, seal_firmware, seal_verdic
 from codesign.flows.settings import flow_settings
 from codesign.importing.import_report import ImportReport
 from codesign.importing.source_agreement import exact_codes
-from codesign.pipeline import proof
+from codesign.pipeline.proof import is_measured, open_firmware, save_golden
 from codesign.pipeline.stages import Stages, add_figures, add_seconds, costs_only_itself, note, say
 from codesign.pipeline.trial import design_of, synthesisers, threshold_of
 from codesign.rtl.firmware import Firmware
@@ -42,7 +42,7 @@ Codes = NDArray[np.int64]
 def prove_imported(
     made: ImportedRun, folder: TrialFolder, again: bool, waves: WaveFormat | None, output: Path | None
 ) -> Verified:
-    """Prove a trial of imported models, as :func:`.prove_trial` does of one that was searched."""
+    """Prove a trial of imported models, as :func:`codesign.pipeline.proof.prove` does of one that was searched."""
     design, flow = design_of(folder), plugins.load(Flow, made.flow.name)
     target, stages = load_target(made.target), Stages(lambda _: None)
     if output is not None:
@@ -50,13 +50,13 @@ def prove_imported(
         firmware = reopen_firmware(folder, flow, design, target)
         _simulate(made, folder, design, flow, firmware, waves, elsewhere)
         return _verdict(elsewhere)
-    firmware = proof._opened(folder, flow, design, target, again)
+    firmware = open_firmware(folder, flow, design, target, again)
     if not (folder.path / "layers.json").is_file():
         with stages("layers"), costs_only_itself(folder, "cost of each layer"):
             if (costs := flow.layers(firmware)) is not None:
                 folder.write("layers.json", costs)
     for name, measure in synthesisers(flow, firmware).items():
-        if not proof._is_measured(folder, name, firmware):
+        if not is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):
                 add_figures(folder, measure(folder.path / name))
     if again or waves is not None or verdict_of(folder, firmware) is None:
@@ -138,7 +138,7 @@ def _simulate(
             raise InputError(f"{folder.path / SOURCE}: is not what the design gives: import the model again")
         references |= {agreement.runner: source for agreement in report.agreement}
     verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold_of(folder, design))
-    proof._save_golden(output, codes, truth)
+    save_golden(output, codes, truth)
     add_figures(output, counted(verdict, firmware))
     output.write("verify.json", verdict)
     if output.path == folder.path:  # a co-simulation wrote there

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +12,8 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import Figures, Metrics, Plots, State, TrialStatus, Verified
-from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.core.records import Figures, Metrics, Plots
+from codesign.core.runfolder import TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Sample
 from codesign.flows.base import Flow
@@ -24,7 +23,7 @@ from codesign.graph import reference
 from codesign.pipeline.baseline_scores import judge_baselines, read_scores
 from codesign.pipeline.explain import explain
 from codesign.pipeline.importance import input_importance
-from codesign.pipeline.parts import load_sample, splits_of
+from codesign.pipeline.parts import splits_of
 from codesign.pipeline.stages import (
     MEASUREMENTS,
     StageReport,
@@ -37,15 +36,14 @@ from codesign.pipeline.stages import (
     note,
     say,
 )
-from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of, trial_of
+from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.provenance import counted, provenance
 from codesign.study.definition import Study
-from codesign.study.imported_run import ImportedRun
 from codesign.tasks.base import Task
-from codesign.tools.verilator import WaveFormat, require_fst
+from codesign.tools.verilator import WaveFormat
 
-__all__ = ("measure", "prove", "prove_trial")
+__all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
 #: what a proof finds out of a trial's firmware
 _MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "verify.json")
@@ -74,7 +72,7 @@ def prove(
     problem = plugins.load(Task, study.task).open(study.sample, study.seed)
     flow = plugins.load(Flow, study.flow.name)
     target = load_target(study.target)
-    firmware = _opened(folder, flow, design, target, again)
+    firmware = open_firmware(folder, flow, design, target, again)
     codes = design.input_quantisation.codes(part.x)
 
     if not (folder.path / "plots.json").is_file():
@@ -104,21 +102,21 @@ def prove(
             if (costs := flow.layers(firmware)) is not None:
                 folder.write("layers.json", costs)
     for name, measure in synthesisers(flow, firmware).items():
-        if not _is_measured(folder, name, firmware):
+        if not is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):
                 add_figures(folder, measure(folder.path / name))
     simulated = verdict_of(folder, firmware) is None
     if simulated:
         (folder.path / "verify.json").unlink(missing_ok=True)  # of nobody knows whom, or of other firmware
         with stages("simulation"), costs_only_itself(folder, "simulation"):
-            _simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves, folder)
+            simulate(study, folder, design, flow, firmware, codes[: study.verification.rtl_events], waves, folder)
     for text in store.put_aside():
         say(folder, text)
     add_seconds(folder, stages.seconds)
     return simulated
 
 
-def _opened(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool) -> Firmware:
+def open_firmware(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool) -> Firmware:
     """A trial's firmware; of other firmware than this user had there, nothing that was measured is kept."""
     settings = flow_settings(flow, folder.read_json("config.json") or {})
     mine = firmware_in(folder.firmware, flow, design, target, settings)
@@ -141,7 +139,7 @@ def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageR
     stages, name = Stages(stage), MEASUREMENTS[fidelity]
     flow = plugins.load(Flow, study.flow.name)
     firmware = reopen_firmware(folder, flow, Design.load(folder.path), load_target(study.target))
-    if _is_measured(folder, name, firmware):
+    if is_measured(folder, name, firmware):
         return
     with stages(name):
         try:
@@ -155,78 +153,14 @@ def measure(study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageR
     add_seconds(folder, stages.seconds)
 
 
-def _is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
+def is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
     """Whether a trial has the figures of the measurement of this name."""
     if name == "vivado" or firmware.rtl is None:  # an HLS project's Verilog goes there too
         return measured_by(folder, "Vivado")
     return measured(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
 
 
-def prove_trial(
-    run: RunFolder, number: int, again: bool = False, waves: WaveFormat | None = None, output: Path | None = None
-) -> Verified:
-    """Prove one trial of a finished run (``codesign verify``); ``again`` or ``waves`` simulates it once more.
-
-    ``again`` also makes its firmware anew, in its place. With ``output`` it is simulated once more into that folder,
-    and nothing is written in the run's. ToolError where it could not be simulated, or waveforms cannot be kept in that
-    form here: then the last verdict stays.
-    """
-    study, folder = trial_of(run, number)
-    if waves == "fst":
-        require_fst()
-    if isinstance(study, ImportedRun):
-        from codesign.pipeline.imported_proof import prove_imported
-
-        return prove_imported(study, folder, again, waves, None if output is None else _own_folder(output))
-    sample = load_sample(run)
-    if output is not None:
-        return _simulated_into(TrialFolder(_own_folder(output)), study, folder, sample, waves)
-    status = folder.read("status.json", TrialStatus)
-    seed = status.seed if status else study.seed
-    simulated = prove(study, folder, sample, seed, lambda _: None, waves, again)
-    if not simulated and (again or waves is not None):
-        return _simulated_into(folder, study, folder, sample, waves)
-    verdict = folder.read("verify.json", Verified)
-    if verdict is None:
-        reasons = (
-            folder.read("status.json", TrialStatus) or TrialStatus(trial=number, state=State.FAILED, seed=0)
-        ).notes
-        raise ToolError(f"trial {number} could not be simulated: {reasons[-1] if reasons else 'see its log.txt'}")
-    return verdict
-
-
-def _own_folder(output: Path) -> Path:
-    """Make the folder of a simulation; InputError where it holds anything that is none of an earlier one."""
-    output.mkdir(exist_ok=True)
-    others = sorted(
-        {p.name for p in output.iterdir()}
-        - {"verify.json", "golden.npz", "figures.json", "simulation", ".verify.seal.json"}
-    )
-    if others:
-        raise InputError(f"-o {output} holds other things, such as {others[0]}: give a new or an empty folder")
-    return output
-
-
-def _simulated_into(
-    output: TrialFolder, study: Study, folder: TrialFolder, sample: Sample, waves: WaveFormat | None
-) -> Verified:
-    """Simulate a trial, and write ``verify.json``, ``golden.npz``, ``figures.json``, ``simulation/`` into ``output``.
-
-    Of a simulation that fails, only its folder is written.
-    """
-    part = sample.part("test", splits_of(study))
-    design = design_of(folder)
-    flow = plugins.load(Flow, study.flow.name)
-    firmware = reopen_firmware(folder, flow, design, load_target(study.target))
-    codes = design.input_quantisation.codes(part.x[: study.verification.rtl_events])
-    _simulate(study, folder, design, flow, firmware, codes, waves, output)
-    note(output, "simulation", None)
-    verdict = output.read("verify.json", Verified)
-    assert verdict is not None, "it was just written"
-    return verdict
-
-
-def _simulate(
+def simulate(
     study: Study,
     folder: TrialFolder,
     design: Design,
@@ -258,7 +192,7 @@ def _simulate(
         ) from None
     threshold = threshold_of(folder, design)
     verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold)
-    _save_golden(output, codes, references["qonnx"])
+    save_golden(output, codes, references["qonnx"])
     add_figures(output, counted(verdict, firmware))
     output.write("verify.json", verdict)
     if output.path == folder.path:  # a co-simulation wrote there
@@ -266,7 +200,8 @@ def _simulate(
     seal_verdict(output, firmware)
 
 
-def _save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:
+def save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray[np.int64]) -> None:
+    """Keep the codes that went into a simulation, and those that had to come out."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, inputs=inputs, outputs=outputs)
     write_atomically(folder.path / "golden.npz", buffer.getvalue())

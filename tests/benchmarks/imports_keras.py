@@ -36,7 +36,7 @@ from codesign.importing.keras.keras_container import check
 from codesign.importing.keras.keras_environment import KERAS
 from codesign.importing.keras.keras_file import blocks_of, design_of_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
-from codesign.importing.keras.layer_reader import readers
+from codesign.importing.keras.layer_readers import readers
 from codesign.verify.rtl import verify
 from tests.benchmarks.handoff_record import put
 from tests.graph.everywhere import exact_codes

@@ -406,7 +406,7 @@ def test_a_strangers_finn_folder_is_made_from_its_design(become, tiny, tmp_path,
 def test_a_strangers_run_is_verified_anew_and_then_handed_on(become, tmp_path, marker):
     """Search, then another user with changed Verilog, verdict and figures: only what was made and found here counts."""
     from codesign.core.records import Figures
-    from codesign.pipeline.proof import prove_trial
+    from codesign.pipeline.trial_proof import prove_trial
     from codesign.search.engine import run_study
     from tests.test_store import small_study
 

@@ -36,6 +36,7 @@ from codesign.core.targets import Target
 from codesign.flows.base import Flow
 from codesign.flows.hls4ml.build import RESULT
 from codesign.flows.hls4ml.csim import LIBRARY, compile_csim
+from codesign.flows.hls4ml.differences import first_difference
 from codesign.flows.hls4ml.hls4ml_graph import Folded, folded
 from codesign.flows.settings import record_settings
 from codesign.graph.exact import Exact
@@ -250,19 +251,6 @@ class Hls4ml(Flow):
         if not sources:
             raise ToolError(f"hls4ml: there is no Verilog to synthesise: {_NO_RTL}")
         return out_of_context(sources, PROJECT, "ap_clk", firmware.target, work, timeout)
-
-
-def first_difference(firmware: Firmware, own: Codes, references: Mapping[str, Codes], what: str) -> str | None:
-    """Where ``own`` output codes differ from a reference's, in words; None where they are equal."""
-    for name, reference in references.items():
-        wrong = np.argwhere(own != reference)
-        if len(wrong):
-            event, i = wrong[0]
-            return (
-                f"event {event}, output '{firmware.design.outputs.labels[i]}': {what} {own[event, i]}, {name} "
-                f"{reference[event, i]} ({len(np.unique(wrong[:, 0]))} of {len(own)} events differ)"
-            )
-    return None
 
 
 def _refuse(settings: Hls4mlSettings, target: Target) -> None:

@@ -17,6 +17,7 @@ from codesign.core.process import run_tool
 from codesign.core.records import Verified
 from codesign.core.runfolder import write_atomically
 from codesign.core.targets import Target
+from codesign.flows.hls4ml.differences import first_difference
 from codesign.rtl.firmware import Firmware
 from codesign.tools.vendor import hls_reports
 from codesign.tools.vendor.find import vitis_command, vitis_hls
@@ -62,8 +63,6 @@ def co_simulation(
 
     ToolError where the simulator fails or writes no results.
     """
-    from codesign.flows.hls4ml.flow import first_difference
-
     design, solution = firmware.design, f"{name}_prj/solution1"
     version = hls_reports.tool_version(_report(project, f"{solution}/syn/report/{name}_csynth.xml"))
     report = f"{solution}/sim/report/{name}_cosim.rpt"

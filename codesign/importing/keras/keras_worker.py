@@ -19,7 +19,8 @@ from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
 from codesign.importing.keras.keras_container import Checked, check
 from codesign.importing.keras.keras_library import load_keras
-from codesign.importing.keras.layer_reader import LayerCall, read_layer, readers
+from codesign.importing.keras.layer_reader import LayerCall, read_layer
+from codesign.importing.keras.layer_readers import readers
 
 __all__ = ("MEMORY_BYTES", "main")
 
@@ -95,7 +96,7 @@ def _called(
     )
     before = (graph.weights, graph.nonzero)
     try:
-        out = read_layer(LayerCall(operation, signals, graph, others, named))
+        out = read_layer(LayerCall(operation, signals, graph, readers(), others, named))
         if out.shape != shape:
             raise UnsupportedError(f"read as {out.shape}, where Keras has {shape}")
     except UnsupportedError as error:

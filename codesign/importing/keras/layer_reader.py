@@ -9,8 +9,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +17,7 @@ from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.importing.keras.graph_writer import Array, FixedPoints, GraphWriter, WrittenSignal
 
-__all__ = ("LayerCall", "LayerReader", "numbers", "read_layer", "readers", "types_of")
+__all__ = ("LayerCall", "LayerReader", "numbers", "quantise", "read_layer", "types_of")
 
 #: HGQ2's names of what RoundingMode calls otherwise
 _ROUNDINGS = {
@@ -40,6 +38,7 @@ class LayerCall:
     layer: Any
     inputs: tuple[WrittenSignal, ...]
     graph: GraphWriter
+    readers: Mapping[str, LayerReader]
     others: tuple[Any, ...] = ()
     named: Mapping[str, Any] | None = None
 
@@ -71,7 +70,7 @@ class LayerCall:
 
     def of(self, layer: Any, *inputs: WrittenSignal) -> WrittenSignal:
         """A layer that this one holds."""
-        return read_layer(LayerCall(layer, inputs, self.graph))
+        return read_layer(LayerCall(layer, inputs, self.graph, self.readers))
 
 
 class LayerReader(ABC):
@@ -88,34 +87,12 @@ class LayerReader(ABC):
         """
 
 
-@cache
-def readers() -> dict[str, LayerReader]:
-    """By name of a class, what reads it: ours, and those of entry points ``codesign.layers``."""
-    from codesign.importing.keras import (
-        attention_layers,
-        dense_layers,
-        merge_layers,
-        shape_layers,
-        table_layers,
-        window_layers,
-    )
-
-    rooms = (dense_layers, merge_layers, shape_layers, window_layers, table_layers, attention_layers)
-    kinds: list[type[LayerReader]] = [kind for room in rooms for kind in room.READERS]
-    for entry in entry_points(group="codesign.layers"):
-        kind = entry.load()
-        if not isinstance(kind, type) or not issubclass(kind, LayerReader):
-            raise UnsupportedError(f"the plug-in '{entry.value}' is no LayerReader of codesign.importing.keras")
-        kinds.append(kind)
-    return {name: kind() for kind in kinds for name in kind.handles}
-
-
 def read_layer(call: LayerCall) -> WrittenSignal:
     """Write a layer with all of its quantisers; UnsupportedError where no reader knows it."""
     name = type(call.layer).__name__
-    if name not in readers():
+    if name not in call.readers:
         raise UnsupportedError("no reader for this class; one's own is an entry point codesign.layers")
-    out = readers()[name].read(call)
+    out = call.readers[name].read(call)
     layer = call.layer
     if getattr(layer, "enable_oq", False) and not getattr(layer, "__output_quantizer_handled__", False):
         out = quantise(call.graph, out, layer.oq)

@@ -89,7 +89,7 @@ class Softmax(LayerReader):
             raise UnsupportedError("a softmax that is not stable, whose exponential has no quantiser of its own")
         exponential = call.of(layer.exp_table, x)
         total = graph.total(exponential, axes, keep=True)
-        return graph.multiply(exponential, table_of(LayerCall(layer.inv_table, (total,), graph)))
+        return graph.multiply(exponential, table_of(LayerCall(layer.inv_table, (total,), graph, call.readers)))
 
 
 class DenseTable(LayerReader):

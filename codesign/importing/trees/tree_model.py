@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil, log2
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import onnx
@@ -20,9 +20,6 @@ from codesign.graph.forest import MOST_TREE_NODES, Forest, Tree
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.operators.trees import MOST_LEAF_BITS
 from codesign.graph.reader import read_graph
-
-if TYPE_CHECKING:
-    from codesign.importing.trees.trained_trees import TrainedTrees
 
 __all__ = ("LEAF_BITS", "Kind", "LeafRounding", "TreeModel")
 
@@ -161,12 +158,6 @@ class TreeModel:
         ends = zip(found.low[0], found.high[0], found.step[0], strict=True)
         types = tuple(tightest_type(float(low), float(high), float(step)) for low, high, step in ends)
         return Design(content, inputs, Port(name="margin", types=types, labels=self.outputs))
-
-    def trained(self, inputs: InputQuantisation, leaf_bits: int = LEAF_BITS) -> TrainedTrees:
-        """The same as what every way to a design ends in, with the source's own execution where it is installed."""
-        from codesign.importing.trees.trained_trees import TrainedTrees
-
-        return TrainedTrees(self, inputs, leaf_bits)
 
     def first_codes(self, tree: Tree, inputs: InputQuantisation) -> NDArray[np.int64]:
         """For each decision of a tree the first code whose value reaches its threshold; the largest + 1: none."""

@@ -15,7 +15,7 @@ from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
 from codesign.importing.onnx_file import types_in_words
 from codesign.importing.trees.read import is_trees, read_trees
-from codesign.importing.trees.trained_trees import source_margins
+from codesign.importing.trees.trained_trees import TrainedTrees, source_margins
 from codesign.importing.trees.tree_model import TreeModel
 
 __all__ = ("TreesFile",)
@@ -58,7 +58,7 @@ class TreesFile(Importer):
             fields = tuple({"name": name} for name in model.features)
             declared = type(declared).model_validate(declared.model_dump() | {"fields": fields})
         inputs = declared.quantisation(len(model.features))
-        trained = model.trained(inputs)
+        trained = TrainedTrees(model, inputs)
         design = trained.design()
         rounded = model.rounded(trained.leaf_bits)
         found = source_margins(rounded)
