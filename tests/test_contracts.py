@@ -13,7 +13,9 @@ ROOT = Path(package).parent
 #: modules whose every name has a type
 CONTRACTS = (
     "families/base.py", "families/teaching.py", "families/torch_family.py", "families/torch_trained.py",
-    "families/trained.py", "training/lesson.py", "training/network.py",
+    "families/trained.py", "training/lesson.py", "training/network.py", "core/design.py", "core/plugins.py",
+    "flows/base.py", "graph/domain.py", "importing/base.py", "pipeline/base.py", "tasks/base.py", "tasks/outcome.py",
+    "tasks/problem.py",
 )  # fmt: skip
 
 
@@ -24,7 +26,7 @@ def nodes(path):
 
 def names(path):
     """Every plain name that a module's code says: of functions called, and of types."""
-    return [node.id for node in nodes(path) if isinstance(node, ast.Name)]
+    return [node.id for node in nodes(path) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
 
 
 def said(*words, of):

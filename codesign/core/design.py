@@ -24,7 +24,7 @@ from codesign.core.validation import validated
 __all__ = ("Design",)
 
 
-class _Interface(BaseModel):
+class _Interface(BaseModel):  # type: ignore[explicit-any]  # pydantic's own
     """``design.json``."""
 
     model_config = ConfigDict(extra="forbid")

@@ -29,7 +29,7 @@ __all__ = (
 )
 
 
-class NoSettings(BaseModel):
+class NoSettings(BaseModel):  # type: ignore[explicit-any]  # pydantic's own
     """Space and settings of a flow that has nothing to set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

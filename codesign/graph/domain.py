@@ -2,14 +2,15 @@
 
 A :class:`Domain` implements a few primitives. Whatever else an operator needs has one composition of them here, which a
 domain may replace by a better form of its own (``square``, ``maximum``, ``select``, ...);
-:mod:`codesign.testing.domain_tests` compares both. Structure (:class:`Arrays`) is the same for all that is array-like.
+:mod:`codesign.testing.domain_tests` compares both. Structure is the same for all that is array-like
+(:class:`codesign.graph.arrays.Arrays`).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from codesign.graph.reals import Reals
     from codesign.graph.tables import Table
 
-__all__ = ("Array", "Arrays", "Domain", "Shaped", "Taken")
+__all__ = ("Array", "Domain", "Shaped", "Taken")
 
 Array: TypeAlias = NDArray[np.float64]
 #: places along an axis, of any shape
@@ -40,9 +41,9 @@ class Shaped(Protocol):
 S = TypeVar("S", bound=Shaped)
 
 
-def _is_float(x: object) -> TypeGuard[Array]:
+def _is_float(x: Shaped) -> TypeGuard[Array]:
     """Whether something is plain numbers: a constant, or the exact domain's signal, which adds like one."""
-    return isinstance(x, np.ndarray) and x.dtype != object
+    return isinstance(x, np.ndarray) and x.dtype.kind != "O"
 
 
 class Domain(ABC, Generic[S]):
@@ -143,7 +144,7 @@ class Domain(ABC, Generic[S]):
 
     def subtract(self, a: S | Array, b: S | Array) -> S:
         """a - b."""
-        if isinstance(b, np.ndarray) and b.dtype != object:  # numbers: a constant, or exact signals, which are such
+        if isinstance(b, np.ndarray) and b.dtype.kind != "O":  # numbers: a constant, or exact signals, which are such
             return self.add(a, -b)
         return self.add(a, self.negative(b))  # type: ignore[arg-type]
 
@@ -190,23 +191,3 @@ class Domain(ABC, Generic[S]):
             odd = [self.take(x, np.array([length - 1]), len(x.shape) - 1)] if length % 2 else []
             x = self.concat([larger, *odd], len(x.shape) - 1) if odd else larger
         return x
-
-
-class Arrays(Domain[Any]):
-    """The structure of signals that are numpy arrays, or behave like them."""
-
-    def concat(self, parts: Sequence[Any], axis: int) -> Any:
-        """Join along an axis."""
-        return np.concatenate(list(parts), axis=axis)
-
-    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
-        """Reshape all but the first axis."""
-        return x.reshape(x.shape[0], *shape)
-
-    def transpose(self, x: Any, order: tuple[int, ...]) -> Any:
-        """Permute the axes."""
-        return x.transpose(order)
-
-    def take(self, x: Any, places: Taken, axis: int) -> Any:
-        """Elements of an axis."""
-        return x[(slice(None),) * axis + (places,)]

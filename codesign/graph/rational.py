@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from codesign.core.errors import UnsupportedError
-from codesign.graph.domain import Array, Arrays
+from codesign.graph.arrays import Arrays
+from codesign.graph.domain import Array
 from codesign.graph.quantiser import QuantSpec, RoundingMode
 from codesign.graph.reals import FUNCTIONS, Reals, as_reals, enclosed, rounded
 from codesign.graph.tables import Table

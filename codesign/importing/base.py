@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from codesign.families.trained import Reference, Trained
 from codesign.importing.import_report import ImportReport
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from codesign.importing.declared import DeclaredInputs
 
@@ -35,7 +35,7 @@ class Question:
     given, and how long a process of somebody else's library may take."""
 
     declared: DeclaredInputs | None = None
-    example_input: Any = None
+    example_input: Tensor | tuple[Tensor, ...] | None = None
     seconds: float = 600.0
 
 

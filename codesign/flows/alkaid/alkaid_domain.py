@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import UnsupportedError
 from codesign.flows.alkaid.alkaid_trees import DEEPEST, tree_signals
-from codesign.graph.domain import Array, Arrays
+from codesign.graph.arrays import Arrays
+from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.forest import Forest
 from codesign.graph.quantiser import Overflow, QuantSpec, Rounding

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import FixedPoint
-from codesign.graph.domain import Array, Arrays
+from codesign.graph.arrays import Arrays
+from codesign.graph.domain import Array
 from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
 from codesign.graph.quantiser import QuantSpec, Rounding
 from codesign.graph.reader import read_graph
