@@ -8,8 +8,6 @@ tests compare them.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,7 +15,7 @@ from torch import Tensor
 
 from codesign.training.flat_layers import Layers
 
-__all__ = ("ParameterLayout", "Workspace", "mlp_forward")
+__all__ = ("ParameterLayout", "Workspace")
 
 #: Brevitas' bound on the largest magnitude of a row of weights
 _LEAST = 1e-10
@@ -104,12 +102,13 @@ class Workspace:
         Where the head is quantised, these are its codes.
         """
         from codesign.training import mlp_kernels as kernels
+        from codesign.training.fused_kernels import extremes
 
         layout = self.layout
         self._x = x
         weight, bias, ranges = flat.detach().split(layout.counts)
         self._weight = weight.numpy()
-        kernels.extremes(self._weight, layout.starts, *self._largest)
+        extremes(self._weight, layout.starts, *self._largest)
         # the logarithm by PyTorch, as in Brevitas: another one may round to another integer
         torch.log2(self._tops.clamp_min_(_LEAST), out=self._row_scales)
         self._activation_scales.copy_(ranges)
@@ -155,20 +154,3 @@ class Workspace:
             weights, biases, self._weight, self._rows, self._grids, self._units, self._written[1], self._largest
         )
         return self.gradient
-
-
-class _Fused(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, flat: Tensor, layout: ParameterLayout) -> Tensor:
-        ctx.space = Workspace(layout, len(x), x.dtype)
-        return ctx.space.forward(x, flat)  # type: ignore[no-any-return]
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
-        # a clone: a second backward of the same forward would write into the first one's
-        return None, ctx.space.backward(gradients[0]).clone(), None
-
-
-def mlp_forward(x: Tensor, flat: Tensor, layout: ParameterLayout) -> Tensor:
-    """Scores (events, outputs) of values ``x`` (events, inputs) on the inputs' grid; ``flat`` carries gradients."""
-    return _Fused.apply(x, flat, layout)  # type: ignore[no-any-return]

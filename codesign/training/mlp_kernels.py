@@ -12,24 +12,9 @@ import numpy as np
 
 from codesign.core.compiled import compiled
 
-__all__ = ("extremes", "prepare", "quantise", "through", "through_weights")
+__all__ = ("prepare", "quantise", "through", "through_weights")
 
 _LN2 = math.log(2.0)
-
-
-@compiled
-def extremes(weight: Any, starts: Any, tops: Any, places: Any) -> None:
-    """Largest magnitude of each row of ``weight``, and where it is first; row r begins at ``starts[r]``."""
-    for r in range(len(tops)):
-        row = np.abs(weight[starts[r] : starts[r + 1]])
-        top = row[0]
-        for k in range(1, len(row)):
-            top = max(top, row[k])
-        place = 0
-        while place < len(row) - 1 and row[place] != top:
-            place += 1
-        tops[r] = top
-        places[r] = starts[r] + place
 
 
 @compiled

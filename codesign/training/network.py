@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol, TypeAlias
@@ -97,7 +98,18 @@ class Network(nn.Module, ABC):
 
     def fused(self, x: Tensor) -> Tensor:
         """The numbers and gradients of ``forward`` before :meth:`fold`, in fewer operations where that is possible."""
-        return self.of_flat(x)
+        with self.shortcut():
+            return self.of_flat(x)
+
+    def shortcut(self) -> AbstractContextManager[None]:
+        """While this lasts, the quantised layers that are known compute by fused operations, with the same numbers and
+        gradients: ``forward``, and whatever else of the network calls them. The parameters may not change meanwhile."""
+        from codesign.training.fused_modules import FusedModules
+
+        found = self.__dict__.get("_fused_modules")
+        if found is None:
+            found = self.__dict__["_fused_modules"] = FusedModules(self)
+        return found.active()
 
     def phases(self) -> Sequence[Phase]:
         """Parts of the training, in order, such as a self-supervised one first. Each has an optimiser and rates of its

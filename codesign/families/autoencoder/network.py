@@ -25,7 +25,7 @@ from codesign.training.brevitas_quantisers import (
     range_parameter,
     set_activation_range,
 )
-from codesign.training.fused import quantised_activation, quantised_signed, quantised_weight
+from codesign.training.fused_modules import half_up
 from codesign.training.mlp_fused import ParameterLayout
 from codesign.training.mlp_twin import MLPTwin, in_order
 from codesign.training.network import Loss, Network, Tensors
@@ -84,22 +84,7 @@ class _Scored(Network):
     def _hidden(self, x: Tensor, upto: int) -> Tensor:
         """Brevitas' own computation of the first layers."""
         for linear, activation in zip(self.linears[:upto], self.activations[:upto], strict=True):
-            x = linear(x)
-            if not self.folded:
-                x = x + 0.5 * activation_scale(activation)
-            x = activation(x)
-        return x
-
-    def _linear(self, index: int, x: Tensor) -> Tensor:
-        linear = self.linears[index]
-        weight = quantised_weight(linear.weight, self.config.weight_bits[index])
-        return nn.functional.linear(x, weight, linear.bias)
-
-    def _fused_hidden(self, x: Tensor, upto: int) -> Tensor:
-        """The same as :meth:`_hidden`, in fewer operations; ``x`` on the input's grid, times the gains."""
-        for index, activation in enumerate(self.activations[:upto]):
-            bits = self.config.activation_bits[index]
-            x = quantised_activation(self._linear(index, x), range_parameter(activation), bits)
+            x = half_up(activation, linear(x), self.folded)
         return x
 
     def _scored(self, squared: Tensor) -> Tensor:
@@ -130,7 +115,7 @@ class _Scored(Network):
         there. A sum of such small weights would need more bits than any other."""
         bound = self.input.act_quant.scale() * 2 ** (self.config.input_bits - 1) * self.gain
         for index, (linear, following) in enumerate(zip(self.linears, [*self.activations, self.squared], strict=True)):
-            reach = quantised_weight(linear.weight, self.config.weight_bits[index]).abs() @ bound
+            reach = linear.quant_weight().value.abs() @ bound
             lsb = activation_scale(following)
             linear.weight.data[reach < lsb / 2] = 0.0
             if index < len(self.activations):
@@ -139,9 +124,9 @@ class _Scored(Network):
     def _grid(self, index: int, lsb: Tensor, result: Tensor) -> Tensor:
         """Grid of each sum of a layer (out,): of products of inputs on the grid ``lsb``, and of the ``result``;
         of the result alone where all weights are zero."""
-        weight = self.linears[index].weight
-        grid = lsb * self.linears[index].weight_quant.scale().double().flatten()
-        empty = (quantised_weight(weight, self.config.weight_bits[index]) == 0).all(dim=1)
+        linear = self.linears[index]
+        grid = lsb * linear.weight_quant.scale().double().flatten()
+        empty = (linear.quant_weight().value == 0).all(dim=1)
         return torch.where(empty, result, torch.minimum(grid, result))
 
     def _fold_hidden(self, upto: int) -> Tensor:
@@ -171,26 +156,23 @@ class QuantVAE(_Scored):
 
     def forward(self, x: Tensor) -> Tensor:
         """Brevitas' own computation: what is exported."""
-        mean = self.linears[-1](self._hidden(self.input(x) * self.gain, len(self.activations)))
-        if not self.folded:
-            mean = mean + 0.5 * activation_scale(self.squared)
-        return self._scored(self.squared(mean))
+        return self._scored(self._mean(self._encoded(x)))
 
-    def _fused_mean(self, hidden: Tensor) -> Tensor:
-        mean = self._linear(len(self.activations), hidden)
-        return quantised_signed(mean, range_parameter(self.squared), self.config.square_bits)
+    def _encoded(self, x: Tensor) -> Tensor:
+        return self._hidden(self.input(x) * self.gain, len(self.activations))
 
-    def fused(self, x: Tensor) -> Tensor:
-        """The same numbers and gradients as :meth:`forward` of the unfolded network, in fewer operations."""
-        return self._scored(self._fused_mean(self._fused_hidden(x * self.gain, len(self.activations))))
+    def _mean(self, hidden: Tensor) -> Tensor:
+        return half_up(self.squared, self.linears[-1](hidden), self.folded)
 
     def objective(self, x: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """Loss of the reproduced target and ``beta`` times the Kullback-Leibler divergence from a unit normal.
 
         The latent variable is drawn around the quantised mean (Kingma and Welling, arXiv 1312.6114).
         """
-        hidden = self._fused_hidden(x * self.gain, len(self.activations))
-        return self.objective_of(self._fused_mean(hidden), hidden, target, loss)
+        with self.shortcut():
+            hidden = self._encoded(x)
+            mean = self._mean(hidden)
+        return self.objective_of(mean, hidden, target, loss)
 
     def objective_of(self, mean: Tensor, hidden: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """The objective from the quantised means (events, latent) and the last hidden activations (events, n) on."""
@@ -216,7 +198,8 @@ class QuantVAE(_Scored):
     def settle(self, x: Tensor) -> None:
         """After training: the score's range from all training events (events, n)."""
         self._drop_negligible()
-        mean = self._fused_mean(self._fused_hidden(x * self.gain, len(self.activations)))
+        with self.shortcut():
+            mean = self._mean(self._encoded(x))
         self._set_score_range(mean.square().sum(dim=1))
 
     @torch.no_grad()
@@ -242,25 +225,19 @@ class QuantAutoencoder(_Scored):
 
     def forward(self, x: Tensor) -> Tensor:
         """Brevitas' own computation: what is exported."""
-        x = self.input(x) * self.gain
-        error = x - self.linears[-1](self._hidden(x, len(self.activations)))
-        if not self.folded:
-            error = error + 0.5 * activation_scale(self.squared)
-        return self._scored(self.squared(error))
+        return self._scored(half_up(self.squared, self._error(self.input(x) * self.gain), self.folded))
 
     def _reproduced(self, x: Tensor) -> Tensor:
-        return self._linear(len(self.activations), self._fused_hidden(x, len(self.activations)))
+        return self.linears[-1](self._hidden(x, len(self.activations)))  # type: ignore[no-any-return]
 
-    def fused(self, x: Tensor) -> Tensor:
-        """The same numbers and gradients as :meth:`forward` of the unfolded network, in fewer operations."""
-        x = x * self.gain
-        error = x - self._reproduced(x)
-        return self._scored(quantised_signed(error, range_parameter(self.squared), self.config.square_bits))
+    def _error(self, x: Tensor) -> Tensor:
+        return x - self._reproduced(x)
 
     def objective(self, x: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """Loss of what is reproduced, against the inputs at the target's scale, as the hardware compares them."""
         x = x * self.gain
-        return loss(self._reproduced(x), x)
+        with self.shortcut():
+            return loss(self._reproduced(x), x)
 
     def twin(self, events: int) -> MLPTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
@@ -270,11 +247,11 @@ class QuantAutoencoder(_Scored):
     def settle(self, x: Tensor) -> None:
         """After training: the ranges of errors and score from all training events (events, n)."""
         x = x * self.gain
-        error = x - self._reproduced(x)
-        self._set_squared_range(error)
+        with self.shortcut():
+            self._set_squared_range(self._error(x))
         self._drop_negligible()
-        error = x - self._reproduced(x)
-        quantised = quantised_signed(error, range_parameter(self.squared), self.config.square_bits)
+        with self.shortcut():
+            quantised = half_up(self.squared, self._error(x), self.folded)
         self._set_score_range(quantised.square().sum(dim=1))
 
     @torch.no_grad()

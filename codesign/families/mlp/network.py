@@ -17,7 +17,8 @@ from codesign.training.brevitas_quantisers import (
     activation_scale,
     set_activation_range,
 )
-from codesign.training.mlp_fused import ParameterLayout, mlp_forward
+from codesign.training.fused_modules import half_up
+from codesign.training.mlp_fused import ParameterLayout
 from codesign.training.mlp_twin import MLPTwin, in_order
 from codesign.training.network import Network
 
@@ -53,20 +54,8 @@ class QuantMLP(Network):
         """Brevitas' own computation: what is exported."""
         x = self.input(x)
         for linear, activation in zip(self.linears, self.activations, strict=False):
-            x = linear(x)
-            if not self.folded:
-                x = x + 0.5 * activation_scale(activation)
-            x = activation(x)
+            x = half_up(activation, linear(x), self.folded)
         return self.linears[-1](x)  # type: ignore[no-any-return]
-
-    def fused(self, x: Tensor) -> Tensor:
-        """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation.
-
-        ``x`` must lie on the input's grid (codes times LSB): the input quantiser is left out, and has no gradient.
-        """
-        if x.device.type != "cpu":
-            return self(x)  # type: ignore[no-any-return]
-        return mlp_forward(x, torch.cat([p.flatten() for p in self.in_order()]), self.layout)
 
     def twin(self, events: int) -> MLPTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
