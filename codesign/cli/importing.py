@@ -34,6 +34,9 @@ def import_(
             help="The run's folder; by default runs/<first file's name>.",
         ),
     ] = None,
+    improve: Annotated[
+        bool, typer.Option("--improve", help="Make each graph smaller, a step at a time that is exact and saves LUTs.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read trained models of others into a run: a trial each, exact and compiled, or refused with all obstacles.
@@ -53,7 +56,7 @@ def import_(
     if output is None:
         output = Path("runs") / files[0].stem
         output.parent.mkdir(exist_ok=True)
-    front = import_run(files, output, inputs, events, target or TARGET, tick=stage_line)
+    front = import_run(files, output, inputs, events, target or TARGET, tick=stage_line, improve=improve)
     run = RunFolder.open(output)
     reports = {t.number: r for t in run.trials() if (r := t.read(REPORT, ImportReport)) is not None}
     if as_json:

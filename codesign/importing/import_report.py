@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ("Agreement", "Change", "ImportReport", "LayerFacts", "SourceFile")
+__all__ = ("Agreement", "Change", "ImportReport", "Improvement", "LayerFacts", "SourceFile")
 
 
 class _Part(BaseModel):
@@ -60,6 +60,21 @@ class Agreement(_Part):
         return self.equal + self.explained >= self.tried
 
 
+class Improvement(_Part):
+    """One pass over the graph (``codesign import --improve``), compared with what it was given: same integers.
+
+    Pairs are before and after; absent where they are not counted or measured.
+    """
+
+    step: str
+    done: tuple[str, ...] = Field(description="a line for each thing: which node, and what")
+    operations: tuple[int, int] = Field(description="nodes of the graph")
+    bit_operations: tuple[float, float] | None = None
+    luts: tuple[float, float] | None = Field(default=None, description="as the run's compiler counts them")
+    checked: int = Field(ge=0, description="input codes on which both graphs were run")
+    whole: bool = Field(description="whether those are all that there are")
+
+
 class ImportReport(_Part):
     """``imported.json`` of a trial: where its design comes from."""
 
@@ -78,6 +93,8 @@ class ImportReport(_Part):
     nonzero_weights: int = Field(default=0, ge=0)
     ebops: float | None = Field(default=None, ge=0, description="effective bit operations; absent where not counted")
     agreement: tuple[Agreement, ...] = ()
+    improvements: tuple[Improvement, ...] = ()
+    put_back: tuple[str, ...] = Field(default=(), description="passes that would have cost more, and what")
     notes: tuple[str, ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.importing.base import Imported, Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
+from codesign.importing.import_improvement import improved_import
 from codesign.importing.importers import read_source
 from codesign.importing.source_agreement import Compared, compared
 
@@ -28,6 +29,7 @@ def import_model(
     events: NDArray[np.floating] | None = None,
     example_input: Any = None,
     seconds: float = 600.0,
+    improve: bool = False,
 ) -> Imported:
     """Read a trained model of somebody else's: a file of ONNX, QONNX and whatever an importer takes, or a torch module.
 
@@ -39,6 +41,7 @@ def import_model(
     events: (events, inputs) in physical units, on which the source is compared, beside random and extreme codes.
     example_input: what a module is given, (1, ...), for its shape.
     seconds: that a process of another library may take.
+    improve: whether the graph is made smaller, each step exact (:mod:`codesign.graph.passes`).
 
     Returns
     -------
@@ -50,7 +53,7 @@ def import_model(
         design, and float64 does not explain why.
     UnsupportedError: what has no exact hardware, each obstacle with its node, what was seen, and what would do.
     """
-    return compared_import(source, inputs, events, example_input, seconds).imported
+    return compared_import(source, inputs, events, example_input, seconds, improve).imported
 
 
 def compared_import(
@@ -59,6 +62,7 @@ def compared_import(
     events: NDArray[np.floating] | None = None,
     example_input: Any = None,
     seconds: float = 600.0,
+    improve: bool = False,
 ) -> Compared:
     """The same, with the rows that it was compared on."""
     found: Source = Path(source) if isinstance(source, str | Path) else source
@@ -66,6 +70,8 @@ def compared_import(
         raise InputError(f"{found}: there is no such file")
     question = Question(declared_inputs(inputs), example_input, seconds)
     imported = read_source(found, question)
+    if improve:
+        imported = improved_import(imported)
     codes = None
     if events is not None:
         design = imported.design()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codesign.importing.import_report import Agreement, Change, ImportReport
+from codesign.importing.import_report import Agreement, Change, ImportReport, Improvement
 
 __all__ = ("report_lines",)
 
@@ -32,6 +32,13 @@ def report_lines(trial: int, report: ImportReport) -> Iterator[str]:
         f"  {report.operations:,} multiplications an event, {report.weights:,} weights, {report.nonzero_weights:,} of "
         f"them not 0{bits}"
     )
+    for step in report.improvements:
+        yield f"  improved, {step.step}: {_saved(step)}"
+        yield from (f"    {line}" for line in step.done[:_MOST])
+        if len(step.done) > _MOST:
+            yield f"    and {len(step.done) - _MOST} more, in imported.json"
+    for text in report.put_back:
+        yield f"  not improved, {text}"
     for agreement in report.agreement:
         yield f"  {_agreed(agreement)}"
     yield f"  {report.checked_on}"
@@ -49,6 +56,13 @@ _CHANGED: dict[str, str] = {
     "narrowed": "narrowed",
 }
 assert set(_CHANGED) == set(Change.model_fields["what"].annotation.__args__)  # type: ignore[union-attr]
+
+
+def _saved(step: Improvement) -> str:
+    pairs = (("operators", step.operations), ("bit operations", step.bit_operations), ("look-up tables", step.luts))
+    words = [f"{pair[0]:,.0f} to {pair[1]:,.0f} {what}" for what, pair in pairs if pair is not None]
+    how = "all of its" if step.whole else "random and extreme"
+    return f"{', '.join(words)}; equal on {step.checked:,} {how} input codes"
 
 
 def _few(words: tuple[str, ...]) -> str:

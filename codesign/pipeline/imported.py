@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from codesign import __version__
 from codesign.core import plugins
+from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError
 from codesign.core.figures import Fidelity, Figure, find
 from codesign.core.places import require_parent
@@ -23,9 +25,11 @@ from codesign.core.runfolder import IMPORT, RunFolder, TrialFolder, write_atomic
 from codesign.core.targets import Target, load_target
 from codesign.flows.base import Flow
 from codesign.flows.reopening import seal_firmware
+from codesign.graph.passes.improvement import Measure
 from codesign.importing.base import Question
 from codesign.importing.declared import DeclaredInputs, declared_inputs
 from codesign.importing.event_table import LabelledEvents, read_events_of
+from codesign.importing.import_improvement import improved_import
 from codesign.importing.import_report import ImportReport
 from codesign.importing.importers import importer_of, read_source
 from codesign.importing.source_agreement import Compared, compared
@@ -52,8 +56,11 @@ def import_run(
     target_name: str = TARGET,
     flow_name: str = "alkaid",
     tick: Callable[[str], None] = lambda stage: None,
+    improve: bool = False,
 ) -> Front:
     """Import models into a new run folder: a trial each, compiled with a flow for a target, and the front of them.
+
+    With ``improve`` each graph is made smaller first, a pass at a time that is exact and saves look-up tables.
 
     The objectives are the metric that ``events`` with labels give, and the LUTs that the compiler counts. InputError or
     UnsupportedError where a model cannot be imported; of several, one that cannot is a trial that failed, and the
@@ -78,6 +85,9 @@ def import_run(
         trial, start = folder.trial(number), time.perf_counter()
         try:
             imported = read_source(path, Question(declared))
+            if improve:
+                tick(f"{path.name}: improving")
+                imported = improved_import(imported, _luts(flow, target))
             given = None if events is None else read_events_of(events, imported.design().inputs)
             tick(f"{path.name}: comparing")
             codes = None if given is None else imported.design().input_quantisation.codes(given.x)
@@ -127,6 +137,21 @@ def import_run(
     folder.write("front.json", front)
     folder.write(IMPORT, made)  # the last: from here on it is a run
     return front
+
+
+def _luts(flow: Flow, target: Target) -> Measure:
+    """What a flow's compiler counts of a design; None where it does not compile."""
+
+    def measure(design: Design) -> float | None:
+        with tempfile.TemporaryDirectory(prefix="codesign-improve-") as scratch:
+            try:
+                firmware = flow.compile(design, target, Path(scratch) / "firmware")
+            except CodesignError:
+                return None
+            figure = find(flow.figures(firmware), "lut", Fidelity.COMPILED)
+            return None if figure is None else figure.value
+
+    return measure
 
 
 def _trial(
@@ -231,8 +256,6 @@ def _front(points: Sequence[FrontPoint], objectives: Sequence[Goal]) -> list[Fro
 
 
 def _facts(folder: RunFolder, point: FrontPoint, events: LabelledEvents) -> SampleFacts:
-    from codesign.core.design import Design
-
     design = Design.load(folder.trial(point.trial).path)
     return SampleFacts(
         hash=events.sha256,
