@@ -75,8 +75,18 @@ class StandardOperators(Domain[Wire]):
 
     def matmul(self, a: Wire | Array, b: Wire | Array) -> Wire:
         """Matrix product."""
+        if self.kind is np.float64 and isinstance(a, Wire) and self._is_transposed(a):
+            # onnxruntime would fuse both to an operator that it has for float32 only, and refuse the file
+            found = self._product(self.reshape(a, (1, *a.shape[1:])), b)
+            return self.reshape(found, found.shape[2:])
+        return self._product(a, b)
+
+    def _product(self, a: Wire | Array, b: Wire | Array) -> Wire:
         shape = np.matmul(np.empty(a.shape, dtype=np.bool_), np.empty(b.shape, dtype=np.bool_)).shape
         return self.emit("MatMul", (a, b), shape)
+
+    def _is_transposed(self, x: Wire) -> bool:
+        return any(node.op_type == "Transpose" and x.name in node.output for node in self.nodes)
 
     def relu(self, x: Wire) -> Wire:
         """max(x, 0)."""

@@ -76,7 +76,7 @@ def test_squares_and_products_equal_qonnx_and_circuit(seed):
     design.outputs.codes(ours)
 
 
-@pytest.mark.parametrize("bits", range(1, 11))
+@pytest.mark.parametrize("bits", range(1, 13))
 def test_every_square_is_exact(bits):
     for signed in (True, False) if bits > 1 else (False,):
         kind = FixedPoint(signed=signed, integer_bits=2 - signed, fraction_bits=bits - 2)
@@ -87,11 +87,8 @@ def test_every_square_is_exact(bits):
 
 
 def test_squares_and_powers_without_exact_hardware_are_refused():
-    wide = FixedPoint(signed=True, integer_bits=5, fraction_bits=5)
     b = GraphBuilder(1)
     content = b.finish(b.node("Mul", "x", "x"), 1)
-    with pytest.raises(UnsupportedError, match="square of a signal of 11 bits"):
-        alkaid_values(design_of(content, wide, 1), np.zeros((1, 1)))
     huge = FixedPoint(signed=True, integer_bits=12, fraction_bits=1)
     with pytest.raises(UnsupportedError, match=r"a square may need 28 bits"):
         design_of(content, huge, 1)

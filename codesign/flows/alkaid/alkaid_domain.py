@@ -9,7 +9,7 @@ import numpy as np
 from alkaid.trace import FVArray
 from numpy.typing import NDArray
 
-from codesign.core.errors import UnsupportedError
+from codesign.flows.alkaid.alkaid_products import product_signal, square_signal
 from codesign.flows.alkaid.alkaid_trees import DEEPEST, tree_signals
 from codesign.graph.arrays import Arrays
 from codesign.graph.domain import Array
@@ -20,9 +20,6 @@ from codesign.graph.tables import Table
 
 __all__ = ("Signals",)
 
-#: address bits of a table: 2**10 entries are about 16 look-up tables of six inputs for each bit of the result
-_TABLE_BITS = 10
-
 
 class Signals(Arrays):
     """Arithmetic on :class:`alkaid.trace.FVArray`, (1, ...): each element is one signal of the circuit."""
@@ -32,26 +29,14 @@ class Signals(Arrays):
         return a + b
 
     def multiply(self, a: Any, b: Any) -> Any:
-        """Elementwise product; of two signals as quarter squares: ``a b = ((a + b)**2 - (a - b)**2) / 4``.
-
-        alkaid's own multiplier is not used: its delay is taken for negative in wide products, and tables are smaller.
-        """
+        """Elementwise product; of two signals a sum over their digits (:mod:`.alkaid_products`)."""
         if not isinstance(a, FVArray) or not isinstance(b, FVArray):
             return a * b
-        return (self.square(a + b) - self.square(a - b)) * 0.25
+        return _each(product_signal, a, b)
 
     def square(self, x: FVArray) -> Any:
-        """Elementwise square, read from a table."""
-        signed, integers, fractions = x.kif
-        wide = int((signed + integers + fractions).max())
-        if wide > _TABLE_BITS:
-            raise UnsupportedError(
-                f"the square of a signal of {wide} bits (or a product of signals whose sum has as many) has no exact "
-                f"hardware here: at most {_TABLE_BITS} bits are; quantise it first"
-            )
-        return x.apply(np.square).quantize(
-            k=np.zeros_like(signed), i=2 * integers + signed, f=2 * fractions, overflow_mode="WRAP", round_mode="TRN"
-        )
+        """Elementwise square: a table, or a sum over digits."""
+        return _each(square_signal, x)
 
     def matmul(self, a: Any, b: Any) -> Any:
         """Matrix product with constants: shifts and adders (distributed arithmetic), a row of signals at a time.

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
+from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.graph.exact import Exact
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, tightest_type
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.graph.reader import read_graph
+from codesign.handoff.inference import Session, codes_model
 from codesign.importing.keras.graph_writer import FixedPoints, GraphWriter
+from codesign.testing.graphs import port_of_one_kind
 
 RNG = np.random.default_rng(5)
 
@@ -105,3 +110,20 @@ def test_a_weight_of_25_bits_is_refused():
     graph = GraphWriter()
     with pytest.raises(UnsupportedError, match="24 bits"):
         graph.einsum("bc,cC->bC", graph.input((1,)), np.array([[2.0**24 + 1]]))
+
+
+@pytest.mark.parametrize("equation", ["bnc,nN->bNc", "bnc,ncN->bcN"])
+def test_onnxruntime_takes_a_wide_product_of_what_was_transposed(equation):
+    """In float64, where it would fuse both to an operator that it has for float32 only."""
+    graph = GraphWriter()
+    x = graph.input((3, 4))
+    out = graph.einsum(equation, x, whole(*(3, 2) if equation == "bnc,nN->bNc" else (3, 4, 2)) * 2.0**16 + 1)
+    quantisation = port_of_one_kind(FixedPoint(signed=True, integer_bits=7, fraction_bits=0), 12)
+    content = graph.finish([out])
+    found = read_graph(content).run(Interval.of_port(quantisation.port), Intervals(FLOAT64_EXACT))
+    ends = zip(found.low[0], found.high[0], found.step[0], strict=True)
+    types = tuple(tightest_type(*map(float, end)) for end in ends)
+    design = Design(content, quantisation, Port(name="y", types=types, labels=tuple(f"y{i}" for i in range(8))))
+    codes = RNG.integers(-128, 128, (50, 12))
+    truth = design.outputs.codes(read_graph(content).run(codes.astype(np.float64), Exact()))
+    assert np.array_equal(Session(codes_model(design)).run(codes.astype(np.int32))["output_codes"], truth)
