@@ -5,7 +5,9 @@ from importlib.util import find_spec
 import pytest
 
 from codesign.families.trees.family import BoostedTrees
+from codesign.tasks.heads import LossObjective
 from codesign.testing import FamilyTests
+from codesign.training.lesson import Subject
 
 SPACE = {
     "depth": {"low": 2, "high": 3},
@@ -42,3 +44,14 @@ class TestClasses(_OfTrees):
 
 class TestTwoClasses(_OfTrees):
     objective, outputs = "cross-entropy", 2
+
+
+class TestQuantiles(_OfTrees):
+    objective, outputs = "quantile", 2
+
+    def _subject(self):
+        return Subject.of_sizes(self.inputs, self.outputs, LossObjective("quantile", quantiles=(0.2, 0.8)))
+
+    @staticmethod
+    def _target(head, x, first):
+        return first[:, 0]

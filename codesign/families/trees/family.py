@@ -22,7 +22,7 @@ __all__ = ("BoostedTrees",)
 
 #: of a training: all that was grown
 _GROWN = "grown.json"
-_OBJECTIVES = ("cross-entropy", "squared")
+_OBJECTIVES = ("cross-entropy", "squared", "quantile")
 
 
 class BoostedTrees(Family):
@@ -40,12 +40,13 @@ class BoostedTrees(Family):
         return TreesConfig(**{name: choose(name, getattr(space, name)) for name in TreesSpace.model_fields})
 
     def can(self, subject: Subject) -> str | None:
-        """Classes, and numbers by their squares."""
-        name = subject.objective.name
-        if name not in _OBJECTIVES:
-            return f"trees learn by {' or '.join(_OBJECTIVES)}, not by '{name}'"
-        if name == "cross-entropy" and len(subject.outputs) < 2:
-            return "of one class there is nothing to tell apart"
+        """Classes, and numbers by their squares or quantiles; of each head its own trees."""
+        for head in subject.heads:
+            name = head.objective.name
+            if name not in _OBJECTIVES:
+                return f"trees learn by {', '.join(_OBJECTIVES)}, and the objective of {head.name} is '{name}'"
+            if name == "cross-entropy" and len(head.outputs) < 2:
+                return f"{head.name} has one class, of which nothing is told apart"
         return None
 
     def brings(self, candidate: Candidate) -> Mapping[str, str]:

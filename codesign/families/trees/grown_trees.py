@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -19,12 +19,13 @@ from codesign.families.trained import Reference, Trained
 from codesign.families.trees.config import LEAVES, MODEL, TreesConfig
 from codesign.families.trees.leaves import carried, nearest, pruned
 from codesign.families.trees.nodes_file import read_nodes
-from codesign.families.trees.trainer import Grown, Growth, Loss, Sorted, Trainer
+from codesign.families.trees.trainer import Grown, Growth, Sorted, Trainer
 from codesign.families.trees.trainers import TRAINERS
 from codesign.families.trees.tree_model import LeafRounding, TreeModel
 from codesign.graph.forest import Tree
 from codesign.graph.ports import design_of_graph
-from codesign.training.lesson import Budget, Fold, Lesson
+from codesign.tasks.heads import Head
+from codesign.training.lesson import Budget, FoldTarget, Lesson
 
 __all__ = ("EnsembleOfTrees", "grow", "opened", "picked")
 
@@ -50,16 +51,17 @@ def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> Tree
         rounds=budget.epochs, depth=config.depth, most_leaves=config.max_leaves, learning_rate=config.learning_rate,
         min_child_weight=config.min_child_weight, patience=config.early_stopping, seed=seed,
     )  # fmt: skip
-    count, objective = len(lesson.subject.outputs), lesson.subject.objective.name
-    if objective == _CLASSES:
-        found = _classes(trainer, lesson, count, growth)
-    else:
-        found = [_number(trainer, lesson, "squared", place, growth) for place in range(count)]
+    heads, count = lesson.subject.heads, len(lesson.subject.outputs)
+    found: list[Grown] = []
+    first = 0
+    for head in heads:
+        found += [_placed(grown, first + place, count) for place, grown in _grown(trainer, lesson, head, growth)]
+        first += len(head.outputs)
     return TreeModel(
         kind="nodes",
         source=trainer.name,
         content=b"",
-        objective=objective,
+        objective=heads[0].objective.name if len(heads) == 1 else "several",
         features=lesson.subject.inputs,
         outputs=lesson.subject.outputs,
         trees=_round_by_round([g.rounds for g in found], count),
@@ -68,41 +70,48 @@ def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> Tree
     )
 
 
-def _classes(trainer: Trainer, lesson: Lesson, count: int, growth: Growth) -> list[Grown]:
-    """One margin for each class; of two, one for the second, beside 0."""
-    train, held_out = (Sorted(f.x, f.target.astype(np.int64), f.weights) for f in (lesson.train, lesson.validation))
-    missing = set(range(count)) - set(np.unique(train.y).tolist())
-    if missing:
-        names = ", ".join(lesson.subject.outputs[n] for n in sorted(missing))
-        raise CodesignError(f"no event of the training split is of {names}: give a larger sample")
-    if count > 2:
-        return [trainer.grow("classes", count, 0.5, train, held_out, growth)]
-    return [_placed(trainer.grow("two", 1, 0.5, train, held_out, growth), 1, count)]
+def _grown(trainer: Trainer, lesson: Lesson, head: Head, growth: Growth) -> Iterator[tuple[int, Grown]]:
+    """The trees of a head, target by target, and the first of its outputs that each gives to."""
+    folds = [(fold, fold.target[head.name]) for fold in (lesson.train, lesson.validation)]
+    if head.objective.name == _CLASSES:
+        train, held_out = (Sorted(fold.x, given.astype(np.int64), fold.weights) for fold, given in folds)
+        missing = set(range(len(head.outputs))) - set(np.unique(train.y).tolist())
+        if missing:
+            names = ", ".join(head.outputs[n] for n in sorted(missing))
+            raise CodesignError(f"no event of the training split is of {names}: give a larger sample")
+        if len(head.outputs) > 2:
+            yield 0, trainer.grow("classes", len(head.outputs), 0.5, train, held_out, growth)
+        else:  # the margin of the second beside 0
+            yield 1, trainer.grow("two", 1, 0.5, train, held_out, growth)
+        return
+    levels = head.objective.quantiles
+    for place in range(len(head.outputs)):
+        train, held_out = (Sorted(fold.x, _column(given, place), fold.weights) for fold, given in folds)
+        if levels:
+            yield place, trainer.grow("quantile", 1, levels[place], train, held_out, growth)
+        else:
+            yield place, trainer.grow("squared", 1, 0.5, train, held_out, growth)
 
 
-def _number(trainer: Trainer, lesson: Lesson, loss: Loss, place: int, growth: Growth) -> Grown:
-    """The trees of one output that is a number."""
-
-    def column(fold: Fold) -> Sorted:
-        y = fold.target.astype(np.float64)
-        return Sorted(fold.x, y if y.ndim == 1 else y[:, place], fold.weights)
-
-    grown = trainer.grow(loss, 1, 0.5, column(lesson.train), column(lesson.validation), growth)
-    return _placed(grown, place, len(lesson.subject.outputs))
+def _column(target: FoldTarget, place: int) -> NDArray[np.float64]:
+    """Of one number for all outputs, or of one for each."""
+    numbers = target.astype(np.float64)
+    return numbers if numbers.ndim == 1 else numbers[:, min(place, numbers.shape[1] - 1)]
 
 
-def _placed(grown: Grown, place: int, count: int) -> Grown:
-    """Trees of one output as those of one among several."""
+def _placed(grown: Grown, first: int, count: int) -> Grown:
+    """The trees of one target as those of outputs ``first`` and on of ``count``."""
     base = np.zeros(count)
-    base[place] = grown.base[0]
-    return Grown(tuple(tuple(replace(t, output=place) for t in trees) for trees in grown.rounds), base)
+    base[first : first + len(grown.base)] = grown.base
+    moved = (tuple(replace(t, output=first + t.output) for t in trees) for trees in grown.rounds)
+    return Grown(tuple(moved), base)
 
 
 def _round_by_round(grown: Sequence[tuple[tuple[Tree, ...], ...]], count: int) -> tuple[Tree, ...]:
     """In each round one tree of each output: where one ended earlier, or has none, one that gives 0."""
     trees: list[Tree] = []
     for number in range(max(len(rounds) for rounds in grown)):
-        there = {t.output: t for rounds in grown for t in rounds[number : number + 1] for t in t}
+        there = {t.output: t for rounds in grown if number < len(rounds) for t in rounds[number]}
         trees += [there.get(output, _nothing(output)) for output in range(count)]
     return tuple(trees)
 
