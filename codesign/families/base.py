@@ -107,6 +107,11 @@ class Family(PlugIn):
         """Why the family cannot learn this, in words, told before any training; None where it can."""
         return None
 
+    def brings(self, candidate: Candidate) -> Mapping[str, str]:
+        """Of :attr:`tools` and of what else, by choice, a candidate is trained with: all whose versions are in its
+        training's key."""
+        return self.tools
+
     def prepare(self, threads: int) -> None:
         """Called once in a process before its first training: it shall use so many threads."""
 

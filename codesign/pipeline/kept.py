@@ -94,7 +94,7 @@ def training_key(
             "trigger": trigger,
             "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family)),
             "packages": [plugins.release(Task, study.task), plugins.release(Family, study.family)],
-            "tools": store.versions(*_TRAINING_TOOLS, *family.tools.values()),
+            "tools": store.versions(*_TRAINING_TOOLS, *family.brings(candidate).values()),
         }
     )
 

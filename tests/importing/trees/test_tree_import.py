@@ -12,8 +12,8 @@ from codesign.core.fixedpoint import FixedPoint, InputQuantisation
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid
-from codesign.importing.trees import is_trees, read_trees
-from codesign.importing.trees.trained_trees import TrainedTrees, source_margins
+from codesign.importing.trees import TrainedTrees, is_trees, read_trees
+from codesign.importing.trees.trained_trees import source_margins
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import equal_everywhere
@@ -299,7 +299,7 @@ def outcome(content, folder):
     ],
 )
 def test_binary_json_is_bounded(content):
-    from codesign.importing.trees.ubjson import ubjson_of
+    from codesign.families.trees.ubjson import ubjson_of
 
     with pytest.raises(InputError, match="not valid UBJSON"):
         ubjson_of(content, "model.ubj")

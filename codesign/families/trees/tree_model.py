@@ -25,7 +25,7 @@ __all__ = ("LEAF_BITS", "Kind", "LeafRounding", "TreeModel")
 
 #: bits of the largest leaf, its sign included
 LEAF_BITS = 12
-Kind: TypeAlias = Literal["xgboost-json", "xgboost-ubj", "lightgbm", "onnx", "conifer"]
+Kind: TypeAlias = Literal["xgboost-json", "xgboost-ubj", "lightgbm", "onnx", "conifer", "nodes"]
 _OPSET, _ML_OPSET, _IR_VERSION = 20, 3, 10
 
 
@@ -153,7 +153,7 @@ class TreeModel:
         """
         if len(inputs.types) != len(self.features):
             raise InputError(f"{len(inputs.types)} inputs are given, {self.source} was trained on {len(self.features)}")
-        content = self.rounded(leaf_bits)._onnx(inputs)
+        content = self.rounded(leaf_bits).onnx(inputs)
         found = read_graph(content).run(Interval.of_port(inputs.port), Intervals())
         ends = zip(found.low[0], found.high[0], found.step[0], strict=True)
         types = tuple(tightest_type(float(low), float(high), float(step)) for low, high, step in ends)
@@ -182,8 +182,8 @@ class TreeModel:
             low, high = (low, middle) if reaches(middle) else (middle + 1, high)
         return low
 
-    def _onnx(self, inputs: InputQuantisation) -> bytes:
-        """One TreeEnsembleRegressor on the values of the port."""
+    def onnx(self, inputs: InputQuantisation) -> bytes:
+        """One TreeEnsembleRegressor on the values of the port, with the leaves as they are."""
         columns: dict[str, list[float | int | str]] = {}
 
         def put(**entries: float | int | str) -> None:
