@@ -112,8 +112,10 @@ def concatenation(signals: Sequence[Signal], axis: int = -1) -> Signal:
 
 
 def total(x: Signal, axis: int) -> Signal:
-    """The sum along an axis, not that of the channels."""
-    return Signal(x.values.sum(dim=axis), x.grid)
+    """The sum along an axis, not that of the channels, over the next power of two of its items: a shift, with which
+    what comes out is of the size of what goes in, however many items there are."""
+    factor = 2.0 ** -(int(x.values.shape[axis]) - 1).bit_length()
+    return Signal(x.values.sum(dim=axis) * factor, None if x.grid is None else x.grid * factor)
 
 
 def largest(x: Signal, axis: int) -> Signal:
@@ -121,14 +123,15 @@ def largest(x: Signal, axis: int) -> Signal:
     return Signal(x.values.amax(dim=axis), x.grid)
 
 
-def mean(x: Signal, axis: int) -> Signal:
+def mean(x: Signal, axis: int, keep: bool = False) -> Signal:
     """The sum along an axis times what is nearest to one over the number of its items: a shift where that is a power
     of two, else a constant of eight significant bits, such as 205/2048 for 1/10."""
     items = int(x.values.shape[axis])  # a tensor while it is exported
     exponent = (items - 1).bit_length() + _MEAN_BITS - 1
     number = round(2**exponent / items)
     unit = (number & -number) / 2**exponent
-    return Signal(x.values.sum(dim=axis) * (number / 2**exponent), None if x.grid is None else x.grid * unit)
+    summed = x.values.sum(dim=axis, keepdim=keep)
+    return Signal(summed * (number / 2**exponent), None if x.grid is None else x.grid * unit)
 
 
 def selection(x: Signal, valid: Tensor | None) -> Signal:

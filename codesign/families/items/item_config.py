@@ -16,7 +16,7 @@ from codesign.training.lesson import Subject
 
 __all__ = ("ItemConfig", "ItemSpace", "Pool", "drawn_layers")
 
-Pool = Literal["sum", "mean", "max"]
+Pool = Literal["sum", "mean", "max", "flatten"]
 
 
 class ItemConfig(Candidate):
@@ -24,7 +24,7 @@ class ItemConfig(Candidate):
 
     each_widths: tuple[int, ...] = Field(min_length=1, description="outputs of each layer that all items share")
     tail_widths: tuple[int, ...] = Field(default=(), description="neurons of each hidden layer behind the items")
-    pool: Pool = Field(default="sum", description="what is made of all items: their sum, mean or maximum")
+    pool: Pool = Field(default="sum", description="what is made of all items: sum, mean, max, or flatten")
     weight_bits: tuple[int, ...] = Field(description="bits of the weights, sign included: shared layers, tail, head")
     activation_bits: tuple[int, ...] = Field(description="bits of each layer's output (unsigned): shared layers, tail")
     pooled_bits: int = Field(default=8, ge=2, le=16, description="bits of a sum or mean of items")
@@ -79,11 +79,25 @@ class ItemConfig(Candidate):
 
     def summary_width(self, view: ItemView) -> int:
         """How many numbers are made of all items."""
+        return self.pooled_width * (self.places(view) if self.pool == "flatten" else 1)
+
+    @property
+    def pooled_width(self) -> int:
+        """How many numbers there are of each item in the end."""
         return self.each_widths[-1]
+
+    def places(self, view: ItemView) -> int:
+        """How many items there are behind the shared layers."""
+        return view.items
+
+    @property
+    def quantises_pool(self) -> bool:
+        """Whether what is made of all items has a quantiser: a maximum, and items as they are, need none."""
+        return self.pool in ("sum", "mean")
 
     def summary_bits(self) -> int:
         """Bits of each of them."""
-        return self.activation_bits[len(self.each_widths) - 1] if self.pool == "max" else self.pooled_bits
+        return self.pooled_bits if self.quantises_pool else self.activation_bits[len(self.each_widths) - 1]
 
     def dense_cost(self, sizes: Sequence[int], first: int, operand: int) -> float:
         """Bit operations of layers of these ``sizes``, the first of them layer ``first``, given ``operand`` bits."""
@@ -101,7 +115,7 @@ class ItemSpace(BaseModel):
     each_width: IntDimension = Field(description="outputs, drawn for each layer that all items share")
     tail_depth: IntDimension = Field(default=Fixed(1), description="number of hidden layers behind the items")
     tail_width: IntDimension = Field(default=Fixed(16), description="neurons, drawn for each hidden layer of the tail")
-    pool: Dimension = Field(default=Fixed("sum"), description="sum, mean or max over the items")
+    pool: Dimension = Field(default=Fixed("sum"), description="sum, mean or max over the items, or flatten")
     weight_bits: IntDimension = Field(description="drawn for each layer, the head included")
     activation_bits: IntDimension = Field(description="drawn for each layer but the head")
     pooled_bits: IntDimension = Field(default=Fixed(8), description="bits of a sum or mean of items")

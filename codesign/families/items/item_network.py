@@ -39,8 +39,7 @@ class ItemNetwork(LayeredNetwork):
         super().__init__()
         self.config, self.view, self.shapes = config, view, view.shapes
         self.inputs: Any = nn.ModuleList(InputCodes(config.input_bits) for _ in view.shapes)
-        #: quantises a sum or mean of items; a maximum lies on its items' grid as it is
-        self.pooled = None if config.pool == "max" else Activation(config.each_widths[-1], config.pooled_bits)
+        self.pooled = Activation(config.pooled_width, config.pooled_bits) if config.quantises_pool else None
         sizes, first = (config.summary_width(view) + view.beside, *config.tail_widths), len(config.each_widths)
         bits = zip(sizes[:-1], sizes[1:], config.weight_bits[first:], config.activation_bits[first:], strict=False)
         self.tail: Any = nn.ModuleList(Dense(*layer) for layer in bits)
@@ -68,5 +67,8 @@ class ItemNetwork(LayeredNetwork):
 
     def reduced(self, x: Signal, valid: Tensor | None, axis: int = 1) -> Signal:
         """The sum, mean or maximum of the items that are there, as the configuration has it; quantised."""
-        found = _REDUCTIONS[self.config.pool](selection(x, valid), axis)
+        x = selection(x, valid)
+        if self.config.pool == "flatten":
+            return Signal(x.values.flatten(1), x.grid)
+        found = _REDUCTIONS[self.config.pool](x, axis)
         return found if self.pooled is None else self.pooled(found)
