@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from codesign.training.network import Network
-from codesign.training.quantised_layers import Convolution, Layer, Matrix, Walk
+from codesign.training.quantised_layers import ConvolutionLayer, Layer, Matrix, Walk
 
 __all__ = ("LayeredNetwork",)
 
@@ -18,7 +18,7 @@ class LayeredNetwork(Network):
     """Write ``forward`` of the layers in :mod:`codesign.training.quantised_layers`; ``shapes`` must be set."""
 
     @property
-    def folded(self) -> bool:  # type: ignore[override]
+    def folded(self) -> bool:
         """Whether it is the exact function that is exported."""
         return all(layer.walk is Walk.FOLDED for layer in self._layers())
 
@@ -36,7 +36,7 @@ class LayeredNetwork(Network):
     @property
     def prunable(self) -> Sequence[Tensor]:
         """Weights of matrices and convolutions."""
-        return [m.weight for m in self.modules() if isinstance(m, Matrix | Convolution)]
+        return [m.weight for m in self.modules() if isinstance(m, Matrix | ConvolutionLayer)]
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:

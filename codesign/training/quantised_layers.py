@@ -1,6 +1,6 @@
 """Quantised layers of which any network can be composed: each knows how to set its range and how to be folded.
 
-A layer is given a :class:`Signal` and gives one. What a network does with signals is written once, in ``forward``; the
+A layer is given a :class:`GridSignal` and gives one. What a network does with signals is written once, in ``forward``; the
 same walk through it trains, sets ranges, and folds:
 
 - RUNNING: the numbers of training, half an LSB added in front of every quantiser, which floors: rounding half up.
@@ -32,14 +32,14 @@ from codesign.training.brevitas_quantisers import (
 )
 
 __all__ = (
-    "Activation",
-    "Convolution",
+    "ActivationLayer",
+    "ConvolutionLayer",
     "Dense",
-    "Head",
+    "GridSignal",
     "InputCodes",
     "Layer",
     "Matrix",
-    "Signal",
+    "OutputLayer",
     "Walk",
     "concatenation",
     "largest",
@@ -67,63 +67,63 @@ class Walk(Enum):
 
 
 @dataclass(frozen=True)
-class Signal:
+class GridSignal:
     """Values (events, ...), and while a network is folded the grid on which they lie, of a shape that fits theirs."""
 
     values: Tensor
     grid: Tensor | None = None
 
-    def turned(self, *order: int) -> Signal:
+    def turned(self, *order: int) -> GridSignal:
         """The axes in another order. The grid must be one for all: as it is behind an activation."""
-        return Signal(self.values.permute(*order), self.grid)
+        return GridSignal(self.values.permute(*order), self.grid)
 
-    def reshaped(self, *shape: int) -> Signal:
+    def reshaped(self, *shape: int) -> GridSignal:
         """The values in another shape. The grid must be one for all: as it is behind an activation."""
-        return Signal(self.values.reshape(*shape), self.grid)
+        return GridSignal(self.values.reshape(*shape), self.grid)
 
-    def taken(self, axis: int, number: int) -> Signal:
+    def taken(self, axis: int, number: int) -> GridSignal:
         """The first ``number`` along an axis; the signal itself where there are no more."""
         if int(self.values.shape[axis]) == number:
             return self
-        return Signal(self.values.narrow(axis, 0, number), self.grid)
+        return GridSignal(self.values.narrow(axis, 0, number), self.grid)
 
 
-def sum_of(first: Signal, *others: Signal) -> Signal:
+def sum_of(first: GridSignal, *others: GridSignal) -> GridSignal:
     """Elementwise, with what has to be repeated repeated."""
     values, grid = first.values, first.grid
     for other in others:
         values = values + other.values
         grid = None if grid is None or other.grid is None else torch.minimum(grid, other.grid)
-    return Signal(values, grid)
+    return GridSignal(values, grid)
 
 
-def product(a: Signal, b: Signal) -> Signal:
+def product(a: GridSignal, b: GridSignal) -> GridSignal:
     """Elementwise product of two signals, each with one grid for all."""
-    return Signal(a.values * b.values, None if a.grid is None or b.grid is None else a.grid * b.grid)
+    return GridSignal(a.values * b.values, None if a.grid is None or b.grid is None else a.grid * b.grid)
 
 
-def concatenation(signals: Sequence[Signal], axis: int = -1) -> Signal:
+def concatenation(signals: Sequence[GridSignal], axis: int = -1) -> GridSignal:
     """One after another along an axis, on the finest of their grids."""
     if len(signals) == 1:
         return signals[0]
     grids = [s.grid.min() for s in signals if s.grid is not None]
     grid = torch.stack(grids).min() if len(grids) == len(signals) else None
-    return Signal(torch.cat([s.values for s in signals], dim=axis), grid)
+    return GridSignal(torch.cat([s.values for s in signals], dim=axis), grid)
 
 
-def total(x: Signal, axis: int) -> Signal:
+def total(x: GridSignal, axis: int) -> GridSignal:
     """The sum along an axis, not that of the channels, over the next power of two of its items: a shift, with which
     what comes out is of the size of what goes in, however many items there are."""
     factor = 2.0 ** -(int(x.values.shape[axis]) - 1).bit_length()
-    return Signal(x.values.sum(dim=axis) * factor, None if x.grid is None else x.grid * factor)
+    return GridSignal(x.values.sum(dim=axis) * factor, None if x.grid is None else x.grid * factor)
 
 
-def largest(x: Signal, axis: int) -> Signal:
+def largest(x: GridSignal, axis: int) -> GridSignal:
     """The largest along an axis, not that of the channels."""
-    return Signal(x.values.amax(dim=axis), x.grid)
+    return GridSignal(x.values.amax(dim=axis), x.grid)
 
 
-def mean(x: Signal, axis: int, keep: bool = False) -> Signal:
+def mean(x: GridSignal, axis: int, keep: bool = False) -> GridSignal:
     """The sum along an axis times what is nearest to one over the number of its items: a shift where that is a power
     of two, else a constant of eight significant bits, such as 205/2048 for 1/10."""
     items = int(x.values.shape[axis])  # a tensor while it is exported
@@ -131,14 +131,14 @@ def mean(x: Signal, axis: int, keep: bool = False) -> Signal:
     number = round(2**exponent / items)
     unit = (number & -number) / 2**exponent
     summed = x.values.sum(dim=axis, keepdim=keep)
-    return Signal(summed * (number / 2**exponent), None if x.grid is None else x.grid * unit)
+    return GridSignal(summed * (number / 2**exponent), None if x.grid is None else x.grid * unit)
 
 
-def selection(x: Signal, valid: Tensor | None) -> Signal:
+def selection(x: GridSignal, valid: Tensor | None) -> GridSignal:
     """0 where ``valid`` is 0; the signal itself where nothing says what is there."""
     if valid is None:
         return x
-    return Signal(torch.where(valid > 0.5, x.values, torch.zeros(())), x.grid)
+    return GridSignal(torch.where(valid > 0.5, x.values, torch.zeros(())), x.grid)
 
 
 class Layer(nn.Module):
@@ -156,10 +156,10 @@ class InputCodes(Layer):
             act_quant=InputQuantiser, bit_width=bits, scaling_init=2.0**INPUT_INTEGER_BITS
         )  # fmt: skip
 
-    def forward(self, x: Tensor) -> Signal:
+    def forward(self, x: Tensor) -> GridSignal:
         """A block (events, ...)."""
         values = self.quantiser(x)
-        return Signal(values, self.quantiser.act_quant.scale().double() if self.walk is Walk.FOLDING else None)
+        return GridSignal(values, self.quantiser.act_quant.scale().double() if self.walk is Walk.FOLDING else None)
 
 
 class Matrix(Layer):
@@ -175,13 +175,13 @@ class Matrix(Layer):
         """(outputs, inputs)."""
         return self.linear.weight  # type: ignore[no-any-return]
 
-    def forward(self, x: Signal) -> Signal:
+    def forward(self, x: GridSignal) -> GridSignal:
         """(events, ..., inputs) to (events, ..., outputs)."""
         grid = None if x.grid is None else x.grid.min() * self.linear.weight_quant.scale().double().flatten()
-        return Signal(self.linear(x.values), grid)
+        return GridSignal(self.linear(x.values), grid)
 
 
-class Convolution(Layer):
+class ConvolutionLayer(Layer):
     """A convolution along one axis or two, of (events, channels, ...), without a bias; zeros around the border."""
 
     def __init__(
@@ -201,15 +201,15 @@ class Convolution(Layer):
         """(outputs, inputs of a group, ...)."""
         return self.conv.weight  # type: ignore[no-any-return]
 
-    def forward(self, x: Signal) -> Signal:
+    def forward(self, x: GridSignal) -> GridSignal:
         """(events, inputs, ...) to (events, outputs, ...)."""
         if x.grid is None:
-            return Signal(self.conv(x.values))
+            return GridSignal(self.conv(x.values))
         scale = self.conv.weight_quant.scale().double().reshape(-1, *(1,) * self._axes)
-        return Signal(self.conv(x.values), x.grid.min() * scale)
+        return GridSignal(self.conv(x.values), x.grid.min() * scale)
 
 
-class Activation(Layer):
+class ActivationLayer(Layer):
     """A bias for each channel, and a quantiser of one learned power-of-two range that rounds half up and saturates.
 
     Unsigned, it rectifies. The channels are on the last axis but ``behind``.
@@ -225,14 +225,14 @@ class Activation(Layer):
         self.bias = nn.Parameter(torch.zeros(channels, *(1,) * behind))
         self._signed = signed
 
-    def forward(self, x: Signal) -> Signal:
+    def forward(self, x: GridSignal) -> GridSignal:
         """(events, ..., channels, ...), on the quantiser's LSB."""
         if self.walk is Walk.FOLDING:
             return self._fold(x)
         if self.walk is Walk.CALIBRATING:
             self._set_range(x.values + self.bias)
         bias = self.bias if self.walk is Walk.FOLDED else self.bias + 0.5 * activation_scale(self.quantiser)
-        return Signal(self.quantiser(x.values + bias))
+        return GridSignal(self.quantiser(x.values + bias))
 
     @torch.no_grad()
     def _set_range(self, values: Tensor, quantile: float = 0.999) -> None:
@@ -241,15 +241,15 @@ class Activation(Layer):
         set_activation_range(self.quantiser, max(top, _LEAST_RANGE))
 
     @torch.no_grad()
-    def _fold(self, x: Signal) -> Signal:
+    def _fold(self, x: GridSignal) -> GridSignal:
         assert x.grid is not None
         lsb = activation_scale(self.quantiser).double()
         grid = torch.minimum(x.grid.broadcast_to(self.bias.shape), lsb)
         self.bias.copy_(torch.floor((self.bias.double() + lsb / 2) / grid) * grid)
-        return Signal(self.quantiser(x.values + self.bias), lsb)
+        return GridSignal(self.quantiser(x.values + self.bias), lsb)
 
 
-class Head(Layer):
+class OutputLayer(Layer):
     """The last layer of an output or several: weights and a bias, no quantiser."""
 
     def __init__(self, inputs: int, outputs: int, bits: int) -> None:
@@ -257,13 +257,14 @@ class Head(Layer):
         self.matrix = Matrix(inputs, outputs, bits)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, x: Signal) -> Tensor:
+    def forward(self, x: GridSignal) -> Tensor:
         """(events, inputs) to values (events, outputs)."""
         scores = self.matrix(x)
         if scores.grid is not None:
             with torch.no_grad():
                 self.bias.copy_(torch.round(self.bias.double() / scores.grid) * scores.grid)
-        return scores.values + self.bias
+        values: Tensor = scores.values + self.bias
+        return values
 
 
 class Dense(Layer):
@@ -272,8 +273,8 @@ class Dense(Layer):
     def __init__(self, inputs: int, outputs: int, weight_bits: int, activation_bits: int) -> None:
         super().__init__()
         self.matrix = Matrix(inputs, outputs, weight_bits)
-        self.active = Activation(outputs, activation_bits)
+        self.active = ActivationLayer(outputs, activation_bits)
 
-    def forward(self, x: Signal, *more: Signal) -> Signal:
+    def forward(self, x: GridSignal, *more: GridSignal) -> GridSignal:
         """(events, ..., inputs) to (events, ..., outputs), rectified; ``more`` is added before that."""
         return self.active(sum_of(self.matrix(x), *more))  # type: ignore[no-any-return]

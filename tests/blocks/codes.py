@@ -15,7 +15,7 @@ from tests.graph.everywhere import exact_codes
 
 
 def codes_everywhere(network, design, x, folder, rtl=True, distinct=50):
-    """Output codes of physical inputs and of extreme codes, which every domain gives; more than so many ``distinct``."""
+    """Output codes of physical inputs and of extreme codes, which every domain gives; more than ``distinct`` others."""
     given = np.concatenate([design.input_quantisation.codes(x[:300]), probe_codes(design.inputs, 200)])
     truth = exact_codes(design, given)
     assert len(np.unique(truth, axis=0)) > distinct

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from codesign.families.conv1d.config import Conv1dConfig
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.items.item_view import ItemView
-from codesign.training.quantised_layers import Activation, Convolution, Signal, selection
+from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, GridSignal, selection
 
 __all__ = ("QuantConv1dNetwork",)
 
@@ -22,11 +22,11 @@ class QuantConv1dNetwork(ItemNetwork):
         super().__init__(config, view, outputs)
         sizes = (view.fields, *config.each_widths)
         bits = zip(sizes[:-1], sizes[1:], config.weight_bits, strict=False)
-        self.windows: Any = nn.ModuleList(Convolution(n, m, config.kernel, weight) for n, m, weight in bits)
+        self.windows: Any = nn.ModuleList(ConvolutionLayer(n, m, config.kernel, weight) for n, m, weight in bits)
         widths = zip(config.each_widths, config.activation_bits, strict=False)
-        self.active: Any = nn.ModuleList(Activation(n, active, behind=1) for n, active in widths)
+        self.active: Any = nn.ModuleList(ActivationLayer(n, active, behind=1) for n, active in widths)
 
-    def summary(self, items: Signal, valid: Tensor | None) -> Signal:
+    def summary(self, items: GridSignal, valid: Tensor | None) -> GridSignal:
         """(events, items, fields) to (events, n)."""
         there = None if valid is None else valid.permute(0, 2, 1)
         x = items.turned(0, 2, 1)

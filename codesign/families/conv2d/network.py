@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from codesign.families.conv2d.config import Conv2dConfig
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.items.item_view import ItemView
-from codesign.training.quantised_layers import Activation, Convolution, Layer, Signal
+from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, GridSignal, Layer
 
 __all__ = ("QuantConv2dNetwork",)
 
@@ -27,18 +27,18 @@ class _Stage(Layer):
         split = config.depthwise and layer > 0
         steps: list[Layer] = []
         if split:
-            steps += [Convolution(inputs, inputs, config.kernel, weight, groups=inputs, **seen)]
-            steps += [Activation(inputs, active, behind=2), Convolution(inputs, outputs, 1, weight, axes=2)]
+            steps += [ConvolutionLayer(inputs, inputs, config.kernel, weight, groups=inputs, **seen)]
+            steps += [ActivationLayer(inputs, active, behind=2), ConvolutionLayer(inputs, outputs, 1, weight, axes=2)]
         else:
-            steps += [Convolution(inputs, outputs, config.kernel, weight, **seen)]
-        self.steps: Any = nn.ModuleList([*steps, Activation(outputs, active, behind=2)])
+            steps += [ConvolutionLayer(inputs, outputs, config.kernel, weight, **seen)]
+        self.steps: Any = nn.ModuleList([*steps, ActivationLayer(outputs, active, behind=2)])
         self._window = config.window
 
-    def forward(self, x: Signal) -> Signal:
+    def forward(self, x: GridSignal) -> GridSignal:
         """(events, inputs, rows, columns) to (events, outputs, ...)."""
         for step in self.steps:
             x = step(x)
-        return x if self._window == 1 else Signal(nn.functional.max_pool2d(x.values, self._window), x.grid)
+        return x if self._window == 1 else GridSignal(nn.functional.max_pool2d(x.values, self._window), x.grid)
 
 
 class QuantConv2dNetwork(ItemNetwork):
@@ -50,7 +50,7 @@ class QuantConv2dNetwork(ItemNetwork):
         self.stages: Any = nn.ModuleList(_Stage(config, i, n, m) for i, (n, m) in enumerate(pairwise(sizes)))
         self._places = config.places(view)
 
-    def summary(self, items: Signal, valid: Tensor | None) -> Signal:
+    def summary(self, items: GridSignal, valid: Tensor | None) -> GridSignal:
         """(events, rows, columns, channels) to (events, n)."""
         x = items.turned(0, 3, 1, 2)
         for stage in self.stages:

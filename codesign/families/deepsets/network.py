@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from codesign.families.items.item_config import ItemConfig
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.items.item_view import ItemView
-from codesign.training.quantised_layers import Dense, Signal
+from codesign.training.quantised_layers import Dense, GridSignal
 
 __all__ = ("QuantDeepSet",)
 
@@ -24,7 +24,7 @@ class QuantDeepSet(ItemNetwork):
         bits = zip(sizes[:-1], sizes[1:], config.weight_bits, config.activation_bits, strict=False)
         self.each: Any = nn.ModuleList(Dense(*layer) for layer in bits)
 
-    def summary(self, items: Signal, valid: Tensor | None) -> Signal:
+    def summary(self, items: GridSignal, valid: Tensor | None) -> GridSignal:
         """(events, items, fields) to (events, width of the last shared layer)."""
         for layer in self.each:
             items = layer(items)

@@ -35,12 +35,12 @@ class ItemFamily(TorchFamily):
     def build(self, config: Candidate, subject: Subject) -> ItemNetwork:
         """Build the untrained Brevitas network for the subject's blocks and heads."""
         assert isinstance(config, ItemConfig)
-        return self.network(config, config.seen(subject.blocks), (len(subject.outputs),))
+        return self.network(config, config.seen(subject.blocks), [len(head.outputs) for head in subject.heads])
 
     def suggest(self, space: BaseModel, choose: Choose) -> ItemConfig:
         """Draw a network: the depths first, then each layer's width and bits."""
         assert isinstance(space, ItemSpace)
-        return self.config.model_validate(drawn_layers(space, choose) | self.drawn(space, choose))
+        return self.config.model_validate({**drawn_layers(space, choose), **self.drawn(space, choose)})
 
     def drawn(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
         """Draw what the family has more, by the configuration's names."""

@@ -12,11 +12,11 @@ from codesign.families.items.item_config import ItemConfig
 from codesign.families.items.item_view import ItemView
 from codesign.training.layered_network import LayeredNetwork
 from codesign.training.quantised_layers import (
-    Activation,
+    ActivationLayer,
     Dense,
-    Head,
+    GridSignal,
     InputCodes,
-    Signal,
+    OutputLayer,
     concatenation,
     largest,
     mean,
@@ -39,14 +39,14 @@ class ItemNetwork(LayeredNetwork):
         super().__init__()
         self.config, self.view, self.shapes = config, view, view.shapes
         self.inputs: Any = nn.ModuleList(InputCodes(config.input_bits) for _ in view.shapes)
-        self.pooled = Activation(config.pooled_width, config.pooled_bits) if config.quantises_pool else None
+        self.pooled = ActivationLayer(config.pooled_width, config.pooled_bits) if config.quantises_pool else None
         sizes, first = (config.summary_width(view) + view.beside, *config.tail_widths), len(config.each_widths)
         bits = zip(sizes[:-1], sizes[1:], config.weight_bits[first:], config.activation_bits[first:], strict=False)
         self.tail: Any = nn.ModuleList(Dense(*layer) for layer in bits)
-        self.heads: Any = nn.ModuleList(Head(sizes[-1], n, config.weight_bits[-1]) for n in outputs)
+        self.heads: Any = nn.ModuleList(OutputLayer(sizes[-1], n, config.weight_bits[-1]) for n in outputs)
 
     @abstractmethod
-    def summary(self, items: Signal, valid: Tensor | None) -> Signal:
+    def summary(self, items: GridSignal, valid: Tensor | None) -> GridSignal:
         """What is made of the items (events, *shape): (events, n), on one grid.
 
         ``valid``: (events, items, 1), 0 for an item that is not there; None where nothing says so.
@@ -65,10 +65,10 @@ class ItemNetwork(LayeredNetwork):
         found = tuple(head(x) for head in self.heads)
         return found if len(found) > 1 else found[0]
 
-    def reduced(self, x: Signal, valid: Tensor | None, axis: int = 1) -> Signal:
+    def reduced(self, x: GridSignal, valid: Tensor | None, axis: int = 1) -> GridSignal:
         """The sum, mean or maximum of the items that are there, as the configuration has it; quantised."""
         x = selection(x, valid)
         if self.config.pool == "flatten":
-            return Signal(x.values.flatten(1), x.grid)
+            return GridSignal(x.values.flatten(1), x.grid)
         found = _REDUCTIONS[self.config.pool](x, axis)
         return found if self.pooled is None else self.pooled(found)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from codesign.families.items.item_config import ItemConfig
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.items.item_view import ItemView
-from codesign.training.quantised_layers import Activation, Dense, Layer, Matrix, Signal, mean, selection
+from codesign.training.quantised_layers import ActivationLayer, Dense, GridSignal, Layer, Matrix, mean, selection
 
 __all__ = ("QuantJediLinear",)
 
@@ -21,10 +21,10 @@ class _Mixed(Layer):
     def __init__(self, inputs: int, outputs: int, bits: tuple[int, int], mean_bits: int, signed: bool) -> None:
         super().__init__()
         self.each = Dense(inputs, outputs, *bits)
-        self.average = Activation(inputs, mean_bits, signed=signed)
+        self.average = ActivationLayer(inputs, mean_bits, signed=signed)
         self.of_average = Matrix(inputs, outputs, bits[0])
 
-    def forward(self, x: Signal, valid: Tensor | None) -> Signal:
+    def forward(self, x: GridSignal, valid: Tensor | None) -> GridSignal:
         """(events, items, inputs) to (events, items, outputs)."""
         average = self.average(mean(x, 1, keep=True))
         return selection(self.each(x, self.of_average(average)), valid)
@@ -42,7 +42,7 @@ class QuantJediLinear(ItemNetwork):
             for i, (n, m, weight, active) in enumerate(bits)
         )
 
-    def summary(self, items: Signal, valid: Tensor | None) -> Signal:
+    def summary(self, items: GridSignal, valid: Tensor | None) -> GridSignal:
         """(events, items, fields) to (events, width of the last shared layer)."""
         for layer in self.each:
             items = layer(items, valid)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.items.item_view import ItemView
 from codesign.families.linear_attention.config import LinearAttentionConfig
-from codesign.training.quantised_layers import Activation, Dense, Matrix, Signal, product, selection, total
+from codesign.training.quantised_layers import ActivationLayer, Dense, GridSignal, Matrix, product, selection, total
 
 __all__ = ("QuantLinearAttention",)
 
@@ -27,21 +27,21 @@ class QuantLinearAttention(ItemNetwork):
         weight, active = config.weight_bits[last], config.activation_bits[last]
         self.query = Dense(width, config.latent, weight, bits)
         self.key = Dense(width, config.latent, weight, bits)
-        self.value, self.valued = Matrix(width, width, weight), Activation(width, bits, signed=True)
-        self.summed = Activation(width, bits, signed=True)
-        self.attended = Activation(width, active)
+        self.value, self.valued = Matrix(width, width, weight), ActivationLayer(width, bits, signed=True)
+        self.summed = ActivationLayer(width, bits, signed=True)
+        self.attended = ActivationLayer(width, active)
 
-    def summary(self, items: Signal, valid: Tensor | None) -> Signal:
+    def summary(self, items: GridSignal, valid: Tensor | None) -> GridSignal:
         """(events, items, fields) to (events, width of the last shared layer)."""
         for layer in self.each:
             items = layer(items)
         query, key = self.query(items), selection(self.key(items), valid)
         value = self.valued(self.value(items))
         pairs = product(
-            Signal(key.values.unsqueeze(3), key.grid), Signal(value.values.unsqueeze(2), value.grid)
+            GridSignal(key.values.unsqueeze(3), key.grid), GridSignal(value.values.unsqueeze(2), value.grid)
         )  # fmt: skip
         seen = self.summed(total(pairs, 1))  # (events, latent, width)
         asked = product(
-            Signal(query.values.unsqueeze(3), query.grid), Signal(seen.values.unsqueeze(1), seen.grid)
+            GridSignal(query.values.unsqueeze(3), query.grid), GridSignal(seen.values.unsqueeze(1), seen.grid)
         )  # fmt: skip
         return self.reduced(self.attended(total(asked, 2)), valid)

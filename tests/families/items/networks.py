@@ -21,8 +21,9 @@ from codesign.families.items.item_family import ItemFamily
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
+from codesign.tasks.heads import Head, LossObjective
 from codesign.training import export
-from codesign.training.lesson import LossObjective, Subject
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 
 CLASSES = ("one", "two", "three")
@@ -81,7 +82,7 @@ def image(events: int = 600) -> Toy:
 def subject_of(toy: Toy, outputs: tuple[str, ...] = CLASSES) -> Subject:
     """What a family is told of it."""
     names = tuple(label for layout in toy.layouts for label in layout.labels)
-    return Subject(names, outputs, LossObjective("cross-entropy"), blocks=toy.layouts)
+    return Subject(names, (Head("scores", outputs, LossObjective("cross-entropy")),), blocks=toy.layouts)
 
 
 @dataclass(frozen=True)
