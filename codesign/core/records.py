@@ -365,6 +365,14 @@ class TrialStatus(_Record):
         exclude_if=lambda lacking: not lacking,
         description="packages and programs for want of which it failed: it is tried again when they are here",
     )
+    refused: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda refused: refused is None,
+        description="of one that failed because there can be no such candidate: by how much, as a share of what is "
+        "allowed (1 where it cannot be said); the sampler is told so. Absent where the machine was at fault",
+    )
 
 
 #: file name -> the model whose JSON Schema it obeys

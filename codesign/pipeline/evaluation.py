@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from codesign import __version__
 from codesign.core import plugins, store
 from codesign.core.design import Design
-from codesign.core.errors import CodesignError
+from codesign.core.errors import CodesignError, RefusedError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Figures, Metrics
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
@@ -139,9 +139,10 @@ def _must_fit(study: Study, flow: Flow, target: Target, cost: float) -> None:
     limits = [c.max for c in study.constraints if c.name == "lut" and c.max is not None]
     most = min([*limits, float(target.resources.lut)])
     if least.value > most:
-        raise CodesignError(
+        raise RefusedError(
             f"cannot fit: some {cost:.0f} effective bit operations need at least {least.value:.0f} LUT in the flow "
-            f"{flow.name}, and {most:.0f} are allowed"
+            f"{flow.name}, and {most:.0f} are allowed",
+            excess=(least.value - most) / most,
         )
 
 

@@ -17,9 +17,10 @@ from codesign.flows.settings import draw_settings, resolve_space, whole_config
 from codesign.search.distributions import choose
 from codesign.search.seeds import seed_parameters
 from codesign.search.storage import derived_seed, make_sampler
+from codesign.search.telling import fail
 from codesign.study.definition import Study
 
-__all__ = ("Drawer", "give_up")
+__all__ = ("Drawer",)
 
 #: draws that may repeat earlier trials before the sampler gives way to a random one, and that one gives up
 _DRAWS, _RANDOM_DRAWS = 10, 40
@@ -67,14 +68,15 @@ class Drawer:
                 config = self._family.suggest(self._space, choose(asked))
                 settings = draw_settings(self._flow, self._flow_space, choose(asked))
             except (CodesignError, ValueError) as error:  # pydantic's errors are ValueErrors
-                give_up(self._search, asked, f"not a valid configuration: {' '.join(str(error).split())}")
+                # not told as refused: its last parameters were not drawn, and samplers learn of what all trials have
+                fail(self._search, asked, f"not a valid configuration: {' '.join(str(error).split())}")
                 refused = error
                 continue
             refused = None
             repeated = repeats(asked, whole_config(config, settings))
             if repeated is None:
                 return asked, config, settings
-            give_up(self._search, asked, f"repeats trial {repeated}")
+            fail(self._search, asked, f"repeats trial {repeated}")
         if refused is not None:
             raise refused
         return None
@@ -86,11 +88,3 @@ def _fixed(parameters: dict[str, Any], sampler: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.PartialFixedSampler(parameters, sampler)
-
-
-def give_up(search: Any, asked: Any, reason: str) -> None:
-    """Tell the storage that a trial has no score, and why."""
-    from optuna.trial import TrialState
-
-    asked.set_user_attr("reason", reason)
-    search.tell(asked, state=TrialState.FAIL)

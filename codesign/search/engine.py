@@ -43,23 +43,16 @@ from codesign.search.recovery import (
     adopt,
     begin_again,
     config_key,
-    fail,
-    finished,
     must_agree,
-    recorded_score,
     recover,
     retries,
-    scored_trials,
-    tell,
 )
 from codesign.search.resolve import Resolved, resolve
 from codesign.search.storage import derived_seed, must_be_there, open_study, repair_journal
+from codesign.search.telling import TRIES, conclude, fail, finished, recorded_score, scored_trials, tell
 from codesign.study.definition import Study
 
 __all__ = ("run_study",)
-
-#: a candidate that kills its worker this often is at fault itself
-_DEATHS_PER_TRIAL = 2
 
 #: the shipped pipeline
 WHOLE = "whole"
@@ -128,6 +121,8 @@ class _Search:
         self._scores: dict[int, Score] = {}
         self._best: list[Score] = []
         self._deaths: Counter[int] = Counter()
+        #: what a trial drew whose worker died: it is tried again as it was
+        self._drew: dict[int, dict[str, Any]] = {}
         self._deaths_in_a_row = 0
         self._exhausted = False
 
@@ -230,7 +225,7 @@ class _Search:
             number = self._todo.popleft()
             retry = self._retries.get(number)
             if retry is None:
-                return messages.Evaluate(number, notes.pop(number, None))
+                return messages.Evaluate(number, notes.pop(number, None), parameters=self._drew.pop(number, None))
             begin_again(self._run.trial(number), retry, derived_seed(self._study.seed, "trial", number))
             note = notes.pop(number, f"run again: at first it failed for want of {', '.join(retry.lacking)}")
             return messages.Evaluate(number, note, retry)
@@ -252,7 +247,7 @@ class _Search:
                 number = message.job.trial
                 if self._lost(number, message):
                     if message.begun:
-                        notes[number] = f"drawn again: at first its worker {message.how}"
+                        notes[number] = f"tried again: at first its worker {message.how}"
                     self._todo.appendleft(number)
 
         self._show("search")
@@ -285,7 +280,7 @@ class _Search:
                 self._shown.stage = proof.stage()
             elif isinstance(message, Died) and message.job is not None:
                 died[message.job] += message.begun
-                if died[message.job] < _DEATHS_PER_TRIAL:
+                if died[message.job] < TRIES:
                     queue.append(message.job)
                 else:
                     proof.died(message.job, message.how)
@@ -357,8 +352,9 @@ class _Search:
         self._ended(number, status)
 
     def _lost(self, number: int, death: Died) -> bool:
-        """Clear up after a worker that died with this trial; whether the trial is to be drawn again: not one that took
-        too long, nor one that killed its worker before. Dying before it had a configuration is not the trial's doing.
+        """Clear up after a worker that died with this trial; whether it is to be tried again: not one that took too
+        long, nor one that killed its worker before: for these, too, there can be no such candidate here. Dying before
+        it had a configuration is not the trial's doing.
         """
         folder, how, late = self._run.trial(number), death.how, death.late
         self._deaths[number] += death.begun
@@ -372,27 +368,30 @@ class _Search:
                 tell(self._optuna, trial, folder, self._study)
             self._over(number)
             return False
-        for trial in asked:
-            fail(self._optuna, trial, f"it {how}" if late else f"its worker {how}")
-        again = not late and self._deaths[number] < _DEATHS_PER_TRIAL
-        if again:
+        if not late and self._deaths[number] < TRIES:
+            for trial in asked:
+                fail(self._optuna, trial, f"its worker {how}")
             if number not in self._retries:
+                if death.begun and asked:
+                    self._drew[number] = dict(asked[-1].params)
                 self._keys = {key: n for key, n in self._keys.items() if n != number}
                 shutil.rmtree(folder.path, ignore_errors=True)
             return True
         running = folder.read("status.json", TrialStatus)
-        folder.write(
-            "status.json",
-            TrialStatus(
-                trial=number,
-                state=State.FAILED,
-                stage=running.stage if running else "",
-                reason=f"it {how}" if late else f"its worker {how}, {self._deaths[number]} times",
-                seed=derived_seed(self._study.seed, "trial", number),
-            ),
+        status = TrialStatus(
+            trial=number,
+            state=State.FAILED,
+            stage=running.stage if running else "",
+            reason=f"it {how}" if late else f"its worker {how}, {self._deaths[number]} times",
+            seed=derived_seed(self._study.seed, "trial", number),
+            refused=1.0,
         )
-        status = finished(folder)
-        assert status is not None, "it was just written"
+        for trial in asked[:-1]:
+            fail(self._optuna, trial, f"its worker {how}")
+        if asked:
+            conclude(self._optuna, asked[-1], folder, self._study, status)
+        else:
+            folder.write("status.json", status)
         self._ended(number, status)
         return False
 

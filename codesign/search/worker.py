@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from codesign.core import store
-from codesign.core.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError, RefusedError, SystemRefusal, ToolError
 from codesign.core.figures import Fidelity
 from codesign.core.lock import hold_shared
 from codesign.core.records import State, TrialStatus
@@ -36,8 +36,9 @@ from codesign.flows.base import Flow
 from codesign.flows.settings import family_config, flow_settings, whole_config
 from codesign.pipeline.base import Pipeline
 from codesign.pipeline.lacking import lacking
-from codesign.pipeline.scoring import STOPPED_EXCESS, excess_of, score
+from codesign.pipeline.scoring import excess_of, score
 from codesign.search import messages
+from codesign.search.telling import TRIES, conclude
 
 if TYPE_CHECKING:
     from codesign.data.sample import Part, Sample
@@ -96,6 +97,11 @@ def _reason(error: BaseException) -> str:
     return text if isinstance(error, CodesignError) else f"{type(error).__name__}: {text}"
 
 
+def _by_chance(error: BaseException) -> bool:
+    """Whether the machine may have been at fault, and not the candidate: memory, a tool, a bug."""
+    return not isinstance(error, CodesignError) or isinstance(error, ToolError | SystemRefusal)
+
+
 def _no_room(error: BaseException) -> None:
     """Stop the search where the disk is full: no candidate is to blame, and none could be recorded."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
@@ -150,7 +156,7 @@ class Bench:
         source = str(self._run.trial(number).path / "config.json")
         config = plugins.load(Family, self._study.family).read(family_config(whole), source)
         settings = flow_settings(plugins.load(Flow, self._study.flow.name), whole)
-        status, _, _ = self.judged(number, job["note"], config, settings)
+        status = self.judged(number, job["note"], config, settings)
         return {"status": status.model_dump(mode="json")}
 
     # ------------------------------------------------------------------------------------------- loaded with first use
@@ -186,8 +192,8 @@ class Bench:
         config: Candidate,
         settings: BaseModel,
         retry: messages.Retry | None = None,
-    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
-        """Evaluate a configuration; the trial's last status, which is still to be written, its score and excesses."""
+    ) -> TrialStatus:
+        """Evaluate a configuration; the trial's last status, which is still to be written."""
         from codesign.search.storage import derived_seed
 
         folder = self._run.trial(number)
@@ -202,25 +208,36 @@ class Bench:
         began = time.perf_counter()
         folder.write("config.json", whole_config(config, settings))
         with _logged(folder.path / "log.txt"):
-            try:
-                return self._evaluated(folder, config, settings, status)
-            except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
-                _no_room(error)
-                if not isinstance(error, CodesignError):
-                    traceback.print_exc()
-                entered = folder.read("status.json", TrialStatus)
-                update = {
-                    "state": State.FAILED,
-                    "stage": entered.stage if entered else "",
-                    "reason": _reason(error),
-                    "lacking": lacking(error),
-                    "seconds": {"total": time.perf_counter() - began},
-                }
-                return status.model_copy(update=update), None, {}
+            for tries in range(1, TRIES + 1):
+                try:
+                    return self._evaluated(folder, config, settings, status)
+                except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
+                    _no_room(error)
+                    if not isinstance(error, CodesignError):
+                        traceback.print_exc()
+                    lacks = lacking(error)
+                    if tries < TRIES and not lacks and _by_chance(error):
+                        from codesign.search.recovery import clear
+
+                        clear(folder)
+                        again = f"tried again: at first it failed with {_reason(error)}"
+                        status = status.model_copy(update={"notes": [*status.notes, again]})
+                        continue
+                    entered = folder.read("status.json", TrialStatus)
+                    update = {
+                        "state": State.FAILED,
+                        "stage": entered.stage if entered else "",
+                        "reason": _reason(error),
+                        "lacking": lacks,
+                        "refused": None if lacks else error.excess if isinstance(error, RefusedError) else 1.0,
+                        "seconds": {"total": time.perf_counter() - began},
+                    }
+                    return status.model_copy(update=update)
+        raise AssertionError("the last try ends")
 
     def _evaluated(
         self, folder: TrialFolder, config: Candidate, settings: BaseModel, status: TrialStatus
-    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
+    ) -> TrialStatus:
         def stage(name: str) -> None:
             folder.write("status.json", status.model_copy(update={"stage": name}))
             self._send(messages.Stage(status.trial, name))
@@ -235,8 +252,7 @@ class Bench:
             shorter = self._study.model_copy(update={"training": training})
             result = self._pipeline.evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
             broken = excess_of(self._study, target, result.metrics, result.figures)[1]
-            values, climbs = self._rung(folder, epochs, result, broken)
-            if not climbs:
+            if not self._rung(folder, epochs, result, broken):
                 why = broken or "not among the best"
                 update: dict[str, Any] = {
                     "state": State.STOPPED,
@@ -245,10 +261,10 @@ class Bench:
                     "lacking": [],
                     "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
                 }
-                return status.model_copy(update=update), values, STOPPED_EXCESS
+                return status.model_copy(update=update)
         result = self._pipeline.evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
-        scored = score(status.trial, self._study, result.metrics, result.figures)
-        excess, reason = excess_of(self._study, target, result.metrics, result.figures)
+        score(status.trial, self._study, result.metrics, result.figures)  # all that is compared was measured
+        _, reason = excess_of(self._study, target, result.metrics, result.figures)
         update = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
             "reason": reason or None,
@@ -257,12 +273,10 @@ class Bench:
             "design": result.design_hash,
             "notes": [*status.notes, *result.notes],
         }
-        return status.model_copy(update=update), scored.values, excess
+        return status.model_copy(update=update)
 
-    def _rung(
-        self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str
-    ) -> tuple[tuple[float, ...], bool]:
-        """Record a rung of the ladder; its objectives, and whether it is trained for longer. Its figures do not stay.
+    def _rung(self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str) -> bool:
+        """Record a rung of the ladder; whether the candidate is trained for longer. Its figures do not stay.
 
         One that breaks a bound of the study does not climb: longer training does not mend that.
         """
@@ -275,7 +289,7 @@ class Bench:
         own = record_rung(folder, self._study, epochs, result, feasible=not broken)
         directions = [o.direction for o in self._study.objectives]
         others = rungs_of(self._run, epochs, folder.number)
-        return own.values, not broken and climbs(own, others, directions, ladder.reduction)
+        return not broken and climbs(own, others, directions, ladder.reduction)
 
     # ----------------------------------------------------------------------------------------------------------- proof
     def prove(self, number: int) -> str | None:
@@ -378,21 +392,12 @@ class _Worker(Bench):
         return self._drawer.draw(number, repeats, parameters)
 
     def _trial(self, job: messages.Evaluate) -> None:
-        from codesign.search.draw import give_up
-
         self.prepare()
-        drawn = self._draw(job.trial, job.retry.parameters if job.retry else None)
+        drawn = self._draw(job.trial, job.drew)
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
             return
         asked, config, settings = drawn
-        status, values, excess = self.judged(job.trial, job.note, config, settings, job.retry)
-        for name, value in excess.items():
-            asked.set_constraint(name, value)
-        # the record first: should this process die before Optuna knows, the next start tells it
-        self._run.trial(job.trial).write("status.json", status)
-        if values is None:
-            give_up(self._search, asked, status.reason or "failed")
-        else:
-            self._search.tell(asked, list(values))
+        status = self.judged(job.trial, job.note, config, settings, job.retry)
+        conclude(self._search, asked, self._run.trial(job.trial), self._study, status)
         self._send(messages.Finished(job.trial))

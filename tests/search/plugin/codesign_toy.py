@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from codesign.core.availability import Availability
-from codesign.core.errors import CodesignError
+from codesign.core.errors import CodesignError, RefusedError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Figures, Metric, Metrics, Verified
 from codesign.core.space import Dimension, Fixed, FloatDimension, IntDimension
@@ -205,6 +205,12 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
         raise CodesignError("not exact on event 3")
     if "lacks" in behaviour and config.width % 2:
         importlib.import_module("toy_optimizer")
+    if "refuses" in behaviour and config.width > (most := int(behaviour.partition("refuses-")[2])):
+        raise RefusedError(f"cannot fit: a width of {config.width}", excess=(config.width - most) / most)
+    if "flaky" in behaviour and not (first := run / f"flaky-{folder.number}").exists():
+        first.touch()
+        (folder.path / "left.txt").touch()
+        raise MemoryError
     if "bug" in behaviour and config.width % 4 == 1:
         raise ZeroDivisionError("a bug of this candidate")
     luck = np.random.default_rng(seed).normal(scale=0.01)
