@@ -30,7 +30,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.pipeline.base import CandidateResult
 from codesign.pipeline.kept import compiled, keep_training, kept_model, training_key
-from codesign.pipeline.parts import sample_facts
+from codesign.pipeline.parts import sample_facts, seeing
 from codesign.pipeline.shared import shared_training
 from codesign.pipeline.stages import StageReport, Stages
 from codesign.pipeline.trial import load_trained
@@ -66,7 +66,8 @@ def evaluate(
     family = plugins.load(Family, study.family)
     flow, target = plugins.load(Flow, study.flow.name), load_target(study.target)
     run = RunFolder(folder.path.parent.parent)
-    facts = sample_facts(run)
+    facts = sample_facts(run).model_copy(update={"view": study.view})
+    train, validation = seeing(train, study.view), seeing(validation, study.view)
 
     numbers = sum(block.size for block in facts.seen)
 

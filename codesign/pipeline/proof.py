@@ -24,7 +24,7 @@ from codesign.graph import reference
 from codesign.pipeline.baseline_scores import judge_baselines, read_scores
 from codesign.pipeline.explain import explain
 from codesign.pipeline.importance import input_importance
-from codesign.pipeline.parts import load_sample, splits_of
+from codesign.pipeline.parts import load_sample, seeing, splits_of
 from codesign.pipeline.stages import (
     MEASUREMENTS,
     StageReport,
@@ -69,6 +69,7 @@ def prove(
     With ``waves`` a simulation keeps its traces in ``simulation/``, in that form.
     """
     stages = Stages(stage)
+    sample = seeing(sample, study.view)
     part = sample.part("test", splits_of(study))
     design = design_of(folder)
     problem = plugins.load(Task, study.task).open(study.sample, study.seed)
@@ -214,7 +215,7 @@ def _simulated_into(
 
     Of a simulation that fails, only its folder is written.
     """
-    part = sample.part("test", splits_of(study))
+    part = seeing(sample, study.view).part("test", splits_of(study))
     design = design_of(folder)
     flow = plugins.load(Flow, study.flow.name)
     firmware = reopen_firmware(folder, flow, design, load_target(study.target))

@@ -26,7 +26,6 @@ from codesign.core.records import State, TrialStatus
 from codesign.core.runfolder import RunFolder, write_atomically
 from codesign.core.store import packed, unpacked
 from codesign.core.validation import validated
-from codesign.flows.settings import whole_config
 from codesign.pipeline.parts import PARTS, part_path
 from codesign.search import messages
 from codesign.search.draw import Drawer
@@ -214,6 +213,7 @@ class ClusterPool:
                     job.trial,
                     lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config)),
                     job.drew,
+                    job.family,
                 )
             except (CodesignError, ValueError) as error:
                 slot.said.append(messages.Broken(" ".join(str(error).split())))
@@ -221,9 +221,9 @@ class ClusterPool:
             if drawn is None:
                 slot.said.append(messages.Exhausted(job.trial))
                 return
-            slot.asked, config, settings = drawn
+            slot.asked = drawn.asked
             folder, seed = self._run.trial(job.trial), derived_seed(self._settings.study.seed, "trial", job.trial)
-            folder.write("config.json", whole_config(config, settings))
+            folder.write("config.json", drawn.config)
             status = TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed)
             if job.retry is not None:
                 status.reason, status.lacking = job.retry.reason, list(job.retry.lacking)

@@ -52,12 +52,16 @@ class Retry:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Draw and evaluate the trial of this number; with ``retry``, or with ``parameters``, what it drew before."""
+    """Draw and evaluate the trial of this number; with ``retry``, or with ``parameters``, what it drew before.
+
+    ``family``: of a study of several the one whose turn it is.
+    """
 
     trial: int
     note: str | None = None
     retry: Retry | None = None
     parameters: dict[str, Any] | None = None
+    family: str | None = None
 
     @property
     def drew(self) -> dict[str, Any] | None:

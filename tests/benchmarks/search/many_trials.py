@@ -132,7 +132,7 @@ def _next_trial(run: RunFolder, study: Study, sampler: str, number: int) -> floa
     def next_trial() -> None:
         drawn = drawer.draw(number, lambda asked, config: None)
         assert drawn is not None
-        fail(search, drawn[0], "of the benchmark")
+        fail(search, drawn.asked, "of the benchmark")
 
     next_trial()  # reads the journal, once for each worker
     return round(_seconds(next_trial, 3), 3)

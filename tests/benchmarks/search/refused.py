@@ -140,7 +140,7 @@ def share_refused(cheap: Cheap, *, ignored: bool = False) -> float:
             drawn = drawer.draw(number, repeats)
             if drawn is None:
                 break
-            asked, candidate, _ = drawn
+            asked, candidate = drawn.asked, drawn.candidate
             folder, status = run.trial(number), TrialStatus(trial=number, state=State.COMPLETE, seed=1)
             try:
                 quality, lut = cheap.judge(candidate, random.Random(f"{study.seed}/{number}"))

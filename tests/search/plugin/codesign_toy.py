@@ -132,6 +132,28 @@ class ToyFamily(Family):
         raise AssertionError("nothing is trained")
 
 
+class NarrowSpace(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    taps: IntDimension
+
+
+class NarrowConfig(ToyConfig):
+    taps: int
+
+
+class NarrowFamily(ToyFamily):
+    """Another family, with a dimension of its own, and slower."""
+
+    name = "narrow"
+    space = NarrowSpace
+    config = NarrowConfig
+
+    def suggest(self, space, choose):
+        taps = choose("taps", space.taps)
+        return NarrowConfig(width=taps, sparsity=0.5, taps=taps)
+
+
 class ToyFlowSpace(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -190,6 +212,12 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
         toy_stages.reached("worker evaluation", folder.number)
     if "slow" in behaviour:
         time.sleep(0.15)
+    if "burns" in behaviour:
+        until = time.process_time() + (0.2 if study.family == "narrow" else 0.05)
+        while time.process_time() < until:
+            pass
+    if "seen" in behaviour:
+        (folder.path / "seen.txt").write_text(f"{study.family} {study.view} {study.training.epochs} {study.flow.space}")
     if "suicide" in behaviour and config.width == 7:
         os.kill(os.getpid(), signal.SIGKILL)
     if "once" in behaviour and not (run / "died").exists():
