@@ -10,6 +10,7 @@ from difflib import get_close_matches
 __all__ = (
     "CodesignError",
     "InputError",
+    "RefusedError",
     "SystemRefusal",
     "ToolError",
     "UnsupportedError",
@@ -52,6 +53,18 @@ class ToolError(CodesignError):
 
 class UnsupportedError(CodesignError):
     """A graph, rounding mode or type that has no exact hardware here; refused by name."""
+
+
+class RefusedError(CodesignError):
+    """A candidate that cannot be what the study wants, and by how much.
+
+    ``excess`` is what it takes more than it may, as a share of that: (bound - budget) / budget. Of any other
+    CodesignError of a candidate nobody can say how far it is, and it counts as 1: twice the budget.
+    """
+
+    def __init__(self, message: str, excess: float = 1.0) -> None:
+        super().__init__(message)
+        self.excess = excess
 
 
 class SystemRefusal(CodesignError):

@@ -358,12 +358,27 @@ class TrialStatus(_Record):
     reason: str | None = Field(default=None, description="why it failed, or which constraint it breaks")
     seed: int
     seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time per stage")
+    processor: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda processor: processor is None,
+        description="processor time, s, of the trial's process and the tools that it ran",
+    )
     design: str | None = Field(default=None, description="content hash of the design")
     notes: list[str] = Field(default_factory=list, description="e.g. a compiler pass that had to be left out")
     lacking: list[str] = Field(
         default_factory=list,
         exclude_if=lambda lacking: not lacking,
         description="packages and programs for want of which it failed: it is tried again when they are here",
+    )
+    refused: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda refused: refused is None,
+        description="of one that failed because there can be no such candidate: by how much, as a share of what is "
+        "allowed (1 where it cannot be said); the sampler is told so. Absent where the machine was at fault",
     )
 
 

@@ -59,8 +59,8 @@ def record_settings(settings: BaseModel) -> dict[str, Any]:
 
 
 def family_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The family's part of a trial's ``config.json``."""
-    return {key: value for key, value in config.items() if not key.startswith(_PREFIX)}
+    """The family's part of a trial's ``config.json``: what has no dot."""
+    return {key: value for key, value in config.items() if "." not in key}
 
 
 def flow_settings(flow: Flow, config: Mapping[str, Any]) -> BaseModel:

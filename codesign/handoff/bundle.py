@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +38,9 @@ from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, Targ
 from codesign.handoff.pieces import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
-from codesign.pipeline.parts import load_part, part_path
+from codesign.pipeline.parts import load_part, part_path, seeing
 from codesign.rtl.firmware import Firmware
-from codesign.study.imported_run import REPORT, ImportedRun, Origin, origin_of
+from codesign.study.imported_run import REPORT, ImportedRun, Origin, made_of, origin_of
 from codesign.tasks.base import Task
 
 __all__ = ("write_bundle",)
@@ -97,10 +98,11 @@ class _Trial:
 
 def _open(path: Path, number: int) -> _Trial:
     run = RunFolder.open(path)
-    study = origin_of(run)
+    origin = origin_of(run)
     folder = run.trial(number)
     if not folder.path.is_dir():
         raise InputError(f"{path} has no trial {number}; it has {len(run.trials())}, see 'codesign report {path}'")
+    study = made_of(origin, folder)
     status, verified = folder.read("status.json", TrialStatus), folder.read("verify.json", Verified)
     if status is None or not (folder.path / "design.json").is_file():
         why = f" ({status.state.value}: {status.reason})" if status and status.reason else ""
@@ -159,6 +161,13 @@ def _parameters(made: Origin) -> tuple[str, ...]:
     return () if isinstance(made, ImportedRun) else tuple(plugins.load(Family, made.family).files)
 
 
+def _view(trial: _Trial) -> dict[str, Any]:
+    """What the trial's model sees, where the families of its study see different blocks."""
+    made = origin_of(trial.run)
+    several = not isinstance(made, ImportedRun) and made.families
+    return {"view": list(trial.study.view)} if several and not isinstance(trial.study, ImportedRun) else {}
+
+
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     try:
         stored = member_arrays(path.parent, path.name, ("inputs", "outputs"), PACKED_BYTES)
@@ -206,10 +215,10 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
     if not problem.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
     flow = plugins.load(Flow, trial.study.flow.name)
-    searched = trial.folder.read("metrics.json", Metrics)
+    searched, view = trial.folder.read("metrics.json", Metrics), trial.study.view
 
     def scored(name: str) -> tuple[Part, NDArray[np.float64]]:
-        part = load_part(trial.run, name)
+        part = seeing(load_part(trial.run, name), view)
         codes = trial.design.input_quantisation.codes(part.x)
         return part, trial.design.outputs.values(flow.predict(trial.firmware, codes))
 
@@ -269,7 +278,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         baseline=baseline.metrics,
         figures=figures.figures,
         verified=trial.verified,
-        sample=trial.run.read_json("sample.json") or {},
+        sample=(trial.run.read_json("sample.json") or {}) | _view(trial),
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
         tools=tools_of(study.flow.name, firmware.extra),

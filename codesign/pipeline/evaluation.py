@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from codesign import __version__
 from codesign.core import plugins, store
 from codesign.core.design import Design
-from codesign.core.errors import CodesignError
+from codesign.core.errors import CodesignError, RefusedError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Figures, Metrics
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
@@ -30,7 +30,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.pipeline.base import CandidateResult
 from codesign.pipeline.kept import compiled, keep_training, kept_model, training_key
-from codesign.pipeline.parts import sample_facts
+from codesign.pipeline.parts import sample_facts, seeing
 from codesign.pipeline.shared import shared_training
 from codesign.pipeline.stages import StageReport, Stages
 from codesign.pipeline.trial import load_trained
@@ -66,7 +66,8 @@ def evaluate(
     family = plugins.load(Family, study.family)
     flow, target = plugins.load(Flow, study.flow.name), load_target(study.target)
     run = RunFolder(folder.path.parent.parent)
-    facts = sample_facts(run)
+    facts = sample_facts(run).model_copy(update={"view": study.view})
+    train, validation = seeing(train, study.view), seeing(validation, study.view)
 
     numbers = sum(block.size for block in facts.seen)
 
@@ -140,9 +141,10 @@ def _must_fit(study: Study, flow: Flow, target: Target, cost: float) -> None:
     limits = [c.max for c in study.constraints if c.name == "lut" and c.max is not None]
     most = min([*limits, float(target.resources.lut)])
     if least.value > most:
-        raise CodesignError(
+        raise RefusedError(
             f"cannot fit: some {cost:.0f} effective bit operations need at least {least.value:.0f} LUT in the flow "
-            f"{flow.name}, and {most:.0f} are allowed"
+            f"{flow.name}, and {most:.0f} are allowed",
+            excess=(least.value - most) / most,
         )
 
 

@@ -11,8 +11,9 @@ import hashlib
 import os
 import shutil
 from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,10 +36,13 @@ __all__ = (
     "record",
     "restore_test",
     "sample_facts",
+    "seeing",
     "splits_of",
     "withhold_test",
     "write_part",
 )
+
+Seen = TypeVar("Seen", Part, Sample)
 
 #: names of the splits
 PARTS = ("train", "validation", "test")
@@ -197,6 +201,11 @@ def sample_facts(run: RunFolder) -> SampleFacts:
     if facts is None:
         raise InputError(f"{run.path} has no sample.json: the run never got as far as making its sample")
     return facts
+
+
+def seeing(events: Seen, view: tuple[str, ...]) -> Seen:
+    """The same events, of which a model sees other blocks: each family of a study has a view of its own."""
+    return events if events.view == view else replace(events, view=view)
 
 
 def load_part(run: RunFolder, name: str) -> Part:

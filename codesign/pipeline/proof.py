@@ -23,7 +23,7 @@ from codesign.graph import reference
 from codesign.pipeline.baseline_scores import judge_baselines, read_scores
 from codesign.pipeline.explain import explain
 from codesign.pipeline.importance import input_importance
-from codesign.pipeline.parts import splits_of
+from codesign.pipeline.parts import seeing, splits_of
 from codesign.pipeline.stages import (
     MEASUREMENTS,
     StageReport,
@@ -67,6 +67,7 @@ def prove(
     With ``waves`` a simulation keeps its traces in ``simulation/``, in that form.
     """
     stages = Stages(stage)
+    sample = seeing(sample, study.view)
     part = sample.part("test", splits_of(study))
     design = design_of(folder)
     problem = plugins.load(Task, study.task).open(study.sample, study.seed)

@@ -11,7 +11,7 @@ from codesign.core.records import Metric
 from codesign.core.targets import Target
 from codesign.study.definition import Study
 
-__all__ = ("STOPPED_EXCESS", "Limit", "Score", "excess_of", "limits", "score", "violations")
+__all__ = ("Limit", "Score", "excess_of", "limits", "score", "shut_out", "violations")
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,6 @@ def violations(
     return result
 
 
-#: what the sampler is told, in the terms of :func:`excess_of`, of a candidate that the ladder stopped
-STOPPED_EXCESS = {"ladder": 1.0}
-
-
 def excess_of(
     study: Study, target: Target, metrics: Mapping[str, Metric], figures: Sequence[Figure]
 ) -> tuple[dict[str, float], str]:
@@ -116,3 +112,10 @@ def excess_of(
     excess = {bound.name: broken[bound.name][0] for bound in bounds if not bound.implied}
     excess["target"] = max((broken[bound.name][0] for bound in bounds if bound.implied), default=0.0)
     return excess, "; ".join(words for _, words in broken.values() if words)
+
+
+def shut_out(study: Study, by: float) -> dict[str, float]:
+    """What the sampler is told, in the terms of :func:`excess_of`, of a candidate that was not measured: that it breaks
+    what stands for the target by so much. Of the study's own bounds nothing is known, and they are there all the same,
+    since a sampler may want as many of every trial."""
+    return {constraint.name: 0.0 for constraint in study.constraints} | {"target": by}

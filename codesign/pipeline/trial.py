@@ -27,7 +27,7 @@ from codesign.pipeline.stages import add_figures, note
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.provenance import provenance
 from codesign.study.definition import Study
-from codesign.study.imported_run import Origin, origin_of
+from codesign.study.imported_run import Origin, made_of, origin_of
 
 __all__ = (
     "design_of",
@@ -156,4 +156,4 @@ def trial_of(run: RunFolder, number: int) -> tuple[Origin, TrialFolder]:
         known = ", ".join(str(t.number) for t in run.trials() if (t.path / "design.json").is_file()) or "none"
         raise InputError(f"trial {number} of {run.path} has no compiled design; trials that have one: {known}")
     refuse_links(folder.path)
-    return origin_of(run), folder
+    return made_of(origin_of(run), folder), folder

@@ -13,7 +13,7 @@ from codesign.data.sample import Sample
 from codesign.flows.base import Flow
 from codesign.flows.reopening import reopen_firmware
 from codesign.pipeline.imported_proof import prove_imported
-from codesign.pipeline.parts import load_sample, splits_of
+from codesign.pipeline.parts import load_sample, seeing, splits_of
 from codesign.pipeline.proof import prove, simulate
 from codesign.pipeline.stages import note
 from codesign.pipeline.trial import design_of, trial_of
@@ -74,7 +74,7 @@ def _simulated_into(
 
     Of a simulation that fails, only its folder is written.
     """
-    part = sample.part("test", splits_of(study))
+    part = seeing(sample, study.view).part("test", splits_of(study))
     design = design_of(folder)
     flow = plugins.load(Flow, study.flow.name)
     firmware = reopen_firmware(folder, flow, design, load_target(study.target))

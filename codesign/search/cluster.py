@@ -22,21 +22,18 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.reading.yaml import read_yaml
-from codesign.core.records import Figures, Metrics, State, TrialStatus
-from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
+from codesign.core.records import State, TrialStatus
+from codesign.core.runfolder import RunFolder, write_atomically
 from codesign.core.store import packed, unpacked
-from codesign.core.targets import load_target
 from codesign.core.validation import validated
-from codesign.flows.settings import whole_config
 from codesign.pipeline.parts import PARTS, part_path
-from codesign.pipeline.scoring import STOPPED_EXCESS, excess_of
 from codesign.search import messages
-from codesign.search.draw import Drawer, give_up
+from codesign.search.draw import Drawer
 from codesign.search.ladder import RUNGS
 from codesign.search.pool import Died
-from codesign.search.recovery import told
 from codesign.search.remote import carry_out, files_below
 from codesign.search.storage import derived_seed
+from codesign.search.telling import conclude
 
 __all__ = ("ClusterPool", "JobQueue", "Slot", "job_queue", "must_be_possible")
 
@@ -215,7 +212,8 @@ class ClusterPool:
                 drawn = self._drawer.draw(
                     job.trial,
                     lambda asked, config: self._claim(messages.Drawn(job.trial, asked.number, config)),
-                    job.retry.parameters if job.retry else None,
+                    job.drew,
+                    job.family,
                 )
             except (CodesignError, ValueError) as error:
                 slot.said.append(messages.Broken(" ".join(str(error).split())))
@@ -223,9 +221,9 @@ class ClusterPool:
             if drawn is None:
                 slot.said.append(messages.Exhausted(job.trial))
                 return
-            slot.asked, config, settings = drawn
+            slot.asked = drawn.asked
             folder, seed = self._run.trial(job.trial), derived_seed(self._settings.study.seed, "trial", job.trial)
-            folder.write("config.json", whole_config(config, settings))
+            folder.write("config.json", drawn.config)
             status = TrialStatus(trial=job.trial, state=State.RUNNING, stage="cluster", seed=seed)
             if job.retry is not None:
                 status.reason, status.lacking = job.retry.reason, list(job.retry.lacking)
@@ -339,22 +337,5 @@ class ClusterPool:
         shutil.rmtree(folder.firmware, ignore_errors=True)
         files.pop(f"{own}status.json", None)
         self._take(files, own)
-        values = told(folder, study, status)
-        if values is None:
-            folder.write("status.json", status)
-            give_up(self._search, slot.asked, status.reason or "failed")
-            return messages.Finished(status.trial)
-        for name, value in self._excess(folder, status).items():
-            slot.asked.set_constraint(name, value)
-        folder.write("status.json", status)
-        self._search.tell(slot.asked, list(values))
+        conclude(self._search, slot.asked, folder, study, status)
         return messages.Finished(status.trial)
-
-    def _excess(self, folder: TrialFolder, status: TrialStatus) -> dict[str, float]:
-        if status.state == State.STOPPED:
-            return STOPPED_EXCESS
-        study = self._settings.study
-        metrics, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
-        assert metrics is not None
-        assert figures is not None
-        return excess_of(study, load_target(study.target), metrics.metrics, figures.figures)[0]

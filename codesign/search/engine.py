@@ -8,6 +8,7 @@ what it was doing, and everything that was finished is on disk.
 from __future__ import annotations
 
 import shutil
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -36,6 +37,7 @@ from codesign.search import messages
 from codesign.search.alone import alone, terminable
 from codesign.search.foresight import expected_splits, must_have_tools, too_few_events
 from codesign.search.measured import Climb
+from codesign.search.members import DIMENSION
 from codesign.search.pool import Died, Pool, Worker
 from codesign.search.progress import Progress, Shown, Silent
 from codesign.search.proving import Proof
@@ -43,23 +45,17 @@ from codesign.search.recovery import (
     adopt,
     begin_again,
     config_key,
-    fail,
-    finished,
     must_agree,
-    recorded_score,
     recover,
     retries,
-    scored_trials,
-    tell,
 )
 from codesign.search.resolve import Resolved, resolve
+from codesign.search.shares import Shares, spent
 from codesign.search.storage import derived_seed, must_be_there, open_study, repair_journal
-from codesign.study.definition import Study
+from codesign.search.telling import TRIES, conclude, fail, finished, recorded_score, scored_trials, tell
+from codesign.study.definition import FAMILY, Study
 
 __all__ = ("run_study",)
-
-#: a candidate that kills its worker this often is at fault itself
-_DEATHS_PER_TRIAL = 2
 
 #: the shipped pipeline
 WHOLE = "whole"
@@ -128,8 +124,12 @@ class _Search:
         self._scores: dict[int, Score] = {}
         self._best: list[Score] = []
         self._deaths: Counter[int] = Counter()
+        #: what a trial drew whose worker died: it is tried again as it was
+        self._drew: dict[int, dict[str, Any]] = {}
         self._deaths_in_a_row = 0
-        self._exhausted = False
+        self._shares = Shares(self._study.named)
+        #: when a trial began with what it drew
+        self._since: dict[int, float] = {}
 
     def run(self) -> Front:
         """Do all of it."""
@@ -160,7 +160,8 @@ class _Search:
             return done
         ours = self._settings.pipeline == WHOLE  # of others we know no needs
         if ours and self._cluster is None:
-            self._tell(must_have_tools(study, self._resolved.family, self._resolved.flow))
+            for member in self._resolved.members:
+                self._tell(must_have_tools(study, member.family, member.flow))
         expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.problem)
         if ours and expected is not None:
             self._tell(too_few_events(study, expected))
@@ -194,7 +195,8 @@ class _Search:
         study, run = self._study, self._run
         problem = self._resolved.task.open(study.sample, study.seed, self._making)
         sample = problem.sample
-        viewed(problem.blocks(sample), study.view, f"study '{study.name}'")
+        for member in self._resolved.members:
+            viewed(problem.blocks(sample), member.study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))
@@ -210,10 +212,12 @@ class _Search:
         return facts
 
     def _must_be_able(self) -> None:
-        """UnsupportedError where the family cannot learn what the task wants learned: no candidate could."""
-        named = self._resolved
-        trigger = named.problem.trigger if named.flow.triggers else None
-        must_be_able(named.family, subject_of(named.problem, sample_facts(self._run), trigger))
+        """UnsupportedError where a family cannot learn what the task wants learned: no candidate of it could."""
+        problem, facts = self._resolved.problem, sample_facts(self._run)
+        for member in self._resolved.members:
+            trigger = problem.trigger if member.flow.triggers else None
+            seen = facts.model_copy(update={"view": member.study.view})
+            must_be_able(member.family, subject_of(problem, seen, trigger))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")
@@ -225,12 +229,14 @@ class _Search:
         notes: dict[int, str] = {}
 
         def jobs() -> messages.Evaluate | None:
-            if not self._todo or self._exhausted:
+            if not self._todo or (family := self._shares.next()) is None:
                 return None
             number = self._todo.popleft()
             retry = self._retries.get(number)
             if retry is None:
-                return messages.Evaluate(number, notes.pop(number, None))
+                job = messages.Evaluate(number, notes.pop(number, None), None, self._drew.pop(number, None), family)
+                self._shares.begin(number, str((job.drew or {}).get(DIMENSION, family)))
+                return job
             begin_again(self._run.trial(number), retry, derived_seed(self._study.seed, "trial", number))
             note = notes.pop(number, f"run again: at first it failed for want of {', '.join(retry.lacking)}")
             return messages.Evaluate(number, note, retry)
@@ -247,17 +253,19 @@ class _Search:
             elif isinstance(message, messages.Exhausted):
                 worker.job = None
                 self._shown.running.pop(message.trial, None)
-                self._exhausted = True
+                if (family := self._shares.end(message.trial)) is not None:
+                    self._shares.exhaust(family)
+                self._todo.appendleft(message.trial)
             elif isinstance(message, Died) and isinstance(message.job, messages.Evaluate):
                 number = message.job.trial
                 if self._lost(number, message):
                     if message.begun:
-                        notes[number] = f"drawn again: at first its worker {message.how}"
+                        notes[number] = f"tried again: at first its worker {message.how}"
                     self._todo.appendleft(number)
 
         self._show("search")
         self._drive(pool, jobs, hear)
-        if self._exhausted:
+        if self._todo:
             self._progress.note(
                 f"stopped after {self._shown.finished} of {self._wanted} trials: "
                 "the sampler finds no configuration that was not tried already"
@@ -285,7 +293,7 @@ class _Search:
                 self._shown.stage = proof.stage()
             elif isinstance(message, Died) and message.job is not None:
                 died[message.job] += message.begun
-                if died[message.job] < _DEATHS_PER_TRIAL:
+                if died[message.job] < TRIES:
                     queue.append(message.job)
                 else:
                     proof.died(message.job, message.how)
@@ -346,6 +354,8 @@ class _Search:
 
     def _claim(self, drawn: messages.Drawn) -> int | None:
         """Note what a trial drew; the trial that it repeats, None if it is new."""
+        self._since[drawn.trial] = time.monotonic()
+        self._shares.begin(drawn.trial, str(drawn.config.get(FAMILY, self._study.named[0])))
         first = self._keys.setdefault(config_key(drawn.config), drawn.trial)
         return None if first == drawn.trial else first
 
@@ -357,8 +367,9 @@ class _Search:
         self._ended(number, status)
 
     def _lost(self, number: int, death: Died) -> bool:
-        """Clear up after a worker that died with this trial; whether the trial is to be drawn again: not one that took
-        too long, nor one that killed its worker before. Dying before it had a configuration is not the trial's doing.
+        """Clear up after a worker that died with this trial; whether it is to be tried again: not one that took too
+        long, nor one that killed its worker before: for these, too, there can be no such candidate here. Dying before
+        it had a configuration is not the trial's doing.
         """
         folder, how, late = self._run.trial(number), death.how, death.late
         self._deaths[number] += death.begun
@@ -372,27 +383,31 @@ class _Search:
                 tell(self._optuna, trial, folder, self._study)
             self._over(number)
             return False
-        for trial in asked:
-            fail(self._optuna, trial, f"it {how}" if late else f"its worker {how}")
-        again = not late and self._deaths[number] < _DEATHS_PER_TRIAL
-        if again:
+        if not late and self._deaths[number] < TRIES:
+            for trial in asked:
+                fail(self._optuna, trial, f"its worker {how}")
             if number not in self._retries:
+                if death.begun and asked:
+                    self._drew[number] = dict(asked[-1].params)
                 self._keys = {key: n for key, n in self._keys.items() if n != number}
                 shutil.rmtree(folder.path, ignore_errors=True)
             return True
         running = folder.read("status.json", TrialStatus)
-        folder.write(
-            "status.json",
-            TrialStatus(
-                trial=number,
-                state=State.FAILED,
-                stage=running.stage if running else "",
-                reason=f"it {how}" if late else f"its worker {how}, {self._deaths[number]} times",
-                seed=derived_seed(self._study.seed, "trial", number),
-            ),
+        status = TrialStatus(
+            trial=number,
+            state=State.FAILED,
+            stage=running.stage if running else "",
+            reason=f"it {how}" if late else f"its worker {how}, {self._deaths[number]} times",
+            seed=derived_seed(self._study.seed, "trial", number),
+            seconds={"total": round(time.monotonic() - self._since[number], 2)} if number in self._since else {},
+            refused=1.0,
         )
-        status = finished(folder)
-        assert status is not None, "it was just written"
+        for trial in asked[:-1]:
+            fail(self._optuna, trial, f"its worker {how}")
+        if asked:
+            conclude(self._optuna, asked[-1], folder, self._study, status)
+        else:
+            folder.write("status.json", status)
         self._ended(number, status)
         return False
 
@@ -405,8 +420,10 @@ class _Search:
 
     def _count(self, number: int, status: TrialStatus) -> None:
         shown, folder = self._shown, self._run.trial(number)
+        self._shares.end(number)
         if (config := folder.read_json("config.json")) is not None:
             self._keys.setdefault(config_key(config), number)
+            self._shares.add(self._study.of(config, str(folder.path / "config.json")).family, spent(status))
         if status.state == State.COMPLETE:
             shown.complete += 1
             self._scores[number] = recorded_score(folder, self._study)

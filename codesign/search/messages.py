@@ -52,11 +52,21 @@ class Retry:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Draw and evaluate the trial of this number; with ``retry`` the same configuration as before."""
+    """Draw and evaluate the trial of this number; with ``retry``, or with ``parameters``, what it drew before.
+
+    ``family``: of a study of several the one whose turn it is.
+    """
 
     trial: int
     note: str | None = None
     retry: Retry | None = None
+    parameters: dict[str, Any] | None = None
+    family: str | None = None
+
+    @property
+    def drew(self) -> dict[str, Any] | None:
+        """The parameters that are to be drawn again; None to draw new ones."""
+        return self.parameters if self.retry is None else self.retry.parameters
 
 
 @dataclass(frozen=True)

@@ -7,32 +7,24 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
-from codesign.core.errors import CodesignError, InputError
-from codesign.core.records import Figures, Metrics, State, TrialStatus
+from codesign.core.errors import InputError
+from codesign.core.records import State, TrialStatus
 from codesign.core.runfolder import IMPORT, RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target
 from codesign.pipeline.lacking import is_here
-from codesign.pipeline.scoring import Score, score
-from codesign.search.ladder import stopped_at
 from codesign.search.messages import Retry
 from codesign.search.storage import unknown_trials
+from codesign.search.telling import fail, tell
 from codesign.study.definition import Study, parse_study
 
 __all__ = (
     "adopt",
     "begin_again",
+    "clear",
     "config_key",
-    "fail",
-    "finished",
     "must_agree",
-    "recorded_score",
     "recover",
     "retries",
-    "scored_trials",
-    "tell",
-    "told",
 )
 
 #: sections of a study that may change between two starts: they say how long and how to search, not what
@@ -81,32 +73,6 @@ def _differences(there: Any, given: Any, where: str = "") -> list[str]:
 def config_key(config: dict[str, Any]) -> str:
     """The one text of a configuration by which a repeated one is known."""
     return json.dumps(config, sort_keys=True)
-
-
-def finished(folder: TrialFolder) -> TrialStatus | None:
-    """The status of a trial that came to its end, None of any other."""
-    status = folder.read("status.json", TrialStatus)
-    return status if status is not None and status.state != State.RUNNING else None
-
-
-def _need(folder: TrialFolder, name: str, model: type[BaseModel]) -> Any:
-    record = folder.read(name, model)
-    if record is None:
-        raise InputError(f"{folder.path / name} is missing though the trial is finished: restore it, or start anew")
-    return record
-
-
-def recorded_score(folder: TrialFolder, study: Study) -> Score:
-    """Score a finished trial from its records."""
-    metrics: Metrics = _need(folder, "metrics.json", Metrics)
-    figures: Figures = _need(folder, "figures.json", Figures)
-    return score(folder.number, study, metrics.metrics, figures.figures)
-
-
-def scored_trials(run: RunFolder) -> list[int]:
-    """Trials with a score: the search's storage must know them."""
-    ended = {folder.number: finished(folder) for folder in run.trials()}
-    return [n for n, s in ended.items() if s is not None and s.state in (State.COMPLETE, State.INFEASIBLE)]
 
 
 def recover(run: RunFolder, study: Study, search: Any) -> dict[int, TrialStatus]:
@@ -175,38 +141,13 @@ def begin_again(folder: TrialFolder, retry: Retry, seed: int) -> None:
         trial=folder.number, state=State.RUNNING, reason=retry.reason, seed=seed, lacking=list(retry.lacking)
     )
     folder.write("status.json", status)
+    clear(folder)
+
+
+def clear(folder: TrialFolder) -> None:
+    """Remove what was made of a trial, but not what it is, and what was said of it."""
     for path in folder.path.iterdir():
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name not in ("status.json", "config.json", "log.txt"):
             path.unlink()
-
-
-def tell(search: Any, trial: Any, folder: TrialFolder, study: Study) -> None:
-    """Tell the storage what the records of a finished trial say."""
-    status = finished(folder)
-    assert status is not None, "only finished trials are told"
-    if (values := told(folder, study, status)) is None:
-        fail(search, trial, status.reason or "failed")
-    else:
-        search.tell(trial.number, list(values))
-
-
-def told(folder: TrialFolder, study: Study, status: TrialStatus) -> tuple[float, ...] | None:
-    """Objectives of which the storage is told: of a trial that the ladder stopped, those of its last rung, which break
-    the constraint :data:`codesign.pipeline.scoring.STOPPED_EXCESS`; None of one that failed."""
-    if status.state == State.FAILED:
-        return None
-    return stopped_at(folder) if status.state == State.STOPPED else recorded_score(folder, study).values
-
-
-def fail(search: Any, trial: Any, reason: str) -> None:
-    """Mark a trial as failed in the storage. It may have ended in the meantime: then nothing is to be done."""
-    from optuna.exceptions import UpdateFinishedTrialError
-    from optuna.trial import Trial, TrialState
-
-    try:
-        Trial(search, trial._trial_id).set_user_attr("reason", reason)
-        search.tell(trial.number, state=TrialState.FAIL)
-    except (UpdateFinishedTrialError, ValueError, RuntimeError, CodesignError):
-        return

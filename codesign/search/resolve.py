@@ -12,13 +12,11 @@ from codesign.core.errors import InputError, ToolError, nearest
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.core.printing import visible
 from codesign.core.targets import Target, load_target
-from codesign.core.validation import validated
 from codesign.families.base import Family
 from codesign.flows.base import Flow
-from codesign.flows.settings import resolve_space
 from codesign.search.foresight import must_hold_candidates
 from codesign.search.measured import at_fidelity
-from codesign.search.seeds import seed_parameters
+from codesign.search.members import StudyFamily, members_of, seeds_of
 from codesign.study.definition import Constraint, Goal, Study
 from codesign.tasks.base import Problem, Task
 from codesign.tools.nextpnr_family import family_of
@@ -36,31 +34,49 @@ class Resolved:
     study: Study
     task: Task
     problem: Problem
-    family: Family
-    space: BaseModel
-    flow: Flow
-    flow_space: BaseModel
+    members: tuple[StudyFamily, ...]
     target: Target
+
+    @property
+    def family(self) -> Family:
+        """The first of the families."""
+        return self.members[0].family
+
+    @property
+    def space(self) -> BaseModel:
+        """The first family's."""
+        return self.members[0].space
+
+    @property
+    def flow(self) -> Flow:
+        """The first family's."""
+        return self.members[0].flow
+
+    @property
+    def flow_space(self) -> BaseModel:
+        """The first family's flow's."""
+        return self.members[0].flow_space
 
 
 def resolve(study: Study) -> Resolved:
     """Find and check all that a study names; InputError says what is wrong, and what to write instead."""
     task = plugins.load(Task, study.task)
-    family = plugins.load(Family, study.family)
-    flow = plugins.load(Flow, study.flow.name)
+    members = members_of(study)
     target = load_target(study.target)
-    space = validated(family.space, study.space, f"study '{study.name}', section 'space'")
-    flow_space = resolve_space(flow, study.flow.space, f"study '{study.name}', section 'flow'")
-    must_hold_candidates(family, space, flow, flow_space, f"study '{study.name}'")
-    seed_parameters(study.search.seeds, family, space, flow, flow_space, f"study '{study.name}'")
+    for m in members:
+        where = f"study '{study.name}'" + (f", family '{m.name}'" if m.several else "")
+        must_hold_candidates(m.family, m.space, m.flow, m.flow_space, where)
+    seeds_of(study, members)
     problem = task.open(study.sample, study.seed)
-    _check_objectives(study, problem.metrics, flow)
-    _check_constraints(study, problem.metrics, flow, target)
+    for m in members:
+        _check_objectives(m.study, problem.metrics, m.flow)
+        _check_constraints(m.study, problem.metrics, m.flow, target)
     _check_rungs(study, target)
-    availability = flow.available()
-    if not availability.available:
-        raise ToolError(f"flow '{study.flow.name}' cannot run here: {availability.reason}")
-    return Resolved(study, task, problem, family, space, flow, flow_space, target)
+    for m in members:
+        availability = m.flow.available()
+        if not availability.available:
+            raise ToolError(f"flow '{m.study.flow.name}' cannot run here: {availability.reason}")
+    return Resolved(study, task, problem, members, target)
 
 
 def _known(study: Study, wanted: Goal | Constraint, role: str, metrics: Mapping[str, str], flow: Flow) -> None:

@@ -25,18 +25,9 @@ __all__ = ("seed_parameters",)
 
 
 def seed_parameters(
-    seeds: tuple[dict[str, Any], ...], family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, source: str
-) -> list[dict[str, Any]]:
-    """The drawn parameters of every seed; InputError names a seed that is not in the space, and why."""
-    return [
-        _parameters(seed, family, space, flow, flow_space, f"{source}, section 'search.seeds', entry {place}")
-        for place, seed in enumerate(seeds, start=1)
-    ]
-
-
-def _parameters(
     seed: Mapping[str, Any], family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, where: str
 ) -> dict[str, Any]:
+    """The drawn parameters of a seed; InputError says ``where`` one is that is not in the space, and why."""
     config = family.read(family_config(seed), where)
     try:
         settings = flow_settings(flow, seed)

@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from codesign.core.errors import InputError
 from codesign.core.records import SearchName
 from codesign.core.runfolder import RunFolder
+from codesign.search.own_trials import OwnTrials, kind_of
 from codesign.study.definition import SearchSettings, Study
 
 __all__ = (
@@ -160,22 +161,29 @@ def derived_seed(seed: int, *parts: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) >> 1
 
 
-def make_sampler(settings: SearchSettings, seed: int, *, explore: bool = False) -> Any:
-    """Make the study's sampler; ``explore`` takes a random one, for when the chosen one only repeats itself."""
+def make_sampler(
+    settings: SearchSettings, seed: int, *, explore: bool = False, family: tuple[str, str] | None = None
+) -> Any:
+    """Make the study's sampler; ``explore`` takes a random one, for when the chosen one only repeats itself.
+
+    ``family``: the dimension, and its value, of the trials that it is to learn from; None for all.
+    """
     samplers = optuna.samplers
     with _quiet():
         if explore or settings.sampler == "random":
             return samplers.RandomSampler(seed=seed)
-        if settings.sampler == "nsga2":
-            return samplers.NSGAIISampler(population_size=settings.population, seed=seed)
-        if settings.sampler == "nsga3":
-            return samplers.NSGAIIISampler(population_size=settings.population, seed=seed)
+        made: Any
+        if settings.sampler in ("nsga2", "nsga3"):
+            kind: Any = samplers.NSGAIISampler if settings.sampler == "nsga2" else samplers.NSGAIIISampler
+            made = kind_of(kind, family[1] if family else None)(population_size=settings.population, seed=seed)
         # as many random trials before the model as the genetic samplers have in their first generation
-        if settings.sampler == "tpe":
-            return samplers.TPESampler(n_startup_trials=settings.population, seed=seed)
-        return samplers.GPSampler(
-            n_startup_trials=settings.population, seed=seed, independent_sampler=samplers.RandomSampler(seed=seed)
-        )
+        elif settings.sampler == "tpe":
+            made = samplers.TPESampler(n_startup_trials=settings.population, seed=seed)
+        else:
+            made = samplers.GPSampler(
+                n_startup_trials=settings.population, seed=seed, independent_sampler=samplers.RandomSampler(seed=seed)
+            )
+        return made if family is None else OwnTrials(made, *family)
 
 
 @contextmanager

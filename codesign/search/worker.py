@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from codesign.core import store
-from codesign.core.errors import CodesignError, InputError
+from codesign.core.errors import CodesignError, InputError, RefusedError, SystemRefusal, ToolError
 from codesign.core.figures import Fidelity
 from codesign.core.lock import hold_shared
 from codesign.core.records import State, TrialStatus
@@ -34,17 +34,19 @@ from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import load_target
 from codesign.families.base import Family
 from codesign.flows.base import Flow
-from codesign.flows.settings import family_config, flow_settings, whole_config
+from codesign.flows.settings import family_config, flow_settings
 from codesign.pipeline.base import Pipeline
 from codesign.pipeline.lacking import lacking
-from codesign.pipeline.scoring import STOPPED_EXCESS, excess_of, score
+from codesign.pipeline.scoring import excess_of, score
 from codesign.search import messages
+from codesign.search.telling import TRIES, conclude
 
 if TYPE_CHECKING:
     from codesign.data.sample import Part, Sample
     from codesign.families.base import Candidate
     from codesign.pipeline.base import CandidateResult, Pipeline
-    from codesign.search.draw import Drawer
+    from codesign.search.draw import Draw, Drawer
+    from codesign.study.definition import Study
 
 __all__ = ("WORKERS_LOCK", "Bench", "main")
 
@@ -102,6 +104,16 @@ def _reason(error: BaseException) -> str:
     return text if isinstance(error, CodesignError) else f"{type(error).__name__}: {text}"
 
 
+def _processor() -> float:
+    """Processor time of this process and the tools that it ran, s."""
+    return sum(os.times()[:4])
+
+
+def _by_chance(error: BaseException) -> bool:
+    """Whether the machine may have been at fault, and not the candidate: memory, a tool, a bug."""
+    return not isinstance(error, CodesignError) or isinstance(error, ToolError | SystemRefusal)
+
+
 def _no_room(error: BaseException) -> None:
     """Stop the search where the disk is full: no candidate is to blame, and none could be recorded."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
@@ -154,9 +166,10 @@ class Bench:
         self.prepare()
         whole = self._run.trial(number).read_json("config.json") or {}
         source = str(self._run.trial(number).path / "config.json")
-        config = plugins.load(Family, self._study.family).read(family_config(whole), source)
-        settings = flow_settings(plugins.load(Flow, self._study.flow.name), whole)
-        status, _, _ = self.judged(number, job["note"], config, settings)
+        study = self._study.of(whole, source)
+        candidate = plugins.load(Family, study.family).read(family_config(whole), source)
+        settings = flow_settings(plugins.load(Flow, study.flow.name), whole)
+        status = self.judged(study, number, job["note"], whole, candidate, settings)
         return {"status": status.model_dump(mode="json")}
 
     # ------------------------------------------------------------------------------------------- loaded with first use
@@ -165,7 +178,8 @@ class Bench:
         from codesign.core import plugins
 
         found = plugins.load(Pipeline, self._settings.pipeline)
-        plugins.load(Family, self._study.family).prepare(threads=1)  # a worker is one of several
+        for name in self._study.named:
+            plugins.load(Family, name).prepare(threads=1)  # a worker is one of several
         return found
 
     @cached_property
@@ -187,13 +201,18 @@ class Bench:
     # ---------------------------------------------------------------------------------------------------------- search
     def judged(
         self,
+        study: Study,
         number: int,
         note: str | None,
-        config: Candidate,
+        config: dict[str, Any],
+        candidate: Candidate,
         settings: BaseModel,
         retry: messages.Retry | None = None,
-    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
-        """Evaluate a configuration; the trial's last status, which is still to be written, its score and excesses."""
+    ) -> TrialStatus:
+        """Evaluate a candidate of the study of its family; the trial's last status, which is still to be written.
+
+        ``config`` is what is recorded of it.
+        """
         from codesign.search.storage import derived_seed
 
         folder = self._run.trial(number)
@@ -205,56 +224,70 @@ class Bench:
             reason=retry.reason if retry else None,  # should this process die: it is tried again
             lacking=list(retry.lacking) if retry else [],
         )
-        began = time.perf_counter()
-        folder.write("config.json", whole_config(config, settings))
+        began, spent = time.perf_counter(), _processor()
+        folder.write("config.json", config)
         with _logged(folder.path / "log.txt"):
-            try:
-                return self._evaluated(folder, config, settings, status)
-            except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
-                _no_room(error)
-                if not isinstance(error, CodesignError):
-                    traceback.print_exc()
-                entered = folder.read("status.json", TrialStatus)
-                update = {
-                    "state": State.FAILED,
-                    "stage": entered.stage if entered else "",
-                    "reason": _reason(error),
-                    "lacking": lacking(error),
-                    "seconds": {"total": time.perf_counter() - began},
-                }
-                return status.model_copy(update=update), None, {}
+            for tries in range(1, TRIES + 1):
+                try:
+                    ended = self._evaluated(study, folder, candidate, settings, status)
+                    return ended.model_copy(update={"processor": round(_processor() - spent, 2)})
+                except (Exception, SystemExit) as error:  # a candidate's bug is not the search's
+                    _no_room(error)
+                    if not isinstance(error, CodesignError):
+                        traceback.print_exc()
+                    lacks = lacking(error)
+                    if tries < TRIES and not lacks and _by_chance(error):
+                        from codesign.search.recovery import clear
+
+                        clear(folder)
+                        again = f"tried again: at first it failed with {_reason(error)}"
+                        status = status.model_copy(update={"notes": [*status.notes, again]})
+                        continue
+                    entered = folder.read("status.json", TrialStatus)
+                    update = {
+                        "state": State.FAILED,
+                        "stage": entered.stage if entered else "",
+                        "reason": _reason(error),
+                        "lacking": lacks,
+                        "refused": None if lacks else error.excess if isinstance(error, RefusedError) else 1.0,
+                        "seconds": {"total": time.perf_counter() - began},
+                        "processor": round(_processor() - spent, 2),
+                    }
+                    return status.model_copy(update=update)
+        raise AssertionError("the last try ends")
 
     def _evaluated(
-        self, folder: TrialFolder, config: Candidate, settings: BaseModel, status: TrialStatus
-    ) -> tuple[TrialStatus, tuple[float, ...] | None, dict[str, float]]:
+        self, study: Study, folder: TrialFolder, candidate: Candidate, settings: BaseModel, status: TrialStatus
+    ) -> TrialStatus:
         def stage(name: str) -> None:
             folder.write("status.json", status.model_copy(update={"stage": name}))
             self._send(messages.Stage(status.trial, name))
 
         stage("start")
         train, validation = self._parts
-        target = load_target(self._study.target)
+        target = load_target(study.target)
         began = time.perf_counter()
-        ladder = self._study.search.ladder
+        ladder = study.search.ladder
         for epochs in ladder.epochs if ladder else ():
-            training = self._study.training.model_copy(update={"epochs": epochs})
-            shorter = self._study.model_copy(update={"training": training})
-            result = self._pipeline.evaluate(shorter, config, folder, status.seed, train, validation, stage, settings)
-            broken = excess_of(self._study, target, result.metrics, result.figures)[1]
-            values, climbs = self._rung(folder, epochs, result, broken)
-            if not climbs:
+            training = study.training.model_copy(update={"epochs": epochs})
+            shorter = study.model_copy(update={"training": training})
+            result = self._pipeline.evaluate(
+                shorter, candidate, folder, status.seed, train, validation, stage, settings
+            )
+            broken = excess_of(study, target, result.metrics, result.figures)[1]
+            if not self._rung(folder, epochs, result, broken):
                 why = broken or "not among the best"
                 update: dict[str, Any] = {
                     "state": State.STOPPED,
                     "stage": f"after {epochs} epochs",
-                    "reason": f"{why} after {epochs} of {self._study.training.epochs} epochs",
+                    "reason": f"{why} after {epochs} of {study.training.epochs} epochs",
                     "lacking": [],
                     "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
                 }
-                return status.model_copy(update=update), values, STOPPED_EXCESS
-        result = self._pipeline.evaluate(self._study, config, folder, status.seed, train, validation, stage, settings)
-        scored = score(status.trial, self._study, result.metrics, result.figures)
-        excess, reason = excess_of(self._study, target, result.metrics, result.figures)
+                return status.model_copy(update=update)
+        result = self._pipeline.evaluate(study, candidate, folder, status.seed, train, validation, stage, settings)
+        score(status.trial, study, result.metrics, result.figures)  # all that is compared was measured
+        _, reason = excess_of(study, target, result.metrics, result.figures)
         update = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
             "reason": reason or None,
@@ -263,12 +296,10 @@ class Bench:
             "design": result.design_hash,
             "notes": [*status.notes, *result.notes],
         }
-        return status.model_copy(update=update), scored.values, excess
+        return status.model_copy(update=update)
 
-    def _rung(
-        self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str
-    ) -> tuple[tuple[float, ...], bool]:
-        """Record a rung of the ladder; its objectives, and whether it is trained for longer. Its figures do not stay.
+    def _rung(self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str) -> bool:
+        """Record a rung of the ladder; whether the candidate is trained for longer. Its figures do not stay.
 
         One that breaks a bound of the study does not climb: longer training does not mend that.
         """
@@ -281,7 +312,7 @@ class Bench:
         own = record_rung(folder, self._study, epochs, result, feasible=not broken)
         directions = [o.direction for o in self._study.objectives]
         others = rungs_of(self._run, epochs, folder.number)
-        return own.values, not broken and climbs(own, others, directions, ladder.reduction)
+        return not broken and climbs(own, others, directions, ladder.reduction)
 
     # ----------------------------------------------------------------------------------------------------------- proof
     def prove(self, number: int) -> str | None:
@@ -295,7 +326,7 @@ class Bench:
             folder, _, stage = self._opened(number)
             pipeline = self._pipeline
             self._send(messages.Stage(number, "start"))
-            pipeline.measure(self._study, folder, fidelity, stage)
+            pipeline.measure(self._own(folder), folder, fidelity, stage)
 
         return self._guarded(work, self._run.trial(number).path / "log.txt")
 
@@ -317,7 +348,11 @@ class Bench:
         folder, seed, stage = self._opened(number)
         pipeline, sample = self._pipeline, self._sample
         self._send(messages.Stage(number, "start"))
-        pipeline.prove(self._study, folder, sample, seed, stage)
+        pipeline.prove(self._own(folder), folder, sample, seed, stage)
+
+    def _own(self, folder: TrialFolder) -> Study:
+        """The study of a trial's family."""
+        return self._study.of(folder.read_json("config.json") or {}, str(folder.path / "config.json"))
 
     def _opened(self, number: int) -> tuple[TrialFolder, int, Callable[[str], None]]:
         """A finished trial's folder and seed, and what is told its stages."""
@@ -375,30 +410,24 @@ class _Worker(Bench):
 
         return open_study(self._run, self._study, self._settings.storage)
 
-    def _draw(self, number: int, parameters: dict[str, Any] | None) -> tuple[Any, Candidate, BaseModel] | None:
+    def _draw(self, job: messages.Evaluate) -> Draw | None:
+        number = job.trial
+
         def repeats(asked: Any, config: dict[str, Any]) -> int | None:
             self._send(messages.Drawn(number, asked.number, config))
             answer: messages.Answer = self._connection.recv()
             return answer.repeats
 
-        return self._drawer.draw(number, repeats, parameters)
+        return self._drawer.draw(number, repeats, job.drew, job.family)
 
     def _trial(self, job: messages.Evaluate) -> None:
-        from codesign.search.draw import give_up
-
         self.prepare()
-        drawn = self._draw(job.trial, job.retry.parameters if job.retry else None)
+        drawn = self._draw(job)
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
             return
-        asked, config, settings = drawn
-        status, values, excess = self.judged(job.trial, job.note, config, settings, job.retry)
-        for name, value in excess.items():
-            asked.set_constraint(name, value)
-        # the record first: should this process die before Optuna knows, the next start tells it
-        self._run.trial(job.trial).write("status.json", status)
-        if values is None:
-            give_up(self._search, asked, status.reason or "failed")
-        else:
-            self._search.tell(asked, list(values))
+        status = self.judged(
+            drawn.member.study, job.trial, job.note, drawn.config, drawn.candidate, drawn.settings, job.retry
+        )
+        conclude(self._search, drawn.asked, self._run.trial(job.trial), self._study, status)
         self._send(messages.Finished(job.trial))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from codesign.core import resources
+from codesign.core.errors import InputError, nearest
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.core.layout import FEATURES
 from codesign.core.reading.limits import YAML_BYTES
@@ -16,7 +18,9 @@ from codesign.core.reading.yaml import yaml_of
 from codesign.core.validation import validated
 
 __all__ = (
+    "FAMILY",
     "Constraint",
+    "FamilyChoice",
     "FlowChoice",
     "Goal",
     "Ladder",
@@ -27,6 +31,13 @@ __all__ = (
     "Verification",
     "load_study",
 )
+
+
+#: of a trial's ``config.json`` in a study of several families: the one that it is of. No family's parameter has a dot
+FAMILY = "study.family"
+
+#: what each family of a study may have of its own, in the place of what the study says
+_OF_EACH = ("view", "training", "flow")
 
 
 class _Section(BaseModel):
@@ -179,6 +190,16 @@ class FlowChoice(BaseModel):
         return dict(self.model_extra or {})
 
 
+class FamilyChoice(_Section):
+    """One of several families of a study. A study may write its name only; what it leaves out is the study's own."""
+
+    name: str
+    view: tuple[str, ...] = Field(min_length=1, description="blocks of the sample that its models see")
+    space: dict[str, Any] = Field(default_factory=dict)
+    training: Training
+    flow: FlowChoice
+
+
 class Study(_Section):
     """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
 
@@ -194,8 +215,16 @@ class Study(_Section):
         exclude_if=lambda view: view == (FEATURES,),
         description="blocks of the sample that the networks see",
     )
-    family: str
-    space: dict[str, Any] = Field(default_factory=dict)
+    family: str = Field(default="", exclude_if=lambda family: not family)
+    families: tuple[FamilyChoice, ...] = Field(
+        default=(),
+        max_length=32,
+        exclude_if=lambda families: not families,
+        description="in the place of family: several that share the processor time equally; names, or mappings",
+    )
+    space: dict[str, Any] = Field(
+        default_factory=dict, description="of the family; of several that are named only, by name a space each"
+    )
     training: Training = Training()
     flow: FlowChoice = FlowChoice(name="alkaid")
     target: str
@@ -204,18 +233,81 @@ class Study(_Section):
     search: SearchSettings = SearchSettings()
     verification: Verification = Verification()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _each_whole(cls, data: Any) -> Any:
+        """Give each of several families what the study says for all."""
+        if not isinstance(data, dict) or not isinstance(data.get("families"), list | tuple):
+            return data
+        given_space = data.get("space")
+        spaces: dict[Any, Any] = given_space if isinstance(given_space, dict) else {}
+        names = [f if isinstance(f, str) else f.get("name") if isinstance(f, dict) else None for f in data["families"]]
+        if others := [str(name) for name in spaces if name not in names]:
+            raise ValueError(f"'space' beside 'families' has a section for each by its name, and '{others[0]}' is none")
+        whole = []
+        for given in data["families"]:
+            one = {"name": given} if isinstance(given, str) else given
+            if isinstance(one, dict):
+                own = {key: one[key] if key in one else data.get(key, default) for key, default in _defaults().items()}
+                if isinstance(own["training"], dict) and isinstance(data.get("training"), dict):
+                    own["training"] = data["training"] | own["training"]
+                one = one | own
+                if one.get("name") in spaces:
+                    one = {"space": spaces[one["name"]]} | one
+            whole.append(one)
+        return {key: value for key, value in data.items() if key != "space"} | {"families": whole}
+
+    @model_validator(mode="after")
+    def _of_one_or_several(self) -> Self:
+        if bool(self.family) == bool(self.families):
+            raise ValueError("a study has 'family', or 'families' for several: give one of the two")
+        names = [f.name for f in self.families]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"families: '{min(twice)}' is there twice: remove one")
+        return self
+
     @model_validator(mode="after")
     def _ladder_ends(self) -> Self:
         ladder = self.search.ladder
-        if ladder is not None and ladder.epochs and ladder.epochs[-1] >= self.training.epochs:
-            raise ValueError(
-                f"search.ladder.epochs must end below training.epochs ({self.training.epochs}), not {ladder.epochs[-1]}"
-            )
+        least = min((f.training.epochs for f in self.families), default=self.training.epochs)
+        if ladder is not None and ladder.epochs and ladder.epochs[-1] >= least:
+            raise ValueError(f"search.ladder.epochs must end below training.epochs ({least}), not {ladder.epochs[-1]}")
         return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The family, or each of several."""
+        return tuple(f.name for f in self.families) or (self.family,)
+
+    def alone(self, name: str) -> Study:
+        """The study of one of its families alone, with what is that one's own; of a study of one, itself."""
+        if not self.families:
+            return self
+        own = next(f for f in self.families if f.name == name)
+        return self.model_copy(
+            update={"family": own.name, "families": (), "space": own.space}
+            | {key: getattr(own, key) for key in _OF_EACH}
+        )
+
+    def of(self, config: Mapping[str, Any], source: str) -> Study:
+        """The study of the family that a trial's configuration is of; InputError where it names none of them."""
+        if not self.families:
+            return self
+        name = str(config.get(FAMILY, ""))
+        if name not in self.named:
+            raise InputError(
+                f"{source}: {FAMILY} is {name!r}, which is none of the study's families{nearest(name, self.named)}: "
+                f"{', '.join(self.named)}"
+            )
+        return self.alone(name)
 
     def to_yaml(self) -> str:
         """The study as it stands in the run folder."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def _defaults() -> dict[str, Any]:
+    return {key: Study.model_fields[key].get_default() for key in _OF_EACH}
 
 
 def load_study(name: str) -> Study:

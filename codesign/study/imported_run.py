@@ -9,10 +9,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.errors import InputError
 from codesign.core.reading.limits import YAML_BYTES
-from codesign.core.runfolder import IMPORT, RunFolder
+from codesign.core.runfolder import IMPORT, RunFolder, TrialFolder
 from codesign.study.definition import Constraint, FlowChoice, Goal, Study, Verification, parse_study
 
-__all__ = ("IMPORTED", "REPORT", "EventsFile", "ImportedModel", "ImportedRun", "Origin", "origin_of", "study_of")
+__all__ = (
+    "IMPORTED",
+    "REPORT",
+    "EventsFile",
+    "ImportedModel",
+    "ImportedRun",
+    "Origin",
+    "made_of",
+    "origin_of",
+    "study_of",
+)
 
 #: what stands where a study names its task and its family
 IMPORTED = "imported"
@@ -80,6 +90,13 @@ def origin_of(run: RunFolder) -> Origin:
         assert found is not None, "it is there"
         return found
     return parse_study(run.read_text("study.yaml", YAML_BYTES), str(run.path / "study.yaml"))
+
+
+def made_of(origin: Origin, folder: TrialFolder) -> Origin:
+    """What a trial was made of: in a study of several families that of its own."""
+    if isinstance(origin, ImportedRun) or not origin.families:
+        return origin
+    return origin.of(folder.read_json("config.json") or {}, str(folder.path / "config.json"))
 
 
 def study_of(run: RunFolder) -> Study:

@@ -1,6 +1,7 @@
 """The search with doubles for training and proving, in real worker processes."""
 
 import json
+import math
 
 import pytest
 import yaml
@@ -12,8 +13,8 @@ from codesign.pipeline.baseline_scores import read_scores
 from codesign.pipeline.front import pareto
 from codesign.search.engine import run_study
 from codesign.search.progress import Silent
-from codesign.search.recovery import recorded_score
 from codesign.search.storage import JOURNAL, open_study
+from codesign.search.telling import recorded_score
 from codesign.study.definition import parse_study
 from tests.search.conftest import STUDY
 
@@ -50,6 +51,16 @@ def trace(path):
 def optuna_states(path, study):
     trials = open_study(RunFolder(path), study, None).get_trials(deepcopy=False)
     return [(t.user_attrs.get("trial"), t.state.name, t.user_attrs.get("reason")) for t in trials]
+
+
+def refused(path, study):
+    """By trial, how far the sampler was told that those are which it was told to be impossible."""
+    trials = open_study(RunFolder(path), study, None).get_trials(deepcopy=False)
+    return {
+        t.user_attrs["trial"]: t.constraints["target"]
+        for t in trials
+        if t.state.name == "COMPLETE" and all(map(math.isinf, t.values))
+    }
 
 
 def test_two_workers_fill_the_run_folder(study, tmp_path, monkeypatch):
@@ -130,10 +141,14 @@ def test_failures_have_a_reason_and_no_score(study, tmp_path, monkeypatch):
     assert not failed.keys() & {p.trial for p in front.points}
     known = {n: (state, reason) for n, state, reason in optuna_states(tmp_path, study)}
     for number, status in failed.items():
-        assert known[number] == ("FAIL", status.reason)
+        assert known[number] == ("COMPLETE", status.reason), "one that is told as failed is ignored"
+        assert status.refused == 1
+        again = "tried again: at first it failed with ZeroDivisionError: a bug of this candidate"
+        assert status.notes == ([again] if "bug" in status.reason else []), "an error of nobody's making may be chance"
         log = RunFolder(tmp_path).trial(number).path / "log.txt"
         assert ("Traceback" in log.read_text()) if "bug" in status.reason else not log.exists()
     assert len(statuses(tmp_path)) == 14
+    assert refused(tmp_path, study) == dict.fromkeys(failed, 1.0)
 
 
 def test_a_metric_that_was_not_measured_fails_the_trial(tmp_path):

@@ -13,7 +13,7 @@ from codesign.core.errors import InputError
 from codesign.core.records import State
 from tests.processes import PATIENCE, wait_for, wait_until_gone
 from tests.search.conftest import PLUGIN, STUDY
-from tests.search.test_engine import Notes, changed, optuna_states, search, statuses, trace
+from tests.search.test_engine import Notes, changed, optuna_states, refused, search, statuses, trace
 
 
 def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
@@ -68,7 +68,8 @@ def test_a_killed_worker_is_replaced_while_the_driver_lives(hanging, study):
     assert found[3].state == State.FAILED
     assert found[3].reason == "its worker was killed by SIGKILL, 2 times"
     assert "trial 3: its worker was killed by SIGKILL; starting another" in driver.stderr.read()
-    assert [n for n, state, _ in optuna_states(run, study) if state == "COMPLETE"] == [0, 1, 2, 4, 5]
+    assert [n for n, state, _ in optuna_states(run, study) if state == "COMPLETE"] == [0, 1, 2, 3, 4, 5]
+    assert refused(run, study) == {3: 1.0}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -89,7 +90,7 @@ def test_a_worker_that_dies_once_costs_nothing(study, tmp_path, monkeypatch):
     monkeypatch.delenv("TOY")
     search(study, tmp_path / "undisturbed", 5)
     assert trace(tmp_path / "run") == trace(tmp_path / "undisturbed")
-    assert statuses(tmp_path / "run")[0].notes == ["drawn again: at first its worker was killed by SIGKILL"]
+    assert statuses(tmp_path / "run")[0].notes == ["tried again: at first its worker was killed by SIGKILL"]
     assert notes.notes == ["trial 0: its worker was killed by SIGKILL; starting another"]
 
 
@@ -124,7 +125,8 @@ def test_a_candidate_that_hangs_is_ended_and_the_others_go_on(tmp_path, monkeypa
     assert (found[3].reason, found[3].stage) == ("it took longer than 5 s", "training")
     assert notes.notes == ["trial 3: it took longer than 5 s; starting another"]
     wait_until_gone(int((tmp_path / "hanging").read_text()))
-    assert (3, "FAIL", "it took longer than 5 s") in optuna_states(tmp_path, limited)
+    assert (3, "COMPLETE", "it took longer than 5 s") in optuna_states(tmp_path, limited)
+    assert refused(tmp_path, limited) == {3: 1.0}
     assert front.points
 
 

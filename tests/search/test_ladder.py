@@ -95,7 +95,8 @@ def test_a_search_on_a_ladder(tmp_path):
     assert {p.trial for p in front.points} <= complete
     assert all("not among the best after" in found[n].reason for n in stopped)
     told = {t.user_attrs["trial"]: t for t in open_study(RunFolder(tmp_path), study, None).get_trials(deepcopy=False)}
-    assert {n for n, t in told.items() if t.constraints.get("ladder", 0) > 0} == stopped, "the sampler shuns them"
+    assert {n for n, t in told.items() if t.constraints["target"] > 0} == stopped, "the sampler shuns them"
+    assert {tuple(t.constraints) for t in told.values()} == {("lut", "target")}, "as many bounds of every trial"
     for number in stopped:
         rungs = json.loads((RunFolder(tmp_path).trial(number).path / RUNGS).read_text())
         assert told[number].values == rungs[-1]["values"]
@@ -131,7 +132,7 @@ def test_the_storage_learns_of_a_stopped_trial_after_a_kill(tmp_path):
     optuna = open_study(run, study, None)
     asked = optuna.ask()
     asked.set_user_attr("trial", 8)
-    asked.set_constraint("ladder", 1.0)
+    asked.set_constraint("target", 1.0)
     status = statuses(tmp_path)[number].model_copy(update={"trial": 8})
     run.trial(8).write("status.json", status)
     (run.trial(8).path / RUNGS).write_bytes((run.trial(number).path / RUNGS).read_bytes())

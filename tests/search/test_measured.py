@@ -14,7 +14,7 @@ from codesign.flows.expected import with_expected
 from codesign.pipeline.front import pareto
 from codesign.search.measured import Climb, at_fidelity, standing
 from codesign.search.messages import Measure
-from codesign.search.recovery import recorded_score
+from codesign.search.telling import recorded_score
 from codesign.tools.nextpnr_family import FAMILIES
 from tests.search.test_engine import Notes, changed, search, statuses
 from tests.search.test_ladder import surely_dominates

@@ -81,7 +81,7 @@ def test_every_family_takes_back_what_it_draws(name):
     for _ in range(20):
         drawn.clear()
         config = family.suggest(space, choose).model_dump(mode="json")
-        assert seed_parameters((config,), family, space, flow, flow.space(), "here") == [drawn]
+        assert seed_parameters(config, family, space, flow, flow.space(), "here") == drawn
 
 
 def test_a_study_keeps_its_seeds():

@@ -174,7 +174,8 @@ def evolved(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.NSGAIISampler(population_size=study.search.population, seed=seed)
     search = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
-    for parameters in seed_parameters(study.search.seeds, family, space, flow, flow.space(), study.name):
+    for seed in study.search.seeds:
+        parameters = seed_parameters(seed, family, space, flow, flow.space(), study.name)
         search.enqueue_trial(parameters)
     train_part, names = data.parts["train"], (data.base.features, data.base.units)
     sizes = len(data.base.features), len(data.class_names)

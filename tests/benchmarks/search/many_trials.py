@@ -29,10 +29,10 @@ from codesign.core.runfolder import RunFolder, TrialFolder
 from codesign.pipeline.front import pareto
 from codesign.pipeline.scoring import Score
 from codesign.search.distributions import choose
-from codesign.search.draw import Drawer, give_up
-from codesign.search.recovery import recorded_score
+from codesign.search.draw import Drawer
 from codesign.search.resolve import Resolved, resolve
 from codesign.search.storage import JOURNAL, make_sampler, open_study
+from codesign.search.telling import fail, recorded_score
 from codesign.study.definition import SearchSettings, Study, load_study
 from tests.benchmarks.search.record import OUTPUT, write_section
 from tests.make_run import STUDY, make_run, promote
@@ -132,7 +132,7 @@ def _next_trial(run: RunFolder, study: Study, sampler: str, number: int) -> floa
     def next_trial() -> None:
         drawn = drawer.draw(number, lambda asked, config: None)
         assert drawn is not None
-        give_up(search, drawn[0], "of the benchmark")
+        fail(search, drawn.asked, "of the benchmark")
 
     next_trial()  # reads the journal, once for each worker
     return round(_seconds(next_trial, 3), 3)

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from codesign.core.availability import Availability
-from codesign.core.errors import CodesignError
+from codesign.core.errors import CodesignError, RefusedError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Figures, Metric, Metrics, Verified
 from codesign.core.space import Dimension, Fixed, FloatDimension, IntDimension
@@ -130,6 +130,28 @@ class ToyFamily(Family):
         raise AssertionError("nothing is trained")
 
 
+class NarrowSpace(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    taps: IntDimension
+
+
+class NarrowConfig(ToyConfig):
+    taps: int
+
+
+class NarrowFamily(ToyFamily):
+    """Another family, with a dimension of its own, and slower."""
+
+    name = "narrow"
+    space = NarrowSpace
+    config = NarrowConfig
+
+    def suggest(self, space, choose):
+        taps = choose("taps", space.taps)
+        return NarrowConfig(width=taps, sparsity=0.5, taps=taps)
+
+
 class ToyFlowSpace(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -188,6 +210,12 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
         toy_stages.reached("worker evaluation", folder.number)
     if "slow" in behaviour:
         time.sleep(0.15)
+    if "burns" in behaviour:
+        until = time.process_time() + (0.2 if study.family == "narrow" else 0.05)
+        while time.process_time() < until:
+            pass
+    if "seen" in behaviour:
+        (folder.path / "seen.txt").write_text(f"{study.family} {study.view} {study.training.epochs} {study.flow.space}")
     if "suicide" in behaviour and config.width == 7:
         os.kill(os.getpid(), signal.SIGKILL)
     if "once" in behaviour and not (run / "died").exists():
@@ -203,6 +231,12 @@ def evaluate(study, config, folder, seed, train, validation, stage, settings=Non
         raise CodesignError("not exact on event 3")
     if "lacks" in behaviour and config.width % 2:
         importlib.import_module("toy_optimizer")
+    if "refuses" in behaviour and config.width > (most := int(behaviour.partition("refuses-")[2])):
+        raise RefusedError(f"cannot fit: a width of {config.width}", excess=(config.width - most) / most)
+    if "flaky" in behaviour and not (first := run / f"flaky-{folder.number}").exists():
+        first.touch()
+        (folder.path / "left.txt").touch()
+        raise MemoryError
     if "bug" in behaviour and config.width % 4 == 1:
         raise ZeroDivisionError("a bug of this candidate")
     luck = np.random.default_rng(seed).normal(scale=0.01)

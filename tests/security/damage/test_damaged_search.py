@@ -11,8 +11,8 @@ from codesign.core.records import State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.search import engine
 from codesign.search.engine import run_study
-from codesign.search.recovery import recorded_score
 from codesign.search.storage import open_study
+from codesign.search.telling import recorded_score
 from codesign.study.definition import parse_study
 from tests.security.damage.damage import Damage, damages, spoilt
 from tests.security.damage.test_damage import chosen, of_run
