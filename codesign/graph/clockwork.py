@@ -16,13 +16,13 @@ from codesign.core.errors import InputError
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.items import joined, run_step, split
-from codesign.graph.schedule import Folded, Phase, Schedule, tree_clocks
+from codesign.graph.schedule import FoldedGraph, FoldPhase, Schedule, tree_clocks
 from codesign.graph.streams import Combine, Kind, Stream
 
 __all__ = ("Compute", "compute", "evaluate", "play")
 
 #: what a module gives of its inputs, by name, each (rows, ...)
-Compute: TypeAlias = Callable[[Phase, Mapping[str, Array]], Mapping[str, Array]]
+Compute: TypeAlias = Callable[[FoldPhase, Mapping[str, Array]], Mapping[str, Array]]
 
 _COMBINE: dict[Combine, Callable[[Any, Any], Any]] = {
     Combine.SUM: np.add, Combine.MAX: np.maximum, Combine.MIN: np.minimum,
@@ -30,7 +30,7 @@ _COMBINE: dict[Combine, Callable[[Any, Any], Any]] = {
 _OVER: dict[Combine, Callable[..., Any]] = {Combine.SUM: np.sum, Combine.MAX: np.max, Combine.MIN: np.min}
 
 
-def compute(folded: Folded, phase: Phase, inputs: Mapping[str, Array]) -> dict[str, Array]:
+def compute(folded: FoldedGraph, phase: FoldPhase, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """A module's outputs by the exact domain."""
     values, domain = dict(inputs), Exact()
     for step in phase.steps:
@@ -38,13 +38,13 @@ def compute(folded: Folded, phase: Phase, inputs: Mapping[str, Array]) -> dict[s
     return {name: values[name] for name in phase.outputs}
 
 
-def _stream(folded: Folded, name: str) -> Stream:
+def _stream(folded: FoldedGraph, name: str) -> Stream:
     stream = folded.values[name].stream
     assert stream is not None
     return stream
 
 
-def _blocks(folded: Folded, values: Array) -> dict[str, Array]:
+def _blocks(folded: FoldedGraph, values: Array) -> dict[str, Array]:
     """Input blocks of flat values (events, n): an event's (events, ...), a stream's (events, items, ...)."""
     found, low = {}, 0
     for name in folded.inputs:
@@ -60,7 +60,7 @@ def _blocks(folded: Folded, values: Array) -> dict[str, Array]:
 
 
 # ------------------------------------------------------------------------------------------------------ without clocks
-def evaluate(folded: Folded, values: Array, module: Compute | None = None) -> Array:
+def evaluate(folded: FoldedGraph, values: Array, module: Compute | None = None) -> Array:
     """Outputs (events, m) of values (events, n), phase by phase; ``module`` computes in place of the exact domain."""
     run: Compute = module or (lambda phase, inputs: compute(folded, phase, inputs))
     found, events = _blocks(folded, values), len(values)
@@ -88,7 +88,7 @@ def evaluate(folded: Folded, values: Array, module: Compute | None = None) -> Ar
     return np.concatenate([found[o].reshape(events, -1) for o in folded.outputs], axis=1)
 
 
-def _rows(folded: Folded, phase: Phase, name: str, x: Array, number: int) -> Array:
+def _rows(folded: FoldedGraph, phase: FoldPhase, name: str, x: Array, number: int) -> Array:
     """A module's input, one row for each item or event; an event's value beside items as often as there are."""
     if phase.kind is Kind.EVENT:
         return x
@@ -120,7 +120,7 @@ class _Trace:
             x = np.roll(x[np.maximum.accumulate(taken)], 1, axis=0)
         return x
 
-    def input(self, phase: Phase, name: str) -> Array:
+    def input(self, phase: FoldPhase, name: str) -> Array:
         """What is at a phase's input in each clock."""
         start = self.schedule.starts[phase.name]
         x = self.values[name]
@@ -129,7 +129,7 @@ class _Trace:
         words = phase.words if phase.kind is Kind.ITEM else 1
         return self.held(x, self.schedule.holds(name, start, words))
 
-    def module(self, phase: Phase) -> None:
+    def module(self, phase: FoldPhase) -> None:
         rows = {n: _rows(self.folded, phase, n, self.input(phase, n), phase.lanes) for n in phase.inputs}
         for name, out in compute(self.folded, phase, rows).items():
             lanes = (phase.lanes,) if phase.kind is Kind.ITEM else ()
@@ -137,7 +137,7 @@ class _Trace:
             delay = self.schedule.clocks[name] - self.schedule.starts[phase.name]
             self.values[name] = np.roll(shaped, delay, axis=0)
 
-    def reduce(self, phase: Phase) -> Array:
+    def reduce(self, phase: FoldPhase) -> Array:
         """A tree over the lanes, whose slots without an item are left out, and a register that begins anew."""
         assert phase.combine is not None
         combine, over = _COMBINE[phase.combine], _OVER[phase.combine]
@@ -146,12 +146,12 @@ class _Trace:
         words = np.where(last.reshape(-1, *[1] * (x.ndim - 2)), over(x[:, : phase.rest], axis=1), over(x, axis=1))
         tree = tree_clocks(phase.lanes, self.schedule.tree)
         words, begins = np.roll(words, tree, axis=0), self.first_at(start + tree)
-        kept = np.zeros_like(words)
+        kept: Array = np.zeros_like(words)
         for clock in range(self.clocks - 1):
             kept[clock + 1] = words[clock] if begins[clock] else combine(kept[clock], words[clock])
         return kept
 
-    def window(self, phase: Phase) -> Array:
+    def window(self, phase: FoldPhase) -> Array:
         """An item's neighbours in this word and others; zero where none is."""
         start, name = self.schedule.starts[phase.name], phase.inputs[0]
         x, stream = self.input(phase, name), _stream(self.folded, name)
@@ -169,13 +169,13 @@ class _Trace:
             beside.append(np.stack(lanes, axis=1))
         return np.concatenate(beside, axis=stream.axis + 1)
 
-    def collect(self, phase: Phase) -> Array:
+    def collect(self, phase: FoldPhase) -> Array:
         stream = _stream(self.folded, phase.inputs[0])
         x = self.input(phase, phase.inputs[0])
         words = [np.roll(x, phase.words - 1 - w, axis=0) for w in range(phase.words)]
         return joined(np.concatenate(words, axis=1)[:, : phase.items], stream)
 
-    def turn(self, phase: Phase) -> Array:
+    def turn(self, phase: FoldPhase) -> Array:
         """A register of all words that takes the next event's when it comes, and turns by a word in each clock."""
         stream = _stream(self.folded, phase.outputs[0])
         items = split(self.input(phase, phase.inputs[0]), stream)
@@ -215,15 +215,15 @@ def play(
 
 
 def _arriving(
-    folded: Folded, name: str, block: Array, when: NDArray[np.int64], clocks: int, garbage: np.random.Generator
+    folded: FoldedGraph, name: str, block: Array, when: NDArray[np.int64], clocks: int, garbage: np.random.Generator
 ) -> Array:
     stream, kinds = folded.values[name].stream, folded.types[name]
     low, high, lsb = (
         np.array([f(k) for k in kinds]) for f in (lambda k: k.minimum, lambda k: k.maximum, lambda k: k.lsb)
     )
     lanes = () if stream is None else (stream.lanes,)
-    found = garbage.integers(low, high + 1, (clocks, *lanes, len(kinds))) * lsb
-    found = found.reshape(clocks, *lanes, *folded.values[name].shape)
+    codes = garbage.integers(low, high + 1, (clocks, *lanes, len(kinds)))
+    found: Array = (codes * lsb).reshape(clocks, *lanes, *folded.values[name].shape)
     if stream is None:
         found[when] = block
         return found

@@ -21,14 +21,14 @@ from codesign.graph.levels import Levels
 from codesign.graph.reader import Graph
 from codesign.graph.streams import Combine, Kind, Step, Value
 
-__all__ = ("Folded", "Phase", "Schedule", "fold")
+__all__ = ("FoldedGraph", "FoldPhase", "Schedule", "fold")
 
 #: nodes that only say where an element stands
 _WIRES = ("Reshape", "Transpose", "Identity")
 
 
 @dataclass(frozen=True)
-class Phase:
+class FoldPhase:
     """One piece of hardware.
 
     Attributes
@@ -81,7 +81,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedGraph:
     """Phases in order, without their clocks, which the compiled modules say.
 
     Attributes
@@ -92,7 +92,7 @@ class Folded:
     """
 
     interval: int
-    phases: tuple[Phase, ...]
+    phases: tuple[FoldPhase, ...]
     values: Mapping[str, Value]
     types: Mapping[str, tuple[FixedPoint, ...]]
     constants: Mapping[str, Array]
@@ -139,7 +139,7 @@ class Schedule:
     tree: lanes that are added in one clock.
     """
 
-    folded: Folded
+    folded: FoldedGraph
     clocks: Mapping[str, int]
     starts: Mapping[str, int]
     latency: int
@@ -172,7 +172,7 @@ def tree_clocks(lanes: int, tree: int) -> int:
     return clocks
 
 
-def fold(graph: Graph, port: Port, interval: int) -> Folded:
+def fold(graph: Graph, port: Port, interval: int) -> FoldedGraph:
     """Fold a graph for inputs of these types, to take an event every ``interval`` clocks or more often.
 
     CannotFold names the first node that does not treat all items alike.
@@ -182,7 +182,7 @@ def fold(graph: Graph, port: Port, interval: int) -> Folded:
     identities(labelled, found)
     types = {name: types_of(x) for name, x in found.items()}
     phases = _phases(labelled, types)
-    return Folded(
+    return FoldedGraph(
         interval=max((p.words for p in phases), default=1),
         phases=phases,
         values=labelled.values,
@@ -193,7 +193,7 @@ def fold(graph: Graph, port: Port, interval: int) -> Folded:
     )
 
 
-def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> tuple[Phase, ...]:
+def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> tuple[FoldPhase, ...]:
     bits = {name: sum(t.width for t in kinds) for name, kinds in types.items()}
     levels = Levels(labelled, bits)
     users: dict[str, set[tuple[int, ...]]] = defaultdict(set)
@@ -218,5 +218,5 @@ def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> 
         layout = (stream.items, stream.lanes, stream.words) if stream else (1, 1, 1)
         wires = all(s.node is not None and s.node.op in _WIRES for s in steps)
         name = f"{kind.value}{number}"
-        phases.append(Phase(kind, name, tuple(inputs), tuple(outputs), *layout, tuple(steps), wires))
+        phases.append(FoldPhase(kind, name, tuple(inputs), tuple(outputs), *layout, tuple(steps), wires))
     return tuple(p for p in phases if p.outputs)

@@ -1,4 +1,4 @@
-"""Folded networks, word by word and clock by clock, are their graphs; each way to get them wrong is seen."""
+"""FoldedGraph networks, word by word and clock by clock, are their graphs; each way to get them wrong is seen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from codesign.graph import clockwork
 from codesign.graph.clockwork import compute, evaluate, play
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.graph.schedule import Folded, Phase, Schedule, fold
+from codesign.graph.schedule import FoldedGraph, FoldPhase, Schedule, fold
 from codesign.graph.streams import CannotFold, Combine, Kind
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, weights
 from tests.graph.item_networks import KINDS, network
@@ -31,11 +31,11 @@ def events_of(design: Design, number: int = EVENTS, seed: int = 0):
     return values, read_graph(design.onnx).run(values, Exact())
 
 
-def folded_of(design: Design, interval: int) -> Folded:
+def folded_of(design: Design, interval: int) -> FoldedGraph:
     return fold(read_graph(design.onnx), design.inputs, interval)
 
 
-def clocks_of(folded: Folded, seed: int = 0) -> Schedule:
+def clocks_of(folded: FoldedGraph, seed: int = 0) -> Schedule:
     """A schedule whose modules take any number of clocks."""
     rng = np.random.default_rng(seed)
     return folded.timed(
@@ -50,7 +50,7 @@ def with_gaps(schedule: Schedule, number: int = EVENTS, seed: int = 0):
     return np.cumsum(gaps)
 
 
-def differ(folded: Folded, design: Design, number: int = EVENTS) -> int:
+def differ(folded: FoldedGraph, design: Design, number: int = EVENTS) -> int:
     """Events that come out wrong."""
     values, truth = events_of(design, number)
     schedule = clocks_of(folded)
@@ -116,7 +116,7 @@ def test_types_hold_what_comes_with_a_constant_channel() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- faults that are planted
-def planted(folded: Folded, change: Callable[[Phase], Phase]) -> Folded:
+def planted(folded: FoldedGraph, change: Callable[[FoldPhase], FoldPhase]) -> FoldedGraph:
     return replace(folded, phases=tuple(change(p) for p in folded.phases))
 
 
