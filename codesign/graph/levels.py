@@ -1,0 +1,84 @@
+"""The level of every step: how many boundaries are in front of it; and which steps wait, to keep fewer bits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from codesign.graph.labels import Labelled
+from codesign.graph.streams import Kind
+
+__all__ = ("Levels",)
+
+
+class Levels:
+    """Levels of the steps of a labelled graph, whose values have so many bits an item."""
+
+    def __init__(self, labelled: Labelled, bits: Mapping[str, int]) -> None:
+        self._labelled, self._steps, self._bits = labelled, labelled.steps, bits
+        self._maker = {o: place for place, step in enumerate(self._steps) for o in step.outputs}
+        self._users: dict[str, list[int]] = defaultdict(list)
+        for place, step in enumerate(self._steps):
+            for name in step.inputs:
+                self._users[name].append(place)
+        of: dict[str, int] = dict.fromkeys(labelled.inputs, 0)
+        self._level: list[int] = []
+        for step in self._steps:
+            level = max(of[i] for i in step.inputs) + step.is_boundary
+            self._level.append(level)
+            of.update(dict.fromkeys(step.outputs, level))
+        for place in range(len(self._steps))[::-1]:
+            self._postpone(place)
+
+    def group(self, place: int) -> tuple[int, ...]:
+        """The phase of a step, and where it comes: boundaries of a level one by one, its event segment, its items'."""
+        step, level = self._steps[place], self._level[place]
+        if step.is_boundary:
+            return level, 0, place
+        if step.kind is Kind.EVENT:
+            return level, 1, 0
+        stream = self._labelled.values[step.outputs[0]].stream
+        assert stream is not None
+        return level, 2, *stream.layout
+
+    def _needed(self, place: int) -> int:
+        """The level in which a step takes its inputs."""
+        return self._level[place] - self._steps[place].is_boundary
+
+    def _postpone(self, place: int) -> None:
+        """Move a step of items to where its result is first needed, with those before it that only serve it, where
+        fewer bits then wait than its result has."""
+        step, level = self._steps[place], self._level[place]
+        if step.kind is not Kind.ITEM:
+            return
+        needed = [self._needed(user) for o in step.outputs for user in self._users[o]]
+        later = min(needed, default=level)
+        if later <= level:
+            return
+        cone, best = {place}, None
+        least = sum(self._bits[o] for o in step.outputs)
+        while True:
+            waiting = self._leaves(cone)
+            cost = sum(self._bits[n] for n in waiting if not self._waits(n, cone, later))
+            if cost < least:
+                least, best = cost, set(cone)
+            more = [
+                p for n in waiting if (p := self._maker.get(n, -1)) >= 0
+                and self._steps[p].kind is Kind.ITEM and self._level[p] == level
+                and all(u in cone or self._needed(u) >= later for o in self._steps[p].outputs for u in self._users[o])
+            ]  # fmt: skip
+            if not more:
+                break
+            cone.add(max(more))
+        for p in best or ():
+            self._level[p] = later
+
+    def _leaves(self, cone: set[int]) -> list[str]:
+        """Streams that enter a set of steps."""
+        made = {o for p in cone for o in self._steps[p].outputs}
+        entering = dict.fromkeys(i for p in cone for i in self._steps[p].inputs if i not in made)
+        return [n for n in entering if self._labelled.values[n].stream is not None]
+
+    def _waits(self, name: str, cone: set[int], later: int) -> bool:
+        """Whether a value is kept until then anyway."""
+        return any(self._needed(u) >= later for u in self._users[name] if u not in cone)

@@ -1,0 +1,222 @@
+"""Folding: from a graph alone to phases of hardware that work on a word of items at a clock, and when each does.
+
+A node does the same to each item, works once an event, or stands behind a *boundary* that needs more than one item (a
+reduction, a window, a turn). A value's *level* is the number of boundaries before it. What is of one level and kind is
+one segment, compiled as one module (of items: ``lanes`` copies); boundaries are written as registers. Every phase has
+hardware of its own and takes the next event ``interval`` clocks after the last, however many levels there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.graph.domain import Array
+from codesign.graph.items import identities, intervals_of, types_of
+from codesign.graph.label_rules import RULES
+from codesign.graph.labels import Labelled
+from codesign.graph.levels import Levels
+from codesign.graph.reader import Graph
+from codesign.graph.streams import Combine, Kind, Step, Value
+
+__all__ = ("FoldedGraph", "FoldPhase", "Schedule", "fold")
+
+#: nodes that only say where an element stands
+_WIRES = ("Reshape", "Transpose", "Identity")
+
+
+@dataclass(frozen=True)
+class FoldPhase:
+    """One piece of hardware.
+
+    Attributes
+    ----------
+    inputs, outputs: values by name.
+    items, lanes, words: of its stream (a turn's: of the one it makes); 1 each where it works once an event.
+    steps: what a module computes, in order; of a boundary its one step.
+    wires: whether the module moves elements only: no clock passes.
+    """
+
+    kind: Kind
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    items: int
+    lanes: int
+    words: int
+    steps: tuple[Step, ...]
+    wires: bool = False
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is compiled."""
+        return self.kind in (Kind.ITEM, Kind.EVENT)
+
+    @property
+    def rest(self) -> int:
+        """Items in the last word."""
+        return self.items - (self.words - 1) * self.lanes
+
+    @property
+    def combine(self) -> Combine | None:
+        """Of a reduction."""
+        return self.steps[0].combine
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Of a window."""
+        return self.steps[0].offsets
+
+    @property
+    def right(self) -> int:
+        """Words that a window waits for."""
+        return max(0, self.lanes - 1 + max(self.offsets)) // self.lanes if max(self.offsets) > 0 else 0
+
+    @property
+    def left(self) -> int:
+        """Words that a window keeps."""
+        return -(min(0, *self.offsets) // self.lanes) if self.offsets else 0
+
+
+@dataclass(frozen=True)
+class FoldedGraph:
+    """Phases in order, without their clocks, which the compiled modules say.
+
+    Attributes
+    ----------
+    interval: clocks from one event's first word to the next event's, at least.
+    values, types: of each value by name, its stream and shape, and the type of each of its elements.
+    inputs, outputs: names of the graph's blocks and heads.
+    """
+
+    interval: int
+    phases: tuple[FoldPhase, ...]
+    values: Mapping[str, Value]
+    types: Mapping[str, tuple[FixedPoint, ...]]
+    constants: Mapping[str, Array]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def timed(self, latency: Mapping[str, int], tree: int = 2) -> Schedule:
+        """When everything happens: ``latency`` in clocks of each module by name, ``tree`` lanes added in one clock.
+
+        A module's clocks are those from its input to its output, both registered: one more than the latency of a whole
+        firmware, which counts from the edge that samples.
+        """
+        clocks: dict[str, int] = dict.fromkeys(self.inputs, 0)
+        starts: dict[str, int] = {}
+        for phase in self.phases:
+            streams = [clocks[n] for n in phase.inputs if self.values[n].stream is not None]
+            events = [clocks[n] for n in phase.inputs if self.values[n].stream is None]
+            held = [c + 1 for c in events] if phase.kind is Kind.ITEM else events
+            start = starts[phase.name] = max(streams + held)
+            match phase.kind:
+                case Kind.REDUCE:
+                    takes = tree_clocks(phase.lanes, tree) + phase.words
+                case Kind.WINDOW:
+                    takes = phase.right
+                case Kind.COLLECT:
+                    takes = phase.words - 1
+                case Kind.TURN:
+                    takes = 1
+                case _:
+                    takes = 0 if phase.wires else latency[phase.name]
+            clocks.update(dict.fromkeys(phase.outputs, start + takes))
+        return Schedule(self, clocks, starts, max(clocks[o] for o in self.outputs), tree)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Phases with their clocks, counted from the one in which an event's first word is at the input.
+
+    Attributes
+    ----------
+    clocks: of each value, when its first word is there; an event's value is there in that clock alone.
+    starts: of each phase, when it takes its first word.
+    latency: clock in which all outputs are there.
+    tree: lanes that are added in one clock.
+    """
+
+    folded: FoldedGraph
+    clocks: Mapping[str, int]
+    starts: Mapping[str, int]
+    latency: int
+    tree: int
+
+    @property
+    def interval(self) -> int:
+        """Clocks between two events, at least."""
+        return self.folded.interval
+
+    def holds(self, name: str, start: int, words: int) -> tuple[int, ...]:
+        """Clocks in which registers, one after another, take an event's value to have it from ``start`` for ``words``.
+
+        None where it is there by itself. A register keeps its value until the next event comes to it, ``interval``
+        clocks later: what is needed for longer goes through several.
+        """
+        if self.clocks[name] == start and words == 1:
+            return ()
+        loads = [self.clocks[name]]
+        while loads[-1] + self.interval < start + words - 1:
+            loads.append(min(loads[-1] + self.interval, start - 1))
+        return tuple(loads)
+
+
+def tree_clocks(lanes: int, tree: int) -> int:
+    """Registers of a tree over so many lanes, ``tree`` of them taken in a clock."""
+    clocks = 0
+    while lanes > 1:
+        lanes, clocks = -(-lanes // tree), clocks + 1
+    return clocks
+
+
+def fold(graph: Graph, port: Port, interval: int) -> FoldedGraph:
+    """Fold a graph for inputs of these types, to take an event every ``interval`` clocks or more often.
+
+    CannotFold names the first node that does not treat all items alike.
+    """
+    labelled = Labelled(graph, port.size, interval, RULES)
+    found = intervals_of(labelled, graph, port)
+    identities(labelled, found)
+    types = {name: types_of(x) for name, x in found.items()}
+    phases = _phases(labelled, types)
+    return FoldedGraph(
+        interval=max((p.words for p in phases), default=1),
+        phases=phases,
+        values=labelled.values,
+        types=types,
+        constants=labelled.constants,
+        inputs=labelled.inputs,
+        outputs=labelled.outputs,
+    )
+
+
+def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> tuple[FoldPhase, ...]:
+    bits = {name: sum(t.width for t in kinds) for name, kinds in types.items()}
+    levels = Levels(labelled, bits)
+    users: dict[str, set[tuple[int, ...]]] = defaultdict(set)
+    groups: dict[tuple[int, ...], list[Step]] = defaultdict(list)
+    for place, step in enumerate(labelled.steps):
+        groups[levels.group(place)].append(step)
+        for name in step.inputs:
+            users[name].add(levels.group(place))
+    phases = []
+    for number, key in enumerate(sorted(groups)):
+        steps = groups[key]
+        made = [o for s in steps for o in s.outputs]
+        inputs = dict.fromkeys(i for s in steps for i in s.inputs if i not in made)
+        outputs = [o for o in made if users[o] - {key} or o in labelled.outputs]
+        kind = steps[0].kind
+        streams = [labelled.values[n].stream for n in (*inputs, *made)]
+        stream = next((s for s in streams if s is not None), None)
+        if kind is Kind.WINDOW:  # as many words as come in; items of what comes out
+            stream = labelled.values[made[0]].stream
+        if kind is Kind.EVENT:
+            stream = None
+        layout = (stream.items, stream.lanes, stream.words) if stream else (1, 1, 1)
+        wires = all(s.node is not None and s.node.op in _WIRES for s in steps)
+        name = f"{kind.value}{number}"
+        phases.append(FoldPhase(kind, name, tuple(inputs), tuple(outputs), *layout, tuple(steps), wires))
+    return tuple(p for p in phases if p.outputs)
