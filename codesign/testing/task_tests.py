@@ -144,7 +144,7 @@ class TaskTests:
         change nothing."""
         problem = task.open(settings, 1)
         sample = problem.sample
-        part = sample.part("validation", self.splits)
+        part = replace(sample.part("validation", self.splits), weights=None)
         scores = self.scores(problem, sample, part)
         plain = self._judged(problem, part, scores)
         for every in (1.0, 3.0):
@@ -167,6 +167,7 @@ class TaskTests:
         sample = problem.sample
         train, validation = sample.part("train", self.splits), sample.part("validation", self.splits)
         heavy = np.where(np.arange(len(train)) % 3 == 0, 10.0, 1.0)
+        train = replace(train, weights=None)
         parts = train, _weighted(train, heavy), self.repeated(train, _most(train))
         for plain, weighted, other in zip(*(problem.baselines(some, 3) for some in parts), strict=True):
             scores = plain(validation)
