@@ -151,7 +151,12 @@ class TaskTests:
             same = self._judged(problem, _weighted(part, np.full(len(part), every)), scores)
             must(same == plain, f"{task.name}: of events whose weight is always {every:g} it has other metrics")
         often = self.often(part)
-        found = self._judged(problem, _weighted(part, often), scores)
+        weighted = _weighted(part, often)
+        found = self._judged(problem, weighted, scores)
+        for plot in problem.plots(scores, weighted, {}, problem.working_points(scores, weighted)):
+            must(
+                not (wrong := _undrawable(plot)), f"{task.name}: of events with weights the plot '{plot.name}' {wrong}"
+            )
         places = np.concatenate([np.arange(len(part)), np.flatnonzero(often == 2)])
         wanted = self._judged(problem, self.repeated(part, places), scores[places])
         both = sorted(found.keys() & wanted.keys())
