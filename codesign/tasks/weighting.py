@@ -39,7 +39,7 @@ def event_weights(part: Part) -> Weights:
     return part.weights.astype(np.float64)
 
 
-def some(weights: Weights, which: NDArray[np.bool_] | NDArray[np.integer]) -> Weights:
+def some(weights: Weights, which: NDArray[np.bool_] | NDArray[np.int64]) -> Weights:
     """The weights of some events, by a mask or their places."""
     return None if weights is None else weights[which]
 
@@ -55,7 +55,7 @@ def effective(weights: Weights, number: int) -> float:
     return total**2 / squares if squares else 0.0
 
 
-def mean(values: NDArray[np.bool_] | NDArray[np.floating], weights: Weights) -> float:
+def mean(values: NDArray[np.bool_] | NDArray[np.float64] | NDArray[np.float32], weights: Weights) -> float:
     """Mean of values (events,)."""
     if weights is None:
         return float(np.mean(values))

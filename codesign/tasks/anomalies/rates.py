@@ -91,7 +91,9 @@ def efficiency(scores: Scores, threshold: Threshold, weights: Weights = None) ->
     return Metric(value=counted.value, error=float(np.hypot(counted.error, shift)))
 
 
-def slope(fired: NDArray[np.bool_], pile_up: NDArray[np.floating], weights: Weights = None) -> Metric | None:
+def slope(
+    fired: NDArray[np.bool_], pile_up: NDArray[np.float64] | NDArray[np.float32], weights: Weights = None
+) -> Metric | None:
     """Relative change of the rate per collision more, at the mean pile-up; None where nothing fires or pile-up is one.
 
     The straight line through the events (least squares); its error is that of the regression, from the residuals.
