@@ -14,8 +14,8 @@ ROOT = Path(package).parent
 CONTRACTS = (
     "families/base.py", "families/teaching.py", "families/torch_family.py", "families/torch_trained.py",
     "families/trained.py", "training/lesson.py", "training/network.py", "core/design.py", "core/plugins.py",
-    "flows/base.py", "graph/domain.py", "importing/base.py", "pipeline/base.py", "tasks/base.py", "tasks/outcome.py",
-    "tasks/problem.py",
+    "flows/base.py", "graph/domain.py", "importing/base.py", "pipeline/base.py", "tasks/base.py", "tasks/heads.py",
+    "tasks/outcome.py", "tasks/problem.py", "tasks/weighting.py", "training/loop.py", "training/objectives.py",
 )  # fmt: skip
 
 

@@ -24,7 +24,8 @@ class Part:
     ``features``: (events, features) float32, physical units; ``y``: (events,) int64, index into ``class_names``;
     ``targets``: (events, t) float32, what a regression learns; ``truth``: (events,) arrays that only the judging reads;
     ``blocks``: what else is known of each event, by name, (events, ...) float32; ``view``: names of the blocks that the
-    network sees; ``weights``: (events,) float32, by which events count in learning; ``collisions``: (events,) int64.
+    network sees; ``weights``: (events,) float32, by which events count in learning and judging; ``collisions``:
+    (events,) int64.
     """
 
     name: str
@@ -92,7 +93,7 @@ class Sample:
     truth: (events,) arrays by name, for judging only: a network never sees them.
     held_out: classes whose events never enter the training split: validation and test share them out.
     view: names of the blocks that a network sees.
-    weights: (events,) float32, by which events count in learning; None where all count alike.
+    weights: (events,) float32, by which events count in learning and judging; None where all count alike.
     """
 
     features: NDArray[np.float32]

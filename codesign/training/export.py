@@ -83,20 +83,20 @@ def _heads_of(
     """By the name of each head of the network, the names of its outputs; and what gives a tensor for each."""
     with torch.no_grad():
         found = network(*given)
-    sizes = [part.shape[1] for part in found] if isinstance(found, tuple) else [found.shape[1]]
+    parts = found if isinstance(found, tuple) else (found,)
+    sizes = [part.shape[1] for part in parts]
+    module: torch.nn.Module = network
     if sum(sizes) != len(outputs):
         raise UnsupportedError(
             f"the network {type(network).__name__} has {sum(sizes)} outputs, and {len(outputs)} are to be learned: "
             f"{', '.join(outputs[:20])}"
         )
+    wanted = [len(head.outputs) for head in heads]
+    if len(wanted) > 1 and not isinstance(found, tuple):
+        sizes, module = wanted, _Divided(network, wanted)
     if len(sizes) == 1:
-        if len(heads) < 2:
-            return {"scores": outputs}, network
-        sizes = [len(head.outputs) for head in heads]
-        module: torch.nn.Module = _Divided(network, sizes)
-    else:
-        module = network
-    if heads and sizes != [len(head.outputs) for head in heads]:
+        return {"scores": outputs}, module
+    if heads and sizes != wanted:
         raise UnsupportedError(
             f"the network {type(network).__name__} gives {sizes} outputs, and what is learned has "
             f"{', '.join(f'{head.name} ({len(head.outputs)})' for head in heads)}: one tensor for each, in this order"

@@ -28,7 +28,11 @@ def run_tests(package, environment, *options):
 
 @pytest.mark.parametrize(
     ("kind", "tests"),
-    [("task", 9), pytest.param("family", 10, marks=pytest.mark.slow), pytest.param("flow", 11, marks=pytest.mark.slow)],
+    [
+        ("task", 11),
+        pytest.param("family", 12, marks=pytest.mark.slow),
+        pytest.param("flow", 11, marks=pytest.mark.slow),
+    ],
 )
 def test_what_is_written_is_green(kind, tests, tmp_path):
     package, environment = installed(kind, f"my-own-{kind}", tmp_path)
