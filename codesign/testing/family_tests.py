@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError
 from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.layout import Layout
 from codesign.core.probes import probe_codes
 from codesign.core.runfolder import TRIAL_RECORDS
 from codesign.families.base import Candidate, Family
@@ -35,6 +37,7 @@ class FamilyTests:
     Attributes
     ----------
     inputs, outputs: of the models that are trained.
+    blocks: what their inputs are instead, of a family that takes items or images.
     objective: the name of what they learn, see :class:`codesign.tasks.heads.LossObjective`: ``squared``,
         ``cross-entropy`` or ``reconstruction``.
     counts_before: whether :meth:`Candidate.cost` knows before training what a model costs; a family that learns its
@@ -43,6 +46,7 @@ class FamilyTests:
 
     inputs: ClassVar[int] = 6
     outputs: ClassVar[int] = 3
+    blocks: ClassVar[tuple[Layout, ...]] = ()
     objective: ClassVar[str] = "squared"
     counts_before: ClassVar[bool] = True
 
@@ -79,9 +83,7 @@ class FamilyTests:
     def test_fewer_bits_cost_less(self, family: Family, space: Mapping[str, Any]) -> None:
         """Effective bit operations are positive and fall with the bits of a candidate that is otherwise the same."""
         for seed in range(5):
-            few, many = (
-                self._bits(family, space, end, seed).cost(self.inputs, self.outputs) for end in (lowest, highest)
-            )
+            few, many = (self._bits(family, space, end, seed).cost_of(self._subject()) for end in (lowest, highest))
             for value in (few, many):
                 good = np.isfinite(value) and (value > 0 or (value == 0 and not self.counts_before))
                 must(bool(good), f"{family.name}: expects {value} effective bit operations")
@@ -91,7 +93,7 @@ class FamilyTests:
         """``can`` has nothing against what it is tried with, and words against an objective that nobody knows."""
         subject = self._subject()
         must(family.can(subject) is None, f"{family.name}: cannot learn what it is tried with: {family.can(subject)}")
-        unknown = Subject.of_sizes(*subject.sizes, LossObjective("unheard of"))
+        unknown = replace(Subject.of_sizes(*subject.sizes, LossObjective("unheard of")), blocks=self.blocks)
         said = family.can(unknown)
         must(isinstance(said, str) and bool(said), f"{family.name}: would learn an objective that nobody knows")
 
@@ -154,7 +156,8 @@ class FamilyTests:
         return family.suggest(found, choose)
 
     def _subject(self) -> Subject:
-        return Subject.of_sizes(self.inputs, self.outputs, LossObjective(self.objective))
+        inputs = sum(block.size for block in self.blocks) or self.inputs
+        return replace(Subject.of_sizes(inputs, self.outputs, LossObjective(self.objective)), blocks=self.blocks)
 
     @staticmethod
     def _budget() -> Budget:
@@ -162,8 +165,10 @@ class FamilyTests:
 
     def _lesson(self, config: Candidate) -> Lesson:
         subject = self._subject()
-        events = np.random.default_rng(4).normal(size=(200, self.inputs))
-        quantisation = InputQuantisation.fit(events, subject.inputs, ("1",) * self.inputs, config.input_width())
+        number = len(subject.inputs)
+        events = np.random.default_rng(4).normal(size=(200, number))
+        blocks = self.blocks or (Layout.of_features(subject.inputs, ("1",) * number),)
+        quantisation = InputQuantisation.of_blocks(events, blocks, config.input_width())
         x = quantisation.port.values(quantisation.codes(events))
         first = x[:, : self.outputs].astype(np.float32)
         targets = {head.name: self._target(head, x, first) for head in subject.heads}

@@ -25,7 +25,7 @@ class TorchFamilyTests(FamilyTests):
         """Calibrated, folded and exported: Brevitas, QONNX and exact arithmetic give the same integers."""
         for draw in (lowest, highest):
             config, _ = self._drawn(family, space, draw)
-            network, design = untrained(family, config, self.outputs, self.inputs)
+            network, design = untrained(family, config, self.outputs, self.inputs, blocks=self.blocks)
             must(network.folded, f"{family.name}: a network that was folded does not say so")
             must(
                 design.outputs.size == self.outputs,
