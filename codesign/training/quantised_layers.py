@@ -159,7 +159,7 @@ class InputCodes(Layer):
     def forward(self, x: Tensor) -> GridSignal:
         """A block (events, ...)."""
         values = self.quantiser(x)
-        return GridSignal(values, self.quantiser.act_quant.scale().double() if self.walk is Walk.FOLDING else None)
+        return GridSignal(values, self.quantiser.act_quant.scale().double().min() if self.walk is Walk.FOLDING else None)
 
 
 class Matrix(Layer):
@@ -246,7 +246,7 @@ class ActivationLayer(Layer):
         lsb = activation_scale(self.quantiser).double()
         grid = torch.minimum(x.grid.broadcast_to(self.bias.shape), lsb)
         self.bias.copy_(torch.floor((self.bias.double() + lsb / 2) / grid) * grid)
-        return GridSignal(self.quantiser(x.values + self.bias), lsb)
+        return GridSignal(self.quantiser(x.values + self.bias), lsb.min())  # of all channels, where each has its own
 
 
 class OutputLayer(Layer):

@@ -11,7 +11,7 @@ from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
 from codesign.families.learned.config import LearnedMLPConfig, LearnedMLPSpace, MLPLearned
 from codesign.families.learned.learned_fused import LearnedWorkspace
-from codesign.families.learned.learned_quantisers import BIT_PRICE, row_grid
+from codesign.training.learned_quantisers import BIT_PRICE, row_grid
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph

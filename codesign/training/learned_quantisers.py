@@ -2,13 +2,13 @@
 
 Forward they are fixed point with power-of-two scales: weights to nearest, activations FLOOR (half up, once half an LSB
 is in the bias), saturating. Backward they follow HGQ (arXiv 2405.00645); see
-:mod:`codesign.families.learned.learned_fused`, which computes the same in fewer operations.
+:mod:`codesign.families.learned.learned_fused`, which computes the same of a whole network in fewer operations.
 """
 
 from __future__ import annotations
 
 from math import log
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from brevitas.export.onnx.qonnx.function import BrevitasQuantOp
@@ -19,17 +19,35 @@ from brevitas.inject.enum import FloatToIntImplType
 from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
 from torch import Tensor, nn
 
-from codesign.families.learned.learned_fused import EDGE, FRACTION_LIMITS, INTEGER_LIMITS, Granularity
-
 __all__ = (
     "BIT_PRICE",
+    "EDGE",
+    "FRACTION_LIMITS",
+    "INTEGER_LIMITS",
     "Granularity",
+    "LearnedActivationQuant",
     "LearnedActivationQuantiser",
     "LearnedBits",
     "LearnedInputQuantiser",
+    "LearnedWeightQuant",
     "LearnedWeightQuantiser",
+    "LiveActivationQuantiser",
+    "LiveInputQuantiser",
+    "bits_of",
     "row_grid",
+    "width_of",
 )
+
+#: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
+Granularity = Literal["weight", "channel", "tensor"]
+
+#: smallest and largest fraction bits of a weight or an activation
+FRACTION_LIMITS = (-8, 10)
+#: smallest and largest integer bits of an activation (the sign not counted)
+INTEGER_LIMITS = (-8, 6)
+
+#: tolerance, in LSBs, with which a number counts as saturated: exact ties lie inside below, and saturate above
+EDGE = 1e-6
 
 #: constant pull on every fraction and integer bit, beside the EBOPs, which do not see what multiplies nothing
 BIT_PRICE = 1e-5
@@ -44,6 +62,10 @@ class LearnedBits(nn.Module):
         super().__init__()
         self.value = nn.Parameter(torch.full(shape, float(initial)))
         self.limits = limits
+
+    def hold(self, which: Tensor) -> None:
+        """Keep those that ``which`` says as they are: they have no gradient."""
+        self.value.register_hook(lambda gradient: gradient.masked_fill(which.to(gradient.device), 0.0))
 
     def forward(self) -> Tensor:
         """Whole bits."""
@@ -105,39 +127,48 @@ class LearnedWeightQuant(nn.Module):
 
     def __init__(self, tracked_parameter_list: list[Tensor], granularity: Granularity, fraction_init: float) -> None:
         super().__init__()
-        rows, columns = tracked_parameter_list[0].shape
-        shape = {"weight": (rows, columns), "channel": (rows, 1), "tensor": (1, 1)}[granularity]
+        whole = tuple(tracked_parameter_list[0].shape)
+        ones = (1,) * (len(whole) - 1)
+        shape = {"weight": whole, "channel": (whole[0], *ones), "tensor": (1, *ones)}[granularity]
         self.fraction = LearnedBits(shape, fraction_init, FRACTION_LIMITS)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Value, scale (out, 1), zero point, and width with the sign."""
+        """Value, scale (out, 1, ...), zero point, and width with the sign."""
         value = _Weight.apply(x, self.fraction())
-        scale = row_grid(value)
+        scale = row_grid(value.flatten(1)).view(-1, *(1,) * (value.dim() - 1))
         largest = (value.detach() / scale).abs().max()
         width = (torch.frexp(largest)[1] + 1).clamp_min(2).to(x.dtype)
         return value, scale, torch.zeros((), dtype=x.dtype), width
 
 
 class LearnedActivationQuant(nn.Module):
-    """Learned fraction and integer bits per channel; no bits, and the channel is always 0."""
+    """Learned fraction and integer bits per channel; no bits, and the channel is always 0.
 
-    def __init__(self, channels: int, signed: bool, fraction_init: float, integer_init: float) -> None:
+    ``behind``: axes behind that of the channels. ``rounds``: rounds half up by itself; what lies on the grid already,
+    as the inputs of a network that is exported, stays as it is.
+    """
+
+    def __init__(
+        self, channels: int, signed: bool, fraction_init: float, integer_init: float, behind: int, rounds: bool
+    ) -> None:
         super().__init__()
         self.signed = signed
+        self._shape, self._rounds = (channels, *(1,) * behind), rounds
         self.fraction = LearnedBits((channels,), fraction_init, FRACTION_LIMITS)
         self.integer = LearnedBits((channels,), integer_init, INTEGER_LIMITS)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Value, scale (channels,), zero point, and width (channels,) with the sign."""
-        fraction, integer = self.fraction(), self.integer()
+        fraction, integer = self.fraction().view(self._shape), self.integer().view(self._shape)
         bits = (fraction + integer).detach()
         live = bits >= 1
         top = torch.where(live, torch.exp2(bits) - 1, 0.0)
         low = torch.where(live, -torch.exp2(bits), 0.0) if self.signed else torch.zeros_like(top)
-        value = _Activation.apply(x, fraction, integer, low, top)
+        scale = torch.exp2(-fraction.detach())
+        value = _Activation.apply(x + 0.5 * scale if self._rounds else x, fraction, integer, low, top)
         # a Quant has at least one bit (two if signed): what feeds a channel without bits is 0 once folded
         width = bits.clamp_min(1) + int(self.signed)
-        return value, torch.exp2(-fraction), torch.zeros((), dtype=x.dtype), width
+        return value, scale, torch.zeros((), dtype=x.dtype), width
 
 
 class LearnedActivationProxy(ActQuantProxyFromInjector):
@@ -174,7 +205,41 @@ class LearnedActivationHandler(BrevitasActQuantProxyHandler):
         return x, self.scale, zero, self.width
 
 
-QONNXManager.handlers.append(LearnedActivationHandler)
+class LiveActivationProxy(LearnedActivationProxy):
+    """The same of a network whose layers nobody knows: what a channel without bits feeds is not taken out."""
+
+
+class LiveActivationHandler(LearnedActivationHandler):
+    """Exports a product with 0 of a channel without bits, where there is one."""
+
+    handled_layer = LiveActivationProxy
+
+    def prepare_for_export(self, module: Any) -> None:
+        """Collect what the nodes hold."""
+        super().prepare_for_export(module)
+        quantiser = module.fused_activation_quant_proxy.tensor_quant
+        self.live = (width_of(quantiser).detach() > 0).to(self.scale.dtype).view(self.scale.shape)
+
+    def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Emit the nodes."""
+        x, *more = super().symbolic_execution(x)
+        scale, zero, width = more
+        return (x if bool(self.live.all()) else x * self.live), scale, zero, width
+
+
+QONNXManager.handlers.extend([LearnedActivationHandler, LiveActivationHandler])
+
+
+def bits_of(activation: Any) -> LearnedActivationQuant:
+    """What holds the learned bits of an activation of Brevitas'."""
+    found: LearnedActivationQuant = activation.act_quant.fused_activation_quant_proxy.tensor_quant
+    return found
+
+
+def width_of(bits: LearnedActivationQuant) -> Tensor:
+    """Width of each channel, sign included; 0 of a channel without bits."""
+    whole = bits.fraction() + bits.integer()
+    return torch.where(whole >= 1, whole + int(bits.signed), 0.0)
 
 
 class LearnedWeightQuantiser(ExtendedInjector):
@@ -199,9 +264,23 @@ class LearnedActivationQuantiser(ExtendedInjector):
     float_to_int_impl_type = FloatToIntImplType.FLOOR
     fraction_init = 4.0
     integer_init = 2.0
+    behind = 0
+    rounds = False
 
 
 class LearnedInputQuantiser(LearnedActivationQuantiser):
     """Signed inputs with learned widths and ranges."""
 
     signed = True
+
+
+class LiveActivationQuantiser(LearnedActivationQuantiser):
+    """Unsigned activations with learned widths and ranges, of a network of any layers."""
+
+    proxy_class = LiveActivationProxy
+
+
+class LiveInputQuantiser(LearnedInputQuantiser):
+    """Signed ones, inputs among them, of a network of any layers."""
+
+    proxy_class = LiveActivationProxy
