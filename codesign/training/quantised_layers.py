@@ -1,7 +1,7 @@
 """Quantised layers of which any network can be composed: each knows how to set its range and how to be folded.
 
-A layer is given a :class:`GridSignal` and gives one. What a network does with signals is written once, in ``forward``; the
-same walk through it trains, sets ranges, and folds:
+A layer is given a :class:`GridSignal` and gives one. What a network does with signals is written once, in ``forward``;
+the same walk through it trains, sets ranges, and folds:
 
 - RUNNING: the numbers of training, half an LSB added in front of every quantiser, which floors: rounding half up.
 - CALIBRATING: every activation sets its range from what reaches it, in the order in which it is reached.
