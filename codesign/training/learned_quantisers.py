@@ -153,7 +153,7 @@ class LearnedActivationQuant(nn.Module):
     ) -> None:
         super().__init__()
         self.signed = signed
-        self._shape, self._rounds = (channels, *(1,) * behind), rounds
+        self._shape, self.rounds = (channels, *(1,) * behind), rounds
         self.fraction = LearnedBits((channels,), fraction_init, FRACTION_LIMITS)
         self.integer = LearnedBits((channels,), integer_init, INTEGER_LIMITS)
 
@@ -165,7 +165,7 @@ class LearnedActivationQuant(nn.Module):
         top = torch.where(live, torch.exp2(bits) - 1, 0.0)
         low = torch.where(live, -torch.exp2(bits), 0.0) if self.signed else torch.zeros_like(top)
         scale = torch.exp2(-fraction.detach())
-        value = _Activation.apply(x + 0.5 * scale if self._rounds else x, fraction, integer, low, top)
+        value = _Activation.apply(x + 0.5 * scale if self.rounds else x, fraction, integer, low, top)
         # a Quant has at least one bit (two if signed): what feeds a channel without bits is 0 once folded
         width = bits.clamp_min(1) + int(self.signed)
         return value, scale, torch.zeros((), dtype=x.dtype), width
@@ -191,13 +191,14 @@ class LearnedActivationHandler(BrevitasActQuantProxyHandler):
         """Collect what the Quant nodes hold."""
         self.scale, self.width = module.scale().detach(), module.bit_width().detach()
         self.signed = bool(module.is_signed)
+        # inputs need no saturation of their own: they arrive in their types' ranges
+        self.saturates = not self.signed
 
     def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Emit the nodes."""
         zero, widest = torch.zeros(()), self.width.max()
-        # inputs need no saturation of their own: they arrive in their types' ranges
         scales = [self.scale]
-        if not self.signed and (self.width < widest).any():
+        if self.saturates and (self.width < widest).any():
             scales.insert(0, self.scale * torch.exp2(self.width - widest))
         narrow = False
         for scale in scales:
@@ -218,6 +219,7 @@ class LiveActivationHandler(LearnedActivationHandler):
         """Collect what the nodes hold."""
         super().prepare_for_export(module)
         quantiser = module.fused_activation_quant_proxy.tensor_quant
+        self.saturates = not quantiser.rounds
         self.live = (width_of(quantiser).detach() > 0).to(self.scale.dtype).view(self.scale.shape)
 
     def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -159,7 +159,9 @@ class InputCodes(Layer):
     def forward(self, x: Tensor) -> GridSignal:
         """A block (events, ...)."""
         values = self.quantiser(x)
-        return GridSignal(values, self.quantiser.act_quant.scale().double().min() if self.walk is Walk.FOLDING else None)
+        return GridSignal(
+            values, self.quantiser.act_quant.scale().double().min() if self.walk is Walk.FOLDING else None
+        )
 
 
 class Matrix(Layer):
