@@ -9,7 +9,8 @@ from torch import Tensor
 
 from codesign.families.torch_trained import ExportedNetwork, truths_of
 from codesign.graph.cost import graph_cost
-from codesign.training.budget_front import BudgetFront, Checkpoint, Climb, FrontPoint, quality
+from codesign.training.budget_front import BudgetFront, Checkpoint, PassedNetwork, PriceClimb, quality
+from codesign.training.devices import device_named
 from codesign.training.learned_precision import parameters_of_bits
 from codesign.training.lesson import Budget, Lesson, Progress
 from codesign.training.loop import Events, first_events, run_course
@@ -42,7 +43,7 @@ def opened(network: Network, state: Mapping[str, Tensor]) -> Network:
 
 
 def front_of(
-    build: Callable[[], Network], lesson: Lesson, budget: Budget, seed: int, progress: Progress
+    build: Callable[[], Network], lesson: Lesson, budget: Budget, seed: int, device: str, progress: Progress
 ) -> list[Checkpoint]:
     """Train and return the front by rising bit operations, as counted in the graphs; networks folded.
 
@@ -51,12 +52,15 @@ def front_of(
     """
     heads, train, held = lesson.subject.heads, lesson.train, lesson.validation
     loss, wanted = HeadsLoss(heads), truths_of(held, heads)
-    events, validation = Events.of(train.x, truths_of(train, heads), train.weights), Events.of(held.x, wanted)
+    place = device_named(device)
+    events = Events.of(train.x, truths_of(train, heads), train.weights, place)
+    validation = Events.of(held.x, wanted, device=place)
     score = quality(loss, wanted, held.weights)
     torch.manual_seed(seed)
     network, front = build(), BudgetFront()
     precision, generator = network.precision, torch.Generator().manual_seed(seed)
     assert precision is not None
+    network.to(place)
     network.match(events.inputs, events.targets)
     precision.calibrate(network, first_events(events, generator))
 
@@ -68,11 +72,11 @@ def front_of(
             if cost > 0 and not bool((scores == scores[:1]).all()):
                 found = score(scores, validation.targets)
                 if front.offers(cost, found):
-                    front.add(cost, found, epoch, [t.detach().clone() for t in network.state_dict().values()])
+                    front.add(cost, found, epoch, [t.detach().cpu().clone() for t in network.state_dict().values()])
 
     size = max(1, min(budget.batch, len(events)))
     network.train()
-    course = Climb(budget.epochs, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
+    course = PriceClimb(budget.epochs, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
     run_course(Autograd(network), events, loss, course, size, generator, progress)
     return [
         _checkpoint(build(), dict(zip(network.state_dict(), point.parameters, strict=True)), point, lesson)
@@ -80,7 +84,7 @@ def front_of(
     ]
 
 
-def _checkpoint(network: Network, state: Mapping[str, Tensor], point: FrontPoint, lesson: Lesson) -> Checkpoint:
+def _checkpoint(network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson) -> Checkpoint:
     network.load_state_dict(state)
     network.eval()
     assert network.precision is not None

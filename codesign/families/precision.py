@@ -108,7 +108,10 @@ class PrecisionFamily(TorchFamily):
         from codesign.families.front_files import front_files
         from codesign.families.learned_training import front_of
 
-        return front_files(front_of(lambda: self._learning(candidate, lesson.subject), lesson, budget, seed, progress))
+        def build() -> Network:
+            return self._learning(candidate, lesson.subject)
+
+        return front_files(front_of(build, lesson, budget, seed, device, progress))
 
     def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
         """The network itself, or that of the front which the budget picks."""

@@ -18,6 +18,7 @@ from codesign.families.torch_family import WEIGHTS
 from codesign.families.trained import Reference, Trained
 from codesign.tasks.heads import Head
 from codesign.training import export
+from codesign.training.devices import device_named
 from codesign.training.lesson import Budget, Fold, Lesson, Progress, Subject
 from codesign.training.loop import Truths, train
 from codesign.training.network import Network
@@ -45,7 +46,7 @@ def fit_network(
     train(
         network, lesson.train.x, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
-        weights=lesson.train.weights, device=device, progress=progress,
+        weights=lesson.train.weights, device=device_named(device), progress=progress,
     )  # fmt: skip
     return packed(network)
 

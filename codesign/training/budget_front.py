@@ -18,7 +18,7 @@ from codesign.training.loop import Course, Truths
 from codesign.training.network import Network, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 
-__all__ = ("NEXT_SEED", "BudgetFront", "Checkpoint", "Climb", "FrontPoint", "Score", "accuracy", "quality")
+__all__ = ("NEXT_SEED", "BudgetFront", "Checkpoint", "PassedNetwork", "PriceClimb", "Score", "accuracy", "quality")
 
 #: learning rate of the bits relative to the weights': they have further to go
 _BITS_RATE = 2.0
@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class FrontPoint:
+class PassedNetwork:
     """A network that a training passed through: what it costs, how good it is, when, and its parameters."""
 
     cost: float
@@ -56,7 +56,7 @@ class BudgetFront:
     """Points non-dominated in (cost, score), by rising cost: each costs more than the one before and is better."""
 
     def __init__(self) -> None:
-        self.points: list[FrontPoint] = []
+        self.points: list[PassedNetwork] = []
 
     def offers(self, cost: float, score: float) -> bool:
         """Whether such a point would be on the front."""
@@ -69,10 +69,10 @@ class BudgetFront:
         """Take a point in, and those that it dominates out."""
         if self.offers(cost, score):
             kept = [p for p in self.points if p.cost < cost or p.score > score]
-            kept.append(FrontPoint(cost, score, epoch, parameters))
+            kept.append(PassedNetwork(cost, score, epoch, parameters))
             self.points = sorted(kept, key=lambda p: p.cost)
 
-    def thinned(self, limit: int) -> list[FrontPoint]:
+    def thinned(self, limit: int) -> list[PassedNetwork]:
         """At most ``limit`` points: the best of each of as many equal steps in log cost."""
         points = [p for p in self.points if p.cost > 0]
         if len(points) <= limit:
@@ -99,7 +99,7 @@ def quality(loss: HeadsLoss, truths: Truths, weights: NDArray[np.float64] | None
     return lambda scores, targets: -float(loss(scores, targets, each))
 
 
-class Climb(Course):
+class PriceClimb(Course):
     """Weights and bits each with their rate, and a price that stays low for the share ``warm`` and then rises; what
     there is after each epoch goes to ``visit``."""
 

@@ -34,7 +34,7 @@ from codesign.training.learned_quantisers import (
 )
 from codesign.training.lesson import Subject
 from codesign.training.network import Network
-from codesign.training.operands import Operand, Signals, Wiring, stand_ins, wiring_of
+from codesign.training.operands import ActivationSignals, LayerOperand, Wiring, stand_ins, wiring_of
 
 __all__ = ("LearnedPrecision", "Prices", "learn_precision", "parameters_of_bits")
 
@@ -97,7 +97,8 @@ class LearnedPrecision:
         found = [_quantiser(o.layer).fraction.value.sum() for o in self._wiring.operands]
         for signals, read in zip(self._wiring.signals, self.learned, strict=True):
             bits = bits_of(signals.module)
-            found += [bits.fraction.value[read].sum(), bits.integer.value[read].sum()]
+            mask = read.to(bits.fraction.value)
+            found += [(bits.fraction.value * mask).sum(), (bits.integer.value * mask).sum()]
         return torch.stack(found).sum()
 
     @torch.no_grad()
@@ -165,7 +166,7 @@ def learn_precision(
     return precision
 
 
-def _replace_activation(signals: Signals, fraction_bits: int) -> None:
+def _replace_activation(signals: ActivationSignals, fraction_bits: int) -> None:
     layer: Any = signals.module
     proxy = layer.act_quant.fused_activation_quant_proxy
     rectified, first = isinstance(proxy.activation_impl, nn.ReLU), signals.block is not None
@@ -195,22 +196,21 @@ def _weight_bits(layer: Any) -> Tensor:
     return torch.where(code > 0, smooth + (whole - smooth).detach(), 0.0)
 
 
-def _operations(operand: Operand, bits: Tensor, widths: list[Tensor]) -> Tensor:
+def _operations(operand: LayerOperand, bits: Tensor, widths: list[Tensor]) -> Tensor:
     """Effective bit operations of a layer (a scalar), with their gradients."""
-    found = [
-        torch.where(reads, widths[place], torch.zeros(())).amax(dim=1) for place, reads in operand.reads.items()
-    ]  # fmt: skip
+    none = torch.zeros((), device=bits.device)
+    found = [torch.where(reads.to(bits.device), widths[i], none).amax(dim=1) for i, reads in operand.reads.items()]
     if not found:
-        return torch.zeros(())
+        return none
     width = torch.stack(found).amax(dim=0)
-    width = torch.where(width > 0, width + operand.grows, 0.0)
+    width = torch.where(width > 0, width + operand.grows.to(bits.device), none)
     used = bits.flatten(2).sum(dim=2) if bits.dim() > 2 else bits  # (out, in of a group)
     groups = len(width) // used.shape[1]
     each = used.view(groups, -1, used.shape[1]).sum(dim=1).flatten()
     return operand.places * (each * width).sum()
 
 
-def _set_ranges(bits: Any, values: Tensor, signals: Signals) -> None:
+def _set_ranges(bits: Any, values: Tensor, signals: ActivationSignals) -> None:
     """The smallest power of two of each channel within which nearly all of what reaches it lies."""
     channels = values.movedim(values.dim() - 1 - signals.behind, -1).reshape(-1, signals.channels)
     size = channels.abs() if bits.signed else channels.clamp_min(0)

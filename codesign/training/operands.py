@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from codesign.graph.cost import constant_bits
 from codesign.training.network import Network
 
-__all__ = ("Operand", "Signals", "Wiring", "stand_ins", "wiring_of")
+__all__ = ("ActivationSignals", "LayerOperand", "Wiring", "stand_ins", "wiring_of")
 
 _EVENTS = 2
 
 
 @dataclass(frozen=True)
-class Signals:
+class ActivationSignals:
     """What an activation gives: its ``channels``, on the last axis but ``behind``; ``block``: of an input, which."""
 
     module: nn.Module
@@ -35,7 +35,7 @@ class Signals:
 
 
 @dataclass(frozen=True)
-class Operand:
+class LayerOperand:
     """What a layer multiplies. ``places``: how often each weight does; ``reads``: by the place of each of the
     wiring's signals that reach it, (operands, channels), whether one is of the other; ``grows``: bits (operands,) that
     sums and factors in between add."""
@@ -50,8 +50,8 @@ class Operand:
 class Wiring:
     """All activations of a network in the order in which they are reached, and all layers' operands."""
 
-    signals: tuple[Signals, ...]
-    operands: tuple[Operand, ...]
+    signals: tuple[ActivationSignals, ...]
+    operands: tuple[LayerOperand, ...]
 
 
 @contextmanager
@@ -72,7 +72,7 @@ class _Walk:
 
     def __init__(self, blocks: tuple[Tensor, ...]) -> None:
         self._blocks = blocks
-        self.signals: list[Signals] = []
+        self.signals: list[ActivationSignals] = []
         self.leaves: list[Tensor] = []
         self.given: list[tuple[nn.Module, Tensor, int]] = []
         self._behind = 0
@@ -89,7 +89,7 @@ class _Walk:
         block = next((i for i, given in enumerate(self._blocks) if given is x), None)
         behind = 0 if block is not None else min(self._behind, x.dim() - 2)
         leaf = (0.6 + torch.rand(x.shape)).requires_grad_()
-        self.signals.append(Signals(module, int(x.shape[x.dim() - 1 - behind]), behind, block))
+        self.signals.append(ActivationSignals(module, int(x.shape[x.dim() - 1 - behind]), behind, block))
         self.leaves.append(leaf)
         return leaf
 
@@ -111,7 +111,7 @@ def wiring_of(network: Network, inputs: int) -> Wiring:
     return Wiring(tuple(walk.signals), tuple(_operand(walk, *given) for given in walk.given))
 
 
-def _operand(walk: _Walk, layer: nn.Module, x: Tensor, places: int) -> Operand:
+def _operand(walk: _Walk, layer: nn.Module, x: Tensor, places: int) -> LayerOperand:
     """Follow what a layer is given back to the activations."""
     axis = x.dim() - 1 if isinstance(layer, QuantLinear) else 1
     count = int(x.shape[axis])
@@ -127,7 +127,7 @@ def _operand(walk: _Walk, layer: nn.Module, x: Tensor, places: int) -> Operand:
             factors = gradient[0].movedim(gradient.dim() - 2 - signals.behind, -1).reshape(-1, signals.channels)
             rows[channel] |= (factors != 0).any(dim=0)
             grows[channel] = max(float(grows[channel]), _growth(factors[factors != 0]))
-    return Operand(layer, places, reads, grows)
+    return LayerOperand(layer, places, reads, grows)
 
 
 def _growth(factors: Tensor) -> float:

@@ -18,8 +18,8 @@ from codesign.training.budget_front import (
     NEXT_SEED,
     BudgetFront,
     Checkpoint,
-    Climb,
-    FrontPoint,
+    PassedNetwork,
+    PriceClimb,
     Score,
     accuracy,
     quality,
@@ -85,14 +85,14 @@ def checkpoints(
         network.calibrate(first_events(events, generator))
         size = min(batch, len(events))
         twin = network.twin(size)
-        course = Climb(share, learning_rate, warm, twin.parameters[1:], partial(visit, network, first, twin.flat))
+        course = PriceClimb(share, learning_rate, warm, twin.parameters[1:], partial(visit, network, first, twin.flat))
         run_course(twin, events, total, course, size, generator, progress)
     sizes = (events.inputs.shape[1], *config.widths, outputs)
     found = [_checkpoint(config, point, sizes) for point in front.thinned(limit)]
     return [c for c in found if c.ebops > 0]
 
 
-def _checkpoint(config: LearnedMLPConfig, point: FrontPoint, sizes: tuple[int, ...]) -> Checkpoint:
+def _checkpoint(config: LearnedMLPConfig, point: PassedNetwork, sizes: tuple[int, ...]) -> Checkpoint:
     network = LearnedMLP(config, sizes[0], sizes[-1])
     network.set_flat_parameters(point.parameters)
     network.eval()
