@@ -7,9 +7,10 @@ is in the bias), saturating. Backward they follow HGQ (arXiv 2405.00645); see
 
 from __future__ import annotations
 
-from math import log
+from math import log, prod
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from brevitas.export.onnx.qonnx.function import BrevitasQuantOp
 from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
@@ -87,6 +88,39 @@ class _Weight(torch.autograd.Function):
         return gradient, _LN2 * gradient * error
 
 
+class _CompiledActivation(torch.autograd.Function):
+    """The same as :class:`_Activation`, in compiled loops on the processor; all but ``x`` of one shape, for channels on
+    any axis but the events'."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, fraction: Tensor, integer: Tensor, low: Tensor, top: Tensor) -> Tensor:
+        from codesign.training import fused_kernels as kernels
+
+        inner = prod(x.shape[x.dim() - fraction.dim() + 1 :])
+        scale, above, least, most = (
+            t.flatten().repeat_interleave(inner).numpy() for t in (torch.exp2(fraction), torch.exp2(integer), low, top)
+        )
+        values, out = x.contiguous().view(-1, len(scale)).numpy(), x.new_empty(x.shape)
+        residual = np.empty_like(values)
+        kernels.quantise_learned(values, scale, least, most, out.view(values.shape).numpy(), residual)
+        ctx.saved, ctx.shape, ctx.signed = (residual, scale, above), fraction.shape, bool((low < 0).any())
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        from codesign.training import fused_kernels as kernels
+
+        residual, scale, above = ctx.saved
+        back = gradients[0].clone(memory_format=torch.contiguous_format)
+        passes, finer, wider = np.empty((3, len(scale)), scale.dtype)
+        kernels.through_learned(back.view(residual.shape).numpy(), residual, EDGE, ctx.signed, passes, finer, wider)
+        of_bits = [
+            torch.from_numpy(_LN2 * each).view(ctx.shape.numel(), -1).sum(dim=1).view(ctx.shape).to(back.dtype)
+            for each in (finer / scale, wider * above)
+        ]
+        return back, *of_bits, None, None
+
+
 class _Activation(torch.autograd.Function):
     """FLOOR and saturation; the gradients are of the rounding half up that half an LSB in front of it makes."""
 
@@ -132,9 +166,13 @@ class LearnedWeightQuant(nn.Module):
         shape = {"weight": whole, "channel": (whole[0], *ones), "tensor": (1, *ones)}[granularity]
         self.fraction = LearnedBits(shape, fraction_init, FRACTION_LIMITS)
 
+    def values(self, x: Tensor) -> Tensor:
+        """The quantised weights."""
+        return _Weight.apply(x, self.fraction())  # type: ignore[no-any-return]
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Value, scale (out, 1, ...), zero point, and width with the sign."""
-        value = _Weight.apply(x, self.fraction())
+        value = self.values(x)
         scale = row_grid(value.flatten(1)).view(-1, *(1,) * (value.dim() - 1))
         largest = (value.detach() / scale).abs().max()
         width = (torch.frexp(largest)[1] + 1).clamp_min(2).to(x.dtype)
@@ -157,18 +195,29 @@ class LearnedActivationQuant(nn.Module):
         self.fraction = LearnedBits((channels,), fraction_init, FRACTION_LIMITS)
         self.integer = LearnedBits((channels,), integer_init, INTEGER_LIMITS)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Value, scale (channels,), zero point, and width (channels,) with the sign."""
+    def scale(self) -> Tensor:
+        """Value of each channel's LSB, without a gradient: HGQ's is of the rounding half up as a whole."""
+        return torch.exp2(-self.fraction().detach().view(self._shape))
+
+    def values(self, x: Tensor) -> Tensor:
+        """What comes of ``x`` (events, ...)."""
         fraction, integer = self.fraction().view(self._shape), self.integer().view(self._shape)
         bits = (fraction + integer).detach()
         live = bits >= 1
         top = torch.where(live, torch.exp2(bits) - 1, 0.0)
         low = torch.where(live, -torch.exp2(bits), 0.0) if self.signed else torch.zeros_like(top)
-        scale = torch.exp2(-fraction.detach())
-        value = _Activation.apply(x + 0.5 * scale if self.rounds else x, fraction, integer, low, top)
+        # Brevitas asks for a scale with a number that has no events
+        compiles = x.device.type == "cpu" and x.dim() > fraction.dim() and not torch.jit.is_tracing()
+        quantise = (_CompiledActivation if compiles else _Activation).apply
+        given = x + 0.5 * self.scale() if self.rounds else x
+        return quantise(given, fraction, integer, low, top)  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Value, scale (channels,), zero point, and width (channels,) with the sign."""
         # a Quant has at least one bit (two if signed): what feeds a channel without bits is 0 once folded
+        bits = (self.fraction() + self.integer()).detach().view(self._shape)
         width = bits.clamp_min(1) + int(self.signed)
-        return value, scale, torch.zeros((), dtype=x.dtype), width
+        return self.values(x), self.scale(), torch.zeros((), dtype=x.dtype), width
 
 
 class LearnedActivationProxy(ActQuantProxyFromInjector):

@@ -126,6 +126,7 @@ class LearnedWorkspace:
         ``bit_price`` is added to the gradient of all bits.
         """
         from codesign.families.learned import learned_kernels as kernels
+        from codesign.training.fused_kernels import through_learned
 
         layout = self.layout
         torch.sum(gradient, 0, out=self._head_bias)
@@ -133,7 +134,7 @@ class LearnedWorkspace:
             torch.mm(gradient.t(), self._codes[index], out=self._of_matrices[index])
             gradient = torch.mm(gradient, self._matrices[index], out=self._back[index])
             residual, _, back = self._loops[index]
-            kernels.through(back, residual, EDGE, index == 0, *self._sums[index])
+            through_learned(back, residual, EDGE, index == 0, *self._sums[index])
         kernels.through_parameters(
             self._parameters[0],
             self._shapes,
