@@ -25,8 +25,7 @@ LAZY_CIRCLES = {
     frozenset({"families.autoencoder.config", "families.autoencoder.network"}),
     frozenset(
         {
-            "families.learned.config", "families.learned.learned_front", "families.learned.learned_picks",
-            "families.learned.network",
+            "families.learned.config", "families.learned.learned_front", "families.learned.network",
         }
     ),
     frozenset({"families.mlp.config", "families.mlp.network"}),

@@ -17,6 +17,7 @@ from codesign.families.base import Candidate
 from codesign.families.trained import WEIGHTS, Reference, Trained
 from codesign.tasks.heads import Head
 from codesign.training import export
+from codesign.training.devices import device_named
 from codesign.training.lesson import Budget, Fold, Lesson, Progress, Subject
 from codesign.training.loop import Truths, train
 from codesign.training.network import Network
@@ -44,7 +45,7 @@ def fit_network(
     train(
         network, lesson.train.x, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
-        weights=lesson.train.weights, device=device, progress=progress,
+        weights=lesson.train.weights, device=device_named(device), progress=progress,
     )  # fmt: skip
     return packed(network)
 

@@ -37,7 +37,6 @@ from codesign.rtl.provenance import provenance
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
 from codesign.tasks.problem import working_points
-from codesign.training.lesson import Budget
 
 __all__ = ("evaluate",)
 
@@ -89,7 +88,7 @@ def evaluate(
         if kept is None:
             lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger)
             must_be_able(family, lesson.subject)
-            fit = partial(family.fit, training, lesson, Budget(**study.training.model_dump()), seed)
+            fit = partial(family.fit, training, lesson, study.training.budget(), seed, study.training.device)
             if training is candidate:
                 files = fit()
             else:

@@ -88,7 +88,7 @@ def training_key(
             "problem": dict(problem.settings),
             "family": study.family,
             "config": candidate.record(),
-            "training": study.training.model_dump(mode="json"),
+            "training": study.training.record(),
             "seed": seed,
             "trigger": trigger,
             "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_serializer, model_validator
 
 from codesign.core import resources
 from codesign.core.errors import InputError, nearest
@@ -16,6 +16,7 @@ from codesign.core.reading.limits import YAML_BYTES
 from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
 from codesign.core.validation import validated
+from codesign.training.lesson import Budget
 
 __all__ = (
     "FAMILY",
@@ -64,6 +65,17 @@ class Training(_Section):
     epochs: int = Field(default=16, ge=1)
     batch: int = Field(default=1024, ge=1)
     learning_rate: float = Field(default=3e-3, gt=0)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="cpu", description="where torch networks are trained; auto: on a GPU where there is one"
+    )
+
+    def budget(self) -> Budget:
+        """How long a family trains."""
+        return Budget(self.epochs, self.batch, self.learning_rate)
+
+    def record(self) -> dict[str, JsonValue]:
+        """What makes another training of the same: the device where it is none of the processor."""
+        return self.model_dump(mode="json", exclude={"device"} if self.device == "cpu" else None)
 
 
 def _with_fidelity(data: Any) -> Any:

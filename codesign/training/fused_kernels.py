@@ -12,7 +12,8 @@ import numpy as np
 from codesign.core.compiled import compiled
 
 __all__ = (
-    "extremes", "quantise", "quantise_columns", "quantise_rows", "through", "through_columns", "through_rows",
+    "extremes", "quantise", "quantise_columns", "quantise_learned", "quantise_rows", "through", "through_columns",
+    "through_learned", "through_rows",
 )  # fmt: skip
 
 #: sums that run side by side, so that the loop over a flat array is vectorised
@@ -94,6 +95,48 @@ def through_columns(
             moved[j] += gradient[r, j] * (min(max(code, low[j]), top[j]) - ratio * inside)
             back[r, j] = gradient[r, j] * inside
     of_scale[:] = moved
+
+
+@compiled
+def quantise_learned(x: Any, scale: Any, low: Any, top: Any, out: Any, residual: Any) -> None:
+    """Floor (rows, columns) to multiples of each column's ``1 / scale``, saturated; ``residual``: what is left, in
+    codes."""
+    for r in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            ratio = x[r, j] * scale[j]
+            code = min(max(np.floor(ratio), low[j]), top[j])
+            residual[r, j] = ratio - code
+            out[r, j] = code / scale[j]
+
+
+@compiled
+def through_learned(
+    gradient: Any, residual: Any, edge: float, signed: bool, total: Any, fraction: Any, bound: Any
+) -> None:
+    """Take a gradient (events, n) back through a quantiser of learned bits, in place, with sums over the events.
+
+    It passes where ``residual`` is between 0 and 1 (with ``edge`` as tolerance; below 0 where ``signed``). Written:
+    ``total``, of what passes; ``fraction``, times ln 2 the gradient of f; ``bound``, times ln 2 and 2**(f + i) that of
+    i. In codes, x - x_q is residual - 1/2 inside, and the largest code moves by 1 (f) and 2**(f + i) (i); so does the
+    smallest.
+    """
+    number = gradient.dtype.type
+    most, least, half = number(1 - edge), number(-edge if signed else 0.0), number(0.5)
+    has_sign = number(signed)
+    passes, finer, wider = np.zeros_like(total), np.zeros_like(total), np.zeros_like(total)
+    for e in range(gradient.shape[0]):
+        back, rest = gradient[e], residual[e]
+        for j in range(gradient.shape[1]):
+            # products instead of branches, which would keep the loop from being vectorised
+            over = back[j] * number(rest[j] > most)
+            under = back[j] * (number(rest[j] <= least) * has_sign)
+            back[j] *= number(rest[j] > least) * number(rest[j] < most)
+            passes[j] += back[j]
+            finer[j] += back[j] * (rest[j] - half) + over
+            wider[j] += over - under
+    total[:] = passes
+    fraction[:] = finer
+    bound[:] = wider
 
 
 @compiled

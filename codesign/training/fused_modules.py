@@ -25,6 +25,7 @@ from brevitas.nn.quant_layer import QuantNonLinearActLayer, QuantWeightBiasInput
 from torch import Tensor, nn
 
 from codesign.training.fused import CodeRange, WeightRows, lsb, quantised_activation, quantised_weights
+from codesign.training.learned_quantisers import LearnedActivationQuant, LearnedWeightQuant
 
 __all__ = ("FusedModules", "half_up")
 
@@ -51,6 +52,16 @@ class _FusedActivation:
 
     def __call__(self, x: Tensor, half: float = 0.0) -> Tensor:
         return quantised_activation(x, self._range(), half, self._how)
+
+
+class _LearnedActivation:
+    """What computes an activation of learned bits meanwhile."""
+
+    def __init__(self, quantiser: LearnedActivationQuant, rectified: bool) -> None:
+        self._quantiser, self._rectified = quantiser, rectified
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._quantiser.values(x.relu() if self._rectified else x)
 
 
 def half_up(activation: nn.Module, x: Tensor, folded: bool) -> Tensor:
@@ -90,6 +101,9 @@ class FusedModules:
                     self._stands += stands
                     continue
             elif isinstance(module, QuantWeightBiasInputOutputLayer):
+                if (learned := _learned(module)) is not None:
+                    self._stands.append((module, "forward", learned))
+                    continue
                 if (found := _rows(module)) is not None:
                     place = len(self._layers)
                     self._stands.append((module, "forward", _FusedLayer(module, partial(self._weight, place))))
@@ -131,6 +145,9 @@ def _activation(module: QuantNonLinearActLayer) -> list[Stand] | None:
         return None
     proxy = layer.act_quant.fused_activation_quant_proxy
     kind, quantiser = type(proxy.activation_impl), proxy.tensor_quant
+    if isinstance(quantiser, LearnedActivationQuant):
+        stand = _LearnedActivation(quantiser, rectified=kind is nn.ReLU)
+        return [(module, "forward", stand), (layer.act_quant, "scale", quantiser.scale)]
     if kind not in (nn.ReLU, Identity, nn.Identity) or (bits := _integer(quantiser, TensorClamp)) is None:
         return None
     scaling, whole = quantiser.scaling_impl, quantiser.int_quant
@@ -147,6 +164,21 @@ def _activation(module: QuantNonLinearActLayer) -> list[Stand] | None:
     )
     fused = _FusedActivation(scaling, how)
     return [(module, "forward", fused), (layer.act_quant, "scale", fused.scale)]
+
+
+def _learned(module: QuantWeightBiasInputOutputLayer) -> _FusedLayer | None:
+    """The stand-in of a layer whose weights' bits are learned."""
+    layer: Any = module
+    if type(module) not in (QuantLinear, QuantConv1d, QuantConv2d) or _more(layer):
+        return None
+    quantiser = layer.weight_quant.tensor_quant if layer.weight_quant.is_quant_enabled else None
+    if not isinstance(quantiser, LearnedWeightQuant):
+        return None
+    return _FusedLayer(layer, partial(_weights_of, layer, quantiser))
+
+
+def _weights_of(layer: Any, quantiser: LearnedWeightQuant) -> Tensor:
+    return quantiser.values(layer.weight)
 
 
 def _rows(module: QuantWeightBiasInputOutputLayer) -> tuple[int, int] | None:

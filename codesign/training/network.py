@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from codesign.core.fixedpoint import InputQuantisation
+
+if TYPE_CHECKING:
+    from codesign.training.learned_precision import LearnedPrecision
 
 __all__ = ("Autograd", "Loss", "Network", "Phase", "Tensors", "Twin", "loss_gradient")
 
@@ -71,6 +74,8 @@ class Network(nn.Module, ABC):
     folded: bool = False
     #: of each block that ``forward`` is given; empty where it is given the flat inputs
     shapes: tuple[tuple[int, ...], ...] = ()
+    #: set by :func:`codesign.training.learned_precision.learn_precision`
+    precision: LearnedPrecision | None = None
 
     @abstractmethod
     def forward(self, *args: Any, **kwargs: Any) -> Tensors:  # type: ignore[explicit-any]
@@ -137,7 +142,7 @@ class Network(nn.Module, ABC):
 
     def penalty(self, progress: float) -> Tensor | float:
         """A price that is added to the objective while progress goes from 0 to 1."""
-        return 0.0
+        return 0.0 if self.precision is None else self.precision.price(progress)
 
     def twin(self, events: int) -> Twin:
         """What trains the network in steps of ``events`` events. One's own does all by itself that ``fused``,
@@ -155,7 +160,7 @@ class Network(nn.Module, ABC):
 
     def input_quantisation(self, base: InputQuantisation) -> InputQuantisation:
         """The quantisation of the inputs, where it was learned, on the grid of ``base``."""
-        return base
+        return base if self.precision is None else self.precision.input_quantisation(base)
 
     def ebops(self) -> float | None:
         """Effective bit operations of the trained network where it learned them; None where its family knew before."""

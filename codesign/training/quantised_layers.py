@@ -1,7 +1,7 @@
 """Quantised layers of which any network can be composed: each knows how to set its range and how to be folded.
 
-A layer is given a :class:`GridSignal` and gives one. What a network does with signals is written once, in ``forward``; the
-same walk through it trains, sets ranges, and folds:
+A layer is given a :class:`GridSignal` and gives one. What a network does with signals is written once, in ``forward``;
+the same walk through it trains, sets ranges, and folds:
 
 - RUNNING: the numbers of training, half an LSB added in front of every quantiser, which floors: rounding half up.
 - CALIBRATING: every activation sets its range from what reaches it, in the order in which it is reached.
@@ -159,7 +159,9 @@ class InputCodes(Layer):
     def forward(self, x: Tensor) -> GridSignal:
         """A block (events, ...)."""
         values = self.quantiser(x)
-        return GridSignal(values, self.quantiser.act_quant.scale().double() if self.walk is Walk.FOLDING else None)
+        return GridSignal(
+            values, self.quantiser.act_quant.scale().double().min() if self.walk is Walk.FOLDING else None
+        )
 
 
 class Matrix(Layer):
@@ -246,7 +248,7 @@ class ActivationLayer(Layer):
         lsb = activation_scale(self.quantiser).double()
         grid = torch.minimum(x.grid.broadcast_to(self.bias.shape), lsb)
         self.bias.copy_(torch.floor((self.bias.double() + lsb / 2) / grid) * grid)
-        return GridSignal(self.quantiser(x.values + self.bias), lsb)
+        return GridSignal(self.quantiser(x.values + self.bias), lsb.min())  # of all channels, where each has its own
 
 
 class OutputLayer(Layer):

@@ -33,6 +33,7 @@ from codesign.search.progress import Shown, Silent
 from codesign.study.definition import load_study
 from codesign.training.lesson import Subject
 from tests.benchmarks.event_memory import event_memory
+from tests.benchmarks.family_steps import family_steps
 from tests.benchmarks.flow_rates import flow_rates
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 from tests.benchmarks.time_multiplexing import time_multiplexing
@@ -148,6 +149,7 @@ def main() -> None:
     try:
         parts: dict[str, Callable[[], Any]] = {
             "training_step": training_step,
+            "family_steps": family_steps,
             "training_ways": lambda: training_ways(work / "ways"),
             "event_rates": lambda: event_rates(work),
             "event_files": lambda: event_memory(work),

@@ -11,11 +11,11 @@ from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
 from codesign.families.learned.config import LearnedMLPConfig, LearnedMLPSpace, MLPLearned
 from codesign.families.learned.learned_fused import LearnedWorkspace
-from codesign.families.learned.learned_quantisers import BIT_PRICE, row_grid
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.training import export
+from codesign.training.learned_quantisers import BIT_PRICE, row_grid
 from codesign.training.lesson import Subject
 from codesign.training.loop import train
 

@@ -114,7 +114,7 @@ def gradients_differ(found, expected):
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 99),
     bits=st.integers(2, 8),

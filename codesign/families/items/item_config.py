@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from codesign.core.layout import Layout
 from codesign.core.space import Choose, Dimension, Fixed, FloatDimension, IntDimension, Parsed, Range
-from codesign.families.base import Candidate
 from codesign.families.items.item_view import ItemView
+from codesign.families.precision import PrecisionCandidate, PrecisionSpace, drawn_precision
 from codesign.graph.cost import expected
 from codesign.training.lesson import Subject
 
@@ -19,7 +19,7 @@ __all__ = ("ItemConfig", "ItemSpace", "Pool", "drawn_layers")
 Pool = Literal["sum", "mean", "max", "flatten"]
 
 
-class ItemConfig(Candidate):
+class ItemConfig(PrecisionCandidate):
     """Layers that all items share, what is made of all items together, and layers of the event behind that."""
 
     each_widths: tuple[int, ...] = Field(min_length=1, description="outputs of each layer that all items share")
@@ -52,14 +52,17 @@ class ItemConfig(Candidate):
 
     def pruned(self) -> float:
         """Share of pruned weights."""
-        return self.sparsity
+        return 0.0 if self.learns else self.sparsity
 
     def cost(self, inputs: int, outputs: int) -> float:
         """Nothing can be said of numbers without their blocks."""
         return 0.0
 
     def cost_of(self, subject: Subject) -> float:
-        """Bit operations to expect of every multiplication, as often as it is done; pruned weights left out."""
+        """Bit operations to expect of every multiplication, as often as it is done; pruned weights left out. Nothing
+        can be said of a precision that is learned."""
+        if self.learns:
+            return 0.0
         view = self.seen(subject.blocks)
         return self.items_cost(view) + self.tail_cost(view, len(subject.outputs))
 
@@ -106,7 +109,7 @@ class ItemConfig(Candidate):
         return expected(sizes, self.weight_bits[first : first + count], operands, self.sparsity)
 
 
-class ItemSpace(BaseModel):
+class ItemSpace(PrecisionSpace):
     """The study's ``space`` for these families: each entry a dimension (a choice, a range, or a fixed value)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -152,4 +155,5 @@ def drawn_layers(space: ItemSpace, choose: Choose) -> dict[str, object]:
         "sparsity": choose("sparsity", space.sparsity),
         "items": choose("items", space.items),
         "fields": choose("fields", space.fields),
+        **drawn_precision(space, choose),
     }

@@ -11,7 +11,7 @@ from pydantic import BaseModel, JsonValue
 from codesign.families.base import Candidate, Choose
 from codesign.families.items.item_config import ItemConfig, ItemSpace, drawn_layers
 from codesign.families.items.item_view import ItemView, obstacle
-from codesign.families.torch_family import TorchFamily
+from codesign.families.precision import PrecisionFamily
 from codesign.training.lesson import Subject
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ("ItemFamily",)
 
 
-class ItemFamily(TorchFamily):
+class ItemFamily(PrecisionFamily):
     """Write :meth:`network`; ``config`` and ``space`` derive from :class:`ItemConfig` and :class:`ItemSpace`."""
 
     space: type[ItemSpace] = ItemSpace

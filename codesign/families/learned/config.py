@@ -138,8 +138,8 @@ class MLPLearned(TorchFamily):
         assert isinstance(candidate, LearnedMLPConfig)
         if candidate.budget is None:
             return super().fit(candidate, lesson, budget, seed, device, progress)
+        from codesign.families.front_files import front_files
         from codesign.families.learned.learned_front import checkpoints, quality
-        from codesign.families.learned.learned_picks import front_files
         from codesign.families.torch_trained import truths_of
         from codesign.training.objectives import HeadsLoss
 
@@ -158,7 +158,9 @@ class MLPLearned(TorchFamily):
         assert isinstance(candidate, LearnedMLPConfig)
         if candidate.budget is None:
             return super().pick(files, candidate, lesson)
-        from codesign.families.learned.learned_picks import pick
+        from codesign.families.front_files import picked
+        from codesign.families.learned_training import opened
         from codesign.families.torch_trained import ExportedNetwork
 
-        return ExportedNetwork.of(pick(candidate, files, lesson.subject), lesson)
+        network = opened(self.build(candidate, lesson.subject), picked(files, candidate.budget))
+        return ExportedNetwork.of(network, lesson)

@@ -11,7 +11,7 @@ Gradients are those of HGQ (arXiv 2405.00645): straight through the rounding for
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,27 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codesign.training.flat_layers import Layers
+from codesign.training.learned_quantisers import EDGE, FRACTION_LIMITS, INTEGER_LIMITS, Granularity
 
-__all__ = (
-    "EDGE",
-    "FRACTION_LIMITS",
-    "INTEGER_LIMITS",
-    "Granularity",
-    "LearnedLayout",
-    "LearnedWorkspace",
-    "learned_forward",
-)
-
-#: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
-Granularity = Literal["weight", "channel", "tensor"]
-
-#: smallest and largest fraction bits of a weight or an activation
-FRACTION_LIMITS = (-8, 10)
-#: smallest and largest integer bits of an activation (the sign not counted)
-INTEGER_LIMITS = (-8, 6)
-
-#: tolerance, in LSBs, with which a number counts as saturated: exact ties lie inside below, and saturate above
-EDGE = 1e-6
+__all__ = ("LearnedLayout", "LearnedWorkspace", "learned_forward")
 
 _POWERS = np.exp2(np.arange(FRACTION_LIMITS[0], FRACTION_LIMITS[1] + 1, dtype=np.float32))
 
@@ -144,6 +126,7 @@ class LearnedWorkspace:
         ``bit_price`` is added to the gradient of all bits.
         """
         from codesign.families.learned import learned_kernels as kernels
+        from codesign.training.fused_kernels import through_learned
 
         layout = self.layout
         torch.sum(gradient, 0, out=self._head_bias)
@@ -151,7 +134,7 @@ class LearnedWorkspace:
             torch.mm(gradient.t(), self._codes[index], out=self._of_matrices[index])
             gradient = torch.mm(gradient, self._matrices[index], out=self._back[index])
             residual, _, back = self._loops[index]
-            kernels.through(back, residual, EDGE, index == 0, *self._sums[index])
+            through_learned(back, residual, EDGE, index == 0, *self._sums[index])
         kernels.through_parameters(
             self._parameters[0],
             self._shapes,

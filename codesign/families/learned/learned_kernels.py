@@ -11,7 +11,7 @@ import numpy as np
 
 from codesign.core.compiled import compiled
 
-__all__ = ("prepare", "quantise", "through", "through_parameters")
+__all__ = ("prepare", "quantise", "through_parameters")
 
 _LN2 = math.log(2.0)
 
@@ -97,38 +97,10 @@ def quantise(residual: Any, low: Any, top: Any, code: Any) -> None:
 
 
 @compiled
-def through(gradient: Any, residual: Any, edge: float, signed: bool, total: Any, fraction: Any, bound: Any) -> None:
-    """Take a gradient (events, n) back through a quantiser, in place, with sums over the events.
-
-    It passes where ``residual`` is between 0 and 1 (with ``edge`` as tolerance; below 0 where ``signed``). Written:
-    ``total``, of what passes; ``fraction``, times ln 2 the gradient of f; ``bound``, times ln 2 and 2**(f + i) that of
-    i. In codes, x - x_q is residual - 1/2 inside, and the largest code moves by 1 (f) and 2**(f + i) (i); so does the
-    smallest.
-    """
-    number = gradient.dtype.type
-    most, least, half = number(1 - edge), number(-edge if signed else 0.0), number(0.5)
-    has_sign = number(signed)
-    passes, finer, wider = np.zeros_like(total), np.zeros_like(total), np.zeros_like(total)
-    for e in range(gradient.shape[0]):
-        back, rest = gradient[e], residual[e]
-        for j in range(gradient.shape[1]):
-            # products instead of branches, which would keep the loop from being vectorised
-            over = back[j] * number(rest[j] > most)
-            under = back[j] * (number(rest[j] <= least) * has_sign)
-            back[j] *= number(rest[j] > least) * number(rest[j] < most)
-            passes[j] += back[j]
-            finer[j] += back[j] * (rest[j] - half) + over
-            wider[j] += over - under
-    total[:] = passes
-    fraction[:] = finer
-    bound[:] = wider
-
-
-@compiled
 def through_parameters(
     weight: Any, shapes: Any, which: Any, price: float, bit_price: float, signals: Any, weights: Any, gradients: Any
 ) -> None:
-    """Take the gradients of matrices, biases, and of what :func:`through` gave, back to the parameters, in place.
+    """Take the gradients of matrices, biases, and of what ``through_learned`` gave, back to the parameters, in place.
 
     ``price``: the gradient of the effective bit operations; ``bit_price``: added to that of every kind of bits. A
     weight's integer bits follow its magnitude: d log2 |w| / d w, where it is not quantised to 0 and so half an LSB or

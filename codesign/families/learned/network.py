@@ -11,15 +11,18 @@ from torch import Tensor, nn
 
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisation
 from codesign.families.learned.config import LearnedMLPConfig
-from codesign.families.learned.learned_fused import FRACTION_LIMITS, LearnedLayout, LearnedWorkspace, learned_forward
-from codesign.families.learned.learned_quantisers import (
+from codesign.families.learned.learned_fused import LearnedLayout, LearnedWorkspace, learned_forward
+from codesign.graph.cost import products
+from codesign.training.learned_quantisers import (
     BIT_PRICE,
+    FRACTION_LIMITS,
     LearnedActivationQuantiser,
     LearnedInputQuantiser,
     LearnedWeightQuantiser,
+    bits_of,
     row_grid,
+    width_of,
 )
-from codesign.graph.cost import products
 from codesign.training.network import Loss, Network, Tensors, loss_gradient
 from codesign.training.network import Twin as TrainingTwin
 
@@ -96,7 +99,7 @@ class LearnedMLP(Network):
 
     def flat_parameters(self) -> list[Tensor]:
         """Weights, their fraction bits, biases, fraction and integer bits of the signals; each flat over all layers."""
-        signals = [_bits(self.input), *(_bits(a) for a in self.activations)]
+        signals = [bits_of(self.input), *(bits_of(a) for a in self.activations)]
         return [
             torch.cat([m.weight.flatten() for m in self.linears]),
             torch.cat([m.weight_quant.tensor_quant.fraction.value.flatten() for m in self.linears]),
@@ -108,7 +111,7 @@ class LearnedMLP(Network):
     @torch.no_grad()
     def set_flat_parameters(self, flat: list[Tensor]) -> None:
         """Take over parameters in the order of :meth:`flat_parameters`."""
-        signals = [_bits(self.input), *(_bits(a) for a in self.activations)]
+        signals = [bits_of(self.input), *(bits_of(a) for a in self.activations)]
         places = [
             [m.weight for m in self.linears],
             [m.weight_quant.tensor_quant.fraction.value for m in self.linears],
@@ -127,7 +130,7 @@ class LearnedMLP(Network):
         for linear, activation in zip(self.linears, self.activations, strict=False):
             x = nn.functional.linear(x, linear.quant_weight().value, linear.bias)
             top = torch.quantile(x.clamp_min(0), quantile, dim=0)
-            _bits(activation).integer.value.copy_(torch.ceil(torch.log2(top.clamp_min(2.0**-4))))
+            bits_of(activation).integer.value.copy_(torch.ceil(torch.log2(top.clamp_min(2.0**-4))))
             x = activation(x + 0.5 * activation.act_quant.scale())
 
     @torch.no_grad()
@@ -135,7 +138,7 @@ class LearnedMLP(Network):
         """Effective bit operations: bits of each weight (without sign or trailing zeros) times those of its operand."""
         layers = zip(self.linears, (self.input, *self.activations), strict=True)
         return sum(
-            products(linear.quant_weight().value.t().double().numpy(), _width(_bits(quantiser)).int().numpy())
+            products(linear.quant_weight().value.t().double().numpy(), width_of(bits_of(quantiser)).int().numpy())
             for linear, quantiser in layers
         )
 
@@ -144,7 +147,7 @@ class LearnedMLP(Network):
 
         Rounding and saturation of the inputs happen where physical features become codes, so they cost no logic.
         """
-        bits = _bits(self.input)
+        bits = bits_of(self.input)
         fractions, integers = bits.fraction().round().int().tolist(), bits.integer().round().int().tolist()
         types = [
             FixedPoint(signed=True, integer_bits=max(i, 1 - f), fraction_bits=f)
@@ -169,9 +172,9 @@ class LearnedMLP(Network):
         for linear in self.linears:
             linear.weight.copy_(linear.quant_weight().value)
             linear.weight_quant.tensor_quant.fraction.value.fill_(FRACTION_LIMITS[1])  # on the grid: stays as it is
-        quantisers = [_bits(self.input), *(_bits(a) for a in self.activations)]
+        quantisers = [bits_of(self.input), *(bits_of(a) for a in self.activations)]
         for linear, quantiser in zip(self.linears, quantisers, strict=True):
-            linear.weight[:, _width(quantiser) == 0] = 0
+            linear.weight[:, width_of(quantiser) == 0] = 0
         for index, activation in enumerate(self.activations):
             here, following = self.linears[index], self.linears[index + 1]
             constant = (here.weight == 0).all(dim=1)
@@ -223,17 +226,6 @@ class LearnedTwin(TrainingTwin):
     def finish(self) -> None:
         """Give the parameters back to the network."""
         self._network.set_flat_parameters(self.flat)
-
-
-def _bits(quantiser: Any) -> Any:
-    """The module that holds an activation's learned bits."""
-    return quantiser.act_quant.fused_activation_quant_proxy.tensor_quant
-
-
-def _width(bits: Any) -> Tensor:
-    """Width of each channel, sign included; 0 of a channel without bits."""
-    whole = bits.fraction() + bits.integer()
-    return torch.where(whole >= 1, whole + int(bits.signed), 0.0)
 
 
 def _accumulator_grid(weight: Tensor, lsb: Tensor) -> Tensor:

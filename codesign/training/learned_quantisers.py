@@ -2,14 +2,15 @@
 
 Forward they are fixed point with power-of-two scales: weights to nearest, activations FLOOR (half up, once half an LSB
 is in the bias), saturating. Backward they follow HGQ (arXiv 2405.00645); see
-:mod:`codesign.families.learned.learned_fused`, which computes the same in fewer operations.
+:mod:`codesign.families.learned.learned_fused`, which computes the same of a whole network in fewer operations.
 """
 
 from __future__ import annotations
 
-from math import log
-from typing import Any
+from math import log, prod
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from brevitas.export.onnx.qonnx.function import BrevitasQuantOp
 from brevitas.export.onnx.qonnx.handler import BrevitasActQuantProxyHandler
@@ -19,17 +20,35 @@ from brevitas.inject.enum import FloatToIntImplType
 from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
 from torch import Tensor, nn
 
-from codesign.families.learned.learned_fused import EDGE, FRACTION_LIMITS, INTEGER_LIMITS, Granularity
-
 __all__ = (
     "BIT_PRICE",
+    "EDGE",
+    "FRACTION_LIMITS",
+    "INTEGER_LIMITS",
     "Granularity",
+    "LearnedActivationQuant",
     "LearnedActivationQuantiser",
     "LearnedBits",
     "LearnedInputQuantiser",
+    "LearnedWeightQuant",
     "LearnedWeightQuantiser",
+    "LiveActivationQuantiser",
+    "LiveInputQuantiser",
+    "bits_of",
     "row_grid",
+    "width_of",
 )
+
+#: of what a width is learned: each weight or neuron, each neuron's weights, or a whole layer
+Granularity = Literal["weight", "channel", "tensor"]
+
+#: smallest and largest fraction bits of a weight or an activation
+FRACTION_LIMITS = (-8, 10)
+#: smallest and largest integer bits of an activation (the sign not counted)
+INTEGER_LIMITS = (-8, 6)
+
+#: tolerance, in LSBs, with which a number counts as saturated: exact ties lie inside below, and saturate above
+EDGE = 1e-6
 
 #: constant pull on every fraction and integer bit, beside the EBOPs, which do not see what multiplies nothing
 BIT_PRICE = 1e-5
@@ -44,6 +63,10 @@ class LearnedBits(nn.Module):
         super().__init__()
         self.value = nn.Parameter(torch.full(shape, float(initial)))
         self.limits = limits
+
+    def hold(self, which: Tensor) -> None:
+        """Keep those that ``which`` says as they are: they have no gradient."""
+        self.value.register_hook(lambda gradient: gradient.masked_fill(which.to(gradient.device), 0.0))
 
     def forward(self) -> Tensor:
         """Whole bits."""
@@ -63,6 +86,39 @@ class _Weight(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         (gradient,), (error,) = gradients, ctx.saved_tensors
         return gradient, _LN2 * gradient * error
+
+
+class _CompiledActivation(torch.autograd.Function):
+    """The same as :class:`_Activation`, in compiled loops on the processor; all but ``x`` of one shape, for channels on
+    any axis but the events'."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, fraction: Tensor, integer: Tensor, low: Tensor, top: Tensor) -> Tensor:
+        from codesign.training import fused_kernels as kernels
+
+        inner = prod(x.shape[x.dim() - fraction.dim() + 1 :])
+        scale, above, least, most = (
+            t.flatten().repeat_interleave(inner).numpy() for t in (torch.exp2(fraction), torch.exp2(integer), low, top)
+        )
+        values, out = x.contiguous().view(-1, len(scale)).numpy(), x.new_empty(x.shape)
+        residual = np.empty_like(values)
+        kernels.quantise_learned(values, scale, least, most, out.view(values.shape).numpy(), residual)
+        ctx.saved, ctx.shape, ctx.signed = (residual, scale, above), fraction.shape, bool((low < 0).any())
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        from codesign.training import fused_kernels as kernels
+
+        residual, scale, above = ctx.saved
+        back = gradients[0].clone(memory_format=torch.contiguous_format)
+        passes, finer, wider = np.empty((3, len(scale)), scale.dtype)
+        kernels.through_learned(back.view(residual.shape).numpy(), residual, EDGE, ctx.signed, passes, finer, wider)
+        of_bits = [
+            torch.from_numpy(_LN2 * each).view(ctx.shape.numel(), -1).sum(dim=1).view(ctx.shape).to(back.dtype)
+            for each in (finer / scale, wider * above)
+        ]
+        return back, *of_bits, None, None
 
 
 class _Activation(torch.autograd.Function):
@@ -105,39 +161,63 @@ class LearnedWeightQuant(nn.Module):
 
     def __init__(self, tracked_parameter_list: list[Tensor], granularity: Granularity, fraction_init: float) -> None:
         super().__init__()
-        rows, columns = tracked_parameter_list[0].shape
-        shape = {"weight": (rows, columns), "channel": (rows, 1), "tensor": (1, 1)}[granularity]
+        whole = tuple(tracked_parameter_list[0].shape)
+        ones = (1,) * (len(whole) - 1)
+        shape = {"weight": whole, "channel": (whole[0], *ones), "tensor": (1, *ones)}[granularity]
         self.fraction = LearnedBits(shape, fraction_init, FRACTION_LIMITS)
 
+    def values(self, x: Tensor) -> Tensor:
+        """The quantised weights."""
+        return _Weight.apply(x, self.fraction())  # type: ignore[no-any-return]
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Value, scale (out, 1), zero point, and width with the sign."""
-        value = _Weight.apply(x, self.fraction())
-        scale = row_grid(value)
+        """Value, scale (out, 1, ...), zero point, and width with the sign."""
+        value = self.values(x)
+        scale = row_grid(value.flatten(1)).view(-1, *(1,) * (value.dim() - 1))
         largest = (value.detach() / scale).abs().max()
         width = (torch.frexp(largest)[1] + 1).clamp_min(2).to(x.dtype)
         return value, scale, torch.zeros((), dtype=x.dtype), width
 
 
 class LearnedActivationQuant(nn.Module):
-    """Learned fraction and integer bits per channel; no bits, and the channel is always 0."""
+    """Learned fraction and integer bits per channel; no bits, and the channel is always 0.
 
-    def __init__(self, channels: int, signed: bool, fraction_init: float, integer_init: float) -> None:
+    ``behind``: axes behind that of the channels. ``rounds``: rounds half up by itself; what lies on the grid already,
+    as the inputs of a network that is exported, stays as it is.
+    """
+
+    def __init__(
+        self, channels: int, signed: bool, fraction_init: float, integer_init: float, behind: int, rounds: bool
+    ) -> None:
         super().__init__()
         self.signed = signed
+        self._shape, self.rounds = (channels, *(1,) * behind), rounds
         self.fraction = LearnedBits((channels,), fraction_init, FRACTION_LIMITS)
         self.integer = LearnedBits((channels,), integer_init, INTEGER_LIMITS)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Value, scale (channels,), zero point, and width (channels,) with the sign."""
-        fraction, integer = self.fraction(), self.integer()
+    def scale(self) -> Tensor:
+        """Value of each channel's LSB, without a gradient: HGQ's is of the rounding half up as a whole."""
+        return torch.exp2(-self.fraction().detach().view(self._shape))
+
+    def values(self, x: Tensor) -> Tensor:
+        """What comes of ``x`` (events, ...)."""
+        fraction, integer = self.fraction().view(self._shape), self.integer().view(self._shape)
         bits = (fraction + integer).detach()
         live = bits >= 1
         top = torch.where(live, torch.exp2(bits) - 1, 0.0)
         low = torch.where(live, -torch.exp2(bits), 0.0) if self.signed else torch.zeros_like(top)
-        value = _Activation.apply(x, fraction, integer, low, top)
+        # Brevitas asks for a scale with a number that has no events
+        compiles = x.device.type == "cpu" and x.dim() > fraction.dim() and not torch.jit.is_tracing()
+        quantise = (_CompiledActivation if compiles else _Activation).apply
+        given = x + 0.5 * self.scale() if self.rounds else x
+        return quantise(given, fraction, integer, low, top)  # type: ignore[no-any-return]
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Value, scale (channels,), zero point, and width (channels,) with the sign."""
         # a Quant has at least one bit (two if signed): what feeds a channel without bits is 0 once folded
+        bits = (self.fraction() + self.integer()).detach().view(self._shape)
         width = bits.clamp_min(1) + int(self.signed)
-        return value, torch.exp2(-fraction), torch.zeros((), dtype=x.dtype), width
+        return self.values(x), self.scale(), torch.zeros((), dtype=x.dtype), width
 
 
 class LearnedActivationProxy(ActQuantProxyFromInjector):
@@ -160,13 +240,14 @@ class LearnedActivationHandler(BrevitasActQuantProxyHandler):
         """Collect what the Quant nodes hold."""
         self.scale, self.width = module.scale().detach(), module.bit_width().detach()
         self.signed = bool(module.is_signed)
+        # inputs need no saturation of their own: they arrive in their types' ranges
+        self.saturates = not self.signed
 
     def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Emit the nodes."""
         zero, widest = torch.zeros(()), self.width.max()
-        # inputs need no saturation of their own: they arrive in their types' ranges
         scales = [self.scale]
-        if not self.signed and (self.width < widest).any():
+        if self.saturates and (self.width < widest).any():
             scales.insert(0, self.scale * torch.exp2(self.width - widest))
         narrow = False
         for scale in scales:
@@ -174,7 +255,42 @@ class LearnedActivationHandler(BrevitasActQuantProxyHandler):
         return x, self.scale, zero, self.width
 
 
-QONNXManager.handlers.append(LearnedActivationHandler)
+class LiveActivationProxy(LearnedActivationProxy):
+    """The same of a network whose layers nobody knows: what a channel without bits feeds is not taken out."""
+
+
+class LiveActivationHandler(LearnedActivationHandler):
+    """Exports a product with 0 of a channel without bits, where there is one."""
+
+    handled_layer = LiveActivationProxy
+
+    def prepare_for_export(self, module: Any) -> None:
+        """Collect what the nodes hold."""
+        super().prepare_for_export(module)
+        quantiser = module.fused_activation_quant_proxy.tensor_quant
+        self.saturates = not quantiser.rounds
+        self.live = (width_of(quantiser).detach() > 0).to(self.scale.dtype).view(self.scale.shape)
+
+    def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Emit the nodes."""
+        x, *more = super().symbolic_execution(x)
+        scale, zero, width = more
+        return (x if bool(self.live.all()) else x * self.live), scale, zero, width
+
+
+QONNXManager.handlers.extend([LearnedActivationHandler, LiveActivationHandler])
+
+
+def bits_of(activation: Any) -> LearnedActivationQuant:
+    """What holds the learned bits of an activation of Brevitas'."""
+    found: LearnedActivationQuant = activation.act_quant.fused_activation_quant_proxy.tensor_quant
+    return found
+
+
+def width_of(bits: LearnedActivationQuant) -> Tensor:
+    """Width of each channel, sign included; 0 of a channel without bits."""
+    whole = bits.fraction() + bits.integer()
+    return torch.where(whole >= 1, whole + int(bits.signed), 0.0)
 
 
 class LearnedWeightQuantiser(ExtendedInjector):
@@ -199,9 +315,23 @@ class LearnedActivationQuantiser(ExtendedInjector):
     float_to_int_impl_type = FloatToIntImplType.FLOOR
     fraction_init = 4.0
     integer_init = 2.0
+    behind = 0
+    rounds = False
 
 
 class LearnedInputQuantiser(LearnedActivationQuantiser):
     """Signed inputs with learned widths and ranges."""
 
     signed = True
+
+
+class LiveActivationQuantiser(LearnedActivationQuantiser):
+    """Unsigned activations with learned widths and ranges, of a network of any layers."""
+
+    proxy_class = LiveActivationProxy
+
+
+class LiveInputQuantiser(LearnedInputQuantiser):
+    """Signed ones, inputs among them, of a network of any layers."""
+
+    proxy_class = LiveActivationProxy

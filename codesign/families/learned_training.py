@@ -1,0 +1,93 @@
+"""A training of learned precision, of any family's network: the price rises, the best networks on the way are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from codesign.families.torch_trained import ExportedNetwork, truths_of
+from codesign.graph.cost import graph_cost
+from codesign.training.budget_front import BudgetFront, Checkpoint, PassedNetwork, PriceClimb, quality
+from codesign.training.devices import device_named
+from codesign.training.learned_precision import parameters_of_bits
+from codesign.training.lesson import Budget, Lesson, Progress
+from codesign.training.loop import Events, first_events, run_course
+from codesign.training.network import Autograd, Network
+from codesign.training.objectives import HeadsLoss
+
+__all__ = ("LearnedNetwork", "front_of", "opened")
+
+#: networks that are kept of one training
+_KEPT = 24
+#: share of the epochs before the price rises
+_WARM = 0.1
+#: validation events that are looked at together
+_TOGETHER = 8192
+
+
+class LearnedNetwork(ExportedNetwork):
+    """A network of learned precision: its bit operations are those of its graph."""
+
+    def cost(self) -> float:
+        """Effective bit operations, counted in the exported graph."""
+        return graph_cost(self.design()).bit_operations
+
+
+def opened(network: Network, state: Mapping[str, Tensor]) -> Network:
+    """The folded network with these parameters."""
+    network.load_state_dict(state)
+    network.folded = True
+    return network.eval()
+
+
+def front_of(
+    build: Callable[[], Network], lesson: Lesson, budget: Budget, seed: int, device: str, progress: Progress
+) -> list[Checkpoint]:
+    """Train and return the front by rising bit operations, as counted in the graphs; networks folded.
+
+    For a tenth of the epochs the price stays low, then it rises logarithmically. The network of each epoch is judged
+    on the validation events. Deterministic for a seed and one torch thread.
+    """
+    heads, train, held = lesson.subject.heads, lesson.train, lesson.validation
+    loss, wanted = HeadsLoss(heads), truths_of(held, heads)
+    place = device_named(device)
+    events = Events.of(train.x, truths_of(train, heads), train.weights, place)
+    validation = Events.of(held.x, wanted, device=place)
+    score = quality(loss, wanted, held.weights)
+    torch.manual_seed(seed)
+    network, front = build(), BudgetFront()
+    precision, generator = network.precision, torch.Generator().manual_seed(seed)
+    assert precision is not None
+    network.to(place)
+    network.match(events.inputs, events.targets)
+    precision.calibrate(network, first_events(events, generator))
+
+    def visit(epoch: int) -> None:
+        with torch.no_grad():
+            cost = precision.operations()
+            scores = torch.cat([network.fused(x) for x in validation.inputs.split(_TOGETHER)])
+            # pruned to nothing: no firmware can be made of it
+            if cost > 0 and not bool((scores == scores[:1]).all()):
+                found = score(scores, validation.targets)
+                if front.offers(cost, found):
+                    front.add(cost, found, epoch, [t.detach().cpu().clone() for t in network.state_dict().values()])
+
+    size = max(1, min(budget.batch, len(events)))
+    network.train()
+    course = PriceClimb(budget.epochs, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
+    run_course(Autograd(network), events, loss, course, size, generator, progress)
+    return [
+        _checkpoint(build(), dict(zip(network.state_dict(), point.parameters, strict=True)), point, lesson)
+        for point in front.thinned(_KEPT)
+    ]
+
+
+def _checkpoint(network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson) -> Checkpoint:
+    network.load_state_dict(state)
+    network.eval()
+    assert network.precision is not None
+    network.precision.freeze()
+    network.fold()
+    return Checkpoint(network, LearnedNetwork.of(network, lesson).cost(), point.score, point.epoch)
