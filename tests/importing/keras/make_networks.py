@@ -82,10 +82,11 @@ def networks() -> dict[str, Any]:
         made["line"] = whole([a, b], QDense(3)(layers.ReLU()(r)))
 
         x = keras.Input((4,))
-        y = QDenseT(3, d_hl=4)(x)
-        y = QUnaryFunctionLUT("tanh")(y)
-        y = QEinsumDenseT("bc,cC->bC", (2,), d_hl=3)(y)
-        made["tables"] = whole(x, QDense(2)(y))
+        with QuantizerConfigScope(place="table", default_q_type="kif", i0=2, f0=5):
+            y = QDenseT(6, d_hl=8)(x)
+            y = QUnaryFunctionLUT("tanh")(y)
+            y = QEinsumDenseT("bc,cC->bC", (4,), d_hl=4)(y)
+        made["tables"] = whole(x, QDense(3)(y))
 
         x = keras.Input((3, 2))
         y = QDense(4, activation="relu")(x)
