@@ -35,8 +35,8 @@ LAZY_CIRCLES = {
     frozenset(
         {
             "importing.keras.attention_layers", "importing.keras.dense_layers", "importing.keras.layer_reader",
-            "importing.keras.merge_layers", "importing.keras.shape_layers", "importing.keras.table_layers",
-            "importing.keras.window_layers",
+            "importing.keras.merge_layers", "importing.keras.recurrent_layers", "importing.keras.shape_layers",
+            "importing.keras.table_layers", "importing.keras.window_layers",
         }
     ),
     frozenset(

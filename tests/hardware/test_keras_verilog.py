@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from alkaid.trace import FVArray, HWConfig, trace
+from typer.testing import CliRunner
 
+from codesign.cli import app
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.json import member_json
 from codesign.core.runfolder import RunFolder
@@ -53,6 +55,15 @@ def test_verilog_with_its_record_and_nothing_else(tmp_path, monkeypatch):
         RunFolder.open(tmp_path / "out")
     with pytest.raises(InputError, match="is not empty"):
         trace_keras(tmp_path / "net.keras", None, TARGET, tmp_path / "out")
+
+
+def test_the_command_says_what_is_lacking(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras_verilog, "asked", answering())
+    (tmp_path / "net.keras").write_bytes(b"a model")
+    given = ["import", str(tmp_path / "net.keras"), "--verilog-only", "-o", str(tmp_path / "out")]
+    said = CliRunner().invoke(app, given).stdout
+    assert "300 of 300 rows equal to Keras" in said
+    assert "not to be had: ONNX, the C++ emulator" in said
 
 
 def test_a_trace_that_keras_does_not_give_is_refused(tmp_path, monkeypatch):

@@ -95,12 +95,15 @@ def readers() -> dict[str, LayerReader]:
         attention_layers,
         dense_layers,
         merge_layers,
+        recurrent_layers,
         shape_layers,
         table_layers,
         window_layers,
     )
 
-    rooms = (dense_layers, merge_layers, shape_layers, window_layers, table_layers, attention_layers)
+    rooms = (
+        dense_layers, merge_layers, shape_layers, window_layers, table_layers, attention_layers, recurrent_layers,
+    )  # fmt: skip
     kinds: list[type[LayerReader]] = [kind for room in rooms for kind in room.READERS]
     for entry in entry_points(group="codesign.layers"):
         kind = entry.load()
