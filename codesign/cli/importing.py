@@ -37,6 +37,12 @@ def import_(
     improve: Annotated[
         bool, typer.Option("--improve", help="Make each graph smaller, a step at a time that is exact and saves LUTs.")
     ] = False,
+    verilog_only: Annotated[
+        bool,
+        typer.Option(
+            "--verilog-only", help="A Keras file with layers that nothing here reads: alkaid's own trace, checked."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read trained models of others into a run: a trial each, exact and compiled, or refused with all obstacles.
@@ -56,6 +62,9 @@ def import_(
     if output is None:
         output = Path("runs") / files[0].stem
         output.parent.mkdir(exist_ok=True)
+    if verilog_only:
+        _traced(files, inputs, target or TARGET, output, as_json)
+        return
     front = import_run(files, output, inputs, events, target or TARGET, tick=stage_line, improve=improve)
     run = RunFolder.open(output)
     reports = {t.number: r for t in run.trials() if (r := t.read(REPORT, ImportReport)) is not None}
@@ -69,3 +78,23 @@ def import_(
             status = trial.read_json("status.json") or {}
             say(f"trial {trial.number}: refused: {status.get('reason')}", error=True)
     print_front(front, output)
+
+
+def _traced(files: list[Path], inputs: str | None, target: str, output: Path, as_json: bool) -> None:
+    from codesign.core.errors import InputError
+    from codesign.core.targets import load_target
+    from codesign.flows.alkaid.keras_verilog import trace_keras
+    from codesign.importing.declared import declared_inputs
+
+    if len(files) != 1:
+        raise InputError(f"--verilog-only takes one file, got {len(files)}")
+    found = trace_keras(files[0], declared_inputs(inputs), load_target(target), output)
+    if as_json:
+        print_json(found)
+        return
+    left_out = "".join(f"; {note}" for note in found.notes)
+    say(visible(f"{found.source}: Verilog only, by alkaid's own trace: {output / 'firmware' / 'src'}"))
+    say(f"  {found.equal} of {found.tried} rows equal to Keras, random and extreme codes{left_out}")
+    say(f"  LUT {found.lut:g} (alkaid's cost), latency {found.latency_cycles} cycles on {found.target}")
+    say(f"  inputs {', '.join(found.inputs)}; outputs {', '.join(found.outputs)}")
+    say(f"  not to be had: {', '.join(found.lacks)}")

@@ -19,7 +19,15 @@ from codesign.core.reading.json import member_json
 from codesign.core.reading.limits import FILE_BYTES
 from codesign.core.validation import validated
 
-__all__ = ("IMPORT", "TRIAL_RECORDS", "RunFolder", "TrialFolder", "write_atomically", "written_atomically")
+__all__ = (
+    "IMPORT",
+    "TRIAL_RECORDS",
+    "VERILOG_ONLY",
+    "RunFolder",
+    "TrialFolder",
+    "write_atomically",
+    "written_atomically",
+)
 
 #: what lies in a trial's folder, or a bundle, whatever the family: no file of a model may have such a name
 TRIAL_RECORDS = frozenset(
@@ -34,6 +42,8 @@ M = TypeVar("M", bound=BaseModel)
 
 #: what a run of imported models has in the place of ``study.yaml``
 IMPORT = "import.json"
+#: what stands in a folder of Verilog that was made of a model without a graph of it
+VERILOG_ONLY = "verilog_only.json"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -151,6 +161,11 @@ class RunFolder(_Folder):
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open an existing run; InputError where there is none."""
+        if (Path(path) / VERILOG_ONLY).is_file():
+            raise InputError(
+                f"{path} holds Verilog only, of alkaid's own trace: there is no graph of the model, so no ONNX, no "
+                "emulator, no cost by layer, and nothing that needs them; its Verilog is in firmware/src"
+            )
         if not any((Path(path) / name).is_file() for name in ("study.yaml", IMPORT)):
             raise InputError(
                 f"{path} is not a run folder (it has no study.yaml): give the folder that 'codesign run' or 'codesign "

@@ -126,6 +126,19 @@ def test_as_wide_as_needed(bits, tmp_path):
     assert_equal(design, built(design, tmp_path), probe_codes(design.inputs))
 
 
+def test_long_sums_are_added_in_parts(tmp_path):
+    rng = np.random.default_rng(4)
+    b = GraphBuilder(150)
+    weights = rng.integers(-3, 4, (150, 3)) * np.array([1.0, 1.0, 2.0**10])  # sums of 16 bits, and of 32
+    total = b.node("Add", b.node("MatMul", "x", b.constant(weights)), b.constant([3.0, 0.0, -5.0]))
+    content = b.finish(b.node("Concat", total, b.quant(total, 8.0, 6, 1, 0, "ROUND"), axis=1), 6)
+    design = design_of(content, KIND, 150)
+    emulator = built(design, tmp_path)
+    assert_equal(design, emulator, probe_codes(design.inputs))
+    longest = max(text.count("[e]") for text in (tmp_path / "design_v1.cpp").read_text().split("for (std::size_t e"))
+    assert 60 < longest < 70
+
+
 def test_no_undefined_behaviour(tmp_path):
     """The compiler's own sanitiser ends the process at the first overflow, bad shift or access."""
     design = design_of(roundings(np.random.default_rng(3)), KIND, 3)

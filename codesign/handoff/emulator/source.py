@@ -29,6 +29,8 @@ __all__ = ("kernel",)
 _BITS = (16, 32, 64)
 #: reads and writes per function: compilers take more than proportional time for long functions
 _LONGEST = 300
+#: terms of a sum in one loop, for the same reason
+_TERMS = 64
 
 
 def _bits(low: int, high: int) -> int:
@@ -52,6 +54,15 @@ def _literal(value: int) -> str:
 
 def _constant(node: CircuitNode) -> bool:
     return isinstance(node.op, Linear) and not node.op.terms
+
+
+def _is_long(node: CircuitNode) -> bool:
+    return isinstance(node.op, Linear) and len(node.op.terms) > _TERMS
+
+
+def _worst(sum_of: Linear) -> int:
+    """What no part of a sum exceeds."""
+    return abs(sum_of.constant) + sum(max(abs(n.low * c), abs(n.high * c)) for n, c in sum_of.terms)
 
 
 class _Loop:
@@ -79,6 +90,7 @@ class _Kernel:
             if isinstance(node.op, Selected):
                 self._inlined.update(n.number for n in (node.op.chosen, node.op.other) if _constant(n))
         self._inlined -= {n.number for n in circuit.outputs}
+        self._inlined -= {n.number for n in circuit.nodes if _is_long(n)}
         self._slots: dict[int, str] = {}
         self._free: dict[int, list[int]] = {bits: [] for bits in _BITS}
         self._made = dict.fromkeys(_BITS, 0)
@@ -94,13 +106,10 @@ class _Kernel:
         kept = {n.number for n in self._circuit.outputs}
         loops = []
         for node in stages:
-            loop = _Loop()
-            name = self._value(loop, node, top=True)
-            slot = self._slot(node)
-            loops.append(_written(loop, slot, name))
+            loops += self._summed(node) if _is_long(node) else self._loop(node)
             for number in dict.fromkeys(reads[node.number]):
                 if last[number] == node.number and number not in kept:
-                    self._release(number)
+                    self._give_back(self._slots[number])
         steps = _functions("step", "[[maybe_unused]] const std::int32_t* in", loops)
         stores = [
             f"  for (std::size_t e = 0; e < B; ++e) {{\n    out[e * OUTPUTS + {i}] = "
@@ -127,6 +136,31 @@ class _Kernel:
             ]
         )
 
+    def _loop(self, node: CircuitNode) -> list[str]:
+        loop = _Loop()
+        name = self._value(loop, node, top=True)
+        return [_written(loop, self._slot(node), name)]
+
+    def _summed(self, node: CircuitNode) -> list[str]:
+        """A long sum: the sum so far is as wide as any part of it can become."""
+        assert isinstance(node.op, Linear)
+        terms, worst = node.op.terms, _worst(node.op)
+        bits = _bits(-worst, worst)
+        so_far = self._place(bits)
+        loops = []
+        for start in range(0, len(terms), _TERMS):
+            loop = _Loop()
+            part = terms[start : start + _TERMS]
+            found = self._linear(loop, part, 0 if start else node.op.constant, bits)
+            name = loop.let(bits, _joined([_wide(f"{so_far}[e]", bits), found])) if start else found
+            loops.append(_written(loop, so_far, name))
+        self._give_back(so_far)
+        slot = self._slot(node)
+        if slot != so_far:
+            last = _Loop()
+            loops.append(_written(last, slot, last.let(_bits(node.low, node.high), f"{so_far}[e]")))
+        return loops
+
     def _arrays(self) -> Iterable[str]:
         """The tables that are read, each in the narrowest integers."""
         for values, name in self._tables.items():
@@ -134,17 +168,20 @@ class _Kernel:
             yield f"constexpr {_type(_bits(min(values), max(values)))} {name}[] = {{\n{written}\n}};\n"
 
     def _slot(self, node: CircuitNode) -> str:
-        bits = _bits(node.low, node.high)
+        self._slots[node.number] = self._place(_bits(node.low, node.high))
+        return self._slots[node.number]
+
+    def _place(self, bits: int) -> str:
+        """An array of the block that nothing needs."""
         if self._free[bits]:
             index = self._free[bits].pop()
         else:
             index = self._made[bits]
             self._made[bits] += 1
-        self._slots[node.number] = f"b.v{bits}[{index}]"
-        return self._slots[node.number]
+        return f"b.v{bits}[{index}]"
 
-    def _release(self, number: int) -> None:
-        place, index = self._slots[number].rstrip("]").split("[")
+    def _give_back(self, slot: str) -> None:
+        place, index = slot.rstrip("]").split("[")
         self._free[int(place.removeprefix("b.v"))].append(int(index))
 
     def _reads(self, node: CircuitNode) -> Iterable[int]:
@@ -214,7 +251,7 @@ class _Kernel:
             left = later
         if left:
             raise UnsupportedError("a product needs more than 64 bits")
-        worst = abs(constant) + sum(max(abs(n.low * c), abs(n.high * c)) for n, c in terms)
+        worst = _worst(Linear(terms, constant))
         wide = max(bits, _bits(-worst, worst))
         parts = [_wide(name, wide) for _, name in sums]
         if constant or not parts:

@@ -37,7 +37,7 @@ _PARTS = {
     "DTypePolicy", "QuantizerConfig", "__keras_tensor__", "__tuple__", "__slice__", "__numpy__", "__ellipsis__",
     "GlorotUniform", "GlorotNormal", "HeNormal", "HeUniform", "LecunNormal", "LecunUniform", "RandomNormal",
     "RandomUniform", "TruncatedNormal", "VarianceScaling", "Orthogonal", "IdentityInitializer", "Zeros", "Ones",
-    "Constant",
+    "Constant", "HardTanhConfig", "HardSigmoidConfig",
     "MinMax", "Min", "Max", "NonNeg", "UnitNorm", "MaxNorm", "MinMaxNorm",
     "MonoL1", "L1", "L2", "L1L2", "OrthogonalRegularizer", "DefaultBitwidthMapper",
 }  # fmt: skip

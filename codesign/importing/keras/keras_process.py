@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from codesign.core.reading.plain import member, member_bytes
 from codesign.core.validation import validated
 from codesign.importing.keras.keras_environment import KERAS
 
-__all__ = ("InputFacts", "KerasFacts", "ReadLayer", "convert_keras", "predict_keras")
+__all__ = ("InputFacts", "KerasFacts", "ReadLayer", "asked", "convert_keras", "predict_keras")
 
 Codes = tuple[int, int, int]
+_WORKER = "codesign.importing.keras.keras_worker"
 _ERRORS = {"InputError": InputError, "UnsupportedError": UnsupportedError, "ToolError": ToolError}
 
 
@@ -64,26 +65,22 @@ class KerasFacts(_Part):
     read_bare: tuple[int, ...] = Field(description="elements that something else than a quantiser reads")
 
 
-@dataclass(frozen=True)
-class _Job:
-    file: Path
-    seconds: float
+def asked(file: Path, work: Path, seconds: float, module: str, job: Mapping[str, object]) -> dict[str, object]:
+    """What a module says that runs in Keras' environment, on a file and with a folder of ours; the error that it says.
 
-    def run(self, work: Path, convert: bool, predict: bool) -> dict[str, object]:
-        """Its answer; the error that it says."""
-        variables = KERAS.variables()
-        job = work / "job.json"
-        job.write_text(
-            json.dumps({"file": str(self.file.resolve()), "work": str(work), "convert": convert, "predict": predict})
-        )
-        command: list[str | Path] = [sys.executable, "-P", "-m", "codesign.importing.keras.keras_worker", job]
-        run_tool(command, work, self.seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name="Keras")
-        answer = member_json(work, "answer.json")
-        if not isinstance(answer, dict):
-            raise ToolError("Keras: its process gave no answer")
-        if not answer.pop("ok", False):
-            raise _ERRORS.get(str(answer.get("kind")), ToolError)(str(answer.get("reason")))
-        return answer
+    ToolError: Keras is not set up, or needs more than ``seconds``.
+    """
+    variables = KERAS.variables()
+    written = work / "job.json"
+    written.write_text(json.dumps({"file": str(file.resolve()), "work": str(work), **job}))
+    command: list[str | Path] = [sys.executable, "-P", "-m", module, written]
+    run_tool(command, work, seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name="Keras")
+    answer = member_json(work, "answer.json")
+    if not isinstance(answer, dict):
+        raise ToolError("Keras: its process gave no answer")
+    if not answer.pop("ok", False):
+        raise _ERRORS.get(str(answer.get("kind")), ToolError)(str(answer.get("reason")))
+    return answer
 
 
 def convert_keras(file: Path, seconds: float = 600.0) -> tuple[bytes, KerasFacts]:
@@ -94,7 +91,7 @@ def convert_keras(file: Path, seconds: float = 600.0) -> tuple[bytes, KerasFacts
     """
     with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
         work = Path(scratch)
-        answer = _Job(file, seconds).run(work, convert=True, predict=False)
+        answer = asked(file, work, seconds, _WORKER, {"convert": True, "predict": False})
         return member_bytes(work, "model.onnx", MODEL_BYTES), validated(KerasFacts, answer, str(file))
 
 
@@ -104,5 +101,5 @@ def predict_keras(file: Path, values: list[NDArray[np.float64]], seconds: float 
         work = Path(scratch)
         given: dict[str, Any] = {f"in{i}": v.astype(np.float32) for i, v in enumerate(values)}
         np.savez(work / "values.npz", **given)
-        _Job(file, seconds).run(work, convert=False, predict=True)
+        asked(file, work, seconds, _WORKER, {"convert": False, "predict": True})
         return np.asarray(npy_array(member(work, "outputs.npy")), dtype=np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,9 @@ class _Refused(WrittenSignal):
     """What a layer that cannot be read would give."""
 
 
-def load(path: Path, work: Path) -> tuple[Any, Checked, dict[str, str]]:
-    """The model of a file that was checked, what it says of itself, and versions."""
-    checked = check(path, work / "model", readers())
+def load(path: Path, work: Path, more: Collection[str] = ()) -> tuple[Any, Checked, dict[str, str]]:
+    """The model of a file that was checked, what it says of itself, and versions; ``more``: classes beside readers'."""
+    checked = check(path, work / "model", {*readers(), *more})
     keras, classes, versions = load_keras()
     copy = next(p for p in (work / "model.keras", work / "model.h5") if p.exists())
     try:

@@ -100,15 +100,27 @@ def read_layer(call: LayerCall) -> WrittenSignal:
 
 
 def quantise(graph: GraphWriter, x: WrittenSignal, quantiser: Any) -> WrittenSignal:
-    """Write a quantiser of HGQ2's."""
-    types = types_of(quantiser, x.shape)
-    return x if types is None else graph.fixed(x, types)
+    """Write a quantiser of HGQ2's, and the affine map behind it, of a power of two and a dyadic number."""
+    types = _types_within(quantiser, x.shape)
+    fitted = x if types is None else graph.fixed(x, types)
+    if quantiser.affine is None:
+        return fitted
+    factor, offset = (float(v) for v in quantiser.affine)
+    if not factor or not np.log2(abs(factor)).is_integer():
+        raise UnsupportedError(f"a quantiser with a factor of {factor:g} behind it, which is no power of two")
+    return graph.add(graph.multiply(fitted, np.array(factor)), np.array(offset))
 
 
 def types_of(quantiser: Any, shape: Sequence[int]) -> FixedPoints | None:
     """The types of a built quantiser for a signal of a shape, (shape) each; None for one that does nothing."""
-    if quantiser.scaler is not None or quantiser.affine is not None:
-        raise UnsupportedError("a quantiser with a scaler or an affine map; train without")
+    if quantiser.affine is not None:
+        raise UnsupportedError("a quantiser with an affine map; train without")
+    return _types_within(quantiser, shape)
+
+
+def _types_within(quantiser: Any, shape: Sequence[int]) -> FixedPoints | None:
+    if quantiser.scaler is not None:
+        raise UnsupportedError("a quantiser with a scaler; train without")
     inner = quantiser.quantizer
     if type(inner).__name__ == "DummyQuantizer":
         return None

@@ -10,6 +10,7 @@ from codesign.importing.keras import (
     attention_layers,
     dense_layers,
     merge_layers,
+    recurrent_layers,
     shape_layers,
     table_layers,
     window_layers,
@@ -22,7 +23,7 @@ __all__ = ("readers",)
 @cache
 def readers() -> dict[str, LayerReader]:
     """By name of a class, what reads it: ours, and those of entry points ``codesign.layers``."""
-    rooms = (dense_layers, merge_layers, shape_layers, window_layers, table_layers, attention_layers)
+    rooms = (dense_layers, merge_layers, shape_layers, window_layers, table_layers, attention_layers, recurrent_layers)
     kinds: list[type[LayerReader]] = [kind for room in rooms for kind in room.READERS]
     for entry in entry_points(group="codesign.layers"):
         kind = entry.load()

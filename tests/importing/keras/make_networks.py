@@ -17,6 +17,7 @@ def networks() -> dict[str, Any]:
     import keras
     from hgq.config import QuantizerConfigScope
     from hgq.layers import (
+        QGRU,
         QAdd,
         QAveragePow2,
         QBatchNormDense,
@@ -82,10 +83,11 @@ def networks() -> dict[str, Any]:
         made["line"] = whole([a, b], QDense(3)(layers.ReLU()(r)))
 
         x = keras.Input((4,))
-        y = QDenseT(3, d_hl=4)(x)
-        y = QUnaryFunctionLUT("tanh")(y)
-        y = QEinsumDenseT("bc,cC->bC", (2,), d_hl=3)(y)
-        made["tables"] = whole(x, QDense(2)(y))
+        with QuantizerConfigScope(place="table", default_q_type="kif", i0=2, f0=5):
+            y = QDenseT(6, d_hl=8)(x)
+            y = QUnaryFunctionLUT("tanh")(y)
+            y = QEinsumDenseT("bc,cC->bC", (4,), d_hl=4)(y)
+        made["tables"] = whole(x, QDense(3)(y))
 
         x = keras.Input((3, 2))
         y = QDense(4, activation="relu")(x)
@@ -98,6 +100,11 @@ def networks() -> dict[str, Any]:
         y = QMultiply()([y, QDense(4)(x)])
         z = QEinsum("bnc,bmc->bnm")([y, QDense(4)(x)])
         made["linformer"] = whole(x, QDense(2)(layers.Flatten()(z)))
+
+        x = keras.Input((4, 2))
+        y = QGRU(3, return_sequences=True, unroll=True)(x)
+        y = QGRU(4, reset_after=False, go_backwards=True, unroll=True)(y)
+        made["recurrent"] = whole(x, QDense(2)(y))
     for model in made.values():
         _vary(model)
     return made

@@ -24,7 +24,7 @@ from tests.benchmarks.imports_keras import wider
 from tests.graph.everywhere import alkaid_codes, circuit_codes, exact_codes, session_codes
 
 HERE = Path(__file__).resolve().parent
-NETWORKS = ("attention", "dense", "images", "line", "linformer", "sets", "tables")
+NETWORKS = ("attention", "dense", "images", "line", "linformer", "recurrent", "sets", "tables")
 
 
 @cache
@@ -44,7 +44,7 @@ def test_rows_are_equal_everywhere(name):
     assert np.array_equal(session_codes(design, codes), truth)
     assert np.array_equal(circuit_codes(design, codes[::8]), truth[::8])
     assert np.array_equal(alkaid_codes(design, codes), truth)
-    assert len(np.unique(truth, axis=0)) > 2  # it does something
+    assert len(np.unique(truth, axis=0)) > 20  # it does something
 
 
 @pytest.mark.parametrize("name", NETWORKS)
