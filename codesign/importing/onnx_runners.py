@@ -67,7 +67,9 @@ def _by_events(
             one = quick(_for(model, 1))
             rows = [one([x[i : i + 1] for x in inputs]) for i in range(events)]
             whole = [np.concatenate([np.atleast_1d(row[k])[None] for row in rows]) for k in range(len(rows[0]))]
-            if all(_alike(w[i], np.atleast_1d(a)) for i, row in enumerate(alone) for w, a in zip(whole, row, strict=True)):
+            if all(
+                _alike(w[i], np.atleast_1d(a)) for i, row in enumerate(alone) for w, a in zip(whole, row, strict=True)
+            ):
                 return whole
             one = prepare(_for(model, 1))  # its sums round another way, and a quantiser made more of it
             rows = [one([x[i : i + 1] for x in inputs]) for i in range(events)]
@@ -83,9 +85,7 @@ def _by_events(
 
 def _same(alone: list[list[NDArray[np.float64]]], together: list[NDArray[np.float64]]) -> bool:
     """Whether the first events come out alone as they do together."""
-    return all(
-        _alike(t[i : i + 1], a) for i, row in enumerate(alone) for t, a in zip(together, row, strict=True)
-    )
+    return all(_alike(t[i : i + 1], a) for i, row in enumerate(alone) for t, a in zip(together, row, strict=True))
 
 
 def _alike(found: NDArray[np.float64], alone: NDArray[np.float64]) -> bool:
