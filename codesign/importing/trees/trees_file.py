@@ -71,7 +71,7 @@ class TreesFile(Importer):
             given = np.asarray(found[1](rounded.values(inputs, codes)), dtype=np.float64)
             return given.reshape(len(codes), -1)
 
-        name = found[0] if found is not None else "decisions in float64, by the file"
+        name = found[0] if found is not None else "float64 decisions of the file"
         leaves = sum(int(t.leaves.sum()) for t in model.trees)
         return Imported(
             made=design,
