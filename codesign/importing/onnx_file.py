@@ -28,7 +28,7 @@ from codesign.importing.import_report import Change, ImportReport, LayerFacts, S
 from codesign.importing.onnx_inputs import InputTypes, input_types
 from codesign.importing.onnx_lowering import Scaled, scaled_graph
 from codesign.importing.onnx_runners import Run, constants_of, float64_runner, runners_of
-from codesign.importing.onnx_surgery import cut_ends, name_domains, node_name, open_events, prune
+from codesign.importing.onnx_surgery import cut_ends, drop_defaults, name_domains, node_name, open_events, prune
 from codesign.importing.operations import counted
 
 __all__ = ("OnnxFile", "imported_onnx", "types_in_words")
@@ -81,6 +81,7 @@ def imported_onnx(
     """
     given = onnx_model(content, name, functions=True)
     name_domains(given)
+    drop_defaults(given)
     model = onnx.ModelProto()
     model.CopyFrom(given)
     changes = cut_ends(model)
