@@ -19,6 +19,8 @@ from codesign.pipeline import imported_proof
 from codesign.pipeline.imported import import_run
 from codesign.pipeline.imported_proof import SOURCE, source_rows
 from codesign.pipeline.trial import design_of, trial_of
+from codesign.report import plots
+from codesign.report.collect import collect
 from codesign.study.imported_run import REPORT, ImportedRun, origin_of, study_of
 from tests.importing.small import mlp, model, saved
 
@@ -91,7 +93,20 @@ def test_commands_say_what_an_import_lacks_and_the_report_shows_it(run: RunFolde
     page = (tmp_path / "page.html").read_text()
     for word in ("imported models", "first.onnx", "second.onnx", "rows equal"):
         assert word in page
-    assert "epochs of training" not in page
+    for word in ("epochs of training", "The search", "validation split"):
+        assert word not in page.split("<script")[0]
+    # both models are in the picture, each with the accuracy that it was judged with
+    tables = plots.front_data(collect(run.path))["tables"]
+    (which,) = [i for i, c in enumerate(tables["all"]["columns"]) if c["name"] == "accuracy"]
+    judged = {n: run.trial(n).read("test.json", Metrics) for n in (0, 1)}
+    for row in tables["all"]["rows"][:2]:
+        found = judged[row[0]]
+        assert found is not None
+        assert row[-1][which] == pytest.approx(
+            [found.metrics["accuracy"].value, found.metrics["accuracy"].error], rel=1e-5
+        )
+        assert row[3] == f"file {['first', 'second'][row[0]]}.onnx"
+    assert list(tables) == ["all"]
 
 
 def test_improve_is_exact_and_says_what_it_saved(tmp_path: Path) -> None:
