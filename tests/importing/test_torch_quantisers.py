@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from torch.ao.quantization import FakeQuantize, disable_observer
 
 import codesign
 from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.runfolder import RunFolder
+from codesign.study.imported_run import ImportedRun, origin_of
 
 ROUND: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "TRN": torch.floor,
@@ -112,6 +115,14 @@ def test_a_quantiser_that_does_otherwise_than_it_says_is_found() -> None:
     lying.forward = forward  # type: ignore[method-assign]
     with pytest.raises(InputError, match="misread"):
         codesign.import_model(made, example_input=torch.zeros(1, 3))
+
+
+def test_a_module_makes_a_run(tmp_path: Path) -> None:
+    front = codesign.import_run([network(0, 1, 3)], tmp_path / "mine", example_input=torch.zeros(1, 3))
+    assert [p.trial for p in front.points] == [0]
+    made = origin_of(RunFolder.open(tmp_path / "mine"))
+    assert isinstance(made, ImportedRun)
+    assert (made.name, made.models[0].name) == ("mine", "Sequential")
 
 
 def test_what_has_no_counterpart_is_named_with_its_place() -> None:
