@@ -12,8 +12,7 @@ from codesign.core.errors import InputError
 from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.plain import given_bytes
 from codesign.importing.base import Imported, Importer, Question, Source
-from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
-from codesign.importing.onnx_file import types_in_words
+from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile, types_in_words
 from codesign.importing.trees.read import is_trees, read_trees
 from codesign.importing.trees.trained_trees import source_margins
 from codesign.importing.trees.tree_model import TreeModel
