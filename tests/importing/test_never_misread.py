@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import codesign
 from codesign.core.errors import CodesignError
+from codesign.importing.onnx_runners import _by_events
 from codesign.importing.source_agreement import exact_codes
 from tests.importing.small import mlp, model, quant, saved
 
@@ -203,3 +204,24 @@ def test_events_that_float32_rounds_otherwise_are_counted_and_each_is_explained(
     (agreement,) = report.agreement
     assert agreement.equal + agreement.explained == agreement.tried
     assert agreement.largest_gap < 1.5
+
+
+@pytest.mark.parametrize(("off", "alone"), [(1e-7, False), (0.5, True)])
+def test_many_events_at_once_are_one_by_one_but_for_the_order_of_float32_sums(off: float, alone: bool) -> None:
+    """A file of batch 1: a last bit is no other meaning, half of the value is one."""
+    made = model([helper.make_node("Relu", ["x"], ["y"], "relu")], {}, shape=(1, 4), domains=())
+    sizes: list[int] = []
+
+    def prepare(opened: onnx.ModelProto) -> Any:
+        events = opened.graph.input[0].type.tensor_type.shape.dim[0].dim_value
+
+        def run(inputs: list[Any]) -> list[Any]:
+            sizes.append(events)
+            return [inputs[0] * (1 + off * (events > 1))]
+
+        return run
+
+    x = np.linspace(1, 2, 24).reshape(6, 4)
+    (found,) = _by_events(prepare, made, prepare)([x])
+    assert np.array_equal(found.reshape(6, 4), x if alone else x * (1 + off))
+    assert max(sizes) == 6
