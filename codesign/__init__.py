@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from codesign.flows.base import Flow
     from codesign.importing.base import Imported, Importer
     from codesign.importing.imports import import_model
+    from codesign.pipeline.imported import import_run
     from codesign.search.engine import run_study as run
     from codesign.tasks.base import Task
     from codesign.tasks.problem import Problem
@@ -29,6 +30,7 @@ __all__ = (
     "TorchFamily",
     "Trained",
     "import_model",
+    "import_run",
     "run",
 )
 
@@ -47,6 +49,7 @@ _HOMES = {
     "TorchFamily": "codesign.families.torch_family:TorchFamily",
     "Trained": "codesign.families.trained:Trained",
     "import_model": "codesign.importing.imports:import_model",
+    "import_run": "codesign.pipeline.imported:import_run",
     "run": "codesign.search.engine:run_study",
 }
 

@@ -133,7 +133,8 @@ def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure
 
     firmware = _firmware(design, target, folder, FINN)
     codes = probe_codes(design.inputs)[-_FINN_EVENTS:]
-    verdict = verify(firmware, codes, {"qonnx": reference.qonnx_codes(design, codes)}, folder / "simulation")
+    references = {reference.reference_name(design): reference.qonnx_codes(design, codes)}
+    verdict = verify(firmware, codes, references, folder / "simulation")
     if not verdict.exact:
         raise ToolError(f"not exact: {verdict.first_difference}")
     return counted(verdict, firmware)

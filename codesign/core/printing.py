@@ -131,6 +131,8 @@ def print_verdict(trial: int, verdict: Any, waves: Sequence[Path] = ()) -> None:
     ]
     facts = ", ".join(f"{name} {value}{unit}" for name, value, unit in measured if value is not None)
     say(f"{start}: {facts or 'timing not measured'} {tool}")
+    if verdict.compared:
+        say(f"equal integers: {', '.join(visible(name) for name in verdict.compared)}")
     for path in waves:
         say(f"waveforms: {visible(str(path))}")
 

@@ -139,7 +139,8 @@ class _Counting(Intervals):
 
     def matmul(self, a: Interval, b: Array) -> Interval:
         """Matrix product."""
-        self.counted += float((signal_bits(a)[..., None, :] @ constant_bits(b)).sum())
+        each = constant_bits(b).sum(axis=-1)  # (..., n), a matrix for each place of some axes or one for all
+        self.counted += float(np.multiply(signal_bits(a), each[..., None, :], dtype=np.float64).sum())
         return super().matmul(a, b)
 
     def negative(self, x: Interval) -> Interval:

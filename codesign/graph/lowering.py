@@ -19,10 +19,10 @@ from codesign.core.fixedpoint import Port
 from codesign.core.reading.onnx import onnx_model
 from codesign.graph.domain import Array
 from codesign.graph.expressions import Expression, Variable, affine, direction
-from codesign.graph.passes.folding import folded
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.nodes import ALIASES, CODESIGN, QONNX, STANDARD, Call, Node, Operand, result_of
 from codesign.graph.obstacles import Obstacle, Obstacles
+from codesign.graph.passes.folding import folded
 from codesign.graph.pending import Pending
 from codesign.graph.reader import Graph, Operands
 from codesign.graph.signals import GraphSignal, Writer, is_short

@@ -13,22 +13,37 @@ from codesign.core.design import Design
 from codesign.core.reading.onnx import onnx_model
 from codesign.graph.ensemble import ML
 from codesign.graph.exact import Exact
-from codesign.graph.nodes import CODESIGN
+from codesign.graph.nodes import ALIASES, CHANNELS_LAST, QONNX, STANDARD
 from codesign.graph.reader import read_graph
 
-__all__ = ("qonnx_codes",)
+__all__ = ("EXACT_ARITHMETIC", "ONNXRUNTIME", "QONNX_EXECUTOR", "qonnx_codes", "reference_name")
+
+#: who computed integers: QONNX' own executor, onnxruntime (of trees), or the exact domain here, where neither can
+QONNX_EXECUTOR, ONNXRUNTIME, EXACT_ARITHMETIC = "qonnx", "onnxruntime", "exact arithmetic"
+
+
+def reference_name(design: Design) -> str:
+    """What :func:`qonnx_codes` runs of this design: a verdict names it so."""
+    return _runner(onnx_model(design.onnx))
+
+
+def _runner(model: onnx.ModelProto) -> str:
+    domains = {ALIASES.get(node.domain, node.domain) for node in model.graph.node}
+    if domains <= {STANDARD, QONNX, CHANNELS_LAST}:
+        return QONNX_EXECUTOR
+    return ONNXRUNTIME if domains <= {STANDARD, ML} else EXACT_ARITHMETIC
 
 
 def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Run the design with QONNX' own executor on input codes (events, n); output codes (events, m).
 
-    A graph with operators of codesign's own domain, which that executor does not know, is computed exactly instead. It
-    hands nodes of ONNX to onnxruntime one by one, and loses the version of those of ai.onnx.ml: a graph of these and
-    standard ones alone is run by onnxruntime as a whole.
+    That executor hands nodes of ONNX to onnxruntime one by one, and loses the version of those of trees: a graph of
+    these and standard ones is run by onnxruntime as a whole. What has operators of codesign's own domain, or trees
+    beside quantisers, is computed exactly instead (:func:`reference_name` says which it was).
     """
     graph, model = read_graph(design.onnx), onnx_model(design.onnx)
-    domains = {node.domain for node in model.graph.node}
-    if CODESIGN in domains or (ML in domains and domains - {"", ML}):
+    runner = _runner(model)
+    if runner == EXACT_ARITHMETIC:
         return design.outputs.codes(graph.run(design.inputs.values(codes), Exact()))
     values = design.inputs.values(codes).astype(np.float32)
     shapes = {b.name: b.shape if b.size >= 0 else (design.inputs.size,) for b in graph.inputs}
@@ -37,7 +52,7 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         size = prod(shape)
         given[name] = values[:, start : start + size].reshape(len(codes), *shape)
         start += size
-    found = _by_onnxruntime(design.onnx, given) if ML in domains else _by_qonnx(model, given)
+    found = _by_onnxruntime(design.onnx, given) if runner == ONNXRUNTIME else _by_qonnx(model, given)
     heads = [found[head.name].astype(np.float64).reshape(len(codes), -1) for head in model.graph.output]
     return design.outputs.codes(np.concatenate(heads, axis=1))
 

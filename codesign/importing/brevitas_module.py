@@ -23,6 +23,7 @@ from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.importing.onnx_file import imported_onnx
 from codesign.importing.onnx_runners import Run
+from codesign.importing.torch_quantisers import module_kind, refused_quantisers, replace_quantisers
 
 __all__ = ("BrevitasModule",)
 
@@ -62,7 +63,7 @@ class BrevitasModule(Importer):
                 "one event"
             )
         inputs = _examples(question.example_input, name)
-        if found := list(_refused(source)):
+        if found := [*_refused(source), *refused_quantisers(source)]:
             raise UnsupportedError("; ".join(found))
         module = copy.deepcopy(source).eval()
         try:
@@ -76,7 +77,7 @@ class BrevitasModule(Importer):
                 f"{name}: does not take the example_input of shape {list(inputs[0].shape)} ({said})"
             ) from None
         content = _exported(module, inputs, name)
-        imported = imported_onnx(content, name, question.declared, kind="Brevitas module", own=_forward(module, name))
+        imported = imported_onnx(content, name, question.declared, kind=module_kind(source), own=_forward(module, name))
         notes = tuple(
             f"{layer}: its bias is not quantised; it is taken as the float32 numbers that it has (bias_quant=Int16Bias "
             "would make it cheaper)"
@@ -115,21 +116,18 @@ def _exported(module: nn.Module, inputs: tuple[torch.Tensor, ...], name: str) ->
     """The module in QONNX, as Brevitas exports it; what it cannot export is refused in its words."""
     from brevitas.export.onnx.qonnx.manager import QONNXManager
 
+    exported_as = replace_quantisers(copy.deepcopy(module))
     manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
     names = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(len(inputs))]
     buffer = io.BytesIO()
     try:
         with _quiet():
-            exported = manager.export(
-                copy.deepcopy(module), args=inputs, dynamo=False, input_names=names, export_path=None
-            )
+            exported = manager.export(exported_as, args=inputs, dynamo=False, input_names=names, export_path=None)
     except CodesignError:
         raise
     except Exception as error:  # torch's and Brevitas' exporters raise what they like
         said = " ".join(str(error).split())[:300]
-        raise UnsupportedError(
-            f"{name}: Brevitas does not export it to QONNX ({type(error).__name__}: {said})"
-        ) from None
+        raise UnsupportedError(f"{name}: torch does not export it to QONNX ({type(error).__name__}: {said})") from None
     onnx.save(exported, buffer)
     return buffer.getvalue()
 
@@ -170,7 +168,8 @@ def _forward(module: nn.Module, name: str) -> Callable[[bool], dict[str, Run]]:
                 found = _first(module(*tensors), name)
         return [y.double().numpy() for y in found]
 
-    return lambda cut: {f"brevitas {version('brevitas')}": lambda inputs: run(inputs, cut)}
+    whose = "brevitas" if module_kind(module).startswith("Brevitas") else "torch"
+    return lambda cut: {f"{whose} {version(whose)}": lambda inputs: run(inputs, cut)}
 
 
 class _Without(TorchFunctionMode):

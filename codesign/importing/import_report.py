@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ("Agreement", "Change", "ImportReport", "Improvement", "LayerFacts", "SourceFile")
+from codesign.core.fixedpoint import Port
+
+__all__ = ("Agreement", "Change", "ImportReport", "Improvement", "LayerFacts", "SourceFile", "types_in_words")
 
 
 class _Part(BaseModel):
@@ -108,3 +110,14 @@ class ImportReport(_Part):
 
 
 _CODES_ONLY = "checked on random and extreme codes only"
+
+
+def types_in_words(port: Port) -> tuple[str, ...]:
+    """Name and type of each element, neighbours of one type together."""
+    words, start = [], 0
+    for end in range(1, port.size + 1):
+        if end == port.size or port.types[end] != port.types[start]:
+            names = port.labels[start] if end == start + 1 else f"{port.labels[start]} to {port.labels[end - 1]}"
+            words.append(f"{names}: {port.types[start]}")
+            start = end
+    return tuple(words)

@@ -24,14 +24,14 @@ from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
 from codesign.importing.declared import DeclaredInputs
-from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
+from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile, types_in_words
 from codesign.importing.onnx_inputs import InputTypes, input_types
 from codesign.importing.onnx_lowering import Scaled, scaled_graph
 from codesign.importing.onnx_runners import Run, constants_of, float64_runner, runners_of
-from codesign.importing.onnx_surgery import cut_ends, name_domains, node_name, open_events, prune
+from codesign.importing.onnx_surgery import cut_ends, drop_defaults, name_domains, node_name, open_events, prune
 from codesign.importing.operations import counted
 
-__all__ = ("OnnxFile", "imported_onnx", "types_in_words")
+__all__ = ("OnnxFile", "imported_onnx")
 
 Array = NDArray[np.float64]
 _WEIGHTED = ("MatMul", "Gemm", "Conv", "ConvTranspose")
@@ -81,6 +81,7 @@ def imported_onnx(
     """
     given = onnx_model(content, name, functions=True)
     name_domains(given)
+    drop_defaults(given)
     model = onnx.ModelProto()
     model.CopyFrom(given)
     changes = cut_ends(model)
@@ -246,14 +247,3 @@ def _layers(model: onnx.ModelProto, constants: Mapping[str, Array]) -> tuple[Lay
             )
         )
     return tuple(found)
-
-
-def types_in_words(port: Port) -> tuple[str, ...]:
-    """Name and type of each element, neighbours of one type together."""
-    words, start = [], 0
-    for end in range(1, port.size + 1):
-        if end == port.size or port.types[end] != port.types[start]:
-            names = port.labels[start] if end == start + 1 else f"{port.labels[start]} to {port.labels[end - 1]}"
-            words.append(f"{names}: {port.types[start]}")
-            start = end
-    return tuple(words)

@@ -12,13 +12,21 @@ from onnx import helper, numpy_helper
 from codesign.graph.nodes import QONNX, STANDARD
 from codesign.importing.import_report import Change
 
-__all__ = ("attribute", "consumers", "cut_ends", "name_domains", "node_name", "open_events", "prune")
+__all__ = ("attribute", "consumers", "cut_ends", "drop_defaults", "name_domains", "node_name", "open_events", "prune")
 
 #: names that QONNX' domain has had, and Brevitas' own, which leaves it out
 _ALIASES = ("onnx.brevitas", "finn.custom_op.general", "brevitas", STANDARD)
 _QONNX_OPERATORS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "MultiThreshold")
 #: what keeps the order of its inputs: of the largest, and of each pair that it sees together
 _ORDERED = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "TopK")
+
+
+def drop_defaults(model: onnx.ModelProto) -> None:
+    """Leave out inputs that have a value in the file, as older ones list their constants: they stay constants."""
+    given = {t.name for t in model.graph.initializer} | {s.values.name for s in model.graph.sparse_initializer}
+    kept = [i for i in model.graph.input if i.name not in given]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
 
 
 def name_domains(model: onnx.ModelProto) -> None:

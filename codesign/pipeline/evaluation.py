@@ -116,7 +116,7 @@ def evaluate(
     with stages("gate"):
         runs: dict[str, Reference] = {
             **trained.references(),
-            "QONNX": partial(reference.qonnx_codes, design),
+            reference.reference_name(design): partial(reference.qonnx_codes, design),
             f"the {flow.model} of {flow.name}": partial(flow.predict, firmware),
         }
         proven = _proven(runs, gate, _extremes(design))

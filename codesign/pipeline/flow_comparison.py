@@ -147,7 +147,8 @@ def _measure(result: FlowResult, flow: Flow, firmware: Firmware, codes: Codes, t
             result.figures = [*result.figures, *measure(place / what)]
     with _costs_only_itself(result, "simulation"):
         few = slice(0, 1000)
-        verdict = flow.verify(firmware, codes[few], {"qonnx": truth[few]}, place / "simulation")
+        references = {reference.reference_name(firmware.design): truth[few]}
+        verdict = flow.verify(firmware, codes[few], references, place / "simulation")
         result.verified = verdict
         result.figures = [*result.figures, *counted(verdict, firmware)]
 

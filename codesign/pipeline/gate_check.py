@@ -34,7 +34,8 @@ def verify_gates(run: RunFolder, number: int, target_name: str | None = None, ou
     gates = gate_level(firmware, work, SYNTHESIS_TIMEOUT)
     codes = golden_codes(folder, design)
     codes = (probe_codes(design.inputs) if codes is None else codes)[:_EVENTS]
-    verdict = verify(gates, codes, {"qonnx": reference.qonnx_codes(design, codes)}, work / "simulation")
+    references = {reference.reference_name(design): reference.qonnx_codes(design, codes)}
+    verdict = verify(gates, codes, references, work / "simulation")
     proven = verdict.model_copy(update={"proven": "gates"})
     if output is not None:
         TrialFolder(output).write("verify.json", proven)

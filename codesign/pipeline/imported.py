@@ -26,7 +26,7 @@ from codesign.core.targets import Target, load_target
 from codesign.flows.base import Flow
 from codesign.flows.reopening import seal_firmware
 from codesign.graph.passes.improvement import Measure
-from codesign.importing.base import Question
+from codesign.importing.base import Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
 from codesign.importing.event_table import LabelledEvents, read_events_of
 from codesign.importing.import_improvement import improved_import
@@ -49,7 +49,7 @@ _PREDICTED_AT_ONCE = 5000
 
 
 def import_run(
-    files: Sequence[Path],
+    files: Sequence[Source],
     run: Path,
     inputs: DeclaredInputs | Path | str | Mapping[str, Any] | None = None,
     events: Path | None = None,
@@ -57,10 +57,12 @@ def import_run(
     flow_name: str = "alkaid",
     tick: Callable[[str], None] = lambda stage: None,
     improve: bool = False,
+    example_input: Any = None,
 ) -> Front:
     """Import models into a new run folder: a trial each, compiled with a flow for a target, and the front of them.
 
-    With ``improve`` each graph is made smaller first, a pass at a time that is exact and saves look-up tables.
+    A model is a file, or a torch module, which is given ``example_input`` for its shape. With ``improve`` each graph is
+    made smaller first, a pass at a time that is exact and saves look-up tables.
 
     The objectives are the metric that ``events`` with labels give, and the LUTs that the compiler counts. InputError or
     UnsupportedError where a model cannot be imported; of several, one that cannot is a trial that failed, and the
@@ -73,35 +75,35 @@ def import_run(
     if not (state := flow.available()).available:
         raise InputError(state.reason)
     opened = []
-    for path in files:
-        if not path.exists():
-            raise InputError(f"{path}: there is no such file")
-        importer_of(path)  # before anything is read
-        opened.append(path)
+    for source in files:
+        if isinstance(source, Path) and not source.exists():
+            raise InputError(f"{source}: there is no such file")
+        importer_of(source)  # before anything is read
+        opened.append((source, source.name if isinstance(source, Path) else type(source).__name__))
     folder, points, failures, judged = RunFolder(run), [], [], None
     models: list[ImportedModel] = []
-    for number, path in enumerate(opened):
-        tick(f"{path.name}: reading")
+    for number, (source, name) in enumerate(opened):
+        tick(f"{name}: reading")
         trial, start = folder.trial(number), time.perf_counter()
         try:
-            imported = read_source(path, Question(declared))
+            imported = read_source(source, Question(declared, example_input))
             if improve:
-                tick(f"{path.name}: improving")
+                tick(f"{name}: improving")
                 imported = improved_import(imported, _luts(flow, target))
             given = None if events is None else read_events_of(events, imported.design().inputs)
-            tick(f"{path.name}: comparing")
+            tick(f"{name}: comparing")
             codes = None if given is None else imported.design().input_quantisation.codes(given.x)
             found = compared(imported, codes)
-            models.append(ImportedModel(trial=number, name=path.name, sha256=found.imported.report.source.sha256))
-            tick(f"{path.name}: compiling")
+            models.append(ImportedModel(trial=number, name=name, sha256=found.imported.report.source.sha256))
+            tick(f"{name}: compiling")
             points.append(_trial(trial, found, given, flow, target))
             judged = given or judged
         except CodesignError as error:
             if len(opened) == 1:
                 raise
-            failures.append(f"{path.name}: {error}")
+            failures.append(f"{name}: {error}")
             if len(models) <= number:
-                models.append(ImportedModel(trial=number, name=path.name))
+                models.append(ImportedModel(trial=number, name=name))
             trial.path.mkdir(parents=True, exist_ok=True)
             reason = " ".join(str(error).split())
             seconds = {"import": round(time.perf_counter() - start, 4)}
@@ -113,7 +115,7 @@ def import_run(
         raise InputError("none of the models can be imported: " + "; ".join(failures))
     objectives = _objectives(points)
     made = ImportedRun(
-        name=_name(run, files),
+        name=_name(run, opened[0][1]),
         description=f"Imported from {', '.join(m.name for m in models)}",
         flow=FlowChoice(name=flow_name),
         target=target_name,
@@ -268,9 +270,9 @@ def _facts(folder: RunFolder, point: FrontPoint, events: LabelledEvents) -> Samp
     )
 
 
-def _name(run: Path, files: Sequence[Path]) -> str:
-    """A name that a study could have: the run folder's, else the first file's."""
-    for text in (run.name, files[0].stem):
+def _name(run: Path, first: str) -> str:
+    """A name that a study could have: the run folder's, else the first model's."""
+    for text in (run.name, Path(first).stem):
         name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:100]
         if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", name):
             return name

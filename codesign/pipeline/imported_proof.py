@@ -21,6 +21,7 @@ from codesign.core.targets import load_target
 from codesign.flows.base import Flow
 from codesign.flows.reopening import reopen_firmware, seal_firmware, seal_verdict, verdict_of
 from codesign.flows.settings import flow_settings
+from codesign.graph.reference import EXACT_ARITHMETIC
 from codesign.importing.import_report import ImportReport
 from codesign.importing.source_agreement import exact_codes
 from codesign.pipeline.proof import is_measured, open_firmware, save_golden
@@ -131,7 +132,7 @@ def _simulate(
     """Run the firmware against the design's graph, its flow's model, and what the source gave."""
     codes, source, equal = source_rows(folder, design, made.verification.rtl_events)
     truth = exact_codes(design, codes)
-    references = {"graph": truth, flow.model: flow.predict(firmware, codes)}
+    references = {EXACT_ARITHMETIC: truth, flow.model: flow.predict(firmware, codes)}
     report = folder.read(REPORT, ImportReport)
     if equal and report is not None:
         if not np.array_equal(source, truth):

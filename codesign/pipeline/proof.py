@@ -180,10 +180,10 @@ def simulate(
             f"the test split has {len(codes)} events, but the study wants {study.verification.rtl_events} simulated: "
             "make the sample larger or verification.rtl_events smaller"
         )
-    trained = load_trained(study, folder, design)
+    trained, named = load_trained(study, folder, design), reference.reference_name(design)
     try:
         references = {name.lower(): run(codes) for name, run in trained.references().items()} | {
-            "qonnx": reference.qonnx_codes(design, codes),
+            named: reference.qonnx_codes(design, codes),
             flow.model: flow.predict(firmware, codes),
         }
     except ValueError as error:  # values that are no codes of the outputs' types
@@ -193,7 +193,7 @@ def simulate(
         ) from None
     threshold = threshold_of(folder, design)
     verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold)
-    save_golden(output, codes, references["qonnx"])
+    save_golden(output, codes, references[named])
     add_figures(output, counted(verdict, firmware))
     output.write("verify.json", verdict)
     if output.path == folder.path:  # a co-simulation wrote there

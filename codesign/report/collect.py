@@ -77,7 +77,7 @@ class Boundary:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a trial's folder says. ``metrics`` are on the validation split."""
+    """What a trial's folder says. ``metrics`` are on the validation split; of an imported model on the given events."""
 
     number: int
     state: str
@@ -147,6 +147,11 @@ class Run:
     def imported(self) -> bool:
         """Whether its models were imported: there is no search, no split and no training."""
         return isinstance(self.study, ImportedRun)
+
+    @property
+    def judged_on(self) -> str:
+        """What the metrics of all trials are on."""
+        return "given events" if self.imported else "validation split"
 
     @property
     def baseline(self) -> BaselineBand | None:
@@ -220,7 +225,8 @@ def collect(path: Path) -> Run:
         target = read.attempt("target", lambda: load_target(study.target), None)
     front: Front | None = read.record(folder, "front.json", Front)
     on_front = {p.trial for p in front.points} if front else set()
-    trials = [_trial(read, t, on_front) for t in folder.trials()]
+    imported = isinstance(study, ImportedRun)
+    trials = [_trial(read, t, on_front, imported) for t in folder.trials()]
     objectives = [PlotAxis(o.name, o.direction == "maximise", o.fidelity) for o in study.objectives]
     by_number = {t.number: t for t in trials}
     if front:
@@ -241,7 +247,7 @@ def collect(path: Path) -> Run:
         provisional=front is None,
         problems=read.problems,
         fronts=front.fronts if front else [],
-        reports=_imports(read, folder) if isinstance(study, ImportedRun) else {},
+        reports=_imports(read, folder) if imported else {},
     )
 
 
@@ -250,11 +256,12 @@ def _imports(read: _Reader, folder: RunFolder) -> dict[int, ImportReport]:
     return {number: report for number, report in found if report is not None}
 
 
-def _trial(read: _Reader, folder: TrialFolder, on_front: set[int]) -> Trial:
+def _trial(read: _Reader, folder: TrialFolder, on_front: set[int], imported: bool) -> Trial:
     status: TrialStatus | None = read.record(folder, "status.json", TrialStatus)
-    metrics: Metrics | None = read.record(folder, "metrics.json", Metrics)
+    # nothing was chosen by them: an imported model has one judgement, on the events that were given
+    metrics: Metrics | None = read.record(folder, "test.json" if imported else "metrics.json", Metrics)
     figures: Figures | None = read.record(folder, "figures.json", Figures)
-    if metrics and metrics.split != "validation":
+    if metrics and metrics.split != ("test" if imported else "validation"):
         read.problems.append(f"trials/{folder.path.name}/metrics.json: is on the {metrics.split} split, not shown")
         metrics = None
     return Trial(
@@ -264,12 +271,18 @@ def _trial(read: _Reader, folder: TrialFolder, on_front: set[int]) -> Trial:
         reason=status.reason if status else None,
         seed=status.seed if status else None,
         seconds=sum(status.seconds.values()) if status and status.seconds else None,
-        config=read.json(folder, "config.json"),
+        config=_file(read, folder) if imported else read.json(folder, "config.json"),
         metrics=metrics.metrics if metrics else {},
         figures=figures.figures if figures else [],
         notes=status.notes if status else [],
         on_front=folder.number in on_front,
     )
+
+
+def _file(read: _Reader, folder: TrialFolder) -> dict[str, Any]:
+    """What an imported model has in place of a configuration."""
+    report: ImportReport | None = read.record(folder, REPORT, ImportReport)
+    return {"file": report.source.name} if report else {}
 
 
 def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial | None) -> Point:

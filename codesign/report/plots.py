@@ -43,8 +43,9 @@ def front_data(run: Run) -> dict[str, Any]:
             "rows": [_row(t, t.metrics, t.figures, metrics, every, verdicts) for t in run.trials],
         }
     }
-    views = _views("all", "All trials: validation split", every, run, run.baseline.validation if run.baseline else {})
-    if not run.provisional:
+    whose = "All models" if run.imported else "All trials"
+    views = _views("all", f"{whose}: {run.judged_on}", every, run, run.baseline.validation if run.baseline else {})
+    if not run.provisional and not run.imported:  # which has its metrics on the same events
         tables["front"] = {
             "columns": _columns(run, metrics, front),
             "rows": [_row(p.trial, p.test, p.figures, metrics, front, verdicts) for p in run.points],
@@ -57,6 +58,7 @@ def front_data(run: Run) -> dict[str, Any]:
         "constraints": [{"name": c.name, "min": c.min, "max": c.max} for c in run.constraints],
         "points": [p.trial.number for p in run.points],
         "provisional": run.provisional,
+        "judged_on": run.judged_on,
     }
 
 

@@ -134,7 +134,7 @@ def sample(data: dict[str, Any]) -> list[tuple[str, str]]:
         ("target_names", "targets"),
         ("held_out", "never trained on"),
     ):
-        if isinstance(data.get(key), list):
+        if isinstance(data.get(key), list) and data[key]:
             lines.append((name, f"{len(data[key])}: {', '.join(str(v) for v in data[key][:20])}"))
     if isinstance(data.get("view"), list):
         lines.append(("seen by the network", ", ".join(str(v) for v in data["view"][:20])))

@@ -7,9 +7,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from codesign.core.fixedpoint import FixedPoint
-from codesign.graph.passes.folding import real_values
 from codesign.graph.lowering import lower
 from codesign.graph.nodes import CHANNELS_LAST, CODESIGN, QONNX
+from codesign.graph.passes.folding import real_values
 from codesign.testing.graphs import port_of_one_kind
 from tests.graph.everywhere import design_for, equal_everywhere
 

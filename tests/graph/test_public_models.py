@@ -6,8 +6,8 @@ import pytest
 
 from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
-from codesign.graph.passes.folding import real_values
 from codesign.graph.lowering import lower
+from codesign.graph.passes.folding import real_values
 from codesign.graph.reader import read_graph
 from codesign.testing.graphs import port_of_one_kind
 

@@ -12,12 +12,15 @@ from typer.testing import CliRunner
 
 from codesign.cli import app
 from codesign.core.errors import CodesignError, InputError
-from codesign.core.records import Metrics, TrialStatus
+from codesign.core.records import Metrics, TrialStatus, Verified
 from codesign.core.runfolder import RunFolder
 from codesign.importing.import_report import ImportReport
+from codesign.pipeline import imported_proof
 from codesign.pipeline.imported import import_run
 from codesign.pipeline.imported_proof import SOURCE, source_rows
 from codesign.pipeline.trial import design_of, trial_of
+from codesign.report import plots
+from codesign.report.collect import collect
 from codesign.study.imported_run import REPORT, ImportedRun, origin_of, study_of
 from tests.importing.small import mlp, model, saved
 
@@ -90,7 +93,36 @@ def test_commands_say_what_an_import_lacks_and_the_report_shows_it(run: RunFolde
     page = (tmp_path / "page.html").read_text()
     for word in ("imported models", "first.onnx", "second.onnx", "rows equal"):
         assert word in page
-    assert "epochs of training" not in page
+    for word in ("epochs of training", "The search", "validation split"):
+        assert word not in page.split("<script")[0]
+    # both models are in the picture, each with the accuracy that it was judged with
+    tables = plots.front_data(collect(run.path))["tables"]
+    (which,) = [i for i, c in enumerate(tables["all"]["columns"]) if c["name"] == "accuracy"]
+    judged = {n: run.trial(n).read("test.json", Metrics) for n in (0, 1)}
+    for row in tables["all"]["rows"][:2]:
+        found = judged[row[0]]
+        assert found is not None
+        assert row[-1][which] == pytest.approx(
+            [found.metrics["accuracy"].value, found.metrics["accuracy"].error], rel=1e-5
+        )
+        assert row[3] == f"file {['first', 'second'][row[0]]}.onnx"
+    assert list(tables) == ["all"]
+
+
+def test_improve_is_exact_and_says_what_it_saved(tmp_path: Path) -> None:
+    path = saved(mlp(), tmp_path / "m.onnx")  # of whose first layer a channel is always 0
+    done = CliRunner().invoke(app, ["import", str(path), "--improve", "-o", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.exception
+    assert "improved, " in done.output
+    assert "look-up tables; equal on" in done.output
+    report = RunFolder.open(tmp_path / "run").trial(0).read(REPORT, ImportReport)
+    assert report is not None
+    for step in report.improvements:
+        assert step.done
+        assert step.luts is not None
+        assert step.luts[1] <= step.luts[0]
+    (agreement,) = report.agreement  # of the source beside the graph as it is now
+    assert agreement.equal == agreement.tried
 
 
 def test_the_command_prints_and_refuses(tmp_path: Path) -> None:
@@ -105,6 +137,25 @@ def test_the_command_prints_and_refuses(tmp_path: Path) -> None:
     assert isinstance(told.exception, CodesignError)
     assert "--inputs" in str(told.exception)
     assert not (tmp_path / "other").exists()
+
+
+def test_an_import_is_proven_handed_on_and_checked(
+    run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In RTL, without synthesis, whose figures are those of any run."""
+    monkeypatch.setattr(imported_proof, "synthesisers", lambda flow, firmware: {})
+    cli, bundle = CliRunner(), str(tmp_path / "bundle")
+    for words in (["verify", str(run.path), "1"], ["handoff", str(run.path), "1", "-o", bundle], ["check", bundle]):
+        told = cli.invoke(app, words)
+        assert told.exit_code == 0, (words, told.output, told.exception)
+    assert ", 0 wrong" in told.output
+    verified = run.trial(1).read("verify.json", Verified)
+    assert verified is not None
+    assert (verified.exact, verified.proven) == (True, "RTL")
+    assert verified.compared[:2] == ["exact arithmetic", "interpreter"]
+    assert verified.compared[2].startswith("qonnx")
+    (tmp_path / "bundle" / "imported.json").write_text("{}")
+    assert cli.invoke(app, ["check", bundle]).exit_code != 0
 
 
 @pytest.mark.slow

@@ -1,1 +1,1 @@
-"""What makes a graph smaller and leaves every integer: each pass is a pure function of a graph and its inputs' types."""
+"""Passes: pure functions that make a graph smaller and leave every integer as it is."""

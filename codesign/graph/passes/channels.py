@@ -42,13 +42,13 @@ class DeadWeights(GraphPass):
                 continue
             x = graph.signals[node.input[0]]
             axes = tuple(range(len(x.shape) - 1))
-            dead = ((x.low == 0) & (x.high == 0)).all(axis=axes)
-            used = needed[node.output[0]].any(axis=axes)
+            dead: NDArray[np.bool_] = np.asarray(((x.low == 0) & (x.high == 0)).all(axis=axes))
+            used: NDArray[np.bool_] = np.asarray(needed[node.output[0]].any(axis=axes))
             kept = np.where(dead[:, None] | ~used[None, :], 0.0, weights)
             gone = int(np.count_nonzero(weights) - np.count_nonzero(kept))
             if gone:
                 node.input[1] = graph.constant(kept, "weights")
-                yield f"{node.name}: {gone} of {np.count_nonzero(weights)} weights multiply 0, or make what nothing uses"
+                yield f"{node.name}: {gone} of {np.count_nonzero(weights)} weights multiply 0, or nothing uses them"
 
 
 def _typed(graph: OpenGraph, name: str) -> bool:

@@ -21,7 +21,8 @@ __all__ = ("FoldedConstants", "LeftOut", "SharedNodes")
 _TYPES = ("Quant", "IntQuant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear")
 #: of signals that they leave as they are where nothing of them is beyond a bound
 _BOUNDS = ("Relu", "Max", "Min", "Clip", "Abs")
-_QUANTISERS = ("Quant", "IntQuant", "FixedPoint", "QuantizeLinear", "Floor", "Ceil", "Round")
+#: with what they give in the units of what they take
+_QUANTISERS = ("Quant", "IntQuant", "FixedPoint", "Floor", "Ceil", "Round")
 
 
 class FoldedConstants(GraphPass):

@@ -79,7 +79,8 @@ def improve(design: Design, measure: Measure | None = None, passes: tuple[GraphP
     back: list[str] = []
     luts = measure(design) if measure is not None else None
     for one in passes:
-        found, done = design, []
+        found = design
+        done: list[str] = []
         for _ in range(_ROUNDS):
             passed = one.run(found.onnx, design.inputs)
             if not passed.done:
@@ -95,7 +96,9 @@ def improve(design: Design, measure: Measure | None = None, passes: tuple[GraphP
             raise CodesignError(f"the pass '{one.name}' changes {wrong:,} of {len(codes):,} rows: it is at fault")
         after = measure(found) if measure is not None and luts is not None else None
         if luts is not None and (after is None or after > luts):
-            costs = "does not compile" if after is None else f"costs {after:,.0f} look-up tables in place of {luts:,.0f}"
+            costs = (
+                "does not compile" if after is None else f"costs {after:,.0f} look-up tables in place of {luts:,.0f}"
+            )
             back.append(f"{one.name}: {costs}, and is taken back")
             continue
         savings.append(

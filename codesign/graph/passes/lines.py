@@ -34,7 +34,7 @@ class Line:
 
     def of(self, x: NDArray[np.int64]) -> NDArray[np.int64]:
         """Its values."""
-        return np.clip((self.slope * x + self.offset) >> self.bits, 0, self.top)
+        return np.asarray(np.clip((self.slope * x + self.offset) >> self.bits, 0, self.top), dtype=np.int64)
 
     @property
     def adders(self) -> int:

@@ -64,7 +64,12 @@ class Narrowed(GraphPass):
         # one type for all: an element without a sign needs one more bit where others have one
         width = int((widths + (~signs & sign)).max())
         bounded = _bounded(y, lsb, np.full(y.shape, signed), np.full(y.shape, before))
-        if sign != signed and not signed or width >= before or width < (2 if sign else 1) or (sign == signed and bounded):
+        if (
+            (sign != signed and not signed)
+            or width >= before
+            or width < (2 if sign else 1)
+            or (sign == signed and bounded)
+        ):
             return
         try:
             node.input[3] = graph.constant(np.full(given.shape, float(width)), "narrow")

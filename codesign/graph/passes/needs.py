@@ -41,16 +41,13 @@ _EXACT = Exact()
 
 
 def needs(graph: OpenGraph) -> dict[str, Mask]:
-    """By signal, (1, ...). What is always the same is not needed: it is known."""
+    """By signal, (1, ...). A number that is always the same counts as any other: what makes it does so of its operands,
+    and not of others in their place."""
     found = {name: np.zeros(x.shape, dtype=bool) for name, x in graph.signals.items()}
     for name in graph.outputs:
         found[name][...] = True
     for node in reversed(graph.working()):
-        needed = [
-            found[name] & (graph.signals[name].low != graph.signals[name].high)
-            for name in node.output
-            if name in graph.signals
-        ]
+        needed = [found[name] for name in node.output if name in graph.signals]
         for name, mask in _of(graph, node, needed).items():
             found[name] |= mask
     return found
@@ -98,7 +95,7 @@ def _moved(graph: OpenGraph, node: onnx.NodeProto, needed: list[Mask]) -> dict[s
         shape = graph.signals[name].shape
         numbered[name] = np.arange(start, start + prod(shape), dtype=np.float64).reshape(shape)
         start += prod(shape)
-    operands = tuple(
+    operands: tuple[Operand[NDArray[np.float64]] | None, ...] = tuple(
         None if not name
         else Operand(name, numbered[name], False) if name in numbered
         else Operand(name, _quiet(graph, node, name), True)

@@ -25,7 +25,7 @@ _EXACT = Exact()
 
 def domain_of(node: onnx.NodeProto) -> str:
     """The domain of a node's operator; Quant and its like may leave it out."""
-    domain = ALIASES.get(node.domain, node.domain)
+    domain = str(ALIASES.get(node.domain, node.domain))
     if domain == STANDARD and node.op_type in ("Quant", "IntQuant", "BipolarQuant", "Trunc"):
         return QONNX
     return domain
@@ -75,7 +75,7 @@ class OpenGraph:
 
     def values(self, node: onnx.NodeProto, x: Array) -> Array:
         """What a node gives of ``x`` in place of its one signal, (events, ...), exactly."""
-        operands = tuple(
+        operands: tuple[Operand[Array] | None, ...] = tuple(
             None if not name
             else Operand(name, self.constants[name], True, self._stored(name)) if name in self.constants
             else Operand(name, x, False)
@@ -131,7 +131,7 @@ class OpenGraph:
         made.output[:] = [self._name("improved")]
         made.name = f"{node.op_type}_{made.output[0]}"
         self._nodes.insert(next(i for i, n in enumerate(self._nodes) if n is node), made)
-        return made.output[0]
+        return str(made.output[0])
 
     def follow(self, node: onnx.NodeProto, op: str, constant: str) -> None:
         """One more node behind another, which takes its place for all that follows."""
@@ -172,6 +172,6 @@ class OpenGraph:
             name = "tensor_name" if container is graph.quantization_annotation else "name"
             left = [t for t in container if getattr(t, name) in needed]
             del container[:]
-            container.extend(left)  # type: ignore[arg-type]
+            container.extend(left)
         del graph.value_info[:]
         return bytes(self.model.SerializeToString(deterministic=True))

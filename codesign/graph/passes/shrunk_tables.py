@@ -108,12 +108,10 @@ class ShrunkTables(GraphPass):
 def _entries(kind: FixedPoint, least: FixedPoint) -> NDArray[np.int64]:
     """For each code of the narrower type its place in a table of the wider one."""
     codes = np.arange(least.minimum, least.maximum + 1) << max(0, kind.fraction_bits - least.fraction_bits)
-    return np.clip(codes - kind.minimum, 0, (1 << kind.width) - 1)
+    return np.asarray(np.clip(codes - kind.minimum, 0, (1 << kind.width) - 1), dtype=np.int64)
 
 
-def _read(
-    x: Interval, values: Array, chosen: NDArray[np.int64], least: FixedPoint
-) -> tuple[Array, NDArray[np.bool_]]:
+def _read(x: Interval, values: Array, chosen: NDArray[np.int64], least: FixedPoint) -> tuple[Array, NDArray[np.bool_]]:
     """The tables (..., entries) over the narrower codes, and of each which entries something reads."""
     lead = values.shape[:-1]
     whole = values[..., chosen]
@@ -123,7 +121,9 @@ def _read(
     reads = (codes >= x.low[..., None]) & (codes <= x.high[..., None]) & (grid == np.rint(grid))
     padded = (1,) * (len(x.shape) - len(lead)) + lead
     axes = tuple(a for a, n in enumerate(padded) if n == 1)
-    found = reads.any(axis=axes, keepdims=True).reshape(*lead, len(codes)) if lead else reads.reshape(-1, len(codes)).any(0)
+    found = (
+        reads.any(axis=axes, keepdims=True).reshape(*lead, len(codes)) if lead else reads.reshape(-1, len(codes)).any(0)
+    )
     return whole, found
 
 

@@ -223,7 +223,8 @@ def _of_table(graph: OpenGraph, node: onnx.NodeProto) -> _Found | None:
         grid[place], turned[place], base[place], steps_of[place] = step, falls, row[0], size
         low[number], high[number] = codes[0], codes[-1]
     before, after = _cost(lines, low, high)
-    tables = float(np.mean([(b - a + 1) / 64 * log2((n.top if n else 0) + 2) for n, a, b in zip(lines, low, high)]))
+    bits = np.array([log2((line.top if line else 0) + 2) for line in lines])
+    tables = float(((high - low + 1) / 64 * bits).mean())
     what = f"the {values.shape[-1]} entries of each table"
     return _Found(what, lines, x.shape, grid, turned.astype(bool), base, steps_of, (min(before, tables), after))
 

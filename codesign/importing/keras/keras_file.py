@@ -21,10 +21,9 @@ from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, tightest
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
 from codesign.importing.declared import DeclaredInputs
-from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
+from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile, types_in_words
 from codesign.importing.keras.keras_container import looks_like_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
-from codesign.importing.onnx_file import types_in_words
 from codesign.importing.operations import counted
 
 __all__ = ("KerasFile", "blocks_of", "design_of_keras", "imported_keras", "inferred_types")

@@ -13,8 +13,7 @@ from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.plain import given_bytes
 from codesign.families.trees.tree_model import TreeModel
 from codesign.importing.base import Imported, Importer, Question, Source
-from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
-from codesign.importing.onnx_file import types_in_words
+from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile, types_in_words
 from codesign.importing.trees.read import is_trees, read_trees
 from codesign.importing.trees.trained_trees import TrainedTrees, source_margins
 
@@ -72,7 +71,7 @@ class TreesFile(Importer):
             given = np.asarray(found[1](rounded.values(inputs, codes)), dtype=np.float64)
             return given.reshape(len(codes), -1)
 
-        name = found[0] if found is not None else "decisions in float64, by the file"
+        name = found[0] if found is not None else "float64 decisions of the file"
         leaves = sum(int(t.leaves.sum()) for t in model.trees)
         return Imported(
             made=design,

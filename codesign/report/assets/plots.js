@@ -142,7 +142,7 @@
       yaxis: { ...AXIS, title: { text: plain(columnTitle(y)) } },
       hoverlabel: { bgcolor: "#fff", bordercolor: "#888", font: FONT, align: "left" },
     }, CONFIG);
-    const split = view.table === "front" ? "test split (measured for the front only)" : "validation split";
+    const split = view.table === "front" ? "test split (measured for the front only)" : DATA.judged_on;
     select("front-caption").textContent = `Metrics are on the ${split}, with one standard deviation; figures are ${view.fidelity}. `
       + `${front.length} on the front, ${complete.length} others, ${infeasible.length} infeasible`
       + (outside.length ? `, ${outside.length} outside the budgets. ` : ". ")

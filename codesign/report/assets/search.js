@@ -2,6 +2,7 @@
 // The search space as parallel coordinates, on a canvas so that thousands of lines stay quick, and the progress.
 (function parallelCoordinates() {
   const canvas = document.getElementById("parallel"), { axes, rows } = DATA.parallel;
+  if (!canvas) return;
   const onFront = new Set(DATA.points);
   let gone = BUDGETS.outside(), wanted = false, seen = false;
   if (!axes.length || !rows.length) {

@@ -12,7 +12,7 @@
     { label: "trial", key: (r) => r[COLUMN.number] },
     { label: "state", key: (r) => r[COLUMN.state] },
     { label: "configuration", small: "and the reason of a failure", key: (r) => r[COLUMN.config], text: true },
-    ...columns.map((column, i) => ({ label: column.label, small: column.fidelity || "validation", key: (r) => value(r[COLUMN.values][i]) })),
+    ...columns.map((column, i) => ({ label: column.label, small: column.fidelity || DATA.judged_on.split(" ")[0], key: (r) => value(r[COLUMN.values][i]) })),
     { label: "seconds", key: (r) => r[COLUMN.seconds] },
   ];
   let sorted = { head: 0, down: false }, page = 0, marked = null, matching = rows;
