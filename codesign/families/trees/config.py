@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.space import Dimension, Fixed, FloatDimension, IntDimension
 from codesign.families.base import Candidate
+from codesign.graph.model_kind import ModelKind
 
 __all__ = ("LEAVES", "MODEL", "TreesConfig", "TreesSpace")
 
@@ -17,6 +18,8 @@ MODEL, LEAVES = "trees.model", "leaves.json"
 
 class TreesConfig(Candidate):
     """Boosted trees: how they are grown, and below what of them is taken, which costs no other training."""
+
+    kind: ClassVar[ModelKind] = "trees"
 
     trainer: Literal["scikit-learn", "xgboost", "lightgbm"] = Field(
         default="scikit-learn", description="the library; all but scikit-learn are installed by their own package"

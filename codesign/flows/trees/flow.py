@@ -25,7 +25,9 @@ from codesign.core.runfolder import write_atomically
 from codesign.core.space import Choose, Dimension, Fixed
 from codesign.core.targets import Target
 from codesign.flows.base import Flow
+from codesign.flows.expected import with_expected
 from codesign.flows.settings import record_settings, stage_delay_for
+from codesign.flows.trees.tree_luts import luts_of
 from codesign.flows.trees.tree_plan import plan_of
 from codesign.flows.trees.tree_verilog import write_trees
 from codesign.rtl.firmware import Firmware, Rtl
@@ -63,6 +65,7 @@ class _TreeRecord(FirmwareRecord):
     top: Identifier
     sources: tuple[Source, ...] = Field(min_length=1)
     latency_cycles: Count
+    lut: float = Field(ge=0)
     ff: Count
     comparators: Count
     trees: Count
@@ -77,7 +80,7 @@ class Trees(Flow):
     triggers = True
     storable = True
     model = "decisions in integers"
-    quantities = ("ff", "latency_cycles", "latency_ns", "initiation_interval")
+    quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
     space = TreeSpace
     settings = TreeSettings
 
@@ -127,6 +130,7 @@ class Trees(Flow):
             "top": _TOP,
             "sources": [f"src/{_CORE}.v", f"src/{_TOP}.v"],
             "latency_cycles": core.latency + compared,
+            "lut": luts_of(plan, design.inputs, core.choices) + (design.outputs.width if compared else 0),
             "ff": core.flip_flops + (design.outputs.width + 1 if compared else 0),
             "comparators": len(plan.forest.features),
             "trees": len(plan.forest.roots),
@@ -153,15 +157,17 @@ class Trees(Flow):
         )
 
     def figures(self, firmware: Firmware) -> list[Figure]:
-        """Flip-flops, latency and interval by construction; look-up tables are counted by synthesis."""
+        """Flip-flops, latency, interval by construction; look-up tables part by part, with what Yosys should find."""
         tool, release, cycles = "codesign", str(firmware.extra["codesign"]), firmware.latency_cycles
         compiled = Fidelity.COMPILED
-        return [
+        found = [
+            Figure.of("lut", firmware.extra["lut"], compiled, tool, release),
             Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
             Figure.of("latency_cycles", cycles, compiled, tool, release),
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
             Figure.of("initiation_interval", 1, compiled, tool, release),
         ]
+        return with_expected(found, firmware.target.family, "trees", self.name)
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The decisions that the hardware takes, on integers."""
