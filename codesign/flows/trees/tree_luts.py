@@ -13,6 +13,9 @@ __all__ = ("comparator_bits", "luts_of")
 
 #: inputs of a look-up table
 _INPUTS = 6
+#: what synthesis leaves of comparators, of choices, and of the bits of leaves and sums, as shares: by least squares,
+#: over the calibration's ensembles (reports/reference/tree_calibration.json)
+_COMPARED, _CHOSEN, _SUMMED = 0.75, 0.95, 0.6
 
 
 def comparator_bits(plan: TreePlan, inputs: Port) -> list[int]:
@@ -43,7 +46,7 @@ def luts_of(plan: TreePlan, inputs: Port, choices: int) -> float:
             sums = [(a[0] + b[0], a[1] + b[1]) for a, b in zip(ends[::2], ends[1::2], strict=False)]
             added += sum(_width(*both) for both in sums)
             ends = sums + (ends[-1:] if len(ends) % 2 else [])
-    return float(compared + choices + decided + added)
+    return round(_COMPARED * compared + _CHOSEN * choices + _SUMMED * (decided + added), 2)
 
 
 def _width(low: int, high: int) -> int:
