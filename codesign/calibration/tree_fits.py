@@ -35,13 +35,14 @@ from codesign.flows.base import Flow
 from codesign.flows.expected import TREE_FITS
 from codesign.graph.cost import graph_cost
 from codesign.tasks.heads import LossObjective
-from codesign.training.lesson import Budget, Fold, Lesson, Subject
+from codesign.training.lesson import Budget, Fold, FoldTarget, Lesson, Subject
 
 __all__ = ("TreeMember", "fits_of_trees", "main", "table_of_trees", "tree_plan")
 
 _FLOWS = ("trees", "alkaid")
 _TARGET = "vu13p-360"
 _MEMBERS, _TRAINED_ON, _TIMEOUT = 60, 4000, 600.0
+_PREDICTORS = (("compiled", "lut", "lut"), ("compiled", "ff", "ff"), ("analytic", "ebops", "lut"))
 _SHIPPED = ("networks", "low", "high", "spearman", "error_fitted", "slope", "intercept", "band")
 
 
@@ -58,7 +59,9 @@ class TreeMember:
         x, y = events()
         objective = LossObjective("squared" if self.outputs == 1 else "cross-entropy")
         subject = Subject.of_sizes(FEATURES, self.outputs, objective)
-        target = {1: x[:, 0] * x[:, 1] + x[:, 2], 2: (y > 2).astype(np.int64), 5: y}[self.outputs]
+        target: FoldTarget = y
+        if self.outputs < 5:
+            target = x[:, 0] * x[:, 1] + x[:, 2] if self.outputs == 1 else (y > 2).astype(np.int64)
         inputs = InputQuantisation.fit(x, subject.inputs, ("1",) * FEATURES, self.config.input_bits)
         values, head = inputs.port.values(inputs.codes(x)), subject.heads[0].name
         folds = [Fold(values[part], {head: target[part]}) for part in (slice(_TRAINED_ON), slice(_TRAINED_ON, None))]
@@ -115,11 +118,7 @@ def table_of_trees(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The table of what was measured, and what each predictor is worth."""
     predictors = []
     for flow in _FLOWS:
-        for stage, quantity, aim in (
-            ("compiled", "lut", "lut"),
-            ("compiled", "ff", "ff"),
-            ("analytic", "ebops", "lut"),
-        ):
+        for stage, quantity, aim in _PREDICTORS:
             pairs = np.array([(_given(row, stage, flow, quantity), row["measured"][f"synthesised-{flow}"][aim])
                               for row in rows], dtype=np.float64)  # fmt: skip
             judged = asdict(judge(pairs[:, 0], pairs[:, 1], same_unit=quantity == aim))

@@ -13,7 +13,6 @@ SPACE = {
     "depth": {"low": 2, "high": 3},
     "rounds": {"low": 2, "high": 4},
     "min_child_weight": 5.0,
-    "early_stopping": [None, 2],
     "pruning": [0.0, 0.2],
     "input_bits": {"low": 4, "high": 6},
     "leaf_bits": {"low": 4, "high": 8},

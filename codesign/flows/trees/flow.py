@@ -30,12 +30,16 @@ from codesign.flows.settings import record_settings, stage_delay_for
 from codesign.flows.trees.tree_luts import luts_of
 from codesign.flows.trees.tree_plan import plan_of
 from codesign.flows.trees.tree_verilog import write_trees
+from codesign.graph.model_kind import ModelKind
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Source, held, read_record
 from codesign.rtl.top_module import top_module
 
 __all__ = ("TreeSettings", "TreeSpace", "Trees")
 
+#: LUTs for each effective bit operation that is expected before training: half of the least in the calibration
+#: (reports/reference/tree_calibration.json)
+_LEAST_LUT = 0.03
 _TOP, _CORE = "codesign_top", "codesign_core"
 
 
@@ -155,6 +159,12 @@ class Trees(Flow):
             settings=settings,
             extra=record.model_dump(mode="json") | {"settings": settings},
         )
+
+    def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
+        """Half of what the cheapest ensemble took that was measured; of networks nothing is known."""
+        if kind != "trees":
+            return None
+        return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", codesign.__version__)
 
     def figures(self, firmware: Firmware) -> list[Figure]:
         """Flip-flops, latency, interval by construction; look-up tables part by part, with what Yosys should find."""
