@@ -38,9 +38,9 @@ from codesign.rtl.top_module import top_module
 
 __all__ = ("TreeSettings", "TreeSpace", "Trees")
 
-#: LUTs for each effective bit operation that is expected before training: half of the least in the calibration
-#: (reports/reference/tree_calibration.json)
-_LEAST_LUT = 0.04
+#: LUTs for each effective bit operation that is expected before training: an eighth of the least in the calibration
+#: (reports/reference/tree_calibration.json), for trees that take turns take about a quarter
+_LEAST_LUT = 0.01
 _TOP, _CORE = "codesign_top", "codesign_core"
 
 
@@ -178,7 +178,7 @@ class Trees(Flow):
         )
 
     def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
-        """Half of what the cheapest ensemble took that was measured; of networks nothing is known."""
+        """An eighth of what the cheapest ensemble took that was measured; of networks nothing is known."""
         if kind != "trees":
             return None
         return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", codesign.__version__)
