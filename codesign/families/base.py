@@ -14,6 +14,7 @@ from codesign.core.plugins import PlugIn
 from codesign.core.space import Choose
 from codesign.core.validation import validated
 from codesign.families.trained import WEIGHTS, Trained
+from codesign.graph.model_kind import ModelKind
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 __all__ = ("Candidate", "Choose", "Family")
@@ -26,6 +27,9 @@ class Candidate(BaseModel, ABC):  # type: ignore[explicit-any]  # pydantic's own
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: what it becomes; a flow's bound before training is of one kind
+    kind: ClassVar[ModelKind] = "network"
 
     @abstractmethod
     def input_width(self) -> int:

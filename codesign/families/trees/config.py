@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.space import Dimension, Fixed, FloatDimension, IntDimension
 from codesign.families.base import Candidate
+from codesign.graph.model_kind import ModelKind
 
 __all__ = ("LEAVES", "MODEL", "TreesConfig", "TreesSpace")
 
 #: of a model: its trainer's own file, and its leaves before they were rounded
 MODEL, LEAVES = "trees.model", "leaves.json"
+#: leaves of a deep tree that may be expected: how many events it is grown on is not known
+_LEAVES_OF_DEEP = 31
 
 
 class TreesConfig(Candidate):
     """Boosted trees: how they are grown, and below what of them is taken, which costs no other training."""
+
+    kind: ClassVar[ModelKind] = "trees"
 
     trainer: Literal["scikit-learn", "xgboost", "lightgbm"] = Field(
         default="scikit-learn", description="the library; all but scikit-learn are installed by their own package"
@@ -57,11 +62,11 @@ class TreesConfig(Candidate):
         return self.input_bits
 
     def cost(self, inputs: int, outputs: int) -> float:
-        """What all trees cost in bits of comparators and choices (:mod:`codesign.graph.cost`) if none stands twice; 0
-        where the number of rounds is left to the training."""
-        if self.rounds is None:
+        """What all trees cost in bits of comparators and choices (:mod:`codesign.graph.cost`) if none stands twice,
+        deep ones with no more leaves than libraries grow by default; 0 where training decides how many there are."""
+        if self.rounds is None or self.early_stopping is not None:
             return 0.0
-        decisions = (self.max_leaves or 1 << self.depth) - 1
+        decisions = (self.max_leaves or min(1 << self.depth, _LEAVES_OF_DEEP)) - 1
         kept = (1 - self.pruning) * self.rounds * (1 if outputs == 2 else outputs) * decisions
         comparators = min(kept, inputs * ((1 << self.input_bits) - 1))
         return comparators * self.input_bits + kept * self.leaf_bits
