@@ -70,6 +70,14 @@ def _name(value):
     return None
 
 
+def _slowly(family):
+    return pytest.param(family, id=family.name, marks=pytest.mark.slow)
+
+
+#: the families, those that are tried with -m slow only among them
+USUAL = [_slowly(f) if f in (Interaction, LinearAttention, Mixer) else pytest.param(f, id=f.name) for f in FAMILIES]
+
+
 def one_dead(network):
     """The second channel of the first layer never fires; the last row of every matrix is zero."""
     first = next(m for m in network.modules() if isinstance(m, ActivationLayer) and not m._signed)
@@ -92,7 +100,7 @@ def one_of(family):
     return made(family, toy(), one_dead, config)
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=_name)
+@pytest.mark.parametrize("family", USUAL, ids=_name)
 def test_trained_networks_are_exact(family):
     """Of a network with a dead channel and dead rows, pruned: Brevitas, QONNX and exact arithmetic."""
     found = one_of(family)
@@ -175,7 +183,7 @@ def test_a_mean_of_ten_is_one():
     assert torch.equal(mean(GridSignal(x[:, :8]), 1).values, x[:, :8].sum(dim=1) / 8)
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if f not in (Conv2d, Mixer)], ids=_name)
+@pytest.mark.parametrize("family", [DeepSets, JediLinear, *map(_slowly, (Conv1d, Interaction, LinearAttention))])
 def test_neither_order_nor_absent_items_matter(family):
     """A masked item is selected away behind every layer, whatever its other fields say; where they come in is a mean of
     inputs (jedi-linear) or a pair's other side (interaction), which are 0 of an absent item."""
