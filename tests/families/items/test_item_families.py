@@ -211,6 +211,9 @@ def test_blocks_that_a_family_cannot_take_are_named(family):
     for subject in (flat, subject_of(other)):
         assert "it takes one block of" in family().can(subject)
     assert family().can(subject_of(image() if family is Conv2d else items(4, beside=True))) is None
+    if family is Conv2d:
+        masked = Layout(name="m", shape=(4, 4, 2), fields=("e", "there"), absent="masked", validity="there")
+        assert "masked by its field there" in family().can(replace(flat, blocks=(masked,)))
     two = Layout(name="more", shape=(2, 3), fields=("a", "b", "c"))
     assert "more (2, 3)" in family().can(replace(flat, blocks=(two, two)))
 
