@@ -176,6 +176,27 @@ def test_folding_leaves_every_number(items_, signed):
         active.bias.data = kept
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-9])
+@pytest.mark.parametrize("family", [JediLinear, Conv1d], ids=_name)
+def test_rows_that_pruning_left_empty_are_exact(family, weight):
+    """Their quantiser's scale is next to nothing: a bias on such a grid would need more bits than there are."""
+    toy = items(5, events=200)
+    config = family.config(**BASE)
+    quantisation = InputQuantisation.of_blocks(toy.x, toy.layouts, config.input_width())
+    codes = quantisation.codes(toy.x)
+    network = family().build(config, subject_of(toy))
+    network.calibrate(torch.as_tensor(quantisation.port.values(codes), dtype=torch.float32))
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, Matrix | ConvolutionLayer):
+                module.weight[-1] = weight
+            elif isinstance(module, ActivationLayer):
+                module.bias.copy_(torch.full_like(module.bias, 0.3))
+    network.fold()
+    design = export.export(network.eval(), quantisation, ("one", "two", "three"))
+    assert np.array_equal(export.brevitas_codes(network, design, codes), exact_codes(design, codes))
+
+
 def test_a_mean_of_ten_is_one():
     x = torch.rand(50, 10, 2).double()
     found = mean(GridSignal(x), 1).values
