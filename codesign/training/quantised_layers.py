@@ -55,6 +55,8 @@ _MEAN_BITS = 8
 #: values from which a range is set
 _MOST_VALUES = 2_000_000
 _LEAST_RANGE = 2.0**-8
+#: the largest weight of a row, over the layer's, at which the row counts as zero
+_NEGLIGIBLE = 2.0**-12
 
 
 class Walk(Enum):
@@ -164,6 +166,20 @@ class InputCodes(Layer):
         )
 
 
+@torch.no_grad()
+def _row_scales(layer: QuantLinear | QuantConv1d | QuantConv2d) -> Tensor:
+    """The weights' LSB of each output, (outputs,) float64; 1 of a row of zeros, which has no grid of its own.
+
+    A row whose weights are all but zero beside the others' is set to zero: nobody sees what it adds, and its grid would
+    be finer than any bias can be.
+    """
+    largest: Tensor = layer.weight.detach().flatten(1).abs().amax(dim=1)
+    dead = largest <= _NEGLIGIBLE * largest.max()
+    layer.weight[dead] = 0.0
+    scales: Tensor = layer.weight_quant.scale().double().flatten()
+    return torch.where(dead, torch.ones(()).double(), scales)
+
+
 class Matrix(Layer):
     """A product of the last axis with quantised weights, without a bias."""
 
@@ -179,7 +195,7 @@ class Matrix(Layer):
 
     def forward(self, x: GridSignal) -> GridSignal:
         """(events, ..., inputs) to (events, ..., outputs)."""
-        grid = None if x.grid is None else x.grid.min() * self.linear.weight_quant.scale().double().flatten()
+        grid = None if x.grid is None else x.grid.min() * _row_scales(self.linear)
         return GridSignal(self.linear(x.values), grid)
 
 
@@ -207,8 +223,8 @@ class ConvolutionLayer(Layer):
         """(events, inputs, ...) to (events, outputs, ...)."""
         if x.grid is None:
             return GridSignal(self.conv(x.values))
-        scale = self.conv.weight_quant.scale().double().reshape(-1, *(1,) * self._axes)
-        return GridSignal(self.conv(x.values), x.grid.min() * scale)
+        scales = _row_scales(self.conv).reshape(-1, *(1,) * self._axes)
+        return GridSignal(self.conv(x.values), x.grid.min() * scales)
 
 
 class ActivationLayer(Layer):

@@ -71,4 +71,6 @@ def obstacle(blocks: tuple[Layout, ...], axes: int) -> str | None:
         return f"it takes one block of {what}, and features beside it, but sees {seen}"
     if several[0].size == 0:
         return f"the block '{several[0].name}' is empty"
+    if axes > 2 and several[0].validity is not None:
+        return f"every place of an image is there, but '{several[0].name}' is masked by its field {several[0].validity}"
     return None

@@ -41,7 +41,7 @@ def layer_costs(firmware: Firmware, stage_delay: float) -> LayerCosts:
         circuit, _ = optimise(
             trace(signal, traced[layer.signal], optimize=False),
             lambda c, name=layer.signal: np.array_equal(  # type: ignore[misc]
-                c.predict(np.ascontiguousarray(values), n_threads=1), truth[name]
+                c.predict(np.ascontiguousarray(values), n_threads=1), truth[name].reshape(len(values), -1)
             ),
         )
         pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)

@@ -21,6 +21,7 @@ from codesign.families.items.item_family import ItemFamily
 from codesign.families.items.item_network import ItemNetwork
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
+from codesign.families.mixer.family import Mixer
 from codesign.tasks.heads import Head, LossObjective
 from codesign.training import export
 from codesign.training.lesson import Subject
@@ -28,7 +29,7 @@ from codesign.training.loop import train
 
 CLASSES = ("one", "two", "three")
 FEATURES = Layout.of_features(("sum", "number"), ("GeV", "1"))
-FAMILIES: tuple[type[ItemFamily], ...] = (DeepSets, JediLinear, Conv1d, Conv2d, Interaction, LinearAttention)
+FAMILIES: tuple[type[ItemFamily], ...] = (DeepSets, JediLinear, Conv1d, Conv2d, Interaction, LinearAttention, Mixer)
 BASE: dict[str, Any] = {
     "each_widths": (5, 4),
     "tail_widths": (6,),

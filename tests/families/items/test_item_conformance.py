@@ -11,6 +11,7 @@ from codesign.families.deepsets.family import DeepSets
 from codesign.families.interaction.family import Interaction
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
+from codesign.families.mixer.family import Mixer
 from codesign.testing import TorchFamilyTests
 
 pytestmark = pytest.mark.slow
@@ -69,3 +70,7 @@ class TestInteraction(OfItems):
 
 class TestLinearAttention(OfItems):
     kind, own = LinearAttention, {"latent": [1, 2], "product_bits": {"low": 2, "high": 4}}
+
+
+class TestMixer(OfItems):
+    kind = Mixer

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from codesign.core.errors import InputError
+from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
@@ -19,12 +20,14 @@ from codesign.families.deepsets.family import DeepSets
 from codesign.families.interaction.family import Interaction
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
+from codesign.families.mixer.family import Mixer
 from codesign.flows.finn.flow import Finn
 from codesign.flows.hls4ml.flow import Hls4ml
 from codesign.graph.cost import graph_cost
+from codesign.tasks.heads import Head, LossObjective
 from codesign.testing import Case, conforms
 from codesign.training import export
-from codesign.training.lesson import Subject
+from codesign.training.lesson import Budget, Fold, Lesson, Subject
 from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, GridSignal, Matrix, Walk, mean, total
 from tests.blocks.codes import codes_everywhere
 from tests.families.items.networks import BASE, FAMILIES, image, items, made, subject_of
@@ -38,6 +41,7 @@ FEW = [
     (Conv2d, {"pool": "flatten", "depthwise": True, "stride": 2}, image),
     (Interaction, {"item_width": 4}, partial(items, 6, True)),
     (LinearAttention, {}, partial(items, 6, True)),
+    (Mixer, {}, partial(items, 6, True)),
 ]
 MORE = [
     *((DeepSets, {"pool": pool}, partial(items, 10, masked)) for pool in ("sum", "mean", "max") for masked in (0, 1)),
@@ -52,6 +56,7 @@ MORE = [
               "activation_bits": (4, 4)}, image),
     (Interaction, {"item_width": 4}, partial(items, 4)),
     (LinearAttention, {}, partial(items, 4)),
+    (Mixer, {"pool": "mean"}, partial(items, 5)),
 ]  # fmt: skip
 
 
@@ -63,6 +68,14 @@ def _name(value):
     if isinstance(value, dict):
         return "-".join(f"{k}{v}" for k, v in value.items() if isinstance(v, int | str))
     return None
+
+
+def _slowly(family):
+    return pytest.param(family, id=family.name, marks=pytest.mark.slow)
+
+
+#: the families, those that are tried with -m slow only among them
+USUAL = [_slowly(f) if f in (Interaction, LinearAttention, Mixer) else pytest.param(f, id=f.name) for f in FAMILIES]
 
 
 def one_dead(network):
@@ -87,7 +100,7 @@ def one_of(family):
     return made(family, toy(), one_dead, config)
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=_name)
+@pytest.mark.parametrize("family", USUAL, ids=_name)
 def test_trained_networks_are_exact(family):
     """Of a network with a dead channel and dead rows, pruned: Brevitas, QONNX and exact arithmetic."""
     found = one_of(family)
@@ -99,6 +112,31 @@ def test_trained_networks_are_exact(family):
     assert np.array_equal(export.qonnx_codes(found.design, codes[::20]), truth[::20])
     used = found.network.config.cost_of(subject_of(found.toy))
     assert graph_cost(found.design).bit_operations < 1.2 * used, "what is expected is too little"
+
+
+def test_several_heads_and_features_beside_the_items():
+    """Classes and quantiles of an energy, of one network: trained, kept, opened again, and the same integers."""
+    toy = items(6, True, True, events=300)
+    heads = (
+        Head("flavour", ("one", "two", "three"), LossObjective("cross-entropy")),
+        Head("energy", ("low", "middle", "high"), LossObjective("quantile", quantiles=(0.1, 0.5, 0.9)), weight=0.5),
+    )
+    subject = replace(subject_of(toy), heads=heads)
+    candidate = DeepSets().read(BASE, "config.json")
+    quantisation = InputQuantisation.of_blocks(toy.x, toy.layouts, candidate.input_width())
+    values = quantisation.port.values(quantisation.codes(toy.x))
+    fold = Fold(values, {"flavour": toy.y, "energy": np.log1p(toy.x[:, 0])})
+    lesson = Lesson(subject, quantisation, fold, fold)
+    assert DeepSets().can(subject) is None
+    trained = DeepSets().pick(DeepSets().fit(candidate, lesson, Budget(3, 50, 0.02), 1), candidate, lesson)
+    design = trained.design()
+    assert [(block.name, block.size) for block in design.outputs.blocks] == [("flavour", 3), ("energy", 3)]
+    assert [block.shape for block in design.inputs.blocks] == [(2,), (6, 4)]
+    codes = np.concatenate([quantisation.codes(toy.x[:200]), probe_codes(design.inputs, 100)])
+    truth = exact_codes(design, codes)
+    opened = DeepSets().load(trained.files(), candidate, design)
+    for model in (trained, opened):
+        assert np.array_equal(model.references()["Brevitas"](codes), truth)
 
 
 @pytest.mark.slow
@@ -138,6 +176,27 @@ def test_folding_leaves_every_number(items_, signed):
         active.bias.data = kept
 
 
+@pytest.mark.parametrize("weight", [0.0, 1e-9])
+@pytest.mark.parametrize("family", [JediLinear, Conv1d], ids=_name)
+def test_rows_that_pruning_left_empty_are_exact(family, weight):
+    """Their quantiser's scale is next to nothing: a bias on such a grid would need more bits than there are."""
+    toy = items(5, events=200)
+    config = family.config(**BASE)
+    quantisation = InputQuantisation.of_blocks(toy.x, toy.layouts, config.input_width())
+    codes = quantisation.codes(toy.x)
+    network = family().build(config, subject_of(toy))
+    network.calibrate(torch.as_tensor(quantisation.port.values(codes), dtype=torch.float32))
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, Matrix | ConvolutionLayer):
+                module.weight[-1] = weight
+            elif isinstance(module, ActivationLayer):
+                module.bias.copy_(torch.full_like(module.bias, 0.3))
+    network.fold()
+    design = export.export(network.eval(), quantisation, ("one", "two", "three"))
+    assert np.array_equal(export.brevitas_codes(network, design, codes), exact_codes(design, codes))
+
+
 def test_a_mean_of_ten_is_one():
     x = torch.rand(50, 10, 2).double()
     found = mean(GridSignal(x), 1).values
@@ -145,7 +204,7 @@ def test_a_mean_of_ten_is_one():
     assert torch.equal(mean(GridSignal(x[:, :8]), 1).values, x[:, :8].sum(dim=1) / 8)
 
 
-@pytest.mark.parametrize("family", [f for f in FAMILIES if f is not Conv2d], ids=_name)
+@pytest.mark.parametrize("family", [DeepSets, JediLinear, *map(_slowly, (Conv1d, Interaction, LinearAttention))])
 def test_neither_order_nor_absent_items_matter(family):
     """A masked item is selected away behind every layer, whatever its other fields say; where they come in is a mean of
     inputs (jedi-linear) or a pair's other side (interaction), which are 0 of an absent item."""
@@ -173,6 +232,9 @@ def test_blocks_that_a_family_cannot_take_are_named(family):
     for subject in (flat, subject_of(other)):
         assert "it takes one block of" in family().can(subject)
     assert family().can(subject_of(image() if family is Conv2d else items(4, beside=True))) is None
+    if family is Conv2d:
+        masked = Layout(name="m", shape=(4, 4, 2), fields=("e", "there"), absent="masked", validity="there")
+        assert "masked by its field there" in family().can(replace(flat, blocks=(masked,)))
     two = Layout(name="more", shape=(2, 3), fields=("a", "b", "c"))
     assert "more (2, 3)" in family().can(replace(flat, blocks=(two, two)))
 

@@ -1,0 +1,1 @@
+"""Networks that mix fields of an item and items of a field in turn."""
