@@ -381,6 +381,13 @@ class TrialStatus(_Record):
         "allowed (1 where it cannot be said); the sampler is told so. Absent where the machine was at fault",
     )
 
+    @property
+    def spent(self) -> float:
+        """Processor time, s; by the clock where the process was killed, or an earlier release kept none."""
+        if self.processor is not None:
+            return self.processor
+        return self.seconds.get("total", sum(self.seconds.values()))
+
 
 #: file name -> the model whose JSON Schema it obeys
 SCHEMAS: dict[str, type[BaseModel]] = {

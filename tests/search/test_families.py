@@ -6,6 +6,10 @@ import yaml
 from codesign.core.errors import InputError
 from codesign.core.records import Front, TrialStatus
 from codesign.core.runfolder import RunFolder
+from codesign.report.collect import collect
+from codesign.report.compare import write_comparison
+from codesign.report.family_rows import family_rows
+from codesign.report.html import write_report
 from codesign.search.resolve import resolve
 from codesign.search.shares import Shares
 from codesign.search.storage import open_study
@@ -145,3 +149,24 @@ def test_whose_turn_it_is():
     assert shares.next() == "a"
     shares.exhaust("a")
     assert shares.next() is None
+
+
+def test_the_report_says_what_each_family_gave(tmp_path):
+    study = several(search={"trials": 12, "sampler": "random"})
+    search(study, tmp_path / "run")
+    run = collect(tmp_path / "run")
+    rows, whole = family_rows(run)
+    assert [r.name for r in rows] == ["toy", "narrow"]
+    assert sum(r.trials for r in rows) == 12
+    assert sum(r.front for r in rows) == len(run.points)
+    assert sum(r.share for r in rows) == pytest.approx(1)
+    assert [rows[0].without, rows[1].without] == [rows[1].alone, rows[0].alone], "of two families"
+    assert whole >= max(r.alone for r in rows)
+    page = write_report(tmp_path / "run", tmp_path / "report.html").read_text()
+    assert '<table class="overview" id="families">' in page
+    assert '"families":[["toy","#0072B2"],["narrow","#D55E00"]]' in page.replace(", ", ",").replace(": ", ":")
+    assert "<dt>Families</dt><dd>toy, narrow, compiled by toy</dd>" in page
+    search(parse_study(STUDY, "toy.yaml"), tmp_path / "one", 3)
+    assert 'id="families"' not in write_report(tmp_path / "one", tmp_path / "one.html").read_text()
+    both = write_comparison(tmp_path / "run", tmp_path / "one", tmp_path / "both.html").read_text()
+    assert "narrow: taps" in both
