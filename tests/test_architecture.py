@@ -39,12 +39,6 @@ LAZY_CIRCLES = {
             "importing.keras.window_layers",
         }
     ),
-    frozenset(
-        {
-            "importing.trees.conifer_json", "importing.trees.lightgbm_text", "importing.trees.onnx_trees",
-            "importing.trees.trained_trees", "importing.trees.tree_model", "importing.trees.xgboost_file",
-        }
-    ),
     frozenset({"pipeline.imported_proof", "pipeline.proof"}),
 }  # fmt: skip
 #: what may stand at the package's root

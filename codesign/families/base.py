@@ -14,6 +14,7 @@ from codesign.core.plugins import PlugIn
 from codesign.core.space import Choose
 from codesign.core.validation import validated
 from codesign.families.trained import Trained
+from codesign.graph.model_kind import ModelKind
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 __all__ = ("Candidate", "Choose", "Family")
@@ -26,6 +27,9 @@ class Candidate(BaseModel, ABC):  # type: ignore[explicit-any]  # pydantic's own
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: what it becomes; a flow's bound before training is of one kind
+    kind: ClassVar[ModelKind] = "network"
 
     @abstractmethod
     def input_width(self) -> int:
@@ -106,6 +110,11 @@ class Family(PlugIn):
     def can(self, subject: Subject) -> str | None:
         """Why the family cannot learn this, in words, told before any training; None where it can."""
         return None
+
+    def brings(self, candidate: Candidate) -> Mapping[str, str]:
+        """Of :attr:`tools` and of what else, by choice, a candidate is trained with: all whose versions are in its
+        training's key."""
+        return self.tools
 
     def prepare(self, threads: int) -> None:
         """Called once in a process before its first training: it shall use so many threads."""

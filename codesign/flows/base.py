@@ -18,6 +18,7 @@ from codesign.core.plugins import PlugIn
 from codesign.core.records import LayerCosts, Verified
 from codesign.core.space import Choose
 from codesign.core.targets import Target
+from codesign.graph.model_kind import ModelKind
 from codesign.rtl.firmware import Firmware
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ class Flow(PlugIn):
         """Why this flow is for another kind of model altogether, so that it is not compared; None where it may do."""
         return None
 
-    def least_lut(self, cost: float) -> Figure | None:
-        """The fewest LUTs (fidelity analytic) that any network takes of which before training so many effective bit
-        operations (:mod:`codesign.graph.cost`) are expected; None where nothing can be said.
+    def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
+        """The fewest LUTs (fidelity analytic) that any model of a kind takes of which before training so many effective
+        bit operations (:mod:`codesign.graph.cost`) are expected; None where nothing can be said.
 
         A candidate that by this cannot fit is refused before it is trained.
         """

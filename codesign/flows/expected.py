@@ -1,7 +1,8 @@
 """What a closer tool is expected to find where only the compiler's own figure is known, with a band of error.
 
-The fits come from a calibration (:mod:`codesign.calibration.run`) and are shipped beside this file, as ``fits.json``. A
-figure outside the range that was calibrated, or of an FPGA family that was not, gets no expectation: nothing is
+The fits come from calibrations (:mod:`codesign.calibration.run` of networks, :mod:`codesign.calibration.tree_fits` of
+boosted trees) and are shipped beside this file, as ``fits.json`` and ``tree_fits.json``. A figure outside the range
+that was calibrated, or of an FPGA family, a flow or a kind of model that was not, gets no expectation: nothing is
 extrapolated.
 """
 
@@ -16,21 +17,26 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from codesign.core.figures import QUANTITIES, Expected, Fidelity, Figure
+from codesign.graph.model_kind import ModelKind
 
-__all__ = ("FITS", "Fit", "expected", "with_expected")
+__all__ = ("FITS", "TREE_FITS", "Fit", "expected", "with_expected")
 
 FITS = Path(__file__).resolve().parent / "fits.json"
+TREE_FITS = FITS.with_name("tree_fits.json")
 
 
 class Fit(BaseModel):
     """One fit: ``ln(found) = intercept + slope ln(given)``, for ``given`` between ``low`` and ``high``.
 
     ``band`` is the half-width in the logarithm that holds 68 % of the leave-one-out residuals, and ``error_fitted``
-    their mean as a share; ``fidelity`` and ``tool`` say how the truth was found.
+    their mean as a share; ``fidelity`` and ``tool`` say how the truth was found. ``networks``: how many models of
+    ``kind`` the flow compiled for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    flow: str = "alkaid"
+    kind: ModelKind = "network"
     family: str
     quantity: str
     fidelity: Fidelity
@@ -47,25 +53,31 @@ class Fit(BaseModel):
 
 @cache
 def _fits() -> tuple[Fit, ...]:
-    return tuple(Fit(**fit) for fit in json.loads(FITS.read_text(encoding="utf-8")))
+    return tuple(Fit(**f) for path in (FITS, TREE_FITS) for f in json.loads(path.read_text(encoding="utf-8")))
 
 
-def expected(quantity: str, value: float, family: str) -> Expected | None:
+def expected(
+    quantity: str, value: float, family: str, kind: ModelKind | None = "network", flow: str = "alkaid"
+) -> Expected | None:
     """What a closer tool should find of a compiled figure on FPGAs of ``family``; None where nobody calibrated it."""
     for fit in _fits():
-        if (fit.family, fit.quantity) == (family, quantity) and fit.low <= value <= fit.high:
+        calibrated = (fit.family, fit.quantity, fit.kind, fit.flow) == (family, quantity, kind, flow)
+        if calibrated and fit.low <= value <= fit.high:
             middle = fit.intercept + fit.slope * log(value)
             low, best, high = (round(exp(middle + side * fit.band), 1) for side in (-1, 0, 1))
             size = f"{fit.low:,.0f} to {fit.high:,.0f} {QUANTITIES[quantity][0]}"
-            source = f"calibration on {fit.networks} networks of {size}, 68 % of them within the band"
+            of = "networks" if fit.kind == "network" else "ensembles of trees"
+            source = f"calibration on {fit.networks} {of} of {size}, 68 % of them within the band"
             return Expected(value=best, low=low, high=high, fidelity=fit.fidelity, tool=fit.tool, source=source)
     return None
 
 
-def with_expected(figures: Sequence[Figure], family: str) -> list[Figure]:
+def with_expected(
+    figures: Sequence[Figure], family: str, kind: ModelKind | None = "network", flow: str = "alkaid"
+) -> list[Figure]:
     """The same figures, the compiled ones with what a closer tool is expected to find."""
     return [
-        f.model_copy(update={"expected": expected(f.quantity, f.value, family)})
+        f.model_copy(update={"expected": expected(f.quantity, f.value, family, kind, flow)})
         if f.fidelity == Fidelity.COMPILED
         else f
         for f in figures

@@ -9,7 +9,10 @@ of one operand times the bits of the other.
   same has none: it is a constant, which is folded.
 - A product with a matrix, a convolution among them, is one multiplication for each weight and place. Elementwise, a
   power of two is a shift and costs nothing. A product of two signals costs both widths, a square the width squared.
-- Sums, biases, comparisons, choices and tables cost nothing here.
+- In an ensemble of decision trees a comparator, which stands once for all decisions that share it, costs the bits of
+  its signal, and each choice the bits of the largest leaf: what stands for operations there, since nothing is
+  multiplied (a measure of our own; Yosys' look-up tables follow it, see :mod:`codesign.calibration.tree_fits`).
+- Sums, biases, other comparisons, choices and tables cost nothing here.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from numpy.typing import NDArray
 
 from codesign.core.design import Design
 from codesign.graph.domain import Array
+from codesign.graph.forest import Forest
 from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
 from codesign.graph.reader import read_graph
 
@@ -130,6 +134,15 @@ class _Counting(Intervals):
         """Matrix product."""
         self.counted += float((signal_bits(a)[..., None, :] @ constant_bits(b)).sum())
         return super().matmul(a, b)
+
+    def decide(self, x: Interval, forest: Forest) -> Interval:
+        """Comparators and choices."""
+        before = self.counted
+        found = super().decide(x, forest)
+        self.counted = before  # of the choices one by one
+        compared = signal_bits(x).reshape(-1)[forest.features].sum()
+        self.counted += float(compared + len(forest.comparator) * signal_bits(found).max(initial=0))
+        return found
 
     def negative(self, x: Interval) -> Interval:
         """A sign costs nothing."""

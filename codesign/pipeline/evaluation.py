@@ -27,6 +27,7 @@ from codesign.flows.reopening import refuse_links
 from codesign.graph import reference
 from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
+from codesign.graph.model_kind import ModelKind
 from codesign.graph.reader import read_graph
 from codesign.pipeline.base import CandidateResult
 from codesign.pipeline.kept import compiled, keep_training, kept_model, training_key
@@ -72,7 +73,7 @@ def evaluate(
     numbers = sum(block.size for block in facts.seen)
 
     with stages("bound"):
-        _must_fit(study, flow, target, candidate.cost(numbers, len(outputs_of(facts))))
+        _must_fit(study, flow, target, candidate.cost(numbers, len(outputs_of(facts))), candidate.kind)
     trigger = problem.trigger if flow.triggers else None
     must_be_able(family, subject_of(problem, facts, trigger))
     if (training := candidate.training()) is not candidate:  # all candidates of one training have its seed
@@ -133,9 +134,9 @@ def evaluate(
     return CandidateResult(metrics, figures, stages.seconds, design.hash, [*firmware.notes, *notes])
 
 
-def _must_fit(study: Study, flow: Flow, target: Target, cost: float) -> None:
+def _must_fit(study: Study, flow: Flow, target: Target, cost: float, kind: ModelKind = "network") -> None:
     """Refuse, before it is trained, a candidate that by the flow's own bound cannot fit the budget of LUTs."""
-    if (least := flow.least_lut(cost)) is None:
+    if (least := flow.least_lut(cost, kind)) is None:
         return
     limits = [c.max for c in study.constraints if c.name == "lut" and c.max is not None]
     most = min([*limits, float(target.resources.lut)])

@@ -14,7 +14,7 @@ __all__ = ("is_here", "lacking")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*")
 
 #: what packages that we use import without declaring it, or name in an error by another word
-_MORE = ("onnx", "onnxoptimizer", "numba", "xgboost", "distributed")
+_MORE = ("onnx", "onnxoptimizer", "numba", "xgboost", "lightgbm", "distributed")
 
 
 def is_here(name: str) -> bool:

@@ -99,6 +99,7 @@ def untrained(
 
     from codesign.core.fixedpoint import InputQuantisation
     from codesign.training import export
+    from codesign.training.lesson import Subject
     from codesign.training.network import Network
 
     x = np.random.default_rng(seed).normal(size=(500, inputs))
@@ -107,7 +108,7 @@ def untrained(
     values = torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = family.build(config, inputs, outputs)
+        network = family.build(config, Subject.of_sizes(inputs, outputs))
         must(isinstance(network, Network), f"{family.name}: builds a {type(network).__name__}, which is no Network")
         network.calibrate(values)
         network.settle(values)

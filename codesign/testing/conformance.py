@@ -20,6 +20,7 @@ from codesign.flows.base import Flow
 from codesign.flows.settings import record_settings
 from codesign.graph.cost import graph_cost
 from codesign.graph.exact import Exact
+from codesign.graph.model_kind import kind_of_model
 from codesign.graph.reader import read_graph
 from codesign.rtl.firmware import Firmware
 from codesign.testing.cases import Case
@@ -131,7 +132,9 @@ def _figures(flow: Flow, case: Case, firmware: Firmware) -> None:
     absent = set(flow.quantities) - {f.quantity for f in figures if f.fidelity is Fidelity.COMPILED}
     if absent:
         raise Nonconformity(f"{flow.name}, {case}: promises to measure {sorted(absent)}, and does not")
-    least, lut = flow.least_lut(graph_cost(firmware.design).bit_operations), find(figures, "lut", Fidelity.COMPILED)
+    cost, kind = graph_cost(firmware.design).bit_operations, kind_of_model(firmware.design)
+    least = None if kind is None else flow.least_lut(cost, kind)
+    lut = find(figures, "lut", Fidelity.COMPILED)
     if least is not None and (least.quantity, least.fidelity) != ("lut", Fidelity.ANALYTIC):
         raise Nonconformity(f"{flow.name}, {case}: least_lut gives {least.quantity} ({least.fidelity})")
     # wires alone take nothing, whatever they multiply, and below this a bound refuses nothing anywhere

@@ -19,9 +19,10 @@ from codesign.families.trained import Reference
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.graph.reference import qonnx_codes
+from codesign.tasks.heads import Head, LossObjective
 from codesign.testing.drawing import Draw, Recorded, at_random, highest, lowest
 from codesign.testing.nonconformity import must
-from codesign.training.lesson import Budget, Fold, Lesson, LossObjective, Subject, TorchLoss
+from codesign.training.lesson import Budget, Fold, FoldTarget, Lesson, Subject
 
 __all__ = ("FamilyTests",)
 
@@ -34,7 +35,7 @@ class FamilyTests:
     Attributes
     ----------
     inputs, outputs: of the models that are trained.
-    objective: the name of what they learn, see :class:`codesign.training.lesson.LossObjective`: ``squared``,
+    objective: the name of what they learn, see :class:`codesign.tasks.heads.LossObjective`: ``squared``,
         ``cross-entropy`` or ``reconstruction``.
     counts_before: whether :meth:`Candidate.cost` knows before training what a model costs; a family that learns its
         bits may say 0.
@@ -90,7 +91,7 @@ class FamilyTests:
         """``can`` has nothing against what it is tried with, and words against an objective that nobody knows."""
         subject = self._subject()
         must(family.can(subject) is None, f"{family.name}: cannot learn what it is tried with: {family.can(subject)}")
-        unknown = Subject(subject.inputs, subject.outputs, LossObjective("unheard of"))
+        unknown = Subject.of_sizes(*subject.sizes, LossObjective("unheard of"))
         said = family.can(unknown)
         must(isinstance(said, str) and bool(said), f"{family.name}: would learn an objective that nobody knows")
 
@@ -152,13 +153,8 @@ class FamilyTests:
 
         return family.suggest(found, choose)
 
-    def _function(self) -> TorchLoss | None:
-        """The objective's function, for families of torch."""
-        return None
-
     def _subject(self) -> Subject:
-        names = tuple(f"x{i}" for i in range(self.inputs)), tuple(f"y{i}" for i in range(self.outputs))
-        return Subject(*names, LossObjective(self.objective, self._function()))
+        return Subject.of_sizes(self.inputs, self.outputs, LossObjective(self.objective))
 
     @staticmethod
     def _budget() -> Budget:
@@ -170,12 +166,22 @@ class FamilyTests:
         quantisation = InputQuantisation.fit(events, subject.inputs, ("1",) * self.inputs, config.input_width())
         x = quantisation.port.values(quantisation.codes(events))
         first = x[:, : self.outputs].astype(np.float32)
-        targets: dict[str, NDArray[Any]] = {
-            "cross-entropy": first.argmax(axis=1),
-            "reconstruction": x.astype(np.float32),
-        }
-        target = targets.get(self.objective, first)
-        return Lesson(subject, quantisation, Fold(x[:150], target[:150]), Fold(x[150:], target[150:]))
+        targets = {head.name: self._target(head, x, first) for head in subject.heads}
+        folds = [
+            Fold(x[place], {name: target[place] for name, target in targets.items()})
+            for place in (slice(150), slice(150, None))
+        ]
+        return Lesson(subject, quantisation, *folds)
+
+    @staticmethod
+    def _target(head: Head, x: NDArray[np.float64], first: NDArray[np.float32]) -> FoldTarget:
+        """What a head is given of events: ``first`` are as many of their inputs as there are outputs."""
+        match head.objective.name:
+            case "cross-entropy":
+                return np.asarray(first.argmax(axis=1), dtype=np.int64)
+            case "reconstruction":
+                return x.astype(np.float32)
+        return first
 
     def _lives(self, family: Family, config: Candidate) -> None:
         """From a lesson to a model, kept and opened again."""

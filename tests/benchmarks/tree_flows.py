@@ -26,6 +26,8 @@ import numpy as np
 
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
+from codesign.families.trees.branches import tree_of
+from codesign.families.trees.tree_model import TreeModel
 from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.flows.base import Flow
@@ -33,8 +35,6 @@ from codesign.flows.trees.flow import Trees
 from codesign.graph.domain import Domain
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.importing.trees.branches import tree_of
-from codesign.importing.trees.tree_model import TreeModel
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from tests.trees import ROOT, commit_of
 

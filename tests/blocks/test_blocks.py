@@ -24,6 +24,7 @@ from codesign.training.brevitas_quantisers import (
     WeightQuantiser,
     set_activation_range,
 )
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from codesign.training.network import Network
 from codesign.verify.rtl import verify
@@ -67,7 +68,7 @@ def network_of(family, config, layouts, x, y, change=lambda network: None):
     quantisation = InputQuantisation.of_blocks(x, layouts, config.input_width())
     values = quantisation.port.values(quantisation.codes(x))
     torch.manual_seed(1)
-    network = family.build(config, quantisation.port.size, len(CLASSES))
+    network = family.build(config, Subject.of_sizes(quantisation.port.size, len(CLASSES)))
     with torch.no_grad():
         change(network)
     how = {"epochs": 3, "batch": 100, "learning_rate": 0.02, "sparsity": 0.0, "seed": 1}
@@ -181,8 +182,8 @@ class Fixed(DeepSets):
     def __init__(self, network):
         self.network = network
 
-    def build(self, config, inputs, outputs):
-        return self.network(outputs)
+    def build(self, config, subject):
+        return self.network(len(subject.outputs))
 
 
 def test_an_image_through_a_convolution(tmp_path):

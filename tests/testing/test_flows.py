@@ -54,8 +54,8 @@ class Mute(Alkaid):
 class Strict(Alkaid):
     """Has a bound ten times too strict."""
 
-    def least_lut(self, cost):
-        bound = super().least_lut(cost)
+    def least_lut(self, cost, kind="network"):
+        bound = super().least_lut(cost, kind)
         return bound.model_copy(update={"value": 10 * bound.value})
 
 

@@ -35,6 +35,7 @@ from codesign.flows.base import Flow
 from codesign.flows.expected import with_expected
 from codesign.flows.settings import record_settings, stage_delay_for
 from codesign.graph.exact import Exact
+from codesign.graph.model_kind import ModelKind, kind_of_model
 from codesign.graph.reader import Graph, read_graph
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
@@ -191,10 +192,12 @@ class Alkaid(Flow):
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
             Figure.of("initiation_interval", 1, compiled, tool, release),
         ]
-        return with_expected(found, firmware.target.family)
+        return with_expected(found, firmware.target.family, kind_of_model(firmware.design))
 
-    def least_lut(self, cost: float) -> Figure:
-        """Half of what the cheapest network took that was measured."""
+    def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
+        """Half of what the cheapest network took that was measured; of trees it is not known."""
+        if kind != "network":
+            return None
         return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", __version__)
 
     def layers(self, firmware: Firmware) -> LayerCosts:

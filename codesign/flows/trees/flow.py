@@ -25,15 +25,21 @@ from codesign.core.runfolder import write_atomically
 from codesign.core.space import Choose, Dimension, Fixed
 from codesign.core.targets import Target
 from codesign.flows.base import Flow
+from codesign.flows.expected import with_expected
 from codesign.flows.settings import record_settings, stage_delay_for
+from codesign.flows.trees.tree_luts import luts_of
 from codesign.flows.trees.tree_plan import plan_of
 from codesign.flows.trees.tree_verilog import write_trees
+from codesign.graph.model_kind import ModelKind
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Source, held, read_record
 from codesign.rtl.top_module import top_module
 
 __all__ = ("TreeSettings", "TreeSpace", "Trees")
 
+#: LUTs for each effective bit operation that is expected before training: half of the least in the calibration
+#: (reports/reference/tree_calibration.json)
+_LEAST_LUT = 0.03
 _TOP, _CORE = "codesign_top", "codesign_core"
 
 
@@ -63,6 +69,7 @@ class _TreeRecord(FirmwareRecord):
     top: Identifier
     sources: tuple[Source, ...] = Field(min_length=1)
     latency_cycles: Count
+    lut: float = Field(ge=0)
     ff: Count
     comparators: Count
     trees: Count
@@ -77,7 +84,7 @@ class Trees(Flow):
     triggers = True
     storable = True
     model = "decisions in integers"
-    quantities = ("ff", "latency_cycles", "latency_ns", "initiation_interval")
+    quantities = ("lut", "ff", "latency_cycles", "latency_ns", "initiation_interval")
     space = TreeSpace
     settings = TreeSettings
 
@@ -127,6 +134,7 @@ class Trees(Flow):
             "top": _TOP,
             "sources": [f"src/{_CORE}.v", f"src/{_TOP}.v"],
             "latency_cycles": core.latency + compared,
+            "lut": luts_of(plan, design.inputs, core.choices) + (design.outputs.width if compared else 0),
             "ff": core.flip_flops + (design.outputs.width + 1 if compared else 0),
             "comparators": len(plan.forest.features),
             "trees": len(plan.forest.roots),
@@ -152,16 +160,24 @@ class Trees(Flow):
             extra=record.model_dump(mode="json") | {"settings": settings},
         )
 
+    def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
+        """Half of what the cheapest ensemble took that was measured; of networks nothing is known."""
+        if kind != "trees":
+            return None
+        return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", codesign.__version__)
+
     def figures(self, firmware: Firmware) -> list[Figure]:
-        """Flip-flops, latency and interval by construction; look-up tables are counted by synthesis."""
+        """Flip-flops, latency, interval by construction; look-up tables part by part, with what Yosys should find."""
         tool, release, cycles = "codesign", str(firmware.extra["codesign"]), firmware.latency_cycles
         compiled = Fidelity.COMPILED
-        return [
+        found = [
+            Figure.of("lut", firmware.extra["lut"], compiled, tool, release),
             Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
             Figure.of("latency_cycles", cycles, compiled, tool, release),
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
             Figure.of("initiation_interval", 1, compiled, tool, release),
         ]
+        return with_expected(found, firmware.target.family, "trees", self.name)
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The decisions that the hardware takes, on integers."""

@@ -13,11 +13,13 @@ __all__ = ("WrittenTrees", "write_trees")
 
 @dataclass(frozen=True)
 class WrittenTrees:
-    """The core's Verilog, its latency in clock periods, and its flip-flops, those at the ports included."""
+    """The core's Verilog, its latency in clock periods, its flip-flops, those at the ports included, and how many
+    choices between single bits it has."""
 
     text: str
     latency: int
     flip_flops: int
+    choices: int
 
 
 @dataclass
@@ -40,6 +42,7 @@ class _Core:
         self.wires: list[str] = []
         self.clocked: list[str] = []
         self.flip_flops = 0
+        self.choices = 0
         self._made = 0
 
     def name(self, what: str) -> str:
@@ -89,6 +92,7 @@ class _Core:
                 return a
             if (bit, a, b) not in chosen:
                 chosen[bit, a, b] = self.name("p")
+                self.choices += 1
                 self.wires.append(f"    wire {chosen[bit, a, b]} = {bit} ? {a} : {b};")
             return chosen[bit, a, b]
 
@@ -205,4 +209,4 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
         "endmodule",
         "",
     ]
-    return WrittenTrees("\n".join(text), len(stages), core.flip_flops)
+    return WrittenTrees("\n".join(text), len(stages), core.flip_flops, core.choices)

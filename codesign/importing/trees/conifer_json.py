@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.json import json_of
 from codesign.core.validation import validated
-from codesign.importing.trees.branches import tree_of
-from codesign.importing.trees.tree_model import TreeModel
+from codesign.families.trees.branches import tree_of
+from codesign.families.trees.tree_model import TreeModel
 
 __all__ = ("conifer_dict", "read_conifer")
 

@@ -10,9 +10,9 @@ from onnx import TensorProto, helper
 
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.onnx import onnx_model
+from codesign.families.trees.tree_model import TreeModel
 from codesign.graph.ensemble import ML, ensemble_of, node_of
 from codesign.graph.forest import Tree
-from codesign.importing.trees.tree_model import TreeModel
 
 __all__ = ("onnx_margins", "read_onnx_trees")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.plain import given_bytes
+from codesign.families.trees.lightgbm_text import read_lightgbm
+from codesign.families.trees.nodes_file import NODES, read_nodes
+from codesign.families.trees.tree_model import Kind, TreeModel
+from codesign.families.trees.xgboost_file import read_xgboost
 from codesign.importing.trees.conifer_json import read_conifer
-from codesign.importing.trees.lightgbm_text import read_lightgbm
 from codesign.importing.trees.onnx_trees import read_onnx_trees
-from codesign.importing.trees.tree_model import Kind, TreeModel
-from codesign.importing.trees.xgboost_file import read_xgboost
 
 __all__ = ("is_trees", "read_trees")
 
@@ -23,7 +24,9 @@ def _kind(content: bytes) -> Kind | None:
         if b"gradient_booster" in content:
             binary = content[:1] == b"{" and content[1:2] in (b"i", b"U", b"I", b"l", b"L", b"$", b"#")
             return "xgboost-ubj" if binary else "xgboost-json"
-        return "conifer" if b'"splitting_convention"' in content else None
+        if b'"splitting_convention"' in content:
+            return "conifer"
+        return "nodes" if f'"format": "{NODES}"'.encode() in content[:100] else None
     return "onnx" if b"ai.onnx.ml" in content and b"TreeEnsemble" in content else None
 
 
@@ -54,9 +57,12 @@ def _read(content: bytes, source: str) -> TreeModel:
             return read_lightgbm(content, source)
         case "conifer":
             return read_conifer(content, source)
+        case "nodes":
+            return read_nodes(content, source)
         case "onnx":
             return read_onnx_trees(content, source)
     raise InputError(
         f"{source}: no trees that are read here: XGBoost's save_model (JSON or UBJ; not a pickle, not the binary "
-        "format of before 1.0), LightGBM's save_model (text), conifer's save (JSON), or ONNX by skl2onnx"
+        "format of before 1.0), LightGBM's save_model (text), conifer's save (JSON), ONNX by skl2onnx, or a "
+        "model of the family trees"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -15,12 +15,14 @@ from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.families.trained import Reference, Trained
-from codesign.importing.trees.tree_model import LEAF_BITS, TreeModel
+from codesign.families.trees.lightgbm_text import lightgbm_text
+from codesign.families.trees.own_margins import Margins, lightgbm_margins, sklearn_margins, xgboost_margins
+from codesign.families.trees.tree_model import LEAF_BITS, TreeModel
+from codesign.families.trees.xgboost_file import xgboost_json
+from codesign.importing.trees.conifer_json import conifer_dict
+from codesign.importing.trees.onnx_trees import onnx_margins
 
 __all__ = ("TrainedTrees", "source_margins")
-
-#: values (events, features) float64, as the source is given them, to raw margins (events, outputs)
-Margins = Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,11 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
     """The source's library and version, and what it gives with the leaves that ``model`` has; None: not installed."""
     match model.kind:
         case "xgboost-json" | "xgboost-ubj" if find_spec("xgboost"):
-            return _xgboost(model)
+            return xgboost_margins(xgboost_json(model))
         case "lightgbm" if find_spec("lightgbm"):
-            return _lightgbm(model)
+            return lightgbm_margins(lightgbm_text(model).encode())
+        case "nodes":
+            return sklearn_margins(model)
         case "conifer" if find_spec("conifer"):
             return _conifer(model)
         case "onnx":
@@ -77,40 +81,9 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
     return None
 
 
-def _xgboost(model: TreeModel) -> tuple[str, Margins]:
-    import xgboost
-
-    from codesign.importing.trees.xgboost_file import xgboost_json
-
-    booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(xgboost_json(model)))
-
-    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        matrix = xgboost.DMatrix(x.astype(np.float32), nthread=1)
-        found: NDArray[np.floating[Any]] = booster.predict(matrix, output_margin=True)
-        return found
-
-    return f"XGBoost {xgboost.__version__}", margins
-
-
-def _lightgbm(model: TreeModel) -> tuple[str, Margins]:
-    import lightgbm
-
-    from codesign.importing.trees.lightgbm_text import lightgbm_text
-
-    booster = lightgbm.Booster(model_str=lightgbm_text(model))
-
-    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        return np.asarray(booster.predict(x, raw_score=True, num_threads=1))
-
-    return f"LightGBM {lightgbm.__version__}", margins
-
-
 def _conifer(model: TreeModel) -> tuple[str, Margins]:
     import conifer
     from conifer.model import ModelBase
-
-    from codesign.importing.trees.conifer_json import conifer_dict
 
     loaded = ModelBase(conifer_dict(model))
 
@@ -122,8 +95,6 @@ def _conifer(model: TreeModel) -> tuple[str, Margins]:
 
 def _onnxruntime(model: TreeModel) -> tuple[str, Margins] | None:
     import onnxruntime
-
-    from codesign.importing.trees.onnx_trees import onnx_margins
 
     try:
         content = onnx_margins(model)

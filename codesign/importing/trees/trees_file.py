@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.plain import given_bytes
+from codesign.families.trees.tree_model import TreeModel
 from codesign.importing.base import Imported, Importer, Question, Source
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile
 from codesign.importing.onnx_file import types_in_words
 from codesign.importing.trees.read import is_trees, read_trees
-from codesign.importing.trees.trained_trees import source_margins
-from codesign.importing.trees.tree_model import TreeModel
+from codesign.importing.trees.trained_trees import TrainedTrees, source_margins
 
 __all__ = ("TreesFile",)
 
@@ -26,6 +26,7 @@ _KINDS = {
     "lightgbm": "LightGBM text",
     "onnx": "trees in ONNX",
     "conifer": "conifer JSON",
+    "nodes": "trees of the family trees",
 }
 
 
@@ -58,7 +59,7 @@ class TreesFile(Importer):
             fields = tuple({"name": name} for name in model.features)
             declared = type(declared).model_validate(declared.model_dump() | {"fields": fields})
         inputs = declared.quantisation(len(model.features))
-        trained = model.trained(inputs)
+        trained = TrainedTrees(model, inputs)
         design = trained.design()
         rounded = model.rounded(trained.leaf_bits)
         found = source_margins(rounded)

@@ -12,7 +12,7 @@ from codesign.core.fixedpoint import FixedPoint, InputQuantisation
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid
-from codesign.importing.trees import is_trees, read_trees
+from codesign.importing.trees import TrainedTrees, is_trees, read_trees
 from codesign.importing.trees.trained_trees import source_margins
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from codesign.verify.rtl import verify
@@ -48,7 +48,7 @@ def test_margins_are_the_librarys(name):
 @pytest.mark.parametrize("name", FILES)
 def test_a_design_is_exact_in_every_domain(name):
     model = read_trees(FOLDER / name)
-    trained = model.trained(INPUTS, BITS)
+    trained = TrainedTrees(model, INPUTS, BITS)
     design, codes = trained.design(), all_codes()
     truth = equal_everywhere(design, codes[:400], circuit=60)
     rounded = model.rounded(BITS)
@@ -66,7 +66,7 @@ def test_the_source_with_rounded_leaves_is_the_design(name):
     model = read_trees(FOLDER / name)
     if source_margins(model) is None:
         pytest.skip(f"{model.source.split()[0]} is not installed: pip install it to compare with its own margins")
-    trained, codes = model.trained(INPUTS, BITS), all_codes()
+    trained, codes = TrainedTrees(model, INPUTS, BITS), all_codes()
     design = trained.design()
     exact = design.outputs.codes(model.rounded(BITS).margins(model.values(INPUTS, codes)))
     ((_, reference),) = trained.references().items()
@@ -112,7 +112,7 @@ def test_inputs_in_physical_units_have_their_thresholds_moved():
         step=(0.03, 0.1 / 3, 1 / 32, 0.037, 1.0),
         types=(kind,) * 5,
     )
-    trained = model.trained(inputs, BITS)
+    trained = TrainedTrees(model, inputs, BITS)
     codes = np.random.default_rng(1).integers(0, 256, (3000, 5))
     for tree in model.trees:
         first = model.first_codes(tree, inputs)
@@ -299,14 +299,14 @@ def outcome(content, folder):
     ],
 )
 def test_binary_json_is_bounded(content):
-    from codesign.importing.trees.ubjson import ubjson_of
+    from codesign.families.trees.ubjson import ubjson_of
 
     with pytest.raises(InputError, match="not valid UBJSON"):
         ubjson_of(content, "model.ubj")
 
 
 def test_files_and_tools_of_a_trained_model():
-    trained = read_trees(FOLDER / "xgboost_two.json").trained(INPUTS)
+    trained = TrainedTrees(read_trees(FOLDER / "xgboost_two.json"), INPUTS)
     assert trained.files() == {"xgboost-json": (FOLDER / "xgboost_two.json").read_bytes()}
     assert trained.tools() == {"XGBoost": "3.2.0"}
     with pytest.raises(InputError, match="2 to 24"):

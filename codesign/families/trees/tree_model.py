@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import ceil, log2
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import onnx
@@ -21,14 +21,11 @@ from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.operators.trees import MOST_LEAF_BITS
 from codesign.graph.reader import read_graph
 
-if TYPE_CHECKING:
-    from codesign.importing.trees.trained_trees import TrainedTrees
-
 __all__ = ("LEAF_BITS", "Kind", "LeafRounding", "TreeModel")
 
 #: bits of the largest leaf, its sign included
 LEAF_BITS = 12
-Kind: TypeAlias = Literal["xgboost-json", "xgboost-ubj", "lightgbm", "onnx", "conifer"]
+Kind: TypeAlias = Literal["xgboost-json", "xgboost-ubj", "lightgbm", "onnx", "conifer", "nodes"]
 _OPSET, _ML_OPSET, _IR_VERSION = 20, 3, 10
 
 
@@ -156,17 +153,11 @@ class TreeModel:
         """
         if len(inputs.types) != len(self.features):
             raise InputError(f"{len(inputs.types)} inputs are given, {self.source} was trained on {len(self.features)}")
-        content = self.rounded(leaf_bits)._onnx(inputs)
+        content = self.rounded(leaf_bits).onnx(inputs)
         found = read_graph(content).run(Interval.of_port(inputs.port), Intervals())
         ends = zip(found.low[0], found.high[0], found.step[0], strict=True)
         types = tuple(tightest_type(float(low), float(high), float(step)) for low, high, step in ends)
         return Design(content, inputs, Port(name="margin", types=types, labels=self.outputs))
-
-    def trained(self, inputs: InputQuantisation, leaf_bits: int = LEAF_BITS) -> TrainedTrees:
-        """The same as what every way to a design ends in, with the source's own execution where it is installed."""
-        from codesign.importing.trees.trained_trees import TrainedTrees
-
-        return TrainedTrees(self, inputs, leaf_bits)
 
     def first_codes(self, tree: Tree, inputs: InputQuantisation) -> NDArray[np.int64]:
         """For each decision of a tree the first code whose value reaches its threshold; the largest + 1: none."""
@@ -191,8 +182,8 @@ class TreeModel:
             low, high = (low, middle) if reaches(middle) else (middle + 1, high)
         return low
 
-    def _onnx(self, inputs: InputQuantisation) -> bytes:
-        """One TreeEnsembleRegressor on the values of the port."""
+    def onnx(self, inputs: InputQuantisation) -> bytes:
+        """One TreeEnsembleRegressor on the values of the port, with the leaves as they are."""
         columns: dict[str, list[float | int | str]] = {}
 
         def put(**entries: float | int | str) -> None:

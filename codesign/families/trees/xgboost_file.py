@@ -8,6 +8,7 @@ else a margin (``ProbToMargin`` in XGBoost's ``src/objective``).
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.json import json_of
 from codesign.core.validation import validated
-from codesign.importing.trees.branches import tree_of
-from codesign.importing.trees.tree_model import Kind, TreeModel
-from codesign.importing.trees.ubjson import ubjson_of
+from codesign.families.trees.branches import tree_of
+from codesign.families.trees.tree_model import Kind, TreeModel
+from codesign.families.trees.ubjson import ubjson_of
+from codesign.graph.forest import Tree
 
-__all__ = ("read_xgboost", "xgboost_json")
+__all__ = ("read_xgboost", "write_xgboost", "xgboost_json")
 
 #: objective -> what its base score is
 _MARGIN = (
@@ -190,50 +192,33 @@ def _base(given: str, outputs: int, objective: str, source: str) -> NDArray[np.f
 
 
 def xgboost_json(model: TreeModel) -> bytes:
-    """The model's own file, written anew as JSON from what was checked, with the leaves that ``model`` has.
+    """The model's own file, written anew as JSON from what was checked, with the trees that ``model`` has.
 
     The base score becomes that of margin 0, and what it was goes to the first tree of each output: no other margin
     stands exactly in the file.
     """
     data = json_of(model.content, "model") if model.kind == "xgboost-json" else ubjson_of(model.content, "model")
     file = validated(_File, data, "model")
-    learner = file.learner
+    param = file.learner.learner_model_param
+    several = param.base_score.lstrip().startswith("[")
+    return _written(model, param.num_class, param.num_target, several, file.version)
+
+
+def write_xgboost(model: TreeModel, classes: bool, version: tuple[int, int, int]) -> bytes:
+    """Trees of any origin as a file of XGBoost 3: of ``classes`` by softmax, or of as many numbers."""
+    count = len(model.outputs)
+    named = replace(model, objective="multi:softprob" if classes else "reg:squarederror")
+    return _written(named, count if classes else 0, 1 if classes else count, True, version)
+
+
+def _written(model: TreeModel, classes: int, targets: int, several: bool, version: tuple[int, int, int]) -> bytes:
     left = dict(enumerate(model.base.tolist()))
-    trees = []
-    for number, (tree, mine) in enumerate(zip(learner.gradient_booster.model.trees, model.trees, strict=True)):  # type: ignore[union-attr]
-        count = len(tree.left_children)
-        base = left.pop(mine.output, 0.0)
-        conditions = [
-            float(np.float32(v + base)) if leaf else split
-            for v, leaf, split in zip(mine.values.tolist(), mine.leaves.tolist(), tree.split_conditions, strict=True)
-        ]
-        parents = [2147483647] * count
-        for node, (a, b) in enumerate(zip(tree.left_children, tree.right_children, strict=True)):
-            if a != -1:
-                parents[a] = parents[b] = node
-        trees.append(
-            {
-                "base_weights": [0.0] * count,
-                "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [],
-                "default_left": [int(bool(d)) for d in tree.default_left],
-                "id": number,
-                "left_children": list(tree.left_children),
-                "loss_changes": [0.0] * count,
-                "parents": parents,
-                "right_children": list(tree.right_children),
-                "split_conditions": conditions,
-                "split_indices": list(tree.split_indices),
-                "split_type": [0] * count,
-                "sum_hessian": [1.0] * count,
-                "tree_param": {"num_deleted": "0", "num_feature": str(len(model.features)), "num_nodes": str(count),
-                               "size_leaf_vector": "1"},
-            }
-        )  # fmt: skip
+    trees = [_nodes(tree, number, left.pop(tree.output, 0.0)) for number, tree in enumerate(model.trees)]
+    for tree in trees:
+        tree["tree_param"] |= {"num_feature": str(len(model.features))}
     zero = 0.5 if model.objective in _PROBABILITY else 1.0 if model.objective in _MEAN else 0.0
-    several = learner.learner_model_param.base_score.lstrip().startswith("[")
     score = json.dumps([zero] * len(model.outputs)) if several else json.dumps(zero)
     objective: dict[str, Any] = {"name": model.objective}
-    classes = learner.learner_model_param.num_class
     if model.objective.startswith("multi:"):
         objective["softmax_multiclass_param"] = {"num_class": str(classes)}
     written = {
@@ -250,11 +235,38 @@ def xgboost_json(model: TreeModel) -> bytes:
             },
             "learner_model_param": {
                 "base_score": score, "boost_from_average": "1", "num_class": str(classes),
-                "num_feature": str(len(model.features)),
-                "num_target": str(learner.learner_model_param.num_target),
+                "num_feature": str(len(model.features)), "num_target": str(targets),
             },
             "objective": objective,
         },
-        "version": list(file.version),
+        "version": list(version),
     }  # fmt: skip
     return json.dumps(written).encode()
+
+
+def _nodes(tree: Tree, number: int, base: float) -> dict[str, Any]:
+    """One tree, its nodes in their order; a value is never missing, so where that would go is the same for all."""
+    count = len(tree.features)
+    leaves = tree.leaves.tolist()
+    left = [-1 if leaf else n for leaf, n in zip(leaves, tree.below.tolist(), strict=True)]
+    right = [-1 if leaf else n for leaf, n in zip(leaves, tree.reached.tolist(), strict=True)]
+    parents = [2147483647] * count
+    for node, (a, b) in enumerate(zip(left, right, strict=True)):
+        if a != -1:
+            parents[a] = parents[b] = node
+    conditions = np.where(tree.leaves, tree.values + base, tree.thresholds).astype(np.float32)
+    return {
+        "base_weights": [0.0] * count,
+        "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [],
+        "default_left": [0] * count,
+        "id": number,
+        "left_children": left,
+        "loss_changes": [0.0] * count,
+        "parents": parents,
+        "right_children": right,
+        "split_conditions": conditions.astype(np.float64).tolist(),
+        "split_indices": np.maximum(tree.features, 0).tolist(),
+        "split_type": [0] * count,
+        "sum_hessian": [1.0] * count,
+        "tree_param": {"num_deleted": "0", "num_nodes": str(count), "size_leaf_vector": "1"},
+    }  # fmt: skip

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.limits import JSON_BYTES
 from codesign.core.reading.plain import text_of
+from codesign.families.trees.branches import tree_of
+from codesign.families.trees.tree_model import TreeModel
 from codesign.graph.forest import MOST_TREE_NODES, Tree
-from codesign.importing.trees.branches import tree_of
-from codesign.importing.trees.tree_model import TreeModel
 
-__all__ = ("lightgbm_text", "read_lightgbm")
+__all__ = ("lightgbm_text", "read_lightgbm", "write_lightgbm")
 
 _CATEGORY, _MISSING_ZERO = 1, 1  # bit 0 of a decision's type; its bits 2 and 3
 
@@ -132,32 +132,68 @@ def _tree(block: dict[str, str], what: str, output: int, part: float) -> Tree:
 
 
 def lightgbm_text(model: TreeModel) -> str:
-    """The model's own file, written anew from what was checked, with the leaves that ``model`` has.
+    """The model's own file, written anew from what was checked, with the trees that ``model`` has.
 
     What its base values are goes to the first tree of each output.
     """
-    head, blocks = _blocks(model.content.decode(), "model")
-    lines = ["tree", "version=v4"]
+    head, _ = _blocks(model.content.decode(), "model")
     kept = ("num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "feature_names",
             "feature_infos")  # fmt: skip
-    lines += [f"{name}={head[name]}" for name in kept if name in head]
+    return _written(model, {name: head[name] for name in kept if name in head})
+
+
+def write_lightgbm(model: TreeModel, classes: bool) -> bytes:
+    """Trees of any origin as a text file of LightGBM 4: of ``classes`` by softmax, or of as many numbers."""
+    count, size = len(model.outputs), len(model.features)
+    head = {"num_class": f"{count}", "num_tree_per_iteration": f"{count}", "label_index": "0",
+            "max_feature_idx": f"{size - 1}"}  # fmt: skip
+    if classes:
+        head["objective"] = f"multiclass num_class:{count}"
+    elif count == 1:  # it knows no objective of several numbers: then none is named, and the sums are what it gives
+        head["objective"] = "regression"
+    head |= {
+        "feature_names": " ".join(f"Column_{i}" for i in range(size)),
+        "feature_infos": " ".join("[-1e+300:1e+300]" for _ in range(size)),
+    }
+    return _written(model, head).encode()
+
+
+def _written(model: TreeModel, head: Mapping[str, str]) -> str:
+    lines = ["tree", "version=v4", *(f"{name}={value}" for name, value in head.items())]
     left = dict(enumerate(model.base.tolist()))
-    for number, (block, tree) in enumerate(zip(blocks, model.trees, strict=True)):
-        base = left.pop(tree.output, 0.0)
-        values = [v + base for v in tree.values[tree.leaves].tolist()]
-        lines += ["", f"Tree={number}", f"num_leaves={len(values)}", "num_cat=0"]
-        if len(values) > 1:
-            named = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
-            lines += [f"{name}={block[name]}" for name in named[:1]]
-            lines += [f"split_gain={_row([0] * (len(values) - 1))}"]
-            lines += [f"{name}={block[name]}" for name in named[1:]]
-        lines += [f"leaf_value={_row(values)}"]
-        if len(values) > 1:
-            inner = _row([0] * (len(values) - 1))
-            lines += [f"leaf_weight={_row([1] * len(values))}", f"leaf_count={_row([1] * len(values))}"]
-            lines += [f"internal_value={inner}", f"internal_weight={inner}", f"internal_count={inner}"]
-        lines += ["is_linear=0", "shrinkage=1"]
+    for number, tree in enumerate(model.trees):
+        lines += ["", f"Tree={number}", *_tree_lines(tree, left.pop(tree.output, 0.0))]
     return "\n".join([*lines, "", "end of trees", ""])
+
+
+def _tree_lines(tree: Tree, base: float) -> list[str]:
+    """One tree: its decisions, and then its leaves, each in the order in which they stand."""
+    inner, leaves = np.flatnonzero(~tree.leaves), np.flatnonzero(tree.leaves)
+    place = np.empty(len(tree.features), dtype=np.int64)
+    place[inner], place[leaves] = np.arange(len(inner)), ~np.arange(len(leaves))
+    lines = [f"num_leaves={len(leaves)}", "num_cat=0"]
+    values = f"leaf_value={_row((tree.values[leaves] + base).tolist())}"
+    if not len(inner):
+        return [*lines, values, "is_linear=0", "shrinkage=1"]
+    zeros, ones = _row([0] * len(inner)), _row([1] * len(leaves))
+    return [
+        *lines,
+        f"split_feature={_row(tree.features[inner].tolist())}",
+        f"split_gain={zeros}",
+        # x is not x >= t where x <= the number before t
+        f"threshold={_row(np.nextafter(tree.thresholds[inner], -np.inf).tolist())}",
+        f"decision_type={zeros}",
+        f"left_child={_row(place[tree.below[inner]].tolist())}",
+        f"right_child={_row(place[tree.reached[inner]].tolist())}",
+        values,
+        f"leaf_weight={ones}",
+        f"leaf_count={ones}",
+        f"internal_value={zeros}",
+        f"internal_weight={zeros}",
+        f"internal_count={zeros}",
+        "is_linear=0",
+        "shrinkage=1",
+    ]
 
 
 def _row(values: Sequence[float]) -> str:

@@ -1,0 +1,1 @@
+"""Boosted trees: trained here by one of several libraries, or read from the files that those libraries write."""
