@@ -34,7 +34,8 @@ def studies(as_json: Json = False) -> None:
     from codesign.core.resources import available
     from codesign.study.definition import load_study
 
-    rows = [load_study(name).model_dump(mode="json") for name in available("search")]
+    found = [load_study(name) for name in available("search")]
+    rows = [study.model_dump(mode="json") | {"family": ", ".join(study.named)} for study in found]
     print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
 
 
