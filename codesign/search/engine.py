@@ -160,8 +160,8 @@ class _Search:
             return done
         ours = self._settings.pipeline == WHOLE  # of others we know no needs
         if ours and self._cluster is None:
-            for member in self._resolved.members:
-                self._tell(must_have_tools(study, member.family, member.flow))
+            each = (must_have_tools(study, member.family, member.flow) for member in self._resolved.members)
+            self._tell(dict.fromkeys(text for texts in each for text in texts))
         expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.problem)
         if ours and expected is not None:
             self._tell(too_few_events(study, expected))
