@@ -10,9 +10,11 @@ from codesign.report.collect import collect
 from codesign.report.compare import write_comparison
 from codesign.report.family_rows import family_rows
 from codesign.report.html import write_report
+from codesign.search.messages import Settings
 from codesign.search.resolve import resolve
 from codesign.search.shares import Shares
 from codesign.search.storage import open_study
+from codesign.search.worker import Bench
 from codesign.study.definition import FAMILY, parse_study
 from tests.search.conftest import STUDY
 from tests.search.test_engine import Notes, search, statuses
@@ -51,6 +53,14 @@ def test_each_family_is_searched_with_what_is_its_own(sampler, tmp_path, monkeyp
             assert seen == "narrow ('features',) 9 {'reuse': [1, 2]}"
     assert {p.config[FAMILY] for p in front.points} <= {"toy", "narrow"}
     assert Front.model_validate_json((tmp_path / "front.json").read_text()) == front
+    (tmp_path / "parts" / "test.npz").unlink()
+    bench = Bench(Settings(study, str(tmp_path), None, "toy"), run, lambda stage: None)
+    for folder in run.trials():  # as on a cluster: from its files alone
+        before = (folder.path / "seen.txt").read_text()
+        (folder.path / "seen.txt").unlink()
+        status = bench.carry_out({"kind": "Evaluate", "trial": folder.number, "note": None})["status"]
+        assert status["state"] in ("complete", "infeasible")
+        assert (folder.path / "seen.txt").read_text() == before
     names = [set(t.params) for t in open_study(run, study, None).get_trials(deepcopy=False) if t.params]
     wide, narrow = {"family", "toy.width", "toy.sparsity"}, {"family", "narrow.taps", "narrow.flow.reuse"}
     assert {frozenset(n) for n in names} == {frozenset(wide), frozenset(narrow)}
