@@ -61,7 +61,12 @@ def test_each_family_is_searched_with_what_is_its_own(sampler, tmp_path, monkeyp
         status = bench.carry_out({"kind": "Evaluate", "trial": folder.number, "note": None})["status"]
         assert status["state"] in ("complete", "infeasible")
         assert (folder.path / "seen.txt").read_text() == before
-    names = [set(t.params) for t in open_study(run, study, None).get_trials(deepcopy=False) if t.params]
+    trials = open_study(run, study, None).get_trials(deepcopy=False)
+    if sampler == "nsga2":  # of each family alone
+        keys = [f"NSGAIISampler:{name}:generation" for name in ("toy", "narrow")]
+        assert all(max(t.system_attrs.get(key, 0) for t in trials) > 0 for key in keys)
+        assert not any(all(key in t.system_attrs for key in keys) for t in trials)
+    names = [set(t.params) for t in trials if t.params]
     wide, narrow = {"family", "toy.width", "toy.sparsity"}, {"family", "narrow.taps", "narrow.flow.reuse"}
     assert {frozenset(n) for n in names} == {frozenset(wide), frozenset(narrow)}
 
