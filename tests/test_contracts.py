@@ -13,7 +13,8 @@ ROOT = Path(package).parent
 #: modules whose every name has a type
 CONTRACTS = (
     "families/base.py", "families/teaching.py", "families/torch_family.py", "families/torch_trained.py",
-    "families/trained.py", "training/lesson.py", "training/network.py",
+    "families/trained.py", "tasks/heads.py", "tasks/problem.py", "tasks/weighting.py", "training/lesson.py",
+    "training/loop.py", "training/network.py", "training/objectives.py",
 )  # fmt: skip
 
 

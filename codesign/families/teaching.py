@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.layout import BlockValues
@@ -13,7 +14,7 @@ from codesign.tasks.heads import Head, require_heads
 from codesign.tasks.problem import Problem
 from codesign.training.lesson import Fold, Lesson, Subject
 
-__all__ = ("heads_for", "lesson_of", "must_be_able", "outputs_of", "subject_of")
+__all__ = ("heads_for", "learnable_weights", "lesson_of", "must_be_able", "outputs_of", "subject_of")
 
 
 def outputs_of(facts: SampleFacts) -> tuple[str, ...]:
@@ -62,6 +63,26 @@ def must_be_able(family: Family, subject: Subject) -> None:
         raise UnsupportedError(f"the family '{family.name}' cannot learn this: {why}: choose another")
 
 
+def learnable_weights(problem: Problem, part: Part) -> NDArray[np.float64] | None:
+    """The weights by which the events of a part count in learning, (events,); None where all count alike.
+
+    InputError where nothing can learn from them: one is below 0 or not finite, or all are 0.
+    """
+    found = problem.weights(part)
+    if found is None:
+        return None
+    weights = np.asarray(found, dtype=np.float64)
+    if not np.isfinite(weights).all() or not (weights > 0).any() or (weights < 0).any():
+        below = int((weights < 0).sum())
+        raise InputError(
+            f"{below} of {len(weights)} {part.name} events have a weight below 0, down to {weights.min():g}: nothing "
+            "learns from those: leave such events out, or give weights of at least 0"
+            if below
+            else f"the weights of the {len(weights)} {part.name} events are not finite, or all 0: give some above 0"
+        )
+    return weights
+
+
 def lesson_of(
     problem: Problem, facts: SampleFacts, width: int, train: Part, validation: Part, trigger: str | None
 ) -> Lesson:
@@ -69,7 +90,7 @@ def lesson_of(
     quantisation = problem.input_quantisation(train.x, facts.seen, width)
     folds = []
     for part in (train, validation):
-        weights = problem.weights(part)
+        weights = learnable_weights(problem, part)
         x = quantisation.port.values(quantisation.codes(part.x))
-        folds.append(Fold(x, problem.target(part), None if weights is None else weights.astype(np.float64)))
+        folds.append(Fold(x, problem.target(part), weights))
     return Lesson(subject_of(problem, facts, trigger, folds[0].weights is not None), quantisation, *folds)

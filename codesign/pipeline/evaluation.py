@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +79,7 @@ def evaluate(
         seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
     key, notes = training_key(study, candidate, seed, facts, problem, family, trigger), []
 
-    def reopened(_: dict[str, Any]) -> Trained:
+    def reopened() -> Trained:
         design = Design.load(folder.path)
         read_graph(design.onnx).run(design.inputs.values(np.zeros((1, numbers), np.int64)), Exact())
         return load_trained(study, folder, design, candidate)
@@ -103,7 +102,7 @@ def evaluate(
             design = trained.design()
             design.save(folder.path)
             _save(trained, family, folder)
-            keep_training(key, folder, family, {})
+            keep_training(key, folder, family)
         else:
             trained = kept
             design = trained.design()

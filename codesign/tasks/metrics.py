@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from codesign.core.records import Metric
+from codesign.tasks import weighting
+from codesign.tasks.weighting import Weights
 
 __all__ = ("accuracy", "auc_influence", "auc_with_error", "probabilities", "rejection", "rejections", "roc")
 
@@ -21,13 +23,14 @@ def probabilities(scores: Array) -> Array:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def accuracy(scores: Array, labels: NDArray[np.int64]) -> Metric:
+def accuracy(scores: Array, labels: NDArray[np.int64], weights: Weights = None) -> Metric:
     """Share of events whose largest score is the true class's; binomial error. Ties go to the first class."""
-    value = float((scores.argmax(axis=1) == labels).mean())
-    return Metric(value=value, error=float(np.sqrt(value * (1 - value) / len(labels))))
+    value = weighting.mean(scores.argmax(axis=1) == labels, weights)
+    number = weighting.effective(weights, len(labels))
+    return Metric(value=value, error=float(np.sqrt(max(value * (1 - value), 0.0) / number)))
 
 
-def auc_influence(score: Array, signal: NDArray[np.bool_]) -> tuple[float, Array]:
+def auc_influence(score: Array, signal: NDArray[np.bool_], weights: Weights = None) -> tuple[float, Array]:
     """Area under the ROC curve and each event's influence on it, (events,).
 
     The influences sum to 0 and the sum of their squares is DeLong's variance (Biometrics 44 (1988) 837), computed from
@@ -36,6 +39,8 @@ def auc_influence(score: Array, signal: NDArray[np.bool_]) -> tuple[float, Array
     n_signal, n_background = int(signal.sum()), int((~signal).sum())
     if not n_signal or not n_background:
         raise ValueError("an AUC needs events of both classes")
+    if weights is not None:
+        return _weighted_influence(score, signal, weights)
     ranks = rankdata(score)
     influence = np.empty(len(score))
     above = (ranks[signal] - rankdata(score[signal])) / n_background  # share of background below each signal event
@@ -46,12 +51,34 @@ def auc_influence(score: Array, signal: NDArray[np.bool_]) -> tuple[float, Array
     return auc, influence
 
 
-def auc_with_error(scores: Array, labels: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, Metric]:
+def _weighted_influence(score: Array, signal: NDArray[np.bool_], weights: Array) -> tuple[float, Array]:
+    """The same of weighted events, from shares of the other class's weight instead of ranks."""
+    influence = np.empty(len(score))
+    w_signal, w_background = weights[signal], weights[~signal]
+    above = _share_below(score[signal], score[~signal], w_background)
+    below = 1 - _share_below(score[~signal], score[signal], w_signal)
+    auc = weighting.mean(above, w_signal)
+    influence[signal] = w_signal * (above - auc) / w_signal.sum()
+    influence[~signal] = w_background * (below - auc) / w_background.sum()
+    return auc, influence
+
+
+def _share_below(score: Array, others: Array, weights: Array) -> Array:
+    """Share of the others' weight that lies below each score; ties count one half."""
+    order = np.argsort(others, kind="stable")
+    filled = np.append(0.0, np.cumsum(weights[order]))
+    low, high = (filled[np.searchsorted(others[order], score, side=side)] for side in ("left", "right"))
+    return np.asarray((low + high) / 2 / filled[-1])
+
+
+def auc_with_error(
+    scores: Array, labels: NDArray[np.int64], names: tuple[str, ...], weights: Weights = None
+) -> dict[str, Metric]:
     """``auc_<class>`` of each class against the rest, and ``auc_mean``; errors include that all share the events."""
     found: dict[str, Metric] = {}
     values, influences = [], []
     for index, name in enumerate(names):
-        value, influence = auc_influence(scores[:, index], labels == index)
+        value, influence = auc_influence(scores[:, index], labels == index, weights)
         values.append(value)
         influences.append(influence)
         found[f"auc_{name}"] = Metric(value=value, error=float(np.sqrt((influence**2).sum())))
@@ -60,32 +87,37 @@ def auc_with_error(scores: Array, labels: NDArray[np.int64], names: tuple[str, .
     return found
 
 
-def roc(score: Array, signal: NDArray[np.bool_]) -> tuple[Array, Array]:
+def roc(score: Array, signal: NDArray[np.bool_], weights: Weights = None) -> tuple[Array, Array]:
     """Background and signal efficiency at every threshold, rising from (0, 0) to (1, 1)."""
     order = np.argsort(-score, kind="stable")
     last_of_tie = np.append(np.diff(score[order]) != 0, True)
-    signal_passed = np.cumsum(signal[order])[last_of_tie] / signal.sum()
-    background_passed = np.cumsum(~signal[order])[last_of_tie] / (~signal).sum()
-    return np.append(0.0, background_passed), np.append(0.0, signal_passed)
+    passed = []
+    for chosen in (~signal, signal):
+        counted = chosen if weights is None else weights * chosen
+        passed.append(np.append(0.0, np.cumsum(counted[order])[last_of_tie] / counted.sum()))
+    return passed[0], passed[1]
 
 
-def rejection(score: Array, signal: NDArray[np.bool_], efficiency: float) -> Metric | None:
+def rejection(score: Array, signal: NDArray[np.bool_], efficiency: float, weights: Weights = None) -> Metric | None:
     """Background rejection at one signal efficiency, as of :func:`rejections`."""
-    return rejections(score, signal, (efficiency,))[0]
+    return rejections(score, signal, (efficiency,), weights)[0]
 
 
-def rejections(score: Array, signal: NDArray[np.bool_], efficiencies: Sequence[float]) -> list[Metric | None]:
+def rejections(
+    score: Array, signal: NDArray[np.bool_], efficiencies: Sequence[float], weights: Weights = None
+) -> list[Metric | None]:
     """Background rejection 1 / (background efficiency) at each signal efficiency; None where no background passes.
 
     The ROC curve is interpolated within ties. The error adds, in quadrature, the binomial error of the background
     efficiency and that of the threshold, which is set on the same finite signal sample (binomial error of the signal
     efficiency times the slope of the curve).
     """
-    curve, counts = roc(score, signal), (int(signal.sum()), int((~signal).sum()))
+    curve = roc(score, signal, weights)
+    counts = tuple(weighting.effective(weighting.some(weights, some), int(some.sum())) for some in (signal, ~signal))
     return [_rejection(curve, counts, efficiency) for efficiency in efficiencies]
 
 
-def _rejection(curve: tuple[Array, Array], counts: tuple[int, int], efficiency: float) -> Metric | None:
+def _rejection(curve: tuple[Array, Array], counts: tuple[float, ...], efficiency: float) -> Metric | None:
     (background_curve, signal_curve), (n_signal, n_background) = curve, counts
     background = float(np.interp(efficiency, signal_curve, background_curve))
     if background * n_background < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,6 +102,39 @@ class FamilyTests:
         config, _ = self._drawn(family, space, highest)
         self._lives(family, config)
 
+    def test_several_heads_count_by_their_weights(self, family: Family, space: Mapping[str, Any]) -> None:
+        """Of two heads, where the family can learn two, the weights decide what is learned; the model is exact, and has
+        a block of outputs for each."""
+        config, _ = self._drawn(family, space, highest)
+        found = []
+        for weight in (1e-3, 1e3):
+            lesson = self._of_two_heads(config, weight)
+            if family.can(lesson.subject) is not None:
+                return
+            found.append(dict(family.fit(config.training(), lesson, self._budget(), 3)))
+        must(found[0] != found[1], f"{family.name}: what it learns does not depend on the weights of its heads")
+        trained = family.pick(found[1], config, lesson)
+        design = trained.design()
+        blocks = [(block.name, block.labels) for block in design.outputs.blocks]
+        wanted = [(head.name, head.outputs) for head in lesson.subject.heads]
+        must(blocks == wanted, f"{family.name}: has the outputs {blocks}, not those of its heads, {wanted}")
+        self._exact(family, trained.references(), design)
+        opened = family.load(dict(trained.files()), config, design)
+        must(opened.design().hash == design.hash, f"{family.name}: a model of two heads is opened as another design")
+        self._exact(family, opened.references(), design)
+
+    def test_events_count_by_their_weights(self, family: Family, space: Mapping[str, Any]) -> None:
+        """Where the family can learn from events with weights, those decide what is learned."""
+        config, _ = self._drawn(family, space, highest)
+        lesson = self._lesson(config)
+        weighted = replace(lesson.subject, weighted=True)
+        if family.can(weighted) is not None:
+            return
+        heavy = np.where(lesson.train.x[:, 0] > 0, 10.0, 0.1)
+        taught = replace(lesson, subject=weighted, train=replace(lesson.train, weights=heavy))
+        found = [dict(family.fit(config.training(), one, self._budget(), 3)) for one in (lesson, taught)]
+        must(found[0] != found[1], f"{family.name}: what it learns does not depend on the weights of events")
+
     def test_candidates_of_one_training_are_picked_from_it(self, family: Family, space: Mapping[str, Any]) -> None:
         """``training`` is the same for all that share one, and what it gives holds each of them, whole and exact."""
         config, _ = self._drawn(family, space, highest)
@@ -165,17 +199,31 @@ class FamilyTests:
         events = np.random.default_rng(4).normal(size=(200, self.inputs))
         quantisation = InputQuantisation.fit(events, subject.inputs, ("1",) * self.inputs, config.input_width())
         x = quantisation.port.values(quantisation.codes(events))
-        first = x[:, : self.outputs].astype(np.float32)
-        targets = {head.name: self._target(head, x, first) for head in subject.heads}
+        targets = {head.name: self._target(head, x) for head in subject.heads}
         folds = [
             Fold(x[place], {name: target[place] for name, target in targets.items()})
             for place in (slice(150), slice(150, None))
         ]
         return Lesson(subject, quantisation, *folds)
 
+    def _of_two_heads(self, config: Candidate, weight: float) -> Lesson:
+        """The same events; the first head a class, the second a number that has another weight."""
+        lesson = self._lesson(config)
+        names = tuple(f"y{i}" for i in range(max(self.outputs, 3)))
+        first = Head("kind", names[:2], LossObjective("cross-entropy"))
+        second = Head("value", names[2:], LossObjective("squared"), weight)
+        folds = [
+            replace(fold, target={head.name: self._target(head, fold.x) for head in (first, second)})
+            for fold in (lesson.train, lesson.validation)
+        ]
+        return replace(
+            lesson, subject=replace(lesson.subject, heads=(first, second)), train=folds[0], validation=folds[1]
+        )
+
     @staticmethod
-    def _target(head: Head, x: NDArray[np.float64], first: NDArray[np.float32]) -> FoldTarget:
-        """What a head is given of events: ``first`` are as many of their inputs as there are outputs."""
+    def _target(head: Head, x: NDArray[np.float64]) -> FoldTarget:
+        """What a head is given of events: as many of their inputs as it has outputs, or the largest of them."""
+        first = x[:, : len(head.outputs)].astype(np.float32)
         match head.objective.name:
             case "cross-entropy":
                 return np.asarray(first.argmax(axis=1), dtype=np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from codesign.core.errors import InputError
-from codesign.core.records import Plot
+from codesign.core.records import Metric, Plot
 from codesign.data.sample import Part, Sample, Splits
 from codesign.tasks.base import Baseline, Problem, Settings, Task
 from codesign.tasks.heads import require_heads
@@ -138,6 +139,47 @@ class TaskTests:
                 same = np.array_equal(baseline(validation), expected)
                 must(same, f"{task.name}: the baseline '{baseline.name}' is not of the training split and seed alone")
 
+    def test_events_count_by_their_weights(self, task: Task, settings: Settings) -> None:
+        """An event of weight 2 is the event twice, in working points and metrics; weights that are all 1, or all 3,
+        change nothing."""
+        problem = task.open(settings, 1)
+        sample = problem.sample
+        part = replace(sample.part("validation", self.splits), weights=None)
+        scores = self.scores(problem, sample, part)
+        plain = self._judged(problem, part, scores)
+        for every in (1.0, 3.0):
+            same = self._judged(problem, _weighted(part, np.full(len(part), every)), scores)
+            must(same == plain, f"{task.name}: of events whose weight is always {every:g} it has other metrics")
+        often = self.often(part)
+        weighted = _weighted(part, often)
+        found = self._judged(problem, weighted, scores)
+        for plot in problem.plots(scores, weighted, {}, problem.working_points(scores, weighted)):
+            must(
+                not (wrong := _undrawable(plot)), f"{task.name}: of events with weights the plot '{plot.name}' {wrong}"
+            )
+        places = np.concatenate([np.arange(len(part)), np.flatnonzero(often == 2)])
+        wanted = self._judged(problem, self.repeated(part, places), scores[places])
+        both = sorted(found.keys() & wanted.keys())
+        must(bool(both), f"{task.name}: judges nothing of events with weights")
+        for name in both:
+            one, twice = found[name].value, wanted[name].value
+            good = bool(np.isclose(one, twice, rtol=1e-4, atol=1e-9))
+            must(good, f"{task.name}: {name} with events of weight 2 is {one:g}, with them twice {twice:g}")
+
+    def test_baselines_are_fitted_with_weights(self, task: Task, settings: Settings) -> None:
+        """What is fitted on events is another where some of them count ten times as much."""
+        problem = task.open(settings, 1)
+        sample = problem.sample
+        train, validation = sample.part("train", self.splits), sample.part("validation", self.splits)
+        heavy = np.where(np.arange(len(train)) % 3 == 0, 10.0, 1.0)
+        train = replace(train, weights=None)
+        parts = train, _weighted(train, heavy), self.repeated(train, _most(train))
+        for plain, weighted, other in zip(*(problem.baselines(some, 3) for some in parts), strict=True):
+            scores = plain(validation)
+            if not np.array_equal(other(validation), scores):  # it depends on what it is fitted on
+                ignored = np.array_equal(weighted(validation), scores)
+                must(not ignored, f"{task.name}: the baseline '{plain.name}' is fitted without the weights of events")
+
     def test_its_plots_can_be_drawn(self, task: Task, settings: Settings) -> None:
         """Records whose lists are equally long and finite, with names of their own, with and without baselines."""
         problem = task.open(settings, 1)
@@ -182,6 +224,19 @@ class TaskTests:
             self._better(problem, part, start, outputs.detach())
 
     # ----------------------------------------------------------------------------------------------------------- how
+    def repeated(self, part: Part, places: NDArray[np.intp]) -> Part:
+        """The events at these places, of which one may be there twice. Give another where truth has their numbers."""
+        return part.taken(places)
+
+    def often(self, part: Part) -> NDArray[np.float64]:
+        """Weights: 1, or 2 of every seventh event; the same of all that comes from one collision."""
+        number = np.arange(len(part)) if part.collisions is None else part.collisions
+        return np.where(number % 7 == 3, 2.0, 1.0)
+
+    @staticmethod
+    def _judged(problem: Problem, part: Part, scores: Scores) -> dict[str, Metric]:
+        return problem.judge(scores, part, problem.working_points(scores, part))
+
     def scores(self, problem: Problem, sample: Sample, part: Part, seed: int = 5) -> Scores:
         """Outputs of a network, (events, outputs): random ones. Give others where the task cannot judge those."""
         size = len(part), len(problem.outputs(sample))
@@ -236,6 +291,15 @@ def _undrawable(plot: Plot) -> str:
             if ticks is not None and len(ticks) != size:
                 return "has not one tick for each row and column"
     return ""
+
+
+def _weighted(part: Part, weights: NDArray[np.float64]) -> Part:
+    return replace(part, weights=weights.astype(np.float32))
+
+
+def _most(part: Part) -> NDArray[np.intp]:
+    """Places of nine tenths of the events."""
+    return np.flatnonzero(np.arange(len(part)) % 10)
 
 
 def _arrays(sample: Sample) -> list[NDArray[Any]]:

@@ -47,9 +47,9 @@ def export(
         # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
         manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
         inputs, given = _inputs_of(network, input_quantisation.port)
-        named = _heads_of(network, given, outputs, heads)
+        named, module = _heads_of(network, given, outputs, heads)
         exported = manager.export(
-            network,
+            module,
             args=given if len(given) > 1 else given[0],
             dynamo=False,  # the TorchScript exporter is ten times faster
             input_names=inputs,
@@ -79,26 +79,42 @@ def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Ten
 
 def _heads_of(
     network: Network, given: tuple[torch.Tensor, ...], outputs: tuple[str, ...], heads: Sequence[Head]
-) -> dict[str, tuple[str, ...]]:
-    """By the name of each head of the network, the names of its outputs."""
+) -> tuple[dict[str, tuple[str, ...]], torch.nn.Module]:
+    """By the name of each head of the network, the names of its outputs; and what gives a tensor for each."""
     with torch.no_grad():
         found = network(*given)
-    sizes = [part.shape[1] for part in found] if isinstance(found, tuple) else [found.shape[1]]
+    parts = found if isinstance(found, tuple) else (found,)
+    sizes = [part.shape[1] for part in parts]
+    module: torch.nn.Module = network
     if sum(sizes) != len(outputs):
         raise UnsupportedError(
             f"the network {type(network).__name__} has {sum(sizes)} outputs, and {len(outputs)} are to be learned: "
             f"{', '.join(outputs[:20])}"
         )
+    wanted = [len(head.outputs) for head in heads]
+    if len(wanted) > 1 and not isinstance(found, tuple):
+        sizes, module = wanted, _Divided(network, wanted)
     if len(sizes) == 1:
-        return {"scores": outputs}
-    if heads and sizes != [len(head.outputs) for head in heads]:
+        return {"scores": outputs}, module
+    if heads and sizes != wanted:
         raise UnsupportedError(
             f"the network {type(network).__name__} gives {sizes} outputs, and what is learned has "
             f"{', '.join(f'{head.name} ({len(head.outputs)})' for head in heads)}: one tensor for each, in this order"
         )
     names = [head.name for head in heads] or [f"scores_{i}" for i in range(len(sizes))]
     ends = accumulate(sizes, initial=0)
-    return {name: outputs[low:high] for name, (low, high) in zip(names, pairwise(ends), strict=True)}
+    return {name: outputs[low:high] for name, (low, high) in zip(names, pairwise(ends), strict=True)}, module
+
+
+class _Divided(torch.nn.Module):
+    """A network of one tensor, which gives that of each head."""
+
+    def __init__(self, network: Network, sizes: list[int]) -> None:
+        super().__init__()
+        self.network, self.sizes = network, sizes
+
+    def forward(self, *blocks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.network(*blocks).split(self.sizes, dim=1)  # type: ignore[no-any-return]
 
 
 def _port_of(heads: dict[str, tuple[str, ...]], types: tuple[FixedPoint, ...]) -> Port:

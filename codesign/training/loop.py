@@ -18,10 +18,12 @@ from codesign.training.lesson import FoldTarget, Progress, quiet
 from codesign.training.network import Network, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 
-__all__ = ("Course", "Events", "History", "OneCycle", "Truths", "first_events", "run_course", "train")
+__all__ = ("Course", "Events", "History", "OneCycle", "Truths", "Values", "first_events", "run_course", "train")
 
 #: targets (events,) or (events, t); of several heads, one for each
 Truths: TypeAlias = FoldTarget | tuple[FoldTarget, ...]
+#: inputs (events, n), or weights (events,)
+Values: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 
 #: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
 _PRUNED_BY = 0.6
@@ -49,9 +51,9 @@ class Events:
     @classmethod
     def of(
         cls,
-        x: NDArray[np.floating],
+        x: Values,
         y: Truths,
-        weights: NDArray[np.floating] | None = None,
+        weights: Values | None = None,
         device: str = "cpu",
     ) -> Events:
         """From arrays, inputs and weights as float32, onto a device."""

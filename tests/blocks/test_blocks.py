@@ -17,6 +17,7 @@ from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model, features_model, heads_of
+from codesign.tasks.heads import Head, LossObjective
 from codesign.training import export
 from codesign.training.brevitas_quantisers import (
     ActivationQuantiser,
@@ -200,6 +201,12 @@ def test_two_blocks_and_two_heads(tmp_path):
     x = np.concatenate([rows[..., 0].sum(axis=1)[:, None], (rows[..., :1] > 0).sum(axis=1), x], axis=1)
     network, design = network_of(Fixed(Both), SetConfig(bits=3), (features, layout), x.astype(np.float32), y)
     assert [(b.name, b.fields) for b in design.outputs.blocks] == [("scores_0", CLASSES[:2]), ("scores_1", CLASSES[2:])]
+    squared = LossObjective("squared")
+    heads = Head("one", CLASSES[:2], squared), Head("two", CLASSES[2:], squared)
+    named = export.export(network, design.input_quantisation, CLASSES, None, heads)
+    assert [block.name for block in named.outputs.blocks] == ["one", "two"]
+    with pytest.raises(UnsupportedError, match=r"outputs, and what is learned has all \(.*\): one tensor for each"):
+        export.export(network, design.input_quantisation, CLASSES, None, (Head("all", CLASSES, squared),))
     assert Design.load(saved(design, tmp_path / "design")) == design
     codes_everywhere(network, design, x.astype(np.float32), tmp_path, rtl=False)
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
 from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.families.mlp.network import QuantMLP
 from codesign.testing.torch_family_tests import TorchFamilyTests
+from codesign.training.lesson import Subject
 from tests.testing.broken import said
 
 BITS = {"low": 2, "high": 5}
@@ -160,6 +162,29 @@ class Resold(MLP):
         return renamed(super().pick(files, candidate, lesson))
 
 
+class Balanced(MLP):
+    """To it all heads count alike."""
+
+    def fit(self, candidate, lesson, *how, **more):
+        heads = tuple(replace(head, weight=1.0) for head in lesson.subject.heads)
+        return super().fit(candidate, replace(lesson, subject=replace(lesson.subject, heads=heads)), *how, **more)
+
+
+class Deaf(MLP):
+    """To it all events count alike."""
+
+    def fit(self, candidate, lesson, *how, **more):
+        return super().fit(candidate, replace(lesson, train=replace(lesson.train, weights=None)), *how, **more)
+
+
+class Merged(MLP):
+    """Exports one head where there were two."""
+
+    def pick(self, files, candidate, lesson):
+        merged = Subject.of_sizes(*lesson.subject.sizes)
+        return super().pick(files, candidate, replace(lesson, subject=merged))
+
+
 class Omnivorous(MLP):
     """Would learn anything."""
 
@@ -217,6 +242,9 @@ class ManyTrainings(MLPLearned):
         (Random, "models_are_trained_and_exact", "the same seed trains two models"),
         (Resold, "models_are_trained_and_exact", "a trial has another metrics.json"),
         (Replaced, "models_are_trained_and_exact", "keeps other files|differs from exact arithmetic"),
+        (Balanced, "several_heads_count_by_their_weights", "does not depend on the weights of its heads"),
+        (Merged, "several_heads_count_by_their_weights", "has the outputs .*scores.*, not those of its heads"),
+        (Deaf, "events_count_by_their_weights", "does not depend on the weights of events"),
         (Omnivorous, "what_cannot_be_learned_is_said", "an objective that nobody knows"),
         (Credulous, "damaged_files_are_refused", "opens a weights.safetensors of 0 bytes"),
     ],

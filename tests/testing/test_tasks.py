@@ -46,6 +46,10 @@ class TestJetTagging(TaskTests):
     def settings(self, jets):
         return {"file": str(jets)}
 
+    @pytest.mark.slow
+    def test_baselines_are_fitted_with_weights(self, task, settings):
+        super().test_baselines_are_fitted_with_weights(task, settings)
+
 
 class TestAnomaly(TaskTests):
     learns_scores = False
@@ -62,6 +66,10 @@ class TestAnomaly(TaskTests):
             write_events(folder / f"{name}.root", events)
         return {"files": [str(folder / "zero.root")], "signal_files": {"ttbar": [str(folder / "ttbar.root")]}}
 
+    @pytest.mark.slow
+    def test_baselines_are_fitted_with_weights(self, task, settings):
+        super().test_baselines_are_fitted_with_weights(task, settings)
+
 
 class TestJetEnergy(TaskTests):
     @pytest.fixture(params=[JetEnergy, pytest.param(JetEnergyOffline, marks=pytest.mark.slow)])
@@ -73,6 +81,16 @@ class TestJetEnergy(TaskTests):
         path = tmp_path_factory.mktemp("toy") / "toy.root"
         write_events(path, toy_events(3000))
         return {"files": [str(path)], "heads": {"correction": 1.0, "quantiles": 0.5, "closure": 1.0}}
+
+    def often(self, part):
+        """So few that no bin of the response has enough jets for the one way of counting alone."""
+        return np.where(part.collisions % 40 == 3, 2.0, 1.0)
+
+    def repeated(self, part, places):
+        """Jets of an event that is there twice are those of two events."""
+        again = np.where(np.arange(len(places)) < len(part), 0, 1_000_000)
+        taken = part.taken(places)
+        return replace(taken, truth=taken.truth | {"event": taken.truth["event"] + again})
 
 
 class Liar(JetTaggingProblem):
@@ -90,7 +108,9 @@ class Middles:
     name = "distance from each class's mean"
 
     def __init__(self, train):
-        self.means = np.stack([train.features[train.y == c].mean(axis=0) for c in range(5)])
+        weights = np.ones(len(train)) if train.weights is None else train.weights
+        each = [(train.features[train.y == c], weights[train.y == c]) for c in range(5)]
+        self.means = np.stack([np.average(x, axis=0, weights=w) for x, w in each])
 
     def __call__(self, part):
         return -np.square(part.features[:, None] - self.means).sum(axis=2).astype(np.float64)
@@ -106,6 +126,28 @@ def own(sample, function):
 class Undeclared(Liar):
     def judge(self, scores, part, points):
         return super().judge(scores, part, points) | {"beauty": Metric(value=1, error=0)}
+
+
+class Deaf(Liar):
+    """Its accuracy does not hear of weights."""
+
+    def judge(self, scores, part, points):
+        return super().judge(scores, replace(part, weights=None), points)
+
+
+class Scaled(Liar):
+    """The heavier its events, the better."""
+
+    def judge(self, scores, part, points):
+        heavy = 1.0 if part.weights is None else float(part.weights.mean())
+        return {"accuracy": Metric(value=0.5 * heavy, error=0.1)}
+
+
+class Unweighted(Liar):
+    """Its baseline is fitted without weights."""
+
+    def baselines(self, train, seed):
+        return super().baselines(replace(train, weights=None), seed)
 
 
 class Endless(Liar):
@@ -224,12 +266,14 @@ class Opens(JetTagging):
         return self.liar.opened(settings)
 
 
-SAMPLE, JUDGED, PURE, POINTS, FITTED, PLOTS, LOSS = (
+SAMPLE, JUDGED, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS = (
     "its_sample_is_repeatable",
     "what_is_judged_is_what_it_declares",
     "judging_depends_on_what_it_is_given",
     "working_points_come_from_validation_only",
     "baselines_are_fitted_on_the_training_split",
+    "events_count_by_their_weights",
+    "baselines_are_fitted_with_weights",
     "its_plots_can_be_drawn",
     "the_loss_falls_to_better_outputs",
 )
@@ -250,6 +294,9 @@ SAMPLE, JUDGED, PURE, POINTS, FITTED, PLOTS, LOSS = (
         (FitsAll, FITTED, "is not of the training split and seed alone"),
         (Oracle, FITTED, "looks at the labels of what it scores"),
         (Flat, FITTED, "has no 200 x 5 finite scores"),
+        (Deaf, WEIGHED, "accuracy with events of weight 2 is 0.*, with them twice"),
+        (Scaled, WEIGHED, "of events whose weight is always 3 it has other metrics"),
+        (Unweighted, HEAVY, "'distance from each class's mean' is fitted without the weights of events"),
         (Ragged, PLOTS, "the plot 'p' is no record of a plot: .*y has 1 points"),
         (Uphill, LOSS, "outputs of a smaller loss have a worse accuracy"),
         (PerEvent, LOSS, "not one finite number"),
@@ -261,7 +308,7 @@ def test_a_task_that_breaks_a_promise_is_caught(liar, fails, words, jets):
     assert re.search(words, found), found
 
 
-@pytest.mark.parametrize("test", [SAMPLE, JUDGED, PURE, POINTS, FITTED, PLOTS, LOSS])
+@pytest.mark.parametrize("test", [SAMPLE, JUDGED, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS])
 def test_what_the_liars_begin_from_is_honest(test, jets):
     task, settings = Opens(Liar), {"file": str(jets)}
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):

@@ -18,7 +18,7 @@ from codesign.families.learned.learned_fused import learned_forward
 from codesign.families.learned.network import LearnedMLP, LearnedTwin
 from codesign.tasks.heads import TorchLoss
 from codesign.training.lesson import Progress, quiet
-from codesign.training.loop import Course, Events, Truths, first_events, run_course
+from codesign.training.loop import Course, Events, Truths, Values, first_events, run_course
 from codesign.training.network import Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 
@@ -103,9 +103,9 @@ def quality(loss: HeadsLoss, truths: Truths, weights: NDArray[np.float64] | None
 
 def checkpoints(
     config: LearnedMLPConfig,
-    x_train: NDArray[np.floating],
+    x_train: Values,
     y_train: Truths,
-    x_val: NDArray[np.floating],
+    x_val: Values,
     y_val: Truths,
     loss: HeadsLoss | TorchLoss,
     *,

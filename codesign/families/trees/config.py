@@ -62,9 +62,8 @@ class TreesConfig(Candidate):
         return self.input_bits
 
     def cost(self, inputs: int, outputs: int) -> float:
-        """What all trees cost in bits of comparators and choices (:mod:`codesign.graph.cost`) if none stands twice, deep
-        ones with no more leaves than libraries grow by default; 0 where the training decides how many rounds there are.
-        """
+        """What all trees cost in bits of comparators and choices (:mod:`codesign.graph.cost`) if none stands twice,
+        deep ones with no more leaves than libraries grow by default; 0 where training decides how many there are."""
         if self.rounds is None or self.early_stopping is not None:
             return 0.0
         decisions = (self.max_leaves or min(1 << self.depth, _LEAVES_OF_DEEP)) - 1

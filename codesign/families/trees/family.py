@@ -40,13 +40,16 @@ class BoostedTrees(Family):
         return TreesConfig(**{name: choose(name, getattr(space, name)) for name in TreesSpace.model_fields})
 
     def can(self, subject: Subject) -> str | None:
-        """Classes, and numbers by their squares or quantiles; of each head its own trees."""
-        for head in subject.heads:
-            name = head.objective.name
-            if name not in _OBJECTIVES:
-                return f"trees learn by {', '.join(_OBJECTIVES)}, and the objective of {head.name} is '{name}'"
-            if name == "cross-entropy" and len(head.outputs) < 2:
-                return f"{head.name} has one class, of which nothing is told apart"
+        """Classes, or numbers by their squares or quantiles; of one head."""
+        if len(subject.heads) > 1:
+            names = ", ".join(head.name for head in subject.heads)
+            return f"trees are grown for one head, and share nothing between several ({names})"
+        (head,) = subject.heads
+        name = head.objective.name
+        if name not in _OBJECTIVES:
+            return f"trees learn by {', '.join(_OBJECTIVES)}, and the objective of {head.name} is '{name}'"
+        if name == "cross-entropy" and len(head.outputs) < 2:
+            return f"{head.name} has one class, of which nothing is told apart"
         return None
 
     def brings(self, candidate: Candidate) -> Mapping[str, str]:

@@ -51,17 +51,13 @@ def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> Tree
         rounds=budget.epochs, depth=config.depth, most_leaves=config.max_leaves, learning_rate=config.learning_rate,
         min_child_weight=config.min_child_weight, patience=config.early_stopping, seed=seed,
     )  # fmt: skip
-    heads, count = lesson.subject.heads, len(lesson.subject.outputs)
-    found: list[Grown] = []
-    first = 0
-    for head in heads:
-        found += [_placed(grown, first + place, count) for place, grown in _grown(trainer, lesson, head, growth)]
-        first += len(head.outputs)
+    (head,), count = lesson.subject.heads, len(lesson.subject.outputs)
+    found = [_placed(grown, place, count) for place, grown in _grown(trainer, lesson, head, growth)]
     return TreeModel(
         kind="nodes",
         source=trainer.name,
         content=b"",
-        objective=heads[0].objective.name if len(heads) == 1 else "several",
+        objective=head.objective.name,
         features=lesson.subject.inputs,
         outputs=lesson.subject.outputs,
         trees=_round_by_round([g.rounds for g in found], count),

@@ -22,6 +22,7 @@ from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import FixedPoint
 from codesign.core.reading.onnx import onnx_model
 from codesign.graph.interval import Interval, Intervals, grid, tightest_type
+from codesign.graph.joined import joined
 from codesign.graph.reader import read_graph
 
 __all__ = ("DenseLayer", "Folded", "folded")
@@ -108,8 +109,9 @@ def _rewritten(design: Design) -> onnx.ModelProto:
 
     UnsupportedError names what hls4ml cannot do exactly.
     """
-    constants = read_graph(design.onnx).constants
-    source = onnx_model(design.onnx).graph
+    content = joined(design.onnx)
+    constants = read_graph(content).constants
+    source = onnx_model(content).graph
     nodes: list[Any] = []
     fixed: list[Any] = []
 

@@ -22,13 +22,14 @@ from codesign.core.errors import UnsupportedError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.reading.plain import member_names
 from codesign.core.runfolder import write_atomically
-from codesign.core.space import Choose, Dimension, Fixed
+from codesign.core.space import Choose, Dimension, Fixed, IntDimension
 from codesign.core.targets import Target
 from codesign.flows.base import Flow
 from codesign.flows.expected import with_expected
 from codesign.flows.settings import record_settings, stage_delay_for
+from codesign.flows.trees.folded_trees import FoldedTrees, write_folded
 from codesign.flows.trees.tree_luts import luts_of
-from codesign.flows.trees.tree_plan import plan_of
+from codesign.flows.trees.tree_plan import TreePlan, plan_of
 from codesign.flows.trees.tree_verilog import write_trees
 from codesign.graph.model_kind import ModelKind
 from codesign.rtl.firmware import Firmware, Rtl
@@ -37,9 +38,9 @@ from codesign.rtl.top_module import top_module
 
 __all__ = ("TreeSettings", "TreeSpace", "Trees")
 
-#: LUTs for each effective bit operation that is expected before training: half of the least in the calibration
-#: (reports/reference/tree_calibration.json)
-_LEAST_LUT = 0.03
+#: LUTs for each effective bit operation that is expected before training: an eighth of the least in the calibration
+#: (reports/reference/tree_calibration.json), for trees that take turns take about a quarter
+_LEAST_LUT = 0.01
 _TOP, _CORE = "codesign_top", "codesign_core"
 
 
@@ -51,6 +52,9 @@ class TreeSettings(BaseModel):
     stage_delay: float | None = Field(
         default=None, gt=0, description="logic between two registers, in adder delays; None: what the target allows"
     )
+    interval: int = Field(
+        default=1, ge=1, le=16, description="clocks for which an event stays: its trees take turns, and share hardware"
+    )
 
 
 class TreeSpace(BaseModel):
@@ -60,6 +64,9 @@ class TreeSpace(BaseModel):
 
     stage_delay: Dimension = Field(
         default=Fixed(None), description="a deeper pipeline than the target's clock needs: at most its stage_delay"
+    )
+    interval: IntDimension = Field(
+        default=Fixed(1), description="clocks for which an event stays; its trees take turns"
     )
 
 
@@ -71,6 +78,7 @@ class _TreeRecord(FirmwareRecord):
     latency_cycles: Count
     lut: float = Field(ge=0)
     ff: Count
+    interval: Count = 1
     comparators: Count
     trees: Count
     settings: TreeSettings
@@ -91,7 +99,9 @@ class Trees(Flow):
     def suggest(self, space: BaseModel, choose: Choose) -> TreeSettings:
         """Draw the logic between two registers, where the study leaves it open."""
         assert isinstance(space, TreeSpace)
-        return TreeSettings(stage_delay=choose("stage_delay", space.stage_delay))
+        return TreeSettings(
+            stage_delay=choose("stage_delay", space.stage_delay), interval=choose("interval", space.interval)
+        )
 
     def available(self) -> Availability:
         """It is part of codesign."""
@@ -121,21 +131,27 @@ class Trees(Flow):
         kinds = plan.kinds()
         if not sum(k.width for k in kinds):
             raise UnsupportedError("flow trees: every output is 0, there is no hardware")
-        core = write_trees(plan, design.inputs, _CORE, stage_delay)
+        compared = design.threshold is not None
+        if settings.interval > 1 and compared:
+            raise UnsupportedError(
+                "flow trees: a design that triggers takes an event every clock: its trigger is not proven at a larger "
+                "interval, leave 'interval' at 1"
+            )
+        core = _written(plan, design, stage_delay, settings.interval)
         top = top_module(_TOP, _CORE, design.inputs, design.outputs, design.inputs.types, kinds, design.trigger_index)
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "src").mkdir(parents=True)
         write_atomically(folder / "src" / f"{_CORE}.v", core.text.encode())
         write_atomically(folder / "src" / f"{_TOP}.v", top.encode())
-        compared = design.threshold is not None
         record = {
             "design": design.hash,
             "target": target.name,
             "top": _TOP,
             "sources": [f"src/{_CORE}.v", f"src/{_TOP}.v"],
             "latency_cycles": core.latency + compared,
-            "lut": luts_of(plan, design.inputs, core.choices) + (design.outputs.width if compared else 0),
+            "lut": core.luts + (design.outputs.width if compared else 0),
             "ff": core.flip_flops + (design.outputs.width + 1 if compared else 0),
+            "interval": core.interval,
             "comparators": len(plan.forest.features),
             "trees": len(plan.forest.roots),
             "settings": record_settings(settings),
@@ -148,7 +164,8 @@ class Trees(Flow):
         """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
         record = read_record(_TreeRecord, folder, design.hash, target.name, "firmware of the flow trees")
         member_names(folder)  # refuses links: tools open these files by their paths
-        rtl = Rtl(tuple(Path(s) for s in record.sources), record.top, record.latency_cycles)
+        sources = tuple(Path(s) for s in record.sources)
+        rtl = Rtl(sources, record.top, record.latency_cycles, initiation_interval=record.interval)
         held(folder, rtl.sources)
         settings = record_settings(record.settings)
         return Firmware(
@@ -161,7 +178,7 @@ class Trees(Flow):
         )
 
     def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
-        """Half of what the cheapest ensemble took that was measured; of networks nothing is known."""
+        """An eighth of what the cheapest ensemble took that was measured; of networks nothing is known."""
         if kind != "trees":
             return None
         return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", codesign.__version__)
@@ -175,11 +192,22 @@ class Trees(Flow):
             Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
             Figure.of("latency_cycles", cycles, compiled, tool, release),
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
-            Figure.of("initiation_interval", 1, compiled, tool, release),
+            Figure.of("initiation_interval", firmware.extra["interval"], compiled, tool, release),
         ]
+        if firmware.extra["interval"] > 1:
+            return found  # nobody calibrated these
         return with_expected(found, firmware.target.family, "trees", self.name)
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """The decisions that the hardware takes, on integers."""
         plan, outputs = plan_of(firmware.design), firmware.design.outputs
         return outputs.codes(plan.run(codes).astype(np.float64) * plan.step)
+
+
+def _written(plan: TreePlan, design: Design, stage_delay: float, interval: int) -> FoldedTrees:
+    """The core, for an event every clock, or one that stays for several."""
+    if interval > 1:
+        return write_folded(plan, design.inputs, _CORE, stage_delay, interval)
+    made = write_trees(plan, design.inputs, _CORE, stage_delay)
+    luts = luts_of(plan, design.inputs, made.choices)
+    return FoldedTrees(made.text, 1, made.latency, made.flip_flops, luts)

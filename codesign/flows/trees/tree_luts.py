@@ -9,13 +9,13 @@ from __future__ import annotations
 from codesign.core.fixedpoint import Port
 from codesign.flows.trees.tree_plan import TreePlan
 
-__all__ = ("comparator_bits", "luts_of")
+__all__ = ("CHOSEN", "COMPARED", "SUMMED", "comparator_bits", "compared_luts", "luts_of", "width_of")
 
 #: inputs of a look-up table
 _INPUTS = 6
 #: what synthesis leaves of comparators, of choices, and of the bits of leaves and sums, as shares: by least squares,
 #: over the calibration's ensembles (reports/reference/tree_calibration.json)
-_COMPARED, _CHOSEN, _SUMMED = 0.75, 0.95, 0.6
+COMPARED, CHOSEN, SUMMED = 0.75, 0.95, 0.6
 
 
 def comparator_bits(plan: TreePlan, inputs: Port) -> list[int]:
@@ -28,26 +28,32 @@ def comparator_bits(plan: TreePlan, inputs: Port) -> list[int]:
     return found
 
 
+def compared_luts(plan: TreePlan, inputs: Port) -> int:
+    """Look-up tables of all comparators, each by itself."""
+    return sum(max(1, -(-(bits - 1) // (_INPUTS - 1))) for bits in comparator_bits(plan, inputs))
+
+
 def luts_of(plan: TreePlan, inputs: Port, choices: int) -> float:
     """Look-up tables of a core that has so many ``choices`` between single bits.
 
     A comparator of n bits: a chain, each table with five bits and what comes from below. A tree: one table for each
     bit of its leaves, doubled for each decision in a row above six. A sum: one table for each bit of what is added.
     """
-    compared = sum(max(1, -(-(bits - 1) // (_INPUTS - 1))) for bits in comparator_bits(plan, inputs))
+    compared = compared_luts(plan, inputs)
     decided = added = 0
     for number, root in enumerate(plan.forest.roots.tolist()):
         leaves = plan.leaves(number)
-        decided += _width(leaves[0], leaves[-1]) << max(0, int(plan.forest.level[root]) - _INPUTS)
+        decided += width_of(leaves[0], leaves[-1]) << max(0, int(plan.forest.level[root]) - _INPUTS)
     for taken, constant in zip(plan.summed, plan.constant, strict=True):
         ends = [(leaves[0], leaves[-1]) for leaves in map(plan.leaves, taken)]
         ends += [(constant, constant)] if constant else []
         while len(ends) > 1:
             sums = [(a[0] + b[0], a[1] + b[1]) for a, b in zip(ends[::2], ends[1::2], strict=False)]
-            added += sum(_width(*both) for both in sums)
+            added += sum(width_of(*both) for both in sums)
             ends = sums + (ends[-1:] if len(ends) % 2 else [])
-    return round(_COMPARED * compared + _CHOSEN * choices + _SUMMED * (decided + added), 2)
+    return round(COMPARED * compared + CHOSEN * choices + SUMMED * (decided + added), 2)
 
 
-def _width(low: int, high: int) -> int:
+def width_of(low: int, high: int) -> int:
+    """Bits of a number between two codes, in two's complement."""
     return max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1

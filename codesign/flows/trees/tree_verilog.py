@@ -8,7 +8,7 @@ from codesign.core.fixedpoint import Port
 from codesign.flows.trees.tree_plan import TreePlan
 from codesign.rtl.packing import bit_range
 
-__all__ = ("WrittenTrees", "write_trees")
+__all__ = ("TreeCore", "TreeSignal", "WrittenTrees", "core_text", "extended", "write_trees")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class WrittenTrees:
 
 
 @dataclass
-class _Signal:
+class TreeSignal:
     """A number: its name, and its bounds."""
 
     name: str
@@ -36,7 +36,9 @@ class _Signal:
         return max(self.high.bit_length(), (-self.low - 1).bit_length() if self.low < 0 else 0) + 1
 
 
-class _Core:
+class TreeCore:
+    """Text of a core as it is put together, its registers and choices counted."""
+
     def __init__(self, plan: TreePlan, inputs: Port) -> None:
         self.plan, self.inputs = plan, inputs
         self.wires: list[str] = []
@@ -46,6 +48,7 @@ class _Core:
         self._made = 0
 
     def name(self, what: str) -> str:
+        """A name that nothing else has."""
         self._made += 1
         return f"{what}{self._made}"
 
@@ -82,7 +85,7 @@ class _Core:
             bits.append(bit)
         return bits
 
-    def trees(self, bits: list[str]) -> list[_Signal]:
+    def trees(self, bits: list[str]) -> list[TreeSignal]:
         """A number of each tree."""
         forest, chosen = self.plan.forest, dict[tuple[str, str, str], str]()
         places: dict[tuple[int, int], list[str]] = {}
@@ -115,7 +118,7 @@ class _Core:
         for number, root in enumerate(forest.roots.tolist()):
             level = int(forest.level[root])
             ends = self.plan.leaves(number)
-            tree = _Signal(self.name("t"), ends[0], ends[-1])
+            tree = TreeSignal(self.name("t"), ends[0], ends[-1])
             self.wires.append(f"    reg signed [{tree.width - 1}:0] {tree.name};")
             self.wires.append(f"    always @(*) case ({{{', '.join(place(root, level))}}})")
             for index, value in enumerate(leaves(root, level)):
@@ -125,18 +128,18 @@ class _Core:
             found.append(tree)
         return found
 
-    def add(self, given: list[_Signal]) -> list[_Signal]:
+    def add(self, given: list[TreeSignal]) -> list[TreeSignal]:
         """Sums of two each."""
         out = []
         for first, second in zip(given[::2], given[1::2], strict=False):
-            total = _Signal(self.name("s"), first.low + second.low, first.high + second.high)
-            added = " + ".join(_extended(x, total.width) for x in (first, second))
+            total = TreeSignal(self.name("s"), first.low + second.low, first.high + second.high)
+            added = " + ".join(extended(x, total.width) for x in (first, second))
             self.wires.append(f"    wire signed [{total.width - 1}:0] {total.name} = {added};")
             out.append(total)
         return out + ([given[-1]] if len(given) % 2 else [])
 
 
-def _extended(x: _Signal, width: int) -> str:
+def extended(x: TreeSignal, width: int) -> str:
     """A number in so many bits, more than it has or as many."""
     if x.low == x.high:
         return f"$signed({width}'d{x.low & ((1 << width) - 1)})"
@@ -149,15 +152,15 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
 
     Registers stand at the inputs, between the stages of the plan, and at the outputs.
     """
-    core = _Core(plan, inputs)
+    core = TreeCore(plan, inputs)
     words: dict[int, str] = {}
     for feature in sorted(set(plan.forest.features.tolist())):
         high, low = bit_range(inputs, feature)
         source = f"model_inp[{high}:{low}]" if high > low else f"model_inp[{low}]"
         words[feature] = core.register(source, high - low + 1)
     bits: list[str] = []
-    trees: list[_Signal] = []
-    sums: list[list[_Signal]] = []
+    trees: list[TreeSignal] = []
+    sums: list[list[TreeSignal]] = []
     stages = plan.stages(stage_delay)
     for number, stage in enumerate(stages):
         for what in stage:
@@ -166,7 +169,7 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
             elif what == "trees":
                 trees = core.trees(bits)
                 sums = [
-                    [trees[t] for t in taken] + ([_Signal(str(constant), constant, constant)] if constant else [])
+                    [trees[t] for t in taken] + ([TreeSignal(str(constant), constant, constant)] if constant else [])
                     for taken, constant in zip(plan.summed, plan.constant, strict=True)
                 ]
             else:
@@ -176,10 +179,10 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
         if not trees:
             bits = [core.register(b, 1) for b in bits]
             continue
-        kept: dict[str, _Signal] = {}
+        kept: dict[str, TreeSignal] = {}
         for x in (x for row in sums for x in row if x.low < x.high):
             if x.name not in kept:
-                kept[x.name] = _Signal(core.register(x.name, x.width, signed=True), x.low, x.high)
+                kept[x.name] = TreeSignal(core.register(x.name, x.width, signed=True), x.low, x.high)
         sums = [[kept.get(x.name, x) for x in row] for row in sums]
     results = []
     for output, (row, kind) in enumerate(zip(sums, plan.kinds(), strict=True)):
@@ -188,16 +191,22 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
         (total,), low = row, plan.zeros(output)
         width = max(kind.width + low, total.width)
         wire = core.name("o")
-        core.wires.append(f"    wire [{width - 1}:0] {wire} = {_extended(total, width)};")
+        core.wires.append(f"    wire [{width - 1}:0] {wire} = {extended(total, width)};")
         results.append(core.register(f"{wire}[{kind.width + low - 1}:{low}]", kind.width))
-    width = sum(k.width for k in plan.kinds())
+    text = core_text(core, name, results)
+    return WrittenTrees(text, len(stages), core.flip_flops, core.choices)
+
+
+def core_text(core: TreeCore, name: str, results: list[str]) -> str:
+    """The module around what a core has, its outputs those of the names."""
+    width = sum(k.width for k in core.plan.kinds())
     text = [
         "`timescale 1 ns / 1 ps",
         "",
         f"module {name} (",
         "    input wire clk,",
         "    // verilator lint_off UNUSEDSIGNAL",
-        f"    input wire [{inputs.width - 1}:0] model_inp,",
+        f"    input wire [{core.inputs.width - 1}:0] model_inp,",
         f"    output wire [{width - 1}:0] model_out",
         ");",
         *core.wires,
@@ -209,4 +218,4 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
         "endmodule",
         "",
     ]
-    return WrittenTrees("\n".join(text), len(stages), core.flip_flops, core.choices)
+    return "\n".join(text)

@@ -23,6 +23,7 @@ from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.outcome import Axis, Outcome
+from codesign.tasks.weighting import event_weights, moments
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -84,7 +85,8 @@ class AnomalyProblem(Problem):
     def target(self, part: Part) -> Mapping[str, NDArray[np.float32]]:
         """The standardised inputs, (events, 57), the angles with a smaller weight."""
         x = part.features.astype(np.float64)
-        standard = np.clip((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _LEAST_WIDTH), -_MOST, _MOST)
+        middle, spread = moments(x, event_weights(part))
+        standard = np.clip((x - middle) / np.maximum(spread, _LEAST_WIDTH), -_MOST, _MOST)
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
         return {"score": np.asarray(standard * weights, dtype=np.float32)}
 

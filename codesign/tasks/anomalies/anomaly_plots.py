@@ -12,6 +12,7 @@ from codesign.data.sample import Part
 from codesign.tasks import metrics
 from codesign.tasks.anomalies.judging import rates_in
 from codesign.tasks.anomalies.rates import COLLIDING_BUNCHES, CROSSINGS_KHZ, RATES, share, threshold_at
+from codesign.tasks.weighting import Weights, effective, event_weights, mean, some, sums
 
 __all__ = ("plots",)
 
@@ -24,28 +25,34 @@ _PILE_UP_BINS = 6
 
 def plots(scores: Scores, part: Part, baselines: Mapping[str, Scores], points: Mapping[str, float]) -> list[Plot]:
     """All plots of scores (events, 1) on a part."""
-    score, usual = scores[:, 0], part.y == 0
+    score, usual, weights = scores[:, 0], part.y == 0, event_weights(part)
     signals = {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}
     found = [
-        _distributions(score, usual, signals, part.name, points),
-        _roc(score, usual, signals, part.name, baselines),
-        _rate(score, usual, part.name, points),
+        _distributions(score, usual, signals, part.name, points, weights),
+        _roc(score, usual, signals, part.name, baselines, weights),
+        _rate(score, usual, part.name, points, weights),
     ]
-    found += _beside_baselines(score, usual, signals, baselines, part.name, points)
+    found += _beside_baselines(score, usual, signals, baselines, part.name, points, weights)
     pile_up = part.truth["pile_up"][usual]
-    return found + ([_against_pile_up(score[usual], pile_up, part.name, points)] if np.ptp(pile_up) > 0 else [])
+    return found + (
+        [_against_pile_up(score[usual], pile_up, part.name, points, some(weights, usual))]
+        if np.ptp(pile_up) > 0
+        else []
+    )
 
 
-def _steps(values: Scores, edges: Scores, label: str) -> Series:
-    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].astype(np.float64)
-    density, error = counts / len(values), np.sqrt(counts) / len(values)
+def _steps(values: Scores, edges: Scores, label: str, weights: Weights) -> Series:
+    inside, (total, _) = np.clip(values, edges[0], edges[-1]), sums(weights, len(values))
+    counts = np.histogram(inside, edges, weights=weights)[0].astype(np.float64)
+    squares = counts if weights is None else np.histogram(inside, edges, weights=weights**2)[0]
+    density, error = counts / total, np.sqrt(squares) / total
     seen = counts > 0
     middle = (edges[1:] + edges[:-1]) / 2
     return Series(
         label=label,
         x=middle[seen].tolist(),
         y=density[seen].tolist(),
-        low=np.maximum(density - error, 0.3 / len(values))[seen].tolist(),
+        low=np.maximum(density - error, 0.3 / effective(weights, len(values)))[seen].tolist(),
         high=(density + error)[seen].tolist(),
     )
 
@@ -56,10 +63,14 @@ def _distributions(
     signals: Mapping[str, NDArray[np.bool_]],
     split: str,
     points: Mapping[str, float],
+    weights: Weights,
 ) -> Plot:
     top = max(float(np.quantile(score[usual], 0.9999)) * 1.5, float(score[usual].max()), 1e-6)
     edges = np.linspace(0.0, top, _SCORE_BINS + 1)
-    series = [_steps(score[chosen], edges, name) for name, chosen in {**signals, "zero bias": usual}.items()]
+    series = [
+        _steps(score[chosen], edges, name, some(weights, chosen))
+        for name, chosen in {**signals, "zero bias": usual}.items()
+    ]
     where = points.get("threshold")
     series += [Series(label="threshold", x=[where, where], y=[1e-5, 1.0], dashed=True)] if where is not None else []
     khz = f"; the threshold is for {points['rate'] * CROSSINGS_KHZ:.3g} kHz" if where is not None else ""
@@ -75,10 +86,12 @@ def _distributions(
     )
 
 
-def _curve(score: Scores, usual: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> tuple[Scores, Scores]:
+def _curve(
+    score: Scores, usual: NDArray[np.bool_], chosen: NDArray[np.bool_], weights: Weights
+) -> tuple[Scores, Scores]:
     """False and true positive rates down to one zero-bias event."""
     both = usual | chosen
-    background, signal = metrics.roc(score[both], chosen[both])
+    background, signal = metrics.roc(score[both], chosen[both], some(weights, both))
     x = np.geomspace(1 / usual.sum(), 1.0, _CURVE_POINTS)
     # the efficiency at a rate is what is reached without going above it
     return x, signal[np.searchsorted(background, x * (1 + 1e-9), side="right") - 1]
@@ -90,11 +103,12 @@ def _roc(
     signals: Mapping[str, NDArray[np.bool_]],
     split: str,
     baselines: Mapping[str, Scores],
+    weights: Weights,
 ) -> Plot:
     series = []
     for name, chosen in signals.items():
-        x, y = _curve(score, usual, chosen)
-        error = np.sqrt(y * (1 - y) / chosen.sum())
+        x, y = _curve(score, usual, chosen, weights)
+        error = np.sqrt(np.maximum(y * (1 - y), 0) / effective(some(weights, chosen), int(chosen.sum())))
         series.append(
             Series(
                 label=name,
@@ -106,7 +120,7 @@ def _roc(
         )
     for baseline, values in list(baselines.items())[:1]:
         for name, chosen in signals.items():
-            x, y = _curve(values[:, 0], usual, chosen)
+            x, y = _curve(values[:, 0], usual, chosen, weights)
             label = f"{name} ({baseline.split(' (')[0]})"
             series.append(Series(label=label, x=x.tolist(), y=y.tolist(), dashed=True))
     return Plot(
@@ -121,11 +135,15 @@ def _roc(
     )
 
 
-def _rate(score: Scores, usual: NDArray[np.bool_], split: str, points: Mapping[str, float]) -> Plot:
+def _rate(score: Scores, usual: NDArray[np.bool_], split: str, points: Mapping[str, float], weights: Weights) -> Plot:
     ordered = np.sort(score[usual])
     where = np.unique(np.quantile(ordered, 1 - np.geomspace(1 / len(ordered), 1, _CURVE_POINTS), method="higher"))
     fired = (len(ordered) - np.searchsorted(ordered, where, side="left")).astype(np.float64)
-    scale = CROSSINGS_KHZ / len(ordered)
+    if weights is not None:  # in units of events of the same effective number
+        own = weights[usual]
+        reached = np.array([mean(score[usual] >= w, own) for w in where])
+        fired = reached * effective(own, len(own))
+    scale = CROSSINGS_KHZ / effective(some(weights, usual), len(ordered))
     series = [
         Series(
             label="zero bias",
@@ -159,13 +177,17 @@ def _beside_baselines(
     baselines: Mapping[str, Scores],
     split: str,
     points: Mapping[str, float],
+    weights: Weights,
 ) -> list[Plot]:
     """Efficiencies at the working rate as a table of colours, every row at its own threshold of that rate."""
     if "rate" not in points or not signals:
         return []
     rows = {"this design": score} | {name.split(" (")[0]: values[:, 0] for name, values in baselines.items()}
     matrix = [
-        [float((s[chosen] >= threshold_at(s[usual], points["rate"]).value).mean()) for chosen in signals.values()]
+        [
+            mean(s[chosen] >= threshold_at(s[usual], points["rate"], some(weights, usual)).value, some(weights, chosen))
+            for chosen in signals.values()
+        ]
         for s in rows.values()
     ]
     return [
@@ -183,17 +205,20 @@ def _beside_baselines(
     ]
 
 
-def _against_pile_up(score: Scores, pile_up: Scores, split: str, points: Mapping[str, float]) -> Plot:
+def _against_pile_up(score: Scores, pile_up: Scores, split: str, points: Mapping[str, float], weights: Weights) -> Plot:
     edges = np.quantile(pile_up, np.linspace(0, 1, _PILE_UP_BINS + 1))
     places = np.clip(np.searchsorted(edges, pile_up, side="right") - 1, 0, _PILE_UP_BINS - 1)
     series = []
     for name in rates_in(points):
-        rates = [share(score[places == k] >= points[f"threshold_{name}"]) for k in range(_PILE_UP_BINS)]
+        rates = [
+            share(score[places == k] >= points[f"threshold_{name}"], some(weights, places == k))
+            for k in range(_PILE_UP_BINS)
+        ]
         seen = [k for k in range(_PILE_UP_BINS) if rates[k].value]
         series.append(
             Series(
                 label=f"threshold for {RATES[name] * CROSSINGS_KHZ:.3g} kHz",
-                x=[float(pile_up[places == k].mean()) for k in seen],
+                x=[mean(pile_up[places == k], some(weights, places == k)) for k in seen],
                 y=[rates[k].value * CROSSINGS_KHZ for k in seen],
                 low=[max(rates[k].value - rates[k].error, 0.1 / len(score)) * CROSSINGS_KHZ for k in seen],
                 high=[(rates[k].value + rates[k].error) * CROSSINGS_KHZ for k in seen],

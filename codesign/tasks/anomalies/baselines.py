@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from codesign.data.sample import Part
 from codesign.tasks.anomalies.menu import objects
 from codesign.tasks.base import Baseline
+from codesign.tasks.weighting import Weights, event_weights, moments
 
 __all__ = ("baselines_of",)
 
 Scores = NDArray[np.float64]
+#: of standardised inputs (events, n) and their weights, what scores others
+_Fit = Callable[[Scores, Weights], Callable[[Scores], Scores]]
 
 #: share of the variance that the components of the principal component analysis keep
 _KEPT = 0.9
@@ -34,11 +37,12 @@ class _Cut:
 class _Detector:
     """A score of standardised inputs."""
 
-    def __init__(self, name: str, train: Part, fit: Callable[[Scores], Callable[[Scores], Scores]]) -> None:
+    def __init__(self, name: str, train: Part, fit: _Fit) -> None:
         self.name = name
-        x = train.features.astype(np.float64)
-        self._mean, self._width = x.mean(axis=0), np.maximum(x.std(axis=0), _LEAST_WIDTH)
-        self._score = fit(self._standard(train))
+        x, weights = train.features.astype(np.float64), event_weights(train)
+        self._mean, spread = moments(x, weights)
+        self._width = np.maximum(spread, _LEAST_WIDTH)
+        self._score = fit(self._standard(train), weights)
 
     def _standard(self, part: Part) -> Scores:
         return np.asarray((part.features - self._mean) / self._width)
@@ -47,20 +51,28 @@ class _Detector:
         return self._score(self._standard(part))[:, None]
 
 
-def _forest(seed: int) -> Callable[[Scores], Callable[[Scores], Scores]]:
-    def fit(x: Scores) -> Callable[[Scores], Scores]:
+def _forest(seed: int) -> _Fit:
+    def fit(x: Scores, weights: Weights) -> Callable[[Scores], Scores]:
         from sklearn.ensemble import IsolationForest
 
-        model = IsolationForest(n_estimators=200, max_samples=min(1024, len(x)), random_state=seed).fit(x)
+        model = IsolationForest(n_estimators=200, max_samples=min(1024, len(x)), random_state=seed)
+        model.fit(x, sample_weight=weights)
         return lambda z: np.asarray(-model.score_samples(z))
 
     return fit
 
 
-def _components(x: Scores) -> Callable[[Scores], Scores]:
+def _components(x: Scores, weights: Weights) -> Callable[[Scores], Scores]:
     """Squared error of what the leading principal components reproduce."""
     from sklearn.decomposition import PCA
 
+    if weights is not None:  # which scikit-learn does not know here
+        middle, _ = moments(x, weights)
+        around = (x - middle) * np.sqrt(weights / weights.sum())[:, None]
+        values, vectors = np.linalg.eigh(around.T @ around)
+        kept = int(np.searchsorted(np.cumsum(values[::-1]), _KEPT * values.sum(), side="right")) + 1
+        beyond = vectors[:, : len(values) - kept]
+        return lambda z: np.asarray((((z - middle) @ beyond) ** 2).sum(axis=1))
     model = PCA(n_components=_KEPT, svd_solver="full").fit(x)
     return lambda z: np.asarray(((z - model.inverse_transform(model.transform(z))) ** 2).sum(axis=1))
 

@@ -23,6 +23,7 @@ from codesign.tasks.anomalies.rates import (
     threshold_at,
 )
 from codesign.tasks.metrics import auc_influence
+from codesign.tasks.weighting import Weights, effective, event_weights, mean, some, width
 
 __all__ = ("judged", "point", "rates_in", "thresholds_of")
 
@@ -37,8 +38,9 @@ def thresholds_of(scores: Scores, validation: Part) -> dict[str, float]:
     zero bias is too little for any rate.
     """
     usual = validation.y == 0
-    score, values = scores[usual, 0], menu.objects(validation.features[usual])
-    told = supported(len(score))
+    score, values, weights = scores[usual, 0], menu.objects(validation.features[usual]), event_weights(validation)
+    weights = some(weights, usual)
+    told = supported(effective(weights, len(score)))
     if not told:
         raise InputError(
             f"{len(score)} zero-bias events in the validation split cannot tell a false-positive rate of "
@@ -46,17 +48,17 @@ def thresholds_of(scores: Scores, validation: Part) -> dict[str, float]:
         )
     found: dict[str, float] = {}
     for name in told:
-        threshold = threshold_at(score, RATES[name])
+        threshold = threshold_at(score, RATES[name], weights)
         found |= {
             f"threshold_{name}": threshold.value,
             f"threshold_{name}_low": threshold.low,
             f"threshold_{name}_high": threshold.high,
         }
     rate = RATES[told[-1]]
-    cuts, filled = menu.together_at(values, score, rate)
+    cuts, filled = menu.together_at(values, score, rate, weights)
     found |= {"threshold": found[f"threshold_{told[-1]}"], "rate": rate, "half_score": filled}
     found |= {f"half_{name}": cut for name, cut in cuts.items()}
-    return found | {f"menu_{name}": cut for name, cut in menu.menu_at(values, rate).items()}
+    return found | {f"menu_{name}": cut for name, cut in menu.menu_at(values, rate, weights).items()}
 
 
 def rates_in(points: Mapping[str, float]) -> list[str]:
@@ -71,20 +73,20 @@ def point(points: Mapping[str, float], rate: str) -> Threshold:
 
 def judged(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
     """Every metric of scores (events, 1) of a part, at working points of :func:`thresholds_of`."""
-    score, usual = scores[:, 0], part.y == 0
+    score, usual, weights = scores[:, 0], part.y == 0, event_weights(part)
     signals = {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}
-    found = _areas(score, usual, signals)
+    found = _areas(score, usual, signals, weights)
     for rate in rates_in(points):
         threshold = point(points, rate)
-        found[f"fpr_{rate}"] = share(score[usual] >= threshold.value)
-        each = {name: efficiency(score[chosen], threshold) for name, chosen in signals.items()}
+        found[f"fpr_{rate}"] = share(score[usual] >= threshold.value, some(weights, usual))
+        each = {name: efficiency(score[chosen], threshold, some(weights, chosen)) for name, chosen in signals.items()}
         found |= {f"tpr_{name}_{rate}": value for name, value in each.items()}
-        found[f"tpr_mean_{rate}"] = _mean_efficiency(score, signals, threshold)
+        found[f"tpr_mean_{rate}"] = _mean_efficiency(score, signals, threshold, weights)
     fired = score >= points["threshold"]
-    rate_found = share(fired[usual])
+    rate_found = share(fired[usual], some(weights, usual))
     found["rate_khz"] = _in_khz(rate_found)
     found |= _beside_the_menu(score, fired, usual, signals, part, points)
-    changed = slope(fired[usual], part.truth["pile_up"][usual])
+    changed = slope(fired[usual], part.truth["pile_up"][usual], some(weights, usual))
     return found | ({} if changed is None else {"pile_up_slope": changed})
 
 
@@ -92,12 +94,14 @@ def _in_khz(metric: Metric) -> Metric:
     return Metric(value=metric.value * CROSSINGS_KHZ, error=metric.error * CROSSINGS_KHZ)
 
 
-def _areas(score: Scores, usual: NDArray[np.bool_], signals: Mapping[str, NDArray[np.bool_]]) -> dict[str, Metric]:
+def _areas(
+    score: Scores, usual: NDArray[np.bool_], signals: Mapping[str, NDArray[np.bool_]], weights: Weights
+) -> dict[str, Metric]:
     """``auc_<signal>`` against zero bias, and their mean, whose error knows that all share the zero bias."""
     found, values, every = {}, [], np.zeros(len(score))
     for name, chosen in signals.items():
         both = usual | chosen
-        value, influence = auc_influence(score[both], chosen[both])
+        value, influence = auc_influence(score[both], chosen[both], some(weights, both))
         values.append(value)
         every[both] += influence / len(signals)
         found[f"auc_{name}"] = Metric(value=value, error=float(np.sqrt((influence**2).sum())))
@@ -106,19 +110,24 @@ def _areas(score: Scores, usual: NDArray[np.bool_], signals: Mapping[str, NDArra
     return found
 
 
-def _mean_efficiency(score: Scores, signals: Mapping[str, NDArray[np.bool_]], threshold: Threshold) -> Metric:
+def _mean_efficiency(
+    score: Scores, signals: Mapping[str, NDArray[np.bool_]], threshold: Threshold, weights: Weights
+) -> Metric:
     """Mean over the signals; the counting errors are independent, that of the threshold is one and the same."""
-    counted = [share(score[chosen] >= threshold.value) for chosen in signals.values()]
-    shifts = [
-        float((score[chosen] >= threshold.low).mean() - (score[chosen] >= threshold.high).mean()) / 2
-        for chosen in signals.values()
-    ]
+    each = [(score[chosen], some(weights, chosen)) for chosen in signals.values()]
+    counted = [share(s >= threshold.value, w) for s, w in each]
+    shifts = [(mean(s >= threshold.low, w) - mean(s >= threshold.high, w)) / 2 for s, w in each]
     return _mean(counted, float(np.mean(shifts)))
 
 
 def _mean(metrics: list[Metric], common: float = 0.0) -> Metric:
     own = float(np.sqrt(sum(m.error**2 for m in metrics))) / len(metrics)
     return Metric(value=float(np.mean([m.value for m in metrics])), error=float(np.hypot(own, common)))
+
+
+def _gained(gain: Scores, weights: Weights) -> Metric:
+    error = width(gain, weights) / np.sqrt(effective(weights, len(gain)))
+    return Metric(value=mean(gain, weights), error=float(error))
 
 
 def _beside_the_menu(
@@ -137,14 +146,11 @@ def _beside_the_menu(
     """
     values = menu.objects(part.features)
     menus = {kind: menu.fires(values, {n: points[f"{kind}_{n}"] for n in menu.OBJECTS}) for kind in ("menu", "half")}
-    alone = fired & ~menus["menu"]
-    found = {"unique_rate_khz": _in_khz(share(alone[usual]))}
-    unique = {name: share(alone[chosen]) for name, chosen in signals.items()}
+    alone, weights = fired & ~menus["menu"], event_weights(part)
+    found = {"unique_rate_khz": _in_khz(share(alone[usual], some(weights, usual)))}
+    unique = {name: share(alone[chosen], some(weights, chosen)) for name, chosen in signals.items()}
     gain = (menus["half"] | (score >= points["half_score"])).astype(np.float64) - menus["menu"]
-    added = {
-        name: Metric(value=float(gain[chosen].mean()), error=float(gain[chosen].std() / np.sqrt(chosen.sum())))
-        for name, chosen in signals.items()
-    }
+    added = {name: _gained(gain[chosen], some(weights, chosen)) for name, chosen in signals.items()}
     for what, each in (("unique", unique), ("added", added)):
         found |= {f"{what}_tpr_{name}": value for name, value in each.items()}
         if each:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from codesign.physics.events.l1_scales import SCALES
 from codesign.tasks.anomalies.level1_inputs import columns_of
 from codesign.tasks.anomalies.rates import threshold_at
+from codesign.tasks.weighting import Weights, mean, some, sums
 
 __all__ = ("OBJECTS", "fires", "ht", "menu_at", "objects", "together_at")
 
@@ -36,24 +37,27 @@ def fires(values: Values, cuts: dict[str, float]) -> NDArray[np.bool_]:
     return np.asarray(np.any([values[name] >= cuts[name] for name in OBJECTS], axis=0))
 
 
-def menu_at(values: Values, rate: float) -> dict[str, float]:
+def menu_at(values: Values, rate: float, weights: Weights = None) -> dict[str, float]:
     """Cuts with which all triggers together fire on at most a share ``rate`` of these events, each at the same rate.
 
     The shares of single triggers are tried in steps of 2 % and the largest is taken.
     """
-    cuts = {name: threshold_at(values[name], 0.0).value for name in OBJECTS}
-    least = 1 / len(next(iter(values.values())))
+    cuts = {name: threshold_at(values[name], 0.0, weights).value for name in OBJECTS}
+    least = 1 / sums(weights, len(next(iter(values.values()))))[0]
     for each in np.geomspace(max(rate / len(OBJECTS) / 2, least), max(rate, least), 80):
-        tried = {name: threshold_at(values[name], float(each)).value for name in OBJECTS}
-        if fires(values, tried).mean() > rate:
+        tried = {name: threshold_at(values[name], float(each), weights).value for name in OBJECTS}
+        if mean(fires(values, tried), weights) > rate:
             break
         cuts = tried
     return cuts
 
 
-def together_at(values: Values, scores: NDArray[np.float64], rate: float) -> tuple[dict[str, float], float]:
+def together_at(
+    values: Values, scores: NDArray[np.float64], rate: float, weights: Weights = None
+) -> tuple[dict[str, float], float]:
     """Cuts of a menu at half the rate, and the anomaly threshold with which both together reach the rate."""
-    cuts = menu_at(values, rate / 2)
-    left = scores[~fires(values, cuts)]
-    allowed = rate - float(fires(values, cuts).mean())
-    return cuts, threshold_at(left, max(allowed, 0.0) * len(scores) / max(len(left), 1)).value
+    cuts = menu_at(values, rate / 2, weights)
+    free = ~fires(values, cuts)
+    allowed = rate - mean(~free, weights)
+    every, left = (sums(some(weights, chosen), int(chosen.sum()))[0] for chosen in (np.ones_like(free), free))
+    return cuts, threshold_at(scores[free], max(allowed, 0.0) * every / (left or 1), some(weights, free)).value

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.records import Metric
+from codesign.tasks.weighting import Weights, effective, mean, sums
 
 __all__ = (
     "CROSSINGS_KHZ",
@@ -48,53 +49,63 @@ class Threshold:
     high: float
 
 
-def supported(events: int) -> list[str]:
+def supported(events: float) -> list[str]:
     """Names of the rates that so many zero-bias events can tell."""
     return [name for name, rate in RATES.items() if rate * events >= LEAST_EVENTS]
 
 
-def threshold_at(scores: Scores, rate: float) -> Threshold:
+def threshold_at(scores: Scores, rate: float, weights: Weights = None) -> Threshold:
     """The least score of these zero-bias events that at most a share ``rate`` of them reaches.
 
     A trigger fires at or above it. ``low`` and ``high`` are the same for what the counting error of so many events
     allows the rate to be.
     """
-    spread = np.sqrt(rate * (1 - rate) / len(scores))
-    return Threshold(*(_least(scores, r) for r in (rate, rate + spread, max(rate - spread, 0.0))))
+    spread = np.sqrt(rate * (1 - rate) / effective(weights, len(scores)))
+    return Threshold(*(_least(scores, r, weights) for r in (rate, rate + spread, max(rate - spread, 0.0))))
 
 
-def _least(scores: Scores, rate: float) -> float:
-    values, counts = np.unique(scores, return_counts=True)
-    reached = np.cumsum(counts[::-1])[::-1]  # events at or above each value
-    allowed = np.flatnonzero(reached <= rate * len(scores))
+def _least(scores: Scores, rate: float, weights: Weights) -> float:
+    values, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    held = counts if weights is None else np.bincount(places, weights, len(values))
+    reached = np.cumsum(held[::-1])[::-1]  # events at or above each value
+    allowed = np.flatnonzero(reached <= rate * sums(weights, len(scores))[0])
     # where even the highest score, e.g. one that saturates, comes too often, nothing may fire
     return float(values[allowed[0]]) if len(allowed) else float(np.nextafter(values[-1], np.inf))
 
 
-def share(fired: NDArray[np.bool_]) -> Metric:
+def share(fired: NDArray[np.bool_], weights: Weights = None) -> Metric:
     """Share of events that fire; the binomial error of one event more, so that none of n is not known exactly."""
+    if weights is not None:
+        value, number = mean(fired, weights), effective(weights, len(fired))
+        smoothed = float(np.clip((value * number + 1) / (number + 2), 0, 1))
+        return Metric(value=value, error=float(np.sqrt(smoothed * (1 - smoothed) / (number + 2))))
     value = float(fired.mean()) if len(fired) else 0.0
     smoothed = (fired.sum() + 1) / (len(fired) + 2)
     return Metric(value=value, error=float(np.sqrt(smoothed * (1 - smoothed) / (len(fired) + 2))))
 
 
-def efficiency(scores: Scores, threshold: Threshold) -> Metric:
+def efficiency(scores: Scores, threshold: Threshold, weights: Weights = None) -> Metric:
     """Share of signal events that fire; the error counts these events and the finite sample behind the threshold."""
-    counted = share(scores >= threshold.value)
-    shift = float((scores >= threshold.low).mean() - (scores >= threshold.high).mean()) / 2
+    counted = share(scores >= threshold.value, weights)
+    shift = (mean(scores >= threshold.low, weights) - mean(scores >= threshold.high, weights)) / 2
     return Metric(value=counted.value, error=float(np.hypot(counted.error, shift)))
 
 
-def slope(fired: NDArray[np.bool_], pile_up: NDArray[np.floating]) -> Metric | None:
+def slope(
+    fired: NDArray[np.bool_], pile_up: NDArray[np.float64] | NDArray[np.float32], weights: Weights = None
+) -> Metric | None:
     """Relative change of the rate per collision more, at the mean pile-up; None where nothing fires or pile-up is one.
 
     The straight line through the events (least squares); its error is that of the regression, from the residuals.
     """
-    x = pile_up.astype(np.float64) - pile_up.mean()
-    rate, width = float(fired.mean()), float((x**2).sum())
+    each = np.ones(len(fired)) if weights is None else weights
+    x = pile_up.astype(np.float64) - mean(pile_up, weights)
+    rate, width = mean(fired, weights), float((each * x**2).sum())
     if not rate or not width:
         return None
-    gradient = float((x * fired).sum() / width)
+    gradient = float((each * x * fired).sum() / width)
     residuals = fired - rate - gradient * x
-    error = float(np.sqrt((residuals**2 * x**2).sum()) / width)  # residuals are wider where the rate is higher
+    error = float(
+        np.sqrt((each**2 * residuals**2 * x**2).sum()) / width
+    )  # residuals are wider where the rate is higher
     return Metric(value=gradient / rate, error=error / rate)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.records import Metric
+from codesign.tasks import weighting
+from codesign.tasks.weighting import Weights
 
 __all__ = ("ETA_EDGES", "Balance", "balance", "balance_mean")
 
@@ -33,12 +35,18 @@ class Balance:
 
 
 def balance(
-    pt: Array, eta: Array, phi: Array, event: NDArray[np.int64], eta_edges: Sequence[float] = ETA_EDGES
+    pt: Array,
+    eta: Array,
+    phi: Array,
+    event: NDArray[np.int64],
+    eta_edges: Sequence[float] = ETA_EDGES,
+    weights: Weights = None,
 ) -> list[Balance]:
     """Balance of the two leading jets of each event, in bins of the probe's \\|eta\\|.
 
-    ``pt`` [GeV], ``eta``, ``phi`` [rad], ``event``: (jets,), all jets of the events. Where both jets are in the barrel
-    each is the probe in turn. The average of the two's pT bins the events: neither is preferred by the resolution.
+    ``pt`` [GeV], ``eta``, ``phi`` [rad], ``event``, ``weights``: (jets,), all jets of the events. Where both jets are
+    in the barrel each is the probe in turn. The average of the two's pT bins the events: neither is preferred by the
+    resolution.
     """
     order = np.lexsort((-pt, event))
     first = np.flatnonzero(np.r_[True, np.diff(event[order]) != 0]) if len(order) else order
@@ -58,10 +66,12 @@ def balance(
     found = []
     for low, high in itertools.pairwise(eta_edges):
         inside = (np.abs(eta[probe]) >= low) & (np.abs(eta[probe]) < high)
-        if inside.sum() < _LEAST_PAIRS:
+        own = weighting.some(weights, tag[inside])
+        pairs = weighting.effective(own, int(inside.sum()))
+        if pairs < _LEAST_PAIRS:
             continue
-        mean = float(asymmetry[inside].mean())
-        error = float(asymmetry[inside].std() / np.sqrt(inside.sum()))
+        mean = weighting.mean(asymmetry[inside], own)
+        error = float(weighting.width(asymmetry[inside], own) / np.sqrt(pairs))
         response = Metric(value=(1 + mean) / (1 - mean), error=2 * error / (1 - mean) ** 2)
         found.append(Balance((low, high), int(inside.sum()), response))
     return found

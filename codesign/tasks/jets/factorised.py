@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
+from codesign.tasks.weighting import Weights, effective, median, quantile, some
+from codesign.tasks.weighting import width as spread_of
 
 __all__ = ("ETA_BINS", "LEAST_FACTOR", "Curve", "Factorised")
 
@@ -80,15 +82,18 @@ class Factorised:
         return first * second * self.absolute(pt * first * second)
 
     @classmethod
-    def fit(cls, pt: Array, eta: Array, rho: Array, area: Array, reference: Array) -> Factorised:
-        """Fit on jets with uncorrected pT, eta, density, area and reference pT (GeV), (jets,) each."""
+    def fit(
+        cls, pt: Array, eta: Array, rho: Array, area: Array, reference: Array, weights: Weights = None
+    ) -> Factorised:
+        """Fit on jets with uncorrected pT, eta, density, area and reference pT (GeV), and their weights, (jets,)."""
         eta = np.abs(eta)
         where = _eta_bin(eta)
         bins = [where == number for number in range(len(ETA_BINS) - 1)]
-        slope = _nearest([_slope(pt[b], rho[b], area[b], reference[b]) for b in bins], 0.0)
+        slope = _nearest([_slope(pt[b], rho[b], area[b], reference[b], some(weights, b)) for b in bins], 0.0)
         none = Curve((1.0, 0.0, 0.0), 1.0, 1e4)
         first = pt * cls(slope, (none,) * len(slope), none).offset(pt, eta, rho, area)
-        barrel = _inverse_response(first[eta < _REFERENCE], reference[eta < _REFERENCE])
+        central = eta < _REFERENCE
+        barrel = _inverse_response(first[central], reference[central], some(weights, central))
         if barrel is None:
             raise InputError(
                 f"the sample has too few jets at |eta| < {_REFERENCE} for the factorised correction: "
@@ -96,10 +101,10 @@ class Factorised:
             )
         # a jet's own full correction over the barrel's is its relative one; the barrel's is taken at the pT that the
         # relative one gives, which is the barrel jet of the same reference pT
-        own = [_inverse_response(first[b], reference[b]) for b in bins]
+        own = [_inverse_response(first[b], reference[b], some(weights, b)) for b in bins]
         relative = _nearest([None if curve is None else _relative(curve, barrel) for curve in own], none)
         second = first * cls(slope, relative, none).level2(first, eta)
-        absolute = _inverse_response(second[eta < _REFERENCE], reference[eta < _REFERENCE])
+        absolute = _inverse_response(second[central], reference[central], some(weights, central))
         assert absolute is not None
         return cls(slope, relative, absolute)
 
@@ -117,34 +122,43 @@ def _eta_bin(eta: Array) -> NDArray[np.int64]:
     return np.clip(np.searchsorted(ETA_BINS, np.abs(eta), side="right") - 1, 0, len(ETA_BINS) - 2)
 
 
-def _slope(pt: Array, rho: Array, area: Array, reference: Array) -> float | None:
+def _slope(pt: Array, rho: Array, area: Array, reference: Array, weights: Weights) -> float | None:
     """Slope of pT against rho times area at the same reference pT: what pile-up adds. What does not depend on rho is
     left to L2 and L3, which cannot tell it from the response. None where there are too few jets.
 
     Robust: within bins of reference pT, the slope is that of the medians in quarters of rho * area (Theil's idea with
     four groups), and bins are averaged with the inverse square of their errors.
     """
-    slopes, weights = [], []
+    slopes, precisions = [], []
     load = rho * area
     for low, high in itertools.pairwise(_PT_BINS):
         inside = (reference >= low) & (reference < high)
         if high > _OFFSET_PT or inside.sum() < 4 * _LEAST_JETS:
             continue
-        excess = pt[inside] - reference[inside]
+        excess, own = pt[inside] - reference[inside], some(weights, inside)
         order = np.argsort(load[inside], kind="stable")
-        groups = np.array_split(order, 4)
-        x = np.array([np.median(load[inside][g]) for g in groups])
-        y = np.array([np.median(excess[g]) for g in groups])
-        width = (np.quantile(excess, 0.84) - np.quantile(excess, 0.16)) / 2
+        groups = _quarters(order, own)
+        x = np.array([median(load[inside][g], some(own, g)) for g in groups])
+        y = np.array([median(excess[g], some(own, g)) for g in groups])
+        around = quantile(excess, np.array([0.16, 0.84]), own)
+        width = (around[1] - around[0]) / 2
         spread = ((x - x.mean()) ** 2).sum()
         if spread <= 0 or width <= 0:
             continue
         slopes.append(((x - x.mean()) * (y - y.mean())).sum() / spread)
-        weights.append(spread * len(order) / width**2)
-    return max(float(np.average(slopes, weights=weights)), 0.0) if slopes else None
+        precisions.append(spread * effective(own, len(order)) / width**2)
+    return max(float(np.average(slopes, weights=precisions)), 0.0) if slopes else None
 
 
-def _inverse_response(pt: Array, reference: Array) -> Curve | None:
+def _quarters(order: NDArray[np.int64], weights: Weights) -> list[NDArray[np.int64]]:
+    """Jets in this order, in four groups of as many, or of the same weight."""
+    if weights is None:
+        return np.array_split(order, 4)
+    filled = np.cumsum(weights[order])
+    return np.split(order, np.searchsorted(filled, filled[-1] * np.array([0.25, 0.5, 0.75])))
+
+
+def _inverse_response(pt: Array, reference: Array, weights: Weights) -> Curve | None:
     """Reference over measured pT as a function of the measured pT, such that its median in bins of the reference is 1.
 
     In each bin of reference pT: the median response and the median measured pT, through which the curve is fitted with
@@ -157,11 +171,15 @@ def _inverse_response(pt: Array, reference: Array) -> Curve | None:
     ]
     if len(bins) < 3:
         return None
-    centre = np.array([np.median(pt[b]) for b in bins])
+    each = [some(weights, b) for b in bins]
+    centre = np.array([median(pt[b], w) for b, w in zip(bins, each, strict=True)])
     if (np.diff(centre) <= 0).any():
         centre = np.maximum.accumulate(centre)
-    wanted = np.array([1 / np.median(pt[b] / reference[b]) for b in bins])
-    error = np.array([1.25 * np.std(pt[b] / reference[b]) / np.sqrt(len(b)) + 2e-3 for b in bins])
+    ratios = [pt[b] / reference[b] for b in bins]
+    wanted = np.array([1 / median(r, w) for r, w in zip(ratios, each, strict=True)])
+    error = np.array(
+        [1.25 * spread_of(r, w) / np.sqrt(effective(w, len(r))) + 2e-3 for r, w in zip(ratios, each, strict=True)]
+    )
     low, high = float(centre[0]), float(centre[-1])
     x = np.log10(centre)
     values = wanted.copy()
@@ -169,7 +187,7 @@ def _inverse_response(pt: Array, reference: Array) -> Curve | None:
     for _ in range(_ROUNDS):
         fitted = np.polyfit(x, values, 2, w=1 / error)
         curve = Curve((float(fitted[2]), float(fitted[1]), float(fitted[0])), low, high)
-        left = np.array([np.median(pt[b] * curve(pt[b]) / reference[b]) for b in bins])
+        left = np.array([median(pt[b] * curve(pt[b]) / reference[b], w) for b, w in zip(bins, each, strict=True)])
         values = values / left
     return curve
 

@@ -11,6 +11,7 @@ from codesign.tasks.jets.jet_heads import QUANTILES
 from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.jets.jet_sample import FLAVOURS
 from codesign.tasks.jets.weights import learning_weights
+from codesign.tasks.weighting import event_weights, quantile, some
 
 __all__ = ("FactorisedBaseline",)
 
@@ -31,24 +32,28 @@ class FactorisedBaseline:
         assert train.targets is not None
         reference = train.truth["reference_pt"]
         pt, eta, rho, area = kinematics(train.features)
-        self.fitted = Factorised.fit(pt, eta, rho, area, reference)
+        weights = event_weights(train)
+        self.fitted = Factorised.fit(pt, eta, rho, area, reference, weights)
         correction = np.log(self.fitted(pt, eta, rho, area))
-        left = train.targets[:, 0] - correction
-        overall = np.quantile(left, QUANTILES)
+        left = np.asarray(train.targets[:, 0] - correction, dtype=np.float64)
+        overall = quantile(left, np.array(QUANTILES), weights)
         self._quantiles = np.broadcast_to(overall, (len(_ETA) + 1, len(_PT) + 1, 2)).copy()
         row, column = _bins(pt * np.exp(correction), eta)
         for i in range(len(_ETA) + 1):
             for j in range(len(_PT) + 1):
                 inside = (row == i) & (column == j)
                 if inside.sum() >= _LEAST:
-                    self._quantiles[i, j] = np.quantile(left[inside], QUANTILES)
+                    self._quantiles[i, j] = quantile(left[inside], np.array(QUANTILES), some(weights, inside))
         self._tagger = None
         if tagged:
             from sklearn.ensemble import HistGradientBoostingClassifier
 
             self._tagger = HistGradientBoostingClassifier(
                 max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
-            ).fit(train.features, train.y, sample_weight=learning_weights(reference, train.y)[1])
+            )
+            by_flavour = learning_weights(reference, train.y, weights)[1]
+            each = by_flavour if weights is None else weights * by_flavour
+            self._tagger.fit(train.features, train.y, sample_weight=each)
 
     def __call__(self, part: Part) -> Array:
         """Scores of a part's jets, (jets, outputs)."""

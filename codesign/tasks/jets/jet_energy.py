@@ -27,6 +27,8 @@ from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, binned, ce
 from codesign.tasks.jets.turn_on import OFFLINE_PT, threshold, turn_on
 from codesign.tasks.jets.weights import learning_weights
 from codesign.tasks.outcome import Outcome, Tabulated
+from codesign.tasks.weighting import Weights, correlation, effective, event_weights, mean
+from codesign.tasks.weighting import some as some_weights
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -125,7 +127,7 @@ class JetEnergyProblem(Problem):
         otherwise would tag the pT.
         """
         assert part.targets is not None
-        flat, by_flavour = learning_weights(part.truth["reference_pt"], part.y)
+        flat, by_flavour = learning_weights(part.truth["reference_pt"], part.y, event_weights(part))
         cell = cell_of(part.truth["reference_pt"], part.truth["eta"])
         energy = np.column_stack([part.targets[:, 0], cell, flat]).astype(np.float32)
         found = {ENERGY: energy}
@@ -136,36 +138,38 @@ class JetEnergyProblem(Problem):
         offline, reference = validation.truth["offline_pt"], validation.truth["reference_pt"]
         if not (offline > OFFLINE_PT).any():
             return {}
-        return {"threshold_gev": threshold(corrected_pt(scores, validation), offline, reference)}
+        at = threshold(corrected_pt(scores, validation), offline, reference, event_weights(validation))
+        return {"threshold_gev": at}
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Closure, resolution, coverage, per flavour too; turn-on at fixed rate; offline jets; dijets; tagging."""
-        heads = heads_of(scores)
+        heads, weights = heads_of(scores), event_weights(part)
         truth = part.truth
         assert part.targets is not None
         target = part.targets[:, 0].astype(np.float64)
         response = np.exp(heads.correction - target)
-        bins = binned(response, truth["reference_pt"], truth["eta"])
+        bins = binned(response, truth["reference_pt"], truth["eta"], weights=weights)
         found = closure(bins)
         found |= _there("resolution", resolution_mean(bins))
-        found["coverage_error"] = _coverage_error(heads.low, heads.high, target)
+        found["coverage_error"] = _coverage_error(heads.low, heads.high, target, weights)
         for number, flavour in enumerate(FLAVOURS):
             of_flavour = part.y == number
             some = binned(
                 response[of_flavour], truth["reference_pt"][of_flavour], truth["eta"][of_flavour],
-                FLAVOUR_PT_EDGES, (ETA_EDGES[0], ETA_EDGES[2]),
+                FLAVOUR_PT_EDGES, (ETA_EDGES[0], ETA_EDGES[2]), weights=some_weights(weights, of_flavour),
             )  # fmt: skip
             found |= _there(f"closure_{flavour}", closure(some).get("closure_mean"))
             found |= _there(f"resolution_{flavour}", resolution_mean(some))
         pt, offline = corrected_pt(scores, part), truth["offline_pt"]
         if "threshold_gev" in points:
-            found |= turn_on(pt > points["threshold_gev"], offline)
-        found |= _against_offline(pt, offline)
-        found |= _there("balance_mean", balance_mean(balance(pt, truth["eta"], truth["phi"], truth["event"])))
+            found |= turn_on(pt > points["threshold_gev"], offline, weights)
+        found |= _against_offline(pt, offline, weights)
+        pairs = balance(pt, truth["eta"], truth["phi"], truth["event"], weights=weights)
+        found |= _there("balance_mean", balance_mean(pairs))
         if heads.logits is not None:
             chance = classification.probabilities(heads.logits)
-            found["accuracy"] = classification.accuracy(heads.logits, part.y)
-            found |= classification.auc_with_error(chance, part.y, FLAVOURS)
+            found["accuracy"] = classification.accuracy(heads.logits, part.y, weights)
+            found |= classification.auc_with_error(chance, part.y, FLAVOURS, weights)
         return found
 
     def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
@@ -200,23 +204,28 @@ def _there(name: str, metric: Metric | None) -> dict[str, Metric]:
     return {} if metric is None else {name: metric}
 
 
-def _coverage_error(low: NDArray[np.float64], high: NDArray[np.float64], target: NDArray[np.float64]) -> Metric:
+def _coverage_error(
+    low: NDArray[np.float64], high: NDArray[np.float64], target: NDArray[np.float64], weights: Weights
+) -> Metric:
     """Distance from 68 % of the share of jets whose target lies between the two quantiles; binomial error."""
-    share = float(((target >= low) & (target <= high)).mean())
-    return Metric(value=abs(share - 0.68), error=float(np.sqrt(share * (1 - share) / len(target))))
+    share = mean((target >= low) & (target <= high), weights)
+    variance = max(share * (1 - share), 0.0) / effective(weights, len(target))
+    return Metric(value=abs(share - 0.68), error=float(np.sqrt(variance)))
 
 
-def _against_offline(pt: NDArray[np.float64], offline: NDArray[np.float64]) -> dict[str, Metric]:
+def _against_offline(pt: NDArray[np.float64], offline: NDArray[np.float64], weights: Weights) -> dict[str, Metric]:
     """``response_offline``: 1 - \\|median of corrected over offline pT - 1\\|; correlation of the logarithms of both.
 
     The error of the correlation r is (1 - r^2) / sqrt(n - 1); of jets with offline partners above 30 GeV.
     """
     both = offline > 30
-    if both.sum() < 100:
+    own = some_weights(weights, both)
+    number = effective(own, int(both.sum()))
+    if number < 100:
         return {}
-    ratio = median(pt[both] / offline[both])
-    r = float(np.corrcoef(np.log(pt[both]), np.log(offline[both]))[0, 1])
+    ratio = median(pt[both] / offline[both], own)
+    r = correlation(np.log(pt[both]), np.log(offline[both]), own)
     return {
         "response_offline": Metric(value=1 - abs(ratio.value - 1), error=ratio.error),
-        "correlation_offline": Metric(value=r, error=(1 - r * r) / float(np.sqrt(both.sum() - 1))),
+        "correlation_offline": Metric(value=r, error=(1 - r * r) / float(np.sqrt(number - 1))),
     }

@@ -17,6 +17,8 @@ from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.jets.jet_sample import FLAVOURS
 from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, PT_EDGES, Bin, binned
 from codesign.tasks.jets.turn_on import OFFLINE_PT, efficiency, threshold
+from codesign.tasks.weighting import effective, event_weights
+from codesign.tasks.weighting import some as some_weights
 
 __all__ = ("curve", "plots", "response_lines")
 
@@ -33,7 +35,7 @@ def plots(scores: Array, part: Part, baselines: Mapping[str, Array], points: Map
     """What the report draws for a design; baselines dashed."""
     assert part.targets is not None
     target = part.targets[:, 0].astype(np.float64)
-    truth = part.truth
+    truth, weights = part.truth, event_weights(part)
     where = f"{len(part)} {part.name} jets"
     sources = [("", scores, False), *((" (baseline)", s, True) for s in list(baselines.values())[:1])]
     each = [(label, np.exp(heads_of(s).correction - target), s, dashed) for label, s, dashed in sources]
@@ -51,13 +53,13 @@ def plots(scores: Array, part: Part, baselines: Mapping[str, Array], points: Map
         for low, high in _REGIONS:
             yield (
                 f"{low:g} < |eta| < {high:g}",
-                binned(response, truth["reference_pt"], truth["eta"], eta_edges=(low, high)),
+                binned(response, truth["reference_pt"], truth["eta"], eta_edges=(low, high), weights=weights),
             )
 
     def by_eta(response: Array) -> Iterator[tuple[str, list[Bin]]]:
         yield (
             f"{_PT_RANGE[0]:g} to {_PT_RANGE[1]:g} GeV",
-            binned(response, truth["reference_pt"], truth["eta"], _PT_RANGE, _FINE_ETA),
+            binned(response, truth["reference_pt"], truth["eta"], _PT_RANGE, _FINE_ETA, weights=weights),
         )
 
     def by_flavour(response: Array) -> Iterator[tuple[str, list[Bin]]]:
@@ -66,7 +68,12 @@ def plots(scores: Array, part: Part, baselines: Mapping[str, Array], points: Map
             yield (
                 flavour,
                 binned(
-                    response[some], truth["reference_pt"][some], truth["eta"][some], FLAVOUR_PT_EDGES, (0, ETA_EDGES[2])
+                    response[some],
+                    truth["reference_pt"][some],
+                    truth["eta"][some],
+                    FLAVOUR_PT_EDGES,
+                    (0, ETA_EDGES[2]),
+                    weights=some_weights(weights, some),
                 ),
             )
 
@@ -135,15 +142,15 @@ def _pt(scores: Array, part: Part) -> Array:
 
 
 def _turn_on(each: _Each, part: Part, points: Mapping[str, float], where: str) -> Plot | None:
-    offline = part.truth["offline_pt"]
+    offline, weights = part.truth["offline_pt"], event_weights(part)
     if "threshold_gev" not in points:
         return None
     series = []
     for label, _, scores, dashed in each:
         pt = _pt(scores, part)
         # the design's threshold was fixed on validation; a baseline's is drawn at the same rate on these jets
-        cut = threshold(pt, offline, part.truth["reference_pt"]) if dashed else points["threshold_gev"]
-        x, y, low, high = efficiency(pt > cut, offline, _TURN_ON)
+        cut = threshold(pt, offline, part.truth["reference_pt"], weights) if dashed else points["threshold_gev"]
+        x, y, low, high = efficiency(pt > cut, offline, _TURN_ON, weights=weights)
         series.append(curve(f"corrected pT > {cut:.1f} GeV{label}", x, y, low, high, dashed))
     return _plot(
         "turn-on", "Turn-on at fixed rate", "offline pT [GeV]", "efficiency", series,
@@ -161,7 +168,8 @@ def _offline(each: _Each, part: Part, where: str) -> Plot | None:
     series = []
     for label, _, scores, dashed in each:
         ratio = _pt(scores, part)[both] / offline[both]
-        bins = binned(ratio, offline[both], part.truth["eta"][both], eta_edges=(0, ETA_EDGES[2]))
+        own = some_weights(event_weights(part), both)
+        bins = binned(ratio, offline[both], part.truth["eta"][both], eta_edges=(0, ETA_EDGES[2]), weights=own)
         series += [_bins_line(f"median{label}", bins, "median", "pt", dashed)] if bins else []
     return _plot(
         "offline", "Corrected over offline pT, |eta| < 2.5", "offline pT [GeV]", "median ratio", series,
@@ -173,7 +181,8 @@ def _balance(each: _Each, part: Part, where: str) -> Plot | None:
     truth = part.truth
     series = []
     for label, _, scores, dashed in each:
-        found = dijet.balance(_pt(scores, part), truth["eta"], truth["phi"], truth["event"])
+        own = event_weights(part)
+        found = dijet.balance(_pt(scores, part), truth["eta"], truth["phi"], truth["event"], weights=own)
         value, error = (np.array([getattr(b.response, a) for b in found]) for a in ("value", "error"))
         x = [sum(b.eta) / 2 for b in found]
         series += [curve(f"tag and probe{label}", x, value, value - error, value + error, dashed)] if found else []
@@ -195,10 +204,12 @@ def _roc(each: _Each, part: Part, where: str) -> Plot | None:
             signal = part.y == number
             if not signal.any() or signal.all():
                 continue
-            background, found = metrics.roc(chance[:, number], signal)
+            weights = event_weights(part)
+            background, found = metrics.roc(chance[:, number], signal, weights)
+            count = effective(some_weights(weights, ~signal), int((~signal).sum()))
             x = np.linspace(0.05, 1, _CURVE_POINTS)
             y = np.interp(x, found, background)
-            error = np.sqrt(y * (1 - y) / (~signal).sum())
+            error = np.sqrt(np.maximum(y * (1 - y), 0) / count)
             series.append(curve(f"{flavour}{label}", x, y, np.maximum(y - error, 0), y + error, dashed))
     return _plot(
         "roc", "ROC curve of each flavour against the rest", "signal efficiency", "background efficiency", series,

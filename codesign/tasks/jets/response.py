@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.records import Metric
+from codesign.tasks import weighting
+from codesign.tasks.weighting import Weights
 
 __all__ = (
     "ETA_EDGES",
@@ -56,32 +58,32 @@ class Bin:
     resolution: Metric
 
 
-def _quantile(values: Array, share: float) -> tuple[float, float]:
+def _quantile(values: Array, share: float, weights: Weights) -> tuple[float, float]:
     """A quantile and its standard error, without a distribution: half the distance of the quantiles one binomial
     standard deviation of the share below and above."""
-    spread = np.sqrt(share * (1 - share) / len(values))
+    spread = np.sqrt(share * (1 - share) / weighting.effective(weights, len(values)))
     at = np.clip([share - spread, share, share + spread], 0, 1)
-    low, value, high = np.quantile(values, at)
+    low, value, high = weighting.quantile(values, at, weights)
     return float(value), float(high - low) / 2
 
 
-def median(response: Array) -> Metric:
+def median(response: Array, weights: Weights = None) -> Metric:
     """Median of the responses and its standard error."""
-    value, error = _quantile(response, 0.5)
+    value, error = _quantile(response, 0.5, weights)
     return Metric(value=value, error=error)
 
 
-def resolution(response: Array) -> Metric:
+def resolution(response: Array, weights: Weights = None) -> Metric:
     """Half the distance between the quantiles at 16 % and 84 %, over the median.
 
     The error holds the correlation of the two quantiles, p (1 - q) / sqrt(p (1 - p) q (1 - q)) for p < q; that of the
     median is left out: it is smaller by the resolution itself.
     """
-    low, low_error = _quantile(response, _LOW)
-    high, high_error = _quantile(response, _HIGH)
+    low, low_error = _quantile(response, _LOW, weights)
+    high, high_error = _quantile(response, _HIGH, weights)
     together = _LOW * (1 - _HIGH) / np.sqrt(_LOW * (1 - _LOW) * _HIGH * (1 - _HIGH))
     variance = low_error**2 + high_error**2 - 2 * together * low_error * high_error
-    middle = float(np.median(response))
+    middle = weighting.median(response, weights)
     return Metric(value=(high - low) / 2 / middle, error=float(np.sqrt(max(variance, 0.0))) / 2 / middle)
 
 
@@ -92,22 +94,24 @@ def binned(
     pt_edges: Sequence[float] = PT_EDGES,
     eta_edges: Sequence[float] = ETA_EDGES,
     least: int = LEAST,
+    weights: Weights = None,
 ) -> list[Bin]:
-    """Median and resolution in every bin of reference pT (GeV) and |eta| with at least ``least`` jets."""
+    """Median and resolution in every bin of reference pT (GeV) and |eta| with effectively at least ``least`` jets."""
     found = []
     for eta_low, eta_high in itertools.pairwise(eta_edges):
         for pt_low, pt_high in itertools.pairwise(pt_edges):
             inside = (pt >= pt_low) & (pt < pt_high) & (np.abs(eta) >= eta_low) & (np.abs(eta) < eta_high)
-            if inside.sum() >= least:
+            own = weighting.some(weights, inside)
+            if weighting.effective(own, int(inside.sum())) >= least:
                 these = response[inside]
                 found.append(
                     Bin(
                         (pt_low, pt_high),
                         (eta_low, eta_high),
-                        float(np.median(pt[inside])),
+                        weighting.median(pt[inside], own),
                         len(these),
-                        median(these),
-                        resolution(these),
+                        median(these, own),
+                        resolution(these, own),
                     )
                 )
     return found

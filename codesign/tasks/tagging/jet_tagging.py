@@ -20,6 +20,7 @@ from codesign.physics.substructure import CONSTITUENTS, constituents_block
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.weighting import Weights, effective, event_weights, some
 
 __all__ = ("JetSample", "JetTagging", "JetTaggingProblem")
 
@@ -63,7 +64,7 @@ class _Baseline:
 
         self._model = HistGradientBoostingClassifier(
             max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
-        ).fit(train.features, train.y)
+        ).fit(train.features, train.y, sample_weight=event_weights(train))
 
     def __call__(self, part: Part) -> NDArray[np.float64]:
         return np.log(np.clip(self._model.predict_proba(part.features), 1e-12, None))  # type: ignore[no-any-return]
@@ -132,11 +133,13 @@ class JetTaggingProblem(Problem):
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
-        chance = metrics.probabilities(scores)
-        found = {"accuracy": metrics.accuracy(scores, part.y)}
-        found |= metrics.auc_with_error(chance, part.y, self.classes)
+        chance, weights = metrics.probabilities(scores), event_weights(part)
+        found = {"accuracy": metrics.accuracy(scores, part.y, weights)}
+        found |= metrics.auc_with_error(chance, part.y, self.classes, weights)
         efficiencies = [point / 100 for point in WORKING_POINTS]
-        of_class = [metrics.rejections(chance[:, i], part.y == i, efficiencies) for i in range(len(self.classes))]
+        of_class = [
+            metrics.rejections(chance[:, i], part.y == i, efficiencies, weights) for i in range(len(self.classes))
+        ]
         for place, point in enumerate(WORKING_POINTS):
             for name, values in zip(self.classes, of_class, strict=True):
                 if (value := values[place]) is not None:  # absent where the sample is too small to say
@@ -156,16 +159,20 @@ class JetTaggingProblem(Problem):
     ) -> list[Plot]:
         """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
         curves: list[Series] = []
+        weights = event_weights(part)
         for source, dashed in ((scores, False), *((b, True) for b in baselines.values())):
             chance = metrics.probabilities(source)
             for index, name in enumerate(self.classes):
                 curves.append(
-                    _curve(f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed)
+                    _curve(
+                        f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed, weights
+                    )
                 )
         n = len(self.classes)
         counts = np.zeros((n, n))
-        np.add.at(counts, (part.y, scores.argmax(axis=1)), 1)
-        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        np.add.at(counts, (part.y, scores.argmax(axis=1)), 1 if weights is None else weights)
+        rows = counts.sum(axis=1, keepdims=True)
+        share = counts / np.where(rows == 0, 1, rows)
         return [
             Plot(
                 name="roc",
@@ -190,14 +197,14 @@ class JetTaggingProblem(Problem):
         ]
 
 
-def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool) -> Series:
-    background, efficiency = metrics.roc(score, signal)
+def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool, weights: Weights) -> Series:
+    background, efficiency = metrics.roc(score, signal, weights)
     x = np.linspace(0.05, 1.0, _CURVE_POINTS)
     y = np.interp(x, efficiency, background)
-    count = (~signal).sum()
+    count = effective(some(weights, ~signal), int((~signal).sum()))
     seen = y * count >= 1  # below one event the curve says nothing
     x, y = x[seen], y[seen]
-    error = np.sqrt(y * (1 - y) / count)
+    error = np.sqrt(np.maximum(y * (1 - y), 0) / count)
     return Series(
         label=label,
         x=x.tolist(),

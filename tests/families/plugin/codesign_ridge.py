@@ -25,10 +25,20 @@ from codesign.graph.ports import design_of_graph
 from codesign.tasks.base import Problem, Task
 from codesign.tasks.heads import Head, LossObjective
 
+
+class _Absent:
+    """What is not to be found; an import of it fails."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "brevitas"):
+            raise ModuleNotFoundError(f"{name} is not here", name=name)
+
+
 if multiprocessing.parent_process() is not None:
     for name in ("torch", "brevitas"):
         assert name not in sys.modules, f"{name} was imported before any family was asked"
-        sys.modules[name] = None  # an import of it fails from here on
+    sys.meta_path.insert(0, _Absent())  # scikit-learn looks for them in sys.modules, where None would mislead it
 
 CLASSES = ("left", "middle", "right")
 

@@ -171,7 +171,7 @@ def _store(folder: Path) -> Path:
     figures = (run.read_json("figures.json") or {})["figures"]
     entries.put("synthesis", "a" * 64, {"figures.json": json.dumps(figures).encode()})
     files = {name: (run.path / name).read_bytes() for name in ("model.onnx", "design.json", "weights.safetensors")}
-    entries.put("weights", "b" * 64, {**files, "trained.json": b'{"epochs": 3}'})
+    entries.put("weights", "b" * 64, files)
     return folder / "store"
 
 
@@ -217,7 +217,7 @@ def _taken(root: Path) -> None:
 
     def network() -> None:
         made = RunFolder(root.parent / "taken").trial(0)
-        if kept.kept_model("b" * 64, made, plugins.load(Family, "mlp"), lambda more: Design.load(made.path)) is None:
+        if kept.kept_model("b" * 64, made, plugins.load(Family, "mlp"), lambda: Design.load(made.path)) is None:
             again()
 
     for part in (firmware, figures, network):

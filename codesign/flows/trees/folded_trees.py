@@ -1,0 +1,196 @@
+"""Verilog of an ensemble for events that stay for several clocks: one group of trees each clock, their sums added up.
+
+What is a tree of each group in turn is one piece of hardware: in each clock its decisions take the comparators of
+another tree, and its table has the leaves of all of them. The comparators themselves stand once, as ever. Who feeds it
+says nothing: a word that differs from the one before begins a new event. While the same word stays, sums are made again
+and are the same; a result stays until that of another event is complete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codesign.core.fixedpoint import Port
+from codesign.flows.trees.tree_luts import CHOSEN, COMPARED, SUMMED, compared_luts
+from codesign.flows.trees.tree_plan import TreePlan
+from codesign.flows.trees.tree_verilog import TreeCore, TreeSignal, core_text, extended
+from codesign.rtl.packing import bit_range
+
+__all__ = ("FoldedTrees", "write_folded")
+
+
+@dataclass(frozen=True)
+class FoldedTrees:
+    """The core's Verilog, the clocks for which an event must stay, its latency in clocks, flip-flops and look-up
+    tables, the last by a count of its parts that was not calibrated."""
+
+    text: str
+    interval: int
+    latency: int
+    flip_flops: int
+    luts: float
+
+
+def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, interval: int) -> FoldedTrees:
+    """A module as :func:`codesign.flows.trees.tree_verilog.write_trees` writes, for events of at most ``interval``
+    clocks each: of fewer where the trees need no more."""
+    core = TreeCore(plan, inputs)
+    slots = [_slots(plan, trees, interval) for trees in plan.summed]
+    clocks = max(len(trees) for of_output in slots for trees in of_output)
+    words, bits = _words(core)
+    changed = core.name("n")
+    core.wires.append(
+        f"    wire {changed} = {' || '.join(f'({source} != {word})' for source, word in words.values())};"
+    )
+    first = core.register(changed, 1)
+    reached = [core.register(b, 1) for b in core.compare({f: word for f, (_, word) in words.items()})]
+    size = max(1, (clocks - 1).bit_length())
+    clock = core.name("k")
+    core.wires += [f"    reg [{size - 1}:0] {clock};"]
+    last = f"{size}'d{clocks - 1}"
+    core.clocked.append(f"        {clock} <= ({first} || {clock} >= {last}) ? {size}'d0 : {clock} + {size}'d1;")
+    core.flip_flops += size
+    muxes, tables = 0.0, 0.0
+    sums: list[list[TreeSignal]] = []
+    for of_output in slots:
+        row = []
+        for trees in of_output:
+            tree, mux, table = _tree(core, trees, reached, clock, size)
+            muxes, tables = muxes + mux, tables + table
+            row.append(TreeSignal(core.register(tree.name, tree.width, signed=True), tree.low, tree.high))
+        sums.append(row)
+    clock = core.register(clock, size)
+    latency, filled, added = clocks + 2, 0.0, 0.0
+    while any(len(row) > 1 for row in sums):
+        if filled and filled + 2.0 > stage_delay:  # this sum, and the one into which the groups go
+            sums = [
+                [TreeSignal(core.register(x.name, x.width, signed=True), x.low, x.high) for x in row] for row in sums
+            ]
+            clock, latency, filled = core.register(clock, size), latency + 1, 0.0
+        sums = [core.add(row) for row in sums]
+        added += sum(x.width for row in sums for x in row)
+        filled += 1.0
+    results = []
+    for output, (row, kind) in enumerate(zip(sums, plan.kinds(), strict=True)):
+        if not kind.width:
+            continue
+        if not row:
+            raise AssertionError("an output without trees is constant, and has no width")
+        total, wire = _accumulated(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
+        added += total.width
+        low = plan.zeros(output)
+        kept = core.name("r")
+        core.wires.append(f"    reg [{kind.width - 1}:0] {kept};")
+        core.clocked.append(f"        if ({clock} == {last}) {kept} <= {wire}[{kind.width + low - 1}:{low}];")
+        core.flip_flops += kind.width
+        results.append(kept)
+    luts = (
+        COMPARED * compared_luts(plan, inputs) + CHOSEN * (muxes + core.choices) + SUMMED * (tables + added) + bits / 3
+    )
+    return FoldedTrees(core_text(core, name, results), clocks, latency, core.flip_flops, round(luts, 2))
+
+
+def _slots(plan: TreePlan, trees: tuple[int, ...], interval: int) -> list[list[int]]:
+    """The trees of an output shared out: those of one slot take turns. Trees of one depth stand together."""
+    if not trees:
+        return []
+    order = sorted(trees, key=lambda t: (int(plan.forest.level[plan.forest.roots[t]]), t))
+    number = -(-len(order) // interval)
+    turns = -(-len(order) // number)
+    return [order[start : start + turns] for start in range(0, len(order), turns)]
+
+
+def _words(core: TreeCore) -> tuple[dict[int, tuple[str, str]], int]:
+    """By feature where it comes in and the register that holds it; and how many bits they have."""
+    words, bits = {}, 0
+    for feature in sorted(set(core.plan.forest.features.tolist())):
+        high, low = bit_range(core.inputs, feature)
+        source = f"model_inp[{high}:{low}]" if high > low else f"model_inp[{low}]"
+        words[feature] = source, core.register(source, high - low + 1)
+        bits += high - low + 1
+    return words, bits
+
+
+def _tree(
+    core: TreeCore, trees: list[int], reached: list[str], clock: str, size: int
+) -> tuple[TreeSignal, float, float]:
+    """One tree after another in one piece: what it gives, and how many tables its muxes and its leaves take."""
+    forest, muxes = core.plan.forest, 0.0
+    roots = [int(forest.roots[t]) for t in trees]
+    depth = max(int(forest.level[root]) for root in roots)
+
+    def decided(nodes: list[int]) -> str:
+        """The comparator of each tree's node in its turn; a leaf decides nothing."""
+        nonlocal muxes
+        taken = [reached[int(forest.comparator[n])] if n >= 0 else "" for n in nodes]
+        known = [t for t in taken if t]
+        if not known:
+            return "1'b0"
+        if len(set(known)) == 1:
+            return known[0]
+        bit = core.name("m")
+        core.wires.append(f"    reg {bit};")
+        core.wires.append(f"    always @(*) case ({clock})")
+        core.wires += [f"        {size}'d{turn}: {bit} = {t};" for turn, t in enumerate(taken) if t]
+        core.wires += [f"        default: {bit} = {known[0]};", "    endcase"]
+        muxes += (len(set(known)) + 1) / 3
+        return bit
+
+    def side(nodes: list[int], way: str) -> list[int]:
+        return [int(getattr(forest, way)[n]) if n >= 0 else n for n in nodes]
+
+    def place(nodes: list[int], left: int) -> list[str]:
+        """Bits of the place of the leaf that is reached, first decision first."""
+        if not left or all(n < 0 for n in nodes):
+            return ["1'b0"] * left
+        bit = decided(nodes)
+        sides = zip(place(side(nodes, "reached"), left - 1), place(side(nodes, "below"), left - 1), strict=True)
+        return [bit, *(_chosen(core, bit, a, b) for a, b in sides)]
+
+    def leaves(node: int, left: int) -> list[int]:
+        if node < 0:
+            return [int(forest.constants[~node])] * (1 << left)
+        return leaves(int(forest.below[node]), left - 1) + leaves(int(forest.reached[node]), left - 1)
+
+    ends = [core.plan.leaves(t) for t in trees]
+    tree = TreeSignal(core.name("t"), min(0, *(e[0] for e in ends)), max(0, *(e[-1] for e in ends)))
+    core.wires.append(f"    reg signed [{tree.width - 1}:0] {tree.name};")
+    core.wires.append(f"    always @(*) case ({{{', '.join([clock, *place(roots, depth)])}}})")
+    for turn, root in enumerate(roots):
+        for index, value in enumerate(leaves(root, depth)):
+            code = value & ((1 << tree.width) - 1)
+            core.wires.append(f"        {size + depth}'d{(turn << depth) + index}: {tree.name} = {tree.width}'d{code};")
+    core.wires += [f"        default: {tree.name} = {tree.width}'d0;", "    endcase"]
+    return tree, muxes, tree.width * max(1.0, len(trees) * 2.0 ** (depth - 6))
+
+
+def _chosen(core: TreeCore, bit: str, a: str, b: str) -> str:
+    if a == b:
+        return a
+    name = core.name("p")
+    core.choices += 1
+    core.wires.append(f"    wire {name} = {bit} ? {a} : {b};")
+    return name
+
+
+def _accumulated(
+    core: TreeCore, each: TreeSignal, constant: int, slots: list[list[int]], clock: str, size: int, clocks: int
+) -> tuple[TreeSignal, str]:
+    """The sum of the groups so far, the constant in the first one; a register, and what is next in it."""
+    low = high = lowest = highest = constant
+    for turn in range(clocks):
+        ends = [core.plan.leaves(trees[turn]) for trees in slots if turn < len(trees)]
+        low, high = low + sum(e[0] for e in ends), high + sum(e[-1] for e in ends)
+        lowest, highest = min(lowest, low), max(highest, high)
+    total = TreeSignal(core.name("a"), min(lowest, each.low), max(highest, each.high))
+    before, after = core.name("s"), core.name("s")
+    begin = constant & ((1 << total.width) - 1)
+    core.wires += [
+        f"    reg signed [{total.width - 1}:0] {total.name};",
+        f"    wire signed [{total.width - 1}:0] {before} = {clock} == {size}'d0 ? $signed({total.width}'d{begin}) : "
+        f"{total.name};",
+        f"    wire signed [{total.width - 1}:0] {after} = {before} + {extended(each, total.width)};",
+    ]
+    core.clocked.append(f"        {total.name} <= {after};")
+    core.flip_flops += total.width
+    return total, after
