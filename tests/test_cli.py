@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from codesign.cli import app
+from codesign.core.targets import load_target
 from tests.processes import PATIENCE
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +113,19 @@ def test_data_are_printed_as_json(tmp_path):
     rows = json.loads(CliRunner().invoke(app, ["studies", "--json"]).stdout)
     assert "jet-tagger" in {row["name"] for row in rows}
     assert json.loads(CliRunner().invoke(app, ["schema", "front.json"]).stdout)["title"] == "front.json"
+
+
+def test_studies_are_checked(monkeypatch):
+    monkeypatch.setattr("codesign.core.resources.available", lambda *_: ["l1-anomaly-all", "jet-tagger"])
+    found = CliRunner().invoke(app, ["studies", "--check", "--json"])
+    assert found.exit_code == 0
+    rows = {row["name"]: row for row in json.loads(found.stdout)}
+    assert {row["check"] for row in rows.values()} == {"passed"}
+    assert rows["l1-anomaly-all"]["family"] == "vae, autoencoder"
+    monkeypatch.setattr("codesign.search.resolve.load_target", lambda _: load_target("nosuch"))
+    broken = CliRunner().invoke(app, ["studies", "--check"])
+    assert broken.exit_code == 1
+    assert "nosuch" in broken.stdout
 
 
 def test_tables_are_readable():

@@ -55,6 +55,27 @@ def test_the_table_compares_within_a_study_and_seed():
     differences = [(0.5 - 0.25) / 0.5, (0.125 - 0.25) / 0.25]
     assert table["over_all"]["tpe"]["against_nsga2"]["mean"] == pytest.approx(sum(differences) / 2, abs=1e-4)
     assert table["studies"]["jet-tagger"]["nsga2"]["volume"]["searches"] == 3
+    assert table["verdict"].startswith("not measured")
+
+
+def test_a_sampler_is_the_default_only_beyond_twice_its_error():
+    def search(sampler, seed, accuracy):
+        front = [(accuracy, 3000.0)]
+        volume = BOXES["jet-tagger"].share(front)
+        return {"study": "jet-tagger", "sampler": sampler, "seed": seed, "trials": 9, "front": front} | {
+            "hypervolume": volume
+        }
+
+    def found(*gains):
+        pairs = [("random", 0.0), ("nsga2", 0.0), ("tpe", None)]
+        return [
+            search(name, seed, 0.8 + (gain if fixed is None else fixed))
+            for seed, gain in enumerate(gains, start=1)
+            for name, fixed in pairs
+        ]
+
+    assert samplers.summary(found(0.05, 0.06, 0.05, 0.06))["verdict"].startswith("tpe: better than random")
+    assert samplers.summary(found(0.1, -0.09, 0.08, -0.05))["verdict"].startswith("random: none is better")
 
 
 def test_the_ladders_summary():

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from codesign.cli.arguments import Json
+from codesign.core.errors import CodesignError
 from codesign.core.printing import print_facts, print_json, print_rows
 
 __all__ = ("doctor", "schema", "studies", "targets")
@@ -26,16 +27,33 @@ def targets(as_json: Json = False) -> None:
     print_rows(rows, as_json, ("name", "part", "clock_mhz", "description", "reached"))
 
 
-def studies(as_json: Json = False) -> None:
-    """List the studies that are shipped.
+def studies(
+    check: Annotated[
+        bool, typer.Option("--check", help="Also see that all that each names is here and fits together.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the studies that are shipped; exit code 1 where one does not pass the check.
 
-    Example: codesign studies
+    Example: codesign studies --check
     """
     from codesign.core.resources import available
     from codesign.study.definition import load_study
 
-    rows = [load_study(name).model_dump(mode="json") for name in available("search")]
-    print_rows(rows, as_json, ("name", "task", "family", "target", "description"))
+    found = [load_study(name) for name in available("search")]
+    rows = [study.model_dump(mode="json") | {"family": ", ".join(study.named)} for study in found]
+    if check:
+        from codesign.search.resolve import resolve
+
+        for row, study in zip(rows, found, strict=True):
+            try:
+                resolve(study)
+                row["check"] = "passed"
+            except CodesignError as error:
+                row["check"] = str(error)
+    print_rows(rows, as_json, ("name", "task", "family", "target", "check" if check else "description"))
+    if any(row.get("check", "passed") != "passed" for row in rows):
+        raise typer.Exit(1)
 
 
 def doctor(

@@ -25,6 +25,7 @@ __all__ = (
     "JudgedBaseline",
     "LayerCost",
     "LayerCosts",
+    "LearnedFigure",
     "Metric",
     "Metrics",
     "Objective",
@@ -176,6 +177,16 @@ class FrontPoint(_Record):
     verified: Verified | None = Field(description="null where the verification could not run; see the trial's status")
 
 
+class LearnedFigure(_Record):
+    """What one step closer to the chip does to a figure, from the run's own measurements of a family."""
+
+    family: str
+    quantity: str
+    factor: float = Field(gt=0, allow_inf_nan=False, description="measured over the figure below, geometric mean")
+    error: float = Field(ge=0, allow_inf_nan=False, description="of a prediction by it, as a share: one deviation")
+    trials: int = Field(ge=2, description="measured, from which it is learned")
+
+
 class FidelityFront(_Record):
     """The front at one fidelity: each objective is of the same fidelity for all of its trials."""
 
@@ -189,6 +200,11 @@ class FidelityFront(_Record):
     failed: dict[int, str] = Field(default_factory=dict, description="trials that could not be measured -> why")
     missed: dict[int, float] = Field(
         default_factory=dict, description="trials that miss the target's clock, and so are on no front -> MHz reached"
+    )
+    learned: list[LearnedFigure] = Field(
+        default_factory=list,
+        exclude_if=lambda learned: not learned,
+        description="by which what is measured here was chosen, in the place of the calibrated error",
     )
 
 
@@ -380,6 +396,13 @@ class TrialStatus(_Record):
         description="of one that failed because there can be no such candidate: by how much, as a share of what is "
         "allowed (1 where it cannot be said); the sampler is told so. Absent where the machine was at fault",
     )
+
+    @property
+    def spent(self) -> float:
+        """Processor time, s; by the clock where the process was killed, or an earlier release kept none."""
+        if self.processor is not None:
+            return self.processor
+        return self.seconds.get("total", sum(self.seconds.values()))
 
 
 #: file name -> the model whose JSON Schema it obeys

@@ -69,7 +69,7 @@ def _shifted(values: dict[int, float]) -> dict[int, float]:
 
 
 def _described(key: str, value: Any) -> list[tuple[str, Any]]:
-    name = key.replace("_", " ")
+    name = key.removeprefix("study.").replace("_", " ")
     if isinstance(value, bool):
         return [(name, "yes" if value else "no")]
     if isinstance(value, int | float | str):

@@ -36,7 +36,7 @@ from codesign.core.targets import Target, load_target
 from codesign.importing.import_report import ImportReport
 from codesign.report.layers import Counted, count_layers
 from codesign.report.waves import Waves, read_waves
-from codesign.study.definition import Constraint
+from codesign.study.definition import FAMILY, Constraint
 from codesign.study.imported_run import REPORT, ImportedRun, Origin, origin_of
 
 __all__ = ("BaselineBand", "Boundary", "PlotAxis", "Point", "Run", "Trial", "collect")
@@ -90,6 +90,13 @@ class Trial:
     figures: list[Figure]
     notes: list[str]
     on_front: bool
+    #: processor time, s; by the clock where that was not kept
+    processor: float | None = None
+
+    @property
+    def family(self) -> str:
+        """Of a study of several, the one that it is of; else empty."""
+        return str(self.config.get(FAMILY, ""))
 
     def value(self, axis: PlotAxis) -> float | None:
         """The trial's value on an axis, None where it was not measured."""
@@ -276,6 +283,7 @@ def _trial(read: _Reader, folder: TrialFolder, on_front: set[int], imported: boo
         figures=figures.figures if figures else [],
         notes=status.notes if status else [],
         on_front=folder.number in on_front,
+        processor=status.spent if status else None,
     )
 
 

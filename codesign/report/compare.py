@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from codesign.report.hypervolume import Cost, costs, progress, span
 from codesign.report.page import page
 from codesign.report.place import owner_of, write_page
 from codesign.study.definition import Study
+from codesign.study.imported_run import Origin
 
 __all__ = ("write_comparison",)
 
@@ -88,20 +90,31 @@ def _front(run: Run) -> dict[str, Any]:
     return {"split": "validation" if run.provisional else "test", "points": points}
 
 
+def _flow(study: Origin) -> str:
+    return words.config({"": study.flow.name, **study.flow.space}).strip()
+
+
+def _each(study: Origin, say: Callable[[Study], str]) -> str:
+    """What is said of a study, of one of several families for each; empty of one that was imported."""
+    if not isinstance(study, Study) or not study.families:
+        return say(study) if isinstance(study, Study) else ""
+    return "; ".join(f"{name}: {say(study.alone(name))}" for name in study.named)
+
+
 def _facts(run: Run) -> dict[str, str]:
     """What a study says and what came of it, in words."""
     study = run.study
     facts = {
         "task": study.task,
-        "networks": study.family,
-        "search space": words.config(study.space) if isinstance(study, Study) else "none: imported",
-        "flow": words.config({"": study.flow.name, **study.flow.space}).strip(),
+        "networks": ", ".join(study.named) if isinstance(study, Study) else study.family,
+        "search space": _each(study, lambda one: words.config(one.space)) or "none: imported",
+        "flow": _each(study, _flow) or _flow(study),
         "target": f"{run.target.part} at {words.number(run.target.clock_mhz)} MHz" if run.target else study.target,
         "objectives": "; ".join(
             f"{'maximise' if a.maximise else 'minimise'} {words.quantity(a.name)}" for a in run.objectives
         ),
         "constraints": "; ".join(words.bound(c) for c in run.constraints) or "none",
-        "training": words.config(study.training.model_dump()) if isinstance(study, Study) else "elsewhere",
+        "training": _each(study, lambda one: words.config(one.training.model_dump())) or "elsewhere",
         "search": words.config(study.search.model_dump()) if isinstance(study, Study) else "none: imported",
         "seed": str(study.seed),
         "sample": str(run.sample.get("hash", "not recorded"))[:16],

@@ -15,6 +15,7 @@ from codesign.report.choices import importances, parallel
 from codesign.report.collect import Point, Run, Trial, collect
 from codesign.report.designs import design_rows
 from codesign.report.explained import Story, stories
+from codesign.report.family_rows import family_rows, flows_of
 from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, LayerRow, draw, layers
 from codesign.report.page import page
@@ -50,6 +51,7 @@ def render(run: Run) -> str:
         f"plot-{p.trial.number}-{i}": plots.physics_figure(plot) for p in run.points for i, plot in enumerate(p.plots)
     }
     sections = [_section(run, p) for p in run.points]
+    families, whole = family_rows(run)
     return page(
         "report.html.j2",
         _SCRIPTS,
@@ -65,6 +67,9 @@ def render(run: Run) -> str:
         infeasible=_by_reason(run, State.INFEASIBLE),
         sample=words.sample(run.sample),
         states=words.STATES,
+        families=families,
+        whole=whole,
+        flows=flows_of(run),
     )
 
 

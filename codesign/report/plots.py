@@ -59,7 +59,16 @@ def front_data(run: Run) -> dict[str, Any]:
         "points": [p.trial.number for p in run.points],
         "provisional": run.provisional,
         "judged_on": run.judged_on,
-    }
+    } | _families(run)
+
+
+def _families(run: Run) -> dict[str, Any]:
+    """Of a study of several families, the one of each trial, and a colour of each; of one, nothing."""
+    names = list(dict.fromkeys(t.family for t in run.trials if t.family))
+    if not names:
+        return {}
+    colours = [[name, PALETTE[i % len(PALETTE)]] for i, name in enumerate(names)]
+    return {"families": colours, "family": {t.number: t.family for t in run.trials}}
 
 
 def _has(point: Point, quantity: str, fidelity: Fidelity) -> bool:

@@ -106,7 +106,7 @@ def bound(constraint: Constraint) -> str:
 
 def config(values: dict[str, Any]) -> str:
     """A configuration on one line: ``widths 16-8, weight bits 4-3-4, input bits 8``."""
-    return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in values.items())
+    return ", ".join(f"{key.removeprefix('study.').replace('_', ' ')} {_value(value)}" for key, value in values.items())
 
 
 def _value(value: Any) -> str:

@@ -50,7 +50,7 @@ from codesign.search.recovery import (
     retries,
 )
 from codesign.search.resolve import Resolved, resolve
-from codesign.search.shares import Shares, spent
+from codesign.search.shares import Shares
 from codesign.search.storage import derived_seed, must_be_there, open_study, repair_journal
 from codesign.search.telling import TRIES, conclude, fail, finished, recorded_score, scored_trials, tell
 from codesign.study.definition import FAMILY, Study
@@ -160,8 +160,8 @@ class _Search:
             return done
         ours = self._settings.pipeline == WHOLE  # of others we know no needs
         if ours and self._cluster is None:
-            for member in self._resolved.members:
-                self._tell(must_have_tools(study, member.family, member.flow))
+            each = (must_have_tools(study, member.family, member.flow) for member in self._resolved.members)
+            self._tell(dict.fromkeys(text for texts in each for text in texts))
         expected = None if run.read_json("sample.json") else expected_splits(study, self._resolved.problem)
         if ours and expected is not None:
             self._tell(too_few_events(study, expected))
@@ -426,7 +426,7 @@ class _Search:
         self._shares.end(number)
         if (config := folder.read_json("config.json")) is not None:
             self._keys.setdefault(config_key(config), number)
-            self._shares.add(self._study.of(config, str(folder.path / "config.json")).family, spent(status))
+            self._shares.add(self._study.of(config, str(folder.path / "config.json")).family, status.spent)
         if status.state == State.COMPLETE:
             shown.complete += 1
             self._scores[number] = recorded_score(folder, self._study)

@@ -6,9 +6,12 @@ the chip. So after a search with ``search.ladder.measured`` more than its front 
 study's own target) all that none surely dominates one rung below.
 
 "Surely" is that of :mod:`codesign.search.ladder`: better by one standard deviation of the difference in all that is
-uncertain, not worse in the rest. A metric has its own error. A figure below the last rung has the calibrated band of
-:mod:`codesign.flows.expected` for its compiled value, as a share of it; of a synthesised figure, which lies between
-what was calibrated, this is an upper bound. A figure that nobody calibrated, and one of the last rung, has no error.
+uncertain, not worse in the rest. A metric has its own error. A figure below the last rung has the error that the run's
+own measurements of its family show (:mod:`codesign.search.predictors`), and until there are enough of them the
+calibrated band of :mod:`codesign.flows.expected` for its compiled value, as a share of it; of a synthesised figure,
+which lies between what was calibrated, this is an upper bound. A figure that nobody calibrated, and one of the last
+rung, has no error. Where all families have been learned, their figures are compared as they are predicted: a LUT of one
+family's compiler is not that of another's.
 
 At each rung a front is made of what was measured there, by value; it never mixes fidelities: each objective is of one
 fidelity for all (:func:`compared`). A design that cannot be synthesised, placed or routed loses its place on that front
@@ -23,12 +26,12 @@ trial's ``figures.json``, so that a search that was killed measures nothing twic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import sqrt
 
 from codesign.core.errors import CodesignError
 from codesign.core.figures import Fidelity, Figure, find
-from codesign.core.records import FidelityFront, Figures, Metrics, Objective
+from codesign.core.records import FidelityFront, Figures, LearnedFigure, Metrics, Objective
 from codesign.core.runfolder import RunFolder
 from codesign.core.targets import Target
 from codesign.pipeline.front import pareto
@@ -36,6 +39,7 @@ from codesign.pipeline.scoring import Score, score
 from codesign.pipeline.stages import MEASUREMENTS
 from codesign.search import messages
 from codesign.search.ladder import Rung, surely_dominated
+from codesign.search.predictors import Predictors, learn
 from codesign.study.definition import Study
 
 __all__ = ("Climb", "at_fidelity", "compared", "standing")
@@ -59,15 +63,24 @@ def compared(study: Study) -> list[Objective]:
     return [Objective(name=o.name, direction=o.direction, fidelity=o.fidelity) for o in study.objectives]
 
 
-def standing(study: Study, metrics: Metrics, figures: Figures) -> Rung:
-    """A trained candidate's objectives with their errors, of a figure the calibrated one; CodesignError where one is
-    missing."""
-    values = score(0, study, metrics.metrics, figures.figures).values
-    errors = [
-        metrics.metrics[o.name].error if o.fidelity is None else value * _band(figures.figures, o.name)
-        for o, value in zip(study.objectives, values, strict=True)
-    ]
-    return Rung(study.training.epochs, values, tuple(errors))
+def standing(
+    study: Study, metrics: Metrics, figures: Figures, learned: Mapping[str, LearnedFigure] | None = None
+) -> Rung:
+    """A trained candidate's objectives with their errors; CodesignError where one is missing.
+
+    Of a figure the value and the error are those that were ``learned`` of its quantity, else as they stand, with the
+    calibrated error.
+    """
+    found = score(0, study, metrics.metrics, figures.figures).values
+    values, errors = [], []
+    for objective, value in zip(study.objectives, found, strict=True):
+        own = (learned or {}).get(objective.name) if objective.fidelity is not None else None
+        values.append(value if own is None else value * own.factor)
+        if objective.fidelity is None:
+            errors.append(metrics.metrics[objective.name].error)
+        else:
+            errors.append(values[-1] * (_band(figures.figures, objective.name) if own is None else own.error))
+    return Rung(study.training.epochs, tuple(values), tuple(errors))
 
 
 def _band(figures: list[Figure], quantity: str) -> float:
@@ -91,6 +104,7 @@ class Climb:
         self._rungs = tuple(Fidelity(f) for f in ladder.measured) if ladder else ()
         self.failed: dict[tuple[int, Fidelity], str] = {}
         self._known: dict[int, tuple[Metrics, Figures]] = {}
+        self._families: dict[int, str] = {}
 
     def forget(self, trial: int) -> None:
         """Its figures may have changed: they are read again."""
@@ -113,19 +127,40 @@ class Climb:
         for fidelity in self._rungs:
             study = at_fidelity(self._study, fidelity)
             failed = {t: self.failed[t, fidelity] for t in entered if (t, fidelity) in self.failed}
-            dominated = self._dominated(below, [t for t in entered if t not in failed])
+            learned = self._learned(below, fidelity, entered)
+            dominated = self._dominated(below, [t for t in entered if t not in failed], learned)
             climbing = [t for t in entered if t not in failed and t not in dominated]
             measured = [s.trial for s in self._scores(study, climbing)]
-            fronts.append(self._front(fidelity, study, measured, dominated, failed))
+            fronts.append(self._front(fidelity, study, measured, dominated, failed, list(learned.values())))
             if missing := [t for t in climbing if t not in measured]:
                 return fronts, [messages.Measure(t, fidelity) for t in missing]
             entered, below = measured, study
         return fronts, []
 
-    def _dominated(self, study: Study, trials: list[int]) -> dict[int, int]:
+    def _learned(self, below: Study, fidelity: Fidelity, trials: list[int]) -> Predictors:
+        """What the run's own measurements say of the step to this fidelity; none until every family has enough."""
+        names = [o.name for o in below.objectives if o.fidelity is not None and o.name in _MEASURED]
+        lower = next((o.fidelity for o in below.objectives if o.name in names), None)
+        if lower is None or lower is fidelity:
+            return {}
+        found = learn(((self._family(t), self._records(t)[1].figures) for t in trials), names, lower, fidelity)
+        wanted = {(self._family(t), name) for t in trials for name in names}
+        return found if found.keys() == wanted else {}
+
+    def _family(self, trial: int) -> str:
+        if trial not in self._families:
+            folder = self._run.trial(trial)
+            source = str(folder.path / "config.json")
+            several = bool(self._study.families)
+            config = (folder.read_json("config.json") or {}) if several else {}
+            self._families[trial] = self._study.of(config, source).family
+        return self._families[trial]
+
+    def _dominated(self, study: Study, trials: list[int], learned: Predictors) -> dict[int, int]:
         """Of these trials, those that another one surely dominates, and the first that does."""
         directions = [o.direction for o in study.objectives]
-        rungs = [standing(study, *self._records(t)) for t in trials]
+        own = [{q: figure for (f, q), figure in learned.items() if f == self._family(t)} for t in trials]
+        rungs = [standing(study, *self._records(t), known) for t, known in zip(trials, own, strict=True)]
         by = (row for block in surely_dominated(rungs, directions) for row in block)
         return {trial: trials[int(row.argmax())] for trial, row in zip(trials, by, strict=True) if row.any()}
 
@@ -136,6 +171,7 @@ class Climb:
         measured: list[int],
         dominated: dict[int, int] | None = None,
         failed: dict[int, str] | None = None,
+        learned: list[LearnedFigure] | None = None,
     ) -> FidelityFront:
         missed = self._missed(measured) if fidelity is Fidelity.PLACED else {}
         scores = self._scores(study, [t for t in measured if t not in missed])
@@ -147,6 +183,7 @@ class Climb:
             dominated=dominated or {},
             failed=failed or {},
             missed=missed,
+            learned=learned or [],
         )
 
     def _missed(self, trials: list[int]) -> dict[int, float]:

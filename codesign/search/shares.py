@@ -10,16 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codesign.core.records import TrialStatus
-
-__all__ = ("Shares", "spent")
-
-
-def spent(status: TrialStatus) -> float:
-    """Processor time of a trial, s; by the clock where its process was killed, or an earlier release kept none."""
-    if status.processor is not None:
-        return status.processor
-    return status.seconds.get("total", sum(status.seconds.values()))
+__all__ = ("Shares",)
 
 
 class Shares:

@@ -14,7 +14,7 @@ from codesign.search.cluster import job_queue
 from codesign.search.engine import run_study
 from tests.processes import wait_for
 from tests.search.conftest import PLUGIN
-from tests.search.test_engine import Notes, changed, optuna_states, search, statuses, trace
+from tests.search.test_engine import Notes, changed, optuna_states, refused, search, statuses, trace
 from tests.test_store import small_study
 
 distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
@@ -66,6 +66,7 @@ def test_what_fails_dies_or_hangs_on_a_cluster_costs_itself_only(cluster, tmp_pa
     expected[7] = "its worker was killed by SIGKILL, 2 times"
     expected[last] = "it took longer than 8 s"
     assert reasons == expected
+    assert refused(tmp_path, study) == {n: 1.0 for n, s in found.items() if s.state == State.FAILED}
     assert [p.trial for p in front.points] == [n for n, s in found.items() if s.state == State.COMPLETE]
 
 

@@ -6,9 +6,15 @@ import yaml
 from codesign.core.errors import InputError
 from codesign.core.records import Front, TrialStatus
 from codesign.core.runfolder import RunFolder
+from codesign.report.collect import collect
+from codesign.report.compare import write_comparison
+from codesign.report.family_rows import family_rows
+from codesign.report.html import write_report
+from codesign.search.messages import Settings
 from codesign.search.resolve import resolve
 from codesign.search.shares import Shares
 from codesign.search.storage import open_study
+from codesign.search.worker import Bench
 from codesign.study.definition import FAMILY, parse_study
 from tests.search.conftest import STUDY
 from tests.search.test_engine import Notes, search, statuses
@@ -47,7 +53,20 @@ def test_each_family_is_searched_with_what_is_its_own(sampler, tmp_path, monkeyp
             assert seen == "narrow ('features',) 9 {'reuse': [1, 2]}"
     assert {p.config[FAMILY] for p in front.points} <= {"toy", "narrow"}
     assert Front.model_validate_json((tmp_path / "front.json").read_text()) == front
-    names = [set(t.params) for t in open_study(run, study, None).get_trials(deepcopy=False) if t.params]
+    (tmp_path / "parts" / "test.npz").unlink()
+    bench = Bench(Settings(study, str(tmp_path), None, "toy"), run, lambda stage: None)
+    for folder in run.trials():  # as on a cluster: from its files alone
+        before = (folder.path / "seen.txt").read_text()
+        (folder.path / "seen.txt").unlink()
+        status = bench.carry_out({"kind": "Evaluate", "trial": folder.number, "note": None})["status"]
+        assert status["state"] in ("complete", "infeasible")
+        assert (folder.path / "seen.txt").read_text() == before
+    trials = open_study(run, study, None).get_trials(deepcopy=False)
+    if sampler == "nsga2":  # of each family alone
+        keys = [f"NSGAIISampler:{name}:generation" for name in ("toy", "narrow")]
+        assert all(max(t.system_attrs.get(key, 0) for t in trials) > 0 for key in keys)
+        assert not any(all(key in t.system_attrs for key in keys) for t in trials)
+    names = [set(t.params) for t in trials if t.params]
     wide, narrow = {"family", "toy.width", "toy.sparsity"}, {"family", "narrow.taps", "narrow.flow.reuse"}
     assert {frozenset(n) for n in names} == {frozenset(wide), frozenset(narrow)}
 
@@ -145,3 +164,24 @@ def test_whose_turn_it_is():
     assert shares.next() == "a"
     shares.exhaust("a")
     assert shares.next() is None
+
+
+def test_the_report_says_what_each_family_gave(tmp_path):
+    study = several(search={"trials": 12, "sampler": "random"})
+    search(study, tmp_path / "run")
+    run = collect(tmp_path / "run")
+    rows, whole = family_rows(run)
+    assert [r.name for r in rows] == ["toy", "narrow"]
+    assert sum(r.trials for r in rows) == 12
+    assert sum(r.front for r in rows) == len(run.points)
+    assert sum(r.share for r in rows) == pytest.approx(1)
+    assert [rows[0].without, rows[1].without] == [rows[1].alone, rows[0].alone], "of two families"
+    assert whole >= max(r.alone for r in rows)
+    page = write_report(tmp_path / "run", tmp_path / "report.html").read_text()
+    assert '<table class="overview" id="families">' in page
+    assert '"families":[["toy","#0072B2"],["narrow","#D55E00"]]' in page.replace(", ", ",").replace(": ", ":")
+    assert "<dt>Families</dt><dd>toy, narrow, compiled by toy</dd>" in page
+    search(parse_study(STUDY, "toy.yaml"), tmp_path / "one", 3)
+    assert 'id="families"' not in write_report(tmp_path / "one", tmp_path / "one.html").read_text()
+    both = write_comparison(tmp_path / "run", tmp_path / "one", tmp_path / "both.html").read_text()
+    assert "narrow: taps" in both

@@ -1,7 +1,9 @@
 """Rungs of measurement: what climbs, what is on which front, and what a failure or a kill costs."""
 
 import json
+import math
 from collections import Counter
+from statistics import stdev
 
 import pytest
 
@@ -46,7 +48,8 @@ def check(path, study, front):
         own = at_fidelity(study, rung.fidelity)
         assert [o.fidelity for o in rung.objectives] == [None, rung.fidelity]
         if rung.fidelity != "compiled":
-            tried = {t: standing(below, *records(path, t)) for t in entered if t not in rung.failed}
+            known = {found.quantity: found for found in rung.learned}
+            tried = {t: standing(below, *records(path, t), known) for t in entered if t not in rung.failed}
             directions = [o.direction for o in study.objectives]
             loses = {t for t in tried if any(surely_dominates(o, tried[t], directions) for o in tried.values())}
             assert rung.dominated.keys() == loses
@@ -163,6 +166,22 @@ def test_the_error_of_a_figure_is_its_calibrated_band(tmp_path):
     assert standing(study, metrics, known).errors == pytest.approx((0.02, 100))
     assert standing(at_fidelity(study, Fidelity.SYNTHESISED), metrics, known).errors == pytest.approx((0.02, 140))
     assert standing(study, metrics, Figures(figures=[lut])).errors == (0.02, 0.0), "nothing is extrapolated"
+
+
+def test_the_error_is_learned_from_the_runs_own_measurements(tmp_path):
+    """Six that the compiler was 2 % wrong about say that the seventh is surely behind, which its band did not."""
+    six = [(0.7 + n / 100, 1000 * 1.2**n, 1500 * 1.2**n * (1.02 if n % 2 else 1), 60) for n in range(6)]
+    last = (0.75, 1000 * 1.2**5 * 1.04, None, None)
+    few = crafted(tmp_path / "few", [*six[:1], *six[2:], last])
+    assert few.open() == [Measure(5, Fidelity.PLACED)], "five are too few: within the calibrated band"
+    climb = crafted(tmp_path / "enough", [*six, last])
+    assert climb.open() == []
+    [found] = climb.fronts()[1].learned
+    logs = [math.log(placed / lut) for _, lut, placed, _ in six]
+    assert found.factor == pytest.approx(math.exp(sum(logs) / 6))
+    assert found.error == pytest.approx(math.expm1(stdev(logs) * math.sqrt(7 / 6)))
+    assert (found.family, found.quantity, found.trials) == ("toy", "lut", 6)
+    assert climb.fronts()[1].dominated == {6: 5}
 
 
 @pytest.mark.parametrize("measured", [["placed", "synthesised"], ["placed", "placed"], ["vendor"]])

@@ -30,7 +30,8 @@
     const options = found.map((c) => [c.index, columnTitle(c)]);
     fill(select("axis-x"), options, x.index);
     fill(select("axis-y"), options, y.index);
-    fill(select("axis-c"), [["", "none"], ...options], colour ? colour.index : "");
+    const several = DATA.families ? [["family", "family"]] : [];
+    fill(select("axis-c"), [["", "none"], ...several, ...options], several.length ? "family" : colour ? colour.index : "");
     const values = DATA.tables[view.table].rows.map((r) => center(r, x)).filter((v) => v > 0);
     select("log-x").checked = values.length > 1 && Math.max(...values) > 12 * Math.min(...values);
     BUDGETS.show(view);  // says "budgets", and so draws
@@ -99,7 +100,8 @@
   function draw() {
     const view = DATA.views[select("view").value], table = DATA.tables[view.table];
     const axis = (id) => ({ ...table.columns[select(id).value], index: Number(select(id).value) });
-    const x = axis("axis-x"), y = axis("axis-y"), c = select("axis-c").value === "" ? null : axis("axis-c");
+    const x = axis("axis-x"), y = axis("axis-y"), byFamily = select("axis-c").value === "family",
+      c = byFamily || select("axis-c").value === "" ? null : axis("axis-c");
     const log = select("log-x").checked, compact = holder.clientWidth < 560;
     const shown = table.rows.filter((r) => ["complete", "infeasible"].includes(r[COLUMN.state]) || view.table === "front")
       .filter((r) => center(r, x) !== null && center(r, y) !== null);
@@ -124,7 +126,11 @@
     if (infeasible.length) traces.push(trace(infeasible, "infeasible", x, y, { errorColour: "rgba(138,143,152,0.35)",
       marker: { size: 8, color: GREY, symbol: "circle-open", line: { width: 1.5 } } }));
     traces.push(...goalsLine(sound, x, y));
-    if (sound.length) traces.push(trace(sound, DATA.provisional ? "front so far" : "front", x, y, { errorColour: "rgba(0,80,130,0.55)", marker }));
+    for (const [name, color] of byFamily ? DATA.families : []) {
+      const own = sound.filter((r) => DATA.family[r[COLUMN.number]] === name);
+      if (own.length) traces.push(trace(own, plain(name), x, y, { errorColour: color, marker: { ...marker, color } }));
+    }
+    if (sound.length && !byFamily) traces.push(trace(sound, DATA.provisional ? "front so far" : "front", x, y, { errorColour: "rgba(0,80,130,0.55)", marker }));
     if (refuted.length) traces.push(trace(refuted, "front, verification failed", x, y, { errorColour: RED, marker: { size: 13, color: RED, symbol: "x" } }));
     const [shapes, annotations] = baselineMarks(view, x, y);
     for (const goal of view.fidelity === "compiled" ? DATA.constraints : []) {

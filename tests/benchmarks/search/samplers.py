@@ -1,13 +1,16 @@
 """``python -m tests.benchmarks.search.samplers``: how far each sampler comes in the same processor time.
 
-Three small studies (:mod:`.small_studies`), each with every seed and sampler; a seed is also that of the splits and
+Four small studies (:mod:`.small_studies`), each with every seed and sampler; a seed is also that of the splits and
 trainings, so that the samplers of one seed meet the same problem. Seed by seed, so that a stop leaves whole tables. A
 search that is in the record already, with the same study and budget, is not made again (``--again`` makes it), and two
-of these commands may run at once, for seeds of their own.
+of these commands may run at once, for seeds of their own. ``--most N`` ends after so many new searches, and the next
+call goes on: all of it takes hours.
 
 The summary's ``volume`` is the hypervolume as a share of that of the front of all searches of the study and seed
-together (another seed has another validation split); ``against_nsga2`` is the difference to NSGA-II with the same seed;
-``rank`` is 1 for the best of a study and seed.
+together (another seed has another validation split); ``against_nsga2`` and ``against_random`` are the differences to
+NSGA-II and to random draws with the same study and seed; ``rank`` is 1 for the best of a study and seed. A sampler is
+``better`` where its mean difference to random is beyond twice its error; ``verdict`` is what the default ought to be:
+the better one of the largest difference, and random where none is, which is the simplest.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import argparse
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 from tests.benchmarks.search.budget import searched
@@ -64,10 +67,30 @@ def summary(searches: Sequence[Search]) -> dict[str, Any]:
             "rank": spread([values[name] for values in placed.values()]),
             "against_nsga2": spread([values[name] - values["nsga2"] for values in whole.values()]),
         }
+        | _against_random(name, list(whole.values()))
         for name in names
         if whole and "nsga2" in names
     }
-    return {"over_all": over_all, "studies": tables}
+    return {"over_all": over_all, "verdict": _verdict(over_all), "studies": tables}
+
+
+def _against_random(name: str, whole: Sequence[dict[str, float]]) -> dict[str, Any]:
+    differences = [values[name] - values["random"] for values in whole if "random" in values]
+    if len(differences) < 2 or name == "random":
+        return {}
+    found = spread(differences)
+    error = round(stdev(differences) / len(differences) ** 0.5, 4)
+    return {"against_random": found | {"error": error}, "better": found["mean"] > 2 * error}
+
+
+def _verdict(over_all: dict[str, Any]) -> str:
+    compared = {name: row for name, row in over_all.items() if "against_random" in row}
+    if not compared:
+        return "not measured: random, and each other sampler, need two problems that all have"
+    better = {name: row["against_random"]["mean"] for name, row in compared.items() if row["better"]}
+    if not better:
+        return "random: none is better beyond twice the error"
+    return f"{max(better, key=lambda name: better[name])}: better than random beyond twice the error, and by most"
 
 
 def _key(search: Search) -> tuple[str, int, str]:
@@ -78,9 +101,10 @@ def main() -> None:
     """Measure, and write after each search."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40.0, help="processor seconds of each search")
-    parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--seeds", default=",".join(map(str, range(1, 11))))
     parser.add_argument("--studies", default=",".join(BOXES))
     parser.add_argument("--samplers", default=",".join(SAMPLERS))
+    parser.add_argument("--most", type=int, default=10**6, help="new searches, and no more")
     parser.add_argument("--again", action="store_true", help="also those that are in the record")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
@@ -90,12 +114,15 @@ def main() -> None:
         study, seconds = search["study"], section["seconds"]
         return bool(seconds == options.seconds and section["problems"].get(study) == how["problems"].get(study))
 
-    searches = Searches(options.output, "samplers", counts)
+    searches, made = Searches(options.output, "samplers", counts), 0
     for seed, study, sampler in product(
         map(int, options.seeds.split(",")), options.studies.split(","), options.samplers.split(",")
     ):
         if not options.again and (study, seed, sampler) in map(_key, searches.found()):
             continue
+        if made >= options.most:
+            break
+        made += 1
         entry = searched(small_study(study, sampler, seed), options.seconds, BOXES[study])
         searches.add({"study": study, "sampler": sampler} | entry, _key, lambda found: how | summary(found))
         print(f"{study} {seed} {sampler}: {entry['hypervolume']:.4f}, {entry['trials']} trials", flush=True)
