@@ -21,7 +21,7 @@ from codesign.graph.levels import Levels
 from codesign.graph.reader import Graph
 from codesign.graph.streams import Combine, Kind, Step, Value
 
-__all__ = ("FoldedGraph", "FoldPhase", "Schedule", "fold")
+__all__ = ("FoldPhase", "FoldedGraph", "Schedule", "fold")
 
 #: nodes that only say where an element stands
 _WIRES = ("Reshape", "Transpose", "Identity")

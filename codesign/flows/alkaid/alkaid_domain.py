@@ -37,12 +37,19 @@ class Signals(Arrays):
         """
         if not isinstance(a, FVArray) or not isinstance(b, FVArray):
             return a * b
+        for bit, other in ((a, b), (b, a)):
+            if all(v.low == 0 and v.high == v.step for v in _flat(bit)):
+                return _each(_gated, bit, other)  # whether an item is there
+        if _widest(a + b) > _TABLE_BITS:  # on one grid their sum has fewer bits
+            fine, coarse = (2.0 ** int(x.kif[2].max()) for x in (a, b))
+            a, b = a * fine, b * coarse
+            return (self.square(a + b) - self.square(a - b)) * (0.25 / fine / coarse)
         return (self.square(a + b) - self.square(a - b)) * 0.25
 
     def square(self, x: FVArray) -> Any:
         """Elementwise square, read from a table."""
         signed, integers, fractions = x.kif
-        wide = int((signed + integers + fractions).max())
+        wide = _widest(x)
         if wide > _TABLE_BITS:
             raise UnsupportedError(
                 f"the square of a signal of {wide} bits (or a product of signals whose sum has as many) has no exact "
@@ -182,6 +189,11 @@ def _array(elements: Any, like: FVArray) -> FVArray:
     return FVArray(elements, like.solver_options, hwconf=like.hwconf)
 
 
+def _widest(x: FVArray) -> int:
+    """Bits of the widest signal."""
+    return int(sum(x.kif).max())
+
+
 def _constant(x: FVArray) -> NDArray[np.bool_]:
     """Which elements have one value only."""
     return np.array([v.low == v.high for v in _flat(x)]).reshape(x.shape)
@@ -217,6 +229,13 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
     other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
     return chosen + other
+
+
+def _gated(bit: Any, x: Any) -> Any:
+    """``x`` times a signal of one bit."""
+    if x.low == x.high:
+        return bit * float(x.low)
+    return bit.quantize(*(int(v) for v in bit.kif)).msb_mux(x * float(bit.high), 0.0)
 
 
 def _reached(x: Any, threshold: Any) -> Any:
