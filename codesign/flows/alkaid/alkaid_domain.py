@@ -41,7 +41,7 @@ class Signals(Arrays):
             if all(v.low == 0 and v.high == v.step for v in _flat(bit)):
                 return _each(_gated, bit, other)  # whether an item is there
         if _widest(a + b) > _TABLE_BITS:  # on one grid their sum has fewer bits
-            fine, coarse = (2.0 ** int(x.kif[2].max()) for x in (a, b))
+            fine, coarse = (_finest(x) for x in (a, b))
             a, b = a * fine, b * coarse
             return (self.square(a + b) - self.square(a - b)) * (0.25 / fine / coarse)
         return (self.square(a + b) - self.square(a - b)) * 0.25
@@ -192,6 +192,13 @@ def _array(elements: Any, like: FVArray) -> FVArray:
 def _widest(x: FVArray) -> int:
     """Bits of the widest signal."""
     return int(sum(x.kif).max())
+
+
+def _finest(x: FVArray) -> float:
+    """What makes whole numbers of all signals that can change."""
+    _, _, fractions = x.kif
+    changing = fractions[~_constant(x)]
+    return float(2.0 ** int(changing.max())) if changing.size else 1.0
 
 
 def _constant(x: FVArray) -> NDArray[np.bool_]:
