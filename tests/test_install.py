@@ -125,6 +125,7 @@ from codesign.families.mlp.config import MLPConfig
 from codesign.core.resources import available
 from codesign.core.targets import load_target
 from codesign.tasks.base import Task
+from codesign.training.lesson import Subject
 from pathlib import Path
 
 assert Path(codesign.__file__).is_relative_to(sys.prefix), codesign.__file__
@@ -137,7 +138,7 @@ for contract in (Task, Family, Flow, Pipeline):
 x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
 inputs = InputQuantisation.fit(x, ("a", "b", "c"), ("1",) * 3, 4)
 config = MLPConfig(widths=(2,), weight_bits=(3, 3), activation_bits=(3,), input_bits=4)
-network = plugins.load(Family, "mlp").build(config, 3, 2)
+network = plugins.load(Family, "mlp").build(config, Subject.of_sizes(3, 2))
 import torch
 network.calibrate(torch.as_tensor(inputs.port.values(inputs.codes(x)), dtype=torch.float32))
 network.fold()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from codesign.core.errors import ToolError
+from codesign.training.lesson import Subject
 from tests.benchmarks.peers.fronts import Side, chosen, compare, hypervolume, lut_ratio, spread
 
 RECORD = Path(__file__).resolve().parents[1] / "reports" / "reference" / "peers.json"
@@ -90,7 +91,9 @@ def test_a_candidate_counts_only_if_its_firmware_gives_the_networks_integers(tmp
     x = np.random.default_rng(0).normal(size=(1500, 3)).astype(np.float32)
     quantisation = InputQuantisation.fit(x, ("a", "b", "c"), ("1",) * 3, 6)
     torch.manual_seed(0)
-    network = MLP().build(MLPConfig(widths=(4,), weight_bits=(4, 4), activation_bits=(4,), input_bits=6), 3, 2)
+    network = MLP().build(
+        MLPConfig(widths=(4,), weight_bits=(4, 4), activation_bits=(4,), input_bits=6), Subject.of_sizes(3, 2)
+    )
     network.calibrate(torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32))
     network.fold()
     validation = SimpleNamespace(x=x, y=np.zeros(len(x), dtype=np.int64))

@@ -215,7 +215,17 @@ class Watched(Network):
 def watched(sparsity, epochs=20, steps=5):
     network = Watched()
     x = np.zeros((10 * steps, 1))
-    train(network, x, x, None, epochs=epochs, batch=10, learning_rate=0.01, sparsity=sparsity, seed=1)
+    train(
+        network,
+        x,
+        x,
+        torch.nn.functional.mse_loss,
+        epochs=epochs,
+        batch=10,
+        learning_rate=0.01,
+        sparsity=sparsity,
+        seed=1,
+    )
     return network.steps.seen
 
 

@@ -15,6 +15,7 @@ from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.physics.substructure import features_of
 from codesign.tasks.tagging.jet_tagging import JetTagging
 from codesign.training import export
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 
 #: the published file holds the 32 hardest constituents above 2 GeV: features of both sides are computed from such
@@ -32,13 +33,13 @@ def test_network_trained_on_generated_jets_tags_published_jets(published_data, r
     config = MLPConfig(widths=(32, 32), weight_bits=(5, 5, 5), activation_bits=(5, 5), input_bits=8, sparsity=0.5)
     quantisation = InputQuantisation.fit(training.x, sample.feature_names, sample.units, config.input_bits)
     torch.manual_seed(1)
-    network = MLP().build(config, 16, 5)
+    network = MLP().build(config, Subject.of_sizes(16, 5))
     task = JetTagging().open({"file": "none"}, 1)
     train(
         network,
         quantisation.port.values(quantisation.codes(training.x)),
-        task.target(training),
-        task.loss,
+        task.target(training)["classes"],
+        torch.nn.functional.cross_entropy,
         epochs=60,
         batch=256,
         learning_rate=0.01,

@@ -45,6 +45,7 @@ class Member:
         """Train it briefly and export it; the design and the effective bit operations of its graph."""
         import torch
 
+        from codesign.training.lesson import Subject
         from codesign.training.loop import train
 
         x, y = events()
@@ -52,7 +53,7 @@ class Member:
         names = tuple(f"x{i}" for i in range(FEATURES))
         inputs = InputQuantisation.fit(x, names, ("1",) * FEATURES, self.config.input_width())
         torch.manual_seed(self.number)
-        network = family.build(self.config, FEATURES, CLASSES)
+        network = family.build(self.config, Subject.of_sizes(FEATURES, CLASSES))
         learned = self.family != "mlp"
         train(
             network,

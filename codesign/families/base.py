@@ -36,6 +36,10 @@ class Candidate(BaseModel, ABC):  # type: ignore[explicit-any]  # pydantic's own
         """Effective bit operations expected before training (arXiv 2405.00645): the sum, over the weights that pruning
         leaves, of weight bits times activation bits. 0 where nothing can be said."""
 
+    def cost_of(self, subject: Subject) -> float:
+        """The same of what there is to learn: of a family for which it matters how the inputs are arranged."""
+        return self.cost(*subject.sizes)
+
     def pruned(self) -> float:
         """Share of the prunable weights that training sets to zero, by magnitude."""
         return 0.0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from codesign.core.errors import UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
-from codesign.data.sample import Part
+from codesign.data.sample import Part, Sample
 from codesign.families.base import Family
+from codesign.tasks.heads import Head, require_heads
 from codesign.tasks.problem import Problem
-from codesign.training.lesson import Fold, Lesson, LossObjective, Subject
+from codesign.training.lesson import Fold, Lesson, Subject
 
-__all__ = ("lesson_of", "must_be_able", "outputs_of", "subject_of")
+__all__ = ("heads_for", "lesson_of", "must_be_able", "outputs_of", "subject_of")
 
 
 def outputs_of(facts: SampleFacts) -> tuple[str, ...]:
@@ -19,11 +21,39 @@ def outputs_of(facts: SampleFacts) -> tuple[str, ...]:
     return facts.outputs or facts.class_names
 
 
+def heads_for(problem: Problem, facts: SampleFacts) -> tuple[Head, ...]:
+    """The problem's heads, of what a run says of its sample; InputError where the run has other outputs.
+
+    Nobody makes the sample again for it: the problem is given one without events.
+    """
+    empty = Sample(
+        features=np.zeros((0, len(facts.feature_names)), np.float32),
+        labels=np.zeros(0, np.int64),
+        feature_names=facts.feature_names,
+        units=facts.units,
+        class_names=facts.class_names,
+        blocks=tuple(BlockValues(block, np.zeros((0, *block.shape), np.float32)) for block in facts.blocks),
+        provenance=facts.provenance,
+        targets=np.zeros((0, len(facts.target_names)), np.float32) if facts.target_names else None,
+        target_names=facts.target_names,
+        target_units=facts.target_units,
+        held_out=facts.held_out,
+        view=facts.view,
+    )
+    heads = require_heads(problem.heads(empty))
+    outputs = tuple(output for head in heads for output in head.outputs)
+    if outputs != outputs_of(facts):
+        raise InputError(
+            f"the task now has the outputs {', '.join(outputs)}, and this run began with "
+            f"{', '.join(outputs_of(facts))}: restore the task, or begin a new run"
+        )
+    return heads
+
+
 def subject_of(problem: Problem, facts: SampleFacts, trigger: str | None, weighted: bool = False) -> Subject:
     """What the problem wants learned, as it is known before any data."""
-    objective = LossObjective(problem.objective, problem.loss)
     names = tuple(label for block in facts.seen for label in block.labels)
-    return Subject(names, outputs_of(facts), objective, trigger, weighted, facts.seen)
+    return Subject(names, heads_for(problem, facts), trigger, weighted, facts.seen)
 
 
 def must_be_able(family: Family, subject: Subject) -> None:

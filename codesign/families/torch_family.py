@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from codesign.core.design import Design
 from codesign.families.base import Candidate, Family
 from codesign.families.trained import Trained
+from codesign.tasks.heads import OBJECTIVES
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ __all__ = ("WEIGHTS", "TorchFamily")
 
 #: the file of a network's parameters
 WEIGHTS = "weights.safetensors"
-#: objectives of a name alone that a torch family can do with
-_KNOWN = ("cross-entropy", "squared")
 
 
 class TorchFamily(Family):
@@ -36,14 +35,25 @@ class TorchFamily(Family):
         {name: name for name in ("torch", "brevitas", "qonnx", "onnx", "onnxoptimizer", "onnxruntime", "numba")}
     )
 
+    #: whether its networks' own ``objective`` reproduces the inputs, whatever their outputs are
+    reproduces: ClassVar[bool] = False
+
     @abstractmethod
-    def build(self, config: Candidate, inputs: int, outputs: int) -> Network:
-        """Build the untrained network; input and output are values, (events, n) to (events, m)."""
+    def build(self, config: Candidate, subject: Subject) -> Network:
+        """Build the untrained network, of the subject's inputs and outputs: values, (events, n) to (events, m).
+
+        A network of ``subject.blocks`` names their shapes; it gives one tensor, or one for each of ``subject.heads``.
+        Of a model that is opened again (:meth:`load`) no objectives are known.
+        """
 
     def can(self, subject: Subject) -> str | None:
-        """An objective of the task's own function, or one of those that have a name here."""
-        if subject.objective.function is None and subject.objective.name not in _KNOWN:
-            return f"the objective '{subject.objective.name}' has no function of torch"
+        """Objectives that have a name, and the task's own function; inputs are reproduced by as many outputs."""
+        for head in subject.heads:
+            objective, outputs, inputs = head.objective, len(head.outputs), len(subject.inputs)
+            if objective.name not in OBJECTIVES:
+                return f"the objective '{objective.name}' has no function of torch"
+            if objective.name == "reconstruction" and not self.reproduces and outputs != inputs:
+                return f"its {outputs} outputs do not reproduce {inputs} inputs, as the head '{head.name}' wants"
         return None
 
     def prepare(self, threads: int) -> None:
@@ -71,13 +81,12 @@ class TorchFamily(Family):
         """The network of these parameters, its inputs as it learned them."""
         from codesign.families.torch_trained import ExportedNetwork, filled
 
-        subject = lesson.subject
-        network = filled(self.build(candidate, lesson.inputs.size, len(subject.outputs)), files[WEIGHTS])
+        network = filled(self.build(candidate, lesson.subject), files[WEIGHTS])
         return ExportedNetwork.of(network, lesson)
 
     def load(self, files: Mapping[str, bytes], candidate: Candidate, design: Design) -> Trained:
         """The network of a design, from its parameters."""
         from codesign.families.torch_trained import ExportedNetwork, filled
 
-        network = self.build(candidate, design.inputs.size, design.outputs.size)
+        network = self.build(candidate, Subject.of_design(design))
         return ExportedNetwork(filled(network, files[WEIGHTS]), lambda: design)

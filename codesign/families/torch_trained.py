@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Self, TypeAlias
@@ -11,31 +11,28 @@ import torch
 from safetensors.torch import save
 
 from codesign.core.design import Design
-from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError
 from codesign.core.reading.tensor_file import tensors_of
 from codesign.families.base import Candidate
 from codesign.families.torch_family import WEIGHTS
 from codesign.families.trained import Reference, Trained
+from codesign.tasks.heads import Head
 from codesign.training import export
-from codesign.training.lesson import Budget, Lesson, LossObjective, Progress
-from codesign.training.loop import train
-from codesign.training.network import Loss, Network
+from codesign.training.lesson import Budget, Fold, Lesson, Progress, Subject
+from codesign.training.loop import Truths, train
+from codesign.training.network import Network
+from codesign.training.objectives import HeadsLoss
 
-__all__ = ("ExportedNetwork", "filled", "fit_network", "loss_of", "packed")
+__all__ = ("ExportedNetwork", "filled", "fit_network", "packed", "truths_of")
 
-#: of a candidate, its inputs and outputs
-Build: TypeAlias = Callable[[Candidate, int, int], Network]
+#: of a candidate, and what it shall learn
+Build: TypeAlias = Callable[[Candidate, Subject], Network]
 
 
-def loss_of(objective: LossObjective) -> Loss:
-    """The task's own function, or that of the name; UnsupportedError where there is neither."""
-    if objective.function is not None:
-        return objective.function
-    if objective.name == "cross-entropy":
-        return torch.nn.functional.cross_entropy
-    if objective.name == "squared":
-        return torch.nn.functional.mse_loss
-    raise UnsupportedError(f"the objective '{objective.name}' has no function of torch: give the task a loss")
+def truths_of(fold: Fold, heads: Sequence[Head]) -> Truths:
+    """The targets of the heads: of one its own, of several one for each."""
+    found = tuple(fold.target[head.name] for head in heads)
+    return found[0] if len(found) == 1 else found
 
 
 def fit_network(
@@ -43,9 +40,10 @@ def fit_network(
 ) -> bytes:
     """Build and train a network; its parameters, as safetensors."""
     torch.manual_seed(seed)
-    network = build(candidate, lesson.inputs.size, len(lesson.subject.outputs))
+    heads = lesson.subject.heads
+    network = build(candidate, lesson.subject)
     train(
-        network, lesson.train.x, lesson.train.target, loss_of(lesson.subject.objective), epochs=budget.epochs,
+        network, lesson.train.x, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
         weights=lesson.train.weights, device=device, progress=progress,
     )  # fmt: skip
@@ -82,7 +80,7 @@ class ExportedNetwork(Trained):
 
         def made() -> Design:
             quantisation = network.input_quantisation(lesson.quantisation)  # where it was learned
-            return export.export(network, quantisation, subject.outputs, subject.trigger)
+            return export.export(network, quantisation, subject.outputs, subject.trigger, subject.heads)
 
         return cls(network, made)
 

@@ -22,11 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.design import Design
+from codesign.core.fixedpoint import Port
 from codesign.graph.domain import Array
 from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
-from codesign.graph.reader import read_graph
+from codesign.graph.reader import Graph, read_graph
 
-__all__ = ("Cost", "NodeCost", "constant_bits", "expected", "graph_cost", "products", "signal_bits", "squares")
+__all__ = (
+    "Cost",
+    "NodeCost",
+    "constant_bits",
+    "cost_of",
+    "expected",
+    "graph_cost",
+    "products",
+    "signal_bits",
+    "squares",
+)
 
 
 @dataclass(frozen=True)
@@ -142,8 +153,13 @@ class _Counting(Intervals):
 
 def graph_cost(design: Design) -> Cost:
     """Effective bit operations of a design's graph, node by node; UnsupportedError names a node that is not exact."""
+    return cost_of(read_graph(design.onnx), design.inputs)
+
+
+def cost_of(graph: Graph, inputs: Port) -> Cost:
+    """The same of a graph that was read, with inputs of these types."""
     domain, found, before = _Counting(), [], 0.0
-    for node in read_graph(design.onnx).steps(Interval.of_port(design.inputs), domain):
+    for node in graph.steps(Interval.of_port(inputs), domain):
         if domain.counted > before:
             found.append(NodeCost(node.name, node.op, domain.counted - before))
             before = domain.counted

@@ -41,10 +41,15 @@ _SUBGRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 @dataclass(frozen=True)
 class Weighted:
-    """A layer with weights: the name of the signal that enters it, and its matrix (inputs, outputs)."""
+    """A layer with weights: the name of the signal that enters it, and its matrix (inputs, outputs).
+
+    ``node`` and ``output``: their names. Of a convolution the inputs are those of a window.
+    """
 
     signal: str
     weights: Array
+    node: str
+    output: str
 
 
 @dataclass(frozen=True)
@@ -161,16 +166,18 @@ class Graph:
 
     @cached_property
     def layers(self) -> tuple[Weighted, ...]:
-        """The products of a signal with a constant matrix, in order of execution."""
+        """The products of a signal with a constant matrix, convolutions among them, in order of execution."""
         found = []
         for node in self._nodes:
-            if node.op not in ("MatMul", "Gemm") or node.outputs[0] in self.constants:
+            if node.op not in ("MatMul", "Gemm", "Conv") or node.outputs[0] in self.constants:
                 continue
             first, second = node.inputs[:2]
             if second in self.constants and first not in self.constants:
                 weights = self.constants[second]
-                turned = node.op == "Gemm" and node.attributes.get("transB", 0)
-                found.append(Weighted(first, weights.T if turned else weights))
+                if node.op == "Conv":
+                    weights = weights.reshape(len(weights), -1)
+                turned = node.op == "Conv" or (node.op == "Gemm" and node.attributes.get("transB", 0))
+                found.append(Weighted(first, weights.T if turned else weights, node.name, node.outputs[0]))
         return tuple(w for w in found if w.weights.ndim == 2)
 
     def run(self, x: S, domain: Domain[S]) -> S:

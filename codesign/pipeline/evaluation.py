@@ -20,7 +20,7 @@ from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Part
 from codesign.families.base import Candidate, Family
-from codesign.families.teaching import lesson_of, must_be_able, outputs_of, subject_of
+from codesign.families.teaching import lesson_of, must_be_able, subject_of
 from codesign.families.trained import Reference, Trained
 from codesign.flows.base import Flow
 from codesign.flows.reopening import refuse_links
@@ -70,10 +70,11 @@ def evaluate(
 
     numbers = sum(block.size for block in facts.seen)
 
-    with stages("bound"):
-        _must_fit(study, flow, target, candidate.cost(numbers, len(outputs_of(facts))))
     trigger = problem.trigger if flow.triggers else None
-    must_be_able(family, subject_of(problem, facts, trigger))
+    subject = subject_of(problem, facts, trigger)
+    must_be_able(family, subject)
+    with stages("bound"):
+        _must_fit(study, flow, target, candidate.cost_of(subject))
     if (training := candidate.training()) is not candidate:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
     key, notes = training_key(study, candidate, seed, facts, problem, family, trigger), []

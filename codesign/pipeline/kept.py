@@ -27,6 +27,7 @@ from codesign.core.runfolder import TrialFolder, write_atomically
 from codesign.core.targets import Target
 from codesign.core.trust.seal import SEAL
 from codesign.families.base import Candidate, Family
+from codesign.families.teaching import heads_for
 from codesign.flows.base import Flow
 from codesign.flows.reopening import seal_firmware
 from codesign.flows.settings import record_settings
@@ -80,6 +81,7 @@ def training_key(
         {
             "sample": facts.hash,
             "outputs": list(facts.outputs) or None,
+            "heads": [head.record() for head in heads_for(problem, facts)],
             "view": list(facts.view),
             "splits": study.splits.model_dump(mode="json"),
             "split_seed": study.seed,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.fixedpoint import Port
+
+if TYPE_CHECKING:
+    from codesign.graph.reader import Graph
 
 __all__ = ("Bar", "Counted", "Drawing", "LayerRow", "Link", "bits", "count_layers", "draw", "layers")
 
@@ -31,6 +34,10 @@ class Counted:
     weight_bits: Range
     signal_bits: Range
     ebops: float
+    #: how many items or places go through it, each by itself
+    times: int = 1
+    #: layers that come before it, one after another, it included; 0 where that is not known
+    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,10 @@ class LayerRow:
     #: weights other than zero, and bit operations, counted in the exported graph; None where there is none to count in
     nonzero: int | None
     ebops: float | None
+    #: how many items or places go through it, each by itself
+    times: int = 1
+    #: layers that come before it, one after another, it included; 0 where that is not known
+    level: int = 0
 
     @property
     def weights(self) -> int:
@@ -85,19 +96,19 @@ class Drawing:
 
 
 def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
-    """Every product with a constant matrix in a QONNX graph, in order of execution."""
-    from codesign.graph.cost import products, signal_bits
+    """Every product with a constant matrix in a QONNX graph, in order of execution; of a convolution, of its window."""
+    from codesign.graph.cost import cost_of, signal_bits
     from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid
     from codesign.graph.reader import read_graph
 
     graph = read_graph(onnx)
     signals = graph.signals(Interval.of_port(inputs), Intervals(FLOAT64_EXACT))
+    costs = {node.node: node.bit_operations for node in cost_of(graph, inputs).nodes}
+    levels = _levels(graph)
     found: list[Counted] = []
     for layer in graph.layers:
-        weights, signal = layer.weights, signals[layer.signal]
-        widths = signal_bits(signal).ravel()
-        if widths.size != weights.shape[0]:
-            continue
+        weights = layer.weights
+        widths = signal_bits(signals[layer.signal]).ravel()
         kept = weights[weights != 0]
         # a layer's weights share a grid, the finest that any of them needs; one bit more where there are signs
         step, signed = (grid(kept).min(), int((kept < 0).any())) if kept.size else (1.0, 0)
@@ -109,10 +120,30 @@ def count_layers(onnx: bytes, inputs: Port) -> list[Counted]:
                 nonzero=kept.size,
                 weight_bits=_range(bits),
                 signal_bits=_range(widths),
-                ebops=products(weights, widths),
+                ebops=costs.get(layer.node, 0.0),
+                times=math.prod(signals[layer.output].shape[1:]) // weights.shape[1],
+                level=levels[layer.output],
             )
         )
     return found
+
+
+def _levels(graph: Graph) -> dict[str, int]:
+    """Of each signal, how many layers come before it, one after another."""
+    ends, found = {layer.output for layer in graph.layers}, dict.fromkeys(graph.constants, 0)
+    for node in graph.nodes:
+        before = max((found.get(name, 0) for name in node.inputs), default=0)
+        found |= {name: before + (name in ends) for name in node.outputs}
+    return found
+
+
+def _chain(rows: list[LayerRow]) -> list[LayerRow]:
+    """The rows one after another; of those beside each other, the one of the most outputs. Empty where they are no
+    chain."""
+    if rows and all(row.level for row in rows):
+        by_level = itertools.groupby(sorted(rows, key=lambda row: row.level), key=lambda row: row.level)
+        return [max(beside, key=lambda row: (row.times, row.outputs)) for _, beside in by_level]
+    return [] if any(a.outputs != b.inputs for a, b in itertools.pairwise(rows)) else rows
 
 
 def _range(values: NDArray[Any]) -> Range:
@@ -158,6 +189,8 @@ def layers(config: dict[str, Any], inputs: int | None, outputs: int | None, coun
                 else _nth(config.get("activation_bits"), i) or (after.signal_bits if after else None),
                 nonzero=here.nonzero if here else None,
                 ebops=here.ebops if here else None,
+                times=here.times if here else 1,
+                level=here.level if here else 0,
             )
         )
     return made
@@ -171,10 +204,12 @@ def _nth(bits: Any, i: int) -> Range | None:
 
 def draw(found: list[LayerRow], input_bits: str, output_bits: str) -> Drawing | None:
     """Lay the layers out from left to right; bar height grows with the square root of the number of signals."""
-    if not found or any(a.outputs != b.inputs for a, b in itertools.pairwise(found)):
-        return None  # not a chain: the table says what there is to say
+    found = _chain(found)
+    if not found:
+        return None  # the table says what there is to say
     pitch, thick, tall, margin = 118.0, 26.0, 96.0, 30.0
     sizes = [found[0].inputs, *(layer.outputs for layer in found)]
+    times = [found[0].times, *(layer.times for layer in found)]
     largest = math.sqrt(max(sizes))
     widths = [
         input_bits,
@@ -184,7 +219,8 @@ def draw(found: list[LayerRow], input_bits: str, output_bits: str) -> Drawing | 
     bars, links = [], []
     for i, n in enumerate(sizes):
         height = max(16.0, tall * math.sqrt(n) / largest)
-        label = f"{n} in" if i == 0 else f"{n} out" if i == len(sizes) - 1 else str(n)
+        many = f"{times[i]} × {n}" if times[i] > 1 else str(n)
+        label = f"{many} in" if i == 0 else f"{many} out" if i == len(sizes) - 1 else many
         bars.append(Bar(margin + i * pitch, 28 + (tall - height) / 2, height, label, widths[i]))
     for layer, left, right in zip(found, bars, bars[1:], strict=False):
         corners = [

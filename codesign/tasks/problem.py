@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,14 @@ from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
 from codesign.data.sample import Part, Sample
+from codesign.tasks.heads import Head
 from codesign.tasks.outcome import Outcome, Tabulated
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = ("Baseline", "Problem", "Progress", "Scores", "Settings", "Target", "working_points")
 
 #: the network's outputs as values, (events, outputs)
 Scores: TypeAlias = NDArray[np.float64]
-#: what the loss is given of each event, (events,) or (events, t)
+#: what the loss of a head is given of each event, (events,) or (events, t)
 Target: TypeAlias = NDArray[np.float32] | NDArray[np.int64]
 #: a section of a study
 Settings: TypeAlias = Mapping[str, JsonValue]
@@ -52,8 +50,6 @@ class Problem(ABC):
     #: the output that the firmware compares with a programmable threshold; the threshold that :meth:`working_points`
     #: names "threshold" is the one that the simulation of the RTL applies
     trigger: str | None = None
-    #: the loss by a name that any family can read (:class:`codesign.training.lesson.LossObjective`)
-    objective: str = "own"
     #: whether it has an :meth:`outcome` or a :meth:`table`
     tabulates: bool = False
 
@@ -64,16 +60,16 @@ class Problem(ABC):
         """The sample of the study's settings and seed, made or read when it is first asked for."""
 
     @abstractmethod
-    def outputs(self, sample: Sample) -> tuple[str, ...]:
-        """Name of each output of the network."""
+    def heads(self, sample: Sample) -> tuple[Head, ...]:
+        """What is learned: outputs of the network, each head's with its objective and weight, in the order in which
+        scores have them.
+
+        They follow from the settings and the sample's names: a process that trains asks with a sample without events.
+        """
 
     @abstractmethod
-    def target(self, part: Part) -> Target:
-        """What the loss is given of each event of a part: (events,) or (events, t)."""
-
-    @abstractmethod
-    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Training loss of a batch, a scalar; not called for a network that brings its own objective."""
+    def target(self, part: Part) -> Mapping[str, Target]:
+        """By the name of each head, what its objective is given of each event of a part: (events,) or (events, t)."""
 
     @abstractmethod
     def judge(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
@@ -105,8 +101,12 @@ class Problem(ABC):
         """What a network may be given of an event: the blocks that a study's ``view`` chooses from."""
         return sample.layouts
 
+    def outputs(self, sample: Sample) -> tuple[str, ...]:
+        """Name of each output of the network: those of the heads, one after another."""
+        return tuple(output for head in self.heads(sample) for output in head.outputs)
+
     def weights(self, part: Part) -> NDArray[np.float32] | None:
-        """By how much each event of a part counts in :meth:`loss`, (events,); None where all count alike."""
+        """By how much each event of a part counts in the losses, (events,), at least 0; None where all count alike."""
         return part.weights
 
     def working_points(self, scores: Scores, validation: Part) -> dict[str, float]:

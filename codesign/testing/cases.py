@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from codesign.core.design import Design
+from codesign.core.layout import Layout
 from codesign.graph.quantiser import QUANT_MODES
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, port_of_one_kind, weights
 from codesign.testing.nonconformity import must
@@ -92,22 +93,31 @@ def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int =
 
 
 def untrained(
-    family: TorchFamily, config: Candidate, outputs: int, inputs: int = 6, seed: int = 1
+    family: TorchFamily,
+    config: Candidate,
+    outputs: int,
+    inputs: int = 6,
+    seed: int = 1,
+    blocks: tuple[Layout, ...] = (),
 ) -> tuple[Network, Design]:
-    """A network with the weights it was built with, calibrated on random events and folded, and its design."""
+    """A network with the weights it was built with, calibrated on random events and folded, and its design.
+
+    ``blocks``: what it is given instead of so many ``inputs``.
+    """
     import torch
 
     from codesign.core.fixedpoint import InputQuantisation
     from codesign.training import export
+    from codesign.training.lesson import Subject
     from codesign.training.network import Network
 
-    x = np.random.default_rng(seed).normal(size=(500, inputs))
-    labels = tuple(f"x{i}" for i in range(inputs))
-    quantisation = InputQuantisation.fit(x, labels, ("1",) * inputs, config.input_width())
+    given = blocks or (Layout.of_features(tuple(f"x{i}" for i in range(inputs)), ("1",) * inputs),)
+    x = np.random.default_rng(seed).normal(size=(500, sum(block.size for block in given)))
+    quantisation = InputQuantisation.of_blocks(x, given, config.input_width())
     values = torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = family.build(config, inputs, outputs)
+        network = family.build(config, replace(Subject.of_sizes(x.shape[1], outputs), blocks=blocks))
         must(isinstance(network, Network), f"{family.name}: builds a {type(network).__name__}, which is no Network")
         network.calibrate(values)
         network.settle(values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError
 from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.layout import Layout
 from codesign.core.probes import probe_codes
 from codesign.core.runfolder import TRIAL_RECORDS
 from codesign.families.base import Candidate, Family
@@ -19,9 +21,10 @@ from codesign.families.trained import Reference
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.graph.reference import qonnx_codes
+from codesign.tasks.heads import Head, LossObjective
 from codesign.testing.drawing import Draw, Recorded, at_random, highest, lowest
 from codesign.testing.nonconformity import must
-from codesign.training.lesson import Budget, Fold, Lesson, LossObjective, Subject, TorchLoss
+from codesign.training.lesson import Budget, Fold, FoldTarget, Lesson, Subject
 
 __all__ = ("FamilyTests",)
 
@@ -34,7 +37,8 @@ class FamilyTests:
     Attributes
     ----------
     inputs, outputs: of the models that are trained.
-    objective: the name of what they learn, see :class:`codesign.training.lesson.LossObjective`: ``squared``,
+    blocks: what their inputs are instead, of a family that takes items or images.
+    objective: the name of what they learn, see :class:`codesign.tasks.heads.LossObjective`: ``squared``,
         ``cross-entropy`` or ``reconstruction``.
     counts_before: whether :meth:`Candidate.cost` knows before training what a model costs; a family that learns its
         bits may say 0.
@@ -42,6 +46,7 @@ class FamilyTests:
 
     inputs: ClassVar[int] = 6
     outputs: ClassVar[int] = 3
+    blocks: ClassVar[tuple[Layout, ...]] = ()
     objective: ClassVar[str] = "squared"
     counts_before: ClassVar[bool] = True
 
@@ -78,9 +83,7 @@ class FamilyTests:
     def test_fewer_bits_cost_less(self, family: Family, space: Mapping[str, Any]) -> None:
         """Effective bit operations are positive and fall with the bits of a candidate that is otherwise the same."""
         for seed in range(5):
-            few, many = (
-                self._bits(family, space, end, seed).cost(self.inputs, self.outputs) for end in (lowest, highest)
-            )
+            few, many = (self._bits(family, space, end, seed).cost_of(self._subject()) for end in (lowest, highest))
             for value in (few, many):
                 good = np.isfinite(value) and (value > 0 or (value == 0 and not self.counts_before))
                 must(bool(good), f"{family.name}: expects {value} effective bit operations")
@@ -90,7 +93,7 @@ class FamilyTests:
         """``can`` has nothing against what it is tried with, and words against an objective that nobody knows."""
         subject = self._subject()
         must(family.can(subject) is None, f"{family.name}: cannot learn what it is tried with: {family.can(subject)}")
-        unknown = Subject(subject.inputs, subject.outputs, LossObjective("unheard of"))
+        unknown = replace(Subject.of_sizes(*subject.sizes, LossObjective("unheard of")), blocks=self.blocks)
         said = family.can(unknown)
         must(isinstance(said, str) and bool(said), f"{family.name}: would learn an objective that nobody knows")
 
@@ -152,13 +155,9 @@ class FamilyTests:
 
         return family.suggest(found, choose)
 
-    def _function(self) -> TorchLoss | None:
-        """The objective's function, for families of torch."""
-        return None
-
     def _subject(self) -> Subject:
-        names = tuple(f"x{i}" for i in range(self.inputs)), tuple(f"y{i}" for i in range(self.outputs))
-        return Subject(*names, LossObjective(self.objective, self._function()))
+        inputs = sum(block.size for block in self.blocks) or self.inputs
+        return replace(Subject.of_sizes(inputs, self.outputs, LossObjective(self.objective)), blocks=self.blocks)
 
     @staticmethod
     def _budget() -> Budget:
@@ -166,16 +165,28 @@ class FamilyTests:
 
     def _lesson(self, config: Candidate) -> Lesson:
         subject = self._subject()
-        events = np.random.default_rng(4).normal(size=(200, self.inputs))
-        quantisation = InputQuantisation.fit(events, subject.inputs, ("1",) * self.inputs, config.input_width())
+        number = len(subject.inputs)
+        events = np.random.default_rng(4).normal(size=(200, number))
+        blocks = self.blocks or (Layout.of_features(subject.inputs, ("1",) * number),)
+        quantisation = InputQuantisation.of_blocks(events, blocks, config.input_width())
         x = quantisation.port.values(quantisation.codes(events))
         first = x[:, : self.outputs].astype(np.float32)
-        targets: dict[str, NDArray[Any]] = {
-            "cross-entropy": first.argmax(axis=1),
-            "reconstruction": x.astype(np.float32),
-        }
-        target = targets.get(self.objective, first)
-        return Lesson(subject, quantisation, Fold(x[:150], target[:150]), Fold(x[150:], target[150:]))
+        targets = {head.name: self._target(head, x, first) for head in subject.heads}
+        folds = [
+            Fold(x[place], {name: target[place] for name, target in targets.items()})
+            for place in (slice(150), slice(150, None))
+        ]
+        return Lesson(subject, quantisation, *folds)
+
+    @staticmethod
+    def _target(head: Head, x: NDArray[np.float64], first: NDArray[np.float32]) -> FoldTarget:
+        """What a head is given of events: ``first`` are as many of their inputs as there are outputs."""
+        match head.objective.name:
+            case "cross-entropy":
+                return np.asarray(first.argmax(axis=1), dtype=np.int64)
+            case "reconstruction":
+                return x.astype(np.float32)
+        return first
 
     def _lives(self, family: Family, config: Candidate) -> None:
         """From a lesson to a model, kept and opened again."""

@@ -16,7 +16,9 @@ from codesign.core.errors import InputError
 from codesign.core.records import Plot
 from codesign.data.sample import Part, Sample, Splits
 from codesign.tasks.base import Baseline, Problem, Settings, Task
+from codesign.tasks.heads import require_heads
 from codesign.testing.nonconformity import must
+from codesign.training.objectives import HeadsLoss
 
 __all__ = ("TaskTests",)
 
@@ -154,16 +156,22 @@ class TaskTests:
         problem = task.open(settings, 1)
         sample = problem.sample
         part = sample.part("validation", self.splits)
-        target = torch.as_tensor(problem.target(part))
+        heads, targets = problem.heads(sample), problem.target(part)
+        must(
+            {h.name for h in heads} == set(targets), f"{task.name}: has targets of {', '.join(targets)}, not its heads'"
+        )
+        loss_of_heads = HeadsLoss(require_heads(heads))
+        every = tuple(torch.as_tensor(targets[head.name]) for head in heads)
+        target = every if len(every) > 1 else every[0]
         start = torch.as_tensor(self.scores(problem, sample, part), dtype=torch.float32)
         if not self.learns_scores:
-            start = torch.randn(target.shape, generator=torch.Generator().manual_seed(2))
+            start = torch.randn(every[0].shape, generator=torch.Generator().manual_seed(2))
         outputs = start.clone().requires_grad_()
         optimiser = torch.optim.Adam([outputs], lr=0.1)
         losses = []
         for _ in range(60):
             optimiser.zero_grad()
-            loss = problem.loss(outputs, target)
+            loss = loss_of_heads(outputs, target)
             finite = loss.shape == () and bool(torch.isfinite(loss))
             must(finite, f"{task.name}: its loss is {loss.detach()}, not one finite number")
             loss.backward()

@@ -14,7 +14,6 @@ from codesign.testing.drawing import highest, lowest
 from codesign.testing.family_tests import FamilyTests
 from codesign.testing.nonconformity import must
 from codesign.training.export import brevitas_codes
-from codesign.training.lesson import TorchLoss
 
 __all__ = ("TorchFamilyTests",)
 
@@ -26,7 +25,7 @@ class TorchFamilyTests(FamilyTests):
         """Calibrated, folded and exported: Brevitas, QONNX and exact arithmetic give the same integers."""
         for draw in (lowest, highest):
             config, _ = self._drawn(family, space, draw)
-            network, design = untrained(family, config, self.outputs, self.inputs)
+            network, design = untrained(family, config, self.outputs, self.inputs, blocks=self.blocks)
             must(network.folded, f"{family.name}: a network that was folded does not say so")
             must(
                 design.outputs.size == self.outputs,
@@ -36,10 +35,6 @@ class TorchFamilyTests(FamilyTests):
             before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
             network.fold()
             must(_same(before, network.state_dict()), f"{family.name}: folded a second time it is another network")
-
-    def _function(self) -> TorchLoss | None:
-        losses: dict[str, TorchLoss] = {"cross-entropy": torch.nn.functional.cross_entropy}
-        return losses.get(self.objective, torch.nn.functional.mse_loss)
 
 
 def _same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -17,17 +18,23 @@ from codesign.core.fixedpoint import Block, FixedPoint, InputQuantisation, Port
 from codesign.core.layout import FEATURES
 from codesign.graph.ports import output_types
 from codesign.graph.reference import qonnx_codes
+from codesign.tasks.heads import Head
 from codesign.training.network import Network
 
 __all__ = ("brevitas_codes", "export", "qonnx_codes")
 
 
 def export(
-    network: Network, input_quantisation: InputQuantisation, outputs: tuple[str, ...], trigger: str | None = None
+    network: Network,
+    input_quantisation: InputQuantisation,
+    outputs: tuple[str, ...],
+    trigger: str | None = None,
+    heads: Sequence[Head] = (),
 ) -> Design:
     """Export a folded network to QONNX and derive the types of its outputs by interval arithmetic.
 
-    ``trigger`` names the output that the firmware compares with a programmable threshold.
+    ``heads``: where the network gives a tensor for each, the graph's outputs have their names. ``trigger`` names the
+    output that the firmware compares with a programmable threshold.
     UnsupportedError where the graph is not exact (a scale that is no power of two, an accumulator beyond float32), or
     the network takes other blocks or gives other outputs.
     """
@@ -40,21 +47,21 @@ def export(
         # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
         manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
         inputs, given = _inputs_of(network, input_quantisation.port)
-        heads = _heads_of(network, given, outputs)
+        named = _heads_of(network, given, outputs, heads)
         exported = manager.export(
             network,
             args=given if len(given) > 1 else given[0],
             dynamo=False,  # the TorchScript exporter is ten times faster
             input_names=inputs,
-            output_names=list(heads),
-            dynamic_axes={name: {0: "events"} for name in (*inputs, *heads)},
+            output_names=list(named),
+            dynamic_axes={name: {0: "events"} for name in (*inputs, *named)},
         )
         model = cleaned(exported)
     model.graph.name = "codesign"
     model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
     content = model.SerializeToString(deterministic=True)
     types = output_types(content, input_quantisation.port)
-    return Design(content, input_quantisation, _port_of(heads, types), trigger)
+    return Design(content, input_quantisation, _port_of(named, types), trigger)
 
 
 def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Tensor, ...]]:
@@ -71,7 +78,7 @@ def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Ten
 
 
 def _heads_of(
-    network: Network, given: tuple[torch.Tensor, ...], outputs: tuple[str, ...]
+    network: Network, given: tuple[torch.Tensor, ...], outputs: tuple[str, ...], heads: Sequence[Head]
 ) -> dict[str, tuple[str, ...]]:
     """By the name of each head of the network, the names of its outputs."""
     with torch.no_grad():
@@ -84,8 +91,14 @@ def _heads_of(
         )
     if len(sizes) == 1:
         return {"scores": outputs}
-    ends = list(accumulate(sizes, initial=0))
-    return {f"scores_{i}": outputs[low:high] for i, (low, high) in enumerate(pairwise(ends))}
+    if heads and sizes != [len(head.outputs) for head in heads]:
+        raise UnsupportedError(
+            f"the network {type(network).__name__} gives {sizes} outputs, and what is learned has "
+            f"{', '.join(f'{head.name} ({len(head.outputs)})' for head in heads)}: one tensor for each, in this order"
+        )
+    names = [head.name for head in heads] or [f"scores_{i}" for i in range(len(sizes))]
+    ends = accumulate(sizes, initial=0)
+    return {name: outputs[low:high] for name, (low, high) in zip(names, pairwise(ends), strict=True)}
 
 
 def _port_of(heads: dict[str, tuple[str, ...]], types: tuple[FixedPoint, ...]) -> Port:

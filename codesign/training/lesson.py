@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.design import Design
 from codesign.core.fixedpoint import InputQuantisation, Port
 from codesign.core.layout import Layout
+from codesign.tasks.heads import Head, LossObjective, require_heads
 
-if TYPE_CHECKING:
-    from torch import Tensor
+__all__ = ("Budget", "Fold", "FoldTarget", "Lesson", "Progress", "Subject", "quiet")
 
-__all__ = ("Budget", "Fold", "Lesson", "LossObjective", "Progress", "Subject", "TorchLoss", "quiet")
-
-#: outputs (events, m) and target of a batch to a scalar, the mean over its events
-TorchLoss: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
+#: what the objective of a head is given, (events,) or (events, t)
+FoldTarget: TypeAlias = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
 #: told how many epochs, rounds or the like are done, and of how many
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -27,48 +26,68 @@ def quiet(done: int, total: int) -> None:
     """A progress that nobody looks at."""
 
 
-@dataclass(frozen=True)
-class LossObjective:
-    """What is made smaller: a name that any family can read, and the task's own function for those of torch.
-
-    ``name``: ``cross-entropy`` (target: the index of the output that shall be largest), ``squared`` (a number per
-    output), ``reconstruction`` (a number per input, which the network reproduces), or ``own``: then only ``function``
-    says what it is. A family that cannot do with a name says so in :meth:`codesign.families.base.Family.can`.
-    """
-
-    name: str
-    function: TorchLoss | None = field(default=None, compare=False)
+#: of a model that is only opened again
+_LEARNED = LossObjective("learned")
+_SQUARED = LossObjective("squared")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What there is to learn, told before any data: names of inputs and outputs, and the objective.
+    """What there is to learn, told before any data: names of the inputs, and the heads with their objectives.
 
     ``trigger``: the output that the firmware compares with a threshold. ``weighted``: whether events have weights.
     ``blocks``: what the inputs are, one after another in flat order; empty for plain features.
     """
 
     inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    objective: LossObjective
+    heads: tuple[Head, ...]
     trigger: str | None = None
     weighted: bool = False
     blocks: tuple[Layout, ...] = ()
 
+    def __post_init__(self) -> None:
+        """ValueError for heads that cannot be told apart."""
+        require_heads(self.heads)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Name of each output: those of the heads, one after another."""
+        return tuple(output for head in self.heads for output in head.outputs)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of inputs and of outputs."""
+        return len(self.inputs), len(self.outputs)
+
+    @classmethod
+    def of_sizes(cls, inputs: int, outputs: int, objective: LossObjective = _SQUARED) -> Self:
+        """So many inputs and outputs without names of their own, one head."""
+        names = tuple(f"x{i}" for i in range(inputs)), tuple(f"y{i}" for i in range(outputs))
+        return cls(names[0], (Head("scores", names[1], objective),))
+
+    @classmethod
+    def of_design(cls, design: Design) -> Self:
+        """What a model that is there has learned: its blocks and heads by name, no objectives."""
+        heads = tuple(Head(block.name, block.labels, _LEARNED) for block in design.outputs.blocks)
+        blocks = () if design.inputs.is_flat else tuple(design.inputs.blocks)
+        return cls(design.inputs.labels, heads, design.trigger, blocks=blocks)
+
 
 @dataclass(frozen=True)
 class Fold:
-    """Events of one split. ``x``: (events, n) float64, values on the inputs' grid; ``target``: (events,) or (events,
-    t), what the objective is given; ``weights``: (events,) float64, 0 or more, of a channel of their own, or None."""
+    """Events of one split. ``x``: (events, n) float64, values on the inputs' grid; ``target``: by the name of each
+    head, (events,) or (events, t), what its objective is given; ``weights``: (events,) float64, 0 or more, of a channel
+    of their own, or None."""
 
     x: NDArray[np.float64]
-    target: NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
+    target: Mapping[str, FoldTarget]
     weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """ValueError where the arrays are not of the same events, or a weight is negative or not finite."""
-        if self.x.ndim != 2 or len(self.target) != len(self.x):
-            raise ValueError(f"events {self.x.shape} and targets {self.target.shape} are not of the same events")
+        for name, target in self.target.items():
+            if self.x.ndim != 2 or len(target) != len(self.x):
+                raise ValueError(f"events {self.x.shape} and targets {name} {target.shape} are not of the same events")
         weights = self.weights
         if weights is None:
             return

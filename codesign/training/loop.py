@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codesign.core.errors import InputError, UnsupportedError
-from codesign.training.lesson import Progress, quiet
-from codesign.training.network import Loss, Network, Twin
+from codesign.core.errors import InputError
+from codesign.tasks.heads import TorchLoss
+from codesign.training.lesson import FoldTarget, Progress, quiet
+from codesign.training.network import Network, Tensors, Twin
+from codesign.training.objectives import HeadsLoss
 
-__all__ = ("Course", "Events", "History", "OneCycle", "WeightedLoss", "first_events", "run_course", "train")
+__all__ = ("Course", "Events", "History", "OneCycle", "Truths", "first_events", "run_course", "train")
+
+#: targets (events,) or (events, t); of several heads, one for each
+Truths: TypeAlias = FoldTarget | tuple[FoldTarget, ...]
 
 #: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
 _PRUNED_BY = 0.6
@@ -35,18 +39,27 @@ class History:
 
 @dataclass(frozen=True)
 class Events:
-    """What a training goes through: inputs (events, n), their targets, and their weights (events,) or None."""
+    """What a training goes through: inputs (events, n), their targets, of several heads one for each, and their weights
+    (events,) or None."""
 
     inputs: Tensor
-    targets: Tensor
+    targets: Tensors
     weights: Tensor | None = None
 
     @classmethod
-    def of(cls, x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None, device: str = "cpu") -> Events:
+    def of(
+        cls,
+        x: NDArray[np.floating],
+        y: Truths,
+        weights: NDArray[np.floating] | None = None,
+        device: str = "cpu",
+    ) -> Events:
         """From arrays, inputs and weights as float32, onto a device."""
         return cls(
             torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32), device=device),
-            torch.as_tensor(y, device=device),
+            tuple(torch.as_tensor(t, device=device) for t in y)
+            if isinstance(y, tuple)
+            else torch.as_tensor(y, device=device),
             None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=device),
         )
 
@@ -116,47 +129,14 @@ class OneCycle(Course):
             torch._foreach_mul_(self._weights, self._masks)
 
 
-class WeightedLoss:
-    """The mean of a loss over events with weights of their own, where the loss is a mean over events.
-
-    UnsupportedError where it is none, such as one with a term of the whole batch: a weight would have no meaning.
-    """
-
-    def __init__(self, loss: Loss) -> None:
-        self._loss, self._checked = loss, False
-
-    def __call__(self, outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-        """The loss of a batch, a scalar; ``weights``: (events,)."""
-        if not self._checked:
-            self._check(outputs.detach(), target)
-            self._checked = True
-        return (weights * self._each(outputs, target)).sum() / weights.sum().clamp_min(1e-12)
-
-    def _each(self, outputs: Tensor, target: Tensor) -> Tensor:
-        one: Callable[[Tensor, Tensor], Tensor] = lambda o, t: self._loss(o[None], t[None])  # noqa: E731
-        return torch.vmap(one)(outputs, target)
-
-    def _check(self, outputs: Tensor, target: Tensor) -> None:
-        try:
-            mean = self._each(outputs, target).mean()
-        except RuntimeError as error:  # torch's, of a function that asks for a value
-            why = f"it cannot be evaluated event by event ({' '.join(str(error).split())[:120]})"
-        else:
-            if torch.allclose(mean, self._loss(outputs, target), rtol=1e-3, atol=1e-5):
-                return
-            why = "it is no mean over the events of a batch"
-        raise UnsupportedError(f"the events have weights, and the task's loss cannot be weighted: {why}")
-
-
 def run_course(
-    twin: Twin, events: Events, loss: Loss, course: Course, batch: int, generator: torch.Generator,
+    twin: Twin, events: Events, loss: HeadsLoss, course: Course, batch: int, generator: torch.Generator,
     progress: Progress = quiet,
 ) -> list[float]:  # fmt: skip
     """Go through a course, in steps of ``batch`` events in random order; the mean loss of each epoch."""
     inputs, targets, weights = events.inputs, events.targets, events.weights
     steps = len(inputs) // batch
     optimiser = course.begin(twin, steps)
-    weighted = WeightedLoss(loss)
     losses = []
     for epoch in range(course.epochs):
         course.before(epoch)
@@ -164,8 +144,8 @@ def run_course(
         total = 0.0
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
-            values, target = inputs.index_select(0, index), targets.index_select(0, index)
-            own = loss if weights is None else partial(weighted, weights=weights.index_select(0, index))
+            values, target = inputs.index_select(0, index), _taken(targets, index)
+            own = loss if weights is None else partial(loss, weights=weights.index_select(0, index))
             total += twin.gradients(values, target, own, course.progress(epoch, step))
             optimiser.step()
             course.stepped()
@@ -175,11 +155,18 @@ def run_course(
     return losses
 
 
+def _taken(values: Tensors, index: Tensor) -> Tensors:
+    """The targets of these events."""
+    if isinstance(values, tuple):
+        return tuple(each.index_select(0, index) for each in values)
+    return values.index_select(0, index)
+
+
 def train(
     network: Network,
     x: NDArray[np.float64],
-    y: NDArray[Any],
-    loss: Loss,
+    y: Truths,
+    loss: HeadsLoss | TorchLoss,
     *,
     epochs: int,
     batch: int,
@@ -192,10 +179,10 @@ def train(
 ) -> History:
     """Train ``network`` in place through its fused twin, then fold it for export.
 
-    ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets); ``weights``: (events,), of the
-    loss. Each of the network's phases is a course of its own, :class:`OneCycle`. Each step is the network's own
-    ``twin``'s, on the processor; on another ``device`` it goes through PyTorch's automatic differentiation. Afterwards
-    the network is on the processor.
+    ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets), of several heads one for each;
+    ``loss``: theirs, or a function of the outputs and ``y``; ``weights``: (events,), of the loss. Each of the network's
+    phases is a course of its own, :class:`OneCycle`. Each step is the network's own ``twin``'s, on the processor; on
+    another ``device`` it goes through PyTorch's automatic differentiation. Afterwards the network is on the processor.
     InputError for what is no :class:`~codesign.training.network.Network`. Uses whatever number of torch threads the
     process has set: one per worker is the fastest.
     """
@@ -204,6 +191,7 @@ def train(
             f"the network {type(network).__name__} cannot be trained: derive it from codesign.training.network.Network"
         )
     torch.manual_seed(seed)
+    total = loss if isinstance(loss, HeadsLoss) else HeadsLoss.of_function(loss)
     events = Events.of(x, y, weights, device)
     network.to(device)
     generator = torch.Generator().manual_seed(seed)
@@ -219,7 +207,7 @@ def train(
         prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
         course = OneCycle(end - begin, learning_rate, sparsity if phase is phases[-1] else 0.0)
         told = partial(_told, progress, begin, epochs)
-        history.loss += run_course(twin, prepared, loss, course, batch, generator, told)
+        history.loss += run_course(twin, prepared, total, course, batch, generator, told)
         pruned = twin.prunable
         history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
         twin.finish()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from codesign.training.brevitas_quantisers import range_parameter
 from codesign.training.mlp_fused import ParameterLayout, Workspace
-from codesign.training.network import Loss, Twin, loss_gradient
+from codesign.training.network import Loss, Tensors, Twin, loss_gradient
 
 __all__ = ("MLPTwin", "in_order")
 
@@ -35,7 +35,7 @@ class MLPTwin(Twin):
         self.parameters = [self._flat]
         self.prunable = layout.split(self._flat.detach())[0]
 
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+    def gradients(self, x: Tensor, target: Tensors, loss: Loss, progress: float) -> float:
         """The loss of a step, its gradients left in the parameters."""
         value, gradient = loss_gradient(self._space.forward(x, self._flat), target, loss)
         self._space.backward(gradient)

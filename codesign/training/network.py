@@ -13,9 +13,12 @@ from torch import Tensor, nn
 
 from codesign.core.fixedpoint import InputQuantisation
 
-__all__ = ("Autograd", "Loss", "Network", "Phase", "Twin", "loss_gradient")
+__all__ = ("Autograd", "Loss", "Network", "Phase", "Tensors", "Twin", "loss_gradient")
 
-Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+#: a tensor; where there are several heads, one for each
+Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
+#: flat outputs (events, m) and targets of a batch to a scalar
+Loss: TypeAlias = Callable[[Tensor, Tensors], Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,18 @@ class Twin(Protocol):
     #: weights that may be pruned, layer by layer, as views into ``parameters``
     prunable: list[Tensor]
 
-    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def prepared(self, x: Tensor, target: Tensors) -> tuple[Tensor, Tensors]:
         """What :meth:`gradients` is given parts of, from all training events: what each step would do to them."""
         return x, target
 
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+    def gradients(self, x: Tensor, target: Tensors, loss: Loss, progress: float) -> float:
         """The loss of one step (a price at ``progress`` not counted), its gradients left in the parameters."""
 
     def finish(self) -> None:
         """Give the parameters back to the network."""
 
 
-def loss_gradient(scores: Tensor, target: Tensor, loss: Loss) -> tuple[float, Tensor]:
+def loss_gradient(scores: Tensor, target: Tensors, loss: Loss) -> tuple[float, Tensor]:
     """A loss and its gradient of ``scores``, for a :class:`Twin`: of a step the loss alone goes through autograd."""
     leaf = scores.detach().requires_grad_()
     value = loss(leaf, target)
@@ -69,7 +72,7 @@ class Network(nn.Module, ABC):
     shapes: tuple[tuple[int, ...], ...] = ()
 
     @abstractmethod
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor | tuple[Tensor, ...]:  # type: ignore[explicit-any]
+    def forward(self, *args: Any, **kwargs: Any) -> Tensors:  # type: ignore[explicit-any]
         """Brevitas' own computation, of one tensor, or one for each block: (events, n) to (events, m)."""
 
     def blocks(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -104,8 +107,9 @@ class Network(nn.Module, ABC):
     def enter(self, phase: Phase) -> None:
         """Called before each phase: ``objective``, ``penalty`` and ``twin`` may be others from here on."""
 
-    def match(self, x: Tensor, target: Tensor) -> None:
-        """Called before the first step, with all training events (events, n) and their targets."""
+    def match(self, x: Tensor, target: Tensors) -> None:
+        """Called before the first step, with all training events (events, n) and their targets, of several heads one
+        for each."""
 
     def settle(self, x: Tensor) -> None:
         """Called after the last step and before :meth:`fold`, with all training events (events, n)."""
@@ -115,7 +119,7 @@ class Network(nn.Module, ABC):
         """The weights that may be pruned, layer by layer."""
         return [m.weight for m in self.modules() if isinstance(m, nn.Linear)]
 
-    def objective(self, x: Tensor, target: Tensor, loss: Loss) -> Tensor:
+    def objective(self, x: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """What a step makes smaller, a scalar."""
         return loss(self.fused(x), target)
 
@@ -154,7 +158,7 @@ class Autograd(Twin):
         self.parameters = list(network.parameters())
         self.prunable = [w.detach() for w in network.prunable]
 
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+    def gradients(self, x: Tensor, target: Tensors, loss: Loss, progress: float) -> float:
         """One step through ``objective`` and ``penalty``."""
         for parameter in self.parameters:
             parameter.grad = None

@@ -31,6 +31,7 @@ from codesign.flows.base import Flow
 from codesign.search.engine import run_study
 from codesign.search.progress import Shown, Silent
 from codesign.study.definition import load_study
+from codesign.training.lesson import Subject
 from tests.benchmarks.event_memory import event_memory
 from tests.benchmarks.flow_rates import flow_rates
 from tests.benchmarks.hls4ml_csim import HlsSimulation
@@ -99,7 +100,7 @@ def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
     x = rng.normal(size=(4000, 16)).astype(np.float32)
     config = MLPConfig(widths=(32, 16), weight_bits=(4, 4, 4), activation_bits=(4, 4), input_bits=8, sparsity=0.5)
     quantisation = InputQuantisation.fit(x, tuple(f"x{i}" for i in range(16)), ("1",) * 16, 8)
-    network = MLP().build(config, 16, 5)
+    network = MLP().build(config, Subject.of_sizes(16, 5))
     network.calibrate(torch.as_tensor(quantisation.port.values(quantisation.codes(x)), dtype=torch.float32))
     network.fold()
     design: Design = export.export(network.eval(), quantisation, ("g", "q", "w", "z", "t"))

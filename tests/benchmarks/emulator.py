@@ -28,6 +28,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model
+from codesign.training.lesson import Subject
 from tests.benchmarks.handoff_record import put
 from tests.benchmarks.hls4ml_csim import HlsSimulation
 
@@ -53,7 +54,7 @@ def design(widths: tuple[int, ...], bits: int, sparsity: float) -> Design:
         widths=widths, weight_bits=(bits,) * (len(widths) + 1), activation_bits=(bits,) * len(widths), input_bits=8
     )
     quantisation = InputQuantisation.fit(x, tuple(f"x{i}" for i in range(16)), ("1",) * 16, 8)
-    network = MLP().build(config, 16, 5)
+    network = MLP().build(config, Subject.of_sizes(16, 5))
     with torch.no_grad():
         for linear in network.linears:
             size = linear.weight.abs()

@@ -32,6 +32,7 @@ from codesign.families.learned.learned_front import Checkpoint, checkpoints
 from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.training import export
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from tests.benchmarks.training_ways import training_step
 
@@ -122,7 +123,7 @@ class Bench:
             base = self.inputs(inputs)
             start = time.perf_counter()
             torch.manual_seed(seed)
-            network = MLP().build(config, self.train.x.shape[1], len(self.sample.class_names))
+            network = MLP().build(config, Subject.of_sizes(self.train.x.shape[1], len(self.sample.class_names)))
             train(
                 network,
                 self.values(base, self.train),

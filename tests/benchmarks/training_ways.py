@@ -24,6 +24,7 @@ from codesign.families.learned.learned_front import accuracy, checkpoints
 from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.training import export
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from codesign.training.network import Autograd, Twin
 
@@ -125,9 +126,9 @@ def _classifiers() -> dict[str, Callable[[], None]]:
     x = torch.round(torch.randn(1024, 16) * 32).clamp(-128, 127) / 32
     y = torch.randint(0, 5, (1024,))
     network, brevitas, learned = (
-        MLP().build(config, 16, 5),
-        MLP().build(config, 16, 5),
-        MLPLearned().build(LearnedMLPConfig(widths=WIDTHS), 16, 5),
+        MLP().build(config, Subject.of_sizes(16, 5)),
+        MLP().build(config, Subject.of_sizes(16, 5)),
+        MLPLearned().build(LearnedMLPConfig(widths=WIDTHS), Subject.of_sizes(16, 5)),
     )
     for one in (network, brevitas, learned):
         one.calibrate(x)
@@ -153,7 +154,7 @@ def _reproducers() -> dict[str, Callable[[], None]]:
         "float vae": _automatic(lambda: plain_vae.objective(x, x, loss), plain_vae),
     }
     for name, family, config in (("autoencoder", Autoencoder(), both), ("vae", VAE(), small)):
-        network: Any = family.build(config, inputs, 1)
+        network: Any = family.build(config, Subject.of_sizes(inputs, 1))
         network.match(x, x)
         network.calibrate(x)
         twin: Twin = network.twin(len(x))
@@ -225,7 +226,7 @@ class _Ways:
             input_bits=layout.input_bits,
             sparsity=layout.sparsity,
         )
-        network: Any = MLP().build(config, x.shape[1], self.classes)
+        network: Any = MLP().build(config, Subject.of_sizes(x.shape[1], self.classes))
         if not own:
             network.twin = lambda events: Autograd(network)
             network.objective = lambda values, target, loss: loss(network(values), target)
@@ -236,7 +237,7 @@ class _Ways:
         """One candidate of learned precision, at a price of its own."""
         config = LearnedMLPConfig(widths=layout.widths, beta_high=layout.price)
         base, x, _ = self._inputs(config.input_bits)
-        network = MLPLearned().build(config, x.shape[1], self.classes)
+        network = MLPLearned().build(config, Subject.of_sizes(x.shape[1], self.classes))
         self._fit(network, x, LEARNED_RATE, 0.0)
         return [(network, network.input_quantisation(base))]
 

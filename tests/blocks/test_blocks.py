@@ -12,11 +12,6 @@ from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS, InputQuantisation
 from codesign.core.layout import Layout
-from codesign.core.probes import probe_codes
-from codesign.core.targets import load_target
-from codesign.flows.alkaid.flow import Alkaid
-from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
-from codesign.handoff.inference import Session, codes_model, features_model, heads_of
 from codesign.training import export
 from codesign.training.brevitas_quantisers import (
     ActivationQuantiser,
@@ -24,9 +19,10 @@ from codesign.training.brevitas_quantisers import (
     WeightQuantiser,
     set_activation_range,
 )
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from codesign.training.network import Network
-from codesign.verify.rtl import verify
+from tests.blocks.codes import codes_everywhere
 from tests.graph.everywhere import exact_codes
 
 CLASSES = ("one", "two", "three")
@@ -67,42 +63,13 @@ def network_of(family, config, layouts, x, y, change=lambda network: None):
     quantisation = InputQuantisation.of_blocks(x, layouts, config.input_width())
     values = quantisation.port.values(quantisation.codes(x))
     torch.manual_seed(1)
-    network = family.build(config, quantisation.port.size, len(CLASSES))
+    network = family.build(config, Subject.of_sizes(quantisation.port.size, len(CLASSES)))
     with torch.no_grad():
         change(network)
     how = {"epochs": 3, "batch": 100, "learning_rate": 0.02, "sparsity": 0.0, "seed": 1}
     history = train(network, values, y, torch.nn.functional.cross_entropy, **how)
     assert history.loss[-1] < history.loss[0]
     return network, export.export(network, quantisation, CLASSES)
-
-
-def codes_everywhere(network, design, x, folder, rtl=True):
-    """Output codes of physical inputs and of extreme codes, which every domain gives."""
-    given = np.concatenate([design.input_quantisation.codes(x[:300]), probe_codes(design.inputs, 200)])
-    truth = exact_codes(design, given)
-    assert len(np.unique(truth, axis=0)) > 50
-    firmware = Alkaid().compile(design, load_target("vu13p-360"), folder / "firmware")
-    emulator = load_emulator(build_emulator(write_emulator(design, "blocks", folder / "emulator")))
-    heads = heads_of(design.outputs)
-
-    def standard(model, inputs):
-        found = Session(model(design)).run(inputs)
-        return np.concatenate([found[codes] for _, codes in heads], axis=1)
-
-    found = {
-        "Brevitas": export.brevitas_codes(network, design, given),
-        "QONNX": export.qonnx_codes(design, given),
-        "alkaid": Alkaid().predict(firmware, given),
-        "C++": emulator.predict(given),
-        "standard ONNX": standard(codes_model, given.astype(np.int32)),
-        "standard ONNX of physical numbers": standard(features_model, x[:300]),
-    }
-    for name, integers in found.items():
-        assert np.array_equal(integers, truth[: len(integers)]), name
-    if rtl:
-        verdict = verify(firmware, given, {"exact": truth}, folder / "simulation")
-        assert verdict.exact, verdict.first_difference
-    return truth
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["code", "masked"])
@@ -181,8 +148,8 @@ class Fixed(DeepSets):
     def __init__(self, network):
         self.network = network
 
-    def build(self, config, inputs, outputs):
-        return self.network(outputs)
+    def build(self, config, subject):
+        return self.network(len(subject.outputs))
 
 
 def test_an_image_through_a_convolution(tmp_path):

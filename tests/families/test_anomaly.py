@@ -17,6 +17,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.training import export
 from codesign.training.brevitas_quantisers import activation_scale, range_parameter
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from codesign.training.network import Autograd
 
@@ -44,7 +45,7 @@ def data(config, events=1500, seed=0):
 def built(family, config, seed=0):
     quantisation, x, target = data(config)
     torch.manual_seed(seed)
-    network = family.build(config, N, 1)
+    network = family.build(config, Subject.of_sizes(N, 1))
     values, wanted = torch.as_tensor(x), torch.as_tensor(target)
     network.match(values, wanted)
     for linear in network.linears:
@@ -58,7 +59,7 @@ def trained(family, config, epochs=12, seed=3, own=True):
     """A network that its own twin has trained, or automatic differentiation (not ``own``)."""
     quantisation, x, target = data(config, 3000)
     torch.manual_seed(seed)
-    network = family.build(config, N, 1)
+    network = family.build(config, Subject.of_sizes(N, 1))
     if not own:
         network.twin = lambda events: Autograd(network)
     history = train(
@@ -131,7 +132,7 @@ def test_training_twin_steps_as_the_brevitas_network_would(case, seed, dtype, ro
     _, x, target = data(config, 200, seed)
     x, target = torch.as_tensor(x).to(dtype), torch.as_tensor(target).to(dtype)
     torch.manual_seed(seed)
-    network = family.build(config, N, 1).to(dtype)
+    network = family.build(config, Subject.of_sizes(N, 1)).to(dtype)
     network.match(x, target)
     network.calibrate(x)
     range_parameter(network.squared).data.fill_(room)
@@ -232,9 +233,9 @@ def test_what_is_rare_scores_higher(family, config):
 def test_a_target_of_another_shape_and_more_outputs_are_refused():
     family, config = CASES[0]
     with pytest.raises(InputError, match="has one output, a score, but the task wants 5"):
-        family.build(config, N, 5)
+        family.build(config, Subject.of_sizes(N, 5))
     with pytest.raises(InputError, match="reproduce their 6 inputs"):
-        family.build(config, N, 1).match(torch.zeros(5, N), torch.zeros(5))
+        family.build(config, Subject.of_sizes(N, 1)).match(torch.zeros(5, N), torch.zeros(5))
 
 
 def test_gains_are_powers_of_two_nearest_to_the_targets_scale():
@@ -285,7 +286,7 @@ def test_an_input_that_is_hardly_ever_there_costs_no_bits(family, config):
     x[:, 2], target[:, 2] = 0.0, 0.0
     x[::1000, 2], target[::1000, 2] = 0.125, 1e-4
     torch.manual_seed(2)
-    network = family.build(config, N, 1)
+    network = family.build(config, Subject.of_sizes(N, 1))
     loss = torch.nn.functional.mse_loss
     train(network, x, target, loss, epochs=6, batch=100, learning_rate=5e-3, sparsity=config.sparsity, seed=2)
     with torch.no_grad():

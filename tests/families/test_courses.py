@@ -12,6 +12,7 @@ from codesign.families.mlp.config import MLP
 from codesign.families.mlp.network import QuantMLP
 from codesign.graph.reference import qonnx_codes
 from codesign.training.export import brevitas_codes, export
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from codesign.training.network import Autograd, Phase
 
@@ -67,7 +68,7 @@ def test_a_device_that_is_none_of_ours_steps_through_autograd(monkeypatch):
     codes = probe_codes(inputs.port, 100)
     x = inputs.port.values(codes)
     for family, config in ((MLP(), CONFIG), (MLPLearned(), {"widths": [4], "input_bits": 6})):
-        network = family.build(family.read(config, "test"), 4, 2)
+        network = family.build(family.read(config, "test"), Subject.of_sizes(4, 2))
         monkeypatch.setattr(network, "twin", lambda events: pytest.fail("its own twin"))
         y = (x[:, 0] > 0).astype(np.int64)
         how = {"epochs": 2, "batch": 50, "learning_rate": 0.02, "sparsity": 0.0, "seed": 1}

@@ -16,6 +16,7 @@ from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.training import export
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 
 GRANULARITIES = ("weight", "channel", "tensor")
@@ -42,7 +43,7 @@ def events(number=600, seed=0):
 def scattered(granularity="weight", widths=(12, 9, 7), seed=1):
     """A network with bits all over the place: dead neurons and inputs, single bits, saturation."""
     torch.manual_seed(seed)
-    network = MLPLearned().build(LearnedMLPConfig(widths=widths, granularity=granularity), 16, 5)
+    network = MLPLearned().build(LearnedMLPConfig(widths=widths, granularity=granularity), Subject.of_sizes(16, 5))
     for linear in network.linears:
         torch.nn.init.normal_(linear.bias, std=0.2)
     network.calibrate(torch.as_tensor(events()[2], dtype=torch.float32))
@@ -105,7 +106,7 @@ def test_a_workspace_used_again_gives_each_step_its_own_gradients(granularity):
 
 def test_gradient_to_the_bits_is_that_of_hgq():
     """ln 2 (x - x_q) inside, ln 2 2**-f and ln 2 2**i where an activation saturates; written here from the paper."""
-    network = MLPLearned().build(LearnedMLPConfig(widths=(1,)), 1, 1)
+    network = MLPLearned().build(LearnedMLPConfig(widths=(1,)), Subject.of_sizes(1, 1))
     with torch.no_grad():
         for linear in network.linears:
             linear.weight.fill_(1.0)
@@ -224,10 +225,10 @@ def test_one_unsigned_bit_is_no_bipolar_quantiser(tmp_path):
 
 def test_a_network_of_one_width_and_a_dead_network(tmp_path):
     torch.manual_seed(0)
-    network = MLPLearned().build(LearnedMLPConfig(widths=(4,)), 16, 5)
+    network = MLPLearned().build(LearnedMLPConfig(widths=(4,)), Subject.of_sizes(16, 5))
     design, codes = exported(network)
     exact_everywhere(network, design, codes, tmp_path / "plain")
-    dead = MLPLearned().build(LearnedMLPConfig(widths=(4, 4)), 16, 5)
+    dead = MLPLearned().build(LearnedMLPConfig(widths=(4, 4)), Subject.of_sizes(16, 5))
     bits = dead.activations[0].act_quant.fused_activation_quant_proxy.tensor_quant
     with torch.no_grad():
         bits.fraction.value[1:] = -7  # three of four neurons have no bits
@@ -247,7 +248,7 @@ def test_weights_come_back_as_they_were_saved():
     _, _, x, _ = events()
     values = torch.as_tensor(x, dtype=torch.float32)
     network.fold()
-    again = MLPLearned().build(network.config, 16, 5)
+    again = MLPLearned().build(network.config, Subject.of_sizes(16, 5))
     again.load_state_dict(network.state_dict())
     again.folded = True
     assert torch.equal(network(values), again(values))
@@ -260,7 +261,7 @@ def test_plain_training_prunes_under_a_price(tmp_path):
     for beta in (1e-7, 3e-3):
         torch.manual_seed(3)
         config = LearnedMLPConfig(widths=(16, 8), beta_low=1e-7, beta_high=beta)
-        network = MLPLearned().build(config, 16, 5)
+        network = MLPLearned().build(config, Subject.of_sizes(16, 5))
         history = train(
             network,
             x,

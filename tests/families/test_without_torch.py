@@ -14,6 +14,7 @@ from codesign.report import write_report
 from codesign.search.engine import run_study
 from codesign.search.progress import Silent
 from codesign.study.definition import parse_study
+from codesign.tasks.heads import LossObjective
 from codesign.testing import FamilyTests
 from tests.testing.broken import said
 
@@ -82,7 +83,7 @@ def test_it_is_searched_proven_and_reported(tmp_path, monkeypatch):
 def test_a_family_says_before_the_search_what_it_cannot_learn(tmp_path, monkeypatch):
     from codesign_ridge import BlobsProblem
 
-    monkeypatch.setattr(BlobsProblem, "objective", "own")
+    monkeypatch.setattr(BlobsProblem, "objective", LossObjective("own", lambda outputs, target: outputs.mean()))
     with pytest.raises(UnsupportedError, match=r"family 'ridge' cannot learn this: it classifies, and .* is 'own'"):
         run_study(parse_study(STUDY, "ridge.yaml"), tmp_path / "run", progress=Silent())
     assert not (tmp_path / "run" / "trials").exists()

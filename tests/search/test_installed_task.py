@@ -29,6 +29,7 @@ import numpy as np
 from codesign.data.sample import Sample
 from codesign.core.records import Metric, Plot, Series
 from codesign.tasks.base import Problem, Task
+from codesign.tasks.heads import Head, LossObjective
 
 
 class Radius:
@@ -66,11 +67,11 @@ class RingsProblem(Problem):
             truth={"z": x[:, 2]}, held_out=("far",),
         )
 
-    def outputs(self, sample):
-        return ("squared_radius",)
+    def heads(self, sample):
+        return (Head("radius", ("squared_radius",), LossObjective("own", self.loss)),)
 
     def target(self, part):
-        return part.targets
+        return {"radius": part.targets}
 
     def loss(self, outputs, target):
         return (outputs - target).square().mean()

@@ -6,6 +6,7 @@ import pytest
 from codesign.core.records import Metric
 from codesign.data.sample import Part
 from codesign.tasks.base import Problem, Task, working_points
+from codesign.tasks.heads import Head, LossObjective
 
 
 class Plain(Problem):
@@ -16,14 +17,11 @@ class Plain(Problem):
     def sample(self):
         raise AssertionError
 
-    def outputs(self, sample):
-        return ("y",)
+    def heads(self, sample):
+        return (Head("y", ("y",), LossObjective("squared")),)
 
     def target(self, part):
-        return part.y
-
-    def loss(self, outputs, target):
-        raise AssertionError
+        return {"y": part.y}
 
     def judge(self, scores, part, points):
         return {"mean": Metric(value=float(scores.mean()), error=0)}

@@ -127,15 +127,15 @@ class Drifting(MLP):
             with torch.no_grad():
                 self.linears[-1].bias.add_(1.0)
 
-    def build(self, config, inputs, outputs):
-        return self.Network(config, inputs, outputs)
+    def build(self, config, subject):
+        return self.Network(config, *subject.sizes)
 
 
 class Random(MLP):
     """Its weights come from nowhere."""
 
-    def build(self, config, inputs, outputs):
-        network = super().build(config, inputs, outputs)
+    def build(self, config, subject):
+        network = super().build(config, subject)
         with torch.no_grad():
             network.linears[0].weight.add_(next(COUNT) + 1.0)
         return network
@@ -147,8 +147,8 @@ class Plain(MLP):
     class Network(torch.nn.Linear):
         pass
 
-    def build(self, config, inputs, outputs):
-        return self.Network(inputs, outputs)
+    def build(self, config, subject):
+        return self.Network(*subject.sizes)
 
 
 class Resold(MLP):

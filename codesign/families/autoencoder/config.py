@@ -132,6 +132,8 @@ def _one_score(family: str, outputs: int) -> None:
 class _Anomalies(TorchFamily):
     """What both families refuse."""
 
+    reproduces = True
+
     def can(self, subject: Subject) -> str | None:
         """One output, the score, of a task whose inputs are reproduced."""
         if len(subject.outputs) != 1:
@@ -162,11 +164,12 @@ class VAE(_Anomalies):
             beta=choose("beta", space.beta),
         )
 
-    def build(self, config: Candidate, inputs: int, outputs: int) -> QuantVAE:
+    def build(self, config: Candidate, subject: Subject) -> QuantVAE:
         """Build the untrained Brevitas network; InputError where more than one output is wanted."""
         from codesign.families.autoencoder.network import QuantVAE
 
         assert isinstance(config, VAEConfig)
+        inputs, outputs = subject.sizes
         _one_score(self.name, outputs)
         return QuantVAE(config, inputs)
 
@@ -200,10 +203,11 @@ class Autoencoder(_Anomalies):
             sparsity=choose("sparsity", space.sparsity),
         )
 
-    def build(self, config: Candidate, inputs: int, outputs: int) -> QuantAutoencoder:
+    def build(self, config: Candidate, subject: Subject) -> QuantAutoencoder:
         """Build the untrained Brevitas network; InputError where more than one output is wanted."""
         from codesign.families.autoencoder.network import QuantAutoencoder
 
         assert isinstance(config, AutoencoderConfig)
+        inputs, outputs = subject.sizes
         _one_score(self.name, outputs)
         return QuantAutoencoder(config, inputs)

@@ -28,7 +28,7 @@ from codesign.training.brevitas_quantisers import (
 from codesign.training.fused import quantised_activation, quantised_signed, quantised_weight
 from codesign.training.mlp_fused import ParameterLayout
 from codesign.training.mlp_twin import MLPTwin, in_order
-from codesign.training.network import Loss, Network
+from codesign.training.network import Loss, Network, Tensors
 
 __all__ = ("QuantAutoencoder", "QuantVAE")
 
@@ -70,8 +70,9 @@ class _Scored(Network):
         """Weights that are in hardware."""
         return [linear.weight for linear in self.linears]
 
-    def match(self, x: Tensor, target: Tensor) -> None:
+    def match(self, x: Tensor, target: Tensors) -> None:
         """Choose each input's power of two so that it comes nearest to the scale of its target, (events, n) both."""
+        assert isinstance(target, Tensor)  # one head
         if target.shape != x.shape:
             raise InputError(
                 f"these networks reproduce their {x.shape[1]} inputs, but the task's target has shape "
@@ -183,7 +184,7 @@ class QuantVAE(_Scored):
         """The same numbers and gradients as :meth:`forward` of the unfolded network, in fewer operations."""
         return self._scored(self._fused_mean(self._fused_hidden(x * self.gain, len(self.activations))))
 
-    def objective(self, x: Tensor, target: Tensor, loss: Loss) -> Tensor:
+    def objective(self, x: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """Loss of the reproduced target and ``beta`` times the Kullback-Leibler divergence from a unit normal.
 
         The latent variable is drawn around the quantised mean (Kingma and Welling, arXiv 1312.6114).
@@ -191,7 +192,7 @@ class QuantVAE(_Scored):
         hidden = self._fused_hidden(x * self.gain, len(self.activations))
         return self.objective_of(self._fused_mean(hidden), hidden, target, loss)
 
-    def objective_of(self, mean: Tensor, hidden: Tensor, target: Tensor, loss: Loss) -> Tensor:
+    def objective_of(self, mean: Tensor, hidden: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """The objective from the quantised means (events, latent) and the last hidden activations (events, n) on."""
         log_variance = self.spread(hidden).clamp(*_SPREAD)
         latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
@@ -256,7 +257,7 @@ class QuantAutoencoder(_Scored):
         error = x - self._reproduced(x)
         return self._scored(quantised_signed(error, range_parameter(self.squared), self.config.square_bits))
 
-    def objective(self, x: Tensor, target: Tensor, loss: Loss) -> Tensor:
+    def objective(self, x: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """Loss of what is reproduced, against the inputs at the target's scale, as the hardware compares them."""
         x = x * self.gain
         return loss(self._reproduced(x), x)
@@ -303,10 +304,10 @@ class _VAETwin(MLPTwin):
         self._beyond = [*network.spread.parameters(), *network.decoder.parameters()]
         self.parameters += self._beyond
 
-    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def prepared(self, x: Tensor, target: Tensors) -> tuple[Tensor, Tensors]:
         return x * self._network.gain, target
 
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+    def gradients(self, x: Tensor, target: Tensors, loss: Loss, progress: float) -> float:
         for parameter in self._beyond:
             parameter.grad = None
         space = self._space
@@ -327,6 +328,6 @@ class _AutoencoderTwin(MLPTwin):
         super().__init__(network.layout, events, in_order(network.linears, network.activations))
         self._gain = network.gain
 
-    def prepared(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def prepared(self, x: Tensor, target: Tensors) -> tuple[Tensor, Tensors]:
         x = x * self._gain
         return x, x

@@ -10,7 +10,7 @@ from codesign.core.space import Choose, Dimension, Fixed, FloatDimension, IntDim
 from codesign.families.base import Candidate
 from codesign.families.torch_family import TorchFamily
 from codesign.families.trained import Trained
-from codesign.training.lesson import Budget, Lesson, Progress, quiet
+from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,12 +118,12 @@ class MLPLearned(TorchFamily):
             starts=choose("starts", space.starts),
         )
 
-    def build(self, config: Candidate, inputs: int, outputs: int) -> LearnedMLP:
+    def build(self, config: Candidate, subject: Subject) -> LearnedMLP:
         """Build the untrained Brevitas network."""
         from codesign.families.learned.network import LearnedMLP
 
         assert isinstance(config, LearnedMLPConfig)
-        return LearnedMLP(config, inputs, outputs)
+        return LearnedMLP(config, *subject.sizes)
 
     def fit(
         self,
@@ -138,17 +138,18 @@ class MLPLearned(TorchFamily):
         assert isinstance(candidate, LearnedMLPConfig)
         if candidate.budget is None:
             return super().fit(candidate, lesson, budget, seed, device, progress)
-        from codesign.families.learned.learned_front import accuracy, checkpoints
+        from codesign.families.learned.learned_front import checkpoints, quality
         from codesign.families.learned.learned_picks import front_files
-        from codesign.families.torch_trained import loss_of
+        from codesign.families.torch_trained import truths_of
+        from codesign.training.objectives import HeadsLoss
 
-        train, validation, loss = lesson.train, lesson.validation, loss_of(lesson.subject.objective)
-        classes = train.target.ndim == 1 and train.target.dtype.kind in "iu"
+        train, validation, heads = lesson.train, lesson.validation, lesson.subject.heads
+        loss, wanted = HeadsLoss(heads), truths_of(validation, heads)
         found = checkpoints(
-            candidate, train.x, train.target, validation.x, validation.target, loss, weights=train.weights,
+            candidate, train.x, truths_of(train, heads), validation.x, wanted, loss, weights=train.weights,
             outputs=len(lesson.subject.outputs), epochs=budget.epochs, batch=budget.batch,
             learning_rate=budget.learning_rate, seed=seed, starts=candidate.starts, limit=_KEPT, progress=progress,
-            score=accuracy if classes else lambda scores, target: -float(loss(scores, target)),
+            score=quality(loss, wanted, validation.weights),
         )  # fmt: skip
         return front_files(found)
 
@@ -160,4 +161,4 @@ class MLPLearned(TorchFamily):
         from codesign.families.learned.learned_picks import pick
         from codesign.families.torch_trained import ExportedNetwork
 
-        return ExportedNetwork.of(pick(candidate, files, lesson.inputs.size, len(lesson.subject.outputs)), lesson)
+        return ExportedNetwork.of(pick(candidate, files, lesson.subject), lesson)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import cos, pi
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,20 +16,21 @@ from torch import Tensor
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_fused import learned_forward
 from codesign.families.learned.network import LearnedMLP, LearnedTwin
+from codesign.tasks.heads import TorchLoss
 from codesign.training.lesson import Progress, quiet
-from codesign.training.loop import Course, Events, first_events, run_course
-from codesign.training.network import Twin
+from codesign.training.loop import Course, Events, Truths, first_events, run_course
+from codesign.training.network import Tensors, Twin
+from codesign.training.objectives import HeadsLoss
 
-__all__ = ("BudgetFront", "Checkpoint", "accuracy", "checkpoints")
+__all__ = ("BudgetFront", "Checkpoint", "accuracy", "checkpoints", "quality")
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 #: learning rate of the bits relative to the weights': they have further to go
 _BITS_RATE = 2.0
 #: between the seeds of two starts of one training: a prime, so that neighbouring seeds share none
 _NEXT_SEED = 7919
 
-#: of scores (events, outputs) and targets; larger is better
-Score = Callable[[Tensor, Tensor], float]
+#: of scores (events, outputs) and targets, of several heads one for each; larger is better
+Score = Callable[[Tensor, Tensors], float]
 
 
 @dataclass(frozen=True)
@@ -85,18 +85,29 @@ class BudgetFront:
         return [points[int(np.flatnonzero(cell == c)[-1])] for c in np.unique(cell)]
 
 
-def accuracy(scores: Tensor, targets: Tensor) -> float:
-    """Share of events whose largest score is at the target's index."""
-    return float((scores.argmax(dim=1) == targets).float().mean())
+def accuracy(scores: Tensor, targets: Tensors, weights: Tensor | None = None) -> float:
+    """Share of events, by their weights (events,), whose largest score is at the target's index."""
+    assert isinstance(targets, Tensor)
+    right = (scores.argmax(dim=1) == targets).float()
+    return float(right.mean() if weights is None else (weights * right).sum() / weights.sum())
+
+
+def quality(loss: HeadsLoss, truths: Truths, weights: NDArray[np.float64] | None) -> Score:
+    """How networks are judged on events with these targets and weights: by the accuracy where they are classes, else
+    by the loss, the smaller the better."""
+    each = None if weights is None else torch.as_tensor(weights, dtype=torch.float32)
+    if not isinstance(truths, tuple) and truths.ndim == 1 and truths.dtype.kind in "iu":
+        return partial(accuracy, weights=each)
+    return lambda scores, targets: -float(loss(scores, targets, each))
 
 
 def checkpoints(
     config: LearnedMLPConfig,
     x_train: NDArray[np.floating],
-    y_train: NDArray[Any],
+    y_train: Truths,
     x_val: NDArray[np.floating],
-    y_val: NDArray[Any],
-    loss: Loss,
+    y_val: Truths,
+    loss: HeadsLoss | TorchLoss,
     *,
     outputs: int,
     epochs: int,
@@ -114,13 +125,15 @@ def checkpoints(
     """Train and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
 
     ``x_*``: (events, n) values on the base grid of the inputs (``config.input_bits``); ``y_*``: (events,) or (events,
-    targets). For the share ``warm`` of the epochs beta stays at ``beta_low``, then it rises logarithmically to
-    ``beta_high`` (HGQ, arXiv 2405.00645). The network of each epoch is judged on the validation events. With several
-    ``starts`` the epochs are shared out among as many trainings from other weights, and their fronts are one: what was
-    pruned early, by chance, does not come back. ``prepare`` may set the weights that a start begins with; its ranges
-    are fitted after that. ``weights``: (events,), of the loss of the training events; the networks
-    are judged without. Deterministic for a seed and one torch thread.
+    targets), of several heads one for each; ``loss``: theirs, or a function of the outputs and ``y_*``. For the share
+    ``warm`` of the epochs beta stays at ``beta_low``, then it rises logarithmically to ``beta_high`` (HGQ, arXiv
+    2405.00645). The network of each epoch is judged on the validation events. With several ``starts`` the epochs are
+    shared out among as many trainings from other weights, and their fronts are one: what was pruned early, by chance,
+    does not come back. ``prepare`` may set the weights that a start begins with; its ranges are fitted after that.
+    ``weights``: (events,), of the loss of the training events; those of the validation events are ``score``'s.
+    Deterministic for a seed and one torch thread.
     """
+    total = loss if isinstance(loss, HeadsLoss) else HeadsLoss.of_function(loss)
     events, validation = Events.of(x_train, y_train, weights), Events.of(x_val, y_val)
     front = BudgetFront()
 
@@ -142,7 +155,7 @@ def checkpoints(
         network.calibrate(first_events(events, generator))
         size = min(batch, len(events))
         course = _Climb(share, learning_rate, warm, partial(visit, network, first))
-        run_course(network.twin(size), events, loss, course, size, generator, progress)
+        run_course(network.twin(size), events, total, course, size, generator, progress)
     sizes = (events.inputs.shape[1], *config.widths, outputs)
     found = [_checkpoint(config, point, sizes) for point in front.thinned(limit)]
     return [c for c in found if c.ebops > 0]

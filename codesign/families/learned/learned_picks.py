@@ -13,6 +13,7 @@ from codesign.core.reading.json import json_of
 from codesign.core.reading.tensor_file import tensors_of
 from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
 from codesign.families.learned.learned_front import Checkpoint
+from codesign.training.lesson import Subject
 
 if TYPE_CHECKING:
     from codesign.families.learned.network import LearnedMLP
@@ -33,7 +34,7 @@ def front_files(found: Sequence[Checkpoint]) -> dict[str, bytes]:
     return {_WEIGHTS: save(state), _POINTS: (json.dumps(points, indent=1) + "\n").encode()}
 
 
-def pick(config: LearnedMLPConfig, files: Mapping[str, bytes], inputs: int, outputs: int) -> LearnedMLP:
+def pick(config: LearnedMLPConfig, files: Mapping[str, bytes], subject: Subject) -> LearnedMLP:
     """The network with the best score that takes at most ``config.budget``; CodesignError where none is so small."""
     assert config.budget is not None
     points = json_of(files[_POINTS], _POINTS)
@@ -45,7 +46,7 @@ def pick(config: LearnedMLPConfig, files: Mapping[str, bytes], inputs: int, outp
             f"({least}): give a higher beta_high, more epochs or a larger budget"
         )
     best = max(within, key=lambda n: points[n]["score"])
-    network = MLPLearned().build(config, inputs, outputs)
+    network = MLPLearned().build(config, subject)
     mark = f"{best}/"
     network.load_state_dict(
         {k.removeprefix(mark): v for k, v in tensors_of(files[_WEIGHTS], _WEIGHTS).items() if k.startswith(mark)}

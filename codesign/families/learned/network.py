@@ -20,7 +20,7 @@ from codesign.families.learned.learned_quantisers import (
     row_grid,
 )
 from codesign.graph.cost import products
-from codesign.training.network import Loss, Network, loss_gradient
+from codesign.training.network import Loss, Network, Tensors, loss_gradient
 from codesign.training.network import Twin as TrainingTwin
 
 __all__ = ("LearnedMLP", "LearnedTwin")
@@ -213,7 +213,7 @@ class LearnedTwin(TrainingTwin):
         for parameter, gradient in zip(self.parameters, self._space.together, strict=True):
             parameter.requires_grad_().grad = gradient
 
-    def gradients(self, x: Tensor, target: Tensor, loss: Loss, progress: float) -> float:
+    def gradients(self, x: Tensor, target: Tensors, loss: Loss, progress: float) -> float:
         """The loss of a step, its gradients and those of the price at ``progress`` left in the parameters."""
         scores, _ = self._space.forward(x, self._arrays)
         value, gradient = loss_gradient(scores, target, loss)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from codesign.core.space import Choose, Fixed, FloatDimension, IntDimension
 from codesign.families.base import Candidate
 from codesign.families.torch_family import TorchFamily
+from codesign.training.lesson import Subject
 
 if TYPE_CHECKING:
     from codesign.families.mlp.network import QuantMLP
@@ -98,9 +99,9 @@ class MLP(TorchFamily):
             sparsity=choose("sparsity", space.sparsity),
         )
 
-    def build(self, config: Candidate, inputs: int, outputs: int) -> QuantMLP:
+    def build(self, config: Candidate, subject: Subject) -> QuantMLP:
         """Build the untrained Brevitas network."""
         from codesign.families.mlp.network import QuantMLP
 
         assert isinstance(config, MLPConfig)
-        return QuantMLP(config, inputs, outputs)
+        return QuantMLP(config, *subject.sizes)

@@ -5,7 +5,7 @@ float32. Here the graph is run over a domain whose signals remember the matrix i
 matrices is one function of one integer, the accumulator, and never falls as that integer rises. Its thresholds, the
 smallest accumulator that gives each output code, are found by bisection on the exact function itself.
 
-What remains at the head, after the last matrix, is a constant and a shift: :class:`Head`.
+What remains at the head, after the last matrix, is a constant and a shift: :class:`FinalLayer`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from codesign.graph.quantiser import QuantSpec
 from codesign.graph.reader import read_graph
 from codesign.graph.tables import Table
 
-__all__ = ("FinnLayer", "FinnLayers", "Head", "layers_of")
+__all__ = ("FinalLayer", "FinnLayer", "FinnLayers", "layers_of")
 
 Codes = NDArray[np.int64]
 
@@ -56,7 +56,7 @@ class FinnLayer:
 
 
 @dataclass(frozen=True)
-class Head:
+class FinalLayer:
     """From the integers that leave the last layer to output codes: ``((integer << up) + bias) >> down``, exactly."""
 
     up: Codes
@@ -75,7 +75,7 @@ class FinnLayers:
     input_shift: Codes
     input_range: tuple[int, int]
     steps: tuple[FinnLayer, ...]
-    head: Head
+    head: FinalLayer
 
     def run(self, codes: Codes) -> Codes:
         """Input codes (events, n) to output codes (events, m), in plain integers: for tests and for nothing else."""
@@ -309,14 +309,14 @@ def _is_identity(wire: _Wire) -> bool:
     return np.array_equal(wire.function(values), values)
 
 
-def _head(wire: _Wire, design: Design) -> Head:
+def _head(wire: _Wire, design: Design) -> FinalLayer:
     """What is left after the last layer, on the finest of the grids that meet there."""
     offset, lsbs = wire.offset, design.outputs.lsbs
     step = np.where((wire.low == 0) & (wire.high == 0), lsbs, wire.step)  # a sum that is always 0 has no unit
     finest = np.minimum(step, lsbs)
     steps = grid(offset)
     finest = np.where(steps > 0, np.minimum(finest, steps), finest)
-    return Head(
+    return FinalLayer(
         up=np.rint(np.log2(step / finest)).astype(np.int64),
         bias=np.rint(offset / finest).astype(np.int64),
         down=np.rint(np.log2(lsbs / finest)).astype(np.int64),

@@ -4,7 +4,7 @@ FINN stitches its layers with Vivado; here they are stitched in Verilog. ``s_axi
 ``m_axis_tdata`` its outputs, both as every firmware does, filled up to whole bytes: one beat is one event, as in
 :mod:`codesign.rtl.axi`. In front of the first layer an event is brought to the layer's own integers and given out
 in beats of ``parallel`` elements; behind the last one the beats are collected, and the constant and the shift that are
-left at the head (:class:`~codesign.flows.finn.finn_layers.Head`) are applied.
+left at the head (:class:`~codesign.flows.finn.finn_layers.FinalLayer`) are applied.
 """
 
 from __future__ import annotations

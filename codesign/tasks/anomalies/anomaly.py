@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
@@ -22,11 +21,11 @@ from codesign.tasks.anomalies.baselines import baselines_of
 from codesign.tasks.anomalies.judging import judged, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
+from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.outcome import Axis, Outcome
 
 if TYPE_CHECKING:
     import awkward as ak
-    import torch
 
 __all__ = ("Anomaly", "AnomalyProblem")
 
@@ -57,7 +56,6 @@ class AnomalyProblem(Problem):
     that the validation split can tell. Signals are for judging only: the sample holds them out of the training split.
     """
 
-    objective = "reconstruction"
     tabulates = True
     trigger = "score"
 
@@ -79,25 +77,16 @@ class AnomalyProblem(Problem):
         (features,) = blocks
         return inputs.quantisation_of(x, features.fields, features.units, bits)
 
-    def outputs(self, sample: Sample) -> tuple[str, ...]:
-        """The score."""
-        return ("score",)
+    def heads(self, sample: Sample) -> tuple[Head, ...]:
+        """The score, of a network that reproduces its inputs."""
+        return (Head("score", ("score",), LossObjective("reconstruction")),)
 
-    def target(self, part: Part) -> NDArray[np.float32]:
+    def target(self, part: Part) -> Mapping[str, NDArray[np.float32]]:
         """The standardised inputs, (events, 57), the angles with a smaller weight."""
         x = part.features.astype(np.float64)
         standard = np.clip((x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _LEAST_WIDTH), -_MOST, _MOST)
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
-        return np.asarray(standard * weights, dtype=np.float32)
-
-    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Mean squared error of what is reproduced; InputError for a network that reproduces nothing."""
-        if outputs.shape != target.shape:
-            raise InputError(
-                f"the task 'anomaly' needs a network that reproduces its {target.shape[1]} inputs, and this one "
-                f"has {outputs.shape[1]} outputs: choose the family 'vae' or 'autoencoder'"
-            )
-        return (outputs - target).square().mean()
+        return {"score": np.asarray(standard * weights, dtype=np.float32)}
 
     def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
         """Thresholds on the score for every false-positive rate that the validation split can tell, and on the menu."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from codesign.data.sample import Part
 from codesign.tasks.jets.factorised import Factorised
-from codesign.tasks.jets.heads import QUANTILES
+from codesign.tasks.jets.jet_heads import QUANTILES
 from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.jets.jet_sample import FLAVOURS
 from codesign.tasks.jets.weights import learning_weights

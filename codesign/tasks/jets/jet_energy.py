@@ -15,10 +15,11 @@ from codesign.core.validation import validated
 from codesign.data.sample import Part, Sample
 from codesign.tasks import metrics as classification
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
+from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
 from codesign.tasks.jets.dijet import balance, balance_mean
-from codesign.tasks.jets.heads import heads_of, joint_loss, outputs_of
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline
+from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, heads_for, heads_of
 from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs, kinematics
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
 from codesign.tasks.jets.jet_sample import FLAVOURS, JetEnergySample, sample_of
@@ -29,7 +30,6 @@ from codesign.tasks.outcome import Outcome, Tabulated
 
 if TYPE_CHECKING:
     import awkward as ak
-    import torch
 
 __all__ = ("JetEnergy", "JetEnergyOffline", "JetEnergyProblem")
 
@@ -113,12 +113,12 @@ class JetEnergyProblem(Problem):
         """Whether flavours are learned."""
         return self._chosen.heads.flavour > 0
 
-    def outputs(self, sample: Sample) -> tuple[str, ...]:
+    def heads(self, sample: Sample) -> tuple[Head, ...]:
         """Logits of the flavours where their head has a weight, then the correction and its quantiles."""
-        return outputs_of(sample.class_names, self.tagged)
+        return heads_for(sample.class_names, self._chosen.heads)
 
-    def target(self, part: Part) -> NDArray[np.float32]:
-        """(jets, 7): log correction, weight of each head and of closure, flavour, cell of closure.
+    def target(self, part: Part) -> Mapping[str, NDArray[np.float32]]:
+        """Flavour and learning weight of each jet; log correction, cell of closure and learning weight.
 
         The weights make the spectrum flat in the logarithm of pT: the same number of jets in every bin of it for the
         regression, which otherwise would pull jets to where many are; and of every flavour for the tagger, which
@@ -126,15 +126,10 @@ class JetEnergyProblem(Problem):
         """
         assert part.targets is not None
         flat, by_flavour = learning_weights(part.truth["reference_pt"], part.y)
-        heads = self._chosen.heads
-        of_heads = [heads.flavour, heads.correction, heads.quantiles, heads.closure]
-        weights = of_heads * np.column_stack([by_flavour, flat, flat, np.ones(len(part))])
         cell = cell_of(part.truth["reference_pt"], part.truth["eta"])
-        return np.column_stack([part.targets[:, :1], weights, part.y, cell]).astype(np.float32)
-
-    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy of the flavours, log-cosh of the correction, its squared bias, pinball of its quantiles."""
-        return joint_loss(outputs, target)
+        energy = np.column_stack([part.targets[:, 0], cell, flat]).astype(np.float32)
+        found = {ENERGY: energy}
+        return {FLAVOUR: np.column_stack([part.y, by_flavour]).astype(np.float32)} | found if self.tagged else found
 
     def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
         """``threshold_gev`` on the corrected pT: the rate of the offline jets above 100 GeV."""

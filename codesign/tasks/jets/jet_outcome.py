@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.data.sample import Part
-from codesign.tasks.jets.heads import heads_of
+from codesign.tasks.jets.jet_heads import heads_of
 from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.outcome import Axis, Outcome, Tabulated
 

@@ -12,7 +12,7 @@ from codesign.core.records import Plot, Series
 from codesign.data.sample import Part
 from codesign.tasks import metrics
 from codesign.tasks.jets import dijet
-from codesign.tasks.jets.heads import heads_of
+from codesign.tasks.jets.jet_heads import heads_of
 from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.jets.jet_sample import FLAVOURS
 from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, PT_EDGES, Bin, binned

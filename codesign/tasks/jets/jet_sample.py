@@ -12,13 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.errors import InputError
 from codesign.data.sample import Sample
-from codesign.tasks.jets.heads import TARGETS
+from codesign.tasks.jets.jet_heads import TARGETS, HeadWeights
 from codesign.tasks.jets.jet_inputs import FEATURES, UNITS, fields_of, jet_inputs
 
 __all__ = (
     "FLAVOURS",
     "MATCH_RADIUS",
-    "HeadWeights",
     "JetEnergySample",
     "flavour_of",
     "jets_of",
@@ -36,17 +35,6 @@ MATCH_RADIUS = 0.2
 _LEAST_RAW_PT = 8.0
 
 _TRUTH = ("reference_pt", "generated_pt", "offline_pt", "eta", "phi", "event", "pile_up")
-
-
-class HeadWeights(BaseModel):
-    """Weight of each head in the loss; the outputs of the flavours exist where theirs is above 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    flavour: float = Field(default=0.0, ge=0, description="cross-entropy of the flavours")
-    correction: float = Field(default=1.0, gt=0, description="log-cosh of the correction")
-    quantiles: float = Field(default=0.5, ge=0, description="pinball loss of the 16 % and 84 % quantiles")
-    closure: float = Field(default=10.0, ge=0, description="squared bias in bins of reference pT and eta")
 
 
 class JetEnergySample(BaseModel):

@@ -114,7 +114,7 @@ def tiers_of(
         rho = np.asarray(density_of(events, collection), dtype=np.float64)[inputs.event]
         made = {name: flat * factors(flat, eta, rho, area) for name, factors in (corrections or {}).items()}
         if network is not None:
-            from codesign.tasks.jets.heads import heads_of
+            from codesign.tasks.jets.jet_heads import heads_of
 
             made["network"] = flat * np.exp(heads_of(network(inputs.features)).correction)
         for name, pt in made.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,7 @@ from codesign.data.sample import Part, Sample
 from codesign.physics.substructure import CONSTITUENTS, constituents_block
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
-
-if TYPE_CHECKING:
-    import torch
+from codesign.tasks.heads import Head, LossObjective
 
 __all__ = ("JetSample", "JetTagging", "JetTaggingProblem")
 
@@ -90,8 +88,6 @@ class JetTagging(Task):
 class JetTaggingProblem(Problem):
     """Cross-entropy, judged by accuracy, AUC and background rejection."""
 
-    objective = "cross-entropy"
-
     def __init__(self, chosen: JetSample, classes: tuple[str, ...], progress: Progress | None = None) -> None:
         self._chosen, self.classes, self._progress = chosen, classes, progress
         self.metrics = {"accuracy": "maximise", "auc_mean": "maximise"}
@@ -126,19 +122,13 @@ class JetTaggingProblem(Problem):
         place = np.array([wanted.index(name) for name in found])
         return replace(sample, labels=place[sample.labels], class_names=self.classes)
 
-    def outputs(self, sample: Sample) -> tuple[str, ...]:
-        """One logit per class."""
-        return sample.class_names
+    def heads(self, sample: Sample) -> tuple[Head, ...]:
+        """One logit per class; cross-entropy."""
+        return (Head("classes", sample.class_names, LossObjective("cross-entropy")),)
 
-    def target(self, part: Part) -> NDArray[np.int64]:
+    def target(self, part: Part) -> Mapping[str, NDArray[np.int64]]:
         """The class of each jet."""
-        return part.y
-
-    def loss(self, outputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy."""
-        from torch.nn.functional import cross_entropy
-
-        return cross_entropy(outputs, target)
+        return {"classes": part.y}
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""

@@ -49,6 +49,7 @@ from codesign.search.distributions import choose
 from codesign.search.seeds import seed_parameters
 from codesign.study.definition import load_study
 from codesign.training import export
+from codesign.training.lesson import Subject
 from codesign.training.loop import train
 from tests.benchmarks.peers.fronts import Side, compare, spread
 from tests.benchmarks.peers.sides import Data, recorded
@@ -194,7 +195,7 @@ def evolved(
                 continue
             quantisation = InputQuantisation.fit(train_part.x, *names, config.input_bits)
             torch.manual_seed(seed + trial.number)
-            network = family.build(config, *sizes)
+            network = family.build(config, Subject.of_sizes(*sizes))
             x = quantisation.port.values(quantisation.codes(train_part.x))
             how = study.training.model_dump() | {"sparsity": config.sparsity, "seed": seed + trial.number}
             train(network, x, train_part.y, torch.nn.functional.cross_entropy, **how)
@@ -218,7 +219,9 @@ def _warm_finn(flow: Any, data: Data, target: Target, folder: Path) -> None:
     """FINN's process started, so that its imports are in no rate; a dozen neurons, untrained."""
     config = MLPConfig(widths=(8,), weight_bits=(4, 4), activation_bits=(4,), input_bits=8)
     quantisation = InputQuantisation.fit(data.parts["train"].x, data.base.features, data.base.units, 8)
-    network = plugins.load(Family, "mlp").build(config, len(data.base.features), len(data.class_names))
+    network = plugins.load(Family, "mlp").build(
+        config, Subject.of_sizes(len(data.base.features), len(data.class_names))
+    )
     x = quantisation.port.values(quantisation.codes(data.parts["train"].x[:2000]))
     network.calibrate(torch.as_tensor(x.astype(np.float32)))
     network.fold()

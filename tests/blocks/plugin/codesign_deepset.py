@@ -17,6 +17,7 @@ from codesign.training.brevitas_quantisers import (
     WeightQuantiser,
     set_activation_range,
 )
+from codesign.training.lesson import Subject
 from codesign.training.network import Network
 
 
@@ -78,5 +79,5 @@ class DeepSets(TorchFamily):
     def suggest(self, space: BaseModel, choose: Choose) -> SetConfig:
         return SetConfig(width=choose("width", space.width), bits=choose("bits", space.bits))
 
-    def build(self, config: SetConfig, inputs: int, outputs: int) -> DeepSet:
-        return DeepSet(config, inputs, outputs)
+    def build(self, config: SetConfig, subject: Subject) -> DeepSet:
+        return DeepSet(config, *subject.sizes)

@@ -23,6 +23,7 @@ from codesign.families.base import Candidate, Family
 from codesign.families.trained import Trained
 from codesign.graph.ports import design_of_graph
 from codesign.tasks.base import Problem, Task
+from codesign.tasks.heads import Head, LossObjective
 
 if multiprocessing.parent_process() is not None:
     for name in ("torch", "brevitas"):
@@ -42,7 +43,7 @@ class Blobs(Task):
 
 
 class BlobsProblem(Problem):
-    objective = "cross-entropy"
+    objective = LossObjective("cross-entropy")
 
     def __init__(self, chosen, seed):
         self.metrics, self.chosen, self.seed = {"accuracy": "maximise"}, chosen, seed
@@ -54,17 +55,14 @@ class BlobsProblem(Problem):
         x = rng.normal(size=(len(y), 4)) + 1.5 * np.eye(4)[y]
         return Sample(x.astype(np.float32), y, tuple("abcd"), ("GeV",) * 4, CLASSES)
 
-    def outputs(self, sample):
-        return sample.class_names
+    def heads(self, sample):
+        return (Head("classes", sample.class_names, self.objective),)
 
     def target(self, part):
-        return part.y
+        return {"classes": part.y}
 
     def weights(self, part):
         return np.array([1 / 3, 1, 1])[part.y]
-
-    def loss(self, outputs, target):
-        raise AssertionError("there is no torch here")
 
     def judge(self, scores, part, points):
         right = scores.argmax(axis=1) == part.y
@@ -171,14 +169,15 @@ class Ridge(Family):
         )
 
     def can(self, subject):
-        known = subject.objective.name == "cross-entropy"
-        return None if known else f"it classifies, and the objective is '{subject.objective.name}'"
+        wanted = [head.objective.name for head in subject.heads]
+        return None if wanted == ["cross-entropy"] else f"it classifies, and the objective is '{', '.join(wanted)}'"
 
     def fit(self, candidate, lesson, budget, seed, device="cpu", progress=None):
         if "RIDGE_LOG" in os.environ:
             with Path(os.environ["RIDGE_LOG"]).open("a") as log:
                 log.write(f"torch is {sys.modules.get('torch')}, weights {lesson.train.weights is not None}\n")
-        model = RidgeClassifier().fit(lesson.train.x, lesson.train.target, sample_weight=lesson.train.weights)
+        (target,) = lesson.train.target.values()
+        model = RidgeClassifier().fit(lesson.train.x, target, sample_weight=lesson.train.weights)
         found = np.vstack([model.coef_.T, model.intercept_])
         most = 2 ** (candidate.weight_bits - 1) - 1
         step = 2.0 ** np.ceil(np.log2(np.abs(found).max() / most))

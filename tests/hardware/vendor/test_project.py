@@ -15,6 +15,7 @@ from codesign.flows.alkaid.flow import Alkaid
 from codesign.rtl.firmware import Firmware
 from codesign.tools.vendor.project import STREAM_TOP, write_vivado_project
 from codesign.tools.verilator import root
+from codesign.training.lesson import Subject
 from tests.verify.small_firmware import make_small
 
 tkinter = pytest.importorskip("tkinter", reason="Python's own Tcl interpreter runs the scripts")
@@ -162,7 +163,7 @@ def _scored(folder: Path, trigger: bool) -> Firmware:
     names = ("a", "b", "c")
     quantisation = InputQuantisation.fit(x.numpy(), names, ("1",) * 3, 5)
     config = MLPConfig(widths=(4,), weight_bits=(3, 3), activation_bits=(3,), input_bits=5)
-    network = MLP().build(config, 3, 1)
+    network = MLP().build(config, Subject.of_sizes(3, 1))
     network.calibrate(torch.as_tensor(quantisation.port.values(quantisation.codes(x.numpy())), dtype=torch.float32))
     network.fold()
     design = export.export(network.eval(), quantisation, ("score",), **({"trigger": "score"} if trigger else {}))

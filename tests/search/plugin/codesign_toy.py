@@ -24,6 +24,7 @@ from codesign.flows.base import Flow
 from codesign.flows.expected import with_expected
 from codesign.pipeline.base import Pipeline
 from codesign.tasks.base import Problem, Task
+from codesign.tasks.heads import Head, LossObjective
 
 
 def _stillborn(times):
@@ -66,17 +67,14 @@ class ToyProblem(Problem):
         x = np.random.default_rng(int(self.chosen.get("seed", self.seed))).normal(size=(events, 2)).astype(np.float32)
         return Sample(x, (x[:, 0] > 0).astype(np.int64), ("a", "b"), ("GeV", ""), ("no", "yes"), provenance={"toy": 1})
 
-    def outputs(self, sample):
-        return sample.class_names
+    def heads(self, sample):
+        return (Head("classes", sample.class_names, LossObjective("cross-entropy")),)
 
     def judge(self, scores, part, points):
         return {"accuracy": Metric(value=float(((scores[:, 0] > 0) == part.y).mean()), error=0.01)}
 
     def target(self, part):
-        return part.y
-
-    def loss(self, outputs, target):
-        raise AssertionError("nothing is trained")
+        return {"classes": part.y}
 
     def plots(self, scores, part, baselines, points):
         return []

@@ -28,6 +28,7 @@ from codesign.pipeline.parts import PARTS, splits_of, write_part
 from codesign.report import page
 from codesign.study.definition import load_study, parse_study
 from codesign.training import export
+from codesign.training.lesson import Subject
 from codesign.verify import rtl
 from tests.handoff.conftest import build
 
@@ -64,7 +65,7 @@ def whole_run(path: Path) -> tuple[RunFolder, int, int]:
     design = Design.load(folder.path)
     family = plugins.load(Family, study.family)
     config = family.config.model_validate(family_config(folder.read_json("config.json") or {}))
-    network = family.build(config, design.inputs.size, design.outputs.size)
+    network = family.build(config, Subject.of_design(design))
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, folder.path / "weights.safetensors")
     run.write("search.json", {"name": "made-up-0123456789ab"})
     results = [FlowResult(trial=number, flow="alkaid", equal=True, events=9)]

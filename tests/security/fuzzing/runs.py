@@ -23,6 +23,7 @@ from codesign.flows.settings import flow_settings
 from codesign.pipeline import kept
 from codesign.rtl.firmware import Firmware
 from codesign.study.definition import Study
+from codesign.training import lesson
 from tests.security.fuzzing.subject import Door, Subject, command
 from tests.security.fuzzing.watch import until_a_tool
 from tests.security.strangers import run_in
@@ -79,14 +80,11 @@ def own_run(folder: Path) -> Path:
     trial = trial_in(path)
     design = Design.load(trial.path)
     family = plugins.load(Family, study.family)
-    network = family.build(family.config.model_validate(trial.read_json("config.json")), *_sizes(design))
+    config = family.config.model_validate(trial.read_json("config.json"))
+    network = family.build(config, lesson.Subject.of_design(design))
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, trial.path / "weights.safetensors")
     _sealed(trial, design)
     return path
-
-
-def _sizes(design: Design) -> tuple[int, int]:
-    return design.inputs.size, design.outputs.size
 
 
 def _strangers(folder: Path) -> Path:

@@ -13,7 +13,9 @@ from codesign.families.autoencoder.config import VAE, Autoencoder, AutoencoderCo
 from codesign.tasks.anomalies.anomaly import Anomaly
 from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from codesign.tasks.base import Task, working_points
+from codesign.training.lesson import Subject
 from codesign.training.loop import train as fit
+from codesign.training.objectives import HeadsLoss
 
 #: opened, and never asked for a sample
 TASK = Anomaly().open({}, 1)
@@ -62,13 +64,13 @@ def test_the_first_events_of_the_files_are_read(toy_settings, toy_sample):
     assert np.array_equal(less.features[:1500], toy_sample.features[:1500])
 
 
-def test_the_target_weighs_angles_less(toy_parts):
-    target = TASK.target(toy_parts[0])
+def test_the_target_weighs_angles_less(toy_sample, toy_parts):
+    target = TASK.target(toy_parts[0])["score"]
     assert target.dtype == np.float32
     assert target.std(axis=0)[[0, 27]] == pytest.approx(1.0, abs=0.05)
     assert 0.1 < target.std(axis=0)[[2, 28, 29]].max() <= 0.13
-    with pytest.raises(InputError, match="choose the family 'vae' or 'autoencoder'"):
-        TASK.loss(torch.zeros(5, 1), torch.as_tensor(target[:5]))
+    with pytest.raises(InputError, match=r"57 inputs are to be reproduced.*such as 'vae' or 'autoencoder'"):
+        HeadsLoss(TASK.heads(toy_sample))(torch.zeros(5, 1), torch.as_tensor(target[:5]))
 
 
 def test_a_perfect_score_and_one_that_knows_nothing(toy_parts):
@@ -140,16 +142,17 @@ def test_every_baseline_is_judged_and_drawn(toy_parts):
 
 
 @pytest.mark.parametrize(("family", "config", "least"), NETWORKS, ids=["vae", "autoencoder"])
-def test_a_network_finds_signals_it_never_saw(toy_parts, family, config, least):
+def test_a_network_finds_signals_it_never_saw(toy_sample, toy_parts, family, config, least):
     train, validation, test = toy_parts
     names = tuple(str(i) for i in range(57))
     from codesign.tasks.anomalies.level1_inputs import FEATURES
 
     quantisation = TASK.input_quantisation(train.x, (Layout.of_features(FEATURES, names),), config.input_bits)
     torch.manual_seed(1)
-    network = family.build(config, 57, 1)
+    network = family.build(config, Subject.of_sizes(57, 1))
     values = quantisation.port.values(quantisation.codes(train.x))
-    fit(network, values, TASK.target(train), TASK.loss, epochs=15, batch=256, learning_rate=5e-3, sparsity=0.0, seed=1)
+    loss, how = HeadsLoss(TASK.heads(toy_sample)), {"batch": 256, "learning_rate": 5e-3, "sparsity": 0.0, "seed": 1}
+    fit(network, values, TASK.target(train)["score"], loss, epochs=15, **how)
 
     def scores(part):
         with torch.no_grad():

@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from codesign.tasks.jets.heads import closure_loss, heads_of, joint_loss, outputs_of
+from codesign.tasks.jets.jet_heads import EnergyLoss, HeadWeights, closure_loss, flavour_loss, heads_for, heads_of
 
 
-def _target(truth, flavour=0.0, correction=1.0, quantiles=1.0, closure=0.0, label=0, cell=-1):
-    n = len(truth)
-    columns = [torch.as_tensor(truth, dtype=torch.float32)]
-    columns += [
-        torch.as_tensor(v, dtype=torch.float32).expand(n)
-        for v in (flavour, correction, quantiles, closure, label, cell)
-    ]
+def target(truth, cell=-1, learning=1.0):
+    """Of the energy: truth, cell of closure, learning weight."""
+    columns = [torch.as_tensor(v, dtype=torch.float32).expand(len(truth)) for v in (truth, cell, learning)]
     return torch.stack(columns, dim=1)
 
 
@@ -23,7 +19,7 @@ def test_the_quantile_heads_learn_the_quantiles():
     optimiser = torch.optim.Adam([p], lr=0.01)
     for _ in range(500):
         optimiser.zero_grad()
-        joint_loss(p.expand(len(truth), 3), _target(truth)).backward()
+        EnergyLoss(1.0, 1.0, 0.0)(p.expand(len(truth), 3), target(truth)).backward()
         optimiser.step()
     low, high = np.quantile(truth, [0.16, 0.84])
     assert p[1].item() == pytest.approx(low, abs=0.01)
@@ -31,31 +27,48 @@ def test_the_quantile_heads_learn_the_quantiles():
     assert np.median(truth) - 0.01 < p[0].item() < truth.mean() + 0.01
 
 
-def test_a_head_without_weight_gets_no_gradient():
-    outputs = torch.randn(50, 7, requires_grad=True)
-    joint_loss(outputs, _target(np.zeros(50), flavour=0, quantiles=0)).backward()
-    assert outputs.grad[:, 4].abs().sum() > 0
-    assert outputs.grad[:, [0, 1, 2, 3, 5, 6]].abs().sum() == 0
+def test_what_has_no_weight_gets_no_gradient():
+    outputs = torch.randn(50, 3, requires_grad=True)
+    EnergyLoss(1.0, 0.0, 0.0)(outputs, target(np.zeros(50))).backward()
+    assert outputs.grad[:, 0].abs().sum() > 0
+    assert outputs.grad[:, 1:].abs().sum() == 0
 
 
-def test_the_flavours_head_is_cross_entropy():
-    outputs = torch.randn(50, 7)
-    target = _target(np.zeros(50), flavour=2, correction=0, quantiles=0, label=3)
-    expected = 2 * torch.nn.functional.cross_entropy(outputs[:, :4], torch.full((50,), 3))
-    assert joint_loss(outputs, target).item() == pytest.approx(expected.item(), rel=1e-5)
+def test_the_flavours_head_is_cross_entropy_of_as_many_of_each():
+    outputs, flavour = torch.randn(50, 4), torch.full((50,), 3)
+    learning = torch.rand(50)
+    found = flavour_loss(outputs, torch.stack([flavour.float(), learning], dim=1))
+    each = torch.nn.functional.cross_entropy(outputs, flavour, reduction="none")
+    assert found.item() == pytest.approx(float((learning * each).mean()), rel=1e-5)
+
+
+def test_events_of_weight_two_are_there_twice():
+    rng = np.random.default_rng(3)
+    outputs = torch.as_tensor(rng.normal(size=(200, 3)), dtype=torch.float32)
+    truth, cell, often = rng.normal(0, 0.1, 200), rng.integers(-1, 4, 200), torch.as_tensor(rng.integers(0, 4, 200))
+    # halves of a batch are by place: closure of one cell in each half is the same
+    loss, wanted = EnergyLoss(1.0, 0.5, 0.0), target(truth, cell)
+    weighted = loss(outputs, wanted, often.float())
+    repeated = loss(outputs.repeat_interleave(often, 0), wanted.repeat_interleave(often, 0))
+    assert weighted.item() == pytest.approx(repeated.item(), rel=1e-5)
+    bias, cells = torch.tanh(outputs[:, 0]), torch.as_tensor(cell)
+    halves = [torch.where(torch.arange(200) // 100 == half, 2.0, 2.0) for half in (0, 1)]
+    assert closure_loss(bias, cells, halves[0]).item() == pytest.approx(closure_loss(bias, cells).item(), rel=1e-5)
 
 
 def test_far_away_targets_do_not_overflow():
     outputs = torch.zeros(2, 3, requires_grad=True)
-    loss = joint_loss(outputs, _target([1e4, -1e4]))
+    loss = EnergyLoss(1.0, 1.0, 0.0)(outputs, target([1e4, -1e4]))
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(outputs.grad).all()
 
 
 def test_outputs_and_their_parts():
-    names = outputs_of(("a", "b"), tagged=True)
-    assert names == ("a", "b", "correction", "correction_16", "correction_84")
+    flavours, energy = heads_for(("a", "b"), HeadWeights(flavour=5.0))
+    assert (flavours.outputs, flavours.weight) == (("a", "b"), 5.0)
+    assert (energy.outputs, energy.weight) == (("correction", "correction_16", "correction_84"), 1.0)
+    assert heads_for(("a", "b"), HeadWeights()) == (energy,)
     scores = np.arange(10.0).reshape(2, 5)
     parts = heads_of(scores)
     assert parts.logits.tolist() == [[0, 1], [5, 6]]
@@ -86,7 +99,7 @@ def test_closure_is_bought_where_a_regression_would_draw_to_the_middle():
         for _ in range(200):
             optimiser.zero_grad()
             outputs = torch.stack([p * x, torch.zeros_like(x), torch.zeros_like(x)], dim=1)
-            joint_loss(outputs, _target(truth, quantiles=0, closure=closure, cell=cell)).backward()
+            EnergyLoss(1.0, 0.0, closure)(outputs, target(truth, cell)).backward()
             optimiser.step()
         slopes.append(p.item())
     assert slopes[0] == pytest.approx(0.5, abs=0.05)  # what is measured as badly as it varies is halved

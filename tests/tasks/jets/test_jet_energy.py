@@ -12,12 +12,14 @@ from codesign.core.fixedpoint import InputQuantisation
 from codesign.data.sample import Splits
 from codesign.families.mlp.config import MLP, MLPConfig
 from codesign.physics.card import card_data
-from codesign.tasks.jets.heads import TARGETS
 from codesign.tasks.jets.jet_energy import JetEnergy, JetEnergyOffline
+from codesign.tasks.jets.jet_heads import TARGETS
 from codesign.tasks.jets.jet_inputs import FEATURES
 from codesign.tasks.jets.jet_sample import FLAVOURS, flavour_of
 from codesign.tasks.jets.weights import learning_weights
+from codesign.training.lesson import Subject
 from codesign.training.loop import train as fit
+from codesign.training.objectives import HeadsLoss
 
 SPLITS = Splits(0.6, 0.2, 0.2, 1)
 #: opened, and never asked for a sample
@@ -137,10 +139,12 @@ def test_a_multi_head_network_tags_and_corrects(sample, parts, baseline):
     quantisation = InputQuantisation.fit(train.x, sample.feature_names, sample.units, 8)
     torch.manual_seed(1)
     config = MLPConfig(widths=(24,), weight_bits=(6, 6), activation_bits=(6,), input_bits=8)
-    network = MLP().build(config, len(FEATURES), len(task.outputs(sample)))
+    network = MLP().build(config, Subject.of_sizes(len(FEATURES), len(task.outputs(sample))))
     grid = quantisation.port.values(quantisation.codes(train.x))
+    heads, target = task.heads(sample), task.target(train)
     fit(
-        network, grid, task.target(train), task.loss, epochs=30, batch=256, learning_rate=0.01, sparsity=0.0, seed=1
+        network, grid, tuple(target[head.name] for head in heads), HeadsLoss(heads),
+        epochs=30, batch=256, learning_rate=0.01, sparsity=0.0, seed=1,
     )  # fmt: skip
 
     def scores(part):

@@ -1,0 +1,1 @@
+"""Convolutions along items in their order."""

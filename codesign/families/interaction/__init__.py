@@ -1,0 +1,1 @@
+"""Networks of all pairs of items."""

@@ -1,0 +1,1 @@
+"""What all families of networks on items and images have in common."""

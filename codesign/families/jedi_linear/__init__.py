@@ -1,0 +1,1 @@
+"""Networks in which every item sees the mean of all."""

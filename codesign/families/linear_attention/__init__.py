@@ -1,0 +1,1 @@
+"""Attention whose cost grows with the number of items only."""

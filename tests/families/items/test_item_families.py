@@ -1,0 +1,199 @@
+"""Networks on items and images: trained, pruned, with dead channels and absent items, the same integers everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache, partial
+
+import numpy as np
+import pytest
+import torch
+
+from codesign.core.errors import InputError
+from codesign.core.layout import Layout
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.families.conv1d.family import Conv1d
+from codesign.families.conv2d.family import Conv2d
+from codesign.families.deepsets.family import DeepSets
+from codesign.families.interaction.family import Interaction
+from codesign.families.jedi_linear.family import JediLinear
+from codesign.families.linear_attention.family import LinearAttention
+from codesign.flows.finn.flow import Finn
+from codesign.flows.hls4ml.flow import Hls4ml
+from codesign.graph.cost import graph_cost
+from codesign.testing import Case, conforms
+from codesign.training import export
+from codesign.training.lesson import Subject
+from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, GridSignal, Matrix, Walk, mean, total
+from tests.blocks.codes import codes_everywhere
+from tests.families.items.networks import BASE, FAMILIES, image, items, made, subject_of
+from tests.graph.everywhere import exact_codes
+
+#: in every run of the tests one of each family; all others, and all domains and the RTL of each, with -m slow
+FEW = [
+    (DeepSets, {}, partial(items, 6, True, True)),
+    (JediLinear, {}, partial(items, 6, True)),
+    (Conv1d, {"kernel": 1}, partial(items, 6, True)),
+    (Conv2d, {"pool": "flatten", "depthwise": True, "stride": 2}, image),
+    (Interaction, {"item_width": 4}, partial(items, 6, True)),
+    (LinearAttention, {}, partial(items, 6, True)),
+]
+MORE = [
+    *((DeepSets, {"pool": pool}, partial(items, 10, masked)) for pool in ("sum", "mean", "max") for masked in (0, 1)),
+    (DeepSets, {"items": 3, "fields": 2}, partial(items, 5)),
+    (JediLinear, {}, partial(items, 10)),
+    (JediLinear, {"pool": "mean"}, partial(items, 8, True, True)),
+    (Conv1d, {"pool": "mean"}, partial(items, 10)),
+    (Conv1d, {"kernel": 1, "pool": "flatten"}, partial(items, 4, True)),
+    (Conv1d, {"kernel": 5, "pool": "max"}, partial(items, 6, True)),
+    (Conv2d, {"pool": "flatten", "stride": 2}, image),
+    (Conv2d, {"kernel": 2, "window": 2, "pool": "flatten", "each_widths": (4,), "weight_bits": (3, 4, 4),
+              "activation_bits": (4, 4)}, image),
+    (Interaction, {"item_width": 4}, partial(items, 4)),
+    (LinearAttention, {}, partial(items, 4)),
+]  # fmt: skip
+
+
+def _name(value):
+    if isinstance(value, type):
+        return value.name
+    if isinstance(value, partial):
+        return "-".join(str(int(v)) for v in value.args)
+    if isinstance(value, dict):
+        return "-".join(f"{k}{v}" for k, v in value.items() if isinstance(v, int | str))
+    return None
+
+
+def one_dead(network):
+    """The second channel of the first layer never fires; the last row of every matrix is zero."""
+    first = next(m for m in network.modules() if isinstance(m, ActivationLayer) and not m._signed)
+    first.bias[1] = -100.0
+    for module in network.modules():
+        if isinstance(module, Matrix | ConvolutionLayer):
+            module.weight[-1] = 0.0
+
+
+def codes_of(found, events=200):
+    return np.concatenate(
+        [found.design.input_quantisation.codes(found.toy.x[:events]), probe_codes(found.design.inputs, events)]
+    )
+
+
+@cache
+def one_of(family):
+    """The first of :data:`FEW` of a family, and its name."""
+    _, config, toy = next(entry for entry in FEW if entry[0] is family)
+    return made(family, toy(), one_dead, config)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=_name)
+def test_trained_networks_are_exact(family):
+    """Of a network with a dead channel and dead rows, pruned: Brevitas, QONNX and exact arithmetic."""
+    found = one_of(family)
+    assert found.loss[-1] < found.loss[0]
+    codes = codes_of(found)
+    truth = exact_codes(found.design, codes)
+    assert len(np.unique(truth, axis=0)) > 5
+    assert np.array_equal(export.brevitas_codes(found.network, found.design, codes), truth)
+    assert np.array_equal(export.qonnx_codes(found.design, codes[::20]), truth[::20])
+    used = found.network.config.cost_of(subject_of(found.toy))
+    assert graph_cost(found.design).bit_operations < 1.2 * used, "what is expected is too little"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "config", "toy"), [*FEW, *MORE], ids=_name)
+def test_every_domain_and_the_rtl(family, config, toy, tmp_path):
+    """Alkaid's interpreter, the emulator, standard ONNX and the simulated RTL too; others take it or say what not."""
+    found = made(family, toy(), one_dead, config)
+    codes_everywhere(found.network, found.design, found.toy.x, tmp_path, distinct=5)
+    for flow in (Hls4ml(), Finn()):
+        if not flow.available().available:
+            continue
+        case = Case("trained", lambda: found.design)
+        outcome = conforms(flow, case, load_target("vu13p-360"), tmp_path / flow.name, simulate=False)
+        assert outcome.refused is None or outcome.refused.startswith(f"flow {flow.name}")
+
+
+@pytest.mark.parametrize(("items_", "signed"), [(8, False), (10, True), (7, False)])
+def test_folding_leaves_every_number(items_, signed):
+    """Half an LSB in the bias, on the coarsest grid that tells it apart: no output of an activation is another."""
+    torch.manual_seed(items_)
+    codes = torch.randint(-7 * signed, 8, (400, items_, 3)).double() / 8
+    active = ActivationLayer(3, 4, signed=signed).double()
+    active.bias.data = torch.tensor([0.3, -0.21, 0.0]).double()
+    for reduced in (mean, total):
+        x = reduced(GridSignal(codes, torch.tensor(0.125).double()), 1)
+        assert (x.values / x.grid % 1 == 0).all()
+        assert ((x.values / x.grid / 2) % 1 != 0).any(), "the grid is finer than it must be"
+        active.walk = Walk.CALIBRATING
+        active(x)
+        active.walk = Walk.RUNNING
+        before = active(x).values
+        kept = active.bias.data.clone()
+        active.walk = Walk.FOLDING
+        active(x)
+        active.walk = Walk.FOLDED
+        assert torch.equal(active(GridSignal(x.values)).values, before)
+        active.bias.data = kept
+
+
+def test_a_mean_of_ten_is_one():
+    x = torch.rand(50, 10, 2).double()
+    found = mean(GridSignal(x), 1).values
+    assert (found / x.mean(dim=1) - 1).abs().max() < 2e-3
+    assert torch.equal(mean(GridSignal(x[:, :8]), 1).values, x[:, :8].sum(dim=1) / 8)
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f is not Conv2d], ids=_name)
+def test_neither_order_nor_absent_items_matter(family):
+    """A masked item is selected away behind every layer, whatever its other fields say; where they come in is a mean of
+    inputs (jedi-linear) or a pair's other side (interaction), which are 0 of an absent item."""
+    found = one_of(family)
+    codes = found.design.input_quantisation.codes(found.toy.x[:100])
+    truth, beside = exact_codes(found.design, codes), codes.shape[1] - 24
+    rows = codes[:, beside:].reshape(100, 6, 4)
+    there = rows[..., 3] != 0
+    assert not there.all()
+
+    def codes_with(changed):
+        return exact_codes(found.design, np.concatenate([codes[:, :beside], changed.reshape(100, -1)], axis=1))
+
+    assert np.array_equal(codes_with(rows[:, [3, 1, 5, 0, 4, 2]]), truth)
+    if family in (DeepSets, Conv1d, LinearAttention):
+        garbage = np.where(there[..., None], rows, np.random.default_rng(1).integers(-3, 4, rows.shape))
+        garbage[..., 3] = rows[..., 3]
+        assert np.array_equal(codes_with(garbage), truth)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=_name)
+def test_blocks_that_a_family_cannot_take_are_named(family):
+    flat = Subject.of_sizes(2, 3)
+    other = items(4) if family is Conv2d else image()
+    for subject in (flat, subject_of(other)):
+        assert "it takes one block of" in family().can(subject)
+    assert family().can(subject_of(image() if family is Conv2d else items(4, beside=True))) is None
+    two = Layout(name="more", shape=(2, 3), fields=("a", "b", "c"))
+    assert "more (2, 3)" in family().can(replace(flat, blocks=(two, two)))
+
+
+def test_more_items_than_there_are_is_said():
+    with pytest.raises(InputError, match="items: 9 are wanted, and the block 'constituents' has 4"):
+        made(DeepSets, items(4), config={"items": 9})
+    with pytest.raises(InputError, match="nothing is left behind layer 2"):
+        made(Conv2d, image(), config={"window": 4})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"weight_bits": (3,)}, "weight_bits needs 4 entries"),
+        ({"activation_bits": (1, 3, 4)}, "between 2 and 16"),
+        ({"each_widths": (0, 3)}, "at least 1"),
+        ({"pool": "least"}, "pool"),
+        ({"kernel": 2}, "kernel is odd"),
+    ],
+)
+def test_configurations_that_mean_nothing_are_refused(change, said):
+    with pytest.raises(InputError, match=said):
+        Conv1d().read(BASE | change, "config.json")
