@@ -281,6 +281,10 @@ class Alkaid(Flow):
         """Half of what the cheapest network took that was measured."""
         return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", __version__)
 
+    def uses(self, settings: BaseModel | None) -> int:
+        """The interval: so many clocks an event's items share."""
+        return (settings.interval or 1) if isinstance(settings, AlkaidSettings) else 1
+
     def layers(self, firmware: Firmware) -> LayerCosts | None:
         """What the circuit costs up to each of its layers, in the same cost model (:mod:`.alkaid_layers`).
 
