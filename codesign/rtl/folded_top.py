@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from codesign.core.design import Design
 from codesign.core.errors import ToolError
@@ -117,9 +118,8 @@ def _inputs(writer: PhaseWriter, port: Port, transport: Transport) -> int:
     """Buses of the input blocks; the width of ``model_inp``."""
     low, kinds = 0, list(port.types)
     for name in writer.schedule.folded.inputs:
-        value = writer.schedule.folded.values[name]
-        stream, types = value.stream, writer.types(name)
-        number = value.size * (1 if stream is None else stream.items)
+        stream, types = writer.schedule.folded.values[name].stream, writer.types(name)
+        number = prod(writer.schedule.folded.given[name])
         own, kinds = kinds[:number], kinds[number:]
         if stream is None:
             bus = _all(own, types, low)

@@ -79,8 +79,8 @@ def beat_words(firmware: Firmware, codes: Codes, rng: np.random.Generator) -> tu
             continue
         each = block.types * (block.items // block.shape[0])
         rows = own.reshape(len(codes), block.shape[0], len(each))
-        slots = _random(each, (len(codes), items * beats - block.shape[0], len(each)), rng)
-        rows = np.concatenate([rows, slots], axis=1)
+        slots = _random(each, (len(codes), max(0, items * beats - block.shape[0]), len(each)), rng)
+        rows = np.concatenate([rows, slots], axis=1)[:, : items * beats]
         kinds += each * items
         for beat in range(beats):
             columns[beat].append(rows[:, beat * items : (beat + 1) * items].reshape(len(codes), -1))

@@ -24,7 +24,7 @@ from codesign.verify.bitstream_simulation import SimulatedPort
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import exact_codes
 from tests.graph.graphs import GraphBuilder, design_of
-from tests.graph.item_networks import KINDS, network
+from tests.graph.item_networks import KINDS, Network, network
 
 TARGET = load_target("vu13p-360")
 
@@ -84,6 +84,17 @@ def test_every_kind_in_simulation(kind: str, interval: int, transport: str, tmp_
     verdict = checked(firmware, tmp_path, 200)
     assert verdict.exact, verdict.first_difference
     assert verdict.initiation_interval == firmware.rtl.initiation_interval <= interval
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["parallel", "beats"])
+def test_of_an_input_the_first_items_alone_are_taken(transport: str, tmp_path: Path) -> None:
+    made = Network(3, 4, 2)
+    x = made.block("items", 12, 3)
+    some = made.node("Slice", x, *(made.integers([v]) for v in (0, 6, 1)))
+    design = made.design(made.head(made.reduce("ReduceSum", made.active(made.dense(some, 3, 4))), 4))
+    verdict = checked(compiled(design, tmp_path, 3, transport), tmp_path)
+    assert verdict.exact, verdict.first_difference
 
 
 FAULTS = {

@@ -1,9 +1,10 @@
-"""The flow ``alkaid``: distributed arithmetic, fully unrolled and pipelined Verilog, a new event every clock.
+"""The flow ``alkaid``: distributed arithmetic, pipelined Verilog: unrolled with a new event every clock, or folded.
 
-There is no initiation interval above 1. The modulo schedule of alkaid 0.8.2 states when ports are valid; nothing in it
-folds a circuit onto fewer adders. Doing so by hand costs logic instead of saving it: adders that serve two outputs in
-turn took 1.3 to 1.5 times the LUTs of both unrolled (``tests/benchmarks/time_multiplexing.py``), as weights are
-constants and each output has its own.
+An interval above 1 uses the network's own repetition: what is the same for every item is there for a few items only
+(:mod:`codesign.graph.schedule`). Nothing is folded inside a layer. The modulo schedule of alkaid 0.8.2 states when
+ports are valid, and doing it by hand costs logic instead of saving it: adders that serve two outputs in turn took 1.3
+to 1.5 times the LUTs of both unrolled (``tests/benchmarks/time_multiplexing.py``), as weights are constants and each
+output has its own.
 """
 
 from __future__ import annotations
