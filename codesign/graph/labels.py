@@ -75,7 +75,7 @@ class Labelled:
             old, new = self.full[chain[-1]], self.full[node.outputs[0]]
             if node.op == "Slice" and len(old) > 1 and 1 < new[0] < old[0] and new[1:] == old[1:]:
                 numbered = np.broadcast_to(np.arange(old[0], dtype=np.float64).reshape(-1, *[1] * len(old[1:])), old)
-                operands = tuple(
+                operands: Operands = tuple(
                     Operand(i, self.constants[i] if i in self.constants else numbered[None], i in self.constants)
                     for i in node.inputs
                 )

@@ -26,6 +26,7 @@ from codesign.core.design import Design
 from codesign.core.errors import ToolError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.layout import MOST_ELEMENTS
 from codesign.core.probes import probe_codes
 from codesign.core.reading.plain import member_names
 from codesign.core.records import LayerCosts
@@ -94,9 +95,9 @@ class AlkaidRecord(FirmwareRecord):
     settings: AlkaidSettings = AlkaidSettings()
     alkaid: str
     #: of a folded design: clocks between two events; beats of an event and items of a beat, 0 where all come at once
-    initiation_interval: Count = 1
-    beats: Count = 0
-    items: Count = 0
+    initiation_interval: int = Field(default=1, ge=1, le=MOST_INTERVAL)
+    beats: int = Field(default=0, ge=0, le=MOST_INTERVAL)
+    items: int = Field(default=0, ge=0, le=MOST_ELEMENTS)
 
 
 class AlkaidSpace(BaseModel):
