@@ -64,7 +64,7 @@ def differ(folded: FoldedGraph, design: Design, number: int = EVENTS) -> int:
     interval=st.integers(1, 9),
     seed=st.integers(0, 1000),
 )
-@settings(derandomize=True, deadline=None, max_examples=30, database=None)
+@settings(derandomize=True, deadline=None, max_examples=15, database=None)
 def test_every_event_is_the_graphs_in_the_clock_that_is_stated(kind, items, interval, seed) -> None:
     items = 2 ** (items // 4 + 1) if kind.endswith("mean") else items  # a mean of a power of two alone is exact
     design = network(kind, items, 3, seed, width=4, outputs=3)

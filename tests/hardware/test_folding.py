@@ -115,6 +115,7 @@ def test_a_fault_in_what_is_written_is_seen(fault: str, tmp_path: Path) -> None:
     assert verdict.first_difference
 
 
+@pytest.mark.slow
 def test_a_latency_that_is_not_the_stated_one_is_told(jedi: Firmware, tmp_path: Path) -> None:
     off = replace(jedi, rtl=replace(jedi.rtl, latency_cycles=jedi.latency_cycles + 1))
     verdict = checked(off, tmp_path)
