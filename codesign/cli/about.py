@@ -23,8 +23,11 @@ def targets(as_json: Json = False) -> None:
     from codesign.tools.reach import reach
 
     found = [load_target(name) for name in available("targets")]
-    rows = [{**target.model_dump(mode="json"), "reached": reach(target)} for target in found]
-    print_rows(rows, as_json, ("name", "part", "clock_mhz", "description", "reached"))
+    rows = [
+        {**target.model_dump(mode="json"), "free_interval": target.free_interval, "reached": reach(target)}
+        for target in found
+    ]
+    print_rows(rows, as_json, ("name", "part", "clock_mhz", "free_interval", "description", "reached"))
 
 
 def studies(

@@ -10,10 +10,12 @@ from codesign.core import resources
 from codesign.core.reading.yaml import read_yaml
 from codesign.core.validation import validated
 
-__all__ = ("Resources", "Target", "load_target")
+__all__ = ("CROSSING_MHZ", "Resources", "Target", "load_target")
 
 #: stands in scripts of many tools, and in the names of files and folders
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+#: rate at which bunches cross in the LHC, 40.079 MHz, as clocks of firmware are made multiples of it: 360 MHz are nine
+CROSSING_MHZ = 40.0
 #: of anything that a chip has
 _MOST = 10**9
 
@@ -55,6 +57,11 @@ class Target(BaseModel):
     def clock_ns(self) -> float:
         """Clock period in ns."""
         return 1e3 / self.clock_mhz
+
+    @property
+    def free_interval(self) -> int:
+        """Clocks from one bunch crossing to the next: the largest interval that costs no event."""
+        return max(1, int(self.clock_mhz / CROSSING_MHZ))
 
 
 def load_target(name: str) -> Target:

@@ -122,6 +122,10 @@ class Flow(PlugIn):
         """
         return None
 
+    def uses(self, settings: BaseModel | None) -> int:
+        """How often a piece of hardware works for one event, at most: 1 where each multiplication has its own."""
+        return 1
+
     def vendor(self) -> Availability:
         """Whether the vendor's tools are here that :attr:`vendor_quantities` need."""
         return Availability(False, f"the flow {self.name} measures nothing with a vendor's tools")

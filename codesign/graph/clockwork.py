@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
-from codesign.graph.items import joined, run_step, split
+from codesign.graph.items import joined, run_step, split, used
 from codesign.graph.schedule import FoldedGraph, FoldPhase, Schedule, tree_clocks
 from codesign.graph.streams import Combine, Kind, Stream
 
@@ -48,14 +48,10 @@ def _blocks(folded: FoldedGraph, values: Array) -> dict[str, Array]:
     """Input blocks of flat values (events, n): an event's (events, ...), a stream's (events, items, ...)."""
     found, low = {}, 0
     for name in folded.inputs:
-        value = folded.values[name]
-        stream = value.stream
-        shape = list(value.shape)
-        if stream is not None:
-            shape[stream.axis - 1] *= stream.items
+        stream, shape = folded.values[name].stream, folded.given[name]
         high = low + int(np.prod(shape))
         block = values[:, low:high].reshape(len(values), *shape)
-        found[name], low = block if stream is None else split(block, stream), high
+        found[name], low = block if stream is None else split(used(block, stream), stream), high
     return found
 
 

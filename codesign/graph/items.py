@@ -17,7 +17,7 @@ from codesign.graph.nodes import Call, Operand, result_of
 from codesign.graph.reader import Graph
 from codesign.graph.streams import Combine, Kind, Step, Stream, Value
 
-__all__ = ("identities", "intervals_of", "joined", "run_step", "split", "types_of")
+__all__ = ("identities", "intervals_of", "joined", "run_step", "split", "types_of", "used")
 
 
 def split(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
@@ -25,6 +25,11 @@ def split(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
     shape, axis = x.shape, stream.axis
     apart = x.reshape(*shape[:axis], stream.items, stream.size, *shape[axis + 1 :])
     return np.moveaxis(apart, axis, 1)
+
+
+def used(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
+    """Of an input (rows, ...) as it comes, the items of its stream: the first ones."""
+    return x[:, : stream.items * stream.size] if stream.axis == 1 else x
 
 
 def joined(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
@@ -61,7 +66,7 @@ def intervals_of(labelled: Labelled, graph: Graph, port: Port) -> dict[str, Inte
     found: dict[str, Interval] = {}
     for name, block in graph.blocks(Interval.of_port(port), domain).items():
         stream = labelled.values[name].stream
-        found[name] = block if stream is None else _hull(*(split(p, stream) for p in _parts(block)))
+        found[name] = block if stream is None else _hull(*(split(used(p, stream), stream) for p in _parts(block)))
     for step in labelled.steps:
         if not step.is_boundary:
             found.update(zip(step.outputs, run_step(step, found, labelled.constants, domain), strict=True))

@@ -16,7 +16,7 @@ import numpy as np
 
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
-from codesign.graph.nodes import STANDARD, Call, Node, result_of
+from codesign.graph.nodes import STANDARD, Call, Node, Operand, result_of
 from codesign.graph.reader import Graph, Operands
 from codesign.graph.streams import CannotFold, Combine, Kind, Step, Stream, Value
 
@@ -35,6 +35,10 @@ class Labelled:
         self.steps: list[Step] = []
         nodes = self._shapes(graph, inputs)
         self.inputs = tuple(block.name for block in graph.inputs)
+        #: shapes of the inputs as they come, of which the first items alone may be used
+        self.given = {name: self.full[name] for name in self.inputs}
+        for name in self.inputs:
+            self._leave_out(name, nodes)
         for name in self.inputs:
             self._add(name, self._stream_of_input(name, nodes))
         for node in nodes:
@@ -62,6 +66,26 @@ class Labelled:
         self.constants = known
         self.full = {n: tuple(v.shape[1:]) for n, v in found.items() if n not in known}
         return [n for n in done if any(o in self.full for o in n.outputs)]
+
+    def _leave_out(self, name: str, nodes: Sequence[Node]) -> None:
+        """Of an input whose first items alone are used, the others; what is between has as many."""
+        chain = [name]
+        while len(users := [n for n in nodes if chain[-1] in n.inputs]) == 1:
+            (node,) = users
+            old, new = self.full[chain[-1]], self.full[node.outputs[0]]
+            if node.op == "Slice" and len(old) > 1 and 1 < new[0] < old[0] and new[1:] == old[1:]:
+                numbered = np.broadcast_to(np.arange(old[0], dtype=np.float64).reshape(-1, *[1] * len(old[1:])), old)
+                operands: Operands = tuple(
+                    Operand(i, self.constants[i] if i in self.constants else numbered[None], i in self.constants)
+                    for i in node.inputs
+                )
+                (kept,) = result_of(Call(node, operands, Exact()))
+                if np.array_equal(kept[0], numbered[: new[0]]):
+                    self.full |= dict.fromkeys(chain, new)
+                return
+            if node.op not in ("Quant", "IntQuant", "Identity") or new != old:
+                return
+            chain.append(node.outputs[0])
 
     def _stream_of_input(self, name: str, nodes: Sequence[Node]) -> Stream | None:
         shape = self.full[name]

@@ -21,7 +21,7 @@ from codesign.graph.levels import Levels
 from codesign.graph.reader import Graph
 from codesign.graph.streams import Combine, Kind, Step, Value
 
-__all__ = ("FoldedGraph", "FoldPhase", "Schedule", "fold")
+__all__ = ("FoldPhase", "FoldedGraph", "Schedule", "fold")
 
 #: nodes that only say where an element stands
 _WIRES = ("Reshape", "Transpose", "Identity")
@@ -89,6 +89,7 @@ class FoldedGraph:
     interval: clocks from one event's first word to the next event's, at least.
     values, types: of each value by name, its stream and shape, and the type of each of its elements.
     inputs, outputs: names of the graph's blocks and heads.
+    given: shape of each block as it comes; where its stream has fewer items, the others are not used.
     """
 
     interval: int
@@ -98,6 +99,7 @@ class FoldedGraph:
     constants: Mapping[str, Array]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    given: Mapping[str, tuple[int, ...]]
 
     def timed(self, latency: Mapping[str, int], tree: int = 2) -> Schedule:
         """When everything happens: ``latency`` in clocks of each module by name, ``tree`` lanes added in one clock.
@@ -190,6 +192,7 @@ def fold(graph: Graph, port: Port, interval: int) -> FoldedGraph:
         constants=labelled.constants,
         inputs=labelled.inputs,
         outputs=labelled.outputs,
+        given=labelled.given,
     )
 
 

@@ -108,7 +108,7 @@ class Manifest(_Part):
     config: dict[str, Any]
     seed: int
     top: str | None = Field(description="name of the top module; null where the flow made no RTL")
-    protocol: str | None = Field(description="how events enter the RTL: pipelined, or axi-stream")
+    protocol: str | None = Field(description="how events enter the RTL: pipelined, started, or axi-stream")
     sources: list[str] = Field(description="Verilog files of the design, relative to the bundle")
     latency_cycles: int | None = Field(ge=1, description="as simulated; null where there is no RTL")
     inputs: list[InputSignal]

@@ -136,7 +136,8 @@ def _ports(m: Manifest) -> list[str]:
     """The top module's ports, and when what is at them."""
     if m.top is None:
         return ["This flow made no RTL: the HLS project in `firmware/` needs the vendor's compiler."]
-    if m.protocol != "pipelined":
+    started = m.protocol == "started"
+    if m.protocol != "pipelined" and not started:
         protocol = markdown_code(m.protocol or "")
         return [f"Top module {markdown_code(m.top)}, protocol {protocol}: see its source in `firmware/`."]
     width_in, width_out = (sum(s.width for s in signals) for signals in (m.inputs, m.outputs))
@@ -146,18 +147,30 @@ def _ports(m: Manifest) -> list[str]:
         "| port | direction | width |",
         "|---|---|---|",
         "| `clk` | input | 1 |",
-        f"| `model_inp` | input | {width_in} |",
+        *(["| `rst` | input | 1 |", "| `first` | input | 1 |"] if started else []),
+        f"| `model_inp` | input | {width_in} |" if not _in_beats(m) else "| `model_inp` | input | a beat |",
         f"| `model_out` | output | {width_out} |",
+        *(["| `valid` | output | 1 |", "| `error` | output | 1 |"] if started else []),
     ]
     if m.trigger is not None:
         width = next(s.width for s in m.outputs if s.name == m.trigger.output)
         table += [f"| `threshold` | input | {width} |", "| `trigger` | output | 1 |"]
     latency = "" if m.latency_cycles is None else f"{m.latency_cycles * 1e3 / m.target.clock_mhz:.4g} ns"
+    control = "There is no reset and no valid signal."
+    if started:
+        held = (
+            "its first beat is, the others in the clocks behind it" if _in_beats(m) else "it stays there until the next"
+        )
+        control = (
+            "`first` is high in the clock in which an event is at `model_inp` "
+            f"({held}); `valid` is high while its result is at `model_out`. An event that comes earlier than so many "
+            "clocks after the last one is not taken, and `error` stays high until `rst`, which forgets all under way."
+        )
     table += [
         "",
         f"A new event is taken at every {_every(m.verified.initiation_interval)}rising edge of `clk`. Latency: "
         f"{m.latency_cycles} cycles ({latency}), measured in simulation, counted in "
-        f"{QUANTITIES['latency_cycles'][1]}. There is no reset and no valid signal.",
+        f"{QUANTITIES['latency_cycles'][1]}. {control}",
     ]
     if m.trigger is not None:
         code = m.trigger.threshold_code
@@ -197,6 +210,11 @@ def _metric(metric: Metric | None) -> str:
 
 def _bits(signal: InputSignal | OutputSignal) -> str:
     return "none, always 0" if signal.high_bit is None else f"`[{signal.high_bit}:{signal.low_bit}]`"
+
+
+def _in_beats(m: Manifest) -> bool:
+    """Whether an event comes to the RTL in several clocks."""
+    return m.protocol == "started" and m.config.get("flow.transport") == "beats"
 
 
 def _every(interval: int | None) -> str:

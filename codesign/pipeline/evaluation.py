@@ -74,7 +74,7 @@ def evaluate(
     subject = subject_of(problem, facts, trigger)
     must_be_able(family, subject)
     with stages("bound"):
-        _must_fit(study, flow, target, candidate.cost_of(subject), candidate.kind)
+        _must_fit(study, flow, target, candidate.cost_of(subject) / flow.uses(settings), candidate.kind)
     if (training := candidate.training()) is not candidate:  # all candidates of one training have its seed
         seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
     key, notes = training_key(study, candidate, seed, facts, problem, family, trigger), []

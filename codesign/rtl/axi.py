@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.core import resources
+from codesign.core.errors import UnsupportedError
 from codesign.core.runfolder import write_atomically
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.packing import packed_widths, port_width
 from codesign.rtl.top_module import connections
+from codesign.rtl.transport import Beats
 
 __all__ = ("AXI_TOP", "AxiStream", "axi_stream", "bytes_of")
 
@@ -111,6 +113,9 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
     # an event is let in, passes the pipeline, the FIFO and its output register, and only then gives its credit back
     address = (max(depth, latency + 4) - 1).bit_length()
     above = "threshold, " if every > wide else ""
+    started = firmware.rtl is not None and firmware.rtl.protocol == "started"
+    if started and isinstance(firmware.rtl.transport, Beats):  # type: ignore[union-attr]
+        raise UnsupportedError("an event comes to this firmware in beats: compile it with transport parallel")
     if interval > 1:
         bits = (interval - 1).bit_length()
         source, gate = "held", " & free"
@@ -128,6 +133,9 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
 """
     else:
         source, gate, holding = f"s_axis_tdata[{wide - 1}:0]", "", ""
+    # what is told when an event comes: in the first clock in which it is held
+    starts = _STARTS if started else ""
+    control = ", .rst(~aresetn), .first(first), .valid(), .error()" if started else ""
     return (
         f"""\
     wire [{out - 1}:0] result;
@@ -135,7 +143,7 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
     wire ready;
 {holding}    wire [{every - 1}:0] word = {{{above}{source}}};
     assign s_axis_tready = ready{gate};
-    {firmware.top} firmware (.clk(aclk), {connections(firmware.design, "word", "result")});
+{starts}    {firmware.top} firmware (.clk(aclk), {connections(firmware.design, "word", "result")}{control});
     codesign_axi_control #(.OUTPUT_BITS({out}), .LATENCY({latency}), .ADDRESS_BITS({address})) control (
         .clk(aclk), .aresetn(aresetn), .s_valid(s_axis_tvalid{gate}), .s_ready(ready), .s_last(s_axis_tlast),
         .result(result), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_last(m_axis_tlast), .m_data(data)
@@ -144,6 +152,12 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
 """,
         address,
     )
+
+
+_STARTS = """\
+    reg first;
+    always @(posedge aclk) first <= aresetn & s_axis_tvalid & s_axis_tready;
+"""
 
 
 def _around_handshakes(firmware: Firmware, depth: int) -> tuple[str, int]:

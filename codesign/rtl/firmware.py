@@ -11,6 +11,7 @@ from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.targets import Target
 from codesign.rtl.firmware_record import held, source_path
+from codesign.rtl.transport import Parallel, Transport
 
 __all__ = (
     "Firmware",
@@ -43,14 +44,20 @@ class Rtl:
         ``axi-stream``: ports ``aclk``, ``aresetn``, ``s_axis_tdata``, ``s_axis_tvalid``, ``s_axis_tready`` and the same
         of ``m_axis``, with the handshake of AXI4-Stream (Arm IHI 0051). A beat is an event, packed as above and filled
         up to whole bytes with zeros.
+
+        ``started``: the ports of ``pipelined``, and ``rst``, ``first``, ``valid`` and ``error``
+        (:mod:`codesign.rtl.folded_top`). ``first`` is high in the clock in which an event is at ``model_inp``, or its
+        first beat is; its result is at ``model_out`` while ``valid`` is high, ``latency_cycles`` + 1 clocks later.
+    transport: how an event comes to the RTL of protocol ``started``: all of it at once, or in beats.
     """
 
     sources: tuple[Path, ...]
     top: str
     latency_cycles: int | None
-    protocol: Literal["pipelined", "axi-stream"] = "pipelined"
+    protocol: Literal["pipelined", "axi-stream", "started"] = "pipelined"
     initiation_interval: int = 1
     data: tuple[Path, ...] = ()
+    transport: Transport = field(default_factory=Parallel)
 
     def __post_init__(self) -> None:
         """InputError for a name that a tool could take for anything else, or a path that leaves the folder."""

@@ -29,9 +29,10 @@ from codesign.core.availability import Availability
 from codesign.core.errors import InputError, ToolError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.process import run_tool
-from codesign.rtl.firmware import Firmware
+from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.packing import packed_widths
 from codesign.rtl.top_module import connections
+from codesign.rtl.transport import Parallel
 from codesign.tools.nextpnr_family import FAMILIES, DeviceFamily, family_of
 from codesign.tools.nextpnr_synth import write_netlist
 from codesign.tools.yosys import used_sources
@@ -50,7 +51,7 @@ def available(family: str = "ecp5") -> Availability:
 def reaches(firmware: Firmware) -> bool:
     """Whether a placement of this firmware can be had here: pipelined RTL for a family whose nextpnr is installed."""
     family, rtl = FAMILIES.get(firmware.target.family), firmware.rtl
-    return rtl is not None and rtl.protocol == "pipelined" and family is not None and family.available().available
+    return rtl is not None and _is_placed(rtl) and family is not None and family.available().available
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,22 @@ def _release(family: DeviceFamily) -> str:
     return match[1] if match else "unknown"
 
 
+def _is_placed(rtl: Rtl) -> bool:
+    """Whether RTL of this protocol has the ports that the harness connects."""
+    return rtl.protocol == "pipelined" or (rtl.protocol == "started" and isinstance(rtl.transport, Parallel))
+
+
 def harness(firmware: Firmware) -> str:
     """Verilog of the module that place and route sees: ``clk``, ``serial_in``, ``serial_out`` and the firmware."""
     wide, out = packed_widths(firmware.design)
+    vector, started = wide, firmware.rtl is not None and firmware.rtl.protocol == "started"
+    ports = connections(firmware.design, "word", "result")
+    if started:  # its reset and its start come from the line too
+        vector = wide + 2
+        ports += f", .rst(word[{wide}]), .first(word[{wide + 1}]), .valid(), .error()"
     return f"""\
 module {_HARNESS} (input wire clk, input wire serial_in, output wire serial_out);
-    reg [{wide - 1}:0] word;
+    reg [{vector - 1}:0] word;
     wire [{out - 1}:0] result;
     reg [{out - 1}:0] kept, folded;
     always @(posedge clk) begin
@@ -154,7 +165,7 @@ module {_HARNESS} (input wire clk, input wire serial_in, output wire serial_out)
         folded <= {{folded, 1'b0}} ^ kept;
     end
     assign serial_out = folded[{out - 1}];
-    (* keep_hierarchy *) {firmware.top} {_INSTANCE} (.clk(clk), {connections(firmware.design, "word", "result")});
+    (* keep_hierarchy *) {firmware.top} {_INSTANCE} (.clk(clk), {ports});
 endmodule
 """
 
@@ -169,7 +180,7 @@ def place_and_route(firmware: Firmware, work: Path, timeout: float, seed: int = 
     """
     target = firmware.target
     family = family_of(target.name, target.family)
-    if firmware.rtl is not None and firmware.rtl.protocol != "pipelined":
+    if firmware.rtl is not None and not _is_placed(firmware.rtl):
         raise InputError(f"{firmware.top} has the protocol {firmware.rtl.protocol}: only pipelined RTL is placed here")
     family.device(target.part)
     family.command(family.tool)  # before minutes go into synthesis

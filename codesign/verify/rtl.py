@@ -29,6 +29,7 @@ from codesign.rtl.packing import observed_port, pack, port_width, unpack, with_t
 from codesign.tools import verilator
 from codesign.tools.verilator import WaveFormat
 from codesign.verify.handshake import verify_handshake
+from codesign.verify.started import verify_started
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
 
@@ -238,7 +239,8 @@ def verify(
     ``references`` maps a model's name to its output codes (events, m) for the input ``codes`` (events, n). The verdict
     is exact only where all outputs of all events equal those of every model at one and the same shift, and the latency
     measured is the one that the firmware claims, since its figures rest on it. Errors as in :func:`simulate`. RTL with
-    handshakes goes through :mod:`codesign.verify.handshake`.
+    handshakes goes through :mod:`codesign.verify.handshake`, and what is told when an event comes through
+    :mod:`codesign.verify.started`.
     """
     shape = (len(codes), firmware.design.outputs.size)
     if not references:
@@ -248,6 +250,8 @@ def verify(
             raise InputError(f"reference '{name}': expected output codes of shape {shape}, got {reference.shape}")
     if firmware.rtl is not None and firmware.rtl.protocol == "axi-stream":
         return verify_handshake(firmware, codes, references, work, firmware.rtl.data, waves)
+    if firmware.rtl is not None and firmware.rtl.protocol == "started":
+        return verify_started(firmware, codes, references, work, waves, threshold)
     simulation = _Simulation(firmware, codes, work, waves)
     design, own = firmware.design, references
     thresholds: list[int] = []

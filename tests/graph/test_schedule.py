@@ -19,7 +19,7 @@ from codesign.graph.reader import read_graph
 from codesign.graph.schedule import FoldedGraph, FoldPhase, Schedule, fold
 from codesign.graph.streams import CannotFold, Combine, Kind
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, weights
-from tests.graph.item_networks import KINDS, network
+from tests.graph.item_networks import KINDS, Network, network
 
 EVENTS = 24
 
@@ -64,7 +64,7 @@ def differ(folded: FoldedGraph, design: Design, number: int = EVENTS) -> int:
     interval=st.integers(1, 9),
     seed=st.integers(0, 1000),
 )
-@settings(derandomize=True, deadline=None, max_examples=30, database=None)
+@settings(derandomize=True, deadline=None, max_examples=15, database=None)
 def test_every_event_is_the_graphs_in_the_clock_that_is_stated(kind, items, interval, seed) -> None:
     items = 2 ** (items // 4 + 1) if kind.endswith("mean") else items  # a mean of a power of two alone is exact
     design = network(kind, items, 3, seed, width=4, outputs=3)
@@ -136,7 +136,7 @@ def test_zeros_fed_into_slots_are_not_enough(monkeypatch) -> None:
     values, truth = events_of(design)
     slots = np.concatenate([values.reshape(-1, 10, 3), np.zeros((len(values), 2, 3))], axis=1)
     items = replace(folded.values["items"], stream=replace(folded.values["items"].stream, items=12))
-    fed = replace(full, values={**folded.values, "items": items})
+    fed = replace(full, values={**folded.values, "items": items}, given={"items": (12, 3)})
     schedule = clocks_of(fed)
     found = play(schedule, slots.reshape(len(values), -1), with_gaps(schedule), np.random.default_rng(1))
     assert (found != truth).any()
@@ -306,3 +306,23 @@ def test_outputs_of_every_item_are_collected() -> None:
 
     design = items_graph(each, 16)
     assert differ(folded_of(design, 3), design) == 0
+
+
+def test_of_an_input_the_first_items_alone_are_taken() -> None:
+    """The others take no clock."""
+    made = Network(3, 4, 2)
+    x = made.block("items", 12, 3)
+    some = made.node("Slice", x, *(made.integers([v]) for v in (0, 6, 1)))
+    design = made.design(made.head(made.reduce("ReduceSum", made.active(made.dense(some, 3, 4))), 4))
+    folded = folded_of(design, 3)
+    assert (folded.given["items"], [p.items for p in folded.phases if p.kind is Kind.ITEM]) == ((12, 3), [6])
+    assert differ(folded, design) == 0
+
+
+def test_other_items_than_the_first_are_refused() -> None:
+    made = Network(3, 4, 2)
+    x = made.block("items", 12, 3)
+    some = made.node("Slice", x, *(made.integers([v]) for v in (2, 8, 1)))
+    design = made.design(made.head(made.reduce("ReduceSum", made.active(made.dense(some, 3, 4))), 4))
+    with pytest.raises(CannotFold, match="Slice takes or adds items"):
+        folded_of(design, 3)

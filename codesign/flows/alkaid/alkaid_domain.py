@@ -32,6 +32,9 @@ class Signals(Arrays):
         """Elementwise product; of two signals a sum over their digits (:mod:`.alkaid_products`)."""
         if not isinstance(a, FVArray) or not isinstance(b, FVArray):
             return a * b
+        for bit, other in ((a, b), (b, a)):
+            if all(v.low == 0 and v.high == v.step for v in _flat(bit)):
+                return _each(_gated, bit, other)  # whether an item is there
         return _each(product_signal, a, b)
 
     def square(self, x: FVArray) -> Any:
@@ -168,6 +171,18 @@ def _array(elements: Any, like: FVArray) -> FVArray:
     return FVArray(elements, like.solver_options, hwconf=like.hwconf)
 
 
+def _widest(x: FVArray) -> int:
+    """Bits of the widest signal."""
+    return int(sum(x.kif).max())
+
+
+def _finest(x: FVArray) -> float:
+    """What makes whole numbers of all signals that can change."""
+    _, _, fractions = x.kif
+    changing = fractions[~_constant(x)]
+    return float(2.0 ** int(changing.max())) if changing.size else 1.0
+
+
 def _constant(x: FVArray) -> NDArray[np.bool_]:
     """Which elements have one value only."""
     return np.array([v.low == v.high for v in _flat(x)]).reshape(x.shape)
@@ -203,6 +218,13 @@ def _chosen(choice: Any, a: Any, b: Any) -> Any:
     chosen = bit * first if isinstance(first, float | int) else bit.msb_mux(first, 0.0)
     other = bit * -second + second if isinstance(second, float | int) else bit.msb_mux(0.0, second)
     return chosen + other
+
+
+def _gated(bit: Any, x: Any) -> Any:
+    """``x`` times a signal of one bit."""
+    if x.low == x.high:
+        return bit * float(x.low)
+    return bit.quantize(*(int(v) for v in bit.kif)).msb_mux(x * float(bit.high), 0.0)
 
 
 def _reached(x: Any, threshold: Any) -> Any:

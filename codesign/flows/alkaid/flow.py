@@ -1,9 +1,10 @@
-"""The flow ``alkaid``: distributed arithmetic, fully unrolled and pipelined Verilog, a new event every clock.
+"""The flow ``alkaid``: distributed arithmetic, pipelined Verilog: unrolled with a new event every clock, or folded.
 
-There is no initiation interval above 1. The modulo schedule of alkaid 0.8.2 states when ports are valid; nothing in it
-folds a circuit onto fewer adders. Doing so by hand costs logic instead of saving it: adders that serve two outputs in
-turn took 1.3 to 1.5 times the LUTs of both unrolled (``tests/benchmarks/time_multiplexing.py``), as weights are
-constants and each output has its own.
+An interval above 1 uses the network's own repetition: what is the same for every item is there for a few items only
+(:mod:`codesign.graph.schedule`). Nothing is folded inside a layer. The modulo schedule of alkaid 0.8.2 states when
+ports are valid, and doing it by hand costs logic instead of saving it: adders that serve two outputs in turn took 1.3
+to 1.5 times the LUTs of both unrolled (``tests/benchmarks/time_multiplexing.py``), as weights are constants and each
+output has its own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import shutil
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from codesign import __version__
 from codesign.core.availability import Availability
@@ -25,11 +26,12 @@ from codesign.core.design import Design
 from codesign.core.errors import ToolError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.layout import MOST_ELEMENTS
 from codesign.core.probes import probe_codes
 from codesign.core.reading.plain import member_names
 from codesign.core.records import LayerCosts
 from codesign.core.runfolder import write_atomically
-from codesign.core.space import Choose, Dimension, Fixed
+from codesign.core.space import Choose, Dimension, Fixed, IntDimension, bounds
 from codesign.core.targets import Target
 from codesign.flows.base import Flow
 from codesign.flows.expected import with_expected
@@ -40,6 +42,7 @@ from codesign.graph.reader import Graph, read_graph
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
 from codesign.rtl.top_module import top_module
+from codesign.rtl.transport import Beats, Parallel
 
 if TYPE_CHECKING:
     from alkaid.types import CombLogic
@@ -51,11 +54,15 @@ __all__ = (
 )
 
 TOP = "codesign_top"
+#: clocks between two events: a bunch crossing at 1.6 GHz
+MOST_INTERVAL = 64
 _CORE = "codesign_core"
 _PROGRAM = "program.json.gz"
 #: LUTs for each effective bit operation that is expected before training. Of the calibration's 43 networks of the
 #: family mlp (reports/reference/calibration.json) three, pruned to a tenth, took 0.21 to 0.23, all others 0.35 to 0.93
 _LEAST_LUT = 0.1
+#: what the record of a folded design has more
+_FOLDED = {"initiation_interval", "beats", "items"}
 
 
 class AlkaidSettings(BaseModel):
@@ -65,6 +72,15 @@ class AlkaidSettings(BaseModel):
 
     stage_delay: float | None = Field(
         default=None, gt=0, description="logic between two registers, in adder delays; None: what the target allows"
+    )
+    interval: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_INTERVAL,
+        description="clocks from one event to the next, at most; above 1 the design is folded. None: 1",
+    )
+    transport: Literal["parallel", "beats"] | None = Field(
+        default=None, description="of a folded design: a whole event at once (None), or items beat by beat"
     )
 
 
@@ -79,6 +95,10 @@ class AlkaidRecord(FirmwareRecord):
     notes: tuple[str, ...]
     settings: AlkaidSettings = AlkaidSettings()
     alkaid: str
+    #: of a folded design: clocks between two events; beats of an event and items of a beat, 0 where all come at once
+    initiation_interval: int = Field(default=1, ge=1, le=MOST_INTERVAL)
+    beats: int = Field(default=0, ge=0, le=MOST_INTERVAL)
+    items: int = Field(default=0, ge=0, le=MOST_ELEMENTS)
 
 
 class AlkaidSpace(BaseModel):
@@ -89,6 +109,20 @@ class AlkaidSpace(BaseModel):
     stage_delay: Dimension = Field(
         default=Fixed(None), description="a deeper pipeline than the target's clock needs: at most its stage_delay"
     )
+    interval: IntDimension = Field(
+        default=Fixed(1), description="clocks from one event to the next, at most: above 1 items are folded into them"
+    )
+    transport: Literal["parallel", "beats"] = Field(
+        default="parallel", description="of a folded design: a whole event at once, or items beat by beat"
+    )
+
+    @field_validator("interval")
+    @classmethod
+    def _within(cls, value: Dimension) -> Dimension:
+        low, high = bounds(value)
+        if not 1 <= low <= high <= MOST_INTERVAL:
+            raise ValueError(f"an interval is 1 to {MOST_INTERVAL} clocks, not {low:g} to {high:g}")
+        return value
 
 
 class Alkaid(Flow):
@@ -104,7 +138,12 @@ class Alkaid(Flow):
     def suggest(self, space: BaseModel, choose: Choose) -> AlkaidSettings:
         """Draw the logic between two registers, where the study leaves it open."""
         assert isinstance(space, AlkaidSpace)
-        return AlkaidSettings(stage_delay=choose("stage_delay", space.stage_delay))
+        interval = choose("interval", space.interval) if space.interval != Fixed(1) else 1
+        stage_delay = choose("stage_delay", space.stage_delay)
+        if interval == 1:
+            return AlkaidSettings(stage_delay=stage_delay)
+        transport = space.transport if space.transport != "parallel" else None
+        return AlkaidSettings(stage_delay=stage_delay, interval=interval, transport=transport)
 
     def available(self) -> Availability:
         """alkaid comes with codesign; it is missing only in a damaged installation."""
@@ -131,6 +170,8 @@ class Alkaid(Flow):
         stage_delay = stage_delay_for(target, settings.stage_delay)
         graph = read_graph(design.onnx)
         codes = probe_codes(design.inputs) if probe is None else np.concatenate([probe_codes(design.inputs), probe])
+        if (settings.interval or 1) > 1:
+            return self._folded(design, target, folder, settings, stage_delay, codes)
         values = design.inputs.values(codes)
         truth = graph.run(values, Exact())
 
@@ -160,11 +201,55 @@ class Alkaid(Flow):
         write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         return self.load(design, target, folder)
 
+    def _folded(
+        self,
+        design: Design,
+        target: Target,
+        folder: Path,
+        settings: AlkaidSettings,
+        stage_delay: float,
+        codes: NDArray[np.int64],
+    ) -> Firmware:
+        """The design in several clocks an event (:mod:`codesign.graph.schedule`)."""
+        from codesign.flows.alkaid.folded_flow import compile_folded
+
+        assert settings.interval is not None
+        shutil.rmtree(folder, ignore_errors=True)
+        made = compile_folded(
+            design, target, folder, TOP, settings.interval, settings.transport or "parallel", stage_delay, codes
+        )
+        compared = design.threshold.width if design.threshold is not None else 0
+        record = {
+            "design": design.hash,
+            "target": target.name,
+            "top": TOP,
+            "sources": sorted(str(p.relative_to(folder)) for p in (folder / "src").rglob("*.v")),
+            "latency_cycles": made.latency_cycles,
+            "lut": made.lut + compared,
+            "ff": made.ff + (design.outputs.width + 1 if compared else 0),
+            "notes": made.notes,
+            "settings": record_settings(settings),
+            "alkaid": version("alkaid"),
+            "initiation_interval": made.interval,
+            "beats": made.beats,
+            "items": made.items,
+        }
+        write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        return self.load(design, target, folder)
+
     def load(self, design: Design, target: Target, folder: Path) -> Firmware:
         """Open firmware that :meth:`compile` wrote; ToolError if it is of another design or target."""
         record = read_record(AlkaidRecord, folder, design.hash, target.name, "firmware of the flow alkaid")
         member_names(folder)  # refuses links: tools open these files by their paths
-        rtl = Rtl(tuple(Path(s) for s in record.sources), record.top, record.latency_cycles)
+        interval = record.initiation_interval
+        rtl = Rtl(
+            tuple(Path(s) for s in record.sources),
+            record.top,
+            record.latency_cycles,
+            protocol="started" if interval > 1 else "pipelined",
+            initiation_interval=interval,
+            transport=Beats(record.items, record.beats, interval) if record.beats else Parallel(interval),
+        )
         held(folder, rtl.sources)
         settings = record_settings(record.settings)
         return Firmware(
@@ -174,7 +259,7 @@ class Alkaid(Flow):
             rtl=rtl,
             settings=settings,
             notes=record.notes,
-            extra=record.model_dump(mode="json") | {"settings": settings},
+            extra=record.model_dump(mode="json", exclude=set() if interval > 1 else _FOLDED) | {"settings": settings},
         )
 
     def figures(self, firmware: Firmware) -> list[Figure]:
@@ -184,15 +269,16 @@ class Alkaid(Flow):
         """
         tool, release = "alkaid", str(firmware.extra["alkaid"])
         cycles = firmware.latency_cycles
-        compiled = Fidelity.COMPILED
+        compiled, interval = Fidelity.COMPILED, firmware.rtl.initiation_interval if firmware.rtl is not None else 1
         found = [
             Figure.of("lut", round(firmware.extra["lut"], 2), compiled, tool, release),
             Figure.of("ff", firmware.extra["ff"], compiled, tool, release),
             Figure.of("latency_cycles", cycles, compiled, tool, release),
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
-            Figure.of("initiation_interval", 1, compiled, tool, release),
+            Figure.of("initiation_interval", interval, compiled, tool, release),
         ]
-        return with_expected(found, firmware.target.family, kind_of_model(firmware.design))
+        # what Yosys should find is known of designs that are not folded alone
+        return with_expected(found, firmware.target.family, kind_of_model(firmware.design)) if interval == 1 else found
 
     def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
         """Half of what the cheapest network took that was measured; of trees it is not known."""
@@ -200,26 +286,47 @@ class Alkaid(Flow):
             return None
         return Figure.of("lut", _LEAST_LUT * cost, Fidelity.ANALYTIC, "codesign", __version__)
 
-    def layers(self, firmware: Firmware) -> LayerCosts:
-        """What the circuit costs up to each of its layers, in the same cost model (:mod:`.alkaid_layers`)."""
+    def uses(self, settings: BaseModel | None) -> int:
+        """The interval: so many clocks an event's items share."""
+        return (settings.interval or 1) if isinstance(settings, AlkaidSettings) else 1
+
+    def layers(self, firmware: Firmware) -> LayerCosts | None:
+        """What the circuit costs up to each of its layers, in the same cost model (:mod:`.alkaid_layers`).
+
+        None for a folded design, whose layers share their hardware.
+        """
         from codesign.flows.alkaid.alkaid_layers import layer_costs
 
+        if firmware.rtl is not None and firmware.rtl.initiation_interval > 1:
+            return None
         stage_delay = firmware.settings.get("stage_delay") or firmware.target.stage_delay
         return layer_costs(firmware, float(stage_delay))
 
     def deeper(self, firmware: Firmware, stage_delay: float) -> AlkaidSettings:
         """Settings of a deeper pipeline."""
-        return AlkaidSettings(stage_delay=stage_delay)
+        return AlkaidSettings.model_validate({**firmware.settings, "stage_delay": stage_delay})
 
     def predict(self, firmware: Firmware, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """alkaid's bit-exact interpreter on input codes (events, n)."""
+        interval = int(firmware.settings.get("interval") or 1)
+        if interval > 1:
+            from codesign.flows.alkaid.folded_flow import predict_folded
+
+            try:
+                return predict_folded(firmware.design, firmware.folder, interval, codes)
+            except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
+                raise _damaged(firmware.folder, error) from None
         program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
         try:
             values = _interpret(program, firmware.design.inputs.values(codes))
         except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
-            said = " ".join(str(error).split())[:200]
-            raise ToolError(f"{firmware.folder / _PROGRAM}: alkaid does not run it ({said}): compile again") from None
+            raise _damaged(firmware.folder / _PROGRAM, error) from None
         return firmware.design.outputs.codes(values)
+
+
+def _damaged(path: Path, error: Exception) -> ToolError:
+    said = " ".join(str(error).split())[:200]
+    return ToolError(f"{path}: alkaid does not run it ({said}): compile again")
 
 
 def _optimised(

@@ -10,7 +10,7 @@ from codesign.core.design import Design
 from codesign.core.errors import InputError, ToolError
 from codesign.core.figures import Fidelity, Figure, find
 from codesign.core.targets import Target
-from codesign.flows.alkaid.flow import Alkaid
+from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
 from codesign.rtl.firmware import Firmware
 from codesign.tools.nextpnr import place_and_route
 
@@ -76,21 +76,25 @@ def close_timing(
     steps: int = 4,
     seed: int = 1,
     place: Callable[[Firmware, Path, float, int], list[Figure]] = place_and_route,
+    settings: AlkaidSettings | None = None,
 ) -> Closure:
     """Compile ``design`` with alkaid, place and route it, and deepen the pipeline until it reaches the target's clock.
 
     At most ``steps`` pipelines are tried, in ``work/step0`` and on; every tool run has ``timeout`` seconds. Every
     pipeline computes the same integers: only the number of registers differs, and with it the latency, which is in
-    ``Closure.firmware``. Errors as of the flow and of :func:`codesign.tools.nextpnr.place_and_route`.
+    ``Closure.firmware``. Of ``settings`` all are kept but the logic between two registers. Errors as of the flow and of
+    :func:`codesign.tools.nextpnr.place_and_route`.
     """
     if steps < 1:
         raise InputError(f"timing closure needs at least one step, got {steps}")
     tried: list[ClosureStep] = []
+    kept = (settings or AlkaidSettings()).model_copy(update={"stage_delay": None})
     best: tuple[float, Firmware, list[Figure]] | None = None
     delay: float | None = target.stage_delay
     while delay is not None and len(tried) < steps:
         folder = work / f"step{len(tried)}"
-        firmware = Alkaid().compile(design, target.model_copy(update={"stage_delay": delay}), folder / "firmware")
+        deeper = target.model_copy(update={"stage_delay": delay})
+        firmware = Alkaid().compile(design, deeper, folder / "firmware", kept)
         figures = place(firmware, folder / "nextpnr", timeout, seed)
         measured = find(figures, "fmax", Fidelity.PLACED)
         if measured is None:

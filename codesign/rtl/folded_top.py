@@ -1,0 +1,201 @@
+"""The top module of folded firmware: control, transport, phases, and the design's own ports.
+
+``first`` is high in the clock in which an event is (Parallel), or its first beat is (Beats), at ``model_inp``. The
+result is at ``model_out`` while ``valid`` is high. An event that comes closer to the last than the interval is not
+taken, and ``error`` stays high until ``rst``, which forgets all that is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from codesign.core.design import Design
+from codesign.core.errors import ToolError
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.graph.schedule import Schedule
+from codesign.graph.streams import Stream
+from codesign.rtl.bits import concatenated, converted, element, offsets_of, total_width
+from codesign.rtl.folded_phases import PhaseWriter
+from codesign.rtl.packing import bit_range
+from codesign.rtl.transport import Beats, Parallel, Transport
+
+__all__ = ("FoldedTop", "folded_top", "transport_of")
+
+#: a shift register without reset, which Yosys and the vendors put into look-up tables
+_DELAY = """\
+module codesign_delay #(
+    parameter WIDTH = 1,
+    parameter CLOCKS = 2
+) (
+    input wire clk,
+    input wire [WIDTH-1:0] d,
+    output wire [WIDTH-1:0] q
+);
+  reg [WIDTH*CLOCKS-1:0] line;
+  always @(posedge clk) line <= {line[WIDTH*(CLOCKS-1)-1:0], d};
+  assign q = line[WIDTH*CLOCKS-1:WIDTH*(CLOCKS-1)];
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class FoldedTop:
+    """Its Verilog, the clocks from an event's first to its result, and bits of registers, shift registers and gates."""
+
+    text: str
+    latency: int
+    flip_flops: int
+    shifts: int
+    gates: int
+
+
+def transport_of(schedule: Schedule, kind: str) -> Transport:
+    """How events come: ``parallel``, or in beats as many items at once as the schedule takes.
+
+    ToolError where several blocks of items would come in different numbers of beats.
+    """
+    if kind == "parallel":
+        return Parallel(schedule.interval)
+    streams = {s.layout: s for s in (schedule.folded.values[n].stream for n in schedule.folded.inputs) if s}
+    if len(streams) != 1:
+        raise ToolError("a stream needs one number of items; use the transport parallel")
+    (stream,) = streams.values()
+    return Beats(stream.lanes, stream.words, schedule.interval)
+
+
+def folded_top(
+    name: str, design: Design, schedule: Schedule, modules: Mapping[str, str], transport: Transport
+) -> FoldedTop:
+    """Verilog of the module ``name``; ``modules`` says the module of each phase that is compiled."""
+    writer = PhaseWriter(schedule, dict(modules))
+    width = _inputs(writer, design.inputs, transport)
+    for phase in schedule.folded.phases:
+        writer.write(phase)
+    found = _outputs(writer, design.outputs)
+    clocks = schedule.latency
+    ports: list[str] = []
+    result = [f"    assign model_out = {found};", f"    assign valid = at[{clocks}];"]
+    if design.trigger_index is not None:
+        clocks += 1
+        ports, result = _compared(design.outputs, design.trigger_index, found, clocks)
+    interval, kept = schedule.interval, max(clocks, schedule.interval - 1)
+    text = f"""\
+`timescale 1 ns / 1 ps
+
+{_DELAY}
+module {name} (
+    input wire clk,
+    input wire rst,
+    input wire first,
+    // verilator lint_off UNUSEDSIGNAL
+    input wire [{width - 1}:0] model_inp,
+    // verilator lint_on UNUSEDSIGNAL
+{"".join(f"    {p}{chr(10)}" for p in ports)}    output wire [{design.outputs.width - 1}:0] model_out,
+    output wire valid,
+    output reg error
+);
+    // at[c]: c clocks after an event's first; too close: less than the interval after the last one's
+    // verilator lint_off UNUSEDSIGNAL
+    reg [{kept}:1] after;
+    // verilator lint_on UNUSEDSIGNAL
+    wire close = {f"|after[{interval - 1}:1]" if interval > 1 else "1'b0"};
+    wire start = first & ~close & ~rst;
+    wire [{kept}:0] at = {{after, start}};
+    always @(posedge clk) begin
+        after <= rst ? {kept}'d0 : at[{kept - 1}:0];
+        error <= rst ? 1'b0 : error | (first & close);
+    end
+{chr(10).join(writer.lines)}
+{chr(10).join(result)}
+endmodule
+"""
+    return FoldedTop(text, clocks, writer.flip_flops + kept + 1, writer.shifts, writer.gates)
+
+
+def _inputs(writer: PhaseWriter, port: Port, transport: Transport) -> int:
+    """Buses of the input blocks; the width of ``model_inp``."""
+    low, kinds = 0, list(port.types)
+    for name in writer.schedule.folded.inputs:
+        stream, types = writer.schedule.folded.values[name].stream, writer.types(name)
+        number = prod(writer.schedule.folded.given[name])
+        own, kinds = kinds[:number], kinds[number:]
+        if stream is None:
+            bus = _all(own, types, low)
+            writer.wire(name, bus)
+            low += total_width(own)
+        elif isinstance(transport, Parallel):
+            _selected(writer, name, stream, own, low)
+            low += total_width(own)
+        else:
+            width = total_width(types) * stream.lanes
+            writer.wire(name, [element("model_inp", low, width)])
+            low += width
+    return low
+
+
+def _all(own: Sequence[FixedPoint], types: Sequence[FixedPoint], low: int) -> list[str]:
+    """An event's block: types as in the design."""
+    parts: list[str] = []
+    for place, outer, inner in zip(offsets_of(own), own, types, strict=True):
+        parts += converted("model_inp", low + place, outer, inner)
+    return parts
+
+
+def _selected(writer: PhaseWriter, name: str, stream: Stream, own: Sequence[FixedPoint], low: int) -> None:
+    """The word of each clock, of items that all are at the input: the first while no other is due."""
+    types, value = writer.types(name), writer.schedule.folded.values[name]
+    places = offsets_of(own)
+    words = []
+    for word in range(stream.words):
+        parts: list[str] = []
+        for item in range(word * stream.lanes, min((word + 1) * stream.lanes, stream.items)):
+            for index, kind in enumerate(types):
+                at = item * value.size + index
+                parts += converted("model_inp", low + places[at], own[at], kind)
+        words.append(parts)
+    width = total_width(types) * stream.lanes
+    if stream.words == 1:
+        writer.wire(name, words[0])
+        return
+    terms = [f"({{{width}{{{'start' if not w else f'after[{w}]'}}}}} & {concatenated(p)})" for w, p in enumerate(words)]
+    selected = writer.fresh("s")
+    writer.lines.append(f"    wire [{width - 1}:0] {selected} = " + "\n        | ".join(terms) + ";")
+    writer.wire(name, [selected])
+    writer.gates += width * -(-2 * stream.words // 5)
+
+
+def _outputs(writer: PhaseWriter, port: Port) -> str:
+    parts, kinds = [], list(port.types)
+    for name in writer.schedule.folded.outputs:
+        bus = writer.held(name, writer.schedule.latency, 1)
+        types = writer.types(name)
+        own, kinds = kinds[: len(types)], kinds[len(types) :]
+        for low, inner, outer in zip(offsets_of(types), types, own, strict=True):
+            parts += converted(bus, low, inner, outer)
+    return concatenated(parts)
+
+
+def _compared(outputs: Port, trigger: int, found: str, clocks: int) -> tuple[list[str], list[str]]:
+    """Ports and body of the comparison with a threshold, as of a top module that is not folded."""
+    high, low = bit_range(outputs, trigger)
+    kind = outputs.types[trigger]
+    if not kind.width:
+        raise ToolError(f"output '{outputs.labels[trigger]}' is always 0: there is nothing to trigger on")
+    sign = "signed " if kind.signed else ""
+    ports = [f"input wire [{kind.width - 1}:0] threshold,", "output wire trigger,"]
+    return ports, [
+        f"    wire [{outputs.width - 1}:0] found = {found};",
+        f"    wire {sign}[{kind.width - 1}:0] compared = found[{high}:{low}];",
+        f"    wire {sign}[{kind.width - 1}:0] least = threshold;",
+        f"    reg [{outputs.width - 1}:0] kept;",
+        "    reg fired;",
+        "    always @(posedge clk) begin",
+        "        kept <= found;",
+        "        fired <= compared >= least;",
+        "    end",
+        "    assign model_out = kept;",
+        "    assign trigger = fired;",
+        f"    assign valid = at[{clocks}];",
+    ]

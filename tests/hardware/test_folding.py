@@ -1,0 +1,213 @@
+"""Folded firmware: the same integers in simulation, whatever is between events; in the wrapper, on the board."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codesign.core.design import Design
+from codesign.core.errors import InputError, ToolError, UnsupportedError
+from codesign.core.figures import Fidelity, find
+from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings, AlkaidSpace
+from codesign.rtl.axi import axi_stream
+from codesign.rtl.firmware import Firmware
+from codesign.rtl.transport import Beats, Parallel
+from codesign.rtl.uart import SerialBoard
+from codesign.testing.graphs import kind_of, weights
+from codesign.verify.axi_simulation import episodes_for, first_difference, simulate_axi
+from codesign.verify.bitstream_simulation import SimulatedPort
+from codesign.verify.rtl import verify
+from tests.graph.everywhere import exact_codes
+from tests.graph.graphs import GraphBuilder, design_of
+from tests.graph.item_networks import KINDS, Network, network
+
+TARGET = load_target("vu13p-360")
+
+
+def compiled(design: Design, folder: Path, interval: int, transport: str | None = None) -> Firmware:
+    settings = AlkaidSettings.model_validate({"interval": interval, "transport": transport})
+    return Alkaid().compile(design, TARGET, folder / "firmware", settings)
+
+
+def checked(firmware: Firmware, folder: Path, events: int = 60):
+    """The verdict of random and extreme codes, which the flow's own model gives too."""
+    codes = probe_codes(firmware.design.inputs, events)
+    truth = exact_codes(firmware.design, codes)
+    assert np.array_equal(Alkaid().predict(firmware, codes), truth)
+    assert len(np.unique(truth, axis=0)) > 5
+    return verify(firmware, codes, {"exact": truth}, folder / "simulation")
+
+
+def edited(firmware: Firmware, file: str, old: str, new: str) -> Firmware:
+    """The firmware with another text in a source."""
+    path = firmware.folder / "src" / file
+    text = path.read_text()
+    assert old in text, file
+    path.write_text(text.replace(old, new, 1))
+    return firmware
+
+
+@pytest.fixture(scope="module")
+def jedi(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+    return compiled(network("JEDI-linear", 10, seed=2, width=4, outputs=3), tmp_path_factory.mktemp("jedi"), 4)
+
+
+def test_every_event_with_gaps_garbage_and_resets(jedi: Firmware, tmp_path: Path) -> None:
+    verdict = checked(jedi, tmp_path)
+    assert verdict.exact, verdict.first_difference
+    assert (verdict.latency_cycles, verdict.initiation_interval) == (jedi.latency_cycles, 4)
+    figures = Alkaid().figures(jedi)
+    assert find(figures, "initiation_interval", Fidelity.COMPILED).value == 4
+    assert jedi.rtl.transport == Parallel(4)
+    assert Alkaid().layers(jedi) is None
+
+
+def test_it_is_the_same_when_made_again_and_opened_again(jedi: Firmware, tmp_path: Path) -> None:
+    again = compiled(jedi.design, tmp_path, 4)
+    assert [p.read_bytes() for p in again.source_paths] == [p.read_bytes() for p in jedi.source_paths]
+    assert Alkaid().load(jedi.design, TARGET, again.folder).rtl == jedi.rtl
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["parallel", "beats"])
+@pytest.mark.parametrize("interval", [3, 9])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_in_simulation(kind: str, interval: int, transport: str, tmp_path: Path) -> None:
+    items = 8 if kind.endswith("mean") else 10
+    firmware = compiled(network(kind, items, seed=2, width=5), tmp_path, interval, transport)
+    assert isinstance(firmware.rtl.transport, Beats) is (transport == "beats")
+    verdict = checked(firmware, tmp_path, 200)
+    assert verdict.exact, verdict.first_difference
+    assert verdict.initiation_interval == firmware.rtl.initiation_interval <= interval
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["parallel", "beats"])
+def test_of_an_input_the_first_items_alone_are_taken(transport: str, tmp_path: Path) -> None:
+    made = Network(3, 4, 2)
+    x = made.block("items", 12, 3)
+    some = made.node("Slice", x, *(made.integers([v]) for v in (0, 6, 1)))
+    design = made.design(made.head(made.reduce("ReduceSum", made.active(made.dense(some, 3, 4))), 4))
+    verdict = checked(compiled(design, tmp_path, 3, transport), tmp_path)
+    assert verdict.exact, verdict.first_difference
+
+
+FAULTS = {
+    "a slot that is counted": ("(at[3] ? ", "(1'b0 ? "),
+    "an accumulator that does not begin anew": ("(at[1] ? ", "(1'b0 ? "),
+    "events too close that are let in": ("wire close = |after[3:1]", "wire close = |after[2:1]"),
+    "valid a clock too late": ("assign valid = at[", "assign valid = after[1] & at["),
+    "an error that is never told": ("error | (first & close)", "1'b0"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_what_is_written_is_seen(fault: str, tmp_path: Path) -> None:
+    firmware = compiled(network("JEDI-linear", 10, seed=2, width=4, outputs=3), tmp_path, 4)
+    verdict = checked(edited(firmware, "codesign_top.v", *FAULTS[fault]), tmp_path)
+    assert not verdict.exact
+    assert verdict.first_difference
+
+
+@pytest.mark.slow
+def test_a_latency_that_is_not_the_stated_one_is_told(jedi: Firmware, tmp_path: Path) -> None:
+    off = replace(jedi, rtl=replace(jedi.rtl, latency_cycles=jedi.latency_cycles + 1))
+    verdict = checked(off, tmp_path)
+    assert not verdict.exact
+    assert "the measured latency is" in verdict.first_difference
+
+
+@pytest.mark.slow
+def test_the_wrapper_feeds_it_and_no_event_is_lost(jedi: Firmware, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    low, high = jedi.design.inputs.bounds
+    codes = rng.integers(low, high + 1, (900, jedi.design.inputs.size))
+    episodes = episodes_for(len(codes))
+    received = simulate_axi(jedi, codes, episodes, tmp_path)
+    assert first_difference(episodes, received, exact_codes(jedi.design, codes)) is None
+
+
+@pytest.mark.slow
+def test_events_through_the_serial_line_of_a_board(tmp_path: Path) -> None:
+    design = network("deep set, sum", 8, seed=2, width=4, outputs=3)
+    firmware = Alkaid().compile(design, load_target("ulx3s-85f"), tmp_path / "f", AlkaidSettings(interval=4))
+    codes = probe_codes(design.inputs, 60)
+    found = SerialBoard(design, SimulatedPort(firmware, tmp_path / "w")).run(codes)
+    assert np.array_equal(found, exact_codes(design, codes))
+
+
+def test_beats_are_refused_by_the_wrapper(jedi: Firmware, tmp_path: Path) -> None:
+    beats = replace(jedi, rtl=replace(jedi.rtl, transport=Beats(3, 4, 4)))
+    with pytest.raises(UnsupportedError, match="transport parallel"):
+        axi_stream(beats, tmp_path)
+
+
+@pytest.mark.slow
+def test_a_trigger_compares_the_result(tmp_path: Path) -> None:
+    design = replace(network("deep set, sum", 10, seed=2, width=4, outputs=2), trigger="y1")
+    verdict = checked(compiled(design, tmp_path, 4), tmp_path)
+    assert verdict.exact, verdict.first_difference
+    assert 0 < verdict.fired[0] < verdict.events
+
+
+def test_interval_one_is_what_it_was(tmp_path: Path) -> None:
+    design = network("deep set, sum", 4, seed=2, width=5, outputs=3)
+    whole = Alkaid().compile(design, TARGET, tmp_path / "a")
+    one = Alkaid().compile(design, TARGET, tmp_path / "b", AlkaidSettings(interval=1))
+    assert [p.read_bytes() for p in one.source_paths] == [p.read_bytes() for p in whole.source_paths]
+    assert one.rtl.protocol == whole.rtl.protocol == "pipelined"
+
+
+def test_a_network_without_items_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    b = GraphBuilder(6)
+    design = design_of(b.finish(b.layer("x", weights(np.random.default_rng(0), (6, 2), 4)), 2), kind_of(4, True), 6)
+    with pytest.raises(UnsupportedError, match="no items that could be folded into 9 clocks"):
+        compiled(design, tmp_path, 9)
+
+
+def test_a_study_draws_the_interval() -> None:
+    drawn = []
+
+    def choose(name, dimension):
+        drawn.append(name)
+        return {"interval": 5, "stage_delay": None}[name]
+
+    space = AlkaidSpace.model_validate({"interval": {"low": 1, "high": 9}})
+    assert Alkaid().suggest(space, choose) == AlkaidSettings(interval=5)
+    assert drawn == ["interval", "stage_delay"]
+    assert Alkaid().suggest(AlkaidSpace(), lambda name, _: None) == AlkaidSettings()
+    with pytest.raises(ValueError, match="1 to 64 clocks"):
+        AlkaidSpace.model_validate({"interval": {"low": 0, "high": 9}})
+
+
+def test_a_damaged_program_is_told(jedi: Firmware, tmp_path: Path) -> None:
+    firmware = compiled(jedi.design, tmp_path, 4)
+    (program, *_) = sorted(firmware.folder.glob("program_*.json.gz"))
+    program.write_bytes(b"no gzip")
+    with pytest.raises((ToolError, InputError)):
+        Alkaid().predict(firmware, probe_codes(jedi.design.inputs, 4))
+
+
+def test_targets_say_the_free_interval() -> None:
+    assert {name: load_target(name).free_interval for name in ("vu13p-360", "vu13p-240", "ulx3s-85f")} == {
+        "vu13p-360": 9, "vu13p-240": 6, "ulx3s-85f": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_synthesis_counts_a_third_of_the_unrolled_and_no_multiplier(tmp_path: Path) -> None:
+    design = network("deep set, sum", 16, width=8, outputs=3)
+    folded = compiled(design, tmp_path / "folded", 9, "beats")
+    whole = Alkaid().compile(design, TARGET, tmp_path / "whole")
+    small, large = (
+        {f.quantity: f.value for f in Alkaid().synthesise(f, tmp_path / f"yosys{i}", 600)}
+        for i, f in enumerate((folded, whole))
+    )
+    assert small["dsp"] == 0
+    assert small["lut"] < large["lut"] / 2
