@@ -90,7 +90,9 @@ def test_what_changes_nothing_is_left_out_and_what_bounds_is_not() -> None:
 
 
 def table(x: str, y: str, values: str, **kind: int) -> onnx.NodeProto:
-    return helper.make_node("Table", [x, values], [y], f"table_{y}", domain=CODESIGN, **({"k": 1, "i": 5, "f": 0} | kind))
+    return helper.make_node(
+        "Table", [x, values], [y], f"table_{y}", domain=CODESIGN, **({"k": 1, "i": 5, "f": 0} | kind)
+    )
 
 
 def test_tables_have_the_entries_that_are_read_and_equal_ones_are_one() -> None:
