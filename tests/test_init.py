@@ -48,10 +48,19 @@ def test_events_with_jets_get_a_study_of_their_energy(tmp_path, name):
     assert list(study.sample["files"]) == [str(tmp_path / name)]
 
 
-def test_what_fits_no_task_is_refused_by_name(tmp_path):
-    with pytest.raises(InputError, match="has the classes a, b; jet-tagging tells apart g, q, w, z, t"):
-        write_study(table(tmp_path / "jets.parquet", ("a", "b")), tmp_path / "own.yaml")
+def test_jets_of_other_classes_are_a_classification_of_these(tmp_path):
+    study = load_study(str(write_study(table(tmp_path / "jets.parquet", ("a", "b")), tmp_path / "own.yaml")))
+    assert study.task == "classification"
+    assert study.sample["label"] == {"column": "label", "classes": {0: "a", 1: "b"}}
+
+
+def test_what_has_no_label_is_refused_by_name(tmp_path):
+    (tmp_path / "own.csv").write_text("x,z\n" + "".join(f"{i * 0.5},{i * i}\n" for i in range(50)))
+    with pytest.raises(InputError, match=r"no column looks like a label .*--label COLUMN"):
+        write_study(tmp_path / "own.csv", tmp_path / "own.yaml")
     assert not (tmp_path / "own.yaml").exists()
+    study = load_study(str(write_study(tmp_path / "own.csv", tmp_path / "own.yaml", label="z")))
+    assert (study.task, study.sample["target"]["column"]) == ("regression", "z")
 
 
 def test_no_study_is_written_over(tmp_path):

@@ -130,12 +130,15 @@ def dashboard(
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Your table of jets, or file of events.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Your table or events; FILE:TREE of a ROOT tree.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="STUDY", callback=in_standing_folder, help="The study to write."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="The column that is learned, where its name does not say so.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look at a file of yours, and write a commented study for it.
@@ -144,7 +147,7 @@ def init(
     """
     from codesign.study.init import write_study
 
-    print_made(write_study(file, output, target), as_json)
+    print_made(write_study(file, output, target, label), as_json)
 
 
 def new(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from codesign.data.table_facts import ColumnFacts
 
 __all__ = ("describe", "make_data")
 
@@ -60,10 +63,11 @@ def _make_events(
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """Summarise a sample of jets, or a file of events (as ``describe_events`` does).
+    """Summarise a sample of jets, a file of events (as ``describe_events`` does), or any other table.
 
     Returns ``file``, ``rows``, ``classes`` (name -> rows), ``features`` (name -> unit, min, mean, max),
-    ``constituents`` (whether the file has them) and ``provenance``. InputError where the file is not a valid sample.
+    ``constituents`` (whether the file has them) and ``provenance``; of a table with none of our columns ``kind``,
+    ``columns`` and its probable ``label``. InputError where the file is neither.
     """
     from codesign.data.readers import read_sample
     from codesign.physics.events.container import NotEvents
@@ -72,6 +76,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     try:
         return describe_events(path)
     except NotEvents:
+        if (table := _other_table(Path(path))) is not None:
+            return table
         sample = read_sample(path)
     counts = np.bincount(sample.labels, minlength=len(sample.class_names))
     features = {
@@ -90,4 +96,40 @@ def describe(path: str | Path) -> dict[str, Any]:
         "features": features,
         "constituents": sample.constituents is not None,
         "provenance": sample.provenance,
+    }
+
+
+def _other_table(path: Path) -> dict[str, Any] | None:
+    """Of a table with none of our columns, what is in it; None for anything else."""
+    from codesign.core.errors import InputError
+    from codesign.data.input_tables import columns_of
+    from codesign.data.table_facts import look_at_table
+    from codesign.data.table_files import TableFile
+    from codesign.physics.substructure import FEATURE_NAMES
+
+    try:
+        names = columns_of(path)
+        if not names or {name.removeprefix("j_") for name in names} & {*FEATURE_NAMES, "features"}:
+            return None
+        facts = look_at_table(TableFile(path))
+    except InputError:
+        return None
+    return {
+        "file": str(path),
+        "rows": facts.rows,
+        "kind": facts.kind,
+        "label": facts.label,
+        "columns": {c.name: _column(c) for c in facts.columns},
+    }
+
+
+def _column(facts: ColumnFacts) -> dict[str, Any]:
+    numbers = facts.kind in ("number", "flag")
+    return {
+        "kind": f"{facts.kind}, at most {facts.longest} long" if facts.kind == "list" else facts.kind,
+        "missing": facts.missing,
+        "min": facts.low if numbers else "",
+        "mean": facts.mean if numbers else "",
+        "max": facts.high if numbers else "",
+        "values": ", ".join(f"{value} ({count:,})" for value, count in list(facts.values.items())[:6]),
     }

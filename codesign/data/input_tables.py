@@ -1,4 +1,6 @@
-"""Tables with one column per feature, read in bounded memory: Parquet, or a ROOT tree of numbers.
+"""Tables with one column per feature, read in bounded memory: Parquet, a ROOT tree of numbers, or any other table.
+
+A feature that is no column is an expression over columns, as a study has them (``pt / ht``).
 
 A block of items is one column of lists, ``constituents``, an item's fields one after another, or a column of lists for
 each field, ``constituent_pt``: what ``codesign data make`` writes.
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError, nearest
 from codesign.core.layout import Layout, fitted
 from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.data.column_expressions import ColumnExpression
+from codesign.data.table_files import TableFile, open_table
 from codesign.physics.events.container import ChunkSize, Container
 from codesign.physics.events.parquet_events import ParquetTable
 from codesign.physics.events.root_events import open_root
@@ -47,19 +51,26 @@ class Rows:
 
 
 def columns_of(path: Path, tree: str | None = None) -> list[str]:
-    """Names of a file's columns, whatever they hold; empty where it is neither Parquet nor a ROOT file with a tree.
+    """Names of a file's columns, whatever they hold; empty where it is no table.
 
     InputError where the file is not there, damaged, or has no tree of the name ``tree``.
     """
-    if kind_of(head_of(path)) not in ("Parquet", "ROOT"):
+    try:
+        with _opened(path, tree) as container:
+            return list(container.natives)
+    except InputError:
+        if kind_of(head_of(path)) in ("Parquet", "ROOT"):
+            raise
         return []
-    with _opened(path, tree) as container:
-        return list(container.natives)
 
 
 @contextmanager
 def _opened(path: Path, tree: str | None) -> Iterator[Container]:
     kind = kind_of(head_of(path)) or ""
+    if kind not in ("Parquet", "ROOT"):
+        with open_table(TableFile(path, tree)) as other:
+            yield other
+        return
     with damage_named(path, kind):
         container = ParquetTable(path) if kind == "Parquet" else open_root(path, tree)
         try:
@@ -72,7 +83,7 @@ def lacking(blocks: Sequence[Layout], present: Collection[str]) -> str | None:
     """The first column that a table lacks to be of these blocks; None where it has all."""
     for block in blocks:
         if len(block.shape) == 1:
-            missing = next((name for name in block.fields if name not in present), None)
+            missing = next((name for name in block.fields if not _known(name, present)), None)
             if missing is not None:
                 return missing
         elif _item_columns(block, present) is None:
@@ -104,18 +115,28 @@ def table_chunks(
     with _opened(path, tree) as container:
         natives = container.natives
         features = [name for block in blocks if len(block.shape) == 1 for name in block.fields]
+        formulas = {
+            n: ColumnExpression.of(n, natives, str(path)) for n in features if n not in natives and _known(n, natives)
+        }
+        read = list(dict.fromkeys(c for n in features for c in (formulas[n].columns if n in formulas else (n,))))
         for name in features:
-            _must_hold_numbers(path, name, container)
+            if name not in formulas:
+                _must_hold_numbers(path, name, container)
         items = {b.name: _item_columns(b, natives) or (b.name,) for b in blocks if len(b.shape) > 1}
         lists = [name for names in items.values() for name in names]
         for name in lists:
             _must_hold_lists(path, name, container)
-        kept = [n for n in KEPT if n in natives and n not in (*features, *lists) and not _problem(n, container)]
-        for first, columns in container.chunks([*features, *lists, *kept], ChunkSize(events=rows)):
+        kept = [n for n in KEPT if n in natives and n not in (*read, *lists) and not _problem(n, container)]
+        for first, columns in container.chunks([*read, *lists, *kept], ChunkSize(events=rows)):
             pieces = []
             for block in blocks:
                 if len(block.shape) == 1:
-                    numbers = [_single(path, name, np.asarray(columns[name]), first) for name in block.fields]
+                    numbers = [
+                        _single(
+                            path, n, np.asarray(formulas[n].values(columns) if n in formulas else columns[n]), first
+                        )
+                        for n in block.fields
+                    ]
                     pieces.append(np.column_stack(numbers))
                     continue
                 found = _items(path, block, {name: columns[name] for name in items[block.name]}, first)
@@ -123,6 +144,16 @@ def table_chunks(
                 pieces.append(arranged.reshape(len(arranged), block.size))
             named = {name: values for name in kept if (values := np.asarray(columns[name])).dtype.kind in "fiub"}
             yield Rows(first, np.concatenate(pieces, axis=1), named)
+
+
+def _known(name: str, present: Collection[str]) -> bool:
+    """Whether a feature is a column, or an expression over columns that are there."""
+    if name in present:
+        return True
+    try:
+        return bool(ColumnExpression.of(name, present).columns)
+    except InputError:
+        return False
 
 
 def _must_hold_lists(path: Path, name: str, container: Container) -> None:

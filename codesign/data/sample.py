@@ -94,6 +94,7 @@ class Sample:
     held_out: classes whose events never enter the training split: validation and test share them out.
     view: names of the blocks that a network sees.
     weights: (events,) float32, by which events count in learning and judging; None where all count alike.
+    assigned: (events,) 0 for training, 1 for validation, 2 for test, where who made the sample has split it; else None.
     """
 
     features: NDArray[np.float32]
@@ -111,6 +112,7 @@ class Sample:
     held_out: tuple[str, ...] = ()
     view: tuple[str, ...] = (FEATURES,)
     weights: NDArray[np.float32] | None = None
+    assigned: NDArray[np.int8] | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names):
@@ -188,6 +190,11 @@ class Sample:
         fractions = np.array([splits.train, splits.validation, splits.test])
         if (fractions <= 0).any() or abs(fractions.sum() - 1) > 1e-9:
             raise InputError(f"the splits must be positive and add up to 1, not {fractions.tolist()}")
+        if self.assigned is not None:
+            own = np.flatnonzero(self.assigned == ("train", "validation", "test").index(name))
+            if not len(own):
+                raise InputError(f"the {name} split is empty: no event is assigned to it")
+            return own
         groups = np.arange(len(self)) if self.collisions is None else np.unique(self.collisions, return_inverse=True)[1]
         order = np.random.default_rng(splits.seed).permutation(groups.max() + 1) if len(self) else np.arange(0)
         sizes = np.bincount(groups, minlength=len(order))

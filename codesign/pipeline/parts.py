@@ -52,7 +52,7 @@ _TRUTH = "truth."
 #: of ``sample.json``: left out where empty
 _OPTIONAL = ("target_names", "target_units", "held_out", "blocks", "view")
 #: names of arrays that no block can have
-_OWN = ("index", "x", "y", "collisions", "targets", "weights")
+_OWN = ("index", "x", "y", "collisions", "targets", "weights", "assigned")
 
 
 def splits_of(study: Study) -> Splits:
@@ -101,7 +101,7 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
     if any(layout != CONSTITUENTS for layout in layouts):
         digest.update("".join(layout.model_dump_json() for layout in layouts).encode())
     for key, array in _columns(sample).items():
-        if key.startswith(_TRUTH) or key == "weights":
+        if key.startswith(_TRUTH) or key in ("weights", "assigned"):
             digest.update(key.encode())
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
@@ -141,7 +141,12 @@ def _columns(sample: Sample) -> dict[str, NDArray[Any]]:
         if block.layout.name in _OWN:
             raise InputError(f"a block of the sample has the name '{block.layout.name}', which is taken: give another")
         found[block.layout.name] = block.values
-    optional = {"collisions": sample.collisions, "targets": sample.targets, "weights": sample.weights}
+    optional: dict[str, NDArray[Any] | None] = {
+        "collisions": sample.collisions,
+        "targets": sample.targets,
+        "weights": sample.weights,
+        "assigned": sample.assigned,
+    }
     found |= {key: values for key, values in optional.items() if values is not None}
     return found | {f"{_TRUTH}{name}": values for name, values in sorted(sample.truth.items())}
 
@@ -261,6 +266,7 @@ def load_sample(run: RunFolder) -> Sample:
             held_out=facts.held_out,
             view=facts.view,
             weights=whole.get("weights"),
+            assigned=whole.get("assigned"),
         )
     except ValueError as error:
         raise InputError(f"{run.path}: parts/ and sample.json are not of one sample: {error}") from None

@@ -10,26 +10,32 @@ from codesign.core import resources
 from codesign.core.errors import InputError
 from codesign.core.quoting import line, yaml_string, yaml_word
 from codesign.core.runfolder import write_atomically
+from codesign.data.table_files import TableFile
 from codesign.study.definition import parse_study
+from codesign.study.init_table import plan_of_table
 
 __all__ = ("write_study",)
 
 
-def write_study(file: Path, output: Path | None = None, target: str | None = None) -> Path:
-    """Write a study for a table of jets or a file of events, by default ``<file's name>.yaml``; never over another.
+def write_study(
+    file: Path | str, output: Path | None = None, target: str | None = None, label: str | None = None
+) -> Path:
+    """Write a study for a table or a file of events, by default ``<file's name>.yaml``; never over another.
 
-    The shipped study of the task that fits is the pattern: its space and budgets are a start, not a recommendation.
-    InputError where the file cannot be read, or no shipped task fits what it holds.
+    Our own jets and events of jets get the shipped study of their task; any other table one of ``classification`` or
+    ``regression``, of the column ``label`` or of the one that looks like one. The pattern's space and budgets are a
+    start, not a recommendation. InputError where the file cannot be read, or nothing in it looks like a label.
     """
     from codesign.core.targets import load_target
-    from codesign.data.files import describe
+    from codesign.data.table_files import table_files
 
-    name = re.sub(r"[^a-z0-9._-]+", "-", Path(file).stem.lower()).strip("-._") or "study"
+    (table,) = table_files([str(file)])[:1]
+    file = table.path
+    name = re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._") or "study"
     path = output or Path(f"{name}.yaml")
     if path.exists():
         raise InputError(f"{path} is there already: give another name with -o, or remove it")
-    facts = describe(file)
-    pattern, changes = _matched(file, facts)
+    pattern, changes, seen = _matched(table, label)
     changes |= {"name": name, "description": yaml_string(f"Found by codesign init in {Path(file).name}")}
     if target is not None:
         load_target(target)  # an unknown one is named now, not when the search begins
@@ -38,7 +44,7 @@ def write_study(file: Path, output: Path | None = None, target: str | None = Non
     text = re.sub(r"\A(#.*\n)*", "", text)
     for key, value in changes.items():
         text = _replaced(text, key, value)
-    text = "".join(f"# {line}\n" for line in [*_seen(file, facts), "", *_ADVICE]).replace("# \n", "#\n") + text
+    text = "".join(f"# {line}\n" for line in [*seen, "", *_ADVICE]).replace("# \n", "#\n") + text
     parse_study(text, str(path))
     write_atomically(path, text.encode())
     return path
@@ -50,20 +56,35 @@ _ADVICE = (
 )
 
 
-def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """The shipped study whose task fits, and what changes in it."""
+def _matched(table: TableFile, label: str | None) -> tuple[str, dict[str, str], list[str]]:
+    """The shipped study whose task fits, what changes in it, and what was seen in the file."""
+    from codesign.data.files import describe
+
+    names: tuple[str, ...] = ()
+    if label is None:
+        try:
+            facts = describe(table.path)
+        except InputError:
+            facts = {}  # no file of ours: a table, if anything
+        if (found := _of_a_task(table.path, facts)) is not None:
+            return (*found, _seen(table.path, facts))
+        names = tuple(facts.get("classes", ()))
+    plan = plan_of_table(table, label, names)
+    changes = {"task": plan.task, "sample": f"\n{plan.sample()}", "objectives": f"\n{plan.objectives()}"}
+    return "jet-tagger", changes, [line(text) for text in plan.seen()]
+
+
+def _of_a_task(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]] | None:
+    """The shipped study of what is our own, and what changes in it; None for what is not."""
     where = yaml_string(str(Path(file).resolve()))
     if "classes" in facts:
         from codesign.tasks.tagging.jet_tagging import JetTagging
 
         classes, expected = tuple(facts["classes"]), JetTagging.classes
         if {c.lower() for c in classes} != set(expected):
-            raise InputError(
-                f"{file} has the classes {', '.join(classes)}; jet-tagging tells apart {', '.join(expected)}: "
-                "rename them, or write a task (codesign/tasks/base.py), e.g. JetTagging with your classes"
-            )
+            return None
         return "jet-tagger", {"sample": f"\n  file: {where}"}
-    held = {field.split(".")[0] for field in facts["fields"]}
+    held = {field.split(".")[0] for field in facts.get("fields", ())}
     if "GenJet" in held and ({"HLTJet", "Jet"} & held):
         task = "jet-energy" if "HLTJet" in held else "jet-energy-offline"
         sample = (
@@ -71,11 +92,7 @@ def _matched(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]]:
             "\n  heads: {correction: 1.0, quantiles: 0.5, closure: 10.0}   # weights in the loss"
         )
         return "hlt-jet-energy", {"task": task, "sample": sample}
-    raise InputError(
-        f"{file} holds {', '.join(sorted(held)) or 'nothing that is known'}: no shipped task begins from that alone "
-        "(jet-energy needs jets and GenJet; anomaly needs zero bias and signals in files of their own: see "
-        "search/l1-anomaly.yaml)"
-    )
+    return None
 
 
 def _replaced(text: str, key: str, value: str) -> str:

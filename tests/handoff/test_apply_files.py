@@ -136,9 +136,9 @@ def test_what_is_no_table_is_refused_for_what_it_is(bundle, names, tmp_path):
     for name, said in (
         ("folder.root", r"folder\.root is a folder: give the files in it"),
         ("missing.root", r"missing\.root: no such file"),
-        ("text.csv", r"text\.csv: the task 'jet-tagging' does not compute .* no column 'f0'"),
+        ("text.csv", r"text\.csv: the task 'jet-tagging' does not compute .* no column 'f2'"),
         ("none.root", r"none\.root: .*trees in it: none"),
-        ("a.h5", r"a\.h5: the task .* no column 'f0'"),
+        ("a.h5", r"a\.h5: the task .* no column 'f1'"),
         ("lacking.root", r"lacking\.root: .* no column 'f3' \(did you mean 'f33'\?\)"),
     ):
         with pytest.raises(InputError, match=said):

@@ -22,7 +22,7 @@ from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.weighting import Weights, effective, event_weights, some
 
-__all__ = ("JetSample", "JetTagging", "JetTaggingProblem")
+__all__ = ("ClassificationProblem", "JetSample", "JetTagging", "JetTaggingProblem")
 
 #: signal efficiencies (percent) at which the background rejection is quoted
 WORKING_POINTS = (30, 50, 80)
@@ -70,58 +70,14 @@ class _Baseline:
         return np.log(np.clip(self._model.predict_proba(part.features), 1e-12, None))  # type: ignore[no-any-return]
 
 
-class JetTagging(Task):
-    """Multi-class jet tagging from high-level features, constituents, or both."""
+class ClassificationProblem(Problem):
+    """Cross-entropy of some classes, judged by accuracy, AUC and background rejection."""
 
-    name = "jet-tagging"
-    settings = JetSample
-    classes = ("g", "q", "w", "z", "t")
-
-    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetTaggingProblem:
-        """A card's jets, or those of a file. The card has its own seed."""
-        return JetTaggingProblem(validated(JetSample, dict(settings), "sample"), self.classes, progress)
-
-    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Constituents by falling pT, the hardest 32, as in a sample."""
-        return constituents_block(items).values if block == CONSTITUENTS else super().arrange(block, items)
-
-
-class JetTaggingProblem(Problem):
-    """Cross-entropy, judged by accuracy, AUC and background rejection."""
-
-    def __init__(self, chosen: JetSample, classes: tuple[str, ...], progress: Progress | None = None) -> None:
-        self._chosen, self.classes, self._progress = chosen, classes, progress
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes = classes
         self.metrics = {"accuracy": "maximise", "auc_mean": "maximise"}
         self.metrics |= {f"auc_{c}": "maximise" for c in classes}
         self.metrics |= {f"rejection_{c}_{p}": "maximise" for p in WORKING_POINTS for c in classes}
-
-    @cached_property
-    def sample(self) -> Sample:
-        """The card's jets, generated once and then from the cache, or the file's."""
-        chosen = self._chosen
-        if chosen.card is not None:
-            from codesign.data.generated import generated_sample
-
-            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=self._progress))
-        from pathlib import Path
-
-        from codesign.data.readers import read_sample
-
-        assert chosen.file is not None
-        return self._known_classes(read_sample(Path(chosen.file), chosen.class_names))
-
-    def _known_classes(self, sample: Sample) -> Sample:
-        """The sample with the task's own classes, which it names in any order and in capitals or not."""
-        found = [name.lower() for name in sample.class_names]
-        wanted = [name.lower() for name in self.classes]
-        if sorted(found) != sorted(wanted):
-            raise InputError(
-                f"the sample's classes are {', '.join(sample.class_names)}; the task jet-tagging tells apart "
-                f"{', '.join(self.classes)}: give a sample of these, or write a task with your classes "
-                "(codesign/tasks/base.py)"
-            )
-        place = np.array([wanted.index(name) for name in found])
-        return replace(sample, labels=place[sample.labels], class_names=self.classes)
 
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """One logit per class; cross-entropy."""
@@ -145,10 +101,6 @@ class JetTaggingProblem(Problem):
                 if (value := values[place]) is not None:  # absent where the sample is too small to say
                     found[f"rejection_{name}_{point}"] = value
         return found
-
-    def baselines(self, train: Part, seed: int) -> list[Baseline]:
-        """Boosted decision trees on the same inputs."""
-        return [_Baseline(train, seed)]
 
     def plots(
         self,
@@ -182,7 +134,7 @@ class JetTaggingProblem(Problem):
                 log_y=True,
                 series=curves,
                 caption=f"{len(part)} {part.name} events; bands: one binomial standard deviation of the background "
-                "efficiency; dashed: boosted decision trees.",
+                "efficiency; dashed: the baselines.",
             ),
             Plot(
                 name="confusion",
@@ -195,6 +147,62 @@ class JetTaggingProblem(Problem):
                 caption=f"{len(part)} {part.name} events; each row adds up to 1.",
             ),
         ]
+
+
+class JetTagging(Task):
+    """Multi-class jet tagging from high-level features, constituents, or both."""
+
+    name = "jet-tagging"
+    settings = JetSample
+    classes = ("g", "q", "w", "z", "t")
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetTaggingProblem:
+        """A card's jets, or those of a file. The card has its own seed."""
+        return JetTaggingProblem(validated(JetSample, dict(settings), "sample"), self.classes, progress)
+
+    def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Constituents by falling pT, the hardest 32, as in a sample."""
+        return constituents_block(items).values if block == CONSTITUENTS else super().arrange(block, items)
+
+
+class JetTaggingProblem(ClassificationProblem):
+    """Cross-entropy, judged by accuracy, AUC and background rejection."""
+
+    def __init__(self, chosen: JetSample, classes: tuple[str, ...], progress: Progress | None = None) -> None:
+        super().__init__(classes)
+        self._chosen, self._progress = chosen, progress
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The card's jets, generated once and then from the cache, or the file's."""
+        chosen = self._chosen
+        if chosen.card is not None:
+            from codesign.data.generated import generated_sample
+
+            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=self._progress))
+        from pathlib import Path
+
+        from codesign.data.readers import read_sample
+
+        assert chosen.file is not None
+        return self._known_classes(read_sample(Path(chosen.file), chosen.class_names))
+
+    def _known_classes(self, sample: Sample) -> Sample:
+        """The sample with the task's own classes, which it names in any order and in capitals or not."""
+        found = [name.lower() for name in sample.class_names]
+        wanted = [name.lower() for name in self.classes]
+        if sorted(found) != sorted(wanted):
+            raise InputError(
+                f"the sample's classes are {', '.join(sample.class_names)}; the task jet-tagging tells apart "
+                f"{', '.join(self.classes)}: give a sample of these, or write a task with your classes "
+                "(codesign/tasks/base.py)"
+            )
+        place = np.array([wanted.index(name) for name in found])
+        return replace(sample, labels=place[sample.labels], class_names=self.classes)
+
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
+        """Boosted decision trees on the same inputs."""
+        return [_Baseline(train, seed)]
 
 
 def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool, weights: Weights) -> Series:

@@ -1,0 +1,222 @@
+"""The task ``regression``: a number of each row of the user's own tables, and quantiles of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core.records import Metric, Plot, Series
+from codesign.core.validation import validated
+from codesign.data.sample import Part, Sample
+from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target, Task
+from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
+from codesign.tasks.tables.table_sample import sample_of_tables
+from codesign.tasks.tables.table_settings import RegressionSettings
+
+__all__ = ("TableRegression", "TableRegressionProblem")
+
+#: replicas of the bootstrap, and its seed
+_REPLICAS, _SEED = 200, 20
+_BINS = 60
+
+
+class TableRegression(Task):
+    """A number of each row, by columns and expressions over them."""
+
+    name = "regression"
+    settings = RegressionSettings
+
+    def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> TableRegressionProblem:
+        """The tables of the section ``sample``."""
+        return TableRegressionProblem(validated(RegressionSettings, dict(settings), "sample"))
+
+
+class TableRegressionProblem(Problem):
+    """Squared error of the target in units of its spread, and pinball losses of quantiles.
+
+    The network's outputs are scaled: a score s means ``middle + spread * s``, which the study says.
+    """
+
+    def __init__(self, chosen: RegressionSettings) -> None:
+        self._chosen = chosen
+        self.metrics = {"bias": "minimise", "resolution": "minimise", "mean_absolute_error": "minimise"}
+        self.metrics |= {f"coverage_error_{100 * q:g}".replace(".", "_"): "minimise" for q in chosen.quantiles}
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The rows of the files."""
+        return sample_of_tables(self._chosen)
+
+    @property
+    def settings(self) -> Settings:
+        """The quantiles that are learned, and how targets are scaled."""
+        return {"quantiles": list(self._chosen.quantiles), "scale": list(self._scale)}
+
+    @property
+    def _scale(self) -> tuple[float, float]:
+        """Middle and spread of the target: what the outputs are in units of."""
+        return self._chosen.target.middle, self._chosen.target.spread
+
+    def heads(self, sample: Sample) -> tuple[Head, ...]:
+        """The number itself, and its quantiles."""
+        name = self._chosen.target.name
+        found = [Head("value", (name,), LossObjective("squared"))]
+        if self._chosen.quantiles:
+            outputs = tuple(f"{name}_q{100 * q:g}".replace(".", "_") for q in self._chosen.quantiles)
+            found.append(Head("quantiles", outputs, LossObjective("quantile", quantiles=self._chosen.quantiles)))
+        return tuple(found)
+
+    def target(self, part: Part) -> Mapping[str, Target]:
+        """The standardised target, of each head."""
+        assert part.targets is not None
+        middle, spread = self._scale
+        scaled = ((part.targets - middle) / spread).astype(np.float32)
+        return {"value": scaled, "quantiles": scaled[:, 0]} if self._chosen.quantiles else {"value": scaled}
+
+    def judge(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+        """Size of the mean difference, half of the range of its central 68 %, mean absolute difference, in the target's
+        unit; of each quantile how far the share below it is from what it should be. Errors by bootstrap."""
+        difference, weights = self._difference(scores, part), _weights(part)
+        found = {
+            "bias": _with_error(lambda d, w: abs(float(np.average(d, weights=w))), difference, weights),
+            "resolution": _with_error(_half_width, difference, weights),
+            "mean_absolute_error": _with_error(
+                lambda d, w: float(np.average(np.abs(d), weights=w)), difference, weights
+            ),
+        }
+        assert part.targets is not None
+        middle, spread = self._scale
+        for place, q in enumerate(self._chosen.quantiles, start=1):
+            below = (part.targets[:, 0] < middle + spread * scores[:, place]).astype(np.float64)
+            found[f"coverage_error_{100 * q:g}".replace(".", "_")] = _with_error(_Coverage(q), below, weights)
+        return found
+
+    def _difference(self, scores: Scores, part: Part) -> NDArray[np.float64]:
+        """Prediction less target, (events,), in the target's unit."""
+        assert part.targets is not None
+        middle, spread = self._scale
+        return np.asarray(middle + spread * scores[:, 0] - part.targets[:, 0].astype(np.float64))
+
+    def baselines(self, train: Part, seed: int) -> list[Baseline]:
+        """Boosted trees and a linear fit, in the outputs' units."""
+        scale = self._scale
+        return [
+            _Standardised(BoostedNumber(train, seed, self._chosen.quantiles), scale),
+            _Standardised(LinearNumber(train, self._chosen.quantiles), scale),
+        ]
+
+    def plots(
+        self, scores: Scores, part: Part, baselines: Mapping[str, Scores], points: Mapping[str, float]
+    ) -> list[Plot]:
+        """Prediction less target, and its spread along the target."""
+        assert part.targets is not None
+        unit = self._chosen.target.unit or "1"
+        of = {"this design": scores, **baselines}
+        width = 4 * max(_half_width(self._difference(scores, part), _weights(part)), 1e-9)
+        edges = np.linspace(-width, width, _BINS + 1)
+        centres = (edges[1:] + edges[:-1]) / 2
+        hists = [
+            Series(
+                label=name,
+                x=centres.tolist(),
+                y=(
+                    np.histogram(self._difference(s, part), edges, weights=_weights(part))[0] / _weights(part).sum()
+                ).tolist(),
+                dashed=name != "this design",
+            )
+            for name, s in of.items()
+        ]
+        return [
+            Plot(
+                name="difference",
+                title="Prediction less target",
+                x_label=f"{self._chosen.target.name}: prediction - target [{unit}]",
+                y_label="share of rows",
+                series=hists,
+                caption=f"{len(part)} {part.name} rows; dashed: the baselines.",
+            ),
+            self._along(of, part, unit),
+        ]
+
+    def _along(self, of: Mapping[str, Scores], part: Part, unit: str) -> Plot:
+        assert part.targets is not None
+        target = part.targets[:, 0]
+        edges = np.unique(np.quantile(target, np.linspace(0, 1, 13)))
+        place = np.clip(np.digitize(target, edges) - 1, 0, len(edges) - 2)
+        bins = [b for b in range(len(edges) - 1) if (place == b).sum() > 20]
+        series = []
+        for name, s in of.items():
+            difference, weights = self._difference(s, part), _weights(part)
+            series.append(
+                Series(
+                    label=name,
+                    x=[float(target[place == b].mean()) for b in bins],
+                    y=[_half_width(difference[place == b], weights[place == b]) for b in bins],
+                    dashed=name != "this design",
+                )
+            )
+        return Plot(
+            name="resolution",
+            title="Half of the central 68 % of the difference along the target",
+            x_label=f"{self._chosen.target.name} [{unit}]",
+            y_label=f"resolution [{unit}]",
+            series=series,
+            caption=f"{len(part)} {part.name} rows, in twelfths of the target; dashed: the baselines.",
+        )
+
+
+class _Standardised:
+    """A baseline whose scores are in the network's units."""
+
+    def __init__(self, own: BoostedNumber | LinearNumber, scale: tuple[float, float]) -> None:
+        self.name, self._own, self._scale = own.name, own, scale
+
+    def __call__(self, part: Part) -> Scores:
+        middle, spread = self._scale
+        return np.asarray((self._own(part) - middle) / spread)
+
+
+@dataclass(frozen=True)
+class _Coverage:
+    """How far the share of rows below is from a quantile's own."""
+
+    quantile: float
+
+    def __call__(self, below: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+        return abs(float(np.average(below, weights=weights)) - self.quantile)
+
+
+def _weights(part: Part) -> NDArray[np.float64]:
+    return np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
+
+
+def _shares(values: NDArray[np.float64], edges: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:
+    counted: list[float] = (np.histogram(values, edges, weights=weights)[0] / weights.sum()).tolist()
+    return counted
+
+
+def _half_width(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Half of the range between the 16 % and the 84 % quantile, weighted."""
+    order = np.argsort(values)
+    share = np.cumsum(weights[order]) - weights[order] / 2
+    low, high = np.interp([0.16, 0.84], share / weights.sum(), values[order])
+    return float(high - low) / 2
+
+
+def _with_error(
+    measure: Callable[[NDArray[np.float64], NDArray[np.float64]], float], values: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> Metric:  # fmt: skip
+    """A metric, and its spread over Poisson replicas of the events."""
+    generator = np.random.default_rng(_SEED)
+    found = []
+    for _ in range(_REPLICAS):
+        counted = weights * generator.poisson(1.0, len(weights))
+        if counted.sum() > 0:
+            found.append(measure(values, counted))
+    return Metric(value=measure(values, weights), error=float(np.std(found)))

@@ -1,0 +1,199 @@
+"""TableRows of the user's tables, in pieces: expressions, selection and labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core.errors import InputError
+from codesign.data.column_expressions import ColumnExpression, expand_slice
+from codesign.data.table_files import TableFile, open_table
+from codesign.physics.events.container import ChunkSize
+from codesign.tasks.tables.table_settings import (
+    ClassificationSettings,
+    ItemSettings,
+    LabelSettings,
+    RegressionSettings,
+    TableSettings,
+)
+
+__all__ = ("RowReader", "TableRows")
+
+_ROWS = 100_000
+
+
+@dataclass
+class TableRows:
+    """What is read of some rows: features (rows, n), items (rows, max, fields), and (rows,) of each other thing."""
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    groups: NDArray[Any] | None = None
+    weights: NDArray[np.float64] | None = None
+    targets: NDArray[np.float64] | None = None
+    items: NDArray[np.float32] | None = None
+    split: int = 0
+
+
+@dataclass
+class RowReader:
+    """Reads files of one study into rows."""
+
+    settings: TableSettings
+    classes: tuple[str, ...]
+    found: Counter[str] = field(default_factory=Counter)
+    strange: Counter[str] = field(default_factory=Counter)
+    read: int = 0
+    selected: int = 0
+
+    def rows(self, file: TableFile, of_class: int | None, split: int) -> Iterator[TableRows]:
+        """All rows of a file that are selected, in pieces."""
+        settings = self.settings
+        with open_table(file) as table:
+            known = [name for name, native in table.natives.items() if not native.problem or "string" in native.problem]
+            parsed = _Parsed(settings, known, str(file))
+            left = settings.rows
+            for _, columns in table.chunks(parsed.columns, ChunkSize(events=min(_ROWS, left or _ROWS))):
+                rows = len(next(iter(columns.values())))
+                self.read += rows
+                keep = np.ones(rows, dtype=bool)
+                if parsed.select is not None:
+                    keep = _numbers(parsed.select.values(columns), parsed.select.text, rows).astype(bool)
+                self.selected += int(keep.sum())
+                yield self._piece(parsed, columns, keep, of_class, split)
+                if left is not None and (left := left - rows) <= 0:
+                    return
+
+    def _piece(
+        self, parsed: _Parsed, columns: dict[str, Any], keep: NDArray[np.bool_], of_class: int | None, split: int
+    ) -> TableRows:
+        rows = len(keep)
+        features = np.column_stack([_numbers(e.values(columns), e.text, rows) for e in parsed.features])
+        piece = TableRows(features[keep].astype(np.float32), np.zeros(int(keep.sum()), dtype=np.int64), split=split)
+        if of_class is not None:
+            piece.labels[:] = of_class
+        elif parsed.label is not None:
+            assert isinstance(self.settings, ClassificationSettings)
+            assert self.settings.label is not None
+            values = np.asarray(parsed.label.values(columns))[keep]
+            piece.labels = self._labels(values, self.settings.label)
+        for name in ("weights", "target", "by"):
+            expression: ColumnExpression | None = getattr(parsed, name)
+            if expression is None:
+                continue
+            if name == "by":
+                values = np.asarray(expression.values(columns))[keep]
+                modulo = self.settings.split.modulo
+                piece.groups = values.astype(np.int64) % modulo if modulo is not None else values
+            elif name == "weights":
+                piece.weights = _numbers(expression.values(columns), expression.text, rows)[keep]
+            else:
+                piece.targets = _numbers(expression.values(columns), expression.text, rows)[keep]
+        if self.settings.items is not None:
+            piece.items = _items(parsed, columns, self.settings.items)[keep]
+        return piece
+
+    def _labels(self, values: NDArray[Any], declared: LabelSettings) -> NDArray[np.int64]:
+        """Place of each row's class; what nobody declared is counted, and -1."""
+        found, inverse, counts = np.unique(values.astype(object) if values.dtype.kind == "O" else values,
+                                           return_inverse=True, return_counts=True)  # fmt: skip
+        if len(found) > 1000:
+            raise InputError(
+                f"sample.label: '{declared.column}' has {len(found):,} values, such as {found[0]} and {found[1]}: "
+                "it is no label of classes"
+            )
+        places = {name: place for place, name in enumerate(self.classes)}
+        of_value = np.full(len(found), -1)
+        known = {_plain(value): name for value, name in declared.classes.items()}
+        for i, (value, count) in enumerate(zip(found.tolist(), counts.tolist(), strict=True)):
+            name = known.get(_plain(value))
+            if name is None:
+                self.strange[str(value)] += count
+            else:
+                of_value[i] = places[name]
+                self.found[name] += count
+        return of_value[inverse]
+
+
+def _plain(value: object) -> str:
+    """A label as it is compared: 1, 1.0 and True are one; text is itself."""
+    if isinstance(value, bool | int | float):
+        return f"{float(value):g}"
+    return str(value)
+
+
+class _Parsed:
+    """The study's expressions over the columns of one file."""
+
+    def __init__(self, settings: TableSettings, known: Collection[str], where: str) -> None:
+        def parse(text: str | None, key: str) -> ColumnExpression | None:
+            return None if text is None else ColumnExpression.of(text, known, f"{where}: sample.{key}")
+
+        texts = [one for text in settings.features for one in expand_slice(text, known)]
+        self.features = [ColumnExpression.of(text, known, f"{where}: sample.features") for text in texts]
+        label = settings.label if isinstance(settings, ClassificationSettings) else None
+        self.label = parse(label.column if label else None, "label.column")
+        self.target = parse(
+            settings.target.column if isinstance(settings, RegressionSettings) else None, "target.column"
+        )
+        self.weights = parse(settings.weights, "weights")
+        self.select = parse(settings.select, "select")
+        self.by = parse(settings.split.by, "split.by")
+        self.items: list[ColumnExpression] = []
+        self.sort: ColumnExpression | None = None
+        if settings.items is not None:
+            own = settings.items
+            inside = _names_in(own.collection, known, where)
+            self.items = [ColumnExpression.of(inside.get(f, f), known, f"{where}: sample.items") for f in own.fields]
+            if own.sort is not None:
+                name = own.sort.removeprefix("-")
+                self.sort = ColumnExpression.of(inside.get(name, name), known, f"{where}: sample.items.sort")
+        read = [*self.features, *self.items]
+        read += [e for e in (self.label, self.target, self.weights, self.select, self.by, self.sort) if e is not None]
+        self.columns = list(dict.fromkeys(name for e in read for name in e.columns))
+
+
+def _names_in(collection: str, known: Collection[str], where: str) -> dict[str, str]:
+    """A collection's fields -> its columns."""
+    for sign in (".", "_"):
+        inside = {name.removeprefix(collection + sign): name for name in known if name.startswith(collection + sign)}
+        if inside:
+            return inside
+    raise InputError(f"{where}: sample.items: there is no collection '{collection}': no column begins with its name")
+
+
+def _numbers(values: Any, text: str, rows: int) -> NDArray[np.float64]:
+    """One number a row; InputError where there is a list, or text."""
+    import awkward as ak
+
+    if isinstance(values, ak.Array):
+        if values.ndim != 1:
+            raise InputError(f"'{text}' is a list a row: take one place of it, '{text}[0]', or some, '{text}[:4]'")
+        values = ak.to_numpy(values)
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"'{text}' holds text, such as '{array.ravel()[0] if array.size else ''}': a number is needed")
+    return np.broadcast_to(array.astype(np.float64), (rows,))
+
+
+def _items(parsed: _Parsed, columns: dict[str, Any], own: ItemSettings) -> NDArray[np.float32]:
+    """(rows, max, fields), zeros where an item is not there."""
+    import awkward as ak
+
+    lists = [ak.Array(e.values(columns)) for e in parsed.items]
+    for e, values in zip(parsed.items, lists, strict=True):
+        if values.ndim != 2:
+            raise InputError(f"sample.items: '{e.text}' is one number a row: items are a list a row")
+    if parsed.sort is not None:
+        assert own.sort is not None
+        order = ak.argsort(
+            ak.Array(parsed.sort.values(columns)), axis=1, ascending=not own.sort.startswith("-"), stable=True
+        )
+        lists = [values[order] for values in lists]
+    padded = [ak.to_numpy(ak.fill_none(ak.pad_none(v, own.max, clip=True), 0.0)) for v in lists]
+    return np.stack(padded, axis=2).astype(np.float32)

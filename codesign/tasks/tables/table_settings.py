@@ -1,0 +1,139 @@
+"""The section ``sample`` of a study on the user's own tables."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = (
+    "ClassificationSettings", "ItemSettings", "LabelSettings", "MissingSettings", "RegressionSettings", "SplitSettings",
+    "TableSettings", "TargetSettings",
+)  # fmt: skip
+
+_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ItemSettings(_Section):
+    """Items of a row, such as a jet's constituents: a list for each field, of any length."""
+
+    collection: str = Field(pattern=_NAME, description="PFCands: its columns are PFCands.pt or PFCands_pt")
+    fields: tuple[str, ...] = Field(min_length=1, description="columns of the collection, or expressions over them")
+    max: int = Field(ge=1, le=1024, description="items that a network sees; further ones are dropped")
+    sort: str | None = Field(default=None, description="pt, or -pt for falling; null: as they come")
+
+
+class LabelSettings(_Section):
+    """Which class a row is: what a column holds, each of its values declared."""
+
+    column: str = Field(description="a column, or an expression over columns")
+    classes: dict[str | int | bool, str] = Field(min_length=2, description="{0: background, 1: signal}: value -> class")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        names = list(dict.fromkeys(self.classes.values()))
+        for name in names:
+            if not name.isascii() or not name.replace("_", "a").isalnum() or name[0].isdigit():
+                raise ValueError(f"'{name}' is no name of a class: letters, digits and underscores")
+        if len(names) < 2:
+            raise ValueError(f"every value is the class '{names[0]}': declare at least two classes")
+        return self
+
+
+class MissingSettings(_Section):
+    """What is done with a row in which a feature is missing or not finite."""
+
+    policy: Literal["refuse", "drop", "median", "value"] = Field(
+        default="refuse", description="median: of all rows; value: the number below"
+    )
+    value: float = 0.0
+
+
+class SplitSettings(_Section):
+    """What is never split apart. The shares of the splits are the study's own section ``splits``."""
+
+    by: str | None = Field(default=None, description="rows of one value of it stay together: run, eventNumber")
+    modulo: int | None = Field(default=None, ge=3, le=10_000, description="of by: rows of one remainder stay together")
+    validation: tuple[str, ...] = Field(default=(), description="files of this split alone, in place of shares")
+    test: tuple[str, ...] = Field(default=(), description="files of this split alone, in place of shares")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.validation) != bool(self.test):
+            raise ValueError("files of their own are given for both splits, validation and test")
+        if self.by is not None and self.validation:
+            raise ValueError("give either by, or files of their own")
+        if self.modulo is not None and self.by is None:
+            raise ValueError("modulo is of the column that by names")
+        return self
+
+
+class TableSettings(_Section):
+    """What every table has: files, features, and what is done with rows."""
+
+    files: tuple[str, ...] | dict[str, tuple[str, ...]] = Field(
+        min_length=1, description="names and globs, 'background/*.root:Events'; by class where a class has its own"
+    )
+    features: tuple[str, ...] = Field(min_length=1, description="columns and expressions: pt, log(m), jets.pt[:4]")
+    units: dict[str, str] = Field(default_factory=dict, description="of features, by their text")
+    items: ItemSettings | None = Field(default=None, description="a block of items beside the features")
+    weights: str | None = Field(default=None, description="an expression: genWeight * xsec; none below 0")
+    select: str | None = Field(default=None, description="rows that are kept: pt > 30 & abs(eta) < 2.4")
+    missing: MissingSettings = MissingSettings()
+    split: SplitSettings = SplitSettings()
+    rows: int | None = Field(default=None, ge=100, description="read so many rows at most of each file, the first")
+
+
+class ClassificationSettings(TableSettings):
+    """Classes of rows: by a column, or by file."""
+
+    label: LabelSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        by_file = isinstance(self.files, dict)
+        if by_file == (self.label is not None):
+            raise ValueError("give either label, or files by class: {signal: [...], background: [...]}")
+        if isinstance(self.files, dict):
+            if len(self.files) < 2:
+                raise ValueError("files of one class only: give those of at least two")
+            if self.split.validation:
+                raise ValueError("files by class have no files of their own for validation and test: give label")
+        return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in the order of declaration."""
+        if isinstance(self.files, dict):
+            return tuple(self.files)
+        assert self.label is not None
+        return tuple(dict.fromkeys(self.label.classes.values()))
+
+
+class TargetSettings(_Section):
+    """A number that is regressed."""
+
+    column: str = Field(description="a column, or an expression over columns")
+    name: str = Field(default="target", pattern=_NAME)
+    unit: str = ""
+    middle: float = Field(default=0.0, description="what the output 0 means: about the target's mean")
+    spread: float = Field(default=1.0, gt=0, description="what a step of 1 of the output means: about its deviation")
+
+
+class RegressionSettings(TableSettings):
+    """A number of each row, from the others."""
+
+    target: TargetSettings
+    quantiles: tuple[float, ...] = Field(default=(), description="also learned: 0.16, 0.5, 0.84, with the pinball loss")
+
+    @model_validator(mode="after")
+    def _of_rows(self) -> Self:
+        if isinstance(self.files, dict):
+            raise ValueError("files by class are of a classification: give a list of files")
+        if not all(0 < q < 1 for q in self.quantiles) or sorted(set(self.quantiles)) != list(self.quantiles):
+            raise ValueError(f"quantiles are numbers between 0 and 1, rising, not {list(self.quantiles)}")
+        return self

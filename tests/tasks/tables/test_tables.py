@@ -1,0 +1,198 @@
+"""The user's own tables: six kinds of files are one sample, and what is wrong with a table is said in one line."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from codesign.core import plugins
+from codesign.core.errors import InputError
+from codesign.data.sample import Splits
+from codesign.study.definition import load_study
+from codesign.study.init import write_study
+from codesign.tasks.base import Task
+from codesign.tasks.tables.classification import TableClassification
+from codesign.tasks.tables.regression import TableRegression
+from codesign.testing.task_tests import TaskTests
+from tests.tasks.tables.made import COLUMNS, LABELS, events, six_tables
+
+FEATURES = ["lepton_pt", "lepton_eta", "log(mass)", "lepton_pt / ht", "jets"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return six_tables(tmp_path_factory.mktemp("tables"))
+
+
+def settings_of(folder, name, **more):
+    column, classes = LABELS[name]
+    given = {"files": [str(folder / name)], "features": FEATURES, "label": {"column": column, "classes": classes}}
+    return given | more
+
+
+def opened(folder, name="b.parquet", **more):
+    return TableClassification().open(settings_of(folder, name, **more), 1).sample
+
+
+def test_the_same_events_from_six_kinds_of_files_are_one_sample(folder):
+    first = opened(folder, "a.csv", select="lepton_pt > 25 & abs(lepton_eta) < 2.4")
+    assert first.class_names == ("background", "signal")
+    assert 0 < len(first) < 600
+    for name in LABELS:
+        found = opened(folder, name, select="lepton_pt > 25 & abs(lepton_eta) < 2.4")
+        swapped = found.class_names != first.class_names  # by the order in which they are declared
+        assert np.array_equal(found.labels == found.class_names.index("signal"), first.labels == 1), (name, swapped)
+        assert np.array_equal(found.features, first.features), name
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_init_writes_a_study_that_needs_nothing_more(folder, tmp_path, name):
+    study = load_study(str(write_study(folder / name, tmp_path / "own.yaml")))
+    assert study.task == "classification"
+    sample = plugins.load(Task, study.task).open(study.sample, study.seed).sample
+    assert len(sample) == 600
+    assert set(sample.feature_names) == set(COLUMNS)
+    assert len(sample.class_names) == 2
+
+
+class TestClassification(TaskTests):
+    @pytest.fixture
+    def task(self):
+        return TableClassification()
+
+    @pytest.fixture
+    def settings(self, folder):
+        return settings_of(folder, "a.csv")
+
+
+class TestRegression(TaskTests):
+    @pytest.fixture
+    def task(self):
+        return TableRegression()
+
+    @pytest.fixture
+    def settings(self, folder):
+        return {
+            "files": [str(folder / "f.root") + ":Events"],
+            "features": ["lepton_pt", "lepton_eta", "jets"],
+            "target": {"column": "log(ht)", "name": "log_ht", "middle": 4.5, "spread": 0.6},
+            "quantiles": [0.16, 0.84],
+        }
+
+
+def table(folder, name="own.parquet", **columns):
+    y, own = events(400)
+    parquet.write_table(pa.table({**own, "y": y} | columns), folder / name)
+    return folder / name
+
+
+def of_table(path, **more):
+    given = {
+        "files": [str(path)],
+        "features": ["ht", "mass"],
+        "label": {"column": "y", "classes": {0: "background", 1: "signal"}},
+    }
+    return TableClassification().open(given | more, 1).sample
+
+
+NAN = np.where(np.arange(400) % 10 == 0, np.nan, np.arange(400.0))
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "said"),
+    [
+        (
+            {"y": np.arange(400) % 3},
+            {},
+            r"holds 2 \(133\), which no class is declared for; of declared",
+        ),
+        ({"y": np.zeros(400, int)}, {}, "no row is of the class 'signal'"),
+        ({"ht": np.full(400, np.nan)}, {}, "'ht' has no finite value in any row"),
+        ({"ht": NAN}, {}, r"ht \(40 of 400\); say what is done with them"),
+        ({"ht": np.ones(400)}, {}, "'ht' is 1 in every row"),
+        ({}, {"features": ["ht", "ht * 1"]}, "hold the same"),
+        ({}, {"features": ["ht", "ht"]}, "is there twice"),
+        ({}, {"features": ["hat"]}, "no column 'hat'"),
+        ({"w": np.zeros(400)}, {"weights": "w"}, "weight 0"),
+        ({"w": np.arange(400) - 10.0}, {"weights": "w"}, "10 of 400 rows have a weight below 0"),
+        ({}, {"select": "ht < 0"}, "no row of 400 is left"),
+        ({"t": np.array(["x"] * 400)}, {"features": ["t", "ht"]}, "'t' holds text"),
+        ({}, {"files": ["nowhere/*.csv"]}, "is the name of no file"),
+        ({}, {"split": {"by": "run"}}, "no column 'run'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path, columns, more, said):
+    path = table(tmp_path, **columns)
+    with pytest.raises(InputError, match=said) as error:
+        of_table(path, **more)
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_is_mapped_to_a_class_by_its_place(tmp_path):
+    y = 1 - events(400)[0]
+    path = table(tmp_path, y=y)
+    one = of_table(path)
+    other = of_table(path, label={"column": "y", "classes": {1: "background", 0: "signal"}})
+    assert np.array_equal(one.labels == one.class_names.index("signal"), y == 1)
+    assert np.array_equal(other.labels == other.class_names.index("signal"), y == 0)
+
+
+@pytest.mark.parametrize(("policy", "rows"), [("drop", 360), ("median", 400), ("value", 400)])
+def test_what_is_missing_follows_the_policy(tmp_path, policy, rows):
+    sample = of_table(table(tmp_path, ht=NAN), missing={"policy": policy, "value": -1})
+    assert len(sample) == rows
+    assert sample.provenance["missing"] == {"ht": 40}
+    if policy != "drop":
+        assert set(sample.features[::10, 0]) == {-1.0 if policy == "value" else float(np.nanmedian(NAN))}
+
+
+def test_rows_of_one_value_stay_together_and_files_have_their_own_split(tmp_path):
+    path = table(tmp_path, run=np.arange(400) // 20)
+    sample = of_table(path, split={"by": "run"})
+    splits = Splits(0.5, 0.25, 0.25, 3)
+    runs = [set(np.arange(400)[sample.places(name, splits)] // 20) for name in ("train", "validation", "test")]
+    assert not runs[0] & runs[1]
+    assert not runs[0] & runs[2]
+    others = [
+        str(table(tmp_path, name, ht=np.arange(400.0) + i)) for i, name in ((1000, "v.parquet"), (2000, "t.parquet"))
+    ]
+    own = of_table(path, split={"validation": others[:1], "test": others[1:]})
+    assert own.part("test", splits).features[:, 0].min() >= 2000
+    assert len(own.part("train", splits)) == 400
+
+
+def test_classes_by_file_and_weights(tmp_path):
+    y, columns = events(400)
+    for place, name in enumerate(("background", "signal")):
+        rows = {key: values[y == place] for key, values in columns.items()}
+        parquet.write_table(
+            pa.table(rows | {"w": np.full((y == place).sum(), 1.0 + place)}), tmp_path / f"{name}.parquet"
+        )
+    files = {name: [str(tmp_path / f"{name}.parquet")] for name in ("background", "signal")}
+    given = {"files": files, "features": ["ht", "mass"], "weights": "w"}
+    sample = TableClassification().open(given, 1).sample
+    assert np.bincount(sample.labels).tolist() == np.bincount(y).tolist()
+    assert sample.weights.mean() == pytest.approx(1)
+    assert sample.weights[sample.labels == 1][0] == pytest.approx(2 * sample.weights[sample.labels == 0][0])
+
+
+def test_init_warns_of_what_tells_the_label(tmp_path):
+    y, _ = events(400)
+    path = table(tmp_path, leak=y * 2.0 + 1, same=np.ones(400), ht2=events(400)[1]["ht"], eventNumber=np.arange(400))
+    text = write_study(path, tmp_path / "own.yaml").read_text()
+    assert "NOTE: 'leak' alone tells the classes apart" in text
+    assert "NOTE: 'same' is the same in every row" in text
+    assert "NOTE: 'ht2' holds the same as 'ht'" in text
+    study = load_study(str(tmp_path / "own.yaml"))
+    assert study.sample["features"] == ["ht", "lepton_eta", "lepton_pt", "mass", "jets"]
+    assert study.sample["split"] == {"by": "eventNumber"}
+
+
+def test_a_table_of_any_names_is_shown(folder, capsys):
+    from codesign.core.printing import print_facts
+    from codesign.data.files import describe
+
+    facts = describe(folder / "b.parquet")
+    assert (facts["rows"], facts["label"]) == (600, "kind")
+    print_facts(facts, False)
+    assert "background (" in capsys.readouterr().out
