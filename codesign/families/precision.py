@@ -129,8 +129,8 @@ class PrecisionFamily(TorchFamily):
         if not _learns(candidate):
             return super().load(files, candidate, design)
         from codesign.families.learned_training import LearnedNetwork
-        from codesign.families.torch_family import WEIGHTS
         from codesign.families.torch_trained import filled
+        from codesign.families.trained import WEIGHTS
 
         network = self._learning(candidate, Subject.of_design(design))
         return LearnedNetwork(filled(network, files[WEIGHTS]), lambda: design)

@@ -12,11 +12,6 @@ from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS, InputQuantisation
 from codesign.core.layout import Layout
-from codesign.core.probes import probe_codes
-from codesign.core.targets import load_target
-from codesign.flows.alkaid.flow import Alkaid
-from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
-from codesign.handoff.inference import Session, codes_model, features_model, heads_of
 from codesign.tasks.heads import Head, LossObjective
 from codesign.training import export
 from codesign.training.brevitas_quantisers import (

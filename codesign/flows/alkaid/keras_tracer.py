@@ -61,7 +61,7 @@ def _declared(shapes: list[tuple[int, ...]], kinds: Sequence[Sequence[int]] | No
 
 def _port(circuit: Any) -> Port:
     """The types in which the circuit reads its inputs."""
-    types = []
+    types: list[FixedPoint] = []
     for low, high, step in circuit.inp_qint:
         kind = _type(float(low), float(high), float(step))
         if kind.width > _WIDEST:

@@ -31,8 +31,8 @@ from codesign.flows.alkaid.alkaid_files import load_program, save_program, write
 from codesign.flows.alkaid.alkaid_passes import optimise
 from codesign.graph.interval import tightest_type
 from codesign.importing.declared import DeclaredInputs, fixed_point
+from codesign.importing.import_report import types_in_words
 from codesign.importing.keras.keras_process import asked
-from codesign.importing.onnx_file import types_in_words
 
 __all__ = ("TracedModel", "checked_circuit", "trace_keras")
 

@@ -77,7 +77,8 @@ def _fixed(graph: GraphWriter, x: WrittenSignal | Array, quantiser: Any) -> Writ
     """Through a quantiser, which Keras evaluates for a constant."""
     if isinstance(x, WrittenSignal):
         return quantise(graph, x, quantiser)
-    return numbers(quantiser(x[None].astype(np.float32)))[0]
+    found: Array = numbers(quantiser(x[None].astype(np.float32)))[0]
+    return found
 
 
 READERS: tuple[type[LayerReader], ...] = (GRUReader,)
