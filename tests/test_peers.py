@@ -84,7 +84,8 @@ def test_a_candidate_counts_only_if_its_firmware_gives_the_networks_integers(tmp
 
     from codesign.core.fixedpoint import InputQuantisation
     from codesign.core.targets import load_target
-    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.families.mlp.config import MLPConfig
+    from codesign.families.mlp.family import MLP
     from codesign.flows.alkaid.flow import Alkaid
     from tests.benchmarks.peers.finnas import gated
 

@@ -91,7 +91,7 @@ class Theirs(Alkaid):
         return [*super().figures(firmware), Figure.of("bram", {bram}, Fidelity.COMPILED, "theirs", "1")]
 """
 FAMILY = """
-from codesign.families.mlp.config import MLP
+from codesign.families.mlp.family import MLP
 
 class Theirs(MLP):
     epochs = {epochs}

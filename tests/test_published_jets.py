@@ -11,7 +11,8 @@ from codesign.data.generated import generated_sample
 from codesign.data.readers import read_sample
 from codesign.data.readers.checks import CLASS_NAMES
 from codesign.data.sample import Part, Splits
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.physics.substructure import features_of
 from codesign.tasks.tagging.jet_tagging import JetTagging
 from codesign.training import export

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from codesign.core.design import Design
 from codesign.core.fixedpoint import InputQuantisation
-from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.family import MLPLearned
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.families.torch_family import TorchFamily
 from codesign.graph.cost import graph_cost
 from codesign.training import export

@@ -78,10 +78,21 @@ def front_of(
     network.train()
     course = PriceClimb(budget.epochs, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
     run_course(Autograd(network), events, loss, course, size, generator, progress)
-    return [
-        _checkpoint(build(), dict(zip(network.state_dict(), point.parameters, strict=True)), point, lesson)
+    names = network.state_dict().keys()
+    found = [
+        _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson)
         for point in front.thinned(_KEPT)
     ]
+    return _undominated(found)
+
+
+def _undominated(found: list[Checkpoint]) -> list[Checkpoint]:
+    """By rising bit operations, each better than all before; what the price counted and a graph counts differ."""
+    kept: list[Checkpoint] = []
+    for one in sorted(found, key=lambda c: (c.ebops, -c.score)):
+        if one.ebops > 0 and (not kept or one.score > kept[-1].score):
+            kept.append(one)
+    return kept
 
 
 def _checkpoint(network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson) -> Checkpoint:

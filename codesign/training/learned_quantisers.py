@@ -207,7 +207,7 @@ class LearnedActivationQuant(nn.Module):
         top = torch.where(live, torch.exp2(bits) - 1, 0.0)
         low = torch.where(live, -torch.exp2(bits), 0.0) if self.signed else torch.zeros_like(top)
         # Brevitas asks for a scale with a number that has no events
-        compiles = x.device.type == "cpu" and x.dim() > fraction.dim() and not torch.jit.is_tracing()  # type: ignore[attr-defined]
+        compiles = x.device.type == "cpu" and x.dim() > fraction.dim()
         quantise = (_CompiledActivation if compiles else _Activation).apply
         given = x + 0.5 * self.scale() if self.rounds else x
         return quantise(given, fraction, integer, low, top)  # type: ignore[no-any-return]

@@ -93,7 +93,8 @@ def event_rates(work: Path, events: int = 200_000) -> dict[str, Any]:
     """Events per second of the interpreter and of hls4ml's C simulation of one design, one thread; and equality."""
     import torch
 
-    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.families.mlp.config import MLPConfig
+    from codesign.families.mlp.family import MLP
     from codesign.training import export
 
     torch.manual_seed(1)

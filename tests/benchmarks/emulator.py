@@ -45,7 +45,8 @@ def design(widths: tuple[int, ...], bits: int, sparsity: float) -> Design:
     import torch
 
     from codesign.core.fixedpoint import InputQuantisation
-    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.families.mlp.config import MLPConfig
+    from codesign.families.mlp.family import MLP
     from codesign.training import export
 
     torch.manual_seed(1)

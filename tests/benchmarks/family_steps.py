@@ -13,8 +13,10 @@ from brevitas.nn import QuantConv1d, QuantIdentity, QuantLinear, QuantReLU
 from torch import Tensor, nn
 
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS
-from codesign.families.autoencoder.config import Autoencoder, AutoencoderConfig
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.autoencoder.config import AutoencoderConfig
+from codesign.families.autoencoder.family import Autoencoder
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.training.brevitas_quantisers import (
     ActivationQuantiser,
     InputQuantiser,

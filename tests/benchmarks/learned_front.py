@@ -29,7 +29,8 @@ from codesign.data.generated import generated_sample
 from codesign.data.sample import Splits
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_front import Checkpoint, checkpoints
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.training import export
 from codesign.training.lesson import Subject

@@ -18,10 +18,13 @@ from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
 from codesign.data.generated import generated_sample
 from codesign.data.sample import Splits
-from codesign.families.autoencoder.config import VAE, Autoencoder, AutoencoderConfig, VAEConfig
-from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
+from codesign.families.autoencoder.config import AutoencoderConfig, VAEConfig
+from codesign.families.autoencoder.family import VAE, Autoencoder
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.family import MLPLearned
 from codesign.families.learned.learned_front import accuracy, checkpoints
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.training import export
 from codesign.training.lesson import Subject

@@ -11,7 +11,8 @@ from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
-from codesign.families.autoencoder.config import VAE, Autoencoder, AutoencoderConfig, VAEConfig, VAESpace
+from codesign.families.autoencoder.config import AutoencoderConfig, VAEConfig, VAESpace
+from codesign.families.autoencoder.family import VAE, Autoencoder
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph

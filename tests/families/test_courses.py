@@ -7,8 +7,8 @@ from torch import nn
 
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.probes import probe_codes
-from codesign.families.learned.config import MLPLearned
-from codesign.families.mlp.config import MLP
+from codesign.families.learned.family import MLPLearned
+from codesign.families.mlp.family import MLP
 from codesign.families.mlp.network import QuantMLP
 from codesign.graph.reference import qonnx_codes
 from codesign.training.export import brevitas_codes, export

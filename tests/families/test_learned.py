@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
-from codesign.families.learned.config import LearnedMLPConfig, LearnedMLPSpace, MLPLearned
+from codesign.families.learned.config import LearnedMLPConfig, LearnedMLPSpace
+from codesign.families.learned.family import MLPLearned
 from codesign.families.learned.learned_fused import LearnedWorkspace
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact

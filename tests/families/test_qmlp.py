@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
-from codesign.families.mlp.config import MLP, MLPConfig, MLPSpace
+from codesign.families.mlp.config import MLPConfig, MLPSpace
+from codesign.families.mlp.family import MLP
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.training import export

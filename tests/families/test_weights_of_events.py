@@ -8,8 +8,8 @@ import torch
 from torch.nn.functional import cross_entropy, mse_loss
 
 from codesign.core.errors import UnsupportedError
-from codesign.families.autoencoder.config import VAE
-from codesign.families.mlp.config import MLP
+from codesign.families.autoencoder.family import VAE
+from codesign.families.mlp.family import MLP
 from codesign.tasks.heads import LossObjective
 from codesign.training.lesson import Fold, Subject
 from codesign.training.loop import train

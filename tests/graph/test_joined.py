@@ -5,7 +5,8 @@ import torch
 
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.reading.onnx import onnx_model
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.flows.finn.finn_layers import layers_of
 from codesign.flows.hls4ml.hls4ml_graph import folded
 from codesign.graph.exact import Exact

@@ -15,7 +15,8 @@ from codesign.core.records import SampleFacts
 from codesign.core.targets import load_target
 from codesign.data.sample import Splits
 from codesign.families.base import Family
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.families.teaching import learnable_weights, lesson_of
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator

@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from codesign.core.errors import InputError
-from codesign.families.autoencoder.config import VAE, Autoencoder
-from codesign.families.learned.config import LearnedMLPConfig, MLPLearned
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.autoencoder.family import VAE, Autoencoder
+from codesign.families.learned.config import LearnedMLPConfig
+from codesign.families.learned.family import MLPLearned
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.families.mlp.network import QuantMLP
 from codesign.testing.torch_family_tests import TorchFamilyTests
 from codesign.training.lesson import Subject

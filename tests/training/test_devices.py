@@ -9,8 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from codesign.core.errors import InputError
-from codesign.families.autoencoder.config import VAE, Autoencoder
-from codesign.families.mlp.config import MLP
+from codesign.families.autoencoder.family import VAE, Autoencoder
+from codesign.families.mlp.family import MLP
 from codesign.study.definition import Training
 from codesign.training.devices import device_named
 from codesign.training.learned_precision import Prices, learn_precision

@@ -1,6 +1,8 @@
 """Families on items that learn their precision: one training, a front, each network of it exact and counted."""
 
+import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,6 +67,8 @@ def test_the_networks_of_a_front_are_exact_and_counted(family, more, toy):
     assert np.array_equal(trained.references()["Brevitas"](codes), truth)
     assert np.array_equal(export.qonnx_codes(design, codes[::15]), truth[::15])
     assert len(np.unique(truth, axis=0)) > 3
+    points = [(point["ebops"], point["score"]) for point in json.loads(files["front.json"])]
+    assert all(a < b for one, next_ in pairwise(points) for a, b in zip(one, next_, strict=True))
     assert trained.cost() == graph_cost(design).bit_operations > 0
     again = family().load(trained.files(), candidate, design)
     assert np.array_equal(again.references()["Brevitas"](codes), truth)

@@ -155,7 +155,8 @@ def _scored(folder: Path, trigger: bool) -> Firmware:
     import torch
 
     from codesign.core.fixedpoint import InputQuantisation
-    from codesign.families.mlp.config import MLP, MLPConfig
+    from codesign.families.mlp.config import MLPConfig
+    from codesign.families.mlp.family import MLP
     from codesign.training import export
 
     torch.manual_seed(0)

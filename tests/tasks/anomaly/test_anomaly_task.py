@@ -9,7 +9,8 @@ from codesign.core import plugins
 from codesign.core.errors import InputError
 from codesign.core.layout import Layout
 from codesign.data.sample import Part
-from codesign.families.autoencoder.config import VAE, Autoencoder, AutoencoderConfig, VAEConfig
+from codesign.families.autoencoder.config import AutoencoderConfig, VAEConfig
+from codesign.families.autoencoder.family import VAE, Autoencoder
 from codesign.tasks.anomalies.anomaly import Anomaly
 from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from codesign.tasks.base import Task, working_points

@@ -10,7 +10,8 @@ import yaml
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.data.sample import Splits
-from codesign.families.mlp.config import MLP, MLPConfig
+from codesign.families.mlp.config import MLPConfig
+from codesign.families.mlp.family import MLP
 from codesign.physics.card import card_data
 from codesign.tasks.jets.jet_energy import JetEnergy, JetEnergyOffline
 from codesign.tasks.jets.jet_heads import TARGETS
