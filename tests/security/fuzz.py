@@ -45,8 +45,8 @@ _IMPORTED = (
     "codesign.search.resolve", "codesign.search.cluster", "codesign.pipeline", "codesign.families",
     "codesign.physics.detector.event_card", "dask_jobqueue", "codesign.pipeline.flow_comparison", "codesign.data.files",
     "codesign.search.progress", "codesign.flows.alkaid.alkaid_layers", "codesign.flows.finn.flow",
-    "codesign.flows.hls4ml", "codesign.tools.vendor.vivado", "codesign.families.autoencoder.config",
-    "codesign.families.learned.config",
+    "codesign.flows.hls4ml", "codesign.tools.vendor.vivado", "codesign.families.autoencoder.family",
+    "codesign.families.learned.family",
     "codesign.tasks.anomalies.anomaly", "codesign.tasks.jets.jet_energy", "codesign.verify.rtl", "hist", "pandas",
     "rich.progress", "sklearn.ensemble",
 )  # fmt: skip
