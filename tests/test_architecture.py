@@ -19,17 +19,6 @@ ROOMS = (
 )  # fmt: skip
 #: what the layout prescribes: a package of a kind has these files
 PRESCRIBED = {"__init__", "__main__", "base", "config", "network", "family", "flow"}
-#: files that meet in a circle through an import inside a function: a configuration, and what is built of it.
-#: None may be added
-LAZY_CIRCLES = {
-    frozenset({"families.autoencoder.config", "families.autoencoder.network"}),
-    frozenset(
-        {
-            "families.learned.config", "families.learned.learned_front", "families.learned.network",
-        }
-    ),
-    frozenset({"families.mlp.config", "families.mlp.network"}),
-}  # fmt: skip
 #: what may stand at the package's root
 AT_ROOT = {"__init__.py", "__main__.py", "py.typed"}
 
@@ -119,9 +108,7 @@ def test_a_room_knows_those_before_it():
 
 
 def test_no_files_import_each_other_in_a_circle():
-    found = {frozenset(m.removeprefix("codesign.") for m in circle) for circle in circles(ROOT)}
-    assert found <= LAZY_CIRCLES, "a new one"
-    assert found == LAZY_CIRCLES, "one is gone: take it from the list"
+    assert circles(ROOT) == []
 
 
 def test_nothing_else_stands_at_the_root():

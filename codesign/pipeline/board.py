@@ -13,7 +13,7 @@ from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.probes import probe_codes
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import load_target
-from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.flows.alkaid.timing_closure import Closure, close_timing, next_stage_delay
 from codesign.flows.reopening import seal_bitstream
 from codesign.flows.settings import flow_settings
@@ -86,7 +86,6 @@ def close_timing_of_trial(run: RunFolder, number: int, target_name: str | None =
         raise InputError(f"timing closure deepens the pipelines of the flow alkaid, not of '{study.flow.name}'")
     target = load_target(target_name or study.target)
     settings = flow_settings(Alkaid(), folder.read_json("config.json") or {})
-    assert isinstance(settings, AlkaidSettings)
     return close_timing(design_of(folder), target, folder.path / f"timing-{target.name}", settings=settings)
 
 

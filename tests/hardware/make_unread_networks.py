@@ -1,4 +1,4 @@
-"""Inside Keras' environment: ``make_unread_networks.py FOLDER`` saves small networks with layers that nothing reads."""
+"""Inside Keras' environment: ``make_unread_networks.py FOLDER`` saves small networks, most of unread layers."""
 
 from __future__ import annotations
 

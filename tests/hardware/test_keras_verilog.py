@@ -19,6 +19,7 @@ from codesign.flows.alkaid import keras_verilog
 from codesign.flows.alkaid.alkaid_files import load_program, save_program
 from codesign.flows.alkaid.keras_verilog import trace_keras
 from codesign.importing.declared import DeclaredInputs
+from codesign.importing.imports import import_model
 from codesign.importing.keras.keras_environment import KERAS
 
 TARGET = load_target("vu13p-240")
@@ -84,5 +85,7 @@ def test_layers_without_a_reader_through_keras_itself(tmp_path):
     for name in ("recurrent", "upsampled", "flattened"):
         found = trace_keras(tmp_path / f"{name}.keras", declared, TARGET, tmp_path / name)
         assert found.equal == found.tried > 1000
+    (agreement,) = import_model(tmp_path / "recurrent.keras", inputs="fixed<6,3>").report.agreement
+    assert agreement.equal == agreement.tried > 1000
     with pytest.raises(UnsupportedError, match="Lambda"):
         trace_keras(tmp_path / "code.keras", declared, TARGET, tmp_path / "code")

@@ -19,6 +19,7 @@ import numpy as np
 from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.probes import probe_codes
+from codesign.graph.interval import tightest_type
 from codesign.importing.keras.keras_library import load_keras
 from codesign.importing.keras.keras_worker import MEMORY_BYTES, load, predict
 
@@ -63,7 +64,7 @@ def _port(circuit: Any) -> Port:
     """The types in which the circuit reads its inputs."""
     types: list[FixedPoint] = []
     for low, high, step in circuit.inp_qint:
-        kind = _type(float(low), float(high), float(step))
+        kind = tightest_type(float(low), float(high), float(step))
         if kind.width > _WIDEST:
             raise InputError(
                 f"alkaid reads input {len(types)} with {kind.width} bits, as {kind}; no sensor gives as many: declare "
@@ -71,12 +72,6 @@ def _port(circuit: Any) -> Port:
             )
         types.append(kind)
     return Port(name="x", types=tuple(types), labels=tuple(f"x{i}" for i in range(len(types))))
-
-
-def _type(low: float, high: float, step: float) -> FixedPoint:
-    from codesign.graph.interval import tightest_type
-
-    return tightest_type(low, high, step)
 
 
 def work_on(job: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from codesign.core.design import Design
 from codesign.core.errors import InputError, ToolError
 from codesign.core.figures import Fidelity, Figure, find
@@ -76,7 +78,7 @@ def close_timing(
     steps: int = 4,
     seed: int = 1,
     place: Callable[[Firmware, Path, float, int], list[Figure]] = place_and_route,
-    settings: AlkaidSettings | None = None,
+    settings: BaseModel | None = None,
 ) -> Closure:
     """Compile ``design`` with alkaid, place and route it, and deepen the pipeline until it reaches the target's clock.
 
@@ -88,7 +90,9 @@ def close_timing(
     if steps < 1:
         raise InputError(f"timing closure needs at least one step, got {steps}")
     tried: list[ClosureStep] = []
-    kept = (settings or AlkaidSettings()).model_copy(update={"stage_delay": None})
+    own = settings or AlkaidSettings()
+    assert isinstance(own, AlkaidSettings)
+    kept = own.model_copy(update={"stage_delay": None})
     best: tuple[float, Firmware, list[Figure]] | None = None
     delay: float | None = target.stage_delay
     while delay is not None and len(tried) < steps:

