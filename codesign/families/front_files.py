@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from safetensors.torch import save
 from torch import Tensor
 
-from codesign.core.errors import CodesignError
+from codesign.core.errors import RefusedError
 from codesign.core.reading.json import json_of
 from codesign.core.reading.tensor_file import tensors_of
 from codesign.training.budget_front import Checkpoint
@@ -32,15 +32,16 @@ def front_files(found: Sequence[Checkpoint]) -> dict[str, bytes]:
 def picked(files: Mapping[str, bytes], budget: float) -> dict[str, Tensor]:
     """The parameters of the network with the best score that takes at most ``budget`` effective bit operations.
 
-    CodesignError where none is so small.
+    RefusedError, with how far, where none is so small.
     """
     points = json_of(files[_POINTS], _POINTS)
     within = [n for n, point in enumerate(points) if point["ebops"] <= budget]
     if not within:
         least = f"the smallest that is kept takes {points[0]['ebops']:.0f}" if points else "none was kept"
-        raise CodesignError(
+        raise RefusedError(
             f"the training passed through no network of at most {budget:.0f} effective bit operations "
-            f"({least}): give a higher beta_high, more epochs or a larger budget"
+            f"({least}): give a higher beta_high, more epochs or a larger budget",
+            excess=(points[0]["ebops"] - budget) / budget if points else 1.0,
         )
     best = max(within, key=lambda n: points[n]["score"])
     mark = f"{best}/"
