@@ -37,10 +37,10 @@ def test_a_wrong_leaf_of_one_turn_is_seen(tmp_path):
     firmware = Trees().compile(design, TARGET, tmp_path / "firmware", TreeSettings(interval=4))
     core = firmware.folder / "src" / "codesign_core.v"
     lines = core.read_text(encoding="utf-8").splitlines()
-    entries = [n for n, line in enumerate(lines) if ": t" in line and "default" not in line]
-    for place in (entries[0], entries[-1]):
-        name, _, value = lines[place].rpartition("'d")
-        damaged = [*lines[:place], f"{name}'d{int(value.rstrip(';')) ^ 1};", *lines[place + 1 :]]
+    tables = [n for n, line in enumerate(lines) if "'b" in line and line.endswith(("0;", "1;")) and len(line) > 60]
+    for place in (tables[0], tables[-1]):
+        line = lines[place]
+        damaged = [*lines[:place], f"{line[:-2]}{1 - int(line[-2])};", *lines[place + 1 :]]  # the first leaf's last bit
         core.write_text("\n".join(damaged), encoding="utf-8")
         assert not verify(firmware, codes, {"exact": truth}, tmp_path / f"simulation-{place}").exact
 

@@ -137,7 +137,7 @@ class Trees(Flow):
                 "flow trees: a design that triggers takes an event every clock: its trigger is not proven at a larger "
                 "interval, leave 'interval' at 1"
             )
-        core = _written(plan, design, stage_delay, settings.interval)
+        core, luts = _written(plan, design, stage_delay, settings.interval)
         top = top_module(_TOP, _CORE, design.inputs, design.outputs, design.inputs.types, kinds, design.trigger_index)
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "src").mkdir(parents=True)
@@ -149,7 +149,7 @@ class Trees(Flow):
             "top": _TOP,
             "sources": [f"src/{_CORE}.v", f"src/{_TOP}.v"],
             "latency_cycles": core.latency + compared,
-            "lut": core.luts + (design.outputs.width if compared else 0),
+            "lut": luts + (design.outputs.width if compared else 0),
             "ff": core.flip_flops + (design.outputs.width + 1 if compared else 0),
             "interval": core.interval,
             "comparators": len(plan.forest.features),
@@ -204,10 +204,11 @@ class Trees(Flow):
         return outputs.codes(plan.run(codes).astype(np.float64) * plan.step)
 
 
-def _written(plan: TreePlan, design: Design, stage_delay: float, interval: int) -> FoldedTrees:
-    """The core, for an event every clock, or one that stays for several."""
-    if interval > 1:
-        return write_folded(plan, design.inputs, _CORE, stage_delay, interval)
+def _written(plan: TreePlan, design: Design, stage_delay: float, interval: int) -> tuple[FoldedTrees, float]:
+    """The core, for an event every clock or one that stays for several, and its look-up tables: those of all trees side
+    by side, for what is saved by taking turns is not foreseen."""
     made = write_trees(plan, design.inputs, _CORE, stage_delay)
     luts = luts_of(plan, design.inputs, made.choices)
-    return FoldedTrees(made.text, 1, made.latency, made.flip_flops, luts)
+    if interval > 1:
+        return write_folded(plan, design.inputs, _CORE, stage_delay, interval), luts
+    return FoldedTrees(made.text, 1, made.latency, made.flip_flops), luts

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codesign.core.fixedpoint import Port
-from codesign.flows.trees.tree_luts import CHOSEN, COMPARED, SUMMED, compared_luts
 from codesign.flows.trees.tree_plan import TreePlan
 from codesign.flows.trees.tree_verilog import TreeCore, TreeSignal, core_text, extended
 from codesign.rtl.packing import bit_range
@@ -21,14 +20,12 @@ __all__ = ("FoldedTrees", "write_folded")
 
 @dataclass(frozen=True)
 class FoldedTrees:
-    """The core's Verilog, the clocks for which an event must stay, its latency in clocks, flip-flops and look-up
-    tables, the last by a count of its parts that was not calibrated."""
+    """The core's Verilog, the clocks for which an event must stay, its latency in clocks, and its flip-flops."""
 
     text: str
     interval: int
     latency: int
     flip_flops: int
-    luts: float
 
 
 def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, interval: int) -> FoldedTrees:
@@ -37,7 +34,7 @@ def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, in
     core = TreeCore(plan, inputs)
     slots = [_slots(plan, trees, interval) for trees in plan.summed]
     clocks = max(len(trees) for of_output in slots for trees in of_output)
-    words, bits = _words(core)
+    words = _words(core)
     changed = core.name("n")
     core.wires.append(
         f"    wire {changed} = {' || '.join(f'({source} != {word})' for source, word in words.values())};"
@@ -50,17 +47,15 @@ def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, in
     last = f"{size}'d{clocks - 1}"
     core.clocked.append(f"        {clock} <= ({first} || {clock} >= {last}) ? {size}'d0 : {clock} + {size}'d1;")
     core.flip_flops += size
-    muxes, tables = 0.0, 0.0
     sums: list[list[TreeSignal]] = []
     for of_output in slots:
         row = []
         for trees in of_output:
-            tree, mux, table = _tree(core, trees, reached, clock, size)
-            muxes, tables = muxes + mux, tables + table
+            tree = _tree(core, trees, reached, clock, size)
             row.append(TreeSignal(core.register(tree.name, tree.width, signed=True), tree.low, tree.high))
         sums.append(row)
     clock = core.register(clock, size)
-    latency, filled, added = clocks + 2, 0.0, 0.0
+    latency, filled = clocks + 2, 0.0
     while any(len(row) > 1 for row in sums):
         if filled and filled + 2.0 > stage_delay:  # this sum, and the one into which the groups go
             sums = [
@@ -68,7 +63,6 @@ def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, in
             ]
             clock, latency, filled = core.register(clock, size), latency + 1, 0.0
         sums = [core.add(row) for row in sums]
-        added += sum(x.width for row in sums for x in row)
         filled += 1.0
     results = []
     for output, (row, kind) in enumerate(zip(sums, plan.kinds(), strict=True)):
@@ -76,18 +70,14 @@ def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, in
             continue
         if not row:
             raise AssertionError("an output without trees is constant, and has no width")
-        total, wire = _accumulated(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
-        added += total.width
+        wire = _accumulated(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
         low = plan.zeros(output)
         kept = core.name("r")
         core.wires.append(f"    reg [{kind.width - 1}:0] {kept};")
         core.clocked.append(f"        if ({clock} == {last}) {kept} <= {wire}[{kind.width + low - 1}:{low}];")
         core.flip_flops += kind.width
         results.append(kept)
-    luts = (
-        COMPARED * compared_luts(plan, inputs) + CHOSEN * (muxes + core.choices) + SUMMED * (tables + added) + bits / 3
-    )
-    return FoldedTrees(core_text(core, name, results), clocks, latency, core.flip_flops, round(luts, 2))
+    return FoldedTrees(core_text(core, name, results), clocks, latency, core.flip_flops)
 
 
 def _slots(plan: TreePlan, trees: tuple[int, ...], interval: int) -> list[list[int]]:
@@ -100,40 +90,34 @@ def _slots(plan: TreePlan, trees: tuple[int, ...], interval: int) -> list[list[i
     return [order[start : start + turns] for start in range(0, len(order), turns)]
 
 
-def _words(core: TreeCore) -> tuple[dict[int, tuple[str, str]], int]:
-    """By feature where it comes in and the register that holds it; and how many bits they have."""
-    words, bits = {}, 0
+def _words(core: TreeCore) -> dict[int, tuple[str, str]]:
+    """By feature where it comes in, and the register that holds it."""
+    words = {}
     for feature in sorted(set(core.plan.forest.features.tolist())):
         high, low = bit_range(core.inputs, feature)
         source = f"model_inp[{high}:{low}]" if high > low else f"model_inp[{low}]"
         words[feature] = source, core.register(source, high - low + 1)
-        bits += high - low + 1
-    return words, bits
+    return words
 
 
-def _tree(
-    core: TreeCore, trees: list[int], reached: list[str], clock: str, size: int
-) -> tuple[TreeSignal, float, float]:
-    """One tree after another in one piece: what it gives, and how many tables its muxes and its leaves take."""
-    forest, muxes = core.plan.forest, 0.0
+def _tree(core: TreeCore, trees: list[int], reached: list[str], clock: str, size: int) -> TreeSignal:
+    """One tree after another in one piece: what it gives."""
+    forest = core.plan.forest
     roots = [int(forest.roots[t]) for t in trees]
     depth = max(int(forest.level[root]) for root in roots)
 
     def decided(nodes: list[int]) -> str:
         """The comparator of each tree's node in its turn; a leaf decides nothing."""
-        nonlocal muxes
         taken = [reached[int(forest.comparator[n])] if n >= 0 else "" for n in nodes]
         known = [t for t in taken if t]
         if not known:
             return "1'b0"
         if len(set(known)) == 1:
             return known[0]
-        bit = core.name("m")
-        core.wires.append(f"    reg {bit};")
-        core.wires.append(f"    always @(*) case ({clock})")
-        core.wires += [f"        {size}'d{turn}: {bit} = {t};" for turn, t in enumerate(taken) if t]
-        core.wires += [f"        default: {bit} = {known[0]};", "    endcase"]
-        muxes += (len(set(known)) + 1) / 3
+        bit, every = core.name("m"), core.name("v")
+        padded = [t or known[0] for t in taken] + [known[0]] * ((1 << size) - len(taken))
+        core.wires.append(f"    wire [{len(padded) - 1}:0] {every} = {{{', '.join(reversed(padded))}}};")
+        core.wires.append(f"    wire {bit} = {every}[{clock}];")
         return bit
 
     def side(nodes: list[int], way: str) -> list[int]:
@@ -154,14 +138,16 @@ def _tree(
 
     ends = [core.plan.leaves(t) for t in trees]
     tree = TreeSignal(core.name("t"), min(0, *(e[0] for e in ends)), max(0, *(e[-1] for e in ends)))
-    core.wires.append(f"    reg signed [{tree.width - 1}:0] {tree.name};")
-    core.wires.append(f"    always @(*) case ({{{', '.join([clock, *place(roots, depth)])}}})")
-    for turn, root in enumerate(roots):
-        for index, value in enumerate(leaves(root, depth)):
-            code = value & ((1 << tree.width) - 1)
-            core.wires.append(f"        {size + depth}'d{(turn << depth) + index}: {tree.name} = {tree.width}'d{code};")
-    core.wires += [f"        default: {tree.name} = {tree.width}'d0;", "    endcase"]
-    return tree, muxes, tree.width * max(1.0, len(trees) * 2.0 ** (depth - 6))
+    codes = [code for root in roots for code in leaves(root, depth)]
+    codes += [0] * ((1 << size + depth) - len(codes))
+    bits = "".join(f"{code & ((1 << tree.width) - 1):0{tree.width}b}" for code in reversed(codes))
+    at, table = core.name("l"), core.name("e")
+    core.wires += [
+        f"    wire [{size + depth - 1}:0] {at} = {{{', '.join([clock, *place(roots, depth)])}}};",
+        f"    wire [{len(bits) - 1}:0] {table} = {len(bits)}'b{bits};",
+        f"    wire signed [{tree.width - 1}:0] {tree.name} = {table}[{at} * {tree.width} +: {tree.width}];",
+    ]
+    return tree
 
 
 def _chosen(core: TreeCore, bit: str, a: str, b: str) -> str:
@@ -175,8 +161,8 @@ def _chosen(core: TreeCore, bit: str, a: str, b: str) -> str:
 
 def _accumulated(
     core: TreeCore, each: TreeSignal, constant: int, slots: list[list[int]], clock: str, size: int, clocks: int
-) -> tuple[TreeSignal, str]:
-    """The sum of the groups so far, the constant in the first one; a register, and what is next in it."""
+) -> str:
+    """The sum of the groups so far, the constant in the first one; what is next in its register."""
     low = high = lowest = highest = constant
     for turn in range(clocks):
         ends = [core.plan.leaves(trees[turn]) for trees in slots if turn < len(trees)]
@@ -193,4 +179,4 @@ def _accumulated(
     ]
     core.clocked.append(f"        {total.name} <= {after};")
     core.flip_flops += total.width
-    return total, after
+    return after
