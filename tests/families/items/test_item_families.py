@@ -55,7 +55,6 @@ MORE = [
     (Conv2d, {"kernel": 2, "window": 2, "pool": "flatten", "each_widths": (4,), "weight_bits": (3, 4, 4),
               "activation_bits": (4, 4)}, image),
     (Interaction, {"item_width": 4}, partial(items, 4)),
-    (LinearAttention, {}, partial(items, 4)),
     (Mixer, {"pool": "mean"}, partial(items, 5)),
 ]  # fmt: skip
 
