@@ -135,7 +135,7 @@ def test_the_wrapper_feeds_it_and_no_event_is_lost(jedi: Firmware, tmp_path: Pat
 
 @pytest.mark.slow
 def test_events_through_the_serial_line_of_a_board(tmp_path: Path) -> None:
-    design = network("deep set, sum", 8, seed=2, width=4, outputs=3)
+    design = network("JEDI-linear", 8, seed=2, width=4, outputs=3)
     firmware = Alkaid().compile(design, load_target("ulx3s-85f"), tmp_path / "f", AlkaidSettings(interval=4))
     codes = probe_codes(design.inputs, 60)
     found = SerialBoard(design, SimulatedPort(firmware, tmp_path / "w")).run(codes)
@@ -150,7 +150,7 @@ def test_beats_are_refused_by_the_wrapper(jedi: Firmware, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_trigger_compares_the_result(tmp_path: Path) -> None:
-    design = replace(network("deep set, sum", 10, seed=2, width=4, outputs=2), trigger="y1")
+    design = replace(network("JEDI-linear", 10, seed=2, width=4, outputs=3), trigger="y1")
     verdict = checked(compiled(design, tmp_path, 4), tmp_path)
     assert verdict.exact, verdict.first_difference
     assert 0 < verdict.fired[0] < verdict.events
