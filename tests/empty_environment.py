@@ -12,7 +12,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
-from codesign.core.installed import needed
+from codesign.core.installed import needs_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,7 +39,7 @@ def environment(folder: Path, wheel: Path, requirements: Iterable[str]) -> Path:
     """
     venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
     (packages,) = folder.glob("lib/python*/site-packages")
-    chosen = {one.name: one.found for one in needed(requirements) if one.found is not None}
+    chosen = {one.name: one.found for one in needs_of(requirements) if one.found is not None}
     _link(packages, list(chosen.values()))
     with zipfile.ZipFile(wheel) as packed:
         packed.extractall(packages)

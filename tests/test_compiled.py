@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 from codesign.core.errors import ToolError
 
 
@@ -21,7 +21,7 @@ def test_without_a_folder_for_machine_code_the_loops_still_compile(monkeypatch):
 
     monkeypatch.setattr(caching.config, "CACHE_LOCATOR_CLASSES", "")
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-    function = compiled(add)
+    function = compile_kernel(add)
     assert function(2, 3) == 5
     assert function.signatures  # it was compiled, not interpreted
 
@@ -36,7 +36,7 @@ def test_without_numba_one_line_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ToolError, match=r"numba.*cannot be loaded.*pip install") as caught:
-        compiled(add)
+        compile_kernel(add)
     assert "\n" not in str(caught.value)
 
 

@@ -19,7 +19,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from codesign.core.installed import needed
+from codesign.core.installed import needs_of
 from codesign.physics.substructure import FEATURE_NAMES
 from codesign.tools.verilator import cache_folder
 from tests.empty_environment import ROOT, built_wheel, clean, environment, project
@@ -107,7 +107,7 @@ def test_no_requirement_is_said_twice():
 
 
 def test_this_environment_has_what_is_declared():
-    assert [str(one.requirement) for one in needed(project()["dependencies"]) if not one.fits] == []
+    assert [str(one.requirement) for one in needs_of(project()["dependencies"]) if not one.fits] == []
 
 
 #: everything of the wheel is imported, and a network goes as far as firmware: Brevitas' export is on the way

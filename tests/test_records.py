@@ -18,7 +18,7 @@ from codesign.cli import schemas
 from codesign.core.errors import InputError
 from codesign.core.records import SCHEMAS, FlowResult, Flows
 from codesign.core.runfolder import RunFolder
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 #: name of a record -> where a finished run keeps one
 PLACES = {
@@ -84,7 +84,7 @@ def test_an_unknown_key_is_refused(run, name):
     with pytest.raises(jsonschema.ValidationError, match="surprise"):
         jsonschema.validate(record, schemas.schema(name))
     with pytest.raises(InputError, match="surprise"):
-        validated(SCHEMAS[name], record, name)
+        validate(SCHEMAS[name], record, name)
 
 
 WRONG = [
@@ -115,4 +115,4 @@ def test_a_wrong_value_is_refused_by_schema_and_model(run, name, where, value):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(record, schemas.schema(name))
     with pytest.raises(InputError):
-        validated(SCHEMAS[name], record, name)
+        validate(SCHEMAS[name], record, name)

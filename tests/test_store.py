@@ -64,7 +64,7 @@ def test_a_damaged_entry_is_absent(damage, tmp_path):
 def test_a_name_that_leads_out_is_refused(name, tmp_path):
     path = entry(tmp_path)
     path.parent.mkdir(parents=True)
-    path.write_bytes(store.sealed("weights", KEY, {name: b"{}"}))
+    path.write_bytes(store.seal_entry("weights", KEY, {name: b"{}"}))
     assert Store(str(tmp_path)).get("weights", KEY, dict) is None
 
 

@@ -67,16 +67,16 @@ def _stages(one: Member, folder: Path) -> dict[str, Callable[[Design], list[Figu
     stages: dict[str, Callable[[Design], list[Figure]]] = {}
     for family, name in TARGETS.items():
         target = load_target(name).model_copy(update={"stage_delay": one.stage_delay})
-        stages[f"compiled-{family}"] = partial(_compiled, target, folder / family)
-        stages[f"synthesised-{family}"] = partial(_synthesised, target, folder / family)
+        stages[f"compiled-{family}"] = partial(_compile, target, folder / family)
+        stages[f"synthesised-{family}"] = partial(_synthesise, target, folder / family)
         if family in FAMILIES:
-            stages[f"placed-{family}"] = partial(_placed, target, folder / family)
+            stages[f"placed-{family}"] = partial(_place, target, folder / family)
     if availability().available:
         target = load_target(TARGETS["xcup"])
-        stages[f"compiled-{FINN}"] = partial(_finn_compiled, target, folder / FINN)
+        stages[f"compiled-{FINN}"] = partial(_compile_by_finn, target, folder / FINN)
         if one.number in {m.number for m in plan()[:_FINN_SYNTHESISED]}:
-            stages[f"synthesised-{FINN}"] = partial(_finn_synthesised, target, folder / FINN)
-            stages[f"simulated-{FINN}"] = partial(_finn_simulated, target, folder / FINN)
+            stages[f"synthesised-{FINN}"] = partial(_synthesise_by_finn, target, folder / FINN)
+            stages[f"simulated-{FINN}"] = partial(_simulate_by_finn, target, folder / FINN)
     return stages
 
 
@@ -101,19 +101,19 @@ def _firmware(design: Design, target: Target, folder: Path, flow_name: str = "al
     return firmware
 
 
-def _compiled(target: Target, folder: Path, design: Design) -> list[Figure]:
+def _compile(target: Target, folder: Path, design: Design) -> list[Figure]:
     return plugins.load(Flow, "alkaid").figures(_firmware(design, target, folder))
 
 
-def _synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
+def _synthesise(target: Target, folder: Path, design: Design) -> list[Figure]:
     return synthesise(_firmware(design, target, folder), folder / "yosys", _TIMEOUT)
 
 
-def _placed(target: Target, folder: Path, design: Design) -> list[Figure]:
+def _place(target: Target, folder: Path, design: Design) -> list[Figure]:
     return place_and_route(_firmware(design, target, folder), folder / "nextpnr", _TIMEOUT)
 
 
-def _finn_compiled(target: Target, folder: Path, design: Design) -> list[Figure]:
+def _compile_by_finn(target: Target, folder: Path, design: Design) -> list[Figure]:
     """FINN's estimates, and with them its own count of LUTs, which the flow does not give: RTL matrices count as 0."""
     firmware = _firmware(design, target, folder, FINN)
     luts = sum(found["LUT"] for found in firmware.extra["estimates"]["resources"].values())
@@ -121,14 +121,14 @@ def _finn_compiled(target: Target, folder: Path, design: Design) -> list[Figure]
     return [*plugins.load(Flow, FINN).figures(firmware), own]
 
 
-def _finn_synthesised(target: Target, folder: Path, design: Design) -> list[Figure]:
+def _synthesise_by_finn(target: Target, folder: Path, design: Design) -> list[Figure]:
     flow = plugins.load(Flow, FINN)
     return flow.synthesise(_firmware(design, target, folder, FINN), folder / "yosys", _TIMEOUT)
 
 
-def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure]:
+def _simulate_by_finn(target: Target, folder: Path, design: Design) -> list[Figure]:
     """Latency and interval of FINN's RTL; ToolError where an integer is not the design's."""
-    from codesign.rtl.provenance import counted
+    from codesign.rtl.provenance import count
     from codesign.verify.rtl import verify
 
     firmware = _firmware(design, target, folder, FINN)
@@ -137,4 +137,4 @@ def _finn_simulated(target: Target, folder: Path, design: Design) -> list[Figure
     verdict = verify(firmware, codes, references, folder / "simulation")
     if not verdict.exact:
         raise ToolError(f"not exact: {verdict.first_difference}")
-    return counted(verdict, firmware)
+    return count(verdict, firmware)

@@ -75,8 +75,8 @@ class Member:
 
 def plan(fixed: int = 52, learned: int = 20) -> list[Member]:
     """``fixed`` networks of the family ``mlp`` and ``learned`` of ``mlp-learned``, always the same."""
-    members = [_fixed(i, i / max(1, fixed - 1)) for i in range(fixed)]
-    members += [_learned(fixed + i, i / max(1, learned - 1)) for i in range(learned)]
+    members = [_fixed_precision(i, i / max(1, fixed - 1)) for i in range(fixed)]
+    members += [_learned_precision(fixed + i, i / max(1, learned - 1)) for i in range(learned)]
     # any first part of the plan covers all sizes: a run that was stopped is a smaller calibration, not a biased one
     order = np.random.default_rng(0).permutation(len(members))
     return [members[i] for i in order]
@@ -96,7 +96,7 @@ def events() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     return ((rng.normal(size=(_EVENTS, FEATURES)) + centres[y]) @ mixing).astype(np.float32), y
 
 
-def _fixed(number: int, place: float) -> Member:
+def _fixed_precision(number: int, place: float) -> Member:
     """A random configuration whose size lies near ``place`` (0 to 1) of the range, on a logarithmic scale."""
     rng = np.random.default_rng(1000 + number)
     aim = np.log(_SIZES[0]) + place * (np.log(_SIZES[1]) - np.log(_SIZES[0]))
@@ -123,7 +123,7 @@ def _size(config: MLPConfig) -> float:
     return (1 - config.sparsity) * sum(n * m * weight * operand for n, m, weight, operand in layers)
 
 
-def _learned(number: int, place: float) -> Member:
+def _learned_precision(number: int, place: float) -> Member:
     """A price per bit operation between a high one (a small network) and a low one."""
     rng = np.random.default_rng(1000 + number)
     depth = int(rng.integers(1, 4))

@@ -15,7 +15,7 @@ from codesign.cli import about, handoff, hardware, importing, search
 from codesign.cli import data as data_
 from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
 from codesign.core.errors import CodesignError, system_errors
-from codesign.core.interrupt import told_when_interrupted
+from codesign.core.interrupt import tell_when_interrupted
 from codesign.core.printing import print_error
 
 __all__ = ("app", "main")
@@ -82,7 +82,7 @@ for command in (
     *(handoff.handoff, handoff.check, handoff.apply),
     *(about.targets, about.studies, about.doctor, about.schema),
 ):
-    app.command()(told_when_interrupted(command))
-app.command("import")(told_when_interrupted(importing.import_))
+    app.command()(tell_when_interrupted(command))
+app.command("import")(tell_when_interrupted(importing.import_))
 for of_data in (data_.make, data_.show, data_.response):
-    data.command()(told_when_interrupted(of_data))
+    data.command()(tell_when_interrupted(of_data))

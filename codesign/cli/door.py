@@ -62,12 +62,12 @@ def steady_streams() -> Output | None:
 
     Returns what standard output is written to; None where it is closed, or not the system's.
     """
-    output = _steadied("stdout", Output)
-    _steadied("stderr", Messages)
+    output = _steady("stdout", Output)
+    _steady("stderr", Messages)
     return output
 
 
-def _steadied(name: str, kind: type[F]) -> F | None:
+def _steady(name: str, kind: type[F]) -> F | None:
     stream = getattr(sys, name)
     try:
         stream.flush()

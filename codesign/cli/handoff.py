@@ -67,10 +67,10 @@ def check(
 
     Example: codesign check jet-tagger-17.zip --key colleague.pub --emulator --events 100000
     """
-    from codesign.handoff.archive import opened
+    from codesign.handoff.archive import open_bundle
     from codesign.handoff.examination import Asked, prove_bundle
 
-    with opened(bundle) as folder:
+    with open_bundle(bundle) as folder:
         report = prove_bundle(folder, Asked(emulator, rtl, events, key))
     if as_json:
         print_json(report)
@@ -117,12 +117,12 @@ def apply(
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
     from codesign.handoff.apply import apply_bundle
-    from codesign.handoff.archive import opened
+    from codesign.handoff.archive import open_bundle
     from codesign.handoff.signature import signer
     from codesign.search.progress import Shown, make_progress
 
     keeps("files of scores that are finished stay, and the same command goes on")
-    with opened(bundle) as folder, make_progress() as progress:
+    with open_bundle(bundle) as folder, make_progress() as progress:
         if key is not None:
             signer(folder, key)
         applied = apply_bundle(

@@ -16,10 +16,10 @@ import platformdirs
 
 from codesign.core.errors import ToolError
 
-__all__ = ("KeptByContent", "compiled")
+__all__ = ("KeptByContent", "compile_kernel")
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compile_kernel(function: Callable[..., Any]) -> Any:
     """Compile ``function``, and keep the machine code beside its source or in the user's cache folder.
 
     Where neither can be written, as in some containers and on batch nodes, each process compiles anew, a few seconds;

@@ -19,7 +19,7 @@ from codesign.core.reading.json import member_json
 from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.plain import member_bytes
 from codesign.core.runfolder import write_atomically
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 __all__ = ("Design",)
 
@@ -117,7 +117,7 @@ class Design:
     @classmethod
     def load(cls, folder: Path) -> Design:
         """Read what :meth:`save` wrote; InputError where it is damaged."""
-        interface = validated(_Interface, member_json(folder, "design.json"), str(Path(folder) / "design.json"))
+        interface = validate(_Interface, member_json(folder, "design.json"), str(Path(folder) / "design.json"))
         return cls(
             onnx=member_bytes(folder, "model.onnx", MODEL_BYTES),
             input_quantisation=interface.input_quantisation,

@@ -117,7 +117,7 @@ class Port(BaseModel):
         return rest | {"blocks": [_axis(data.get("name"), labels) | {"types": types}]}
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _bound(self) -> Self:
         require_distinct(self.blocks)
         return self
 
@@ -293,7 +293,7 @@ class InputQuantisation(BaseModel):
         return rest | {"blocks": [_axis(FEATURES, data["features"]) | more]}
 
     @model_validator(mode="after")
-    def _bounded(self) -> Self:
+    def _bound(self) -> Self:
         require_distinct(self.blocks)
         return self
 

@@ -9,7 +9,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-__all__ = ("Needed", "declared", "needed")
+__all__ = ("Needed", "declaration", "needs_of")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Needed:
         return f"pip install '{plain}'" if self.requirement.specifier else f"pip install {plain}"
 
 
-def declared(name: str = "codesign") -> list[str]:
+def declaration(name: str = "codesign") -> list[str]:
     """Requirements that a distribution declares, extras' among them; empty where it is not installed."""
     try:
         return list(distribution(name).requires or ())
@@ -45,11 +45,11 @@ def declared(name: str = "codesign") -> list[str]:
         return []
 
 
-def needed(requirements: Iterable[str], by: str = "codesign") -> list[Needed]:
+def needs_of(requirements: Iterable[str], by: str = "codesign") -> list[Needed]:
     """Everything that these requirements bring, and theirs in turn, on this machine; each requirement once."""
     found: dict[tuple[str, str], Needed] = {}
     seen: set[tuple[str, str]] = set()
-    waiting = [(one, by) for one in _chosen(requirements, frozenset({""}))]
+    waiting = [(one, by) for one in _choose(requirements, frozenset({""}))]
     while waiting:
         requirement, wanted_by = waiting.pop(0)
         one = Needed(requirement, wanted_by, _distribution(requirement.name))
@@ -57,11 +57,11 @@ def needed(requirements: Iterable[str], by: str = "codesign") -> list[Needed]:
         for extra in {"", *requirement.extras}:
             if (one.name, extra) not in seen and one.found is not None:
                 seen.add((one.name, extra))
-                waiting += [(more, one.name) for more in _chosen(one.found.requires or (), frozenset({extra}))]
+                waiting += [(more, one.name) for more in _choose(one.found.requires or (), frozenset({extra}))]
     return list(found.values())
 
 
-def _chosen(requirements: Iterable[str], extras: frozenset[str]) -> Iterator[Requirement]:
+def _choose(requirements: Iterable[str], extras: frozenset[str]) -> Iterator[Requirement]:
     for text in requirements:
         requirement = Requirement(text)
         if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ("INTERRUPTED", "interruptible", "keeps", "told_when_interrupted")
+__all__ = ("INTERRUPTED", "interruptible", "keeps", "tell_when_interrupted")
 
 #: exit code of a command that was interrupted
 INTERRUPTED = 130
@@ -66,7 +66,7 @@ def interruptible() -> Iterator[None]:
         os.close(writer)
 
 
-def told_when_interrupted(command: F) -> F:
+def tell_when_interrupted(command: F) -> F:
     """A command that runs as :func:`interruptible`."""
 
     @functools.wraps(command)

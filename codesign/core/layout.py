@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.errors import InputError, nearest
 
-__all__ = ("FEATURES", "MOST_BLOCKS", "MOST_ELEMENTS", "BlockValues", "Layout", "fitted", "viewed")
+__all__ = ("FEATURES", "MOST_BLOCKS", "MOST_ELEMENTS", "BlockValues", "Layout", "fit_items", "view_blocks")
 
 #: the block that every sample has: named numbers of an event
 FEATURES = "features"
@@ -119,7 +119,7 @@ class BlockValues:
             raise ValueError(f"block '{self.layout.name}': {self.values.shape} is not (events, {self.layout.shape})")
 
 
-def fitted(layout: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
+def fit_items(layout: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
     """A block (rows, *shape) of items (rows, k, fields) in their order; of fewer items the others are absent.
 
     InputError for another number of items, where none can be absent, or too many.
@@ -131,7 +131,7 @@ def fitted(layout: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
     return whole.reshape(len(items), *layout.shape)
 
 
-def viewed(blocks: Iterable[Layout], view: Iterable[str], whose: str) -> tuple[Layout, ...]:
+def view_blocks(blocks: Iterable[Layout], view: Iterable[str], whose: str) -> tuple[Layout, ...]:
     """The blocks that a network sees, in the order of the view; InputError names those that there are."""
     known = {block.name: block for block in blocks}
     names = tuple(view)

@@ -55,16 +55,16 @@ _LONGEST = 255  # characters of a name that is a file's or an identifier
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def _refused(text: str, why: str) -> InputError:
+def _refuse(text: str, why: str) -> InputError:
     shown = ascii(text)
     return InputError(f"{shown if len(shown) <= 80 else shown[:77] + '...'} {why}")
 
 
-def _encoded(text: str, what: str) -> bytes:
+def _encode(text: str, what: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        raise _refused(text, f"is no {what}: it is not whole Unicode") from None
+        raise _refuse(text, f"is no {what}: it is not whole Unicode") from None
 
 
 # -------------------------------------------------------------------------------------------------- words as they are
@@ -74,7 +74,7 @@ def plain(word: str, what: str = "name") -> str:
     It begins with none of ``+ -``: of neither an option nor one of Yosys' own files.
     """
     if len(word) > _LONGEST or not re.fullmatch(r"[A-Za-z0-9_./][A-Za-z0-9_./+-]*", word):
-        raise _refused(word, f"is no {what}: expected letters, digits and any of _ . / + -, at most {_LONGEST}")
+        raise _refuse(word, f"is no {what}: expected letters, digits and any of _ . / + -, at most {_LONGEST}")
     return word
 
 
@@ -82,7 +82,7 @@ def relative_path(text: str) -> str:
     """A path with forward slashes, of plain names, that stays in its folder: no ``..``, no root, nothing hidden."""
     parts = text.split("/")
     if len(text) > _LONGEST or not all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*", part) for part in parts):
-        raise _refused(
+        raise _refuse(
             text,
             "is no path inside of the folder: expected names of letters, digits and any of _ . + -, with / between",
         )
@@ -123,9 +123,9 @@ _VERILOG_KEYWORDS = frozenset(_VERILOG_WORDS.split())
 def verilog_identifier(text: str) -> str:
     """The text itself, where it is a simple identifier of Verilog and SystemVerilog (IEEE 1800, 5.6) without ``$``."""
     if len(text) > _LONGEST or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        raise _refused(text, "is no identifier of Verilog: expected letters, digits and _, not beginning with a digit")
+        raise _refuse(text, "is no identifier of Verilog: expected letters, digits and _, not beginning with a digit")
     if text in _VERILOG_KEYWORDS:
-        raise _refused(text, "is no identifier of Verilog: it is a keyword")
+        raise _refuse(text, "is no identifier of Verilog: it is a keyword")
     return text
 
 
@@ -144,15 +144,15 @@ def tcl(word: str) -> str:
     """
     if re.fullmatch(r"[A-Za-z0-9_./:,+-]+", word):
         return word
-    return _braced(word)
+    return _brace(word)
 
 
 def tcl_list(words: Iterable[str]) -> str:
     """A list of words as one word of a Tcl script."""
-    return "{" + " ".join(_braced(word) for word in words) + "}"
+    return "{" + " ".join(_brace(word) for word in words) + "}"
 
 
-def _braced(word: str) -> str:
+def _brace(word: str) -> str:
     if re.fullmatch(r"[ -~]*", word) and "\\" not in word:
         depth = lowest = 0
         for character in word:
@@ -160,29 +160,29 @@ def _braced(word: str) -> str:
             lowest = min(lowest, depth)
         if depth == lowest == 0:
             return f"{{{word}}}"
-    return "".join(_tcl_escaped(word, character) for character in word)
+    return "".join(_escape_tcl(word, character) for character in word)
 
 
-def _tcl_escaped(word: str, character: str) -> str:
+def _escape_tcl(word: str, character: str) -> str:
     if character.isascii() and (character.isalnum() or character in "_./:,+-"):
         return character
     if " " <= character <= "~":
         return f"\\{character}"
     if ord(character) > 0xFFFF or unicodedata.category(character) == "Cs":
-        raise _refused(word, f"cannot be written in Tcl: it has the character U+{ord(character):04X}")
+        raise _refuse(word, f"cannot be written in Tcl: it has the character U+{ord(character):04X}")
     return f"\\u{ord(character):04x}"
 
 
 def cxx_string(text: str) -> str:
     """A string literal of C and C++, in UTF-8; InputError for a NUL, which would end it."""
     if "\0" in text:
-        raise _refused(text, "is no string of C++: it has a NUL")
-    return '"' + _octal(_encoded(text, "string of C++"), rb'"\?') + '"'
+        raise _refuse(text, "is no string of C++: it has a NUL")
+    return '"' + _octal(_encode(text, "string of C++"), rb'"\?') + '"'
 
 
 def pbtxt(text: str) -> str:
     """A string of Protocol Buffers' text format."""
-    return '"' + _octal(_encoded(text, "string of a .pbtxt"), rb'"\'') + '"'
+    return '"' + _octal(_encode(text, "string of a .pbtxt"), rb'"\'') + '"'
 
 
 def _octal(raw: bytes, escaped: bytes) -> str:
@@ -206,7 +206,7 @@ def yaml_word(text: str) -> str:
 def shell(word: str) -> str:
     """One word of a POSIX shell's line."""
     if "\0" in word:
-        raise _refused(word, "is no word of a command: it has a NUL")
+        raise _refuse(word, "is no word of a command: it has a NUL")
     return shlex.quote(word)
 
 
@@ -225,10 +225,10 @@ def line(text: str) -> str:
 
     What turns the direction of the text around it cannot be shown either.
     """
-    return "".join(map(_shown, text))
+    return "".join(map(_show, text))
 
 
-def _shown(character: str) -> str:
+def _show(character: str) -> str:
     if character in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029":
         return " "
     hidden = (

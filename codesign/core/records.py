@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from codesign.core.figures import Fidelity, Figure
-from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, viewed
+from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
 
 __all__ = (
     "SCHEMAS",
@@ -130,7 +130,7 @@ class SampleFacts(BaseModel):
     @property
     def seen(self) -> tuple[Layout, ...]:
         """The blocks of the view, in its order."""
-        return viewed(self.layouts, self.view, "sample.json")
+        return view_blocks(self.layouts, self.view, "sample.json")
 
 
 class JudgedBaseline(_Record):

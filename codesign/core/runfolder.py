@@ -17,7 +17,7 @@ from codesign.core.errors import InputError
 from codesign.core.reading import plain
 from codesign.core.reading.json import member_json
 from codesign.core.reading.limits import FILE_BYTES
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 __all__ = (
     "IMPORT",
@@ -88,7 +88,7 @@ class _Folder:
     def read(self, name: str, model: type[M]) -> M | None:
         """Read a record, None where it does not exist; InputError if it is not valid, or a link."""
         data = self._json(name)
-        return None if data is None else validated(model, data[0], str(self.path / name))
+        return None if data is None else validate(model, data[0], str(self.path / name))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read a record that has no model, None where it does not exist; InputError if it is no object, or a link."""

@@ -40,12 +40,12 @@ __all__ = (
     "current",
     "default_url",
     "digest",
-    "opened",
-    "packed",
+    "open_entry",
+    "pack",
     "put_aside",
-    "sealed",
+    "seal_entry",
     "source_hash",
-    "unpacked",
+    "unpack",
     "use",
     "versions",
 )
@@ -145,7 +145,7 @@ class Store:
         except (OSError, ValueError):  # not there, or not to be reached
             return None
         try:
-            files = opened(kind, key, content)
+            files = open_entry(kind, key, content)
             if files is None:
                 raise InputError("not as it was put there")
             found = read(files)
@@ -177,8 +177,8 @@ class Store:
 
     def put(self, kind: str, key: str, files: Mapping[str, bytes]) -> None:
         """Keep an entry, whole or not at all; one that is there stays. That it cannot be written is no error."""
-        path, content = self._path(kind, key), sealed(kind, key, files)
-        if unpacked(content) is None:
+        path, content = self._path(kind, key), seal_entry(kind, key, files)
+        if unpack(content) is None:
             return
         with contextlib.suppress(OSError, ValueError):
             if self._files.exists(path):
@@ -212,27 +212,27 @@ class Store:
             self._size -= size
 
 
-def sealed(kind: str, key: str, files: Mapping[str, bytes]) -> bytes:
+def seal_entry(kind: str, key: str, files: Mapping[str, bytes]) -> bytes:
     """A zip of files, with this user's seal that it is what was kept as ``kind`` under ``key``."""
-    content = packed(files, "0" * _SEAL_DIGITS)[:-_SEAL_DIGITS]
+    content = pack(files, "0" * _SEAL_DIGITS)[:-_SEAL_DIGITS]
     return content + mac("store", {"kind": kind, "key": key}, _whole(content)).encode()
 
 
-def opened(kind: str, key: str, content: bytes) -> dict[str, bytes] | None:
-    """The files of what :func:`sealed` made; None where it was not this user, not for this, or it was changed since.
+def open_entry(kind: str, key: str, content: bytes) -> dict[str, bytes] | None:
+    """The files of what :func:`seal_entry` made; None where it was not this user, not for this, or it was changed.
 
     Nothing is read before that is known.
     """
     body, seal = content[:-_SEAL_DIGITS], content[-_SEAL_DIGITS:]
     known = holds(seal.decode("ascii", "replace"), "store", {"kind": kind, "key": key}, _whole(body))
-    return unpacked(content) if known else None
+    return unpack(content) if known else None
 
 
 def _whole(content: bytes) -> dict[str, str]:
     return {"entry": hashlib.sha256(content).hexdigest()}
 
 
-def packed(files: Mapping[str, bytes], comment: str = "") -> bytes:
+def pack(files: Mapping[str, bytes], comment: str = "") -> bytes:
     """A zip of files by name; equal files are an equal zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
@@ -242,7 +242,7 @@ def packed(files: Mapping[str, bytes], comment: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def unpacked(content: bytes) -> dict[str, bytes] | None:
+def unpack(content: bytes) -> dict[str, bytes] | None:
     """The files of a zip by name; None where it is damaged, too large, or a name leads out of a folder."""
     try:
         files = zip_files(content, "a store's entry", most=MOST_ENTRY_BYTES)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core import resources
 from codesign.core.reading.yaml import read_yaml
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 __all__ = ("CROSSING_MHZ", "Resources", "Target", "load_target")
 
@@ -67,4 +67,4 @@ class Target(BaseModel):
 def load_target(name: str) -> Target:
     """Load a target by shipped name or by path; InputError if it is unknown or not valid."""
     path = resources.locate("targets", name)
-    return validated(Target, read_yaml(path), str(path))
+    return validate(Target, read_yaml(path), str(path))

@@ -8,14 +8,14 @@ from pydantic import BaseModel, RootModel, ValidationError
 
 from codesign.core.errors import InputError, nearest
 
-__all__ = ("validated",)
+__all__ = ("validate",)
 
 _LONGEST = 100  # characters of what was given that are shown
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def validated(model: type[M], data: Any, source: str) -> M:
+def validate(model: type[M], data: Any, source: str) -> M:
     """Validate ``data`` against ``model``; InputError names the source, the key, and the nearest known key."""
     if not isinstance(data, dict) and not issubclass(model, RootModel):
         raise InputError(f"{source}: expected a mapping of keys to values, found {type(data).__name__}")
@@ -34,13 +34,13 @@ def validated(model: type[M], data: Any, source: str) -> M:
         else:
             message = f"'{where}': {first['msg'].removeprefix('Value error, ')}"
             if not isinstance(first["input"], dict | list):
-                message += f" (given: {_shortened(repr(first['input']))})"
+                message += f" (given: {_shorten(repr(first['input']))})"
         more = error.error_count() - 1
         message = " ".join(message.split())  # a key from elsewhere may hold lines
         raise InputError(f"{source}: {message}" + (f" (and {more} more)" if more else "")) from None
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

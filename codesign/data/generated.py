@@ -15,7 +15,7 @@ import numpy as np
 from codesign.core.errors import InputError, ToolError
 from codesign.core.layout import BlockValues
 from codesign.data.sample import Sample
-from codesign.physics.cache import cache_folder, chunk_path, generator_versions, locked, read_chunk
+from codesign.physics.cache import cache_folder, chunk_path, generator_versions, hold_folder, read_chunk
 from codesign.physics.card import Card, load_card
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.processes import Piece, Progress, make_pieces
@@ -80,7 +80,7 @@ def generated_sample(
     tasks = _tasks(resolved, events, folder)
     chunks = {task.path: read_chunk(task.path, task.jets) for task in tasks}
     if any(chunk is None for chunk in chunks.values()):
-        with locked(folder):
+        with hold_folder(folder):
             chunks = {task.path: read_chunk(task.path, task.jets) for task in tasks}
             missing = [task for task in tasks if chunks[task.path] is None]
             make_pieces(
@@ -89,7 +89,7 @@ def generated_sample(
             chunks |= {task.path: read_chunk(task.path, task.jets) for task in missing}
     if progress is not None:
         progress(events, events)
-    return _assembled(resolved, tasks, chunks, events, leading)
+    return _assemble(resolved, tasks, chunks, events, leading)
 
 
 def _tasks(card: Card, events: int, folder: Path) -> list[_Task]:
@@ -104,7 +104,7 @@ def _tasks(card: Card, events: int, folder: Path) -> list[_Task]:
     return sorted(tasks, key=lambda task: (task.number, task.label))
 
 
-def _assembled(
+def _assemble(
     card: Card, tasks: list[_Task], chunks: dict[Path, Chunk | None], events: int, leading: int | None
 ) -> Sample:
     classes = len(card.classes)

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.errors import InputError, nearest
-from codesign.core.layout import Layout, fitted
-from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.core.layout import Layout, fit_items
+from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.data.column_expressions import ColumnExpression
 from codesign.data.table_files import TableFile, open_table
 from codesign.physics.events.container import ChunkSize, Container
@@ -56,7 +56,7 @@ def columns_of(path: Path, tree: str | None = None) -> list[str]:
     InputError where the file is not there, damaged, or has no tree of the name ``tree``.
     """
     try:
-        with _opened(path, tree) as container:
+        with _open(path, tree) as container:
             return list(container.natives)
     except InputError:
         if kind_of(head_of(path)) in ("Parquet", "ROOT"):
@@ -65,13 +65,13 @@ def columns_of(path: Path, tree: str | None = None) -> list[str]:
 
 
 @contextmanager
-def _opened(path: Path, tree: str | None) -> Iterator[Container]:
+def _open(path: Path, tree: str | None) -> Iterator[Container]:
     kind = kind_of(head_of(path)) or ""
     if kind not in ("Parquet", "ROOT"):
         with open_table(TableFile(path, tree)) as other:
             yield other
         return
-    with damage_named(path, kind):
+    with name_damage(path, kind):
         container = ParquetTable(path) if kind == "Parquet" else open_root(path, tree)
         try:
             yield container
@@ -103,7 +103,7 @@ def _item_columns(block: Layout, present: Collection[str]) -> tuple[str, ...] | 
 
 
 def table_chunks(
-    path: Path, blocks: Sequence[Layout], rows: int, tree: str | None = None, arrange: Arrange = fitted
+    path: Path, blocks: Sequence[Layout], rows: int, tree: str | None = None, arrange: Arrange = fit_items
 ) -> Iterator[Rows]:
     """All rows of a table, at most ``rows`` at once; one empty piece where it has none.
 
@@ -112,7 +112,7 @@ def table_chunks(
     InputError names the file, the column, and the row where there is one: a column that is missing or does not hold
     one number a row, a number that is not finite or does not fit float32, a damaged file.
     """
-    with _opened(path, tree) as container:
+    with _open(path, tree) as container:
         natives = container.natives
         features = [name for block in blocks if len(block.shape) == 1 for name in block.fields]
         formulas = {

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
-from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.core.reading.hdf5 import opened_hdf5, texts_of
 from codesign.core.reading.limits import ENTRIES, FILE_BYTES
 from codesign.core.reading.npz import npz_arrays
 from codesign.core.reading.parquet import whole_parquet
-from codesign.core.reading.plain import opened_given
+from codesign.core.reading.plain import open_given
 from codesign.physics.events.container import ChunkSize, Container, Native, NotEvents
 from codesign.physics.events.root_events import open_root
 
@@ -62,7 +62,7 @@ def open_table(file: TableFile) -> Iterator[Container]:
     """Open a table by what is in it; InputError where it is none, or damaged."""
     head = head_of(file.path)
     kind = kind_of(head) or ("Feather" if head.startswith(_FEATHER) else "CSV")
-    with damage_named(file.path, kind):
+    with name_damage(file.path, kind):
         container = _opened(file, kind)
         try:
             yield container
@@ -170,7 +170,7 @@ def _is_list(kind: Any) -> bool:
 def _arrow_table(path: Path, kind: str) -> Any:
     if kind == "Parquet":
         return whole_parquet(path)
-    with opened_given(path) as stream:
+    with open_given(path) as stream:
         stream.seek(0, 2)
         if stream.tell() > FILE_BYTES:
             raise InputError(
@@ -187,7 +187,7 @@ def _csv_table(path: Path) -> Any:
     """Comma, semicolon or tab between the columns, whose names stand in the first line."""
     from pyarrow import csv
 
-    with opened_given(path) as stream:
+    with open_given(path) as stream:
         first = stream.readline(1 << 20)
     if b"\0" in first or not first.strip():
         raise InputError(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from codesign.core.design import Design
 from codesign.core.plugins import PlugIn
 from codesign.core.space import Choose
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.trained import WEIGHTS, Trained
 from codesign.graph.model_kind import ModelKind
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
@@ -108,7 +108,7 @@ class Family(PlugIn):
     # ------------------------------------------------------------------------------------------- what it may do better
     def read(self, record: Mapping[str, JsonValue], source: str) -> Candidate:
         """The candidate of a record, such as ``config.json``; InputError names ``source`` and what is wrong."""
-        found: Candidate = validated(self.config, dict(record), source)
+        found: Candidate = validate(self.config, dict(record), source)
         return found
 
     def can(self, subject: Subject) -> str | None:
@@ -131,17 +131,17 @@ class Family(PlugIn):
         if name in record:
             return record[name]
         if name == "depth":
-            return len(_listed(record, "widths"))
+            return len(_list_of(record, "widths"))
         if name == "bits":  # one for the whole network
-            return _listed(record, "weight_bits")[0]
+            return _list_of(record, "weight_bits")[0]
         base, _, place = name.rpartition("_")
         for entry in (base, f"{base}s"):
             if isinstance(record.get(entry), list):
-                return _listed(record, entry)[-1 if place == "head" else int(place)]
+                return _list_of(record, entry)[-1 if place == "head" else int(place)]
         raise KeyError(name)
 
 
-def _listed(record: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
+def _list_of(record: Mapping[str, JsonValue], name: str) -> list[JsonValue]:
     found = record[name]
     if not isinstance(found, list):
         raise KeyError(name)

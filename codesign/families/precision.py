@@ -129,11 +129,11 @@ class PrecisionFamily(TorchFamily):
         if not _learns(candidate):
             return super().load(files, candidate, design)
         from codesign.families.learned_training import LearnedNetwork
-        from codesign.families.torch_trained import filled
+        from codesign.families.torch_trained import fill
         from codesign.families.trained import WEIGHTS
 
         network = self._learning(candidate, Subject.of_design(design))
-        return LearnedNetwork(filled(network, files[WEIGHTS]), lambda: design)
+        return LearnedNetwork(fill(network, files[WEIGHTS]), lambda: design)
 
     def _learning(self, candidate: Candidate, subject: Subject) -> Network:
         """The untrained network, its quantisers replaced by those that learn."""

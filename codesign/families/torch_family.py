@@ -76,14 +76,14 @@ class TorchFamily(Family):
 
     def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
         """The network of these parameters, its inputs as it learned them."""
-        from codesign.families.torch_trained import ExportedNetwork, filled
+        from codesign.families.torch_trained import ExportedNetwork, fill
 
-        network = filled(self.build(candidate, lesson.subject), files[WEIGHTS])
+        network = fill(self.build(candidate, lesson.subject), files[WEIGHTS])
         return ExportedNetwork.of(network, lesson)
 
     def load(self, files: Mapping[str, bytes], candidate: Candidate, design: Design) -> Trained:
         """The network of a design, from its parameters."""
-        from codesign.families.torch_trained import ExportedNetwork, filled
+        from codesign.families.torch_trained import ExportedNetwork, fill
 
         network = self.build(candidate, Subject.of_design(design))
-        return ExportedNetwork(filled(network, files[WEIGHTS]), lambda: design)
+        return ExportedNetwork(fill(network, files[WEIGHTS]), lambda: design)

@@ -23,7 +23,7 @@ from codesign.training.loop import Truths, train
 from codesign.training.network import Network
 from codesign.training.objectives import HeadsLoss
 
-__all__ = ("ExportedNetwork", "filled", "fit_network", "packed", "truths_of")
+__all__ = ("ExportedNetwork", "fill", "fit_network", "pack_parameters", "truths_of")
 
 #: of a candidate, and what it shall learn
 Build: TypeAlias = Callable[[Candidate, Subject], Network]
@@ -47,16 +47,16 @@ def fit_network(
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
         weights=lesson.train.weights, device=device_named(device), progress=progress,
     )  # fmt: skip
-    return packed(network)
+    return pack_parameters(network)
 
 
-def packed(network: Network) -> bytes:
+def pack_parameters(network: Network) -> bytes:
     """A network's parameters and buffers, as safetensors."""
     content: bytes = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     return content
 
 
-def filled(network: Network, content: bytes, source: str = WEIGHTS) -> Network:
+def fill(network: Network, content: bytes, source: str = WEIGHTS) -> Network:
     """The folded network with these parameters; InputError where they are not those of such a network."""
     try:
         network.load_state_dict(tensors_of(content, source))
@@ -102,7 +102,7 @@ class ExportedNetwork(Trained):
 
     def files(self) -> Mapping[str, bytes]:
         """The parameters."""
-        return {WEIGHTS: packed(self._network)}
+        return {WEIGHTS: pack_parameters(self._network)}
 
     def tools(self) -> Mapping[str, str]:
         """PyTorch and Brevitas."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from codesign.core.figures import QUANTITIES, Expected, Fidelity, Figure
 from codesign.graph.model_kind import ModelKind
 
-__all__ = ("FITS", "TREE_FITS", "Fit", "expected", "with_expected")
+__all__ = ("FITS", "TREE_FITS", "Fit", "expect", "with_expected")
 
 FITS = Path(__file__).resolve().parent / "fits.json"
 TREE_FITS = FITS.with_name("tree_fits.json")
@@ -56,7 +56,7 @@ def _fits() -> tuple[Fit, ...]:
     return tuple(Fit(**f) for path in (FITS, TREE_FITS) for f in json.loads(path.read_text(encoding="utf-8")))
 
 
-def expected(
+def expect(
     quantity: str, value: float, family: str, kind: ModelKind | None = "network", flow: str = "alkaid"
 ) -> Expected | None:
     """What a closer tool should find of a compiled figure on FPGAs of ``family``; None where nobody calibrated it."""
@@ -77,7 +77,7 @@ def with_expected(
 ) -> list[Figure]:
     """The same figures, the compiled ones with what a closer tool is expected to find."""
     return [
-        f.model_copy(update={"expected": expected(f.quantity, f.value, family, kind, flow)})
+        f.model_copy(update={"expected": expect(f.quantity, f.value, family, kind, flow)})
         if f.fidelity == Fidelity.COMPILED
         else f
         for f in figures

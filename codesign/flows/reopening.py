@@ -192,17 +192,17 @@ def is_own_bitstream(work: Path, design: Design) -> bool:
 
 def seal_verdict(folder: TrialFolder, firmware: Firmware) -> None:
     """Seal the verdict that a simulation just gave of ``firmware``, with the events that it was given on."""
-    seal_files(folder.path / _VERDICT_SEAL, _judged(folder), "verdict", identity(firmware))
+    seal_files(folder.path / _VERDICT_SEAL, _judge(folder), "verdict", identity(firmware))
 
 
 def verdict_of(folder: TrialFolder, firmware: Firmware) -> Verified | None:
     """The verdict of this very firmware, where this user's simulation gave it; anyone else's is a claim."""
-    if not sealed_files(folder.path / _VERDICT_SEAL, _judged(folder), "verdict", identity(firmware)):
+    if not sealed_files(folder.path / _VERDICT_SEAL, _judge(folder), "verdict", identity(firmware)):
         return None
     return folder.read(_VERDICT, Verified)
 
 
-def _judged(folder: TrialFolder) -> list[Path]:
+def _judge(folder: TrialFolder) -> list[Path]:
     return [folder.path / _VERDICT, folder.path / _PROVEN_ON]
 
 

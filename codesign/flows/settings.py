@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from codesign.core.errors import InputError
 from codesign.core.space import Choose
 from codesign.core.targets import Target
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.base import Candidate
 from codesign.flows.base import Flow
 
@@ -33,7 +33,7 @@ _PREFIX = "flow."
 
 def resolve_space(flow: Flow, given: Mapping[str, Any], source: str) -> BaseModel:
     """What a study wrote beside the flow's name, as the flow's space; InputError names an unknown or wrong key."""
-    space: BaseModel = validated(flow.space, dict(given), source)
+    space: BaseModel = validate(flow.space, dict(given), source)
     return space
 
 
@@ -66,7 +66,7 @@ def family_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def flow_settings(flow: Flow, config: Mapping[str, Any]) -> BaseModel:
     """The flow's part of a trial's ``config.json``, validated; without any, the flow's defaults."""
     found = {key.removeprefix(_PREFIX): value for key, value in config.items() if key.startswith(_PREFIX)}
-    settings: BaseModel = validated(flow.settings, found, "config.json, settings of the flow")
+    settings: BaseModel = validate(flow.settings, found, "config.json, settings of the flow")
     return settings
 
 

@@ -16,14 +16,14 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
-__all__ = ("cleaned",)
+__all__ = ("clean_model",)
 
 _DOMAIN = "qonnx.custom_op.general"
 #: of these, Brevitas leaves the domain out; those that stay although all they take is constant
 _QONNX, _KEPT = ("Quant", "Trunc", "BipolarQuant"), ["Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear"]
 
 
-def cleaned(exported: ModelProto) -> ModelProto:
+def clean_model(exported: ModelProto) -> ModelProto:
     """The clean graph of an exporter's, which is changed on the way."""
     for node in exported.graph.node:
         if node.op_type in _QONNX:

@@ -36,7 +36,7 @@ __all__ = (
     "NodeCost",
     "constant_bits",
     "cost_of",
-    "expected",
+    "expected_operations",
     "graph_cost",
     "products",
     "signal_bits",
@@ -92,7 +92,7 @@ def squares(number: int, bits: int) -> float:
     return float(number * bits**2)
 
 
-def expected(
+def expected_operations(
     sizes: Sequence[int], weight_bits: Sequence[int], operand_bits: Sequence[int], sparsity: float = 0.0
 ) -> float:
     """Bit operations to expect of fully connected layers before they are trained.

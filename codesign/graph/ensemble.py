@@ -193,7 +193,7 @@ def _checked_size(given: _Attributes, nodes: int) -> None:
         raise given.refuse(f"{nodes} nodes of trees; 1 to {MOST_TREE_NODES} are read")
 
 
-def _aggregated(given: _Attributes, aggregate: str, transform: str) -> None:
+def _aggregate(given: _Attributes, aggregate: str, transform: str) -> None:
     if aggregate not in _AGGREGATES:
         raise given.refuse(f"aggregate_function {aggregate[:40]!a}; known: {', '.join(_AGGREGATES)}")
     if transform not in _TRANSFORMS:
@@ -253,7 +253,7 @@ def _by_ids(given: _Attributes) -> Ensemble:
         found += grown.trees()
         partial |= grown.partial
     aggregate, transform = given.word("aggregate_function", "SUM"), given.word("post_transform", "NONE")
-    _aggregated(given, aggregate, transform)
+    _aggregate(given, aggregate, transform)
     one_score = classifier and outputs == 2 and len(set(voters[2].tolist())) == 1
     base = given.numbers("base_values")
     if one_score:
@@ -323,18 +323,18 @@ def _by_roots(given: _Attributes) -> Ensemble:
         _checked_size(given, total)
         found += grown.trees()
         partial |= grown.partial
-    aggregate = _named(given, "aggregate_function", _AGGREGATES, 1)
+    aggregate = _name(given, "aggregate_function", _AGGREGATES, 1)
     return Ensemble(
         trees=tuple(found),
         average_of=len(roots),
         aggregate=aggregate,
-        transform=_named(given, "post_transform", _TRANSFORMS, 0),
+        transform=_name(given, "post_transform", _TRANSFORMS, 0),
         base=np.zeros(outputs),
         partial=partial,
     )
 
 
-def _named(given: _Attributes, name: str, known: Sequence[str], default: int) -> str:
+def _name(given: _Attributes, name: str, known: Sequence[str], default: int) -> str:
     index = given.one(name, default)
     if not 0 <= index < len(known):
         raise given.refuse(f"{name} {index}; known: 0 to {len(known) - 1}")

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import RoundingMode
-from codesign.graph.reals import FUNCTIONS, Enclosure, Real, Root, enclosed, plus, rounded, times
+from codesign.graph.reals import FUNCTIONS, Enclosure, Real, Root, enclose, plus, round_exactly, times
 
 __all__ = (
     "Affine",
@@ -169,7 +169,7 @@ def value(x: Expression, at: Fraction, bits: int) -> Enclosure:
         case Variable():
             return at, at
         case Affine(inner, factor, offset):
-            return plus(times(enclosed(factor, bits), value(inner, at, bits)), enclosed(offset, bits))
+            return plus(times(enclose(factor, bits), value(inner, at, bits)), enclose(offset, bits))
         case Bounded(inner, low, high):
             ends = value(inner, at, bits)
             if low is not None:
@@ -229,7 +229,7 @@ def code(x: Expression, at: Fraction, lsb: Fraction, mode: RoundingMode) -> int:
     """The function's value in units of ``lsb``, rounded."""
     bits = 64
     while bits <= _MOST_PRECISE:
-        low, high = (rounded(v / lsb, mode) for v in value(x, at, bits))
+        low, high = (round_exactly(v / lsb, mode) for v in value(x, at, bits))
         if low == high:
             return low
         bits *= 2

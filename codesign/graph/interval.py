@@ -68,7 +68,7 @@ class Intervals(Domain[Interval]):
     def _lift(self, x: Interval | Array) -> Interval:
         return x if isinstance(x, Interval) else Interval(x, x, grid(x))
 
-    def _checked(self, x: Interval, what: str) -> Interval:
+    def _check(self, x: Interval, what: str) -> Interval:
         with np.errstate(over="ignore"):  # 1 beside the smallest number that there is: more bits than can be counted
             codes = np.maximum(np.abs(x.low), np.abs(x.high)) / np.where(x.step == 0, 1.0, x.step)
         if codes.size and codes.max() >= self._most:
@@ -86,26 +86,26 @@ class Intervals(Domain[Interval]):
     def add(self, a: Interval | Array, b: Interval | Array) -> Interval:
         """Elementwise sum."""
         a, b = self._lift(a), self._lift(b)
-        return self._checked(Interval(a.low + b.low, a.high + b.high, _finer(a.step, b.step)), "a sum")
+        return self._check(Interval(a.low + b.low, a.high + b.high, _finer(a.step, b.step)), "a sum")
 
     def multiply(self, a: Interval | Array, b: Interval | Array) -> Interval:
         """Elementwise product."""
         a, b = self._lift(a), self._lift(b)
         corners = np.stack([a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high])
-        return self._checked(Interval(corners.min(axis=0), corners.max(axis=0), a.step * b.step), "a product")
+        return self._check(Interval(corners.min(axis=0), corners.max(axis=0), a.step * b.step), "a product")
 
     def square(self, x: Interval) -> Interval:
         """Elementwise square: never negative, though the product of the ends may be."""
         ends = np.stack([np.square(x.low), np.square(x.high)])
         low = np.where((x.low < 0) & (x.high > 0), 0.0, ends.min(axis=0))
-        return self._checked(Interval(low, ends.max(axis=0), np.square(x.step)), "a square")
+        return self._check(Interval(low, ends.max(axis=0), np.square(x.step)), "a square")
 
     def matmul(self, a: Interval, b: Array) -> Interval:
         """Matrix product with a constant."""
         positive, negative = np.maximum(b, 0), np.minimum(b, 0)
         steps = a.step[..., :, None] * grid(b)[..., None, :, :]
         step = np.where(steps == 0, np.inf, steps).min(axis=-2)
-        return self._checked(
+        return self._check(
             Interval(
                 a.low @ positive + a.high @ negative,
                 a.high @ positive + a.low @ negative,
@@ -121,14 +121,14 @@ class Intervals(Domain[Interval]):
     def maximum(self, a: Interval, b: Interval | Array) -> Interval:
         """The larger of two: the larger ends."""
         b = self._lift(b)
-        return self._checked(
+        return self._check(
             Interval(np.maximum(a.low, b.low), np.maximum(a.high, b.high), _finer(a.step, b.step)), "a maximum"
         )
 
     def minimum(self, a: Interval, b: Interval | Array) -> Interval:
         """The smaller of two: the smaller ends."""
         b = self._lift(b)
-        return self._checked(
+        return self._check(
             Interval(np.minimum(a.low, b.low), np.minimum(a.high, b.high), _finer(a.step, b.step)), "a minimum"
         )
 
@@ -149,7 +149,7 @@ class Intervals(Domain[Interval]):
         low = np.where(choice.low > 0, a.low, np.where(choice.high < 1, b.low, np.minimum(a.low, b.low)))
         high = np.where(choice.low > 0, a.high, np.where(choice.high < 1, b.high, np.maximum(a.high, b.high)))
         step = np.broadcast_to(_finer(a.step, b.step), low.shape)
-        return self._checked(Interval(low, high, step), "a choice")
+        return self._check(Interval(low, high, step), "a choice")
 
     def quantise(self, x: Interval, spec: QuantSpec) -> Interval:
         """Apply a quantiser: rounding is monotone, so the ends map to the ends; what wraps may be anything."""
@@ -163,7 +163,7 @@ class Intervals(Domain[Interval]):
         else:
             low, high = np.clip(lowest, spec.low, spec.high) * lsb, np.clip(highest, spec.low, spec.high) * lsb
         step = np.where(beyond, lsb, np.maximum(lsb, x.step))  # a bound need not lie on x's grid
-        return self._checked(Interval(low, high, step), "a quantiser's result")
+        return self._check(Interval(low, high, step), "a quantiser's result")
 
     def sign(self, x: Interval, scale: Array) -> Interval:
         """BipolarQuant."""
@@ -188,7 +188,7 @@ class Intervals(Domain[Interval]):
             steps = grid(values)
             low[place], high[place] = values.min(), values.max()
             step[place] = steps[steps > 0].min() if steps.any() else 0.0
-        return self._checked(Interval(low, high, step), "a table's value")
+        return self._check(Interval(low, high, step), "a table's value")
 
     def concat(self, parts: Sequence[Interval | Array], axis: int) -> Interval:
         """Join along an axis."""

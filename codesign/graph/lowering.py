@@ -167,7 +167,7 @@ class Lowering:
         own = {i.name: i for i in graph.initializer}
         for name in self._graph.given:
             if name in needed:
-                constants.append(own[name] if name in own else _stored(name, self._graph.given[name], self._model))
+                constants.append(own[name] if name in own else _store(name, self._graph.given[name], self._model))
         inputs = [i for i in graph.input if i.name not in own]
         outputs = []
         for output in graph.output:
@@ -196,7 +196,7 @@ def _proto(node: Node) -> onnx.NodeProto:
     )
 
 
-def _stored(name: str, values: Array, model: onnx.ModelProto) -> onnx.TensorProto:
+def _store(name: str, values: Array, model: onnx.ModelProto) -> onnx.TensorProto:
     """A constant that a node of the source holds, in the type in which it does."""
     for node in model.graph.node:
         if node.op_type == "Constant" and node.output[0] == name:

@@ -203,7 +203,7 @@ def result_of(call: Call[Any]) -> tuple[Any, ...]:
         text = str(error).removeprefix(f"{call.node.name}: ")
         # where any factor is taken, it is a constant's bits that a sum is too wide for, and nothing else is its fault
         told = not call.domain.rational or "float32" in text
-        raise call.refuse((_not_quantised(call) if told else None) or text) from None
+        raise call.refuse((_refuse_unquantised(call) if told else None) or text) from None
     return found if isinstance(found, tuple) else (found,)
 
 
@@ -211,7 +211,7 @@ def result_of(call: Call[Any]) -> tuple[Any, ...]:
 _MOST_CONSTANT_BITS = 20
 
 
-def _not_quantised(call: Call[Any]) -> str | None:
+def _refuse_unquantised(call: Call[Any]) -> str | None:
     """Of a node that fails: that a constant of it is no number of fixed point, where that is why."""
     if call.node.domain != STANDARD or call.node.op not in ("Add", "Sub", "Mul", "MatMul", "Gemm", "Conv", "Sum"):
         return None

@@ -198,7 +198,7 @@ class Pending(Structure):
     # ------------------------------------------------------------------------------------------------- piece by piece
     def relu(self, x: GraphSignal) -> GraphSignal:
         """max(x, 0)."""
-        return self.emit("Relu", x) if x.plain else self.kept(x, lambda f: _bounded(f, _ZERO, None))
+        return self.emit("Relu", x) if x.plain else self.kept(x, lambda f: _bound(f, _ZERO, None))
 
     def slopes(self, x: GraphSignal, below: Array) -> GraphSignal:
         """``x``, or ``below * x`` where it is negative."""
@@ -227,7 +227,7 @@ class Pending(Structure):
         assert isinstance(a, GraphSignal)
         if not isinstance(b, GraphSignal):
             bound = as_reals(b)
-            return self.kept(a, lambda f, v: _bounded(f, v, None) if larger else _bounded(f, None, v), bound)
+            return self.kept(a, lambda f, v: _bound(f, v, None) if larger else _bound(f, None, v), bound)
         if a.name == b.name and a.shape == b.shape:
             if larger:
                 return a.stands_for(forms_of(Larger, a.functions(), b.functions()), self.discretiser.node)
@@ -252,11 +252,11 @@ class Pending(Structure):
             a, b = self.subtract(a, b), np.array(0.0)
             return self.at_least(a, b)
         if isinstance(a, GraphSignal):
-            return self._decided(a, as_reals(b))
+            return self._decide(a, as_reals(b))
         assert isinstance(b, GraphSignal)
-        return self._decided(self.negative(b), -as_reals(a))
+        return self._decide(self.negative(b), -as_reals(a))
 
-    def _decided(self, x: GraphSignal, bound: Reals) -> GraphSignal:
+    def _decide(self, x: GraphSignal, bound: Reals) -> GraphSignal:
         shape = np.broadcast_shapes(x.shape, np.shape(bound))
         x = self.stretched(x, shape)
         bounds = np.broadcast_to(np.asarray(bound, dtype=object), shape)
@@ -293,7 +293,7 @@ class Pending(Structure):
         """``scale`` where x >= 0, else ``-scale``."""
         if x.plain:
             return self.emit("BipolarQuant", x, scale, domain=QONNX)
-        both = self._decided(x, _NONE)
+        both = self._decide(x, _NONE)
         return self.add(self.multiply(both, np.asarray(2 * scale)), np.asarray(-scale))
 
     def quantise(self, x: GraphSignal, spec: QuantSpec) -> GraphSignal:
@@ -363,7 +363,7 @@ def _sum(a: Expression, b: Expression) -> Expression:
     return SumOf(a, b)
 
 
-def _bounded(x: Expression, low: Fraction | None, high: Fraction | None) -> Expression:
+def _bound(x: Expression, low: Fraction | None, high: Fraction | None) -> Expression:
     return Bounded(x, low, high)
 
 

@@ -17,7 +17,7 @@ from codesign.core.errors import UnsupportedError
 from codesign.graph.arrays import Arrays
 from codesign.graph.domain import Array
 from codesign.graph.quantiser import QuantSpec, RoundingMode
-from codesign.graph.reals import FUNCTIONS, Reals, as_reals, enclosed, rounded
+from codesign.graph.reals import FUNCTIONS, Reals, as_reals, enclose, round_exactly
 from codesign.graph.tables import Table
 
 __all__ = ("Rational", "as_floats")
@@ -46,8 +46,8 @@ def as_floats(values: Any) -> Array:
 
 
 def _code(x: Fraction, mode: RoundingMode) -> int:
-    found = rounded(x, mode)
-    if x.denominator > _ROUGH and (found != rounded(x - _NEAR, mode) or found != rounded(x + _NEAR, mode)):
+    found = round_exactly(x, mode)
+    if x.denominator > _ROUGH and (found != round_exactly(x - _NEAR, mode) or found != round_exactly(x + _NEAR, mode)):
         raise UnsupportedError("a real number that cannot be told from a tie")
     return found
 
@@ -67,7 +67,7 @@ class Rational(Arrays):
 
     def scale(self, x: Any, factor: Reals, offset: Reals) -> Any:
         """``factor * x + offset``."""
-        near = [_each(lambda v: enclosed(v, _BITS)[0], part) for part in (factor, offset)]
+        near = [_each(lambda v: enclose(v, _BITS)[0], part) for part in (factor, offset)]
         return as_reals(x) * near[0] + near[1]
 
     def apply(self, x: Any, function: str) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import RoundingMode
 
-__all__ = ("FUNCTIONS", "Enclosure", "Real", "Reals", "Root", "as_reals", "enclosed", "root", "rounded")
+__all__ = ("FUNCTIONS", "Enclosure", "Real", "Reals", "Root", "as_reals", "enclose", "root", "round_exactly")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def root(square: Fraction, coefficient: Fraction = Fraction(1)) -> Real:
     return Root(coefficient, square) if coefficient else Fraction(0)
 
 
-def enclosed(value: Real, bits: int) -> Enclosure:
+def enclose(value: Real, bits: int) -> Enclosure:
     """A number between rationals that differ by less than one in ``2**bits``."""
     if isinstance(value, Fraction):
         return value, value
@@ -86,7 +86,7 @@ def times(a: Enclosure, b: Enclosure) -> Enclosure:
     return min(ends), max(ends)
 
 
-def rounded(x: Fraction, mode: RoundingMode) -> int:
+def round_exactly(x: Fraction, mode: RoundingMode) -> int:
     """A whole number, as QONNX rounds to it."""
     low = floor(x)
     rest = x - low

@@ -60,7 +60,7 @@ class Structure(Domain[GraphSignal]):
                 forms.append(np.full(np.shape(part), Variable(), dtype=object))
         return joined.stands_for(np.concatenate(forms, axis=axis), origins[0])
 
-    def _arranged(self, x: GraphSignal, written: GraphSignal, function: Callable[[Any], Any]) -> GraphSignal:
+    def _arrange(self, x: GraphSignal, written: GraphSignal, function: Callable[[Any], Any]) -> GraphSignal:
         return written if x.forms is None else written.stands_for(function(x.forms), x.origin)
 
     def reshape(self, x: GraphSignal, shape: tuple[int, ...]) -> GraphSignal:
@@ -68,14 +68,14 @@ class Structure(Domain[GraphSignal]):
         if shape == x.shape[1:]:
             return x
         written = self.emit("Reshape", GraphSignal(x.name, x.interval), np.array([0, *shape], dtype=np.int64))
-        return self._arranged(x, written, lambda f: f.reshape(1, *shape))
+        return self._arrange(x, written, lambda f: f.reshape(1, *shape))
 
     def transpose(self, x: GraphSignal, order: tuple[int, ...]) -> GraphSignal:
         """Permute the axes."""
         written = self.emit("Transpose", GraphSignal(x.name, x.interval), perm=list(order))
-        return self._arranged(x, written, lambda f: f.transpose(order))
+        return self._arrange(x, written, lambda f: f.transpose(order))
 
     def take(self, x: GraphSignal, places: Taken, axis: int) -> GraphSignal:
         """Elements of an axis."""
         written = self.emit("Gather", GraphSignal(x.name, x.interval), np.asarray(places, dtype=np.int64), axis=axis)
-        return self._arranged(x, written, lambda f: np.take(f, places, axis=axis))
+        return self._arrange(x, written, lambda f: np.take(f, places, axis=axis))

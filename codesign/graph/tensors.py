@@ -26,7 +26,7 @@ class Stored:
     kind: np.dtype[Any]
 
 
-def _checked(values: Any, name: str) -> Stored:
+def _check(values: Any, name: str) -> Stored:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise UnsupportedError(f"tensor '{name}': {array.dtype} is no number; constants must be numbers")
@@ -56,7 +56,7 @@ def tensor_of(tensor: onnx.TensorProto, name: str = "") -> Stored:
         values = onnx.numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
         raise UnsupportedError(f"tensor '{name}': damaged ({' '.join(str(error).split())[:120]})") from None
-    return _checked(values, name)
+    return _check(values, name)
 
 
 def constant_of(node: onnx.NodeProto, name: str) -> Stored:
@@ -69,10 +69,10 @@ def constant_of(node: onnx.NodeProto, name: str) -> Stored:
             return tensor_of(attribute.t, node.output[0])
         case "value_float" | "value_floats":
             value = attribute.f if attribute.name == "value_float" else list(attribute.floats)
-            return _checked(np.asarray(value, dtype=np.float32), node.output[0])
+            return _check(np.asarray(value, dtype=np.float32), node.output[0])
         case "value_int" | "value_ints":
             value = attribute.i if attribute.name == "value_int" else list(attribute.ints)
-            return _checked(np.asarray(value, dtype=np.int64), node.output[0])
+            return _check(np.asarray(value, dtype=np.int64), node.output[0])
         case "sparse_value":
             return _dense(attribute.sparse_tensor, node.output[0])
     raise UnsupportedError(f"{name}: a Constant as '{attribute.name}' is no number; constants must be numbers")

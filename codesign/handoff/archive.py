@@ -12,11 +12,11 @@ from pathlib import Path
 
 from codesign.core.errors import InputError
 from codesign.core.printing import visible
-from codesign.core.reading.plain import opened_given
+from codesign.core.reading.plain import open_given
 from codesign.core.reading.zip import opened_zip
 from codesign.handoff.check import MOST_BYTES, MOST_FILES, inside
 
-__all__ = ("opened", "pack")
+__all__ = ("open_bundle", "pack")
 
 _CHUNK = 1 << 20
 
@@ -32,7 +32,7 @@ def pack(folder: Path, archive: Path, name: str) -> None:
 
 
 @contextmanager
-def opened(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
+def open_bundle(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
     """Give a bundle's folder: ``bundle`` itself, or what a ``.zip`` holds, unpacked for as long as it is needed.
 
     InputError names what is wrong with an archive: no zip, damaged, a path that leaves the folder, a link, several top
@@ -48,13 +48,13 @@ def opened(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
         raise InputError(f"{bundle} is neither a bundle's folder nor a .zip archive")
     folder = Path(tempfile.mkdtemp(prefix="codesign-bundle-"))
     try:
-        yield _unpacked(bundle, folder, most)
+        yield _unpack(bundle, folder, most)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _unpacked(archive: Path, folder: Path, most: int) -> Path:
-    with opened_given(archive) as stream, opened_zip(stream, str(archive), most=most, entries=MOST_FILES) as packed:
+def _unpack(archive: Path, folder: Path, most: int) -> Path:
+    with open_given(archive) as stream, opened_zip(stream, str(archive), most=most, entries=MOST_FILES) as packed:
         entries = packed.infolist()
         tops = {e.filename.split("/")[0] for e in entries}
         for entry in entries:

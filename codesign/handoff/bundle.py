@@ -112,7 +112,7 @@ def _open(path: Path, number: int) -> _Trial:
     if not verified.exact or not verified.events:
         why = verified.first_difference or ("no difference recorded" if verified.events else "no event was compared")
         raise InputError(f"trial {number} failed its verification and is not handed on: {why}")
-    missing = [name for name in _copied(study) if not (folder.path / name).is_file()]
+    missing = [name for name in _copy(study) if not (folder.path / name).is_file()]
     if missing:
         raise InputError(f"trial {number} lacks {', '.join(missing)}: run 'codesign verify {path} {number}' again")
     design = Design.load(folder.path)
@@ -151,7 +151,7 @@ def _open(path: Path, number: int) -> _Trial:
     return _Trial(run, folder, study, status, verified, design, firmware, inputs, outputs)
 
 
-def _copied(made: Origin) -> tuple[str, ...]:
+def _copy(made: Origin) -> tuple[str, ...]:
     """What a bundle takes from the trial's folder as it is: of a model that was imported, the report of that."""
     return (*_COPIED, *((REPORT,) if isinstance(made, ImportedRun) else _parameters(made)))
 
@@ -184,7 +184,7 @@ def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.i
 def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     """Write every file of the bundle, the manifest last."""
     bundle.mkdir()
-    for name in _copied(trial.study):
+    for name in _copy(trial.study):
         copy_member(trial.folder.path, name, bundle / name)
     if isinstance(trial.study, ImportedRun) and (trial.folder.path / "source").is_dir():
         _copy_tree(trial.folder.path / "source", bundle / "source")
@@ -217,12 +217,12 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
     flow = plugins.load(Flow, trial.study.flow.name)
     searched, view = trial.folder.read("metrics.json", Metrics), trial.study.view
 
-    def scored(name: str) -> tuple[Part, NDArray[np.float64]]:
+    def score(name: str) -> tuple[Part, NDArray[np.float64]]:
         part = seeing(load_part(trial.run, name), view)
         codes = trial.design.input_quantisation.codes(part.x)
         return part, trial.design.outputs.values(flow.predict(trial.firmware, codes))
 
-    write_fast_simulation(problem, searched.points if searched else {}, scored("validation"), scored("test"), folder)
+    write_fast_simulation(problem, searched.points if searched else {}, score("validation"), score("test"), folder)
 
 
 def _copy_made(source: Path, destination: Path) -> None:

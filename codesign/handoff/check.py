@@ -16,7 +16,7 @@ from codesign.core.errors import InputError
 from codesign.core.printing import visible
 from codesign.core.reading.json import member_json
 from codesign.core.reading.plain import opened_member
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.handoff.manifest import READABLE_VERSIONS, Manifest
 
 __all__ = (
@@ -69,7 +69,7 @@ def read_manifest(folder: Path) -> Manifest:
     if version not in READABLE_VERSIONS or isinstance(version, bool | float):
         known = " and ".join(map(str, READABLE_VERSIONS))
         raise InputError(f"{path}: unknown format version {version!r}; this codesign reads versions {known}")
-    manifest = validated(Manifest, data, str(path))
+    manifest = validate(Manifest, data, str(path))
     if different := _written_otherwise(manifest.model_dump(mode="json", exclude_unset=True), data):
         raise InputError(f"{path}: '{visible(different)}' is of another type than codesign writes")
     return manifest

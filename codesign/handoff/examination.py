@@ -90,12 +90,12 @@ def prove_bundle(folder: Path, asked: Asked = Asked()) -> CheckReport:
     manifest = read_manifest(folder)
     if problems := check_bundle(folder):
         more = f" (and {len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
-        return _stopped(signer, "files", "; ".join(problems[:_NAMED]) + more)
+        return _stop(signer, "files", "; ".join(problems[:_NAMED]) + more)
     whole = checked("files", f"{len(manifest.files)} files, each with the size and SHA-256 of the manifest")
     try:
         received = ReceivedBundle(folder, manifest, read_design(folder))
     except InputError as error:
-        return _stopped(signer, "design", str(error), whole)
+        return _stop(signer, "design", str(error), whole)
     with _scratch() as scratch:
         statements = [whole, *_statements(received, asked, scratch), *claims(received, signer)]
     return _report(signer, *statements, _signature(folder, signer))
@@ -155,7 +155,7 @@ def _software(
     )
     yield emulator
     if asked.emulator:
-        yield from _emulated(received, emulator, golden, asked.drawn)
+        yield from _emulate(received, emulator, golden, asked.drawn)
 
 
 def _onnx(received: ReceivedBundle, maker: Maker, scratch: Path, golden: tuple[Codes, Codes]) -> Iterator[Statement]:
@@ -163,7 +163,7 @@ def _onnx(received: ReceivedBundle, maker: Maker, scratch: Path, golden: tuple[C
     inputs, outputs = golden
     yield _run(received, maker, scratch, "onnx/codes.onnx", inputs.astype(np.int32), outputs, "in onnxruntime")
     name = "onnx/features.onnx"
-    features, usable = _features(_described(received), inputs)
+    features, usable = _features(_describe(received), inputs)
     count = int(usable.sum())
     if not count:
         yield not_checked(f"{name}, run", f"0 of {len(inputs):,} events usable: {_ROUNDED}")
@@ -203,7 +203,7 @@ def _run(
 _ROUNDED = "float32 rounds the middle of their codes over an edge"
 
 
-def _described(received: ReceivedBundle) -> Manifest:
+def _describe(received: ReceivedBundle) -> Manifest:
     """The manifest with the ports of the design, whatever it says of them itself."""
     design = received.design
     ports = {"inputs": input_signals(design), "blocks": input_blocks(design), "outputs": output_signals(design)}
@@ -219,7 +219,7 @@ def _features(manifest: Manifest, inputs: Codes) -> tuple[NDArray[np.float32], N
         return features, finite & (scales.codes(np.where(np.isfinite(features), features, 0)) == inputs).all(axis=1)
 
 
-def _emulated(
+def _emulate(
     received: ReceivedBundle, source: Statement, golden: tuple[Codes, Codes], drawn: int
 ) -> Iterator[Statement]:
     if source.outcome is not Finding.CHECKED:
@@ -235,8 +235,8 @@ def _emulated(
     if drawn:
         name = "emulator/ beside onnx/"
         try:
-            manifest = _described(received)
-            features = _drawn(manifest, drawn)
+            manifest = _describe(received)
+            features = _draw(manifest, drawn)
             engines = OnnxEngine(received.folder, manifest), EmulatorEngine(built, manifest)
             events = compare(*engines, features, ("onnx", "the emulator"))
         except CodesignError as error:
@@ -245,7 +245,7 @@ def _emulated(
             yield checked(name, "drawn features, from quantisation on", events)
 
 
-def _drawn(manifest: Manifest, events: int) -> NDArray[np.float32]:
+def _draw(manifest: Manifest, events: int) -> NDArray[np.float32]:
     """Features spread evenly over what the inputs can take, and a tenth beyond."""
     scales = Scales.of(manifest)
     beyond = (scales.high - scales.low + 1) / 10
@@ -285,10 +285,10 @@ def _firmware(
     else:
         yield from (same_files(received, maker, scratch, name) for name in ("axi/", "testbench/", "vivado/"))
     if rtl:
-        yield _simulated(firmware, scratch, len(inputs))
+        yield _simulate(firmware, scratch, len(inputs))
 
 
-def _simulated(firmware: Firmware, scratch: Path, events: int) -> Statement:
+def _simulate(firmware: Firmware, scratch: Path, events: int) -> Statement:
     """Run the test bench that was made here on the Verilog that was compiled here, in Verilator."""
     from codesign.verify.testbench import run_testbench
 
@@ -324,7 +324,7 @@ def _equal(name: str, compute: Callable[[], NDArray[Any]], expected: Codes, what
     return checked(name, f"integers equal to golden.npz: {what}", len(expected))
 
 
-def _stopped(signer: Signer | None, name: str, detail: str, *before: Statement) -> CheckReport:
+def _stop(signer: Signer | None, name: str, detail: str, *before: Statement) -> CheckReport:
     return _report(signer, *before, wrong(name, detail), not_checked("all else", f"not looked at: {name} is wrong"))
 
 

@@ -18,7 +18,7 @@ from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.npz import member_arrays
 from codesign.core.reading.onnx import onnx_model
 from codesign.core.reading.plain import member_bytes
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.handoff.check import bundle_json, checked_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.work import require_little_work
@@ -71,12 +71,12 @@ def read_design(folder: Path) -> Design:
     for key in ("input_quantisation", "outputs"):
         if not isinstance(data.get(key), dict):
             raise InputError(f"{where}: '{key}' is missing")
-    quantisation = validated(InputQuantisation, data["input_quantisation"], f"{where}, input_quantisation")
-    outputs = validated(Port, data["outputs"], f"{where}, outputs")
+    quantisation = validate(InputQuantisation, data["input_quantisation"], f"{where}, input_quantisation")
+    outputs = validate(Port, data["outputs"], f"{where}, outputs")
     for label, kind in zip(
         (*quantisation.features, *outputs.labels), (*quantisation.types, *outputs.types), strict=True
     ):
-        _bounded(kind, f"{where}: '{label}'")
+        _bound(kind, f"{where}: '{label}'")
     if not np.isfinite([*quantisation.offset, *quantisation.step]).all():
         raise InputError(f"{where}: an offset or a step is not finite")
     trigger = data.get("trigger")
@@ -89,7 +89,7 @@ def read_design(folder: Path) -> Design:
     return design
 
 
-def _bounded(kind: FixedPoint, where: str) -> None:
+def _bound(kind: FixedPoint, where: str) -> None:
     if max(abs(kind.integer_bits), abs(kind.fraction_bits)) > _MOST_PLACES or kind.width > _WIDEST:
         raise InputError(
             f"{where} has {kind.integer_bits} integer and {kind.fraction_bits} fraction bits; at most {_WIDEST} bits "

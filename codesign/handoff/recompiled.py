@@ -38,7 +38,7 @@ def _target(received: ReceivedBundle) -> Target:
     UnsupportedError where there is neither, or its part or clock are others than the manifest says.
     """
     facts = received.manifest.target
-    target = facts.whole or _shipped(facts.name)
+    target = facts.whole or _ship(facts.name)
     if target is None:
         raise UnsupportedError(f"the target '{visible(facts.name)}' is not shipped with this codesign")
     if (target.name, target.part, target.clock_mhz) != (facts.name, facts.part, facts.clock_mhz):
@@ -54,12 +54,12 @@ def target_statement(received: ReceivedBundle) -> Statement:
         target = _target(received)
     except UnsupportedError as error:
         return not_checked("target", str(error)) if facts.whole is None else wrong("target", str(error))
-    if target == _shipped(facts.name):
+    if target == _ship(facts.name):
         return checked("target", f"{facts.name}, as shipped with codesign: {own}")
     return not_checked("target", f"the maker's own, not one that codesign brings along: {own}")
 
 
-def _shipped(name: str) -> Target | None:
+def _ship(name: str) -> Target | None:
     """The target of this name in codesign; a path leads nowhere."""
     if name not in resources.available("targets"):
         return None

@@ -68,7 +68,7 @@ def signer(folder: Path, allowed: Path) -> Signer:
     """
     folder = Path(folder)
     signature, manifest = folder / SIGNATURE, folder / MANIFEST
-    names, lines = _allowed(Path(allowed))
+    names, lines = _allow(Path(allowed))
     for path, what in ((manifest, "a bundle"), (signature, "signed")):
         if not os.path.lexists(path):
             raise InputError(f"{folder} is not {what}: it has no {path.name}")
@@ -96,7 +96,7 @@ def _why(said: str, file: Path, allowed: Path) -> str:
     return said.replace(str(file), str(allowed)).rstrip(".") or "no key matched"
 
 
-def _allowed(path: Path) -> tuple[dict[str, str], list[str]]:
+def _allow(path: Path) -> tuple[dict[str, str], list[str]]:
     """Names by principal, and lines of allowed signers, of a file of either kind."""
     if not path.is_file():
         raise InputError(f"{path} does not exist: give the signer's public key, or a file of allowed signers")

@@ -67,7 +67,7 @@ class Imported(Trained):
 
     def references(self) -> Mapping[str, Reference]:
         """The source's executions, each output rounded to the nearest code of its type."""
-        return {name: self._rounded(run) for name, run in self.runners.items()}
+        return {name: self._round(run) for name, run in self.runners.items()}
 
     def files(self) -> Mapping[str, bytes]:
         """The source, as it was given."""
@@ -77,7 +77,7 @@ class Imported(Trained):
         """Versions of what had a part in it."""
         return self.versions
 
-    def _rounded(self, run: SourceValues) -> Reference:
+    def _round(self, run: SourceValues) -> Reference:
         def codes(given: NDArray[np.int64]) -> NDArray[np.int64]:
             return np.rint(run(given) / self.made.outputs.lsbs).astype(np.int64)
 

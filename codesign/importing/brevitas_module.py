@@ -63,7 +63,7 @@ class BrevitasModule(Importer):
                 "one event"
             )
         inputs = _examples(question.example_input, name)
-        if found := [*_refused(source), *refused_quantisers(source)]:
+        if found := [*_refusal(source), *refused_quantisers(source)]:
             raise UnsupportedError("; ".join(found))
         module = copy.deepcopy(source).eval()
         try:
@@ -76,7 +76,7 @@ class BrevitasModule(Importer):
             raise InputError(
                 f"{name}: does not take the example_input of shape {list(inputs[0].shape)} ({said})"
             ) from None
-        content = _exported(module, inputs, name)
+        content = _export(module, inputs, name)
         imported = imported_onnx(content, name, question.declared, kind=module_kind(source), own=_forward(module, name))
         notes = tuple(
             f"{layer}: its bias is not quantised; it is taken as the float32 numbers that it has (bias_quant=Int16Bias "
@@ -95,7 +95,7 @@ def _examples(given: Any, name: str) -> tuple[torch.Tensor, ...]:
     return tuple(g[:1].float() for g in found)
 
 
-def _refused(module: nn.Module) -> Iterator[str]:
+def _refusal(module: nn.Module) -> Iterator[str]:
     for where, part in module.named_modules():
         for kind in type(part).__mro__:
             if kind.__name__ in _REFUSED:
@@ -112,7 +112,7 @@ def _float_biases(module: nn.Module) -> Iterator[str]:
             yield where or type(part).__name__
 
 
-def _exported(module: nn.Module, inputs: tuple[torch.Tensor, ...], name: str) -> bytes:
+def _export(module: nn.Module, inputs: tuple[torch.Tensor, ...], name: str) -> bytes:
     """The module in QONNX, as Brevitas exports it; what it cannot export is refused in its words."""
     from brevitas.export.onnx.qonnx.manager import QONNXManager
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import FixedPoint, InputQuantisation
 from codesign.core.reading.yaml import read_yaml
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 __all__ = ("DeclaredField", "DeclaredInputs", "declared_inputs", "fixed_point")
 
@@ -40,7 +40,7 @@ def fixed_point(text: str) -> FixedPoint:
     return FixedPoint(signed=signed, integer_bits=before - int(signed), fraction_bits=width - before)
 
 
-def _checked(text: str | None) -> str | None:
+def _check(text: str | None) -> str | None:
     if text is not None:
         fixed_point(text)
     return text
@@ -65,7 +65,7 @@ class DeclaredField(BaseModel):
     @field_validator("type")
     @classmethod
     def _known(cls, given: str | None) -> str | None:
-        return _checked(given)
+        return _check(given)
 
 
 class DeclaredInputs(BaseModel):
@@ -80,7 +80,7 @@ class DeclaredInputs(BaseModel):
     @field_validator("type")
     @classmethod
     def _known(cls, given: str | None) -> str | None:
-        return _checked(given)
+        return _check(given)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -124,5 +124,5 @@ def declared_inputs(given: DeclaredInputs | Path | str | Mapping[str, Any] | Non
     if isinstance(given, str) and _TYPE.fullmatch(given):
         return DeclaredInputs(type=given)
     if isinstance(given, Mapping):
-        return validated(DeclaredInputs, dict(given), "inputs")
-    return validated(DeclaredInputs, read_yaml(Path(given)), str(given))
+        return validate(DeclaredInputs, dict(given), "inputs")
+    return validate(DeclaredInputs, read_yaml(Path(given)), str(given))

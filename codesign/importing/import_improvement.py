@@ -7,7 +7,7 @@ from dataclasses import replace
 from codesign.graph.passes.improvement import Measure, Saving, improve
 from codesign.importing.base import Imported
 from codesign.importing.import_report import Improvement
-from codesign.importing.operations import counted
+from codesign.importing.operations import count_operations
 
 __all__ = ("improved_import",)
 
@@ -15,7 +15,7 @@ __all__ = ("improved_import",)
 def improved_import(imported: Imported, measure: Measure | None = None) -> Imported:
     """The same integers of a smaller graph, as :func:`codesign.graph.passes.improvement.improve` makes it."""
     found = improve(imported.design(), measure)
-    facts = counted(found.design)
+    facts = count_operations(found.design)
     report = imported.report.model_copy(
         update={
             "improvements": tuple(map(_recorded, found.savings)),

@@ -33,7 +33,7 @@ _ADVICE = (
 def importers() -> dict[str, Importer]:
     """By name. InputError says in what a plug-in is none."""
     shipped = {name: value.split(":") for name, value in _SHIPPED.items()}
-    found = {name: _made(name, module, thing) for name, (module, thing) in shipped.items() if _is_here(module)}
+    found = {name: _make(name, module, thing) for name, (module, thing) in shipped.items() if _is_here(module)}
     for entry in entry_points(group=_GROUP):
         if entry.name not in found:
             found[entry.name] = _instance(entry.name, entry.load())
@@ -48,7 +48,7 @@ def _is_here(module: str) -> bool:
         return False
 
 
-def _made(name: str, module: str, thing: str) -> Importer:
+def _make(name: str, module: str, thing: str) -> Importer:
     return _instance(name, getattr(import_module(module), thing))
 
 

@@ -14,7 +14,7 @@ from codesign.importing.base import Imported, Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
 from codesign.importing.import_improvement import improved_import
 from codesign.importing.importers import read_source
-from codesign.importing.source_agreement import Compared, compared
+from codesign.importing.source_agreement import Compared, compare
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,4 +85,4 @@ def compared_import(
             row = int(np.argwhere(~np.isfinite(flat.astype(np.float64)))[0][0])
             raise InputError(f"events, row {row}: a value is not a finite number")
         codes = design.input_quantisation.codes(flat)
-    return compared(imported, codes)
+    return compare(imported, codes)

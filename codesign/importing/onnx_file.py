@@ -29,7 +29,7 @@ from codesign.importing.onnx_inputs import InputTypes, input_types
 from codesign.importing.onnx_lowering import Scaled, scaled_graph
 from codesign.importing.onnx_runners import Run, constants_of, float64_runner, runners_of
 from codesign.importing.onnx_surgery import cut_ends, drop_defaults, name_domains, node_name, open_events, prune
-from codesign.importing.operations import counted
+from codesign.importing.operations import count_operations
 
 __all__ = ("OnnxFile", "imported_onnx")
 
@@ -98,7 +98,7 @@ def imported_onnx(
     design, lowered, opened = _design(model, quantisation, declared, name)
     changes += [*typed.changes, *lowered.changes]
     ends = _Ends(lowered.factor, lowered.offset)
-    facts = counted(design)
+    facts = count_operations(design)
     layers = _layers(model, constants)
     report = ImportReport(
         source=SourceFile(

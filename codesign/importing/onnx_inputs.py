@@ -151,7 +151,7 @@ def _quantiser(
     return first
 
 
-def _stored(model: onnx.ModelProto, name: str) -> int | None:
+def _store(model: onnx.ModelProto, name: str) -> int | None:
     """The element type of a constant, as the file has it."""
     for tensor in model.graph.initializer:
         if tensor.name == name:
@@ -185,7 +185,7 @@ def _read(
             rounding = str(attribute(node, "rounding_mode", "FLOOR"))
         elif node.domain in (STANDARD, "ai.onnx") and node.op_type == "QuantizeLinear" and len(values) == 2:
             scale, zero = values
-            kind = _stored(model, node.input[2])
+            kind = _store(model, node.input[2])
             if scale.size != 1 or zero.size != 1 or kind not in _INTEGERS:
                 return None
             scale, zero = scale.reshape(()), zero.reshape(())

@@ -163,10 +163,10 @@ def _qonnx(model: onnx.ModelProto) -> Run:
 
 # ------------------------------------------------------------------------------------------------------------- float64
 def _float64(model: onnx.ModelProto) -> Run:
-    return _reference(_doubled(model), np.float64)
+    return _reference(_in_float64(model), np.float64)
 
 
-def _doubled(model: onnx.ModelProto) -> onnx.ModelProto:
+def _in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model with every float32 tensor in float64."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -215,7 +215,7 @@ def _reference(model: onnx.ModelProto, kind: type[Any]) -> Run:
 
 def constants_of(model: onnx.ModelProto) -> dict[str, NDArray[np.float64]]:
     """Every tensor that does not depend on the inputs, in float64; those of the file alone where they cannot be run."""
-    doubled = _doubled(model)
+    doubled = _in_float64(model)
     found = {t.name: numpy_helper.to_array(t) for t in doubled.graph.initializer if t.data_type != TensorProto.STRING}
     known, nodes = set(found), []
     for node in doubled.graph.node:

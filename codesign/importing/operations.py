@@ -14,7 +14,7 @@ from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 
-__all__ = ("Operations", "counted")
+__all__ = ("Operations", "count_operations")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Operations:
     ebops: float | None
 
 
-def counted(design: Design) -> Operations:
+def count_operations(design: Design) -> Operations:
     """Count a design's operations."""
     domain = _Counting()
     read_graph(design.onnx).run(design.inputs.values(np.zeros((1, design.inputs.size), dtype=np.int64)), domain)

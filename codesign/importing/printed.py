@@ -40,7 +40,7 @@ def report_lines(trial: int, report: ImportReport) -> Iterator[str]:
     for text in report.put_back:
         yield f"  not improved, {text}"
     for agreement in report.agreement:
-        yield f"  {_agreed(agreement)}"
+        yield f"  {_agreement(agreement)}"
     yield f"  {report.checked_on}"
     for note in report.notes:
         yield f"  {note}"
@@ -77,7 +77,7 @@ def _scaling(report: ImportReport) -> str:
     return f"the design's times {min(scales):.6g} to {max(scales):.6g}, one for each output (imported.json)"
 
 
-def _agreed(agreement: Agreement) -> str:
+def _agreement(agreement: Agreement) -> str:
     said = f"{agreement.runner}: {agreement.equal:,} of {agreement.tried:,} rows equal"
     if agreement.equal == agreement.tried:
         return said

@@ -14,7 +14,7 @@ from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, SourceValues
 from codesign.importing.import_report import Agreement
 
-__all__ = ("Compared", "compared", "exact_codes")
+__all__ = ("Compared", "compare", "exact_codes")
 
 _AT_ONCE = 1000
 #: codes; what float64 leaves of an integer after a scale was taken off
@@ -45,7 +45,7 @@ def exact_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([design.outputs.codes(graph.run(design.inputs.values(p), Exact())) for p in pieces])
 
 
-def compared(imported: Imported, events: NDArray[np.int64] | None = None, drawn: int = 1000) -> Compared:
+def compare(imported: Imported, events: NDArray[np.int64] | None = None, drawn: int = 1000) -> Compared:
     """Run the source and the design on given events (events, inputs), codes at the edges, and ``drawn`` random ones.
 
     InputError where nothing of the source is like the design: then it was misread, and is refused.

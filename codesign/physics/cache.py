@@ -20,7 +20,7 @@ from codesign.core.runfolder import write_atomically
 from codesign.physics.chunk import LEADING, Chunk
 from codesign.physics.substructure import FEATURE_NAMES
 
-__all__ = ("Cached", "cache_folder", "chunk_path", "generator_versions", "locked", "read_chunk", "write_chunk")
+__all__ = ("Cached", "cache_folder", "chunk_path", "generator_versions", "hold_folder", "read_chunk", "write_chunk")
 
 
 class Cached(Protocol):
@@ -89,7 +89,7 @@ def read_chunk(path: Path, jets: int) -> Chunk | None:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: a second process waits, then finds the chunks made.
 
     The lock only saves double work. It is the atomic renames that keep the files whole, so that where a file system

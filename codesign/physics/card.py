@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.errors import InputError, nearest
 from codesign.core.reading.yaml import read_yaml
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 __all__ = ("Card", "JetClass", "JetSelection", "card_data", "load_card", "makes_events", "shipped_cards")
 
@@ -101,4 +101,4 @@ def load_card(name: str) -> Card:
     path, data = card_data(name)
     if isinstance(data, dict) and data.get("kind") == "events":
         raise InputError(f"{path} is a card of trigger events, not of jets")
-    return validated(Card, data, str(path))
+    return validate(Card, data, str(path))

@@ -165,7 +165,7 @@ def _jets(batch: Any, card: Card, label: int, definition: Any) -> tuple[NDArray[
     jets = np.asarray(nested.offsets.data, dtype=np.int64)
     members = np.asarray(nested.content.offsets.data, dtype=np.int64)
     index = np.asarray(nested.content.content.data, dtype=np.int64)
-    result: tuple[NDArray[Any], ...] = kernels.matched(
+    result: tuple[NDArray[Any], ...] = kernels.match_nearest(
         px,
         py,
         pz,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 
-__all__ = ("hardest", "matched", "mothers", "near")
+__all__ = ("hardest", "match_nearest", "mothers", "near")
 
 #: Pythia's status of the partons that leave the hardest collision.
 _HARD = 23
@@ -19,19 +19,19 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-@compiled
+@compile_kernel
 def _eta(px: float, py: float, pz: float) -> float:
     pt = math.hypot(px, py)
     return math.asinh(pz / pt) if pt > 0 else math.copysign(1e9, pz)
 
 
-@compiled
+@compile_kernel
 def _turn(phi: float) -> float:
     """Bring an angle to [-pi, pi)."""
     return (phi + math.pi) % (2 * math.pi) - math.pi
 
 
-@compiled
+@compile_kernel
 def mothers(
     first: Ints, kind: Any, status: Any, daughter: Any, px: Floats, py: Floats, pz: Floats, e: Floats, partons: Ints
 ) -> tuple[Floats, Ints]:
@@ -64,7 +64,7 @@ def mothers(
     return out, offsets
 
 
-@compiled
+@compile_kernel
 def near(
     first: Ints,
     kind: Any,
@@ -95,8 +95,8 @@ def near(
     return index[:count].copy(), offsets
 
 
-@compiled
-def matched(
+@compile_kernel
+def match_nearest(
     px: Floats,
     py: Floats,
     pz: Floats,
@@ -151,7 +151,7 @@ def matched(
     return pt[:count], eta[:count], phi[:count], np.array(ends), np.array(origin, dtype=np.int64)
 
 
-@compiled
+@compile_kernel
 def hardest(pt: Floats, eta: Floats, phi: Floats, offsets: Ints, leading: int) -> NDArray[np.float32]:
     """Return the ``leading`` hardest constituents of each jet by falling pT, (jets, leading, 3), zero padded."""
     out = np.zeros((len(offsets) - 1, leading, 3), dtype=np.float32)

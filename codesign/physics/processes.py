@@ -95,13 +95,13 @@ class _Worker:
                     piece = todo.get_nowait()
                 except queue.Empty:
                     break
-                for count in self._made(piece):
+                for count in self._make(piece):
                     news.put((piece, count, None))
             news.put((None, 0, None))
         except Exception as error:
             news.put((None, 0, error))
 
-    def _made(self, piece: Piece) -> Iterator[int]:
+    def _make(self, piece: Piece) -> Iterator[int]:
         """Have one piece made; yields how much of it there is so far."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None

@@ -24,7 +24,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 from codesign.core.errors import InputError
 from codesign.core.layout import BlockValues, Layout
 
@@ -68,7 +68,7 @@ CONSTITUENTS = Layout(
 _TINY = 1e-30
 
 
-@compiled
+@compile_kernel
 def _rapidity_phi(e: float, px: float, py: float, pz: float) -> tuple[float, float]:
     """Rapidity and azimuth; the mass squared is floored at 0, which rounding can undercut for one massless particle."""
     pt2 = px * px + py * py
@@ -77,7 +77,7 @@ def _rapidity_phi(e: float, px: float, py: float, pz: float) -> tuple[float, flo
     return (-y if pz > 0 else y), math.atan2(py, px)
 
 
-@compiled
+@compile_kernel
 def _distance2(y1: float, phi1: float, y2: float, phi2: float) -> float:
     dphi = abs(phi1 - phi2)
     if dphi > math.pi:
@@ -85,7 +85,7 @@ def _distance2(y1: float, phi1: float, y2: float, phi2: float) -> float:
     return (y1 - y2) ** 2 + dphi * dphi
 
 
-@compiled
+@compile_kernel
 def _mmdt(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64], zcut: float
 ) -> NDArray[np.bool_]:
@@ -165,12 +165,12 @@ def _mmdt(
     return keep
 
 
-@compiled
+@compile_kernel
 def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator > _TINY else 0.0
 
 
-@compiled
+@compile_kernel
 def _features(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64], out: NDArray[np.float32]
 ) -> None:
@@ -232,7 +232,7 @@ def _features(
     out[15] = n
 
 
-@compiled
+@compile_kernel
 def _all_features(
     pt: NDArray[np.float64], eta: NDArray[np.float64], phi: NDArray[np.float64], offsets: NDArray[np.int64]
 ) -> NDArray[np.float32]:

@@ -107,7 +107,7 @@ def bitstream_of_trial(
     own = flow_of(run, number).own_bitstream(firmware, work)
     if own is None:
         threshold = threshold_of(folder, firmware.design)
-        made, firmware = _closed(run, number, firmware, work, threshold, tick)
+        made, firmware = _close(run, number, firmware, work, threshold, tick)
         tick("simulating the board")
         found = _proven(made, firmware, folder, work, threshold)
         write_atomically(work / _RECORD, (json.dumps(asdict(found), indent=1, default=str) + "\n").encode())
@@ -122,7 +122,7 @@ def bitstream_of_trial(
     return found
 
 
-def _closed(
+def _close(
     run: RunFolder, number: int, firmware: Firmware, work: Path, threshold: int | None, tick: Callable[[str], None]
 ) -> tuple[Bitstream, Firmware]:
     """A bitstream that reaches the clock, and the firmware in it; MissedClock where no pipeline that was tried does.

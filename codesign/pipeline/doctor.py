@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pydantic import BaseModel, ConfigDict
 
 from codesign.core.errors import InputError, ToolError, nearest
-from codesign.core.installed import declared, needed
+from codesign.core.installed import declaration, needs_of
 from codesign.core.own_environment import OwnEnvironment
 from codesign.flows.finn.environment import FINN
 from codesign.importing.keras.keras_environment import KERAS
@@ -124,7 +124,7 @@ def diagnose() -> list[Check]:
         known = _ask(program, option) if program and option else None
         checks.append(Check(name=name, present=program is not None, version=known, enables=enables, how_to_get=how))
     for name, distribution, enables, how in _PACKAGES:
-        known = _installed(distribution)
+        known = _install(distribution)
         if name.startswith("nextpnr-") and known is None and shutil.which(name):
             checks.append(Check(name=name, present=True, version=None, enables=enables, how_to_get=how))
             continue
@@ -156,8 +156,8 @@ def known_names() -> frozenset[str]:
 
 def _needed_packages() -> list[Check]:
     """One check of all that is needed, and one more for each package that lacks or is of another version."""
-    requirements = declared()
-    lacking = [package for package in needed(requirements) if not package.fits]
+    requirements = declaration()
+    lacking = [package for package in needs_of(requirements) if not package.fits]
     shown = [
         Check(
             name=package.name,
@@ -212,7 +212,7 @@ def locate_program(name: str) -> str | None:
     return shutil.which((os.environ.get("CXX") or name) if name == "g++" else name)
 
 
-def _installed(distribution: str) -> str | None:
+def _install(distribution: str) -> str | None:
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -79,13 +79,13 @@ def evaluate(
         seed = int(store.digest({"seed": study.seed, "training": training.record()})[:8], 16) >> 1
     key, notes = training_key(study, candidate, seed, facts, problem, family, trigger), []
 
-    def reopened() -> Trained:
+    def reopen() -> Trained:
         design = Design.load(folder.path)
         read_graph(design.onnx).run(design.inputs.values(np.zeros((1, numbers), np.int64)), Exact())
         return load_trained(study, folder, design, candidate)
 
     with stages("training"):
-        kept = kept_model(key, folder, family, reopened)
+        kept = kept_model(key, folder, family, reopen)
         if kept is None:
             lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger)
             must_be_able(family, lesson.subject)

@@ -77,7 +77,7 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
     labels, quantisation = design.outputs.labels, design.input_quantisation
     names, groups = _groups(design.inputs)
     events = []
-    for place, why, first, second in _chosen(design, part, scores, threshold):
+    for place, why, first, second in _choose(design, part, scores, threshold):
 
         def score(some: Codes, first: int = first, second: int | None = second) -> NDArray[np.float64]:
             found = outputs(some)
@@ -118,7 +118,7 @@ def _groups(port: Port) -> tuple[list[str], NDArray[np.intp]]:
     return names, np.concatenate(places)
 
 
-def _chosen(
+def _choose(
     design: Design, part: Part, scores: NDArray[np.float64], threshold: float | None
 ) -> list[tuple[int, str, int, int | None]]:
     """(place, why it is shown, the output that decided, the one that came second) of a few events."""

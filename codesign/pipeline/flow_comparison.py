@@ -24,7 +24,7 @@ from codesign.flows.settings import flow_settings
 from codesign.graph import reference
 from codesign.pipeline.trial import design_of, golden_codes, synthesisers, trial_of
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.provenance import counted, provenance
+from codesign.rtl.provenance import count, provenance
 from codesign.study.imported_run import Origin
 
 __all__ = ("compare_flows", "flow_rows")
@@ -74,13 +74,13 @@ def _flows_for(folder: TrialFolder) -> list[str]:
     """The flows that are for this kind of model; one that cannot be loaded says so in its row."""
     design = design_of(folder)
 
-    def meant(name: str) -> bool:
+    def takes(name: str) -> bool:
         try:
             return plugins.load(Flow, name).takes(design) is None
         except CodesignError:
             return True
 
-    return [name for name in plugins.names(Flow) if meant(name)]
+    return [name for name in plugins.names(Flow) if takes(name)]
 
 
 def _whole(result: FlowResult, quick: bool) -> bool:
@@ -150,7 +150,7 @@ def _measure(result: FlowResult, flow: Flow, firmware: Firmware, codes: Codes, t
         references = {reference.reference_name(firmware.design): truth[few]}
         verdict = flow.verify(firmware, codes[few], references, place / "simulation")
         result.verified = verdict
-        result.figures = [*result.figures, *counted(verdict, firmware)]
+        result.figures = [*result.figures, *count(verdict, firmware)]
 
 
 def _firmware(study: Origin, folder: TrialFolder, flow: Flow, design: Design, target: Target, place: Path) -> Firmware:

@@ -32,7 +32,7 @@ from codesign.importing.event_table import LabelledEvents, read_events_of
 from codesign.importing.import_improvement import improved_import
 from codesign.importing.import_report import ImportReport
 from codesign.importing.importers import importer_of, read_source
-from codesign.importing.source_agreement import Compared, compared
+from codesign.importing.source_agreement import Compared, compare
 from codesign.pipeline.front import pareto
 from codesign.pipeline.imported_proof import SOURCE
 from codesign.pipeline.scoring import Score
@@ -93,7 +93,7 @@ def import_run(
             given = None if events is None else read_events_of(events, imported.design().inputs)
             tick(f"{name}: comparing")
             codes = None if given is None else imported.design().input_quantisation.codes(given.x)
-            found = compared(imported, codes)
+            found = compare(imported, codes)
             models.append(ImportedModel(trial=number, name=name, sha256=found.imported.report.source.sha256))
             tick(f"{name}: compiling")
             points.append(_trial(trial, found, given, flow, target))
@@ -185,7 +185,7 @@ def _trial(
     folder.write("figures.json", Figures(figures=figures))
     metrics: dict[str, Metric] = {}
     if events is not None and events.labels is not None:
-        metrics = _judged(design.outputs.values(found.outputs[: found.events]), events.labels)
+        metrics = _judge(design.outputs.values(found.outputs[: found.events]), events.labels)
         if metrics:
             folder.write("test.json", Metrics(split="test", events=len(events.x), metrics=metrics))
     status = TrialStatus(
@@ -220,7 +220,7 @@ def _save_rows(folder: TrialFolder, found: Compared) -> None:
     write_atomically(folder.path / SOURCE, buffer.getvalue())
 
 
-def _judged(scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> dict[str, Metric]:
+def _judge(scores: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> dict[str, Metric]:
     """What labels say of the scores: accuracy of several outputs, area under the curve of one; nothing where they are
     of other classes."""
     classes = int(labels.max()) + 1

@@ -28,7 +28,7 @@ from codesign.pipeline.proof import is_measured, open_firmware, save_golden
 from codesign.pipeline.stages import Stages, add_figures, add_seconds, costs_only_itself, note, say
 from codesign.pipeline.trial import design_of, synthesisers, threshold_of
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.provenance import counted
+from codesign.rtl.provenance import count
 from codesign.study.imported_run import REPORT, ImportedRun
 from codesign.tools.verilator import WaveFormat
 
@@ -140,7 +140,7 @@ def _simulate(
         references |= {agreement.runner: source for agreement in report.agreement}
     verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold_of(folder, design))
     save_golden(output, codes, truth)
-    add_figures(output, counted(verdict, firmware))
+    add_figures(output, count(verdict, firmware))
     output.write("verify.json", verdict)
     if output.path == folder.path:  # a co-simulation wrote there
         seal_firmware(flow, firmware, flow_settings(flow, folder.read_json("config.json") or {}))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
-from codesign.core.layout import FEATURES, BlockValues, Layout, viewed
+from codesign.core.layout import FEATURES, BlockValues, Layout, view_blocks
 from codesign.core.reading.npz import member_arrays
 from codesign.core.records import SampleFacts
 from codesign.core.runfolder import RunFolder
@@ -168,35 +168,35 @@ def _arrays(run: RunFolder, name: str, facts: SampleFacts) -> dict[str, NDArray[
     path = part_path(run, name)
     arrays = member_arrays(run.path, path.relative_to(run.path).as_posix())
 
-    def refused(what: str) -> NoReturn:
+    def refuse(what: str) -> NoReturn:
         raise InputError(f"{path}: {what}: restore this part of the sample, or begin a new run")
 
     if missing := {"index", "x", "y"} - arrays.keys():
-        refused(f"array '{min(missing)}' is missing")
+        refuse(f"array '{min(missing)}' is missing")
     for key, values in arrays.items():
         if values.ndim < 1 or len(values) != len(arrays["index"]):
-            refused(f"array '{key}' has not one row for each of {arrays['index'].size} events")
+            refuse(f"array '{key}' has not one row for each of {arrays['index'].size} events")
     for key, kind in (("index", "iu"), ("x", "f"), ("y", "iu")):
         if arrays[key].dtype.kind not in kind:
-            refused(f"array '{key}' is of type {arrays[key].dtype}")
+            refuse(f"array '{key}' is of type {arrays[key].dtype}")
     if arrays["index"].ndim != 1 or arrays["y"].ndim != 1:
-        refused("places and labels are not one for each event")
+        refuse("places and labels are not one for each event")
     if arrays["x"].ndim != 2 or arrays["x"].shape[1] != len(facts.feature_names):
-        refused(f"events of shape {arrays['x'].shape}, and sample.json has {len(facts.feature_names)} features")
+        refuse(f"events of shape {arrays['x'].shape}, and sample.json has {len(facts.feature_names)} features")
     classes = len(facts.class_names)
     if classes and arrays["y"].size and not 0 <= arrays["y"].min() <= arrays["y"].max() < classes:
-        refused(f"a label that is none of the {classes} classes of sample.json")
+        refuse(f"a label that is none of the {classes} classes of sample.json")
     if not np.isfinite(arrays["x"]).all():
-        refused("a feature that is not finite")
+        refuse("a feature that is not finite")
     for layout in facts.blocks:
         if layout.name in _OWN or layout.name not in arrays:
-            refused(f"block '{layout.name}' is missing")
+            refuse(f"block '{layout.name}' is missing")
         values = arrays[layout.name]
         if values.dtype.kind != "f" or values.shape[1:] != layout.shape or not np.isfinite(values).all():
-            refused(f"block '{layout.name}' is not of finite numbers of shape (events, {layout.shape})")
+            refuse(f"block '{layout.name}' is not of finite numbers of shape (events, {layout.shape})")
     weights = arrays.get("weights")
     if weights is not None and (weights.dtype.kind != "f" or weights.ndim != 1 or not np.isfinite(weights).all()):
-        refused("weights are not one finite number for each event")
+        refuse("weights are not one finite number for each event")
     return arrays
 
 
@@ -218,7 +218,7 @@ def load_part(run: RunFolder, name: str) -> Part:
     facts = sample_facts(run)
     arrays = _arrays(run, name, facts)
     blocks = {layout.name: arrays[layout.name] for layout in facts.blocks}
-    viewed(facts.layouts, facts.view, str(run.path / "sample.json"))
+    view_blocks(facts.layouts, facts.view, str(run.path / "sample.json"))
     return Part(
         name, arrays["x"], arrays["y"], arrays.get("targets"), _truth(arrays), facts.class_names, blocks, facts.view,
         arrays.get("weights"), arrays.get("collisions"),

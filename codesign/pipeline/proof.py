@@ -31,14 +31,14 @@ from codesign.pipeline.stages import (
     add_figures,
     add_seconds,
     costs_only_itself,
-    measured,
+    has_figure,
     measured_by,
     note,
     say,
 )
 from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.provenance import counted, provenance
+from codesign.rtl.provenance import count, provenance
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
 from codesign.tools.verilator import WaveFormat
@@ -158,7 +158,7 @@ def is_measured(folder: TrialFolder, name: str, firmware: Firmware) -> bool:
     """Whether a trial has the figures of the measurement of this name."""
     if name == "vivado" or firmware.rtl is None:  # an HLS project's Verilog goes there too
         return measured_by(folder, "Vivado")
-    return measured(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
+    return has_figure(folder, Fidelity.PLACED if name == "placement" else Fidelity.SYNTHESISED)
 
 
 def simulate(
@@ -194,7 +194,7 @@ def simulate(
     threshold = threshold_of(folder, design)
     verdict = flow.verify(firmware, codes, references, output.path / "simulation", waves, threshold)
     save_golden(output, codes, references[named])
-    add_figures(output, counted(verdict, firmware))
+    add_figures(output, count(verdict, firmware))
     output.write("verify.json", verdict)
     if output.path == folder.path:  # a co-simulation wrote there
         seal_firmware(flow, firmware, flow_settings(flow, folder.read_json("config.json") or {}))

@@ -34,7 +34,7 @@ class Limit:
     fidelity: Fidelity | None = None
 
 
-def _measured(
+def _measure(
     name: str, fidelity: Fidelity | None, metrics: Mapping[str, Metric], figures: Sequence[Figure]
 ) -> float | None:
     if fidelity is not None:
@@ -53,7 +53,7 @@ def score(trial: int, study: Study, metrics: Mapping[str, Metric], figures: Sequ
     """Score a trial; CodesignError names an objective that was not measured: there is no stand-in value."""
     values = []
     for objective in study.objectives:
-        value = _measured(objective.name, objective.fidelity, metrics, figures)
+        value = _measure(objective.name, objective.fidelity, metrics, figures)
         if value is None:
             raise _missing(objective.name, objective.fidelity, "an objective")
         values.append(value)
@@ -86,7 +86,7 @@ def violations(
     for bound in bounds:
         # the target's own bounds hold for the best that the flow measured
         tried = (Fidelity.VENDOR, Fidelity.COMPILED) if bound.implied else (bound.fidelity,)
-        values = (_measured(bound.name, fidelity, metrics, figures) for fidelity in tried)
+        values = (_measure(bound.name, fidelity, metrics, figures) for fidelity in tried)
         value = next((v for v in values if v is not None), None)
         if value is None and not bound.implied:
             raise _missing(bound.name, bound.fidelity, "a constraint")

@@ -28,13 +28,13 @@ def shared_training(run: RunFolder, key: str, make: Callable[[], Mapping[str, by
     try:
         with hold(folder / f".{key}.lock", wait=_LONGEST):
             content = member_bytes(run.path, f"trainings/{key}.zip") if path.is_file() else None
-            files = store.opened("trainings", key, content) if content is not None else None
+            files = store.open_entry("trainings", key, content) if content is not None else None
             if files is not None:
                 return files, True
             files = kept.get("trainings", key, dict) if kept is not None else None
             there = files is not None
             files = files if files is not None else dict(make())
-            write_atomically(path, store.sealed("trainings", key, files))
+            write_atomically(path, store.seal_entry("trainings", key, files))
             if kept is not None and not there:
                 kept.put("trainings", key, files)
             return files, there

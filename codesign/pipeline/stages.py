@@ -18,7 +18,7 @@ __all__ = (
     "add_figures",
     "add_seconds",
     "costs_only_itself",
-    "measured",
+    "has_figure",
     "measured_by",
     "note",
     "say",
@@ -48,7 +48,7 @@ class Stages:
             self.seconds[name] = round(time.perf_counter() - start, 4)
 
 
-def measured(folder: TrialFolder, fidelity: Fidelity) -> bool:
+def has_figure(folder: TrialFolder, fidelity: Fidelity) -> bool:
     """Whether a trial has any figure of this fidelity."""
     record = folder.read("figures.json", Figures)
     return record is not None and any(f.fidelity == fidelity for f in record.figures)

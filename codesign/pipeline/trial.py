@@ -74,12 +74,12 @@ def synthesisers(flow: Flow, firmware: Firmware) -> dict[str, Callable[[Path], l
     def bound(measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
         return lambda work: provenance(measure(firmware, work, SYNTHESIS_TIMEOUT), firmware)
 
-    def kept(what: str, measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
+    def keep(what: str, measure: Callable[[Firmware, Path, float], list[Figure]]) -> Callable[[Path], list[Figure]]:
         return bound(lambda f, work, timeout: synthesised(f, timeout, lambda: measure(f, work, timeout), what))
 
-    found = {"synthesis": kept("synthesis", flow.synthesise)}
+    found = {"synthesis": keep("synthesis", flow.synthesise)}
     if nextpnr.reaches(firmware):
-        found["placement"] = kept("placement", nextpnr.place_and_route)
+        found["placement"] = keep("placement", nextpnr.place_and_route)
     if vivado.reaches(firmware):
         found["vivado"] = bound(vivado.synthesise)  # every time: which Vivado is here is known once it has run
     return found

@@ -45,7 +45,7 @@ def choices(trials: Sequence[Trial]) -> list[DesignChoice]:
     raw: dict[tuple[str, str], dict[int, Any]] = {}
     for trial in trials:
         for key, value in trial.config.items():
-            for name, number in _described(key, value):
+            for name, number in _describe(key, value):
                 raw.setdefault((key, name), {})[trial.number] = number
     made = []
     for (key, name), values in raw.items():
@@ -59,16 +59,16 @@ def choices(trials: Sequence[Trial]) -> list[DesignChoice]:
             made.append(DesignChoice(key, name, {n: float(v) for n, v in values.items()}))
     lengths = [c for c in made if c.label.startswith("number of ")]
     # lists that always grow together are one choice: the depth
-    twins = {c.label for i, c in enumerate(lengths) for d in lengths[:i] if _shifted(c.values) == _shifted(d.values)}
+    twins = {c.label for i, c in enumerate(lengths) for d in lengths[:i] if _shift(c.values) == _shift(d.values)}
     return [c for c in made if c.label not in twins]
 
 
-def _shifted(values: dict[int, float]) -> dict[int, float]:
+def _shift(values: dict[int, float]) -> dict[int, float]:
     least = min(values.values())
     return {n: v - least for n, v in values.items()}
 
 
-def _described(key: str, value: Any) -> list[tuple[str, Any]]:
+def _describe(key: str, value: Any) -> list[tuple[str, Any]]:
     name = key.removeprefix("study.").replace("_", " ")
     if isinstance(value, bool):
         return [(name, "yes" if value else "no")]

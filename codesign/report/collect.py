@@ -239,7 +239,7 @@ def collect(path: Path) -> Run:
     if front:
         points = [_point(read, folder, p, by_number.get(p.trial)) for p in front.points]
     else:
-        points = [_point(read, folder, None, t) for t in _nondominated(trials, objectives)]
+        points = [_point(read, folder, None, t) for t in _drop_dominated(trials, objectives)]
     points.sort(key=lambda p: _cost(p.trial, objectives))
     return Run(
         path=folder.path,
@@ -364,7 +364,7 @@ def _baselines(read: _Reader, folder: RunFolder, front: Front | None) -> list[Ba
     return found
 
 
-def _nondominated(trials: list[Trial], objectives: list[PlotAxis]) -> list[Trial]:
+def _drop_dominated(trials: list[Trial], objectives: list[PlotAxis]) -> list[Trial]:
     """Complete trials that no other one beats in every objective: the front so far, on the validation split."""
     scored = []
     for trial in trials:

@@ -125,5 +125,5 @@ def _facts(run: Run) -> dict[str, str]:
     }
     for baseline in run.baselines:
         for name, metric in baseline.test.items():
-            facts[f"{words.quantity(name)} of {baseline.short} (test)"] = words.measured(metric)
+            facts[f"{words.quantity(name)} of {baseline.short} (test)"] = words.measurement(metric)
     return facts

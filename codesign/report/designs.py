@@ -48,4 +48,4 @@ def design_rows(run: Run, point: Point, prefix: str = "") -> dict[str, Any]:
 
 
 def _metrics(names: list[str], values: dict[str, Any]) -> list[list[Any]]:
-    return [[words.quantity(n), words.measured(values[n]), values[n].value] for n in names if n in values]
+    return [[words.quantity(n), words.measurement(values[n]), values[n].value] for n in names if n in values]

@@ -141,12 +141,12 @@ def _section(run: Run, point: Point) -> Section:
         inputs=point.inputs,
         steps=waterfall(run, point, found),
         stories=stories(point),
-        ranked=_ranked(point.inputs.inputs if point.inputs else {}),
-        ranked_items=_ranked(point.inputs.items if point.inputs else {}),
+        ranked=_rank(point.inputs.inputs if point.inputs else {}),
+        ranked_items=_rank(point.inputs.items if point.inputs else {}),
     )
 
 
-def _ranked(losses: Mapping[str, Metric]) -> list[tuple[str, Metric, float]]:
+def _rank(losses: Mapping[str, Metric]) -> list[tuple[str, Metric, float]]:
     ordered = sorted(losses.items(), key=lambda item: -item[1].value)
     largest = max((m.value for _, m in ordered), default=0.0)
     return [(name, m, max(0.0, 100 * m.value / largest) if largest > 0 else 0.0) for name, m in ordered]
@@ -179,7 +179,7 @@ def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[TableColumn], l
                 Cell(
                     words.number(figure.value),
                     share,
-                    words.expected(more) if more else "",
+                    words.expectation(more) if more else "",
                     more.source if more else "",
                 )
             )

@@ -51,8 +51,8 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number, "measured": words.measured, "quantity": words.quantity, "bound": words.bound,
-        "count": words.count, "size": words.size, "config": words.config, "signed": words.signed, "bits": bits,
+        "number": words.number, "measured": words.measurement, "quantity": words.quantity, "bound": words.bound,
+        "count": words.count, "size": words.size, "config": words.config, "signed": words.difference_text, "bits": bits,
         "shell": shell,
     }  # fmt: skip
     return environment

@@ -40,14 +40,14 @@ def write_page(output: Path | None, name: str, owner: str, page: str, force: boo
         path = output
     else:
         raise InputError(f"-o {output}: a report is HTML: give a name that ends in .html, or a folder")
-    if path.exists() and not force and (there := _owner_there(path)) != owner:
+    if path.exists() and not force and (there := _owner_of(path)) != owner:
         whose = "is the report of another run" if there else "is there already, and no report of this run"
         raise InputError(f"{path} {whose}: give another name, such as -o {_free(path)}, or replace it with --force")
     write_atomically(path, page.encode())
     return path
 
 
-def _owner_there(path: Path) -> str | None:
+def _owner_of(path: Path) -> str | None:
     """Whose report lies there; None of what is no report, or of a release that did not write this down."""
     if not path.is_file():
         return None

@@ -154,7 +154,7 @@ def physics_figure(plot: Plot) -> dict[str, Any]:
 
 
 def _lines(series: Series, colour: str, plot: Plot) -> list[dict[str, Any]]:
-    keep = _thinned(len(series.x))
+    keep = _thin(len(series.x))
     x = [_round(series.x[i]) for i in keep]
     y = [_round(series.y[i]) for i in keep]
     name = plotly(series.label)
@@ -179,7 +179,7 @@ def _lines(series: Series, colour: str, plot: Plot) -> list[dict[str, Any]]:
     return made
 
 
-def _thinned(n: int) -> list[int]:
+def _thin(n: int) -> list[int]:
     """Indices of at most ``_LONGEST`` points, the first and the last always among them."""
     if n <= _LONGEST:
         return list(range(n))

@@ -39,8 +39,8 @@ def waterfall(run: Run, point: Point, layers: list[LayerRow]) -> list[WaterfallS
         steps.append(
             WaterfallStep(
                 name=layer.name,
-                lut=words.signed(cost.lut - lut),
-                ff=words.signed(cost.ff - ff),
+                lut=words.difference_text(cost.lut - lut),
+                ff=words.difference_text(cost.ff - ff),
                 cycles=added,
                 until=cost.latency_cycles,
                 until_ns=f"{words.number(cost.latency_cycles * clock)} ns" if clock else "",

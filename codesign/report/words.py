@@ -15,14 +15,14 @@ __all__ = (
     "bound",
     "config",
     "count",
-    "expected",
-    "measured",
+    "difference_text",
+    "expectation",
+    "measurement",
     "number",
     "number_free",
     "provenance",
     "quantity",
     "share",
-    "signed",
     "size",
 )
 
@@ -57,7 +57,7 @@ def number(value: float) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def measured(metric: Metric) -> str:
+def measurement(metric: Metric) -> str:
     """A metric with its error, both to two significant digits of the error."""
     digits = 4
     if metric.error > 0:
@@ -65,13 +65,13 @@ def measured(metric: Metric) -> str:
     return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}"
 
 
-def signed(value: float) -> str:
+def difference_text(value: float) -> str:
     """A difference: with its sign, whole from 100 on."""
     rounded = round(value) if abs(value) >= 100 else float(f"{value:.3g}")
     return "0" if not rounded else f"{'+' if rounded > 0 else '−'}{number(abs(rounded))}"
 
 
-def expected(found: Expected) -> str:
+def expectation(found: Expected) -> str:
     """What a closer tool should find: ``synthesised by yosys: about 1,540 (1,420 to 1,660)``, to three digits."""
     low, value, high = (number(float(f"{v:.3g}")) for v in (found.low, found.value, found.high))
     return f"{found.fidelity.value} by {found.tool}: about {value} ({low} to {high})"

@@ -148,7 +148,7 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
         .clk(aclk), .aresetn(aresetn), .s_valid(s_axis_tvalid{gate}), .s_ready(ready), .s_last(s_axis_tlast),
         .result(result), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_last(m_axis_tlast), .m_data(data)
     );
-    assign m_axis_tdata = {_padded(out)};
+    assign m_axis_tdata = {_pad(out)};
 """,
         address,
     )
@@ -180,7 +180,7 @@ def _around_handshakes(firmware: Firmware, depth: int) -> tuple[str, int]:
     )
 
 
-def _padded(bits: int) -> str:
+def _pad(bits: int) -> str:
     """Verilog of ``data``, ``bits`` wide, with zeros above up to whole bytes."""
     missing = 8 * bytes_of(bits) - bits
     return f"{{{missing}'b0, data}}" if missing else "data"

@@ -10,7 +10,7 @@ from codesign.core import quoting
 from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.targets import Target
-from codesign.rtl.firmware_record import held, source_path
+from codesign.rtl.firmware_record import own_files, source_path
 from codesign.rtl.transport import Parallel, Transport
 
 __all__ = (
@@ -104,12 +104,12 @@ class Firmware:
     @property
     def source_paths(self) -> list[Path]:
         """Whole paths of the sources; ToolError or InputError where one is not a file of the folder."""
-        return held(self.folder, self.sources)
+        return own_files(self.folder, self.sources)
 
     @property
     def data_paths(self) -> list[Path]:
         """Whole paths of the memory files; errors as of :attr:`source_paths`."""
-        return held(self.folder, self._rtl().data)
+        return own_files(self.folder, self._rtl().data)
 
     @property
     def top(self) -> str:

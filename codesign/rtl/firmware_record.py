@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from codesign.core import quoting
 from codesign.core.errors import InputError, ToolError
 from codesign.core.reading.json import member_json
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 
 __all__ = (
     "RECORD",
@@ -26,7 +26,7 @@ __all__ = (
     "Size",
     "Source",
     "Word",
-    "held",
+    "own_files",
     "read_record",
     "source_path",
 )
@@ -47,7 +47,7 @@ def source_path(text: str) -> str:
     return text
 
 
-def _checked(check: object) -> AfterValidator:
+def _check(check: object) -> AfterValidator:
     def validator(text: str) -> str:
         try:
             return check(text)  # type: ignore[operator,no-any-return]
@@ -58,13 +58,13 @@ def _checked(check: object) -> AfterValidator:
 
 
 #: a file inside of the firmware's folder
-Inside = Annotated[str, _checked(quoting.relative_path)]
+Inside = Annotated[str, _check(quoting.relative_path)]
 #: a source of Verilog inside of the firmware's folder
-Source = Annotated[str, _checked(source_path)]
+Source = Annotated[str, _check(source_path)]
 #: an identifier of Verilog
-Identifier = Annotated[str, _checked(quoting.verilog_identifier)]
+Identifier = Annotated[str, _check(quoting.verilog_identifier)]
 #: a word that no tool takes for anything else
-Word = Annotated[str, _checked(quoting.plain)]
+Word = Annotated[str, _check(quoting.plain)]
 Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 Size = Annotated[float, Field(ge=0, le=_LARGEST, allow_inf_nan=False)]
 
@@ -87,13 +87,13 @@ def read_record(model: type[R], folder: Path, design: str, target: str, what: st
     path = folder / RECORD
     if not path.is_file():
         raise ToolError(f"{folder} holds no {what}")
-    record = validated(model, member_json(folder, RECORD), str(path))
+    record = validate(model, member_json(folder, RECORD), str(path))
     if (record.design, record.target) != (design, target):
         raise ToolError(f"{folder} holds {what} of another design or target: compile again")
     return record
 
 
-def held(folder: Path, names: Iterable[Path]) -> list[Path]:
+def own_files(folder: Path, names: Iterable[Path]) -> list[Path]:
     """Whole paths of files that lie in ``folder`` itself.
 
     ToolError where one is missing, InputError where one is reached through a symbolic link or lies outside.

@@ -7,7 +7,7 @@ from codesign.core.records import Verified
 from codesign.rtl.firmware import Firmware
 
 __all__ = (
-    "counted",
+    "count",
     "provenance",
 )
 
@@ -17,7 +17,7 @@ def provenance(figures: list[Figure], firmware: Firmware) -> list[Figure]:
     return [figure.model_copy(update={"settings": dict(firmware.settings)}) for figure in figures]
 
 
-def counted(verdict: Verified, firmware: Firmware) -> list[Figure]:
+def count(verdict: Verified, firmware: Firmware) -> list[Figure]:
     """What an exact simulation counted: latency and initiation interval; nothing where it counted none."""
     cycles, interval = verdict.latency_cycles, verdict.initiation_interval
     if not verdict.exact or cycles is None or interval is None:

@@ -52,11 +52,11 @@ def _output_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
     return parts
 
 
-def _joined(parts: list[str]) -> str:
+def _join(parts: list[str]) -> str:
     return "{" + ",\n        ".join(reversed(parts)) + "}"
 
 
-def _compared(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[str]]:
+def _compare(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[str]]:
     """Ports and body of the comparison with a threshold, result and trigger bit in one register."""
     high, low = bit_range(outputs, trigger)
     kind = outputs.types[trigger]
@@ -111,13 +111,13 @@ def top_module(
     width_in, width_out = sum(t.width for t in core_inputs), sum(t.width for t in core_outputs)
     if not width_in or not width_out:
         raise UnsupportedError("the circuit is constant: its outputs do not depend on its inputs, there is no hardware")
-    joined = _joined(_output_bits(outputs, core_outputs))
+    joined = _join(_output_bits(outputs, core_outputs))
     ports: list[str] = []
     result = [f"    assign model_out = {joined};"]
     if trigger is not None:
         if outputs.types[trigger].width == 0:
             raise ToolError(f"output '{outputs.labels[trigger]}' is always 0: there is nothing to trigger on")
-        ports, result = _compared(outputs, trigger, joined)
+        ports, result = _compare(outputs, trigger, joined)
     lines = [
         "`timescale 1 ns / 1 ps",
         "",
@@ -132,7 +132,7 @@ def top_module(
         "    // verilator lint_off UNUSEDSIGNAL",
         f"    wire [{width_out - 1}:0] core_out;",
         "    // verilator lint_on UNUSEDSIGNAL",
-        f"    {core} core (.clk(clk), .model_inp({_joined(_input_bits(inputs, core_inputs))}), .model_out(core_out));",
+        f"    {core} core (.clk(clk), .model_inp({_join(_input_bits(inputs, core_inputs))}), .model_out(core_out));",
         *result,
         "endmodule",
         "",

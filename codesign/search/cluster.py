@@ -24,8 +24,8 @@ from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.reading.yaml import read_yaml
 from codesign.core.records import State, TrialStatus
 from codesign.core.runfolder import RunFolder, write_atomically
-from codesign.core.store import packed, unpacked
-from codesign.core.validation import validated
+from codesign.core.store import pack, unpack
+from codesign.core.validation import validate
 from codesign.pipeline.parts import PARTS, part_path
 from codesign.search import messages
 from codesign.search.draw import Drawer
@@ -70,7 +70,7 @@ def must_be_possible(where: str) -> None:
     if importlib.util.find_spec("distributed") is None:
         raise ToolError(_EXTRA)
     if where.endswith((".yaml", ".yml")):
-        kind, _ = _described(Path(where))
+        kind, _ = _describe(Path(where))
         submit = str(getattr(kind.job_cls, "submit_command", None) or "").split()
         if submit and shutil.which(submit[0]) is None:
             raise ToolError(f"--cluster: {where} needs '{submit[0]}', which is not on the PATH of this machine")
@@ -92,14 +92,14 @@ def _no_scheduler(where: str, why: str) -> str:
     )
 
 
-def _described(path: Path) -> tuple[Any, JobQueue]:
+def _describe(path: Path) -> tuple[Any, JobQueue]:
     """The class of Dask-Jobqueue that a YAML file asks for, and the file's content; InputError where it is wrong."""
     try:
         import dask_jobqueue
         from dask_jobqueue.local import LocalCluster
     except ImportError:
         raise ToolError("a batch system needs the extra 'cluster': pip install 'codesign[cluster]'") from None
-    given = validated(JobQueue, read_yaml(path), str(path))
+    given = validate(JobQueue, read_yaml(path), str(path))
     return LocalCluster if given.kind == "local" else getattr(dask_jobqueue, _CLASSES[given.kind]), given
 
 
@@ -108,7 +108,7 @@ def job_queue(path: Path) -> tuple[Any, int]:
 
     InputError says what is wrong with the file.
     """
-    kind, given = _described(path)
+    kind, given = _describe(path)
     try:
         return kind(**{"cores": 1, "processes": 1, "memory": "4 GB"} | given.settings), given.jobs
     except (TypeError, ValueError, RuntimeError, OSError) as error:
@@ -238,7 +238,7 @@ class ClusterPool:
             paths = [self._run.trial(job.trial).path, *self._run.path.glob("parts/baselines-test.npz")]
             slot.said.append(messages.Stage(job.trial, "cluster"))
         limit = self._settings.study.search.trial_seconds if isinstance(job, messages.Evaluate) else None
-        files = packed(files_below(self._run.path, *paths))
+        files = pack(files_below(self._run.path, *paths))
         shared = self._parts(not isinstance(job, messages.Evaluate))
         slot.future = self._client.submit(
             carry_out, self._of_search, json.dumps(words), files, shared, limit, pure=False
@@ -260,7 +260,7 @@ class ClusterPool:
         if with_test not in self._shared:
             names = [n for n in PARTS if with_test or n != "test"]
             paths = [self._run.path / n for n in ("sample.json", "study.yaml", "target.json")]
-            content = packed(files_below(self._run.path, *paths, *(part_path(self._run, n) for n in names)))
+            content = pack(files_below(self._run.path, *paths, *(part_path(self._run, n) for n in names)))
             try:
                 self._client.wait_for_workers(1, timeout=self._patience)
             except TimeoutError:
@@ -307,14 +307,14 @@ class ClusterPool:
         except CancelledError:
             self._shared.clear()
             return Died(job, "was lost with its cluster worker (its result)")
-        answer, files = json.loads(words), unpacked(content)
+        answer, files = json.loads(words), unpack(content)
         if "broken" in answer:
             return messages.Broken(answer["broken"])
         if "died" in answer or files is None:
             how = answer.get("died", "sent back damaged files")
             return Died(job, how, late=answer.get("late", False), begun=answer.get("begun", True))
         if isinstance(job, messages.Evaluate):
-            return self._evaluated(slot, answer, files)
+            return self._evaluate(slot, answer, files)
         if isinstance(job, messages.Prove | messages.Measure):
             self._take(files, f"trials/{self._run.trial(job.trial).path.name}/")
             if isinstance(job, messages.Measure):
@@ -329,7 +329,7 @@ class ClusterPool:
             if name.startswith(beginnings):
                 write_atomically(self._run.path / name, content)
 
-    def _evaluated(self, slot: Slot, answer: dict[str, Any], files: dict[str, bytes]) -> messages.Finished:
+    def _evaluate(self, slot: Slot, answer: dict[str, Any], files: dict[str, bytes]) -> messages.Finished:
         """Take in a trial: its files, its record, and last the storage, as a local worker does."""
         study, folder = self._settings.study, self._run.trial(slot.job.trial)
         status = TrialStatus.model_validate(answer["status"])

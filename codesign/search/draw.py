@@ -69,9 +69,9 @@ class Drawer:
             own = (DIMENSION, member.name) if member.several else None
             sampler = make_sampler(self._study.search, seed, explore=attempt >= _DRAWS, family=own)
             if attempt == 0 and first is not None:
-                sampler = _fixed(first, sampler)
+                sampler = _fix(first, sampler)
             elif member.several:
-                sampler = _fixed({DIMENSION: member.name}, sampler)
+                sampler = _fix({DIMENSION: member.name}, sampler)
             self._search.sampler = sampler
             asked = self._search.ask()
             asked.set_user_attr("trial", number)
@@ -95,7 +95,7 @@ class Drawer:
         return None
 
 
-def _fixed(parameters: dict[str, Any], sampler: Any) -> Any:
+def _fix(parameters: dict[str, Any], sampler: Any) -> Any:
     import optuna
 
     with warnings.catch_warnings():

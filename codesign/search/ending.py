@@ -17,7 +17,7 @@ from codesign.core.targets import Target, load_target
 from codesign.pipeline.scoring import limits, violations
 from codesign.study.definition import Study
 
-__all__ = ("EXIT_UNPROVEN", "Ending", "Reason", "ending", "grouped")
+__all__ = ("EXIT_UNPROVEN", "Ending", "Reason", "ending", "group")
 
 #: exit code of a search that ended without a proven front
 EXIT_UNPROVEN = 3
@@ -72,21 +72,21 @@ def ending(run: RunFolder, study: Study, front: Front) -> Ending:
     target = load_target(study.target)
     if members:
         wrong = [p.verified.first_difference for p in front.points if p.verified and not p.verified.exact]
-        found.reasons = grouped(
+        found.reasons = group(
             [("unproven", reason) for reason in front.unproven.values()]
             + [("not exact", difference or "outputs differ") for difference in wrong]
         )
         found.remedies = _to_prove(run, study, front)
         return found
     others = [s for s in statuses if s.state != State.COMPLETE]
-    found.reasons = grouped((str(s.state), s.reason or "no reason given") for s in others)
+    found.reasons = group((str(s.state), s.reason or "no reason given") for s in others)
     found.remedies = [*_to_run(others), *_to_be_feasible(run, study, target, others)]
     if not found.remedies:
         found.remedies = [f"each trial's log.txt in {run.path}/trials says more of its failure"]
     return found
 
 
-def grouped(reasons: Iterable[tuple[str, str]]) -> list[Reason]:
+def group(reasons: Iterable[tuple[str, str]]) -> list[Reason]:
     """Count reasons, each with what it is the reason of; those that differ in numbers only are one."""
     groups: dict[tuple[str, str], list[list[str]]] = {}
     for what, reason in reasons:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from codesign.core.errors import InputError, ToolError
-from codesign.core.layout import viewed
+from codesign.core.layout import view_blocks
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import NO_STORE, Store
@@ -196,7 +196,7 @@ class _Search:
         problem = self._resolved.task.open(study.sample, study.seed, self._making)
         sample = problem.sample
         for member in self._resolved.members:
-            viewed(problem.blocks(sample), member.study.view, f"study '{study.name}'")
+            view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))

@@ -99,7 +99,7 @@ def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_spac
         def choose(name: str, dimension: Any) -> Any:
             values = parse(dimension)
             if not isinstance(values, Fixed):
-                known.setdefault(name, _listed(values))
+                known.setdefault(name, _list(values))
             taken[name] = fixed[name] if name in fixed else _random(values, dice)
             return taken[name]
 
@@ -130,7 +130,7 @@ def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_spac
                 raise InputError(f"{source}, section 'space': no candidate can have {name} {value!r}: {reason}")
 
 
-def _listed(values: Choice | Range) -> list[Any]:
+def _list(values: Choice | Range) -> list[Any]:
     """The values that a study names, and that can be drawn."""
     if isinstance(values, Choice):
         return list(values.values)

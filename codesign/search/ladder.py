@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from codesign.core.reading.json import member_json
 from codesign.core.records import ReachedRung, Rungs
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.pipeline.scoring import score
 from codesign.study.definition import Study
 
@@ -115,4 +115,4 @@ def _entries(folder: TrialFolder) -> list[ReachedRung]:
     if not folder.has(RUNGS):
         return []
     data = member_json(folder.path, RUNGS, constants=True)
-    return validated(Rungs, data, str(folder.path / RUNGS)).root
+    return validate(Rungs, data, str(folder.path / RUNGS)).root

@@ -14,7 +14,7 @@ rung, has no error. Where all families have been learned, their figures are comp
 family's compiler is not that of another's.
 
 At each rung a front is made of what was measured there, by value; it never mixes fidelities: each objective is of one
-fidelity for all (:func:`compared`). A design that cannot be synthesised, placed or routed loses its place on that front
+fidelity for all (:func:`compare`). A design that cannot be synthesised, placed or routed loses its place on that front
 only, with the reason, and holds nobody back: what it dominated is measured instead. One that is placed and misses the
 target's clock is on no front of placed figures, because its latency in ns does not hold there.
 
@@ -42,7 +42,7 @@ from codesign.search.ladder import Rung, surely_dominated
 from codesign.search.predictors import Predictors, learn
 from codesign.study.definition import Study
 
-__all__ = ("Climb", "at_fidelity", "compared", "standing")
+__all__ = ("Climb", "at_fidelity", "compare", "standing")
 
 #: what is measured at each rung, of all that a search compiles
 _MEASURED = ("lut", "ff", "carry", "dsp", "bram")
@@ -58,7 +58,7 @@ def at_fidelity(study: Study, fidelity: Fidelity) -> Study:
     return study.model_copy(update={"objectives": objectives})
 
 
-def compared(study: Study) -> list[Objective]:
+def compare(study: Study) -> list[Objective]:
     """The objectives of a study, as the records name them."""
     return [Objective(name=o.name, direction=o.direction, fidelity=o.fidelity) for o in study.objectives]
 
@@ -177,7 +177,7 @@ class Climb:
         scores = self._scores(study, [t for t in measured if t not in missed])
         return FidelityFront(
             fidelity=fidelity,
-            objectives=compared(study),
+            objectives=compare(study),
             measured=measured,
             trials=[s.trial for s in pareto(scores, [o.direction for o in study.objectives])],
             dominated=dominated or {},

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from codesign.core import plugins
 from codesign.core.space import Choose
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.base import Candidate, Family
 from codesign.flows.base import Flow
 from codesign.flows.settings import draw_settings, resolve_space, whole_config
@@ -66,7 +66,7 @@ def members_of(study: Study) -> tuple[StudyFamily, ...]:
         alone = study.alone(name)
         family, flow = plugins.load(Family, name), plugins.load(Flow, alone.flow.name)
         where = f"study '{study.name}', " + (f"family '{name}', " if study.families else "")
-        space: BaseModel = validated(family.space, alone.space, f"{where}section 'space'")
+        space: BaseModel = validate(family.space, alone.space, f"{where}section 'space'")
         flow_space = resolve_space(flow, alone.flow.space, f"{where}section 'flow'")
         found.append(StudyFamily(alone, bool(study.families), family, space, flow, flow_space))
     return tuple(found)

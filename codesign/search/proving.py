@@ -17,7 +17,7 @@ from codesign.core.runfolder import RunFolder
 from codesign.pipeline.scoring import Score
 from codesign.pipeline.stages import MEASUREMENTS
 from codesign.search import messages
-from codesign.search.measured import Climb, compared
+from codesign.search.measured import Climb, compare
 from codesign.search.progress import Progress
 from codesign.study.definition import Study
 
@@ -165,7 +165,7 @@ class Proof:
         baseline = self._run.read("baseline.json", _Baseline)
         front = Front(
             study=self._study.name,
-            objectives=compared(self._study),
+            objectives=compare(self._study),
             points=points,
             fronts=self._climb.fronts(),
             baseline=baseline.metrics if baseline else {},

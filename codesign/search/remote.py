@@ -25,7 +25,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from codesign.core.store import packed, unpacked
+from codesign.core.store import pack, unpack
 
 __all__ = ("carry_out", "files_below", "write_files")
 
@@ -49,8 +49,8 @@ def write_files(root: Path, files: Mapping[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-def _unpacked(content: bytes) -> dict[str, bytes]:
-    files = unpacked(content)
+def _unpack(content: bytes) -> dict[str, bytes]:
+    files = unpack(content)
     assert files is not None, "the driver sends whole archives"
     return files
 
@@ -68,7 +68,7 @@ class _Process:
 
         self._place = tempfile.TemporaryDirectory(prefix="codesign-job-", ignore_cleanup_errors=True)
         self._root = Path(self._place.name)
-        files = _unpacked(shared)
+        files = _unpack(shared)
         self._shared = {self._root / "run" / name for name in files}
         write_files(self._root / "run", files)
         (self._root / _SEARCH).write_text(search, encoding="utf-8")
@@ -91,20 +91,20 @@ class _Process:
         It has so many seconds from its beginning, which loading what the search needs precedes. _Gone where the process
         had ended before that.
         """
-        own = _unpacked(files)
+        own = _unpack(files)
         run = self._root / "run"
         for path in self._rest():
             path.unlink()
         write_files(run, own)
-        answer = self._asked(job, seconds)
+        answer = self._ask(job, seconds)
         after = files_below(run, *self._rest())
-        return answer, packed({name: content for name, content in after.items() if own.get(name) != content})
+        return answer, pack({name: content for name, content in after.items() if own.get(name) != content})
 
     def _rest(self) -> list[Path]:
         """What lies in the run folder beside the search's own files."""
         return [p for p in sorted((self._root / "run").rglob("*")) if p.is_file() and p not in self._shared]
 
-    def _asked(self, job: str, seconds: float | None) -> dict[str, Any]:
+    def _ask(self, job: str, seconds: float | None) -> dict[str, Any]:
         ends: float | None = None
         begun = False
         try:
@@ -189,7 +189,7 @@ def carry_out(search: str, job: str, files: bytes, shared: bytes, seconds: float
     except _Gone:
         answer = process.death() | {"begun": False}
         process.end()
-        return json.dumps(answer), packed({})
+        return json.dumps(answer), pack({})
 
 
 def _done(key: str, process: _Process, job: str, files: bytes, seconds: float | None) -> tuple[str, bytes]:

@@ -79,7 +79,7 @@ def resolve(study: Study) -> Resolved:
     return Resolved(study, task, problem, members, target)
 
 
-def _known(study: Study, wanted: Goal | Constraint, role: str, metrics: Mapping[str, str], flow: Flow) -> None:
+def _known_names(study: Study, wanted: Goal | Constraint, role: str, metrics: Mapping[str, str], flow: Flow) -> None:
     """Refuse what the task does not judge and the flow does not measure at the fidelity that is wanted, or not here."""
     name, fidelity = wanted.name, wanted.fidelity
     compiled, vendor = flow.quantities, flow.vendor_quantities
@@ -118,7 +118,7 @@ def _check_objectives(study: Study, metrics: Mapping[str, str], flow: Flow) -> N
     seen = set()
     for objective in study.objectives:
         name = objective.name
-        _known(study, objective, "objectives", metrics, flow)
+        _known_names(study, objective, "objectives", metrics, flow)
         if name in seen:
             raise InputError(f"study '{study.name}', objectives: '{name}' is there twice: remove one")
         seen.add(name)
@@ -139,7 +139,7 @@ def _check_constraints(study: Study, metrics: Mapping[str, str], flow: Flow, tar
     }
     for constraint in study.constraints:
         name = constraint.name
-        _known(study, constraint, "constraints", metrics, flow)
+        _known_names(study, constraint, "constraints", metrics, flow)
         where = f"study '{study.name}', constraints"
         if name in seen:
             raise InputError(f"{where}: '{name}' is there twice: write one with min and max")

@@ -121,7 +121,7 @@ def _no_room(error: BaseException) -> None:
 
 
 @contextlib.contextmanager
-def _logged(path: Path) -> Iterator[None]:
+def _log_to(path: Path) -> Iterator[None]:
     """Send whatever a candidate and its tools print, warnings included, to its log; an empty log is not kept."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
@@ -226,7 +226,7 @@ class Bench:
         )
         began, spent = time.perf_counter(), _processor()
         folder.write("config.json", config)
-        with _logged(folder.path / "log.txt"):
+        with _log_to(folder.path / "log.txt"):
             for tries in range(1, TRIES + 1):
                 try:
                     ended = self._evaluated(study, folder, candidate, settings, status)
@@ -335,7 +335,7 @@ class Bench:
         return self._guarded(self._baseline, self._run.path / "baseline.log")
 
     def _guarded(self, work: Callable[[], None], log: Path) -> str | None:
-        with _logged(log):
+        with _log_to(log):
             try:
                 work()
             except (Exception, SystemExit) as error:

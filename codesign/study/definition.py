@@ -15,7 +15,7 @@ from codesign.core.layout import FEATURES
 from codesign.core.reading.limits import YAML_BYTES
 from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.training.lesson import Budget
 
 __all__ = (
@@ -189,7 +189,7 @@ class FlowChoice(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, data: Any) -> Any:
+    def _name(cls, data: Any) -> Any:
         return {"name": data} if isinstance(data, str) else data
 
     @model_serializer
@@ -330,4 +330,4 @@ def load_study(name: str) -> Study:
 
 def parse_study(text: str, source: str) -> Study:
     """Parse a study from YAML text; ``source`` is named in errors."""
-    return validated(Study, yaml_of(text, source), source)
+    return validate(Study, yaml_of(text, source), source)

@@ -35,7 +35,7 @@ def write_study(
     path = output or Path(f"{name}.yaml")
     if path.exists():
         raise InputError(f"{path} is there already: give another name with -o, or remove it")
-    pattern, changes, seen = _matched(table, label)
+    pattern, changes, seen = _match(table, label)
     changes |= {"name": name, "description": yaml_string(f"Found by codesign init in {Path(file).name}")}
     if target is not None:
         load_target(target)  # an unknown one is named now, not when the search begins
@@ -43,7 +43,7 @@ def write_study(
     text = resources.locate("search", pattern).read_text(encoding="utf-8")
     text = re.sub(r"\A(#.*\n)*", "", text)
     for key, value in changes.items():
-        text = _replaced(text, key, value)
+        text = _replace(text, key, value)
     text = "".join(f"# {line}\n" for line in [*seen, "", *_ADVICE]).replace("# \n", "#\n") + text
     parse_study(text, str(path))
     write_atomically(path, text.encode())
@@ -56,7 +56,7 @@ _ADVICE = (
 )
 
 
-def _matched(table: TableFile, label: str | None) -> tuple[str, dict[str, str], list[str]]:
+def _match(table: TableFile, label: str | None) -> tuple[str, dict[str, str], list[str]]:
     """The shipped study whose task fits, what changes in it, and what was seen in the file."""
     from codesign.data.files import describe
 
@@ -67,7 +67,7 @@ def _matched(table: TableFile, label: str | None) -> tuple[str, dict[str, str], 
         except InputError:
             facts = {}  # no file of ours: a table, if anything
         if (found := _of_a_task(table.path, facts)) is not None:
-            return (*found, _seen(table.path, facts))
+            return (*found, _see(table.path, facts))
         names = tuple(facts.get("classes", ()))
     plan = plan_of_table(table, label, names)
     changes = {"task": plan.task, "sample": f"\n{plan.sample()}", "objectives": f"\n{plan.objectives()}"}
@@ -95,14 +95,14 @@ def _of_a_task(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]] 
     return None
 
 
-def _replaced(text: str, key: str, value: str) -> str:
+def _replace(text: str, key: str, value: str) -> str:
     """Give a key of the first level another value: its line, and the indented ones below it."""
     made, n = re.subn(rf"(?m)^{key}:.*\n(?:[ \t]+.*\n)*", lambda _: f"{key}: {value.lstrip(' ')}\n", text, count=1)
     assert n == 1, key
     return made.replace(f"{key}: \n", f"{key}:\n")
 
 
-def _seen(file: Path, facts: dict[str, Any]) -> list[str]:
+def _see(file: Path, facts: dict[str, Any]) -> list[str]:
     """What was found in the file, in a few lines."""
     lines = [f"A study for {Path(file).name}, which holds:"]
     if "classes" in facts:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
-from codesign.core.layout import FEATURES, Layout, fitted
+from codesign.core.layout import FEATURES, Layout, fit_items
 from codesign.core.plugins import PlugIn
 from codesign.tasks.problem import Baseline, Problem, Progress, Scores, Settings, Target, working_points
 
@@ -89,4 +89,4 @@ class Task(PlugIn):
 
         A ``sample`` with a block of items uses the same function. By default items stay in their order.
         """
-        return fitted(block, items)
+        return fit_items(block, items)

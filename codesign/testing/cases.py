@@ -15,7 +15,7 @@ from codesign.graph.quantiser import QUANT_MODES
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, port_of_one_kind, weights
 from codesign.testing.nonconformity import must
 
-__all__ = ("CASES", "FAMILIES", "Case", "family_design", "untrained")
+__all__ = ("CASES", "FAMILIES", "Case", "family_design", "untrained_design")
 
 if TYPE_CHECKING:
     from codesign.families.base import Candidate
@@ -89,10 +89,10 @@ def family_design(name: str, config: dict[str, Any], outputs: int, inputs: int =
 
     family = plugins.load(Family, name)
     assert isinstance(family, TorchFamily), f"the family {name} builds no networks of torch"
-    return untrained(family, family.read(config, name), outputs, inputs, seed)[1]
+    return untrained_design(family, family.read(config, name), outputs, inputs, seed)[1]
 
 
-def untrained(
+def untrained_design(
     family: TorchFamily,
     config: Candidate,
     outputs: int,
@@ -149,7 +149,7 @@ def _weights(bits: int) -> Design:
     return design_of(build.finish(x, 3), kind_of(other, True, other - 1), 4)
 
 
-def _quantised(mode: str = "FLOOR", scale: float = 0.5, zero: float = 0.0, bits: float = 4, signed: int = 1) -> Design:
+def _quantise(mode: str = "FLOOR", scale: float = 0.5, zero: float = 0.0, bits: float = 4, signed: int = 1) -> Design:
     """One quantiser between two matrices."""
     rng = np.random.default_rng(5)
     build = GraphBuilder(3)
@@ -248,12 +248,12 @@ def _everything() -> tuple[Case, ...]:
         Case("signs", _signs),
         Case("widths-of-their-own", _widths_of_their_own),
         Case("squares", _squares),
-        Case("zero-point", lambda: _quantised(zero=-1.0), exact=False),
-        Case("scale-no-power-of-two", lambda: _quantised(scale=0.3), exact=False),
+        Case("zero-point", lambda: _quantise(zero=-1.0), exact=False),
+        Case("scale-no-power-of-two", lambda: _quantise(scale=0.3), exact=False),
         *(_family(name) for name in FAMILIES),
     ]
     for mode in QUANT_MODES:
-        cases.append(Case(f"rounding-{mode.value.lower()}", partial(_quantised, mode.value)))
+        cases.append(Case(f"rounding-{mode.value.lower()}", partial(_quantise, mode.value)))
     for bits in range(1, 17):
         usual = 2 <= bits <= 8
         cases += [

@@ -70,7 +70,7 @@ def conforms(
     _predicts(flow, case, firmware, codes, truth)
     _opens_again(flow, case, firmware, settings, codes[:20], truth[:20])
     _figures(flow, case, firmware)
-    verdict = _verified(flow, case, firmware, codes[-events:], truth[-events:], folder) if simulate else None
+    verdict = _verify(flow, case, firmware, codes[-events:], truth[-events:], folder) if simulate else None
     return Conformity(firmware=firmware, verified=verdict)
 
 
@@ -151,7 +151,7 @@ def _figures(flow: Flow, case: Case, firmware: Firmware) -> None:
         raise Nonconformity(f"{flow.name}, {case}: its RTL has a latency by construction that is not its figure")
 
 
-def _verified(flow: Flow, case: Case, firmware: Firmware, codes: Codes, truth: Codes, folder: Path) -> Verified:
+def _verify(flow: Flow, case: Case, firmware: Firmware, codes: Codes, truth: Codes, folder: Path) -> Verified:
     references = {"exact": truth, flow.model: flow.predict(firmware, codes)}
     verdict = flow.verify(firmware, codes, references, folder / "simulation")
     if not verdict.exact:

@@ -65,7 +65,7 @@ _TREES = Forest(
 )
 
 
-def _decided(a: Array, b: Array) -> Array:
+def _decide(a: Array, b: Array) -> Array:
     """What the trees give, written out."""
     first = np.where(a[:, 2] >= -1.0, -1.0, 0.5)
     trees = [np.where(a[:, 0] >= 0.25, first, 0.0), np.where(a[:, 0] >= 0.25, 2.25, first), np.zeros(len(a))]
@@ -110,7 +110,7 @@ COMPOSITIONS: dict[str, tuple[str, Callable[[Any, Callable[..., Any], Any, Any],
         lambda d, how, a, b: how(d, a, np.array([0.25, -1.0, 9.0])),
         lambda a, b: (a >= np.array([0.25, -1.0, 9.0])).astype(np.float64),
     ),
-    "decide": ("decide", lambda d, how, a, b: how(d, a, _TREES), _decided),
+    "decide": ("decide", lambda d, how, a, b: how(d, a, _TREES), _decide),
     "select": (
         "select",
         lambda d, how, a, b: how(d, d.at_least(a, np.array(0.0)), a, b),

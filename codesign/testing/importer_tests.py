@@ -11,7 +11,7 @@ from codesign.core.errors import CodesignError
 from codesign.core.quoting import relative_path
 from codesign.importing.base import Imported, Importer, Question
 from codesign.importing.declared import DeclaredInputs
-from codesign.importing.source_agreement import compared, exact_codes
+from codesign.importing.source_agreement import compare, exact_codes
 from codesign.testing.nonconformity import Nonconformity, must
 
 __all__ = ("ImporterTests",)
@@ -50,7 +50,7 @@ class ImporterTests:
     def test_the_design_is_the_source(self, importer: Importer, sample: Path) -> None:
         """Row by row, on codes at the edges and random ones; the same file gives the same design."""
         imported = self._read(importer, sample)
-        report = compared(imported, drawn=300).imported.report
+        report = compare(imported, drawn=300).imported.report
         must(bool(report.agreement), f"{importer.name} has nothing that runs the source here")
         for agreement in report.agreement:
             must(agreement.whole, f"{agreement.runner}: {agreement.equal} of {agreement.tried} rows are equal")

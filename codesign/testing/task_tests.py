@@ -106,7 +106,7 @@ class TaskTests:
         scores = self.scores(problem, own, validation)
         points = problem.working_points(scores, validation)
         must(all(np.isfinite(v) for v in points.values()), f"{task.name}: has the working points {points}")
-        with _shuffled(own, own.places("test", self.splits)):
+        with _shuffle(own, own.places("test", self.splits)):
             again = problem.working_points(scores, validation)
             must(again == points, f"{task.name}: labels of the test split enter its working points")
         problem.judge(self.scores(problem, own, test), test, points)
@@ -134,7 +134,7 @@ class TaskTests:
             same = np.array_equal(baseline(other), expected)
             must(same, f"{task.name}: the baseline '{baseline.name}' looks at the labels of what it scores")
         away = np.concatenate([own.places(name, self.splits) for name in ("validation", "test")])
-        with _shuffled(own, away):
+        with _shuffle(own, away):
             for baseline, expected in zip(problem.baselines(train, 3), before, strict=True):
                 same = np.array_equal(baseline(validation), expected)
                 must(same, f"{task.name}: the baseline '{baseline.name}' is not of the training split and seed alone")
@@ -326,7 +326,7 @@ def _roll(values: NDArray[Any]) -> NDArray[Any]:
 
 
 @contextmanager
-def _shuffled(sample: Sample, places: NDArray[np.int64]) -> Iterator[None]:
+def _shuffle(sample: Sample, places: NDArray[np.int64]) -> Iterator[None]:
     """For a while these events have each other's labels, targets and truth, where they lie: whoever kept them sees."""
     kept = [(values, copy.copy(values)) for values in _arrays(sample) if values.flags.writeable]
     try:

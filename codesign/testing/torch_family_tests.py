@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from codesign.families.torch_family import TorchFamily
-from codesign.testing.cases import untrained
+from codesign.testing.cases import untrained_design
 from codesign.testing.drawing import highest, lowest
 from codesign.testing.family_tests import FamilyTests
 from codesign.testing.nonconformity import must
@@ -25,7 +25,7 @@ class TorchFamilyTests(FamilyTests):
         """Calibrated, folded and exported: Brevitas, QONNX and exact arithmetic give the same integers."""
         for draw in (lowest, highest):
             config, _ = self._drawn(family, space, draw)
-            network, design = untrained(family, config, self.outputs, self.inputs, blocks=self.blocks)
+            network, design = untrained_design(family, config, self.outputs, self.inputs, blocks=self.blocks)
             must(network.folded, f"{family.name}: a network that was folded does not say so")
             must(
                 design.outputs.size == self.outputs,

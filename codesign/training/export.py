@@ -42,7 +42,7 @@ def export(
         warnings.simplefilter("ignore")  # deprecations inside torch.onnx and Brevitas, which the user cannot act on
         from brevitas.export.onnx.qonnx.manager import QONNXManager
 
-        from codesign.graph.clean import cleaned
+        from codesign.graph.clean import clean_model
 
         # onnxoptimizer cannot read this IR, does nothing and says so; QONNX' own clean-up does what is needed
         manager: Any = type("Manager", (QONNXManager,), {"run_onnx_passes": False})
@@ -56,7 +56,7 @@ def export(
             output_names=list(named),
             dynamic_axes={name: {0: "events"} for name in (*inputs, *named)},
         )
-        model = cleaned(exported)
+        model = clean_model(exported)
     model.graph.name = "codesign"
     model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
     content = model.SerializeToString(deterministic=True)
@@ -70,8 +70,8 @@ def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Ten
     flat = ((port.size,),)
     if (network.shapes or flat) != shapes:
         raise UnsupportedError(
-            f"the network {type(network).__name__} takes blocks of shape {_shown(network.shapes or flat)}, and is to "
-            f"see {', '.join(b.name for b in port.blocks)} of shape {_shown(shapes)}: choose another view or family"
+            f"the network {type(network).__name__} takes blocks of shape {_show(network.shapes or flat)}, and is to "
+            f"see {', '.join(b.name for b in port.blocks)} of shape {_show(shapes)}: choose another view or family"
         )
     names = [FEATURES] if port.is_flat else [block.name for block in port.blocks]
     return names, tuple(torch.zeros(1, *shape) for shape in shapes)
@@ -128,7 +128,7 @@ def _port_of(heads: dict[str, tuple[str, ...]], types: tuple[FixedPoint, ...]) -
     return Port(name="scores", blocks=blocks)
 
 
-def _shown(shapes: tuple[tuple[int, ...], ...]) -> str:
+def _show(shapes: tuple[tuple[int, ...], ...]) -> str:
     return ", ".join("(" + ", ".join(map(str, shape)) + ")" for shape in shapes)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 
 __all__ = (
     "extremes", "quantise", "quantise_columns", "quantise_learned", "quantise_rows", "through", "through_columns",
@@ -20,7 +20,7 @@ __all__ = (
 _LANES = 64
 
 
-@compiled
+@compile_kernel
 def quantise(x: Any, scale: float, half: float, low: int, top: int, nearest: bool, out: Any) -> None:
     """``clamp(floor(x / scale + half), low, top) * scale`` of a flat array; ``nearest``: half-even instead of floor."""
     number = x.dtype.type
@@ -33,7 +33,7 @@ def quantise(x: Any, scale: float, half: float, low: int, top: int, nearest: boo
             out[k] = min(max(np.floor(x[k] * unit + shift), least), most) * one
 
 
-@compiled
+@compile_kernel
 def through(
     gradient: Any, x: Any, scale: float, half: float, low: int, top: int, nearest: bool, rectified: bool, back: Any
 ) -> float:
@@ -66,7 +66,7 @@ def through(
     return float(moved.sum())
 
 
-@compiled
+@compile_kernel
 def quantise_columns(x: Any, scale: Any, half: float, low: Any, top: Any, nearest: bool, out: Any) -> None:
     """:func:`quantise` of (rows, columns), each column with a scale and limits of its own."""
     shift, unit = x.dtype.type(half), 1 / scale
@@ -77,7 +77,7 @@ def quantise_columns(x: Any, scale: Any, half: float, low: Any, top: Any, neares
             out[r, j] = min(max(code, low[j]), top[j]) * scale[j]
 
 
-@compiled
+@compile_kernel
 def through_columns(
     gradient: Any, x: Any, scale: Any, half: float, low: Any, top: Any, nearest: bool, rectified: bool, back: Any,
     of_scale: Any,
@@ -97,7 +97,7 @@ def through_columns(
     of_scale[:] = moved
 
 
-@compiled
+@compile_kernel
 def quantise_learned(x: Any, scale: Any, low: Any, top: Any, out: Any, residual: Any) -> None:
     """Floor (rows, columns) to multiples of each column's ``1 / scale``, saturated; ``residual``: what is left, in
     codes."""
@@ -109,7 +109,7 @@ def quantise_learned(x: Any, scale: Any, low: Any, top: Any, out: Any, residual:
             out[r, j] = code / scale[j]
 
 
-@compiled
+@compile_kernel
 def through_learned(
     gradient: Any, residual: Any, edge: float, signed: bool, total: Any, fraction: Any, bound: Any
 ) -> None:
@@ -139,7 +139,7 @@ def through_learned(
     bound[:] = wider
 
 
-@compiled
+@compile_kernel
 def extremes(weight: Any, starts: Any, tops: Any, places: Any) -> None:
     """Largest magnitude of each row of ``weight``, and where it is first; row r begins at ``starts[r]``."""
     for r in range(len(tops)):
@@ -154,7 +154,7 @@ def extremes(weight: Any, starts: Any, tops: Any, places: Any) -> None:
         places[r] = starts[r] + place
 
 
-@compiled
+@compile_kernel
 def quantise_rows(weight: Any, starts: Any, exponents: Any, halves: Any, out: Any, residual: Any, scale: Any) -> None:
     """Weights to the nearest multiple of ``2**exponent / half`` of their row, symmetric; row r begins at ``starts[r]``.
 
@@ -172,7 +172,7 @@ def quantise_rows(weight: Any, starts: Any, exponents: Any, halves: Any, out: An
             out[k] = code * one
 
 
-@compiled
+@compile_kernel
 def through_rows(gradient: Any, weight: Any, starts: Any, residual: Any, scale: Any, tops: Any, places: Any) -> None:
     """Take a gradient back through :func:`quantise_rows`, in place: straight, and through the scale to each row's
     largest: ``tops``, its magnitude, and ``places``, where it is."""

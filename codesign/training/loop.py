@@ -208,7 +208,7 @@ def train(
         twin = network.twin_on(device, batch)
         prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
         course = OneCycle(end - begin, learning_rate, sparsity if phase is phases[-1] else 0.0)
-        told = partial(_told, progress, begin, epochs)
+        told = partial(_tell, progress, begin, epochs)
         history.loss += run_course(twin, prepared, total, course, batch, generator, told)
         pruned = twin.prunable
         history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
@@ -219,7 +219,7 @@ def train(
     return history
 
 
-def _told(progress: Progress, before: int, total: int, done: int, of: int) -> None:
+def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> None:
     """Tell the epochs done in all, of a phase that ``before`` epochs came before."""
     progress(before + done, total)
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 
 __all__ = ("prepare", "quantise", "through", "through_weights")
 
 _LN2 = math.log(2.0)
 
 
-@compiled
+@compile_kernel
 def prepare(weight: Any, bias: Any, rows: Any, grids: Any, lsbs: Any, written: Any) -> None:
     """Quantise all layers' weights, and move the scales of their inputs and outputs into them, exactly.
 
@@ -38,7 +38,7 @@ def prepare(weight: Any, bias: Any, rows: Any, grids: Any, lsbs: Any, written: A
             matrix[k] = code * factor
 
 
-@compiled
+@compile_kernel
 def quantise(value: Any, low: int, top: int, code: Any) -> None:
     """Codes (events, n) between ``low`` and ``top`` of a layer's sums in units of the LSB, rounding half up."""
     values, codes = value.ravel(), code.ravel()
@@ -47,7 +47,7 @@ def quantise(value: Any, low: int, top: int, code: Any) -> None:
         codes[k] = min(max(np.floor(values[k] + half), least), most)
 
 
-@compiled
+@compile_kernel
 def through(gradient: Any, value: Any, low: int, top: int, total: Any) -> float:
     """Take a gradient (events, n) back through :func:`quantise`, in place; returns that of the range's logarithm.
 
@@ -74,7 +74,7 @@ def through(gradient: Any, value: Any, low: int, top: int, total: Any) -> float:
     return float(moved.sum() * _LN2)
 
 
-@compiled
+@compile_kernel
 def through_weights(
     gradient: Any, bias: Any, weight: Any, rows: Any, grids: Any, lsbs: Any, residual: Any, largest: Any
 ) -> None:

@@ -118,10 +118,10 @@ def simulate_axi(
     done = run_tool(arguments, work, timeout, environment, work / "simulation.log", name="simulation")
     if not response.is_file():
         raise ToolError(f"simulation: the bench gave no response; {last_words(done.output)}")
-    return [_received(firmware, episode) for episode in json.loads(response.read_text(encoding="utf-8"))]
+    return [_receive(firmware, episode) for episode in json.loads(response.read_text(encoding="utf-8"))]
 
 
-def _received(firmware: Firmware, record: dict[str, Any]) -> ReceivedWords:
+def _receive(firmware: Firmware, record: dict[str, Any]) -> ReceivedWords:
     """Words to codes, for all packets at once."""
     packets: list[list[str]] = record.pop("packets")
     codes = unpack(observed_port(firmware.design), [word for packet in packets for word in packet])

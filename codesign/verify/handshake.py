@@ -23,7 +23,7 @@ from codesign.core.process import last_words, run_tool
 from codesign.core.records import Verified
 from codesign.rtl.axi import bytes_of
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.firmware_record import held
+from codesign.rtl.firmware_record import own_files
 from codesign.rtl.packing import pack, unpack
 from codesign.tools import verilator
 from codesign.tools.verilator import WaveFormat
@@ -71,7 +71,7 @@ def simulation_of(
     work.mkdir(parents=True, exist_ok=True)
     (work / "stimulus.hex").write_text("\n".join(pack(firmware.design.inputs, codes)) + "\n", encoding="ascii")
     for path in data:
-        shutil.copyfile(held(firmware.folder, [path])[0], work / path.name)
+        shutil.copyfile(own_files(firmware.folder, [path])[0], work / path.name)
     defines = {
         "CODESIGN_TOP": firmware.top,
         "CODESIGN_INP_WIDTH": str(8 * bytes_of(firmware.design.inputs.width)),

@@ -329,7 +329,7 @@ def _at_interval(simulation: _Simulation, reference: Codes, interval: int, shift
 def _slower(simulation: _Simulation, reference: Codes) -> tuple[int, int] | None:
     """The smallest interval above 1, and its shift, at which the outputs are right for every event; None if none is."""
     few = min(len(reference), _TRIED_EVENTS)
-    for interval in range(2, _MAXIMUM_INTERVAL + 1) if _tried(simulation, reference[:few]) else ():
+    for interval in range(2, _MAXIMUM_INTERVAL + 1) if _try(simulation, reference[:few]) else ():
         schedule = np.concatenate(
             [np.repeat(np.arange(len(reference)), interval), [len(reference) - 1] * MAXIMUM_LATENCY]
         )
@@ -339,7 +339,7 @@ def _slower(simulation: _Simulation, reference: Codes) -> tuple[int, int] | None
     return None
 
 
-def _tried(simulation: _Simulation, reference: Codes) -> bool:
+def _try(simulation: _Simulation, reference: Codes) -> bool:
     """Whether any interval above 1 is right for the first events: one run, before all events are played so often."""
     pieces = [
         np.concatenate([np.repeat(np.arange(len(reference)), interval), [len(reference) - 1] * MAXIMUM_LATENCY])

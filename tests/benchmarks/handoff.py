@@ -33,7 +33,7 @@ from codesign.data.input_tables import KEPT, is_table, table_chunks
 from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.apply.executors import EmulatorEngine, OnnxEngine, built_emulator, compare
-from codesign.handoff.archive import opened
+from codesign.handoff.archive import open_bundle
 from codesign.handoff.check import read_manifest
 from codesign.physics.events import read_events
 from codesign.study.definition import parse_study
@@ -113,7 +113,7 @@ def tried(run: RunFolder, files: Sequence[Path], codesign: Path, work: Path) -> 
     bundle = write_bundle(run.path, trial, work / f"{study.name}.zip")
     found: dict[str, Any] = {"trial": trial, "bundle_kb": round(bundle.stat().st_size / 1000)}
     found["check"] = checked(codesign, bundle, work)
-    with opened(bundle) as folder:
+    with open_bundle(bundle) as folder:
         found["emulator_equal_on_sample"] = on_sample(run, folder)
         found["applied"] = {file.name: friends(folder, file, work) for file in files}
         for name in ("closure", "correction-loss"):

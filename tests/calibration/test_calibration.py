@@ -17,7 +17,7 @@ from codesign.calibration.table import fits, table, text
 from codesign.core.availability import Availability
 from codesign.core.errors import InputError, ToolError
 from codesign.core.figures import Fidelity, Figure
-from codesign.flows.expected import FITS, expected, with_expected
+from codesign.flows.expected import FITS, expect, with_expected
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reports" / "reference" / "calibration.json"
 
@@ -73,7 +73,7 @@ HIGHEST = next(f["high"] for f in json.loads(FITS.read_text()) if (f["family"], 
 
 @given(st.floats(min_value=100, max_value=0.99 * HIGHEST / 1.2))
 def test_an_expectation_lies_in_its_band_and_grows(value: float) -> None:
-    found, more = expected("lut", value, "ecp5"), expected("lut", 1.2 * value, "ecp5")
+    found, more = expect("lut", value, "ecp5"), expect("lut", 1.2 * value, "ecp5")
     assert found is not None
     assert more is not None
     assert found.low < found.value < found.high
@@ -81,9 +81,9 @@ def test_an_expectation_lies_in_its_band_and_grows(value: float) -> None:
 
 
 def test_nothing_is_extrapolated() -> None:
-    assert expected("lut", 1e6, "ecp5") is None
-    assert expected("lut", 1000, "xc7") is None
-    assert expected("latency_cycles", 10, "ecp5") is None
+    assert expect("lut", 1e6, "ecp5") is None
+    assert expect("lut", 1000, "xc7") is None
+    assert expect("latency_cycles", 10, "ecp5") is None
 
 
 def test_only_a_compiled_figure_gets_an_expectation() -> None:

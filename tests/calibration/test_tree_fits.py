@@ -9,7 +9,7 @@ from codesign.calibration.tree_fits import fits_of_trees, table_of_trees, tree_p
 from codesign.families.mlp.config import MLPConfig
 from codesign.families.trees.config import TreesConfig
 from codesign.flows.alkaid.flow import Alkaid
-from codesign.flows.expected import TREE_FITS, expected
+from codesign.flows.expected import TREE_FITS, expect
 from codesign.flows.trees.flow import Trees
 from codesign.graph.cost import graph_cost
 
@@ -34,12 +34,12 @@ def test_an_ensemble_of_the_plan_is_the_one_that_was_measured():
 
 
 def test_fits_say_nothing_of_another_kind_or_flow():
-    assert expected("lut", 500, "xcup", "trees", "trees").source.startswith("calibration on 31 ensembles of trees")
-    assert expected("lut", 500, "xcup", "trees", "alkaid").value < expected("lut", 500, "xcup").value
-    assert expected("lut", 500, "xcup", "network", "trees") is None
-    assert expected("lut", 500, "ecp5", "trees", "trees") is None
-    assert expected("lut", 500, "xcup", None) is None
-    assert expected("lut", 1e5, "xcup", "trees", "trees") is None
+    assert expect("lut", 500, "xcup", "trees", "trees").source.startswith("calibration on 31 ensembles of trees")
+    assert expect("lut", 500, "xcup", "trees", "alkaid").value < expect("lut", 500, "xcup").value
+    assert expect("lut", 500, "xcup", "network", "trees") is None
+    assert expect("lut", 500, "ecp5", "trees", "trees") is None
+    assert expect("lut", 500, "xcup", None) is None
+    assert expect("lut", 1e5, "xcup", "trees", "trees") is None
 
 
 def test_a_bound_before_training_is_of_its_own_kind():

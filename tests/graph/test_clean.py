@@ -19,7 +19,7 @@ MORE = {
 
 def same_bytes(exported):
     theirs = cleanup_model(ModelWrapper(onnx.load_from_string(exported))).model
-    ours = clean.cleaned(onnx.load_from_string(exported))
+    ours = clean.clean_model(onnx.load_from_string(exported))
     assert ours.SerializeToString(deterministic=True) == theirs.SerializeToString(deterministic=True)
     return ours
 
@@ -29,7 +29,7 @@ def same_bytes(exported):
     [(n, c, o) for n, (c, o) in FAMILIES.items()] + [(n, FAMILIES[n][0] | c, 5) for n, c in MORE.items()],
 )
 def test_a_family_is_cleaned_as_by_qonnx(family, config, outputs, monkeypatch):
-    raw, ours = [], clean.cleaned
+    raw, ours = [], clean.clean_model
 
     def seen(exported):
         raw.append(exported.SerializeToString())

@@ -16,7 +16,7 @@ from codesign.core.targets import load_target
 from codesign.families.mlp.config import MLPConfig
 from codesign.flows.alkaid import flow as alkaid
 from codesign.flows.base import Flow
-from codesign.graph.cost import constant_bits, expected, graph_cost, signal_bits
+from codesign.graph.cost import constant_bits, expected_operations, graph_cost, signal_bits
 from codesign.graph.interval import Interval, tightest_type
 from codesign.pipeline.evaluation import _must_fit
 from codesign.report.layers import count_layers
@@ -93,7 +93,9 @@ def test_bits_are_those_of_the_narrowest_type():
 @pytest.mark.parametrize("bits", [2, 3, 5, 9])
 def test_expected_is_the_mean_over_all_codes(bits):
     codes = np.arange(1 - 2 ** (bits - 1), 2 ** (bits - 1))
-    assert expected((3, 4), (bits,), (7,), 0.25) == pytest.approx(0.75 * 12 * 7 * constant_bits(codes).mean())
+    assert expected_operations((3, 4), (bits,), (7,), 0.25) == pytest.approx(
+        0.75 * 12 * 7 * constant_bits(codes).mean()
+    )
 
 
 def test_the_report_and_the_graph_agree(brief_design):

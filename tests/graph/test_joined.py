@@ -8,7 +8,7 @@ from codesign.core.reading.onnx import onnx_model
 from codesign.families.mlp.config import MLPConfig
 from codesign.families.mlp.family import MLP
 from codesign.flows.finn.finn_layers import layers_of
-from codesign.flows.hls4ml.hls4ml_graph import folded
+from codesign.flows.hls4ml.hls4ml_graph import fold
 from codesign.graph.exact import Exact
 from codesign.graph.joined import joined
 from codesign.graph.reader import read_graph
@@ -39,7 +39,7 @@ def test_flows_of_chains_take_a_network_of_two_heads():
     whole = joined(design.onnx)
     assert len(onnx_model(whole).graph.output) == 1
     truth = read_graph(design.onnx).run(values, Exact())
-    for content in (whole, flat.onnx, folded(design).model.SerializeToString()):
+    for content in (whole, flat.onnx, fold(design).model.SerializeToString()):
         assert np.array_equal(read_graph(content).run(values, Exact()), truth)
     codes = quantisation.codes(x)
     assert np.array_equal(layers_of(design).run(codes), design.outputs.codes(truth))

@@ -23,7 +23,7 @@ from codesign.flows.base import Flow
 from codesign.flows.reopening import seal_firmware, seal_verdict
 from codesign.handoff import write_bundle
 from codesign.pipeline.stages import add_figures
-from codesign.rtl.provenance import counted, provenance
+from codesign.rtl.provenance import count, provenance
 
 
 def build(run: RunFolder) -> int:
@@ -40,7 +40,7 @@ def build(run: RunFolder) -> int:
         update={"events": len(inputs), "latency_cycles": firmware.latency_cycles}
     )
     folder.write("verify.json", verified)
-    add_figures(folder, [*provenance(flow.figures(firmware), firmware), *counted(verified, firmware)])
+    add_figures(folder, [*provenance(flow.figures(firmware), firmware), *count(verified, firmware)])
     seal_firmware(flow, firmware)
     seal_verdict(folder, firmware)
     (folder.path / "weights.safetensors").write_bytes(b"stands for the weights")

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from codesign.core.errors import InputError
 from codesign.handoff import received, write_bundle
-from codesign.handoff.archive import opened
+from codesign.handoff.archive import open_bundle
 from codesign.handoff.check import checksum
 from codesign.handoff.claims import FIELDS
 from codesign.handoff.examination import Asked, prove_bundle
@@ -156,7 +156,7 @@ def test_golden_vectors_that_hold_objects_or_inflate_without_end_are_refused(bun
 
 
 def test_an_archive_is_checked_as_its_folder_is(run, trial, tmp_path):
-    with opened(write_bundle(run.path, trial, tmp_path / "b.zip")) as folder:
+    with open_bundle(write_bundle(run.path, trial, tmp_path / "b.zip")) as folder:
         assert prove_bundle(folder).wrong == ()
     assert not folder.exists()
 
@@ -187,7 +187,7 @@ FILE = stat.S_IFREG | 0o644
 def test_hostile_archives_write_nothing(tmp_path, entries, match):
     path = archive(tmp_path / "b.zip", entries)
     before = set(os.listdir(tmp_path))
-    with pytest.raises(InputError, match=match), opened(path, most=1 << 20):
+    with pytest.raises(InputError, match=match), open_bundle(path, most=1 << 20):
         pass
     assert set(os.listdir(tmp_path)) == before
 
@@ -196,12 +196,12 @@ def test_an_archive_whose_contents_lie_about_their_size(tmp_path):
     path = archive(tmp_path / "b.zip", [("b/zeros", bytes(1 << 20), FILE)])
     content = path.read_bytes().replace((1 << 20).to_bytes(4, "little"), (100).to_bytes(4, "little"))
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"cannot be unpacked|inflates to more"), opened(path):
+    with pytest.raises(InputError, match=r"cannot be unpacked|inflates to more"), open_bundle(path):
         pass
 
 
 def test_damaged_archives_and_other_files(tmp_path):
     (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 no zip")
     for name in ("b.zip", "nowhere"):
-        with pytest.raises(InputError, match=name), opened(tmp_path / name):
+        with pytest.raises(InputError, match=name), open_bundle(tmp_path / name):
             pass

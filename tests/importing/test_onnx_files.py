@@ -16,7 +16,7 @@ from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.importing import importers
 from codesign.importing.base import Importer, Question, Source
 from codesign.importing.import_report import ImportReport
-from codesign.importing.source_agreement import compared, exact_codes
+from codesign.importing.source_agreement import compare, exact_codes
 from tests.importing.small import mlp, model, quant, saved
 
 #: of the network below with the scale 0.3, whose float32 lies near ties: its executor misses them, float64 does not
@@ -208,11 +208,11 @@ def test_a_design_that_is_not_its_source_is_refused(tmp_path: Path) -> None:
         return found
 
     with pytest.raises(InputError, match="misread"):
-        compared(replace(imported, runners={"planted 1": otherwise}, again=None))
+        compare(replace(imported, runners={"planted 1": otherwise}, again=None))
     # less than half a code off is off, too
     with pytest.raises(InputError, match="misread"):
-        compared(replace(imported, runners={"planted 1": exactly_off}, again=exactly_off))
-    explained = compared(replace(imported, runners={"planted 1": otherwise}))
+        compare(replace(imported, runners={"planted 1": exactly_off}, again=exactly_off))
+    explained = compare(replace(imported, runners={"planted 1": otherwise}))
     (agreement,) = explained.imported.report.agreement
     assert (agreement.tried - agreement.equal, agreement.explained, agreement.largest_gap) == (1, 1, 1.0)
     assert not explained.same[5]

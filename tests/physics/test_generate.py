@@ -123,7 +123,7 @@ def test_killed_and_started_again(small_card: Path, own_cache: Path) -> None:
     assert 0 < len(chunks) < 80
     for path in chunks:
         assert cache.read_chunk(path, 50) is not None, path
-    with cache.locked(folder):
+    with cache.hold_folder(folder):
         pass
     assert len(generated_sample(str(small_card), 20)) == 20
 

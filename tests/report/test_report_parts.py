@@ -34,7 +34,7 @@ CONFIG = {"widths": [16, 8], "weight_bits": [4, 3, 4], "activation_bits": [4, 5]
     ],
 )
 def test_a_metric_is_written_to_its_error(value, error, written):
-    assert words.measured(Metric(value=value, error=error)) == written
+    assert words.measurement(Metric(value=value, error=error)) == written
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_the_shares_of_an_event_add_up(finished):
     assert len(story.shares) + story.others == 16
     assert story.base + sum(s.share.value for s in story.shares) + story.rest == pytest.approx(story.score)
     assert all(s.start >= 0 and s.start + s.width <= 100.001 for s in story.shares)
-    assert words.signed(-0.1234) == "−0.123"
-    assert words.signed(1234.6) == "+1,235"
-    assert words.signed(0.0) == "0"
+    assert words.difference_text(-0.1234) == "−0.123"
+    assert words.difference_text(1234.6) == "+1,235"
+    assert words.difference_text(0.0) == "0"
 
 
 def test_the_front_so_far_is_what_nothing_dominates(own):

@@ -11,7 +11,7 @@ from codesign.cli import app
 from codesign.core.records import Front
 from codesign.core.runfolder import RunFolder
 from codesign.search import engine
-from codesign.search.ending import ending, grouped
+from codesign.search.ending import ending, group
 from tests.search.conftest import STUDY
 from tests.search.test_engine import changed, search
 
@@ -30,7 +30,7 @@ def test_reasons_that_differ_in_numbers_only_are_one():
         ("infeasible", "lut 9100 is above 3000; tpr_mean_1e-3 0.1 is below 0.2"),
         ("failed", "layer 2: rounding mode FLOOR16 is refused"),
     ]
-    assert [(r.count, r.what, r.reason) for r in grouped(reasons)] == [
+    assert [(r.count, r.what, r.reason) for r in group(reasons)] == [
         (2, "infeasible", "lut 3.5e3 to 4500 is above 3000"),
         (1, "failed", "layer 2: rounding mode FLOOR16 is refused"),
         (1, "infeasible", "lut 9100 is above 3000; tpr_mean_1e-3 0.1 is below 0.2"),

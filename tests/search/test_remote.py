@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from codesign.core.runfolder import RunFolder
-from codesign.core.store import packed, unpacked
+from codesign.core.store import pack, unpack
 from codesign.search import remote
 from tests.processes import PATIENCE
 from tests.search.test_engine import search
@@ -40,16 +40,16 @@ def words(run):
 
 def shared(run, *names):
     paths = [run.path / name for name in ("sample.json", "study.yaml", "target.json")]
-    return packed(remote.files_below(run.path, *paths, *(run.path / "parts" / f"{name}.npz" for name in names)))
+    return pack(remote.files_below(run.path, *paths, *(run.path / "parts" / f"{name}.npz" for name in names)))
 
 
 def carried_out(run, trial, width, seconds=None):
     """Status and new files of one trial that a cluster worker carries out."""
     config = run.trial(0).read_json("config.json") | {"width": width}
-    files = packed({f"trials/{trial:04d}/config.json": json.dumps(config).encode()})
+    files = pack({f"trials/{trial:04d}/config.json": json.dumps(config).encode()})
     job = json.dumps({"kind": "Evaluate", "trial": trial, "note": None})
     answer, new = remote.carry_out(words(run), job, files, shared(run, "train", "validation"), seconds)
-    return json.loads(answer), unpacked(new)
+    return json.loads(answer), unpack(new)
 
 
 def test_a_process_does_one_job_after_the_other_and_keeps_nothing_of_them(run, idle):
@@ -67,10 +67,10 @@ def test_a_process_that_searched_is_not_the_one_that_sees_the_test_split(run, id
     carried_out(run, 1, 10)
     [(_, before)] = idle._waiting
     job = json.dumps({"kind": "JudgeBaseline"})
-    answer, new = remote.carry_out(words(run), job, packed({}), shared(run, "train", "validation", "test"), None)
+    answer, new = remote.carry_out(words(run), job, pack({}), shared(run, "train", "validation", "test"), None)
     [(_, after)] = idle._waiting
     assert json.loads(answer) == {"error": None}
-    assert "baseline.json" in unpacked(new)
+    assert "baseline.json" in unpack(new)
     assert after is not before
     assert before._process.poll() is not None
     assert not before._root.exists()

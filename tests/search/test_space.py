@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from codesign.core.errors import InputError
 from codesign.core.space import Choice, Dimension, Fixed, FloatDimension, IntDimension, Range, bounds, parse, plain
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.search.distributions import choose
 
 
@@ -55,7 +55,7 @@ def test_writes_what_it_read():
 )
 def test_an_error_names_the_key(key, value, message):
     with pytest.raises(InputError, match=message):
-        validated(Space, {key: value}, "study.yaml")
+        validate(Space, {key: value}, "study.yaml")
 
 
 def test_bounds():

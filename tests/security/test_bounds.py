@@ -25,11 +25,11 @@ from codesign.core.reading.tensor_file import tensors_of
 from codesign.core.reading.yaml import yaml_of
 from codesign.core.records import TrialStatus
 from codesign.core.runfolder import RunFolder
-from codesign.core.store import unpacked
+from codesign.core.store import unpack
 from codesign.core.targets import load_target
 from codesign.data.readers import read_sample
 from codesign.graph.reader import read_graph
-from codesign.handoff.archive import opened
+from codesign.handoff.archive import open_bundle
 from codesign.handoff.examination import prove_bundle
 from codesign.handoff.inference import Session
 from codesign.physics.card import load_card
@@ -180,12 +180,12 @@ def test_zips(tmp_path, kind):
     content, why = ZIPS[kind]
     path = tmp_path / "given.zip"
     path.write_bytes(content)
-    with refused(f"{why}|neither a bundle", path), opened(path):
+    with refused(f"{why}|neither a bundle", path), open_bundle(path):
         pass
     with refused(why, path):
         npz_arrays(path)
     began = time.process_time()
-    assert unpacked(content) is None
+    assert unpack(content) is None
     assert time.process_time() - began < 2
 
 

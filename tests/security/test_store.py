@@ -117,7 +117,7 @@ def test_verilog_that_somebody_else_put_there_is_not_used(place, become, tiny, t
     def theirs(key, files):
         become("bob")
         try:
-            return store.sealed("firmware", key, files)
+            return store.seal_entry("firmware", key, files)
         finally:
             become("ann")
 
@@ -158,7 +158,7 @@ def test_a_figure_that_somebody_else_put_there_is_not_believed(claim, become, ti
     content = json.dumps([f.model_dump(mode="json") for f in false]).encode()
     if claim == "their seal":
         become("bob")
-        path.write_bytes(store.sealed("synthesis", path.stem, {"figures.json": content}))
+        path.write_bytes(store.seal_entry("synthesis", path.stem, {"figures.json": content}))
         become("ann")
     elif claim == "text":
         path.write_bytes(content)
@@ -179,21 +179,21 @@ def _whole_but(files, **change):
 
 DAMAGE = {
     "no zip": lambda key, files: b"no zip at all" * 20,
-    "cut": lambda key, files: store.sealed("firmware", key, files)[:-200],
-    "a byte": lambda key, files: bytes(b ^ (i == 900) for i, b in enumerate(store.sealed("firmware", key, files))),
-    "a file less": lambda key, files: store.sealed("firmware", key, _whole_but(files, firmware__json=None)),
-    "wrong JSON": lambda key, files: store.sealed("firmware", key, _whole_but(files, firmware__json=b"{")),
-    "wrong type": lambda key, files: store.sealed(
+    "cut": lambda key, files: store.seal_entry("firmware", key, files)[:-200],
+    "a byte": lambda key, files: bytes(b ^ (i == 900) for i, b in enumerate(store.seal_entry("firmware", key, files))),
+    "a file less": lambda key, files: store.seal_entry("firmware", key, _whole_but(files, firmware__json=None)),
+    "wrong JSON": lambda key, files: store.seal_entry("firmware", key, _whole_but(files, firmware__json=b"{")),
+    "wrong type": lambda key, files: store.seal_entry(
         "firmware",
         key,
         _whole_but(files, firmware__json=json.dumps(json.loads(files["firmware.json"]) | {"lut": "many"}).encode()),
     ),
-    "another design": lambda key, files: store.sealed(
+    "another design": lambda key, files: store.seal_entry(
         "firmware",
         key,
         _whole_but(files, firmware__json=json.dumps(json.loads(files["firmware.json"]) | {"design": "0"}).encode()),
     ),
-    "no program": lambda key, files: store.sealed(
+    "no program": lambda key, files: store.seal_entry(
         "firmware", key, {n: b"\x1f\x8bnothing" if n.endswith(".gz") else c for n, c in files.items()}
     ),
     "empty": lambda key, files: b"",
@@ -254,7 +254,7 @@ def test_damaged_weights_are_trained_again(wrong, become, tiny, tmp_path):
     }[wrong]
     if wrong == "less":
         del files["design.json"]
-    path.write_bytes(store.sealed("weights", key, files))
+    path.write_bytes(store.seal_entry("weights", key, files))
     assert kept.kept_model(key, folder, mlp, read) is None
     assert not (folder.path / "evil.py").exists()
     assert len(store.put_aside()) == 1

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from codesign.core.records import Metric, Plot, Series
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Sample
 from codesign.data.writers import write_sample
 from codesign.physics.events import write_events
@@ -98,7 +98,7 @@ class Liar(JetTaggingProblem):
 
     @classmethod
     def opened(cls, settings):
-        return cls(validated(JetSample, settings, "sample"), CLASSES)
+        return cls(validate(JetSample, settings, "sample"), CLASSES)
 
     def baselines(self, train, seed):
         return [Middles(train)]

@@ -42,10 +42,10 @@ def write_plugin(kind: Sort, name: str, folder: Path | None = None) -> Path:
         "title": "".join(part.capitalize() for part in name.split("-")),
     }
     files = {
-        "pyproject.toml": _written("pyproject.toml.j2", words),
-        "README.md": _written("README.md.j2", words),
-        f"{module}/__init__.py": _written(f"{kind}/module.py.j2", words),
-        f"tests/test_{module}.py": _written(f"{kind}/test.py.j2", words),
+        "pyproject.toml": _write("pyproject.toml.j2", words),
+        "README.md": _write("README.md.j2", words),
+        f"{module}/__init__.py": _write(f"{kind}/module.py.j2", words),
+        f"tests/test_{module}.py": _write(f"{kind}/test.py.j2", words),
     }
     try:
         path.mkdir()
@@ -72,7 +72,7 @@ def _module(kind: Sort, name: str) -> str:
     return module
 
 
-def _written(template: str, words: dict[str, str]) -> str:
+def _write(template: str, words: dict[str, str]) -> str:
     import jinja2
 
     environment = jinja2.Environment(  # noqa: S701 - Python and TOML; every word was checked

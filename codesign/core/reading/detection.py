@@ -8,7 +8,7 @@ from pathlib import Path
 
 from codesign.core.errors import CodesignError, InputError
 
-__all__ = ("damage_named", "head_of", "kind_of")
+__all__ = ("head_of", "kind_of", "name_damage")
 
 #: What a file begins with, and its kind.
 _KINDS: tuple[tuple[bytes, str], ...] = (
@@ -35,7 +35,7 @@ def kind_of(head: bytes) -> str | None:
 
 
 @contextmanager
-def damage_named(file: Path, kind: str) -> Iterator[None]:
+def name_damage(file: Path, kind: str) -> Iterator[None]:
     """Turn what a library says of a damaged file, or a library that is missing, into an InputError of one line."""
     try:
         yield

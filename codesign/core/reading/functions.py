@@ -8,10 +8,10 @@ import onnx.inliner
 from codesign.core.errors import InputError
 from codesign.core.reading.limits import GRAPH_NODES
 
-__all__ = ("inlined",)
+__all__ = ("inline",)
 
 
-def inlined(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
+def inline(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
     """The model with the functions of its file written out; InputError where they call themselves or explode."""
     if not model.functions:
         return model

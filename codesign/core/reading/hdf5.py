@@ -14,7 +14,7 @@ import numpy as np
 
 from codesign.core.errors import InputError
 from codesign.core.reading.limits import ARRAY_BYTES, ENTRIES, RATIO
-from codesign.core.reading.plain import opened_given
+from codesign.core.reading.plain import open_given
 
 __all__ = ("checked_datasets", "opened_hdf5", "texts_of")
 
@@ -33,7 +33,7 @@ def opened_hdf5(path: Path) -> Iterator[Mapping[str, Any]]:
     """Open a file that the user named; gives its data sets by name, those of :func:`checked_datasets`."""
     import h5py
 
-    with opened_given(path):  # a plain file
+    with open_given(path):  # a plain file
         pass
     with h5py.File(path, "r") as file:
         yield checked_datasets(path, file)
@@ -56,11 +56,11 @@ def checked_datasets(path: Path, file: Any) -> dict[str, Any]:
             kind = "an external link" if isinstance(link, h5py.ExternalLink) else "a soft link"
             raise InputError(f"{path}: '{name}' is {kind}, and links are not followed: store the data set itself")
         if file.get(name, getclass=True) is h5py.Dataset:
-            found[name] = _checked(path, name, file[name])
+            found[name] = _check(path, name, file[name])
     return found
 
 
-def _checked(path: Path, name: str, data: Any) -> Any:
+def _check(path: Path, name: str, data: Any) -> Any:
     plist = data.id.get_create_plist()
     if plist.get_external_count():
         raise InputError(

@@ -24,34 +24,34 @@ def json_of(content: str | bytes, source: str, *, most: int = JSON_BYTES, consta
         raise InputError(f"{source}: has {len(content)} bytes, at most {most} are read")
     text = text_of(content, source) if isinstance(content, bytes) else content
 
-    def refused(what: str) -> NoReturn:
+    def refuse(what: str) -> NoReturn:
         raise InputError(f"{source}: {what}: write it again, or give the file as codesign wrote it")
 
     def whole(digits: str) -> int:
-        return int(digits) if len(digits) <= DIGITS else refused(f"a whole number of {len(digits)} digits")
+        return int(digits) if len(digits) <= DIGITS else refuse(f"a whole number of {len(digits)} digits")
 
     def real(digits: str) -> float:
-        value = float(digits) if len(digits) <= DIGITS else refused(f"a number of {len(digits)} digits")
-        return value if isfinite(value) or constants else refused(f"{digits} is not a finite number")
+        value = float(digits) if len(digits) <= DIGITS else refuse(f"a number of {len(digits)} digits")
+        return value if isfinite(value) or constants else refuse(f"{digits} is not a finite number")
 
     def constant(name: str) -> float:
-        return float(name) if constants else refused(f"{name} is not a finite number")
+        return float(name) if constants else refuse(f"{name} is not a finite number")
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             names = [name for name, _ in pairs]
-            refused(f"key '{next(n for n in names if names.count(n) > 1)}' stands twice in one object")
+            refuse(f"key '{next(n for n in names if names.count(n) > 1)}' stands twice in one object")
         return found
 
     try:
         data = json.loads(text, parse_int=whole, parse_float=real, parse_constant=constant, object_pairs_hook=once)
     except RecursionError:
-        refused(f"nested deeper than {JSON_DEPTH}")
+        refuse(f"nested deeper than {JSON_DEPTH}")
     except ValueError as error:
         raise InputError(f"{source}: not valid JSON ({error})") from None
     if text.count("[") + text.count("{") > JSON_DEPTH and _deeper(data, JSON_DEPTH):
-        refused(f"nested deeper than {JSON_DEPTH}")
+        refuse(f"nested deeper than {JSON_DEPTH}")
     return data
 
 

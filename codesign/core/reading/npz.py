@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
 from codesign.core.reading.limits import ARRAY_BYTES, PACKED_BYTES
-from codesign.core.reading.plain import opened_given, opened_member
+from codesign.core.reading.plain import open_given, opened_member
 from codesign.core.reading.zip import opened_zip
 
 __all__ = ("arrays_of", "member_arrays", "npy_array", "npz_arrays")
@@ -31,7 +31,7 @@ def npz_arrays(path: Path, names: Iterable[str] | None = None, most: int = ARRAY
     ``names``: of those that are wanted, which are there; None for all. InputError: not a whole archive of arrays,
     one of objects, one that announces more than it holds, more than ``most`` bytes.
     """
-    with opened_given(path) as stream:
+    with open_given(path) as stream:
         return arrays_of(stream, str(path), names, most)
 
 
@@ -60,7 +60,7 @@ def arrays_of(
 
 def npy_array(path: Path, most: int = PACKED_BYTES) -> NDArray[Any]:
     """The array of an ``.npy`` file; InputError as above."""
-    with opened_given(path) as stream:
+    with open_given(path) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > most:
             raise InputError(f"{path}: has {size} bytes, at most {most} are read")

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper
 
 from codesign.core.errors import InputError
-from codesign.core.reading.functions import inlined
+from codesign.core.reading.functions import inline
 from codesign.core.reading.limits import GRAPH_NODES, GRAPH_PRODUCTS, GRAPH_VALUES, MODEL_BYTES
 
 __all__ = ("STANDARD", "onnx_model", "standard_model")
@@ -73,7 +73,7 @@ def onnx_model(content: bytes, source: str = "the ONNX model", *, functions: boo
     if len(graph.node) > GRAPH_NODES:
         raise InputError(f"{source}: a graph of {len(graph.node)} nodes, at most {GRAPH_NODES} are read")
     if functions and not model.training_info:
-        model = inlined(model, source)
+        model = inline(model, source)
         graph = model.graph
     if model.functions or model.training_info:
         raise InputError(f"{source}: has functions of its own, which are not read: export it with them inlined")

@@ -8,7 +8,7 @@ from typing import Any
 
 from codesign.core.errors import InputError
 from codesign.core.reading.limits import ARRAY_BYTES, ENTRIES, RATIO
-from codesign.core.reading.plain import opened_given
+from codesign.core.reading.plain import open_given
 
 __all__ = ("opened_parquet", "whole_parquet")
 
@@ -25,7 +25,7 @@ def opened_parquet(path: Path, **options: Any) -> Any:
     """
     import pyarrow.parquet
 
-    with opened_given(path):  # a plain file
+    with open_given(path):  # a plain file
         pass
     file = pyarrow.parquet.ParquetFile(
         path, thrift_string_size_limit=_FOOTER, thrift_container_size_limit=1 << 20, **options

@@ -19,7 +19,7 @@ from codesign.core.errors import InputError
 from codesign.core.reading.limits import FILE_BYTES
 
 __all__ = (
-    "copy_member", "given_bytes", "given_text", "has_member", "member", "member_bytes", "member_names", "opened_given",
+    "copy_member", "given_bytes", "given_text", "has_member", "member", "member_bytes", "member_names", "open_given",
     "opened_member", "text_of",
 )  # fmt: skip
 
@@ -94,7 +94,7 @@ def member_names(folder: Path) -> list[str]:
 
 
 @contextmanager
-def opened_given(path: Path) -> Iterator[BinaryIO]:
+def open_given(path: Path) -> Iterator[BinaryIO]:
     """Open a file that the user named."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -105,7 +105,7 @@ def opened_given(path: Path) -> Iterator[BinaryIO]:
 
 def given_bytes(path: Path, most: int = FILE_BYTES) -> bytes:
     """The content of a file that the user named; InputError where it is no plain file, or has more than ``most``."""
-    with opened_given(path) as stream:
+    with open_given(path) as stream:
         return _content(stream, path, most)
 
 

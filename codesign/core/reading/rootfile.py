@@ -9,7 +9,7 @@ from typing import Any
 from codesign.core.errors import InputError
 from codesign.core.reading.inflation import bound_decompression
 from codesign.core.reading.limits import ENTRIES
-from codesign.core.reading.plain import opened_given
+from codesign.core.reading.plain import open_given
 
 __all__ = (
     "check_whole",
@@ -28,7 +28,7 @@ def opened_root(path: Path, **options: Any) -> Any:
     """
     import uproot
 
-    with opened_given(path):  # a plain file
+    with open_given(path):  # a plain file
         pass
     bound_decompression()
     file = uproot.open(Path(path), **options)

@@ -105,12 +105,12 @@ def _first(text: str) -> tuple[int, str] | None:
             if what is not None:
                 return match.start(), what
             position = end
-        elif (what := _refused(kind, match[0], text, position)) is not None:
+        elif (what := _refuse(kind, match[0], text, position)) is not None:
             return match.start(), what
     return None
 
 
-def _refused(kind: str, given: str, text: str, end: int) -> str | None:
+def _refuse(kind: str, given: str, text: str, end: int) -> str | None:
     """Why a token, as given in the text up to ``end``, is refused."""
     if kind == "comment":
         inner = given[2:-2] if given.startswith("/*") else given[2:]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from codesign.core.errors import InputError
-from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.data.readers import arff
 from codesign.data.readers import hdf5_samples as hdf5
 from codesign.data.readers import npz_samples as npz
@@ -50,7 +50,7 @@ def read_sample(path: str | Path, class_names: tuple[str, ...] | None = None) ->
         kind = "ARFF"
     if kind is None:
         raise InputError(f"{file}: not a sample: neither HDF5, Parquet, ROOT, NPZ nor ARFF")
-    with damage_named(file, kind):
+    with name_damage(file, kind):
         sample = _READERS[kind](file, class_names)
     sample.provenance.setdefault("origin", "file")
     sample.provenance.update(file=file.name, kind=kind, sha256=digest(file))

@@ -65,10 +65,10 @@ class _Config(Candidate):
 
     def _cost(self, inputs: int, sizes: tuple[int, ...]) -> float:
         """Bit operations to expect of the weights that pruning leaves, and of the squares."""
-        from codesign.graph.cost import expected, squares
+        from codesign.graph.cost import expected_operations, squares
 
         operands = (self.input_bits, *self.activation_bits)
-        products = expected((inputs, *sizes), self.weight_bits, operands, self.sparsity)
+        products = expected_operations((inputs, *sizes), self.weight_bits, operands, self.sparsity)
         return products + squares(sizes[-1], self.square_bits)
 
 

@@ -87,7 +87,7 @@ class _Scored(Network):
             x = half_up(activation, linear(x), self.folded)
         return x
 
-    def _scored(self, squared: Tensor) -> Tensor:
+    def _score(self, squared: Tensor) -> Tensor:
         # a product with itself is misplaced by QONNX' clean-up, which counts its input twice
         return self.score(squared.pow(2) @ self.ones)  # type: ignore[no-any-return]
 
@@ -156,7 +156,7 @@ class QuantVAE(_Scored):
 
     def forward(self, x: Tensor) -> Tensor:
         """Brevitas' own computation: what is exported."""
-        return self._scored(self._mean(self._encoded(x)))
+        return self._score(self._mean(self._encoded(x)))
 
     def _encoded(self, x: Tensor) -> Tensor:
         return self._hidden(self.input(x) * self.gain, len(self.activations))
@@ -225,19 +225,19 @@ class QuantAutoencoder(_Scored):
 
     def forward(self, x: Tensor) -> Tensor:
         """Brevitas' own computation: what is exported."""
-        return self._scored(half_up(self.squared, self._error(self.input(x) * self.gain), self.folded))
+        return self._score(half_up(self.squared, self._error(self.input(x) * self.gain), self.folded))
 
-    def _reproduced(self, x: Tensor) -> Tensor:
+    def _reproduce(self, x: Tensor) -> Tensor:
         return self.linears[-1](self._hidden(x, len(self.activations)))  # type: ignore[no-any-return]
 
     def _error(self, x: Tensor) -> Tensor:
-        return x - self._reproduced(x)
+        return x - self._reproduce(x)
 
     def objective(self, x: Tensor, target: Tensors, loss: Loss) -> Tensor:
         """Loss of what is reproduced, against the inputs at the target's scale, as the hardware compares them."""
         x = x * self.gain
         with self.shortcut():
-            return loss(self._reproduced(x), x)
+            return loss(self._reproduce(x), x)
 
     def twin(self, events: int) -> MLPTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""

@@ -11,7 +11,7 @@ from codesign.core.layout import Layout
 from codesign.core.space import Choose, Dimension, Fixed, FloatDimension, IntDimension, Parsed, Range
 from codesign.families.items.item_view import ItemView
 from codesign.families.precision import PrecisionCandidate, PrecisionSpace, drawn_precision
-from codesign.graph.cost import expected
+from codesign.graph.cost import expected_operations
 from codesign.training.lesson import Subject
 
 __all__ = ("ItemConfig", "ItemSpace", "Pool", "drawn_layers")
@@ -106,7 +106,7 @@ class ItemConfig(PrecisionCandidate):
         """Bit operations of layers of these ``sizes``, the first of them layer ``first``, given ``operand`` bits."""
         count = len(sizes) - 1
         operands = (operand, *self.activation_bits[first : first + count - 1])
-        return expected(sizes, self.weight_bits[first : first + count], operands, self.sparsity)
+        return expected_operations(sizes, self.weight_bits[first : first + count], operands, self.sparsity)
 
 
 class ItemSpace(PrecisionSpace):

@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 
 __all__ = ("prepare", "quantise", "through_parameters")
 
 _LN2 = math.log(2.0)
 
 
-@compiled
+@compile_kernel
 def _whole(value: float, limits: tuple[int, int]) -> int:
     return min(max(int(np.rint(value)), limits[0]), limits[1])
 
 
-@compiled
+@compile_kernel
 def prepare(
     parameters: Any,
     shapes: Any,
@@ -86,7 +86,7 @@ def prepare(
     return total
 
 
-@compiled
+@compile_kernel
 def quantise(residual: Any, low: Any, top: Any, code: Any) -> None:
     """Codes (events, n) of a layer, saturated between ``low`` and ``top``; of ``residual`` remains what is left."""
     for e in range(residual.shape[0]):
@@ -96,7 +96,7 @@ def quantise(residual: Any, low: Any, top: Any, code: Any) -> None:
             residual[e, j] -= value
 
 
-@compiled
+@compile_kernel
 def through_parameters(
     weight: Any, shapes: Any, which: Any, price: float, bit_price: float, signals: Any, weights: Any, gradients: Any
 ) -> None:

@@ -51,10 +51,10 @@ class MLPConfig(Candidate):
 
     def cost(self, inputs: int, outputs: int) -> float:
         """Bit operations to expect of the multiplications, pruned weights left out."""
-        from codesign.graph.cost import expected
+        from codesign.graph.cost import expected_operations
 
         operands = (self.input_bits, *self.activation_bits)
-        return expected((inputs, *self.widths, outputs), self.weight_bits, operands, self.sparsity)
+        return expected_operations((inputs, *self.widths, outputs), self.weight_bits, operands, self.sparsity)
 
 
 class MLPSpace(BaseModel):

@@ -14,7 +14,7 @@ from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.reading.json import json_of
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.trained import Reference, Trained
 from codesign.families.trees.config import LEAVES, MODEL, TreesConfig
 from codesign.families.trees.leaves import carried, nearest, pruned
@@ -202,7 +202,7 @@ def picked(content: bytes, config: TreesConfig, lesson: Lesson) -> EnsembleOfTre
 def opened(files: Mapping[str, bytes], config: TreesConfig, design: Design) -> EnsembleOfTrees:
     """A model of a design that was kept; InputError where its files are damaged, or those of another one."""
     found = EnsembleOfTrees(TRAINERS[config.trainer], files[MODEL], files[LEAVES], design)
-    leaves = validated(_Leaves, json_of(files[LEAVES], LEAVES), LEAVES)
+    leaves = validate(_Leaves, json_of(files[LEAVES], LEAVES), LEAVES)
     sizes = len(found.model.features), len(found.model.outputs)
     if sizes != (design.inputs.size, design.outputs.size):
         raise InputError(f"{MODEL}: trees of {sizes[0]} inputs and {sizes[1]} outputs, not those of the design")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.errors import InputError
 from codesign.core.reading.json import json_of
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.trees.tree_model import TreeModel
 from codesign.graph.forest import MOST_TREE_NODES, Tree
 
@@ -68,7 +68,7 @@ def write_nodes(model: TreeModel) -> bytes:
 
 def read_nodes(content: bytes, source: str) -> TreeModel:
     """A model that :func:`write_nodes` wrote; InputError: damaged."""
-    file = validated(_File, json_of(content, source), source)
+    file = validate(_File, json_of(content, source), source)
     trees = []
     for number, tree in enumerate(file.trees):
         what, count = f"{source}: tree {number}", len(tree.features)

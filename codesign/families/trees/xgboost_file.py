@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.json import json_of
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.trees.branches import tree_of
 from codesign.families.trees.tree_model import Kind, TreeModel
 from codesign.families.trees.ubjson import ubjson_of
@@ -106,7 +106,7 @@ def read_xgboost(content: bytes, source: str, kind: Kind) -> TreeModel:
     """A model that ``save_model`` wrote; InputError: damaged. UnsupportedError: linear or dart boosters, categories,
     leaves of several outputs, an objective that is not known here."""
     data = json_of(content, source) if kind == "xgboost-json" else ubjson_of(content, source)
-    file = validated(_File, data, source)
+    file = validate(_File, data, source)
     learner, param = file.learner, file.learner.learner_model_param
     booster = learner.gradient_booster
     if booster.name != "gbtree" or booster.model is None:
@@ -168,7 +168,7 @@ def _stopping(attributes: dict[str, str], rounds: int) -> tuple[str, ...]:
 def _base(given: str, outputs: int, objective: str, source: str) -> NDArray[np.float64]:
     """The base score as a margin for each output."""
     data = json_of(given, f"{source}: base_score")
-    scores = validated(_Scores, data if isinstance(data, list) else [data], f"{source}: base_score").root
+    scores = validate(_Scores, data if isinstance(data, list) else [data], f"{source}: base_score").root
     if len(scores) not in (1, outputs):
         raise InputError(f"{source}: {len(scores)} base scores of {outputs} outputs")
     base = np.array(scores if len(scores) == outputs else scores * outputs, dtype=np.float32)
@@ -198,7 +198,7 @@ def xgboost_json(model: TreeModel) -> bytes:
     stands exactly in the file.
     """
     data = json_of(model.content, "model") if model.kind == "xgboost-json" else ubjson_of(model.content, "model")
-    file = validated(_File, data, "model")
+    file = validate(_File, data, "model")
     param = file.learner.learner_model_param
     several = param.base_score.lstrip().startswith("[")
     return _written(model, param.num_class, param.num_target, several, file.version)

@@ -63,13 +63,13 @@ class Signals(Arrays):
 
     def reaches(self, x: Any, threshold: Array) -> Any:
         """1 where x >= a constant, rounded up to the grid of x: that the difference has no sign."""
-        return _each(_reached, x, threshold)
+        return _each(_reach, x, threshold)
 
     def decide(self, x: Any, forest: Forest) -> Any:
         """What each tree gives: from tables, where no tree is too deep for one."""
         if not forest.roots.size or int(forest.level.max()) > DEEPEST:
             return forest.over(self, x)
-        bits = [_reached(v, t) for v, t in zip(_flat(self.take(x, forest.features, 1)), forest.thresholds, strict=True)]
+        bits = [_reach(v, t) for v, t in zip(_flat(self.take(x, forest.features, 1)), forest.thresholds, strict=True)]
         found = np.empty((1, forest.roots.size), dtype=object)
         found[0] = tree_signals(forest, bits)
         return _array(found, x)
@@ -80,7 +80,7 @@ class Signals(Arrays):
         alkaid's multiplexer of two signals is not used, nor its maximum, which is one: beside one another, two signals
         that it keeps with different factors (a negative one, a constant) come out scaled wrongly.
         """
-        return _each(_chosen, choice, a, b)
+        return _each(_choose, choice, a, b)
 
     def quantise(self, x: FVArray, spec: QuantSpec) -> Any:
         """Round and fit: an adder where the rounding needs one, then dropped bits, then the clip."""
@@ -111,9 +111,7 @@ class Signals(Arrays):
         elif spec.narrow:
             rounded = np.minimum(rounded, np.broadcast_to(spec.high * spec.lsb, shape))
         elif not kinds.any():
-            saturated = [
-                _saturated(*each) for each in zip(_flat(rounded), integers.flat, (-exponent).flat, strict=True)
-            ]
+            saturated = [_saturate(*each) for each in zip(_flat(rounded), integers.flat, (-exponent).flat, strict=True)]
             return FVArray(np.array(saturated).reshape(shape), rounded.solver_options, hwconf=rounded.hwconf)
         return rounded.quantize(k=kinds, i=integers, f=-exponent, overflow_mode=overflow, round_mode="TRN")
 
@@ -124,7 +122,7 @@ class Signals(Arrays):
         fitted = [
             v.quantize(int(k), int(n - k + e), int(-e), "SAT_SYM" if spec.overflow is Overflow.SAT_SYM and k else "SAT")
             if k
-            else _saturated(v, n + e, -e)
+            else _saturate(v, n + e, -e)
             for v, k, n, e in zip(_flat(rounded), kinds.flat, bits.flat, exponent.flat, strict=True)
         ]
         return _array(np.array(fitted, dtype=object).reshape(rounded.shape), rounded)
@@ -206,7 +204,7 @@ def _each(function: Any, *operands: Any) -> FVArray:
     return _array(out, like)
 
 
-def _chosen(choice: Any, a: Any, b: Any) -> Any:
+def _choose(choice: Any, a: Any, b: Any) -> Any:
     """``a`` where the one bit ``choice`` is 1."""
     if choice.low == choice.high:
         return a if choice.low else b
@@ -227,7 +225,7 @@ def _gated(bit: Any, x: Any) -> Any:
     return bit.quantize(*(int(v) for v in bit.kif)).msb_mux(x * float(bit.high), 0.0)
 
 
-def _reached(x: Any, threshold: Any) -> Any:
+def _reach(x: Any, threshold: Any) -> Any:
     """1 where x >= a number."""
     if x.low == x.high or x.low >= threshold or x.high < threshold:
         return float(x.low >= threshold)
@@ -251,7 +249,7 @@ def _flat(x: FVArray) -> list[Any]:
     return list(np.asarray(x).ravel())
 
 
-def _saturated(x: Any, whole: np.integer, fraction: np.integer) -> Any:
+def _saturate(x: Any, whole: np.integer, fraction: np.integer) -> Any:
     """``x`` floored and clipped to an unsigned type: any bit above it sets all of its bits.
 
     alkaid's own saturation compares with the largest number, an adder as wide as ``x`` for each signal; here a bit of

@@ -44,7 +44,7 @@ def _alive(comb: CombLogic) -> CombLogic:
     return dead_code_elimin(comb)
 
 
-def _cleaned(comb: CombLogic, exact: Check | None) -> CombLogic:
+def _clean(comb: CombLogic, exact: Check | None) -> CombLogic:
     """One round; with canonicalize_msb_wraps, and tried where that did anything, if ``exact`` is given."""
     comb, tried = const_propagation(comb), False
     if exact is not None:
@@ -60,28 +60,28 @@ def _cleaned(comb: CombLogic, exact: Check | None) -> CombLogic:
 
 def _fixpoint(comb: CombLogic, exact: Check | None = None) -> CombLogic:
     for _ in range(_ROUNDS):
-        before = canonical_sort(_cleaned(comb, exact))
-        comb = canonical_sort(_cleaned(_retrace(before), exact))
+        before = canonical_sort(_clean(comb, exact))
+        comb = canonical_sort(_clean(_retrace(before), exact))
         if comb == before:
             break
     return comb
 
 
-def _finished(comb: CombLogic) -> CombLogic:
+def _finish(comb: CombLogic) -> CombLogic:
     return topo_bandwidth_sort(canonical_sort(add_surrogate(comb)))
 
 
-def _fused(comb: CombLogic) -> CombLogic:
-    return add_surrogate(_alive(fuse_ternary_adders(_finished(comb))), _skip_op8_cost=True)
+def _fuse(comb: CombLogic) -> CombLogic:
+    return add_surrogate(_alive(fuse_ternary_adders(_finish(comb))), _skip_op8_cost=True)
 
 
 #: from everything to nothing; each with the note that says what had to be left out
 _LADDER: tuple[tuple[str, Callable[[CombLogic, Check], CombLogic]], ...] = (
-    ("", lambda c, exact: _fused(_fixpoint(c, exact))),
-    ("left out alkaid's pass canonicalize_msb_wraps", lambda c, _: _fused(_fixpoint(c))),
-    ("left out alkaid's retracing passes", lambda c, _: _fused(_cleaned(c, None))),
-    ("left out alkaid's fusion of ternary adders", lambda c, _: _finished(_fixpoint(c))),
-    ("left out all of alkaid's optimisation", lambda c, _: _finished(_alive(canonicalize_outputs(c)))),
+    ("", lambda c, exact: _fuse(_fixpoint(c, exact))),
+    ("left out alkaid's pass canonicalize_msb_wraps", lambda c, _: _fuse(_fixpoint(c))),
+    ("left out alkaid's retracing passes", lambda c, _: _fuse(_clean(c, None))),
+    ("left out alkaid's fusion of ternary adders", lambda c, _: _finish(_fixpoint(c))),
+    ("left out all of alkaid's optimisation", lambda c, _: _finish(_alive(canonicalize_outputs(c)))),
 )
 
 

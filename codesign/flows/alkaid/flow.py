@@ -40,7 +40,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.model_kind import ModelKind, kind_of_model
 from codesign.graph.reader import Graph, read_graph
 from codesign.rtl.firmware import Firmware, Rtl
-from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, held, read_record
+from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, own_files, read_record
 from codesign.rtl.top_module import top_module
 from codesign.rtl.transport import Beats, Parallel
 
@@ -175,7 +175,7 @@ class Alkaid(Flow):
         values = design.inputs.values(codes)
         truth = graph.run(values, Exact())
 
-        circuit, notes = _optimised(graph, design.inputs, values, truth)
+        circuit, notes = _best_circuit(graph, design.inputs, values, truth)
         pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
         shutil.rmtree(folder, ignore_errors=True)
         rtl = write_verilog(pipeline, folder, _CORE, target)
@@ -250,7 +250,7 @@ class Alkaid(Flow):
             initiation_interval=interval,
             transport=Beats(record.items, record.beats, interval) if record.beats else Parallel(interval),
         )
-        held(folder, rtl.sources)
+        own_files(folder, rtl.sources)
         settings = record_settings(record.settings)
         return Firmware(
             design=design,
@@ -329,7 +329,7 @@ def _damaged(path: Path, error: Exception) -> ToolError:
     return ToolError(f"{path}: alkaid does not run it ({said}): compile again")
 
 
-def _optimised(
+def _best_circuit(
     graph: Graph, inputs: Port, values: NDArray[np.float64], truth: NDArray[np.float64]
 ) -> tuple[CombLogic, list[str]]:
     """The best circuit that gives ``truth`` (events, m) on ``values`` (events, n), and notes on what it lacks."""

@@ -26,7 +26,7 @@ from codesign.core.reading.npz import npy_array
 from codesign.core.reading.plain import given_bytes, member
 from codesign.core.runfolder import VERILOG_ONLY, write_atomically
 from codesign.core.targets import Target
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.flows.alkaid.alkaid_files import load_program, save_program, write_verilog
 from codesign.flows.alkaid.alkaid_passes import optimise
 from codesign.graph.interval import tightest_type
@@ -87,7 +87,7 @@ def trace_keras(
         kinds = [[int(t.signed), t.integer_bits, t.fraction_bits] for t in found]
     with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
         work = Path(scratch)
-        answer = validated(_Answer, asked(file, work, seconds, _MODULE, {"kinds": kinds}), str(file))
+        answer = validate(_Answer, asked(file, work, seconds, _MODULE, {"kinds": kinds}), str(file))
         circuit = load_program(work / "program.json.gz")
         values, truth = (np.asarray(npy_array(member(work, f"{n}.npy")), np.float64) for n in ("values", "outputs"))
     checked, notes = checked_circuit(circuit, values, truth, file.name)

@@ -20,7 +20,7 @@ from codesign.core.errors import ToolError, UnsupportedError
 from codesign.core.process import last_words
 from codesign.flows.finn.environment import environment
 
-__all__ = ("FinnProcess", "ask", "shared")
+__all__ = ("FinnProcess", "ask", "shared_client")
 
 #: a job takes 0.1 s, the first one 4 s; a folding of the largest networks some seconds
 TIMEOUT = 600.0
@@ -126,7 +126,7 @@ class FinnProcess:
 _processes: dict[int, FinnProcess] = {}
 
 
-def shared() -> FinnProcess:
+def shared_client() -> FinnProcess:
     """The FINN process of this process; a forked child gets one of its own."""
     own = os.getpid()
     if own not in _processes:
@@ -138,4 +138,4 @@ def shared() -> FinnProcess:
 
 def ask(job: dict[str, Any], timeout: float = TIMEOUT) -> dict[str, Any]:
     """Ask the shared process."""
-    return shared().ask(job, timeout)
+    return shared_client().ask(job, timeout)

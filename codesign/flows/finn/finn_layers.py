@@ -216,7 +216,7 @@ def layers_of(design: Design) -> FinnLayers:
     start = _Wire((), None, (low, high), low, high, np.full(port.size, lsb))
     out = read_graph(joined(design.onnx)).run(start, _Domain())
     if not out.affine:
-        out = _written(out)
+        out = _write(out)
     steps = out.steps
     if out.weights is not None:
         steps = (*steps, FinnLayer(len(out.weights), out.weights, _range(out)))
@@ -249,7 +249,7 @@ def _range(wire: _Wire) -> tuple[int, int]:
 
 def _matrix(wire: _Wire, matrix: Array) -> _Wire:
     """A signal through a matrix: merged into the one in front where nothing but a constant lies between."""
-    wire = wire if wire.affine else _written(wire)
+    wire = wire if wire.affine else _write(wire)
     offset = wire.offset @ matrix
     values = np.diag(wire.step) if wire.weights is None else wire.weights * wire.step
     values = values @ matrix
@@ -267,7 +267,7 @@ def _matrix(wire: _Wire, matrix: Array) -> _Wire:
     return made.then(lambda v: v + offset, None, affine=True)
 
 
-def _written(wire: _Wire) -> _Wire:
+def _write(wire: _Wire) -> _Wire:
     """A signal as the output of a layer: its matrix and its function, the latter as thresholds."""
     if wire.weights is None and _is_identity(wire):
         return replace(wire, function=lambda v: v, affine=True)

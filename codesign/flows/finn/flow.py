@@ -38,7 +38,7 @@ from codesign.flows.finn.stitch import TOP, top_module
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.rtl.firmware import Firmware, Rtl
-from codesign.rtl.firmware_record import RECORD, held, read_record
+from codesign.rtl.firmware_record import RECORD, own_files, read_record
 from codesign.tools.slang import elaborate
 from codesign.tools.yosys import synthesise
 
@@ -97,11 +97,11 @@ class Finn(Flow):
         layers = layers_of(design)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        made = self._made(layers, target, folder, chosen)
+        made = self._make(layers, target, folder, chosen)
         codes = probe_codes(design.inputs)
         codes = codes if probe is None else np.concatenate([codes, probe])
         truth = read_graph(design.onnx).run(design.inputs.values(codes), Exact())
-        wrong = (design.outputs.values(_executed(layers, folder, codes)) != truth).any(axis=1)
+        wrong = (design.outputs.values(_execute(layers, folder, codes)) != truth).any(axis=1)
         if wrong.any():
             raise ToolError(f"finn: its graph differs from the design on {int(wrong.sum())} of {len(codes)} events")
         repair(folder / "rtl")
@@ -112,13 +112,13 @@ class Finn(Flow):
             "settings": chosen.model_dump(),
             "sources": _sources(made),
             "data": [f"rtl/{name}" for module in made["modules"] for name in module["data"]],
-            "stripped": _stripped(layers),
+            "stripped": _strip(layers),
             **made,
         }
         write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         return self.load(design, target, folder)
 
-    def _made(self, layers: FinnLayers, target: Target, folder: Path, settings: FinnSettings) -> dict[str, Any]:
+    def _make(self, layers: FinnLayers, target: Target, folder: Path, settings: FinnSettings) -> dict[str, Any]:
         arrays: dict[str, Any] = {}
         described = []
         for i, step in enumerate(layers.steps):
@@ -145,7 +145,7 @@ class Finn(Flow):
         record = read_record(FinnRecord, folder, design.hash, target.name, "firmware of the flow finn")
         firmware = _firmware(design, target, folder, record)
         assert firmware.rtl is not None
-        held(folder, (*firmware.rtl.sources, *firmware.rtl.data))
+        own_files(folder, (*firmware.rtl.sources, *firmware.rtl.data))
         return firmware
 
     def figures(self, firmware: Firmware) -> list[Figure]:
@@ -190,10 +190,10 @@ class Finn(Flow):
         """FINN's execution of its own hardware layers on input codes (events, n)."""
         if not len(codes):
             return np.zeros((0, firmware.design.outputs.size), dtype=np.int64)
-        return _executed(layers_of(firmware.design), firmware.folder, codes)
+        return _execute(layers_of(firmware.design), firmware.folder, codes)
 
 
-def _executed(layers: FinnLayers, folder: Path, codes: Codes) -> Codes:
+def _execute(layers: FinnLayers, folder: Path, codes: Codes) -> Codes:
     with tempfile.TemporaryDirectory(prefix="codesign-") as scratch:
         given, result = f"{scratch}/integers.npy", f"{scratch}/result.npy"
         np.save(given, codes << layers.input_shift)
@@ -208,7 +208,7 @@ def _sources(made: dict[str, Any]) -> list[str]:
     return [f"rtl/{name}" for name in sorted(names, key=lambda name: ("_pkg" not in name, name))] + [f"rtl/{TOP}.sv"]
 
 
-def _stripped(layers: FinnLayers) -> list[str]:
+def _strip(layers: FinnLayers) -> list[str]:
     """What FINN's layers do not hold, in words."""
     notes = ["FINN's threshold layer on floating-point inputs is left out: the firmware is fed integers"]
     if layers.head.bias.any() or layers.head.up.any() or layers.head.down.any():

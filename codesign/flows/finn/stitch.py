@@ -66,7 +66,7 @@ def top_module(design: Design, layers: FinnLayers, made: Mapping[str, Any]) -> s
     return "\n".join(lines)
 
 
-def _extended(name: str, high: int, low: int, signed: bool, bits: int) -> str:
+def _extend(name: str, high: int, low: int, signed: bool, bits: int) -> str:
     """Bits ``high`` to ``low`` of a vector as a signed number of more than so many bits."""
     width = high - low + 1
     top = f"{name}[{high}]" if signed else "1'b0"
@@ -82,7 +82,7 @@ def _inputs(design: Design, layers: FinnLayers, bits: int) -> list[str]:
             lines.append(place + f"{bits}'d0;")
             continue
         zeros = f", {shift}'d0" if shift else ""
-        value = _extended("s_axis_tdata", start + kind.width - 1, start, kind.signed, bits - shift)
+        value = _extend("s_axis_tdata", start + kind.width - 1, start, kind.signed, bits - shift)
         lines.append(place + f"{{{value}{zeros}}};")
         start += kind.width
     return lines
@@ -97,7 +97,7 @@ def _outputs(design: Design, layers: FinnLayers, bits: int, signed: bool) -> lis
         if kind.width == 0:
             continue
         wide = max(bits + 1 + up, abs(bias).bit_length() + 1, kind.width + down) + 1
-        value = _extended("sums", (i + 1) * bits - 1, i * bits, signed, wide - up)
+        value = _extend("sums", (i + 1) * bits - 1, i * bits, signed, wide - up)
         zeros = f", {up}'d0" if up else ""
         constant = f"{'-' if bias < 0 else ''}{wide}'sd{abs(bias)}"
         lines.append(f"    wire signed [{wide - 1}:0] total{i} = $signed({{{value}{zeros}}}) + {constant};")
@@ -116,7 +116,7 @@ def _chain(modules: Sequence[Mapping[str, Any]], bits: int) -> list[str]:
     # what goes from one to the next is as wide as the wider of the two say: the bits above are padding
     first = modules[0]["input_bits"]
     lines = [
-        f"    wire [{first - 1}:0] data0 = {_extended('beat', bits - 1, 0, False, first)};",
+        f"    wire [{first - 1}:0] data0 = {_extend('beat', bits - 1, 0, False, first)};",
         "    wire valid0 = beat_valid;",
         "    wire ready0;",
         "    assign beat_ready = ready0;",

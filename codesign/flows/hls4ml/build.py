@@ -101,7 +101,7 @@ def _mend_scales() -> None:
 
     matches = ScaleDownMatMul.match
 
-    def mended(self: Any, node: Any) -> bool:
+    def mend(self: Any, node: Any) -> bool:
         if not matches(self, node):
             return False
         signal, weights = (node.get_input_node(name) for name in node.inputs)
@@ -109,7 +109,7 @@ def _mend_scales() -> None:
             return True
         return len(np.unique(signal.weights["scale"].data_unquantized)) == 1
 
-    ScaleDownMatMul.match = mended
+    ScaleDownMatMul.match = mend
 
 
 def _main() -> None:

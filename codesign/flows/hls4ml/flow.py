@@ -37,7 +37,7 @@ from codesign.flows.base import Flow
 from codesign.flows.hls4ml.build import RESULT
 from codesign.flows.hls4ml.csim import LIBRARY, compile_csim
 from codesign.flows.hls4ml.differences import first_difference
-from codesign.flows.hls4ml.hls4ml_graph import Folded, folded
+from codesign.flows.hls4ml.hls4ml_graph import Folded, fold
 from codesign.flows.settings import record_settings
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
@@ -150,17 +150,17 @@ class Hls4ml(Flow):
         from codesign.core.probes import probe_codes
 
         chosen = settings if isinstance(settings, Hls4mlSettings) else Hls4mlSettings()
-        graph = folded(design)
+        graph = fold(design)
         _refuse(chosen, target)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        made = _built(graph, target, folder.resolve(), chosen)
+        made = _build(graph, target, folder.resolve(), chosen)
         project = folder / FOLDER
         compile_csim(project, PROJECT)
         codes = probe_codes(design.inputs)
         codes = codes if probe is None else np.concatenate([codes, probe])
         truth = read_graph(design.onnx).run(design.inputs.values(codes), Exact())
-        wrong = (_simulated(project, design.inputs.values(codes), design.outputs.size) != truth).any(axis=1)
+        wrong = (_simulate(project, design.inputs.values(codes), design.outputs.size) != truth).any(axis=1)
         if wrong.any():
             raise ToolError(
                 f"hls4ml: its C simulation differs from the design on {int(wrong.sum())} of {len(codes)} events, first "
@@ -212,7 +212,7 @@ class Hls4ml(Flow):
         design, project = firmware.design, firmware.folder / FOLDER
         if not (project / LIBRARY).is_file():
             compile_csim(project, PROJECT)
-        return design.outputs.codes(_simulated(project, design.inputs.values(codes), design.outputs.size))
+        return design.outputs.codes(_simulate(project, design.inputs.values(codes), design.outputs.size))
 
     def verify(
         self,
@@ -263,7 +263,7 @@ def _refuse(settings: Hls4mlSettings, target: Target) -> None:
         raise UnsupportedError(f"flow hls4ml: target '{target.name}' ({target.part}); its back end is for parts of AMD")
 
 
-def _built(graph: Folded, target: Target, folder: Path, settings: Hls4mlSettings) -> dict[str, Any]:
+def _build(graph: Folded, target: Target, folder: Path, settings: Hls4mlSettings) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="codesign-") as scratch:
         work = Path(scratch)
         (work / "model.onnx").write_bytes(graph.model.SerializeToString())
@@ -311,7 +311,7 @@ def _environment() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
 
 
-def _simulated(project: Path, values: NDArray[np.float64], outputs: int) -> NDArray[np.float64]:
+def _simulate(project: Path, values: NDArray[np.float64], outputs: int) -> NDArray[np.float64]:
     with tempfile.TemporaryDirectory(prefix="codesign-") as scratch:
         given, result = f"{scratch}/in.npy", f"{scratch}/out.npy"
         np.save(given, values)

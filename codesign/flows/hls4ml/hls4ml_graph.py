@@ -25,7 +25,7 @@ from codesign.graph.interval import Interval, Intervals, grid, tightest_type
 from codesign.graph.joined import joined
 from codesign.graph.reader import read_graph
 
-__all__ = ("DenseLayer", "Folded", "folded")
+__all__ = ("DenseLayer", "Folded", "fold")
 
 _QONNX = "qonnx.custom_op.general"
 #: rounding modes of hls4ml's Quant
@@ -50,7 +50,7 @@ class Folded:
     dense: tuple[DenseLayer, ...]
 
 
-def folded(design: Design) -> Folded:
+def fold(design: Design) -> Folded:
     """Rewrite a design's graph for hls4ml. UnsupportedError names what hls4ml cannot do exactly."""
     model = _rewritten(design)
     signals = read_graph(model.SerializeToString()).signals(Interval.of_port(design.inputs), Intervals())
@@ -119,7 +119,7 @@ def _rewritten(design: Design) -> onnx.ModelProto:
         fixed.append(numpy_helper.from_array(np.asarray(value, dtype=np.float32), name))
         return name
 
-    def quantised(name: str, value: NDArray[np.float64]) -> str:
+    def quantise(name: str, value: NDArray[np.float64]) -> str:
         """A constant behind a Quant node that is the identity on it: hls4ml takes the type from there."""
         steps = grid(value)
         lsb = steps[steps > 0].min() if (steps > 0).any() else 1.0
@@ -150,14 +150,14 @@ def _rewritten(design: Design) -> onnx.ModelProto:
             weight = constants[node.input[1]] * float(attributes.get("alpha", 1.0))
             weight = weight.T if attributes.get("transB", 0) else weight
             product = f"product{index}" if len(node.input) > 2 else node.output[0]
-            nodes.append(helper.make_node("MatMul", [node.input[0], quantised(f"weight{index}", weight)], [product]))
+            nodes.append(helper.make_node("MatMul", [node.input[0], quantise(f"weight{index}", weight)], [product]))
             if len(node.input) > 2:
                 bias = constants[node.input[2]] * float(attributes.get("beta", 1.0))
-                nodes.append(helper.make_node("Add", [product, quantised(f"bias{index}", bias)], [node.output[0]]))
+                nodes.append(helper.make_node("Add", [product, quantise(f"bias{index}", bias)], [node.output[0]]))
         elif node.op_type == "Add" and any(name in constants for name in node.input):
             signal, given = node.input if node.input[1] in constants else reversed(node.input)
             nodes.append(
-                helper.make_node("Add", [signal, quantised(f"bias{index}", constants[given])], [node.output[0]])
+                helper.make_node("Add", [signal, quantise(f"bias{index}", constants[given])], [node.output[0]])
             )
         elif node.op_type in ("Quant", "Relu"):
             if node.op_type == "Quant":

@@ -33,7 +33,7 @@ from codesign.flows.trees.tree_plan import TreePlan, plan_of
 from codesign.flows.trees.tree_verilog import write_trees
 from codesign.graph.model_kind import ModelKind
 from codesign.rtl.firmware import Firmware, Rtl
-from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Source, held, read_record
+from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Source, own_files, read_record
 from codesign.rtl.top_module import top_module
 
 __all__ = ("TreeSettings", "TreeSpace", "Trees")
@@ -166,7 +166,7 @@ class Trees(Flow):
         member_names(folder)  # refuses links: tools open these files by their paths
         sources = tuple(Path(s) for s in record.sources)
         rtl = Rtl(sources, record.top, record.latency_cycles, initiation_interval=record.interval)
-        held(folder, rtl.sources)
+        own_files(folder, rtl.sources)
         settings = record_settings(record.settings)
         return Firmware(
             design=design,

@@ -11,7 +11,7 @@ import numpy as np
 
 from codesign.graph.domain import Array
 from codesign.graph.nodes import CHANNELS_LAST, Call, operator
-from codesign.graph.operators.shape import channels_last, shaped
+from codesign.graph.operators.shape import channels_last, reshape
 
 __all__ = ("Windows",)
 
@@ -52,7 +52,7 @@ def _fits(call: Call[Any], a: Any, matrix: Array) -> bool:
     return True
 
 
-def _swapped(call: Call[Any], x: Any) -> Any:
+def _swap(call: Call[Any], x: Any) -> Any:
     order = list(range(len(x.shape)))
     order[-1], order[-2] = order[-2], order[-1]
     return call.domain.transpose(x, tuple(order))
@@ -63,13 +63,13 @@ def _from_the_left(call: Call[Any], a: Any, b: Any) -> Any:
     if len(b.shape) < 3:
         raise call.refuse("MatMul with the constant on the left of a signal (events, n) would mix events; transpose it")
     if matrix.ndim == 1:
-        turned = _swapped(call, b)
+        turned = _swap(call, b)
         _fits(call, turned, matrix[:, None])
         out = call.domain.matmul(turned, matrix[:, None])
         return call.domain.reshape(out, tuple(out.shape[1:-1]))
-    turned, swapped = _swapped(call, b), np.swapaxes(matrix, -1, -2)
+    turned, swapped = _swap(call, b), np.swapaxes(matrix, -1, -2)
     _fits(call, turned, swapped)
-    return _swapped(call, call.domain.matmul(turned, swapped))
+    return _swap(call, call.domain.matmul(turned, swapped))
 
 
 def _of_signals(call: Call[Any], a: Any, b: Any) -> Any:
@@ -83,7 +83,7 @@ def _of_signals(call: Call[Any], a: Any, b: Any) -> Any:
     n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
     lead = tuple(a.shape[1:-2])
     rows = call.domain.reshape(a, (*lead, n, 1, k))
-    columns = call.domain.reshape(_swapped(call, b), (*lead, 1, m, k))
+    columns = call.domain.reshape(_swap(call, b), (*lead, 1, m, k))
     # every row with every column, both written out: a product of two signals repeats neither
     axis = len(lead) + 1
     rows = call.domain.take(rows, np.zeros(m, dtype=np.int64), axis + 1)
@@ -169,7 +169,7 @@ def _flat(place: Sequence[int], lengths: Sequence[int]) -> int:
 
 @operator("Conv")
 def _conv(call: Call[Any]) -> Any:
-    return _convolved(call, call.signal(0), call.constant(1, "the weight of Conv"))
+    return _convolve(call, call.signal(0), call.constant(1, "the weight of Conv"))
 
 
 @operator("Conv", domain=CHANNELS_LAST)
@@ -178,10 +178,10 @@ def _conv_channels_last(call: Call[Any]) -> Any:
     weight = call.constant(1, "the weight of Conv")
     if weight.ndim < 3:
         raise call.refuse(f"Conv with a weight of shape {weight.shape}")
-    return channels_last(call, lambda x: _convolved(call, x, np.moveaxis(weight, -1, 1)))
+    return channels_last(call, lambda x: _convolve(call, x, np.moveaxis(weight, -1, 1)))
 
 
-def _convolved(call: Call[Any], x: Any, weight: Array) -> Any:
+def _convolve(call: Call[Any], x: Any, weight: Array) -> Any:
     rank, groups = len(x.shape), int(call.attribute("group", 1))
     if rank < 3 or weight.ndim != rank:
         raise call.refuse(f"Conv of shapes {tuple(x.shape)} and {weight.shape} does not fit")
@@ -191,7 +191,7 @@ def _convolved(call: Call[Any], x: Any, weight: Array) -> Any:
         raise call.refuse(f"Conv of {channels} channels in {groups} groups with a weight of shape {weight.shape}")
     windows = Windows(call, lengths, kernel)
     size = prod(lengths)
-    flat = shaped(call, x, (events, channels, size))
+    flat = reshape(call, x, (events, channels, size))
     where = windows.places
     if (where < 0).any():
         flat = call.domain.concat([flat, np.zeros((events if call.folding else 1, channels, 1))], 2)
@@ -204,10 +204,10 @@ def _convolved(call: Call[Any], x: Any, weight: Array) -> Any:
         own = seen
         if groups > 1:
             own = call.domain.take(seen, np.arange(group * taken, (group + 1) * taken), 2)
-        rows = shaped(call, own, (events, positions, taken * window))
+        rows = reshape(call, own, (events, positions, taken * window))
         kernels = weight[group * filters // groups : (group + 1) * filters // groups]
         parts.append(call.domain.matmul(rows, kernels.reshape(len(kernels), -1).T))
     out = parts[0] if len(parts) == 1 else call.domain.concat(parts, 2)
     if call.given(2):
         out = call.domain.add(out, call.constant(2, "the bias of Conv").reshape(-1))
-    return shaped(call, call.domain.transpose(out, (0, 2, 1)), (events, filters, *windows.shape))
+    return reshape(call, call.domain.transpose(out, (0, 2, 1)), (events, filters, *windows.shape))

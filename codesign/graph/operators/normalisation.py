@@ -15,15 +15,15 @@ __all__ = ()
 
 @operator("BatchNormalization")
 def _channels_first(call: Call[Any]) -> Any:
-    return _normalised(call, 1)
+    return _normalise(call, 1)
 
 
 @operator("BatchNormalization", domain=CHANNELS_LAST)
 def _channels_last(call: Call[Any]) -> Any:
-    return _normalised(call, len(call.value(0).shape) - 1)
+    return _normalise(call, len(call.value(0).shape) - 1)
 
 
-def _normalised(call: Call[Any], channel: int) -> Any:
+def _normalise(call: Call[Any], channel: int) -> Any:
     """``(x - mean) * gamma / sqrt(variance + epsilon) + beta``."""
     x = call.signal()
     if call.attribute("training_mode", 0) or len([o for o in call.node.outputs if o]) > 1:

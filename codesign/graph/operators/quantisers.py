@@ -15,7 +15,7 @@ from codesign.graph.quantiser import QUANT_MODES, Overflow, QuantSpec, RoundingM
 from codesign.graph.reals import as_reals
 from codesign.graph.tables import MOST_ENTRIES, Table
 
-__all__ = ("is_binary", "rescaled")
+__all__ = ("is_binary", "rescale")
 
 _MOST_BITS = 32
 
@@ -52,7 +52,7 @@ def _positive(call: Call[Any], scale: Array) -> None:
         raise call.refuse(f"the scale {scale[scale <= 0].ravel()[0]:g} is not positive")
 
 
-def rescaled(call: Call[Any], x: Any, scale: Array, zero: Array, quantise: Callable[[Any], Any]) -> Any:
+def rescale(call: Call[Any], x: Any, scale: Array, zero: Array, quantise: Callable[[Any], Any]) -> Any:
     """``(quantise(x / scale + zero) - zero) * scale``, of any positive scale: ``quantise`` gives whole numbers."""
     _positive(call, scale)
     factor, whole = as_reals(scale), as_reals(zero)
@@ -86,7 +86,7 @@ def _quant(call: Call[Any]) -> Any:
         mode=mode,
     )
     if any_scale:
-        return rescaled(call, call.signal(), scale, zero, lambda x: call.domain.quantise(x, spec))
+        return rescale(call, call.signal(), scale, zero, lambda x: call.domain.quantise(x, spec))
     return call.domain.quantise(call.signal(), spec)
 
 

@@ -11,19 +11,19 @@ import numpy as np
 
 from codesign.graph.nodes import CHANNELS_LAST, Call, operator
 from codesign.graph.operators.linear import Windows
-from codesign.graph.operators.shape import channels_last, shaped
+from codesign.graph.operators.shape import channels_last, reshape
 from codesign.graph.reals import as_reals
 
 __all__ = ()
 
 
-def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...]]:
+def _gather(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...]]:
     """``x`` with the axes to reduce as one last axis, and the shape that is left."""
     rank = len(x.shape)
     given = call.whole(1, "the axes") if call.given(1) else [int(a) for a in call.attribute("axes", ())]
     if not given:
         if call.attribute("noop_with_empty_axes", 0):
-            return shaped(call, x, (*x.shape, 1)), tuple(x.shape)
+            return reshape(call, x, (*x.shape, 1)), tuple(x.shape)
         raise call.refuse(f"{call.node.op} over all axes would mix events; name the axes")
     axes = call.axes(given, rank)
     keep = bool(call.attribute("keepdims", 1))
@@ -33,15 +33,15 @@ def _gathered(call: Call[Any], x: Any) -> tuple[Any, tuple[int, ...]]:
     if others + axes != list(range(rank)):
         x = call.domain.transpose(x, (*others, *axes))
     if len(axes) != 1:
-        x = shaped(call, x, (*(x.shape[i] for i in range(len(others))), number))
+        x = reshape(call, x, (*(x.shape[i] for i in range(len(others))), number))
     return x, left
 
 
-def _reduced(call: Call[Any], x: Any, function: Callable[[Any], Any]) -> Any:
+def _reduce(call: Call[Any], x: Any, function: Callable[[Any], Any]) -> Any:
     """``function`` of the elements to reduce, in the shape that is left."""
-    gathered, shape = _gathered(call, x)
+    gathered, shape = _gather(call, x)
     found = function(gathered)
-    return found if tuple(found.shape) == shape else shaped(call, found, shape)
+    return found if tuple(found.shape) == shape else reshape(call, found, shape)
 
 
 def _mean(call: Call[Any], x: Any) -> Any:
@@ -63,36 +63,36 @@ def _mean_factor(call: Call[Any], number: int) -> np.ndarray[Any, np.dtype[np.fl
 
 @operator("ReduceSum")
 def _reduce_sum(call: Call[Any]) -> Any:
-    return _reduced(call, call.value(0), call.domain.total)
+    return _reduce(call, call.value(0), call.domain.total)
 
 
 @operator("ReduceMean")
 def _reduce_mean(call: Call[Any]) -> Any:
-    return _reduced(call, call.value(0), lambda x: _mean(call, x))
+    return _reduce(call, call.value(0), lambda x: _mean(call, x))
 
 
 @operator("ReduceMax")
 def _reduce_max(call: Call[Any]) -> Any:
-    return _reduced(call, call.value(0), call.domain.largest)
+    return _reduce(call, call.value(0), call.domain.largest)
 
 
 @operator("ReduceMin")
 def _reduce_min(call: Call[Any]) -> Any:
     domain = call.domain
-    return _reduced(call, call.value(0), lambda x: domain.negative(domain.largest(domain.negative(x))))
+    return _reduce(call, call.value(0), lambda x: domain.negative(domain.largest(domain.negative(x))))
 
 
 @operator("ReduceL1")
 def _reduce_l1(call: Call[Any]) -> Any:
-    return _reduced(call, call.domain.absolute(call.value(0)), call.domain.total)
+    return _reduce(call, call.domain.absolute(call.value(0)), call.domain.total)
 
 
 @operator("ReduceSumSquare")
 def _reduce_squares(call: Call[Any]) -> Any:
-    return _reduced(call, call.domain.square(call.value(0)), call.domain.total)
+    return _reduce(call, call.domain.square(call.value(0)), call.domain.total)
 
 
-def _pooled(call: Call[Any], kernel: list[int] | None, given: Any = None) -> tuple[Any, Windows]:
+def _pool(call: Call[Any], kernel: list[int] | None, given: Any = None) -> tuple[Any, Windows]:
     """The flattened axes behind the channels' (events, channels, size), and the windows; None: one window of all."""
     x = call.signal(0) if given is None else given
     if len(x.shape) < 3:
@@ -101,7 +101,7 @@ def _pooled(call: Call[Any], kernel: list[int] | None, given: Any = None) -> tup
         raise call.refuse(f"{call.node.op} with indices has no exact hardware here")
     lengths = list(x.shape[2:])
     windows = Windows(call, lengths, kernel or lengths)
-    return shaped(call, x, (*x.shape[:2], prod(lengths))), windows
+    return reshape(call, x, (*x.shape[:2], prod(lengths))), windows
 
 
 def _kernel(call: Call[Any]) -> list[int]:
@@ -112,18 +112,18 @@ def _kernel(call: Call[Any]) -> list[int]:
 
 
 def _maxima(call: Call[Any], kernel: list[int] | None, given: Any = None) -> Any:
-    x, windows = _pooled(call, kernel, given)
+    x, windows = _pool(call, kernel, given)
     where = windows.places
     # a window that reaches over the border: the smallest number there changes nothing, nor does another of its elements
     inside = where.max(axis=1, keepdims=True)
     if (inside < 0).any():
         raise call.refuse(f"{call.node.op}: a window lies outside of the signal")
     out = call.domain.largest(call.domain.take(x, np.where(where < 0, inside, where), 2))
-    return shaped(call, out, (*x.shape[:2], *windows.shape))
+    return reshape(call, out, (*x.shape[:2], *windows.shape))
 
 
 def _means(call: Call[Any], kernel: list[int] | None) -> Any:
-    x, windows = _pooled(call, kernel)
+    x, windows = _pool(call, kernel)
     where, size = windows.places, x.shape[2]
     counts = None
     if (where < 0).any():
@@ -139,7 +139,7 @@ def _means(call: Call[Any], kernel: list[int] | None) -> Any:
     else:
         factor = 1 / as_reals(counts)
         out = call.domain.scale(call.domain.total(seen), factor, factor * 0)
-    return shaped(call, out, (*x.shape[:2], *windows.shape))
+    return reshape(call, out, (*x.shape[:2], *windows.shape))
 
 
 @operator("MaxPool")

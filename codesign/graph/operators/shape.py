@@ -12,13 +12,13 @@ import numpy as np
 from codesign.graph.nodes import Call, Known, operator, places
 from codesign.graph.tensors import tensor_of
 
-__all__ = ("EVENTS", "channels_last", "shaped")
+__all__ = ("EVENTS", "channels_last", "reshape")
 
 #: the number of events where a file computes with it: known to no graph, and to no other number equal
 EVENTS = (1 << 40) + 15
 
 
-def shaped(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
+def reshape(call: Call[Any], x: Any, shape: tuple[int, ...]) -> Any:
     """``x`` with the lengths ``shape``, the first axis included where there are no events."""
     if call.folding:
         return np.asarray(x).reshape(shape)
@@ -77,7 +77,7 @@ def _reshape(call: Call[Any]) -> Any:
             raise call.refuse(f"Reshape of {len(old)} axes to {target}: no axis to copy a 0 from")
         target = [old[i] if v == 0 and (i or call.folding) else v for i, v in enumerate(target)]
     if call.folding:
-        return _folded(call, x, target)
+        return _fold(call, x, target)
     wrong = call.refuse(f"Reshape of {old[1:]} to {target} would mix events")
     if not target:
         raise wrong
@@ -94,7 +94,7 @@ def _reshape(call: Call[Any]) -> Any:
     return call.domain.reshape(x, tuple(rest))
 
 
-def _folded(call: Call[Any], x: Any, target: list[int]) -> Any:
+def _fold(call: Call[Any], x: Any, target: list[int]) -> Any:
     try:
         return np.asarray(x).reshape(target)
     except ValueError:
@@ -110,7 +110,7 @@ def _flatten(call: Call[Any]) -> Any:
     axis += rank if axis < 0 else 0
     if axis != 1 and not call.folding:
         raise call.refuse(f"Flatten along axis {axis} would mix events")
-    return shaped(call, x, (prod(x.shape[:axis]), prod(x.shape[axis:])))
+    return reshape(call, x, (prod(x.shape[:axis]), prod(x.shape[axis:])))
 
 
 @operator("Transpose")
@@ -154,7 +154,7 @@ def _gather(call: Call[Any]) -> Any:
     if indices.ndim:
         return call.domain.take(x, indices, axis)
     one = call.domain.take(x, indices[None], axis)
-    return shaped(call, one, tuple(n for i, n in enumerate(one.shape) if i != axis))
+    return reshape(call, one, tuple(n for i, n in enumerate(one.shape) if i != axis))
 
 
 @operator("Slice")
@@ -217,7 +217,7 @@ def _squeeze(call: Call[Any]) -> Any:
     gone = call.axes(axes, len(x.shape))
     if any(x.shape[i] != 1 for i in gone):
         raise call.refuse(f"Squeeze of axes {axes} of shape {tuple(x.shape)}, which are longer than 1")
-    return shaped(call, x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
+    return reshape(call, x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
 @operator("Unsqueeze")
@@ -229,7 +229,7 @@ def _unsqueeze(call: Call[Any]) -> Any:
     rank = len(x.shape) + len(axes)
     new = call.axes(axes, rank)
     lengths = iter(x.shape)
-    return shaped(call, x, tuple(1 if i in new else next(lengths) for i in range(rank)))
+    return reshape(call, x, tuple(1 if i in new else next(lengths) for i in range(rank)))
 
 
 @operator("Expand")

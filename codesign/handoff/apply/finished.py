@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from codesign import __version__
 from codesign.core.errors import InputError
-from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.core.reading.json import json_of
 from codesign.core.reading.parquet import opened_parquet
 from codesign.core.reading.rootfile import check_whole, opened_root
@@ -76,7 +76,7 @@ def written_in(path: Path) -> Written | None:
     """The record in a file; None where it has none: it is no file of scores, or a damaged one."""
     try:
         kind = kind_of(head_of(path)) or ""
-        with damage_named(path, kind):
+        with name_damage(path, kind):
             found = _text(path, kind)
         return None if found is None else Written.model_validate(json_of(found, str(path)))
     except (InputError, ValueError, ValidationError, RecursionError):
@@ -88,7 +88,7 @@ def scores_in(path: Path, names: Sequence[str], rows: int) -> Iterator[tuple[int
     import awkward as ak
 
     kind = kind_of(head_of(path)) or ""
-    with damage_named(path, kind):
+    with name_damage(path, kind):
         container = ParquetTable(path) if kind == "Parquet" else open_root(path)
         try:
             for _, columns in container.chunks([f"{PREFIX}_{name}" for name in names], ChunkSize(events=rows)):

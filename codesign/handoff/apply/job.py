@@ -95,23 +95,23 @@ def apply_bundle(
             raise InputError(f"{histograms}: histograms are written as .root")
         free(histograms, force, [*sources, *(place for _, place in places)])
     records = [Written.of(bundle, form_of(place, form), tree, source) for source, place in places]
-    counted = Histograms(scorer.manifest.outputs) if histograms is not None else None
+    count = Histograms(scorer.manifest.outputs) if histograms is not None else None
     done = []
     workers = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
         for (source, place), record in zip(places, records, strict=True):
-            tally = _Tally(source.name, counted, progress)
+            tally = _Tally(source.name, count, progress)
             before = not force and written_in(place) == record
             if before:
                 for events, columns in scores_in(place, scorer.outputs, chunk):
                     tally.add(events, columns)
             else:
                 scored = _in_order(pool, workers, _jobs(scorer, source, chunk, tree))
-                write_events(place, map(tally.counted, scored), form, record.model_dump(mode="json"))
+                write_events(place, map(tally.count, scored), form, record.model_dump(mode="json"))
             done.append(Applied(source, place, tally.events, tally.rows, before))
-    if counted is not None and histograms is not None:
+    if count is not None and histograms is not None:
         whole = Written.of(bundle, "histograms", tree, *sources)
-        counted.write(histograms, whole.model_dump_json())
+        count.write(histograms, whole.model_dump_json())
     return done
 
 
@@ -134,7 +134,7 @@ class _Tally:
         if self.progress is not None:
             self.progress(self.name, self.events)
 
-    def counted(self, piece: Any) -> Any:
+    def count(self, piece: Any) -> Any:
         """Count a piece on its way to the file."""
         import awkward as ak
 

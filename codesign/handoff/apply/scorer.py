@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codesign.core import plugins
 from codesign.core.errors import InputError
-from codesign.core.layout import Layout, fitted
+from codesign.core.layout import Layout, fit_items
 from codesign.handoff.agreement import require_agreement
 from codesign.handoff.apply.executors import EmulatorEngine, Engine, OnnxEngine, built_emulator
 from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
@@ -88,7 +88,7 @@ class Scorer:
     def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """A block (rows, *shape) of items (rows, k, fields), as the installed task makes that of its sample."""
         if self.manifest.task not in plugins.names(Task):
-            return fitted(block, items)
+            return fit_items(block, items)
         return plugins.load(Task, self.manifest.task).arrange(block, items)
 
     def __call__(self, events: ak.Array, name: Callable[[int], str] = "event {}".format) -> ak.Array:

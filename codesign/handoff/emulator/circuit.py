@@ -89,7 +89,7 @@ class Circuit:
                     continue
                 if step % kind.lsb:
                     raise UnsupportedError(f"output '{label}' is finer than its type {kind}")
-                outputs.append(domain.halved(signal.node, -shift))
+                outputs.append(domain.halve(signal.node, -shift))
                 continue
             outputs.append(domain.linear_node(((signal.node, 1 << shift),), 0) if shift else signal.node)
         needed: dict[int, CircuitNode] = {}
@@ -132,7 +132,7 @@ class Integers(Arrays):
         """A node; one that has a single value is that constant, however it came about."""
         return CircuitNode(next(self._numbers), Linear((), low) if low == high else op, low, high)
 
-    def halved(self, x: CircuitNode, shift: int) -> CircuitNode:
+    def halve(self, x: CircuitNode, shift: int) -> CircuitNode:
         """``floor(x / 2**shift)``."""
         return self._node(Floor(x, shift, 0, 0, "none"), x.low >> shift, x.high >> shift)
 
@@ -198,7 +198,7 @@ class Integers(Arrays):
         # x - size * floor((x - low) / size), which needs no more than the type's own range
         shifted = self.linear_node(((x, 1),), -low)
         bits = size.bit_length() - 1
-        turns = self.halved(shifted, bits)
+        turns = self.halve(shifted, bits)
         whole = self.linear_node(((x, 1), (turns, -size)), 0)
         return self._clipped(whole, low, high)
 
@@ -361,7 +361,7 @@ class Integers(Arrays):
     def _looked_up(self, x: Any, row: Array, table: Table) -> Signal:
         signal = self.lift(x)
         shift = signal.exponent - table.exponent
-        node = signal.node if shift >= 0 else self.halved(signal.node, -shift)
+        node = signal.node if shift >= 0 else self.halve(signal.node, -shift)
         shift = max(0, shift)
         last = table.low + table.entries - 1
         # what intervals know to be a code of the table may be wider here

@@ -139,7 +139,7 @@ class _Kernel:
     def _loop(self, node: CircuitNode) -> list[str]:
         loop = _Loop()
         name = self._value(loop, node, top=True)
-        return [_written(loop, self._slot(node), name)]
+        return [_write(loop, self._slot(node), name)]
 
     def _summed(self, node: CircuitNode) -> list[str]:
         """A long sum: the sum so far is as wide as any part of it can become."""
@@ -152,13 +152,13 @@ class _Kernel:
             loop = _Loop()
             part = terms[start : start + _TERMS]
             found = self._linear(loop, part, 0 if start else node.op.constant, bits)
-            name = loop.let(bits, _joined([_wide(f"{so_far}[e]", bits), found])) if start else found
-            loops.append(_written(loop, so_far, name))
+            name = loop.let(bits, _join([_wide(f"{so_far}[e]", bits), found])) if start else found
+            loops.append(_write(loop, so_far, name))
         self._give_back(so_far)
         slot = self._slot(node)
         if slot != so_far:
             last = _Loop()
-            loops.append(_written(last, slot, last.let(_bits(node.low, node.high), f"{so_far}[e]")))
+            loops.append(_write(last, slot, last.let(_bits(node.low, node.high), f"{so_far}[e]")))
         return loops
 
     def _arrays(self) -> Iterable[str]:
@@ -241,13 +241,13 @@ class _Kernel:
                     later.append((node, c))
                     continue
                 if part and (low + min(0, ends[0]) < -half or high + max(0, ends[1]) >= half):
-                    sums.append((wide, loop.let(wide, _joined(part))))
+                    sums.append((wide, loop.let(wide, _join(part))))
                     low, high, part = 0, 0, []
                 low, high = low + min(0, ends[0]), high + max(0, ends[1])
                 value = self._value(loop, node)
                 part.append(value if c == 1 else f"-{value}" if c == -1 else f"{_wide(value, wide)} * {_literal(c)}")
             if part:
-                sums.append((wide, loop.let(wide, _joined(part))))
+                sums.append((wide, loop.let(wide, _join(part))))
             left = later
         if left:
             raise UnsupportedError("a product needs more than 64 bits")
@@ -256,7 +256,7 @@ class _Kernel:
         parts = [_wide(name, wide) for _, name in sums]
         if constant or not parts:
             parts.append(_literal(constant))
-        return loop.let(bits, _joined(parts))
+        return loop.let(bits, _join(parts))
 
     def _floor(self, loop: _Loop, op: Floor, bits: int) -> str:
         x = op.x
@@ -297,11 +297,11 @@ def _wide(value: str, bits: int) -> str:
     return f"std::int64_t{{{value}}}" if bits == 64 else value
 
 
-def _joined(parts: list[str]) -> str:
+def _join(parts: list[str]) -> str:
     return " + ".join(parts)
 
 
-def _written(loop: _Loop, slot: str, name: str) -> str:
+def _write(loop: _Loop, slot: str, name: str) -> str:
     lines = "\n".join(f"    {line}" for line in [*loop.lines, f"{slot}[e] = {name};"])
     return f"  for (std::size_t e = 0; e < B; ++e) {{\n{lines}\n  }}"
 

@@ -37,8 +37,8 @@ def codes_model(design: Design) -> bytes:
     UnsupportedError where that is not either.
     """
     writer = StandardOperators(kind=number_kind(design))
-    given = _given(design.inputs, "input_codes", "{}_codes")
-    values = _values_of_codes(writer, _joined(writer, given), design)
+    given = _give(design.inputs, "input_codes", "{}_codes")
+    values = _values_of_codes(writer, _join(writer, given), design)
     scores = _network(writer, values, design)
     codes = _heads(design.outputs, "output_codes", "{}_codes")
     _as_codes(writer, scores, design, codes)
@@ -61,7 +61,7 @@ def features_model(design: Design) -> bytes:
     :meth:`codesign.core.fixedpoint.InputQuantisation.codes` does it.
     """
     writer = StandardOperators(kind=number_kind(design))
-    given = _given(design.inputs, "features", "{}")
+    given = _give(design.inputs, "features", "{}")
     pieces = [
         _codes_of(writer, wire, block) for wire, block in zip(given, design.input_quantisation.blocks, strict=True)
     ]
@@ -72,9 +72,9 @@ def features_model(design: Design) -> bytes:
     _as_codes(writer, scores, design, codes)
     for wire, place in named:
         if writer.kind is np.float32:
-            _named(writer, "Identity", _piece(writer, scores, place), wire.name)
+            _name(writer, "Identity", _piece(writer, scores, place), wire.name)
         else:
-            _named(writer, "Cast", _piece(writer, scores, place), wire.name, to=TensorProto.FLOAT)
+            _name(writer, "Cast", _piece(writer, scores, place), wire.name, to=TensorProto.FLOAT)
     ordered = [entry for pair in zip(named, codes, strict=True) for entry in pair]
     kinds = (TensorProto.FLOAT, TensorProto.INT32)
     return _model(
@@ -118,7 +118,7 @@ def heads_of(port: Port) -> list[tuple[str, str]]:
     return [("scores", "output_codes")] if port.is_flat else [(b.name, f"{b.name}_codes") for b in port.blocks]
 
 
-def _given(port: Port, flat: str, named: str) -> list[Wire]:
+def _give(port: Port, flat: str, named: str) -> list[Wire]:
     """The graph's inputs: one, ``flat``, of a flat port, else one for each block."""
     if port.is_flat:
         return [Wire(flat, (1, port.size))]
@@ -132,7 +132,7 @@ def _heads(port: Port, flat: str, named: str) -> list[tuple[Wire, slice | None]]
     return [(Wire(named.format(block.name), (1, block.size)), place) for block, place in port.places]
 
 
-def _joined(writer: StandardOperators, given: list[Wire]) -> Wire:
+def _join(writer: StandardOperators, given: list[Wire]) -> Wire:
     """Blocks as one flat wire."""
     flat = [x if len(x.shape) == 2 else writer.reshape(x, (prod(x.shape[1:]),)) for x in given]
     return flat[0] if len(flat) == 1 else writer.concat(flat, 1)
@@ -167,10 +167,10 @@ def _network(writer: StandardOperators, values: Wire, design: Design) -> Wire:
 def _as_codes(writer: StandardOperators, scores: Wire, design: Design, heads: list[tuple[Wire, slice | None]]) -> None:
     whole = writer.multiply(scores, 1 / design.outputs.lsbs)
     for wire, place in heads:
-        _named(writer, "Cast", _piece(writer, whole, place), wire.name, to=TensorProto.INT32)
+        _name(writer, "Cast", _piece(writer, whole, place), wire.name, to=TensorProto.INT32)
 
 
-def _named(writer: StandardOperators, operator: str, x: Wire, name: str, **attributes: object) -> None:
+def _name(writer: StandardOperators, operator: str, x: Wire, name: str, **attributes: object) -> None:
     writer.nodes.append(helper.make_node(operator, [x.name], [name], f"n{len(writer.nodes)}", **attributes))
 
 

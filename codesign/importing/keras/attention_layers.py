@@ -17,7 +17,7 @@ class MultiHeadAttention(LayerReader):
     def read(self, call: LayerCall) -> WrittenSignal:
         """Of query, value and key; fewer are those before."""
         query, value, key = _three(call)
-        return attended(call, query, value, key)
+        return attend(call, query, value, key)
 
 
 class LinformerAttention(LayerReader):
@@ -29,7 +29,7 @@ class LinformerAttention(LayerReader):
         """Of query, value and key; fewer are those before."""
         query, value, key = _three(call)
         layer = call.layer
-        return attended(call, query, call.of(layer._lin_v_proj, value), call.of(layer._lin_k_proj, key))
+        return attend(call, query, call.of(layer._lin_v_proj, value), call.of(layer._lin_k_proj, key))
 
 
 def _three(call: LayerCall) -> tuple[WrittenSignal, WrittenSignal, WrittenSignal]:
@@ -43,7 +43,7 @@ def _three(call: LayerCall) -> tuple[WrittenSignal, WrittenSignal, WrittenSignal
     return query, value, call.inputs[2] if len(call.inputs) > 2 else value
 
 
-def attended(call: LayerCall, query: WrittenSignal, value: WrittenSignal, key: WrittenSignal) -> WrittenSignal:
+def attend(call: LayerCall, query: WrittenSignal, value: WrittenSignal, key: WrittenSignal) -> WrittenSignal:
     """The attention itself, its last quantiser included."""
     layer, graph = call.layer, call.graph
     if float(layer._inverse_sqrt_key_dim) != 1:

@@ -11,7 +11,7 @@ from codesign.importing.keras.layer_reader import LayerCall, LayerReader, number
 __all__ = ("READERS",)
 
 
-def _biased(call: LayerCall, x: WrittenSignal, bias: Array | None) -> WrittenSignal:
+def _add_bias(call: LayerCall, x: WrittenSignal, bias: Array | None) -> WrittenSignal:
     return x if bias is None or not bias.any() else call.graph.add(x, bias)
 
 
@@ -29,7 +29,7 @@ class DenseReader(LayerReader):
         (x,) = call.quantised()
         lead = ascii_letters[: len(x.shape)]
         out = call.graph.einsum(f"{lead}Y,YZ->{lead}Z", x, numbers(call.layer.qkernel))
-        return call.activated(_biased(call, out, _qbias(call)), call.layer.activation)
+        return call.activated(_add_bias(call, out, _qbias(call)), call.layer.activation)
 
 
 class EinsumDense(LayerReader):
@@ -40,11 +40,11 @@ class EinsumDense(LayerReader):
     def read(self, call: LayerCall) -> WrittenSignal:
         """Any equation of a signal with weights, the events' axis first; dots in front."""
         (x,) = call.quantised()
-        out = call.graph.einsum(_spelled(call.layer.equation, x), x, numbers(call.layer.qkernel))
-        return call.activated(_biased(call, out, _qbias(call)), call.layer.activation)
+        out = call.graph.einsum(_spell(call.layer.equation, x), x, numbers(call.layer.qkernel))
+        return call.activated(_add_bias(call, out, _qbias(call)), call.layer.activation)
 
 
-def _spelled(equation: str, x: WrittenSignal) -> str:
+def _spell(equation: str, x: WrittenSignal) -> str:
     """An equation with letters in place of dots."""
     if "..." not in equation:
         return equation
@@ -67,7 +67,7 @@ class BatchNormalization(LayerReader):
         if len(shape) != len(x.shape):
             raise UnsupportedError(f"parameters of shape {shape} for a signal of shape {x.shape}")
         scaled = call.graph.multiply(x, numbers(layer.kq(scale)).reshape(shape))
-        return _biased(call, scaled, numbers(layer.bq(offset)).reshape(shape))
+        return _add_bias(call, scaled, numbers(layer.bq(offset)).reshape(shape))
 
 
 READERS: tuple[type[LayerReader], ...] = (DenseReader, EinsumDense, BatchNormalization)

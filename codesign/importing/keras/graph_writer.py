@@ -112,7 +112,7 @@ class GraphWriter:
         if x.origin is not None:
             for place, kind in zip(x.origin.ravel(), zip(k.ravel(), i.ravel(), f.ravel(), strict=True), strict=True):
                 self.read_as.setdefault(int(place), []).append((int(kind[0]), int(kind[1]), int(kind[2])))
-        parameters = [self.constant(_shared(v)[None]) for v in (k, i, f)]
+        parameters = [self.constant(_shared_value(v)[None]) for v in (k, i, f)]
         return self.node(
             "FixedPoint", [x, *parameters], x.shape, CODESIGN,
             overflow=types.overflow.value, rounding_mode=types.rounding.value,
@@ -266,7 +266,7 @@ class GraphWriter:
         if shape == x.shape:
             return x
         target = self.constant(np.array([0, *shape]), np.int64)  # 0: as many events as come
-        return self._moved("Reshape", [x, target], x, None if x.origin is None else x.origin.reshape(shape), shape)
+        return self._move("Reshape", [x, target], x, None if x.origin is None else x.origin.reshape(shape), shape)
 
     def transpose(self, x: WrittenSignal, order: Sequence[int]) -> WrittenSignal:
         """Of an event's axes, the first of them 0."""
@@ -275,7 +275,7 @@ class GraphWriter:
             return x
         shape = tuple(x.shape[a] for a in order)
         origin = None if x.origin is None else x.origin.transpose(order)
-        return self._moved("Transpose", [x], x, origin, shape, perm=[0, *(a + 1 for a in order)])
+        return self._move("Transpose", [x], x, origin, shape, perm=[0, *(a + 1 for a in order)])
 
     def take(self, x: WrittenSignal, places: NDArray[np.int64], axis: int) -> WrittenSignal:
         """Elements of an event's axis."""
@@ -283,7 +283,7 @@ class GraphWriter:
             return x
         shape = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
         origin = None if x.origin is None else np.take(x.origin, places, axis)
-        return self._moved("Gather", [x, self.constant(places, np.int64)], x, origin, shape, axis=axis + 1)
+        return self._move("Gather", [x, self.constant(places, np.int64)], x, origin, shape, axis=axis + 1)
 
     def concatenate(self, parts: Sequence[WrittenSignal | Array], axis: int) -> WrittenSignal:
         """Along an event's axis; constants of an event's shape among them."""
@@ -293,10 +293,10 @@ class GraphWriter:
         known = [p.origin for p in parts if isinstance(p, WrittenSignal) and p.origin is not None]
         if len(known) == len(parts):
             signal = next(p for p in parts if isinstance(p, WrittenSignal))
-            return self._moved("Concat", given, signal, np.concatenate(known, axis), tuple(shape), axis=axis + 1)
+            return self._move("Concat", given, signal, np.concatenate(known, axis), tuple(shape), axis=axis + 1)
         return self.node("Concat", given, shape, axis=axis + 1)
 
-    def _moved(
+    def _move(
         self, op: str, inputs: Sequence[WrittenSignal | str], x: WrittenSignal, origin: NDArray[np.int64] | None,
         shape: tuple[int, ...], **attributes: Any,
     ) -> WrittenSignal:  # fmt: skip
@@ -331,7 +331,7 @@ def _indices(equation: str) -> tuple[str, str, str]:
     return left, right, out
 
 
-def _shared(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _shared_value(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """With length 1 along each axis on which nothing changes."""
     for axis in range(values.ndim):
         first = np.take(values, [0], axis=axis)

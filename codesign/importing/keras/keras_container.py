@@ -21,7 +21,7 @@ from codesign.core.quoting import line
 from codesign.core.reading.hdf5 import checked_datasets
 from codesign.core.reading.json import json_of
 from codesign.core.reading.limits import ENTRIES, MODEL_BYTES
-from codesign.core.reading.plain import opened_given
+from codesign.core.reading.plain import open_given
 from codesign.core.reading.zip import opened_zip, zip_entry
 
 __all__ = ("Checked", "check", "looks_like_keras")
@@ -54,7 +54,7 @@ class Checked:
 def looks_like_keras(path: Path) -> bool:
     """Whether a file is a ``.keras`` archive or a Keras HDF5, by its content."""
     try:
-        with opened_given(path) as stream:
+        with open_given(path) as stream:
             start = stream.read(8)
             if start == _HDF5:
                 return True
@@ -72,7 +72,7 @@ def check(path: Path, copy: Path, layers: Collection[str]) -> Checked:
     ``layers``: names of the classes of layers that can be read. InputError: damaged, or no Keras-3 model.
     UnsupportedError: every class that is not known, at once, each with the layer that has it.
     """
-    with opened_given(path) as stream:
+    with open_given(path) as stream:
         start = stream.read(8)
     if start == _HDF5:
         return _check_hdf5(path, copy, layers)
@@ -80,7 +80,7 @@ def check(path: Path, copy: Path, layers: Collection[str]) -> Checked:
 
 
 def _check_zip(path: Path, copy: Path, layers: Collection[str]) -> Checked:
-    with opened_given(path) as stream, opened_zip(stream, str(path), most=MODEL_BYTES) as archive:
+    with open_given(path) as stream, opened_zip(stream, str(path), most=MODEL_BYTES) as archive:
         found = {e.filename: e for e in archive.infolist() if not e.is_dir()}
         if not {_CONFIG, _METADATA, _WEIGHTS} <= set(found):
             raise InputError(f"{path}: no model of Keras 3, whose archive holds {_CONFIG}, {_METADATA} and {_WEIGHTS}")
@@ -105,7 +105,7 @@ def _check_hdf5(path: Path, copy: Path, layers: Collection[str]) -> Checked:
     import h5py
 
     checked = copy.with_suffix(".h5")
-    with opened_given(path) as stream, checked.open("wb") as sink:
+    with open_given(path) as stream, checked.open("wb") as sink:
         shutil.copyfileobj(stream, sink)
     if checked.stat().st_size > MODEL_BYTES:
         raise InputError(f"{path}: has more than {MODEL_BYTES >> 20} MiB")
@@ -188,12 +188,12 @@ def _unknown(data: Any, layer: str, known: Collection[str]) -> Iterator[str]:
     if "class_name" in data and isinstance(inner_config, dict) and isinstance(inner_config.get("name"), str):
         layer = inner_config["name"]
     if "class_name" in data:
-        yield from _refused(data, layer, known)
+        yield from _refuse(data, layer, known)
     for inner in data.values():
         yield from _unknown(inner, layer, known)
 
 
-def _refused(data: dict[str, Any], layer: str, known: Collection[str]) -> Iterator[str]:
+def _refuse(data: dict[str, Any], layer: str, known: Collection[str]) -> Iterator[str]:
     where = f"layer '{layer[:80]}'" if layer else "the model"
     name, module = data["class_name"], data.get("module")
     for given in (name, data.get("registered_name")):

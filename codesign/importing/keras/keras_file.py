@@ -24,7 +24,7 @@ from codesign.importing.declared import DeclaredInputs
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile, types_in_words
 from codesign.importing.keras.keras_container import looks_like_keras
 from codesign.importing.keras.keras_process import KerasFacts, convert_keras, predict_keras
-from codesign.importing.operations import counted
+from codesign.importing.operations import count_operations
 
 __all__ = ("KerasFile", "blocks_of", "design_of_keras", "imported_keras", "inferred_types")
 
@@ -59,7 +59,7 @@ def imported_keras(path: Path, declared: DeclaredInputs | None = None, seconds: 
         LayerFacts(name=layer.name, kind=layer.kind, weights=layer.weights, nonzero=layer.nonzero)
         for layer in facts.layers
     )
-    cost = counted(design)
+    cost = count_operations(design)
     report = ImportReport(
         source=SourceFile(
             name=path.name,
@@ -127,7 +127,7 @@ def inferred_types(facts: KerasFacts, name: str = "the model") -> tuple[FixedPoi
             f"{name}: {len(bare)} of {len(facts.read_as)} inputs enter a layer without a quantiser, so their types are "
             "not known: declare them (inputs: fixed<W,I>)"
         )
-    types = tuple(_joined(kinds) for kinds in facts.read_as)
+    types = tuple(_join(kinds) for kinds in facts.read_as)
     wide = [index for index, kind in enumerate(types) if kind.width > _WIDEST]
     if wide:
         names = _names(facts)
@@ -139,7 +139,7 @@ def inferred_types(facts: KerasFacts, name: str = "the model") -> tuple[FixedPoi
     return types
 
 
-def _joined(kinds: Sequence[tuple[int, int, int]]) -> FixedPoint:
+def _join(kinds: Sequence[tuple[int, int, int]]) -> FixedPoint:
     """The narrowest type that holds the codes of all; without bits where nothing is read."""
     alive = [kind for kind in kinds if sum(kind) > 0]
     if not alive:

@@ -19,7 +19,7 @@ from codesign.core.reading.json import member_json
 from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.npz import npy_array
 from codesign.core.reading.plain import member, member_bytes
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.importing.keras.keras_environment import KERAS
 
 __all__ = ("InputFacts", "KerasFacts", "ReadLayer", "asked", "convert_keras", "predict_keras")
@@ -92,7 +92,7 @@ def convert_keras(file: Path, seconds: float = 600.0) -> tuple[bytes, KerasFacts
     with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
         work = Path(scratch)
         answer = asked(file, work, seconds, _WORKER, {"convert": True, "predict": False})
-        return member_bytes(work, "model.onnx", MODEL_BYTES), validated(KerasFacts, answer, str(file))
+        return member_bytes(work, "model.onnx", MODEL_BYTES), validate(KerasFacts, answer, str(file))
 
 
 def predict_keras(file: Path, values: list[NDArray[np.float64]], seconds: float = 600.0) -> NDArray[np.float64]:

@@ -105,11 +105,11 @@ class GetItem(LayerReader):
             raise UnsupportedError(f"x[{key}] picks events")
         x, axis = call.x, 0
         for part in parts[1:]:
-            x, axis = _picked(call, x, part, axis)
+            x, axis = _pick(call, x, part, axis)
         return x
 
 
-def _picked(call: LayerCall, x: WrittenSignal, part: Any, axis: int) -> tuple[WrittenSignal, int]:
+def _pick(call: LayerCall, x: WrittenSignal, part: Any, axis: int) -> tuple[WrittenSignal, int]:
     places = np.arange(x.shape[axis])
     if isinstance(part, slice):
         return call.graph.take(x, places[part], axis), axis + 1

@@ -16,7 +16,7 @@ from codesign.importing.keras.layer_reader import LayerCall, LayerReader, number
 __all__ = ("READERS",)
 
 
-def tabulated(
+def tabulate(
     call: LayerCall, x: WrittenSignal, types: FixedPoints, function: Callable[[Any], Any]
 ) -> WrittenSignal | Array:
     """A function of a quantised signal, elementwise: (entries, ...) to (entries, ...), as Keras evaluates it.
@@ -70,7 +70,7 @@ def table_of(call: LayerCall) -> WrittenSignal | Array:
     types = types_of(layer.iq, x.shape)
     if types is None:
         raise UnsupportedError("a function of numbers that are not quantised; give it a quantiser")
-    return tabulated(call, call.graph.fixed(x, types), types, layer)
+    return tabulate(call, call.graph.fixed(x, types), types, layer)
 
 
 class Softmax(LayerReader):
@@ -114,7 +114,7 @@ class DenseTable(LayerReader):
                 found = layer.bn_module(found, training=False) / sqrt(layer.n_in)
             return layer.toq(found)
 
-        read = tabulated(call, graph.fixed(wide, types), types, values)
+        read = tabulate(call, graph.fixed(wide, types), types, values)
         if not isinstance(read, WrittenSignal):
             raise UnsupportedError("no input has any bits: the layer is a constant; leave it out")
         return call.activated(graph.total(read, [len(x.shape)]), layer.activation)
@@ -143,7 +143,7 @@ class EinsumDenseTable(LayerReader):
             found = layer.module(layer.iq(entries)[..., None], training=False)
             return layer.toq(layer._apply_batch_norm(found, training=False))
 
-        read = tabulated(call, graph.fixed(wide, types), types, values)
+        read = tabulate(call, graph.fixed(wide, types), types, values)
         if not isinstance(read, WrittenSignal):
             raise UnsupportedError("no input has any bits: the layer is a constant; leave it out")
         out = graph.total(read, [int(a) for a in layer._contract_axes]) if layer._contract_axes else read

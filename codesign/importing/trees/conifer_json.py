@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.reading.json import json_of
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.trees.branches import tree_of
 from codesign.families.trees.tree_model import TreeModel
 
@@ -49,7 +49,7 @@ class _File(BaseModel):
 
 def read_conifer(content: bytes, source: str) -> TreeModel:
     """A model of conifer; InputError: damaged. UnsupportedError: decisions on sums of inputs (oblique)."""
-    file = validated(_File, json_of(content, source), source)
+    file = validate(_File, json_of(content, source), source)
     outputs = len(file.trees[0])
     if not outputs or any(len(trees) != outputs for trees in file.trees):
         raise InputError(f"{source}: rounds with different numbers of trees: the file is damaged")
@@ -94,7 +94,7 @@ def read_conifer(content: bytes, source: str) -> TreeModel:
 
 def conifer_dict(model: TreeModel) -> dict[str, Any]:
     """The model's own file as a dictionary, with the leaves that ``model`` has."""
-    file = validated(_File, json_of(model.content, "model"), "model")
+    file = validate(_File, json_of(model.content, "model"), "model")
     data = file.model_dump(mode="json", exclude={"metadata"})
     data |= {"init_predict": model.base.tolist(), "norm": 1, "max_depth": 1, "n_trees": len(file.trees)}
     waiting = iter(model.trees)

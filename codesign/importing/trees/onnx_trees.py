@@ -80,7 +80,7 @@ def read_onnx_trees(content: bytes, source: str) -> TreeModel:
         objective=f"{proto.op_type}, post_transform {found.transform}",
         features=tuple(f"x{i}" for i in range(size)),
         outputs=outputs,
-        trees=tuple(_scaled(t, part) for t in found.trees) if part != 1.0 else found.trees,
+        trees=tuple(_scale(t, part) for t in found.trees) if part != 1.0 else found.trees,
         base=found.base,
         single=tensor.elem_type != TensorProto.DOUBLE,
         notes=(f"the {found.transform} behind the sums is cut: their order stays",)
@@ -89,7 +89,7 @@ def read_onnx_trees(content: bytes, source: str) -> TreeModel:
     )
 
 
-def _scaled(tree: Tree, part: float) -> Tree:
+def _scale(tree: Tree, part: float) -> Tree:
     return replace(tree, values=tree.values * part)
 
 

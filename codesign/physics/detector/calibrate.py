@@ -20,13 +20,13 @@ from codesign.core.runfolder import write_atomically
 from codesign.physics.detector import particle_flow
 from codesign.physics.detector.calibration import ETA_EDGES, PATH, TIERS, tables
 from codesign.physics.detector.detector_record import nearest_jet
-from codesign.physics.detector.resolution import published
+from codesign.physics.detector.resolution import published_resolution
 from codesign.physics.detector.smearing import new_grid, wipe
 from codesign.physics.detector.soft_pool import overlay, read_pool
 from codesign.physics.detector.towers import PHIS, RING_AREA, RING_CENTRE, RINGS
 from codesign.physics.events.l1_scales import SCALES
 
-__all__ = ("main", "matched", "offsets", "responses")
+__all__ = ("main", "match", "offsets", "responses")
 
 #: Bins in generated pT, GeV.
 PT_EDGES = (15, 20, 25, 30, 40, 50, 70, 100, 140, 200, 300, 450, 700, 1100, 2000)
@@ -36,7 +36,7 @@ _LEAST_JETS = 30
 _LEAST_FOUND = 0.85
 
 
-def matched(events: Any, collection: str, reach: float = _MATCH, alone: float = _ALONE) -> dict[str, NDArray[Any]]:
+def match(events: Any, collection: str, reach: float = _MATCH, alone: float = _ALONE) -> dict[str, NDArray[Any]]:
     """Generated jets with no other above a quarter of their pT within ``alone``, and their nearest jet.
 
     Returns arrays over generated jets: ``gen_pt``, ``gen_eta``, ``flavour``, ``event``, and ``place``: of the matched
@@ -102,7 +102,7 @@ def responses(events: Any, tier: str, offset: list[float]) -> dict[str, Any]:
     import awkward as ak
 
     collection = {"l1": "L1Jet", "hlt": "HLTJet", "offline": "Jet"}[tier]
-    found = matched(events, collection, 0.3 if tier == "l1" else _MATCH)
+    found = match(events, collection, 0.3 if tier == "l1" else _MATCH)
     jets = ak.flatten(events[collection])
     if tier == "l1":
         raw = np.asarray(jets.rawEt - jets.puEt * offset[0], dtype=np.float64)
@@ -135,7 +135,7 @@ def responses(events: Any, tier: str, offset: list[float]) -> dict[str, Any]:
         table["true"].append(np.round(y, 3).tolist())
         # calibration stretches what is measured, and the width with it, by the slope of its curve
         slope = np.gradient(np.log(y), np.log(x)) if len(x) > 1 else np.ones(len(x))
-        goal = published(tier, y, np.full(len(y), (low + high) / 2))
+        goal = published_resolution(tier, y, np.full(len(y), (low + high) / 2))
         missing = np.sqrt(np.maximum(goal**2 - (width * slope) ** 2, 0.0)) / slope
         table["extra"]["pt"].append(np.round(y, 3).tolist())
         table["extra"]["width"].append(np.round(missing, 4).tolist())

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "corrected", "eta_bins", "pile_up_share", "tables")
+__all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "correct", "eta_bins", "pile_up_share", "tables")
 
 PATH = Path(__file__).resolve().parent / "calibration.json"
 TIERS = ("l1", "hlt", "offline")
@@ -48,7 +48,7 @@ def pile_up_share(tier: str, eta: NDArray[Any]) -> NDArray[np.float64]:
     return shares
 
 
-def corrected(tier: str, pt: NDArray[Any], eta: NDArray[Any], offset: NDArray[Any] | float = 0.0) -> NDArray[Any]:
+def correct(tier: str, pt: NDArray[Any], eta: NDArray[Any], offset: NDArray[Any] | float = 0.0) -> NDArray[Any]:
     """Calibrated pT, GeV: ``pt`` less the tier's share of ``offset`` (pile-up's density times area), over the response.
 
     Below the lowest step the factor goes to 1. Never negative.

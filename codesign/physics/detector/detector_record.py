@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.physics.detector import level1
-from codesign.physics.detector.calibration import corrected, pile_up_share
-from codesign.physics.detector.resolution import smeared
+from codesign.physics.detector.calibration import correct, pile_up_share
+from codesign.physics.detector.resolution import smear
 from codesign.physics.detector.towers import PHI_STEP, RING_AREA, RING_CENTRE, turn
 from codesign.physics.events.l1_scales import L1_SUMS, SCALES, hardware, physical
 
 if TYPE_CHECKING:
     from codesign.physics.detector.event_chunk import Event
 
-__all__ = ("assembled", "kinematics", "nearest_jet")
+__all__ = ("assemble", "kinematics", "nearest_jet")
 
 #: Jets are kept from this calibrated pT on, GeV: NanoAOD's offline jets start there.
 JET_LEAST = 15.0
@@ -112,7 +112,7 @@ def _f(values: Any) -> NDArray[np.float32]:
     return np.asarray(values, dtype=np.float32)
 
 
-def assembled(events: list[Event], first: int, block: int) -> Any:
+def assemble(events: list[Event], first: int, block: int) -> Any:
     """Common record of events; ``first``: number of the first event less one; ``block``: luminosity block less one."""
     import awkward as ak
 
@@ -159,12 +159,12 @@ def _jets(
     jets = _Flat(events, name)
     raw = jets.rows[:, 0]
     offset = np.zeros(len(raw)) if rho is None else rho[jets.event] * jets.rows[:, 4]
-    jets.rows[:, 0] += _widened(tier, raw - pile_up_share(tier, jets.rows[:, 1]) * offset, jets, jets.rows[:, 1:3], gen)
-    pt = corrected(tier, jets.rows[:, 0], jets.rows[:, 1], offset)
+    jets.rows[:, 0] += _widen(tier, raw - pile_up_share(tier, jets.rows[:, 1]) * offset, jets, jets.rows[:, 1:3], gen)
+    pt = correct(tier, jets.rows[:, 0], jets.rows[:, 1], offset)
     pt = jets.select(pt, pt >= JET_LEAST)
     rows = jets.rows
     raw = rows[:, 0]
-    match, place = _matched(jets, rows[:, 1:3], gen)
+    match, place = _match(jets, rows[:, 1:3], gen)
     flavour = gen.rows[place, 4:6] if len(gen.rows) else np.zeros((len(rows), 2))
     flavour = np.where(match[:, None] < 0, 0, flavour)
     energy = np.maximum(rows[:, 5:10].sum(axis=1), 1e-6)
@@ -188,19 +188,19 @@ def _jets(
     return jets, pt, collection
 
 
-def _matched(jets: _Flat, axes: NDArray[Any], gen: _Flat) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _match(jets: _Flat, axes: NDArray[Any], gen: _Flat) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Of jets with (eta, phi) ``axes``: the generated jet's place in its event (-1: none) and its row (0: none)."""
     match = nearest_jet(axes[:, 0], axes[:, 1], jets.first, gen.rows[:, 1], gen.rows[:, 2], gen.first, _MATCH)
     return match, np.where(match < 0, 0, gen.first[jets.event] + match)
 
 
-def _widened(tier: str, signal: NDArray[Any], jets: _Flat, axes: NDArray[Any], gen: _Flat) -> NDArray[np.float64]:
+def _widen(tier: str, signal: NDArray[Any], jets: _Flat, axes: NDArray[Any], gen: _Flat) -> NDArray[np.float64]:
     """What ``smeared`` adds to each jet."""
     if not len(gen.rows):
         return np.zeros(len(signal))
-    match, place = _matched(jets, axes, gen)
+    match, place = _match(jets, axes, gen)
     gen_pt = np.where(match < 0, 0.0, gen.rows[place, 0])
-    return smeared(tier, signal, axes[:, 0], gen_pt, gen.rows[place, 6], jets.rows[:, -1])
+    return smear(tier, signal, axes[:, 0], gen_pt, gen.rows[place, 6], jets.rows[:, -1])
 
 
 def _level1(events: list[Event], gen: _Flat) -> dict[str, Any]:
@@ -210,9 +210,9 @@ def _level1(events: list[Event], gen: _Flat) -> dict[str, Any]:
     eta = RING_CENTRE[ring]
     raw, pile_up = jets.rows[:, 0] * level1.UNIT, jets.rows[:, 1] * level1.UNIT
     axes = np.column_stack([eta, (jets.rows[:, 3] + 0.5) * PHI_STEP])
-    raw = raw + _widened("l1", raw - pile_up, jets, axes, gen)
+    raw = raw + _widen("l1", raw - pile_up, jets, axes, gen)
     jets.rows[:, 0] = raw
-    pt = corrected("l1", raw, eta, pile_up)
+    pt = correct("l1", raw, eta, pile_up)
     pt = np.where(jets.rows[:, 4] > 0, SCALES["L1Jet"].pt_most * level1.UNIT, pt)  # of unknown energy: the highest code
     pt = jets.select(pt, pt >= _L1_JET_LEAST, level1.MOST_OBJECTS)
     eta, phi = RING_CENTRE[jets.rows[:, 2].astype(np.int64)], (jets.rows[:, 3] + 0.5) * PHI_STEP

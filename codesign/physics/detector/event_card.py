@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.errors import InputError
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.physics.card import card_data
 
 __all__ = ("ENERGY", "EventCard", "PileUp", "load_event_card")
@@ -74,4 +74,4 @@ def load_event_card(name: str, **changes: Any) -> EventCard:
     if changes.get("pile_up") is not None:
         section = data.get("pile_up") or {}
         data["pile_up"] = {**section, "mean": changes["pile_up"]} if isinstance(section, dict) else section
-    return validated(EventCard, data, str(path))
+    return validate(EventCard, data, str(path))

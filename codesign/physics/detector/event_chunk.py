@@ -88,10 +88,10 @@ def make_events(
     for i in range(events):
         plan = _plan(card, [seed, i])
         primary = next(signal) if signal is not None else None
-        found.append(_simulated(plan, primary, list(islice(hard, plan.hard)), pool, grids))
+        found.append(_simulate(plan, primary, list(islice(hard, plan.hard)), pool, grids))
         if done is not None and (i + 1) % _BATCH == 0:
             done(i + 1)
-    return record.assembled(found, number * CHUNK_EVENTS, number)
+    return record.assemble(found, number * CHUNK_EVENTS, number)
 
 
 def _plan(card: EventCard, seed: list[int]) -> _Plan:
@@ -100,7 +100,7 @@ def _plan(card: EventCard, seed: list[int]) -> _Plan:
     return _Plan(random, mean, int(random.poisson(mean * (1 - HARD_SHARE))), int(random.poisson(mean * HARD_SHARE)))
 
 
-def _simulated(
+def _simulate(
     plan: _Plan, primary: Collision | None, others: list[Collision], pool: SoftPool, grids: tuple[Grid, Grid]
 ) -> Event:
     """One event. Without a primary collision, the hardest of the others is it; else one of the pool's."""

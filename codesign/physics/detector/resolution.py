@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codesign.physics.detector.calibration import eta_bins, tables
 
-__all__ = ("CMS_SAMPLE", "JER", "JER_PT", "SHARED", "published", "smeared")
+__all__ = ("CMS_SAMPLE", "JER", "JER_PT", "SHARED", "published_resolution", "smear")
 
 #: Offline: CMS's simulation, jet resolution "Summer22_22Sep2023_JRV1_MC", AK4PFPuppi, at density 25 GeV, at these pT.
 JER_PT = (20.0, 30.0, 50.0, 80.0, 150.0, 300.0, 600.0)
@@ -47,7 +47,7 @@ SHARED = {"l1": 0.45, "hlt": 0.75, "offline": 0.75}
 _L1_LEAST = 40.0
 
 
-def published(tier: str, pt: NDArray[Any], eta: NDArray[Any]) -> NDArray[np.float64]:
+def published_resolution(tier: str, pt: NDArray[Any], eta: NDArray[Any]) -> NDArray[np.float64]:
     """Resolution that a tier's jets should have at generated ``pt`` [GeV], as a fraction of pT.
 
     L1: 11 GeV / pT, 1.1 / sqrt(pT [GeV]) and 5 % in quadrature for jets that stand alone, so that top pairs have what
@@ -65,7 +65,7 @@ def published(tier: str, pt: NDArray[Any], eta: NDArray[Any]) -> NDArray[np.floa
     return offline * (_HLT_OVER_OFFLINE if tier == "hlt" else 1.0)
 
 
-def smeared(
+def smear(
     tier: str,
     signal: NDArray[Any],
     eta: NDArray[Any],

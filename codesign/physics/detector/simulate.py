@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from codesign.core.errors import InputError
-from codesign.physics.cache import cache_folder, generator_versions, locked
+from codesign.physics.cache import cache_folder, generator_versions, hold_folder
 from codesign.physics.detector.calibration import calibration_hash
 from codesign.physics.detector.event_card import EventCard, load_event_card
 from codesign.physics.detector.event_chunk import CHUNK_EVENTS
@@ -63,7 +63,7 @@ def simulated_events(
     sizes = [min(CHUNK_EVENTS, events - start) for start in range(0, events, CHUNK_EVENTS)]
     paths = [folder / f"{resolved.name}-{number:05d}-{size}.root" for number, size in enumerate(sizes)]
     if not all(path.is_file() for path in paths):
-        with locked(folder):
+        with hold_folder(folder):
             missing = [k for k, path in enumerate(paths) if not path.is_file()]
             pool = _pool(resolved, processes) if missing else []
             pieces = [
@@ -113,7 +113,7 @@ def _pool(card: EventCard, processes: int) -> list[Path]:
         pieces = _pool_pieces(card)
     folder = pieces[0].path.parent
     if not all(readable(p.path, p.size) for p in pieces):
-        with locked(folder):
+        with hold_folder(folder):
             missing = [p for p in pieces if not readable(p.path, p.size)]
             make_pieces(missing, processes, sum(p.size for p in missing))
     return [p.path for p in pieces]

@@ -151,10 +151,10 @@ def _read_pool(paths: tuple[Path, ...]) -> SoftPool:
         sizes = np.concatenate([np.diff(p[name]) for p in pieces])
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
 
-    def joined(name: str) -> Any:
+    def join_all(name: str) -> Any:
         return np.concatenate([p[name] for p in pieces])
 
-    return SoftPool(offsets("first"), joined("towers"), joined("cells"), offsets("muon_first"), joined("muons"))
+    return SoftPool(offsets("first"), join_all("towers"), join_all("cells"), offsets("muon_first"), join_all("muons"))
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.runfolder import write_atomically
-from codesign.physics.detector.calibrate import matched
+from codesign.physics.detector.calibrate import match
 from codesign.physics.detector.calibration import TIERS
 from codesign.physics.detector.event_card import load_event_card
 from codesign.physics.detector.level1 import UNIT
-from codesign.physics.detector.resolution import CMS_SAMPLE, published
+from codesign.physics.detector.resolution import CMS_SAMPLE, published_resolution
 from codesign.physics.detector.soft_pool import HARD_SCALE, HARD_SHARE
 from codesign.physics.detector.validation_plot import draw
 from codesign.physics.events.l1_scales import SCALES
@@ -58,12 +58,12 @@ def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[floa
     """
     import awkward as ak
 
-    found = matched(events, COLLECTIONS[tier], 0.3 if tier == "l1" else 0.2, alone)
+    found = match(events, COLLECTIONS[tier], 0.3 if tier == "l1" else 0.2, alone)
     pt = np.asarray(ak.flatten(events[COLLECTIONS[tier]].pt), dtype=np.float64)
     has = found["place"] >= 0
-    true, measured = found["gen_pt"][has], pt[found["place"][has]]
+    true, measure = found["gen_pt"][has], pt[found["place"][has]]
     place = np.abs(found["gen_eta"][has])
-    full = measured >= _FULL if tier == "l1" else np.zeros(len(measured), np.bool_)
+    full = measure >= _FULL if tier == "l1" else np.zeros(len(measure), np.bool_)
     random = np.random.default_rng(1)
     out = []
     for low, high in pairwise(bins):
@@ -72,7 +72,7 @@ def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[floa
         here &= ~full
         if here.sum() < 30:
             continue
-        ratio = measured[here] / true[here]
+        ratio = measure[here] / true[here]
         again = np.array([_width(random.choice(ratio, len(ratio))) for _ in range(_RESAMPLED)])
         response, resolution = _width(ratio)
         out.append(
@@ -86,7 +86,7 @@ def resolutions(events: Any, tier: str, bins: tuple[float, ...], eta: tuple[floa
                 "response_error": float(again[:, 0].std()),
                 "resolution": resolution,
                 "resolution_error": float(again[:, 1].std()),
-                "published": float(np.mean(published(tier, true[here], place[here]))),
+                "published": float(np.mean(published_resolution(tier, true[here], place[here]))),
             }
         )
     return out
@@ -165,7 +165,7 @@ def _events(card: str, number: int) -> Any:
     return ak.concatenate(list(read_events(simulated_events(card, number))))
 
 
-def measured(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
+def measure(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
     """All numbers, from as many events of each card."""
     from codesign.physics.detector.simulate import provenance_of
 
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--zero-bias", type=int, default=4000)
     parser.add_argument("-o", "--output", type=Path, default=Path("reports/reference"))
     options = parser.parse_args()
-    content = measured(options.dijets, options.top_pairs, options.zero_bias)
+    content = measure(options.dijets, options.top_pairs, options.zero_bias)
     write_atomically(options.output / "detector.json", (json.dumps(content, indent=1) + "\n").encode())
     draw(content, options.output / "detector.svg")
     print(json.dumps({"top_pairs": content["top_pairs"], "zero_bias": content["zero_bias"]}, indent=1))

@@ -19,7 +19,7 @@ __all__ = (
     "Native",
     "NotEvents",
     "chunk_size",
-    "inflated",
+    "limit_inflation",
 )
 
 #: Bytes that one compressed piece of a file (a ROOT basket, a cluster's column, an HDF5 chunk) may inflate to. CMS's
@@ -107,7 +107,7 @@ class Container(Protocol):
         ...
 
 
-def inflated(path: Path, name: str, piece: str, size: int) -> None:
+def limit_inflation(path: Path, name: str, piece: str, size: int) -> None:
     """InputError where a compressed piece of a column claims to inflate to more than ``MOST_INFLATED`` bytes."""
     if not 0 <= size <= MOST_INFLATED:
         raise InputError(

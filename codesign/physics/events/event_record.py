@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import InputError, nearest
 
-__all__ = ("IMPLAUSIBLE_GEV", "RECORD", "assembled", "collection_of", "flat_name", "wanted_names")
+__all__ = ("IMPLAUSIBLE_GEV", "RECORD", "assemble_events", "collection_of", "flat_name", "wanted_names")
 
 #: A median groomed mass or a hardest constituent above this is MeV: no jet of 14 TeV collisions reaches either in GeV.
 IMPLAUSIBLE_GEV = 5e3
@@ -110,7 +110,7 @@ def _matching(field: str, present: Mapping[str, Any], groups: Mapping[str, list[
     return []
 
 
-def assembled(path: Path, columns: Mapping[str, Any], first: int) -> Any:
+def assemble_events(path: Path, columns: Mapping[str, Any], first: int) -> Any:
     """Check columns of one chunk and put them together.
 
     Parameters
@@ -133,7 +133,7 @@ def assembled(path: Path, columns: Mapping[str, Any], first: int) -> Any:
     groups: dict[str, dict[str, Any]] = {}
     for name, array in columns.items():
         collection, field = collection_of(name)
-        groups.setdefault(collection, {})[field] = _checked(path, name, array, first)
+        groups.setdefault(collection, {})[field] = _check(path, name, array, first)
     contents: dict[str, Any] = dict(groups.pop("", {}))
     for collection, parts in groups.items():
         contents[collection] = _collection(path, collection, parts, first)
@@ -141,7 +141,7 @@ def assembled(path: Path, columns: Mapping[str, Any], first: int) -> Any:
     return ak.Array(ak.contents.RecordArray(layouts, list(contents)))
 
 
-def _checked(path: Path, name: str, array: Any, first: int) -> Any:
+def _check(path: Path, name: str, array: Any, first: int) -> Any:
     """Return the packed layout of a column; InputError for a value that is not finite."""
     import awkward as ak
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from codesign.core.errors import InputError
 from codesign.core.reading.hdf5 import checked_datasets
-from codesign.physics.events.container import ChunkSize, Native, inflated
+from codesign.physics.events.container import ChunkSize, Native, limit_inflation
 
 __all__ = ("Datasets",)
 
@@ -53,9 +53,9 @@ class Datasets:
             raise InputError(f"{self._path}: the data sets {', '.join(names)} have different lengths")
         for name, data in sets.items():
             if data.chunks is not None:  # what HDF5 inflates at once
-                inflated(self._path, name, "a chunk", math.prod(data.chunks) * data.dtype.itemsize)
+                limit_inflation(self._path, name, "a chunk", math.prod(data.chunks) * data.dtype.itemsize)
             row = math.prod(data.shape[1:]) * data.dtype.itemsize
-            inflated(self._path, name, "an event", row)
+            limit_inflation(self._path, name, "an event", row)
         step = size.step(float(sum(math.prod(d.shape[1:]) * d.dtype.itemsize for d in sets.values())))
         for start in range(0, max(events.pop(), 1), step):
             yield start, {name: ak.from_numpy(np.asarray(d[start : start + step])) for name, d in sets.items()}

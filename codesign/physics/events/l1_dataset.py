@@ -80,9 +80,9 @@ def _sums(natives: Mapping[str, Native]) -> dict[str, Column]:
     has_angle = tuple(angle is not None and angle in natives for _, angle in present.values())
     types = tuple(L1_SUMS[kind] for kind in present)
     return {
-        "L1EtSum_pt": Column(energies, lambda *e: physical("L1EtSum", "pt", _joined(e))),
+        "L1EtSum_pt": Column(energies, lambda *e: physical("L1EtSum", "pt", _join(e))),
         "L1EtSum_phi": Column((*energies, *angles), lambda *a: physical("L1EtSum", "phi", _angles(a, has_angle))),
-        "L1EtSum_hwPt": Column(energies, lambda *e: _integers(_joined(e))),
+        "L1EtSum_hwPt": Column(energies, lambda *e: _integers(_join(e))),
         "L1EtSum_hwPhi": Column((*energies, *angles), lambda *a: _integers(_angles(a, has_angle))),
         "L1EtSum_etSumType": Column(energies[:1], lambda e: _types(e, types)),
     }
@@ -94,7 +94,7 @@ def _integers(codes: Any) -> Any:
     return ak.values_astype(codes, np.int32)
 
 
-def _joined(sums: tuple[Any, ...]) -> Any:
+def _join(sums: tuple[Any, ...]) -> Any:
     """Lists of one number each, put together to a list of all; ValueError where a sum is missing or doubled."""
     import awkward as ak
 
@@ -114,7 +114,7 @@ def _angles(arrays: tuple[Any, ...], has_angle: tuple[bool, ...]) -> Any:
 
     zeros = np.zeros(len(arrays[0]), dtype=np.int64)
     angles = iter(arrays[len(has_angle) :])
-    return _joined(tuple(next(angles) if has else ak.from_numpy(zeros) for has in has_angle))
+    return _join(tuple(next(angles) if has else ak.from_numpy(zeros) for has in has_angle))
 
 
 def _types(energy: Any, types: tuple[int, ...]) -> Any:

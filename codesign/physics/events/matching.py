@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 
-__all__ = ("match", "matched")
+__all__ = ("match", "match_truth")
 
 
 def match(first: Any, second: Any, radius: float = 0.2, once: bool = True) -> Any:
@@ -42,7 +42,7 @@ def match(first: Any, second: Any, radius: float = 0.2, once: bool = True) -> An
     return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(a), ak.contents.NumpyArray(found)))
 
 
-def matched(first: Any, second: Any, radius: float = 0.2, once: bool = True) -> tuple[Any, Any]:
+def match_truth(first: Any, second: Any, radius: float = 0.2, once: bool = True) -> tuple[Any, Any]:
     """The matched objects of both collections, in the order of ``first``: two arrays of the same shape."""
     places = match(first, second, radius, once)
     there = places >= 0
@@ -61,7 +61,7 @@ def _flat(objects: Any) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray
 @lru_cache(maxsize=1)
 def _kernel() -> Callable[..., NDArray[np.int64]]:
     """Compile on first use: Numba is slow to import."""
-    kernel: Callable[..., NDArray[np.int64]] = compiled(_match)
+    kernel: Callable[..., NDArray[np.int64]] = compile_kernel(_match)
     return kernel
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from codesign.core.errors import InputError
 from codesign.core.reading.parquet import opened_parquet
-from codesign.physics.events.container import ChunkSize, Native, inflated
+from codesign.physics.events.container import ChunkSize, Native, limit_inflation
 
 __all__ = ("ParquetTable",)
 
@@ -63,7 +63,7 @@ class ParquetTable:
                 if name in names:
                     width = _WIDTHS.get(column.physical_type, 8)
                     size = max(int(column.total_uncompressed_size), int(column.num_values) * width)
-                    inflated(self._path, name, f"row group {group}", size)
+                    limit_inflation(self._path, name, f"row group {group}", size)
                     total += size
         return total
 

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Any
 
 from codesign.core.errors import InputError
-from codesign.core.reading.detection import damage_named, head_of, kind_of
+from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.physics.events import adc2021, delphes, l1_dataset, nanoaod
 from codesign.physics.events.container import BadEvent, ChunkSize, Column, Container, Native, NotEvents, chunk_size
 from codesign.physics.events.darkmachines import Text, is_darkmachines
-from codesign.physics.events.event_record import assembled, wanted_names
+from codesign.physics.events.event_record import assemble_events, wanted_names
 from codesign.physics.events.hdf5_events import Datasets
 from codesign.physics.events.parquet_events import ParquetTable
 from codesign.physics.events.root_events import open_root
@@ -95,7 +95,7 @@ class EventFile:
     def _chunks(self, names: list[str], size: ChunkSize, empty: bool) -> Iterator[Any]:
         first = 0
         for columns in self.raw(names, size):
-            events = assembled(self.path, columns, first)
+            events = assemble_events(self.path, columns, first)
             del columns  # what is not used any more need not be held while the chunk is
             first += len(events)
             if len(events) or empty:
@@ -109,16 +109,16 @@ class EventFile:
         needs = list(dict.fromkeys(native for column in chosen.values() for native in column.needs))
         chunks = self._container.chunks(needs, size)
         while True:
-            with damage_named(self.path, self.kind):
+            with name_damage(self.path, self.kind):
                 natives = next(chunks, None)
                 if natives is None:
                     return
-                columns = {name: self._made(column, *natives) for name, column in chosen.items()}
+                columns = {name: self._make(column, *natives) for name, column in chosen.items()}
             del natives
             yield columns
             del columns
 
-    def _made(self, column: Column, first: int, natives: Mapping[str, Any]) -> Any:
+    def _make(self, column: Column, first: int, natives: Mapping[str, Any]) -> Any:
         arrays = [natives[name] for name in column.needs]
         if column.make is None:
             return arrays[0]
@@ -153,7 +153,7 @@ def open_events(path: str | Path, tree: str | None = None) -> EventFile:
     }
     if kind not in openers:
         raise NotEvents(f"{file}: not a file of events: neither ROOT, Parquet, HDF5 nor DarkMachines' text")
-    with damage_named(file, kind or ""):
+    with name_damage(file, kind or ""):
         container = openers[kind](file)
     for dialect, columns in _DIALECTS:
         found = columns(container.natives)

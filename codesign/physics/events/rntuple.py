@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from codesign.core.errors import CodesignError, InputError
-from codesign.physics.events.container import ChunkSize, Native, inflated
+from codesign.physics.events.container import ChunkSize, Native, limit_inflation
 
 __all__ = ("RNTuple", "check_envelopes")
 
@@ -22,9 +22,9 @@ _ARRAY = re.compile(rf"^std::array<{_NUMBER},\s*\d{{1,6}}>$")
 def check_envelopes(path: Path, ntuple: Any) -> None:
     """InputError where the header, the footer or a list of pages claims to inflate beyond what is read."""
     for piece in ("Header", "Footer"):
-        inflated(path, "Events", f"the RNTuple's {piece.lower()}", int(ntuple.member(f"fLen{piece}")))
+        limit_inflation(path, "Events", f"the RNTuple's {piece.lower()}", int(ntuple.member(f"fLen{piece}")))
     for group in ntuple.footer.cluster_group_records:
-        inflated(path, "Events", "a list of pages", int(group.page_list_link.env_uncomp_size))
+        limit_inflation(path, "Events", "a list of pages", int(group.page_list_link.env_uncomp_size))
 
 
 class RNTuple:
@@ -66,7 +66,7 @@ class RNTuple:
     def _read(self, name: str, start: int, stop: int) -> Any:
         try:
             for cluster in range(bisect_right(self._ends, start), len(self._ends)):
-                inflated(self._path, name, f"cluster {cluster}", self._bytes(name, cluster))
+                limit_inflation(self._path, name, f"cluster {cluster}", self._bytes(name, cluster))
                 if self._ends[cluster] >= stop:
                     break
             array = self._fields[name][0].array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)

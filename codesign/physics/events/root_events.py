@@ -6,7 +6,7 @@ from pathlib import Path
 
 from codesign.core.errors import InputError, nearest
 from codesign.core.reading.rootfile import check_whole, opened_root
-from codesign.physics.events.container import Container, NotEvents, inflated
+from codesign.physics.events.container import Container, NotEvents, limit_inflation
 from codesign.physics.events.rntuple import RNTuple
 from codesign.physics.events.ttree import EventTree
 
@@ -37,8 +37,8 @@ def open_root(path: Path, tree: str | None = None) -> Container:
     try:
         check_whole(path, file)
         classes = file.classnames(recursive=tree is not None and "/" in tree, cycle=False)
-        name = _chosen(path, classes, tree)
-        inflated(path, name, "the tree's description", int(file.key(name).data_uncompressed_bytes))
+        name = _choose(path, classes, tree)
+        limit_inflation(path, name, "the tree's description", int(file.key(name).data_uncompressed_bytes))
         if classes[name] == _RNTUPLE:
             return RNTuple(path, file, file[name])
         return EventTree(path, file, file[name])
@@ -47,7 +47,7 @@ def open_root(path: Path, tree: str | None = None) -> Container:
         raise
 
 
-def _chosen(path: Path, classes: dict[str, str], wanted: str | None) -> str:
+def _choose(path: Path, classes: dict[str, str], wanted: str | None) -> str:
     trees = [name for name, kind in classes.items() if kind in _CLASSES]
     shown = ", ".join(f"'{name}'" for name in trees) or "none"
     if wanted is not None:

@@ -49,12 +49,12 @@ def columns(natives: Mapping[str, Native]) -> dict[str, Column]:
     else:
         for collection in ("ScoutingPFJetRecluster", "ScoutingJet"):
             if f"{collection}_pt" in natives:
-                found |= _renamed("HLTJet", collection, natives)
+                found |= _rename("HLTJet", collection, natives)
                 break
     for collection, others in _COLLECTIONS.items():
         other = next((o for o in others if f"{o}_pt" in natives), None)
         if other is not None:
-            found |= _renamed(collection, other, natives)
+            found |= _rename(collection, other, natives)
     for rho in ("ScoutingRho_fixedGridRhoFastjetAll", "ScoutingRho"):
         if rho in natives:
             found.setdefault("Rho_fixedGridRhoFastjetAll", Column((rho,)))
@@ -63,7 +63,7 @@ def columns(natives: Mapping[str, Native]) -> dict[str, Column]:
     return found
 
 
-def _renamed(collection: str, other: str, natives: Mapping[str, Native]) -> dict[str, Column]:
+def _rename(collection: str, other: str, natives: Mapping[str, Native]) -> dict[str, Column]:
     fields = [name.removeprefix(f"{other}_") for name in natives if name.startswith(f"{other}_")]
     return {f"{collection}_{'mass' if f == 'm' else f}": Column((f"{other}_{f}",)) for f in fields}
 
@@ -75,7 +75,7 @@ def _jets(natives: Mapping[str, Native]) -> dict[str, Column]:
         for field, name in own.items()
         if f"ScoutingPFJet_{name}" in natives
     }
-    found["HLTJet_rawFactor"] = Column(("ScoutingPFJet_pt",), _uncorrected)
+    found["HLTJet_rawFactor"] = Column(("ScoutingPFJet_pt",), _undo_correction)
     if all(name in natives for name in _COUNTS):
         found["HLTJet_nConstituents"] = Column(_COUNTS, _sum)
     if all(name in natives for name in _ENERGIES):
@@ -84,7 +84,7 @@ def _jets(natives: Mapping[str, Native]) -> dict[str, Column]:
     return found
 
 
-def _uncorrected(pt: Any) -> Any:
+def _undo_correction(pt: Any) -> Any:
     import awkward as ak
 
     return ak.zeros_like(pt)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from codesign.core.errors import CodesignError, InputError
-from codesign.physics.events.container import ChunkSize, Native, inflated
+from codesign.physics.events.container import ChunkSize, Native, limit_inflation
 
 __all__ = ("EventTree",)
 
@@ -71,7 +71,7 @@ class EventTree:
         last = int(np.searchsorted(offsets, stop, side="left"))
         try:
             for basket in range(int(np.searchsorted(offsets, start, side="right")) - 1, min(last, branch.num_baskets)):
-                inflated(self._path, name, f"basket {basket}", int(branch.basket_uncompressed_bytes(basket)))
+                limit_inflation(self._path, name, f"basket {basket}", int(branch.basket_uncompressed_bytes(basket)))
             return branch.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
         except CodesignError:
             raise

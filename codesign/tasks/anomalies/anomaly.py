@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
 from codesign.tasks.anomalies.anomaly_sample import SIGNALS, AnomalySample, sample_of
 from codesign.tasks.anomalies.baselines import baselines_of
-from codesign.tasks.anomalies.judging import judged, thresholds_of
+from codesign.tasks.anomalies.judging import judge, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
@@ -45,7 +45,7 @@ class Anomaly(Task):
 
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> AnomalyProblem:
         """The cards' events, or those of files. The cards have their own seeds."""
-        return AnomalyProblem(validated(AnomalySample, dict(settings), "sample"), progress)
+        return AnomalyProblem(validate(AnomalySample, dict(settings), "sample"), progress)
 
     def inputs(self, events: ak.Array) -> Inputs:
         """The inputs of a chunk of events, one row per event."""
@@ -96,7 +96,7 @@ class AnomalyProblem(Problem):
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
-        return judged(scores, part, points)
+        return judge(scores, part, points)
 
     def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
         """Whether an event fires, by its process and the pile-up."""

@@ -25,7 +25,7 @@ from codesign.tasks.anomalies.rates import (
 from codesign.tasks.metrics import auc_influence
 from codesign.tasks.weighting import Weights, effective, event_weights, mean, some, width
 
-__all__ = ("judged", "point", "rates_in", "thresholds_of")
+__all__ = ("judge", "point", "rates_in", "thresholds_of")
 
 Scores = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def point(points: Mapping[str, float], rate: str) -> Threshold:
     return Threshold(*(points[f"threshold_{rate}{which}"] for which in ("", "_low", "_high")))
 
 
-def judged(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
+def judge(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
     """Every metric of scores (events, 1) of a part, at working points of :func:`thresholds_of`."""
     score, usual, weights = scores[:, 0], part.y == 0, event_weights(part)
     signals = {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}

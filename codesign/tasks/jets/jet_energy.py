@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.records import Metric, Plot
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks import metrics as classification
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
@@ -23,7 +23,15 @@ from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, heads_for, heads_of
 from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs, kinematics
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
 from codesign.tasks.jets.jet_sample import FLAVOURS, JetEnergySample, sample_of
-from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, binned, cell_of, closure, median, resolution_mean
+from codesign.tasks.jets.response import (
+    ETA_EDGES,
+    FLAVOUR_PT_EDGES,
+    bin_response,
+    cell_of,
+    closure,
+    median,
+    resolution_mean,
+)
 from codesign.tasks.jets.turn_on import OFFLINE_PT, threshold, turn_on
 from codesign.tasks.jets.weights import learning_weights
 from codesign.tasks.outcome import Outcome, Tabulated
@@ -57,7 +65,7 @@ class JetEnergy(Task):
 
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetEnergyProblem:
         """Jets of the cards' events, or of files."""
-        return JetEnergyProblem(validated(JetEnergySample, dict(settings), "sample"), self.jets, progress)
+        return JetEnergyProblem(validate(JetEnergySample, dict(settings), "sample"), self.jets, progress)
 
 
 class JetEnergyOffline(JetEnergy):
@@ -148,24 +156,24 @@ class JetEnergyProblem(Problem):
         assert part.targets is not None
         target = part.targets[:, 0].astype(np.float64)
         response = np.exp(heads.correction - target)
-        bins = binned(response, truth["reference_pt"], truth["eta"], weights=weights)
+        bins = bin_response(response, truth["reference_pt"], truth["eta"], weights=weights)
         found = closure(bins)
-        found |= _there("resolution", resolution_mean(bins))
+        found |= _present("resolution", resolution_mean(bins))
         found["coverage_error"] = _coverage_error(heads.low, heads.high, target, weights)
         for number, flavour in enumerate(FLAVOURS):
             of_flavour = part.y == number
-            some = binned(
+            some = bin_response(
                 response[of_flavour], truth["reference_pt"][of_flavour], truth["eta"][of_flavour],
                 FLAVOUR_PT_EDGES, (ETA_EDGES[0], ETA_EDGES[2]), weights=some_weights(weights, of_flavour),
             )  # fmt: skip
-            found |= _there(f"closure_{flavour}", closure(some).get("closure_mean"))
-            found |= _there(f"resolution_{flavour}", resolution_mean(some))
+            found |= _present(f"closure_{flavour}", closure(some).get("closure_mean"))
+            found |= _present(f"resolution_{flavour}", resolution_mean(some))
         pt, offline = corrected_pt(scores, part), truth["offline_pt"]
         if "threshold_gev" in points:
             found |= turn_on(pt > points["threshold_gev"], offline, weights)
         found |= _against_offline(pt, offline, weights)
         pairs = balance(pt, truth["eta"], truth["phi"], truth["event"], weights=weights)
-        found |= _there("balance_mean", balance_mean(pairs))
+        found |= _present("balance_mean", balance_mean(pairs))
         if heads.logits is not None:
             chance = classification.probabilities(heads.logits)
             found["accuracy"] = classification.accuracy(heads.logits, part.y, weights)
@@ -200,7 +208,7 @@ def corrected_pt(scores: NDArray[np.float64], part: Part) -> NDArray[np.float64]
     return kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
 
 
-def _there(name: str, metric: Metric | None) -> dict[str, Metric]:
+def _present(name: str, metric: Metric | None) -> dict[str, Metric]:
     return {} if metric is None else {name: metric}
 
 

@@ -15,7 +15,7 @@ from codesign.tasks.jets import dijet
 from codesign.tasks.jets.jet_heads import heads_of
 from codesign.tasks.jets.jet_inputs import kinematics
 from codesign.tasks.jets.jet_sample import FLAVOURS
-from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, PT_EDGES, Bin, binned
+from codesign.tasks.jets.response import ETA_EDGES, FLAVOUR_PT_EDGES, PT_EDGES, Bin, bin_response
 from codesign.tasks.jets.turn_on import OFFLINE_PT, efficiency, threshold
 from codesign.tasks.weighting import effective, event_weights
 from codesign.tasks.weighting import some as some_weights
@@ -53,13 +53,13 @@ def plots(scores: Array, part: Part, baselines: Mapping[str, Array], points: Map
         for low, high in _REGIONS:
             yield (
                 f"{low:g} < |eta| < {high:g}",
-                binned(response, truth["reference_pt"], truth["eta"], eta_edges=(low, high), weights=weights),
+                bin_response(response, truth["reference_pt"], truth["eta"], eta_edges=(low, high), weights=weights),
             )
 
     def by_eta(response: Array) -> Iterator[tuple[str, list[Bin]]]:
         yield (
             f"{_PT_RANGE[0]:g} to {_PT_RANGE[1]:g} GeV",
-            binned(response, truth["reference_pt"], truth["eta"], _PT_RANGE, _FINE_ETA, weights=weights),
+            bin_response(response, truth["reference_pt"], truth["eta"], _PT_RANGE, _FINE_ETA, weights=weights),
         )
 
     def by_flavour(response: Array) -> Iterator[tuple[str, list[Bin]]]:
@@ -67,7 +67,7 @@ def plots(scores: Array, part: Part, baselines: Mapping[str, Array], points: Map
             some = part.y == number
             yield (
                 flavour,
-                binned(
+                bin_response(
                     response[some],
                     truth["reference_pt"][some],
                     truth["eta"][some],
@@ -169,7 +169,7 @@ def _offline(each: _Each, part: Part, where: str) -> Plot | None:
     for label, _, scores, dashed in each:
         ratio = _pt(scores, part)[both] / offline[both]
         own = some_weights(event_weights(part), both)
-        bins = binned(ratio, offline[both], part.truth["eta"][both], eta_edges=(0, ETA_EDGES[2]), weights=own)
+        bins = bin_response(ratio, offline[both], part.truth["eta"][both], eta_edges=(0, ETA_EDGES[2]), weights=own)
         series += [_bins_line(f"median{label}", bins, "median", "pt", dashed)] if bins else []
     return _plot(
         "offline", "Corrected over offline pT, |eta| < 2.5", "offline pT [GeV]", "median ratio", series,

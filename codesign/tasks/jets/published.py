@@ -21,7 +21,7 @@ from codesign.core.records import Plot
 from codesign.tasks.jets.jet_inputs import density_of, jet_inputs, raw_pt
 from codesign.tasks.jets.jet_plots import curve, response_lines
 from codesign.tasks.jets.jet_sample import MATCH_RADIUS
-from codesign.tasks.jets.response import binned, median, resolution
+from codesign.tasks.jets.response import bin_response, median, resolution
 from codesign.tasks.jets.turn_on import OFFLINE_PT, efficiency
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def tiers_of(
     found: dict[str, Tier] = {}
     for piece in read_located(paths, ("Jet", "GenJet", "Rho", "PV.npvs", collection), optional=optional):
         events = piece.events
-        for name, jets, pt in _measured(events):
+        for name, jets, pt in _measure(events):
             _add(found, name, events, jets, pt)
         jets = events[collection]
         flat, eta, area = (_flat(v) for v in (raw_pt(jets), jets.eta, jets.area))
@@ -122,7 +122,7 @@ def tiers_of(
     return {name: tier for name, tier in found.items() if len(tier.pt)}
 
 
-def _measured(events: Any) -> list[tuple[str, Any, Array]]:
+def _measure(events: Any) -> list[tuple[str, Any, Array]]:
     """Tiers as they stand in the file: name, jets with eta and phi, pT (jets,)."""
     found: list[tuple[str, Any, Array]] = []
     if "TrigObj" in events.fields:
@@ -202,7 +202,7 @@ def _counts(jets: Any) -> NDArray[np.int64]:
 def plots(tiers: dict[str, Tier], where: str) -> list[Plot]:
     """Median response and resolution of every tier against generated pT, and turn-on curves against offline pT."""
     lines = [
-        response_lines(name, binned(t.pt / t.generated, t.generated, t.eta, _PT_EDGES, (0.0, 2.5), _LEAST))
+        response_lines(name, bin_response(t.pt / t.generated, t.generated, t.eta, _PT_EDGES, (0.0, 2.5), _LEAST))
         for name, t in tiers.items()
     ]
     edges = np.geomspace(40, 300, 16)

@@ -23,7 +23,7 @@ __all__ = (
     "LEAST",
     "PT_EDGES",
     "Bin",
-    "binned",
+    "bin_response",
     "cell_of",
     "closure",
     "median",
@@ -87,7 +87,7 @@ def resolution(response: Array, weights: Weights = None) -> Metric:
     return Metric(value=(high - low) / 2 / middle, error=float(np.sqrt(max(variance, 0.0))) / 2 / middle)
 
 
-def binned(
+def bin_response(
     response: Array,
     pt: Array,
     eta: Array,

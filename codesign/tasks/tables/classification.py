@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks.base import Baseline, Progress, Settings, Task
 from codesign.tasks.tables.table_baselines import BestCut, BoostedClasses, LinearClasses
@@ -23,7 +23,7 @@ class TableClassification(Task):
 
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> TableClassificationProblem:
         """The tables of the section ``sample``."""
-        return TableClassificationProblem(validated(ClassificationSettings, dict(settings), "sample"))
+        return TableClassificationProblem(validate(ClassificationSettings, dict(settings), "sample"))
 
 
 class TableClassificationProblem(ClassificationProblem):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.records import Metric, Plot, Series
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target, Task
 from codesign.tasks.heads import Head, LossObjective
@@ -33,7 +33,7 @@ class TableRegression(Task):
 
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> TableRegressionProblem:
         """The tables of the section ``sample``."""
-        return TableRegressionProblem(validated(RegressionSettings, dict(settings), "sample"))
+        return TableRegressionProblem(validate(RegressionSettings, dict(settings), "sample"))
 
 
 class TableRegressionProblem(Problem):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from codesign.core.errors import InputError
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot, Series
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.physics.substructure import CONSTITUENTS, constituents_block
 from codesign.tasks import metrics
@@ -158,7 +158,7 @@ class JetTagging(Task):
 
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> JetTaggingProblem:
         """A card's jets, or those of a file. The card has its own seed."""
-        return JetTaggingProblem(validated(JetSample, dict(settings), "sample"), self.classes, progress)
+        return JetTaggingProblem(validate(JetSample, dict(settings), "sample"), self.classes, progress)
 
     def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """Constituents by falling pT, the hardest 32, as in a sample."""

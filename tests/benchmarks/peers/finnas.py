@@ -35,13 +35,13 @@ from codesign.core import plugins
 from codesign.core.errors import CodesignError, ToolError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.targets import Target
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.families.base import Family
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_front import checkpoints
 from codesign.families.mlp.config import MLPConfig
 from codesign.flows.base import Flow
-from codesign.flows.finn.client import shared
+from codesign.flows.finn.client import shared_client
 from codesign.flows.finn.environment import environment
 from codesign.flows.finn.flow import FinnSettings
 from codesign.rtl.firmware import Firmware
@@ -168,7 +168,7 @@ def evolved(
     """FINNAS's way for ``seconds`` of processor time: the candidates, and what was spent and refused."""
     study = load_study("finnas")
     family, flow = plugins.load(Family, study.family), plugins.load(Flow, "finn")
-    space: BaseModel = validated(family.space, study.space, "space")
+    space: BaseModel = validate(family.space, study.space, "space")
     most = next(c.max for c in study.constraints if c.name == "lut")
     assert most is not None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -184,7 +184,7 @@ def evolved(
     with estimator(target) as (estimate, pid):
         estimate(MLPConfig(widths=(8,), weight_bits=(4, 4), activation_bits=(4,), input_bits=8), *sizes)
         _warm_finn(flow, data, target, work / "warm")
-        clock = Clock([pid, shared().pid or 0])
+        clock = Clock([pid, shared_client().pid or 0])
         while clock.spent < seconds:
             trial = search.ask()
             config = family.suggest(space, choose(trial))

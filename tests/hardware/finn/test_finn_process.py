@@ -93,7 +93,7 @@ def test_it_ends_with_the_process_that_started_it(finn, tmp_path):
     code = (
         "from codesign.flows.finn.client import shared\n"
         "import threading, time\n"
-        f"threading.Thread(target=shared().ask, args=({job!r},), daemon=True).start()\n"
+        f"threading.Thread(target=shared_client().ask, args=({job!r},), daemon=True).start()\n"
         "while shared().pid is None: time.sleep(0.05)\n"
         "print(shared().pid, flush=True)\n"
         "time.sleep(1000)\n"
@@ -131,9 +131,9 @@ def test_a_failed_installation_leaves_nothing(monkeypatch, tmp_path):
 
 def test_the_shared_process_serves_flow_and_flow(finn, tmp_path):
     from codesign.core.targets import load_target
-    from codesign.flows.finn.client import shared
+    from codesign.flows.finn.client import shared_client
 
     finn.compile(small(), load_target("vu13p-240"), tmp_path / "a")
-    first = shared().pid
+    first = shared_client().pid
     finn.compile(small(seed=1), load_target("pynq-z2"), tmp_path / "b")
-    assert shared().pid == first
+    assert shared_client().pid == first

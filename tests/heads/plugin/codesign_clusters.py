@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.records import Metric, Plot, Series
-from codesign.core.validation import validated
+from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
@@ -53,7 +53,7 @@ class Clusters(Task):
     name = "clusters"
 
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> ClustersProblem:
-        return ClustersProblem(validated(ClustersSample, dict(settings), "sample"), seed)
+        return ClustersProblem(validate(ClustersSample, dict(settings), "sample"), seed)
 
 
 class ClustersProblem(Problem):

@@ -58,7 +58,7 @@ def test_the_ladder_leaves_the_guilty_pass_out(tmp_path, monkeypatch):
     assert any("canonicalize_msb_wraps" in note for note in firmware.notes)
     assert np.array_equal(flow.predict(firmware, codes), truth)
     # planted: where nothing is checked, the first rung is taken, and it is wrong
-    name = "codesign.flows.alkaid.flow._optimised"
+    name = "codesign.flows.alkaid.flow._best_circuit"
     monkeypatch.setattr(name, lambda graph, inputs, values, _: (_unchecked(graph, inputs), []))
     wrong = flow.compile(design, target, tmp_path / "unchecked")
     assert not np.array_equal(flow.predict(wrong, codes), truth)

@@ -16,9 +16,9 @@ import pytest
 from scipy.stats import kstest
 
 from codesign.physics.detector import calibration, resolution
-from codesign.physics.detector.calibrate import matched
-from codesign.physics.detector.calibration import ETA_EDGES, TIERS, corrected
-from codesign.physics.detector.resolution import JER, JER_PT, SHARED, published, smeared
+from codesign.physics.detector.calibrate import match
+from codesign.physics.detector.calibration import ETA_EDGES, TIERS, correct
+from codesign.physics.detector.resolution import JER, JER_PT, SHARED, published_resolution, smear
 from codesign.physics.detector.simulate import GENERATION_VERSION
 from codesign.physics.detector.validate import (
     CMS_DENSITY,
@@ -134,7 +134,7 @@ def test_pile_up_under_jets(simulated: Callable[..., Any]) -> None:
     jets = events.HLTJet
     offset = jets.pt * (1 - jets.rawFactor)
     central = abs(jets.eta) < 1.3
-    found = matched(events, "HLTJet")
+    found = match(events, "HLTJet")
     raw = np.asarray(ak.flatten(offset))[found["place"]]
     here = (found["place"] >= 0) & (found["gen_pt"] > 30) & (found["gen_pt"] < 60) & (np.abs(found["gen_eta"]) < 1.3)
     rho = float(ak.mean(events.Rho.fixedGridRhoFastjetAllHLT))
@@ -147,7 +147,7 @@ def test_pile_up_under_jets(simulated: Callable[..., Any]) -> None:
 def test_flavours(simulated: Callable[..., Any]) -> None:
     """Gluon jets have more constituents than those of light quarks."""
     events = simulated("qcd-flat", DIJETS)
-    found = matched(events, COLLECTIONS["offline"])
+    found = match(events, COLLECTIONS["offline"])
     number = np.asarray(ak.flatten(events.Jet.nConstituents), dtype=float)[found["place"]]
     here = (found["place"] >= 0) & (np.abs(found["gen_eta"]) < 2) & (found["gen_pt"] > 60) & (found["gen_pt"] < 200)
     gluon, quark = (
@@ -185,10 +185,10 @@ def test_published_resolution(published_data: Callable[[str], Path]) -> None:
 
 def test_published_of_tiers() -> None:
     pt, eta = np.array([35.0, 80.0, 300.0]), np.array([0.1, 2.0, -0.5])
-    offline, hlt, l1 = (published(tier, pt, eta) for tier in ("offline", "hlt", "l1"))
+    offline, hlt, l1 = (published_resolution(tier, pt, eta) for tier in ("offline", "hlt", "l1"))
     assert np.all(offline < hlt)
     assert np.all(hlt < l1)
-    np.testing.assert_allclose(published("offline", np.array([80.0]), np.array([0.4])), [0.110])
+    np.testing.assert_allclose(published_resolution("offline", np.array([80.0]), np.array([0.4])), [0.110])
 
 
 def test_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,11 +200,11 @@ def test_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     n = 20_000
     common, signal, eta = random.normal(size=n), np.full(n, 100.0), np.full(n, 0.5)
     gen = np.full(n, 200.0)
-    hlt, offline = (smeared(t, signal, eta, gen, common, random.normal(size=n)) for t in ("hlt", "offline"))
+    hlt, offline = (smear(t, signal, eta, gen, common, random.normal(size=n)) for t in ("hlt", "offline"))
     assert abs(hlt.std() - 10) < 0.3
     assert abs(np.corrcoef(hlt, offline)[0, 1] - SHARED["hlt"]) < 0.03
-    assert not smeared("hlt", signal, eta, np.zeros(n), common, common).any()
-    assert abs(smeared("hlt", signal, eta, np.full(n, 20.0), common, random.normal(size=n)).std() - 20) < 0.6
+    assert not smear("hlt", signal, eta, np.zeros(n), common, common).any()
+    assert abs(smear("hlt", signal, eta, np.full(n, 20.0), common, random.normal(size=n)).std() - 20) < 0.6
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -212,10 +212,10 @@ def test_calibration(tier: str) -> None:
     """Rises with pT, never negative, and goes through the steps of its table."""
     pt = np.geomspace(0.5, 3000, 400)
     for number, eta in enumerate((np.array(ETA_EDGES[1:]) + ETA_EDGES[:-1]) / 2):
-        out = corrected(tier, pt, np.full(len(pt), eta))
+        out = correct(tier, pt, np.full(len(pt), eta))
         assert np.all(np.diff(out) > 0), eta
         table = calibration.tables()[tier]
         steps = np.array(table["measured"][number])
         if len(steps):
-            np.testing.assert_allclose(corrected(tier, steps, np.full(len(steps), eta)), table["true"][number])
-    assert not corrected(tier, np.zeros(3), np.zeros(3), np.ones(3)).any()
+            np.testing.assert_allclose(correct(tier, steps, np.full(len(steps), eta)), table["true"][number])
+    assert not correct(tier, np.zeros(3), np.zeros(3), np.ones(3)).any()

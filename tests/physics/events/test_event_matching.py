@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codesign.physics.events import read_events
-from codesign.physics.events.matching import match, matched
+from codesign.physics.events.matching import match, match_truth
 
 POINT = st.tuples(st.floats(-1, 1), st.floats(-4, 4))
 EVENTS = st.lists(st.tuples(st.lists(POINT, max_size=6), st.lists(POINT, max_size=6)), min_size=1, max_size=4)
@@ -69,7 +69,7 @@ def test_cms_jets(published_data, record_property) -> None:
     def in_range(gen):
         return (gen.pt > 60) & (gen.pt < 120)
 
-    trigger, offline = matched(hlt, events.Jet, 0.2, once=False)
+    trigger, offline = match_truth(hlt, events.Jet, 0.2, once=False)
     known = offline.genJetIdx >= 0
     trigger, offline = trigger[known], offline[known]
     gen = events.GenJet[offline.genJetIdx]

@@ -77,11 +77,11 @@ def _cluster(folder: Path) -> Path:
     return _shipped(folder, "search/clusters/lxplus.yaml")
 
 
-def _described(path: Path) -> None:
+def _describe(path: Path) -> None:
     """A cluster is not begun: its scheduler is a server, and its jobs are tools."""
-    from codesign.search.cluster import _described
+    from codesign.search.cluster import _describe
 
-    _described(path)
+    _describe(path)
 
 
 # --------------------------------------------------------------------------------------------------------------- models
@@ -175,7 +175,7 @@ SUBJECTS: dict[str, Subject] = {
     "study": Subject(_studies, (_resolved,), _every),
     "target": Subject(_target, (_loaded_target, _synthesised)),
     "generator card": Subject(_cards, (_loaded_cards,), _every),
-    "cluster": Subject(_cluster, (_described,)),
+    "cluster": Subject(_cluster, (_describe,)),
     "ONNX": Subject(_model, (_graph,)),
     "safetensors": Subject(_weights, (_tensors,)),
     "ROOT jets": _sample(".root"),

@@ -178,9 +178,9 @@ def _store(folder: Path) -> Path:
 def _place_entry(root: Path, path: Path, content: bytes) -> None:
     """An entry with a seal that holds: of its files, where there are any, else of the very bytes."""
     kind, key = path.relative_to(root).parts[0], path.stem
-    files = store.unpacked(content)
+    files = store.unpack(content)
     if files is not None:
-        path.write_bytes(store.sealed(kind, key, files))
+        path.write_bytes(store.seal_entry(kind, key, files))
         return
     body = content[:-64]
     path.write_bytes(body + store.mac("store", {"kind": kind, "key": key}, store._whole(body)).encode())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from codesign.tasks.jets.response import binned, closure, median, resolution, resolution_mean
+from codesign.tasks.jets.response import bin_response, closure, median, resolution, resolution_mean
 
 
 @pytest.mark.parametrize("jets", [100, 2000])
@@ -22,7 +22,7 @@ def test_a_bias_in_one_bin_is_found():
     pt, eta = rng.uniform(30, 600, 60_000), rng.uniform(-4.7, 4.7, 60_000)
     response = rng.normal(1, 0.1, 60_000)
     response[(pt > 90) & (pt < 130) & (np.abs(eta) < 1.3)] += 0.05
-    bins = binned(response, pt, eta)
+    bins = bin_response(response, pt, eta)
     found = closure(bins)
     assert found["closure_worst"].value == pytest.approx(0.05, abs=4 * found["closure_worst"].error)
     assert found["closure_mean"].value < 0.01
@@ -31,6 +31,6 @@ def test_a_bias_in_one_bin_is_found():
 
 def test_a_bin_with_too_few_jets_is_absent():
     pt, eta, response = np.full(99, 50.0), np.zeros(99), np.ones(99)
-    assert binned(response, pt, eta) == []
+    assert bin_response(response, pt, eta) == []
     assert closure([]) == {}
     assert resolution_mean([]) is None
