@@ -119,7 +119,7 @@ def table_of_trees(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     predictors = []
     for flow in _FLOWS:
         for stage, quantity, aim in _PREDICTORS:
-            pairs = np.array([(_given(row, stage, flow, quantity), row["measured"][f"synthesised-{flow}"][aim])
+            pairs = np.array([(_give(row, stage, flow, quantity), row["measured"][f"synthesised-{flow}"][aim])
                               for row in rows], dtype=np.float64)  # fmt: skip
             judged = asdict(judge(pairs[:, 0], pairs[:, 1], same_unit=quantity == aim))
             predictors.append(
@@ -132,7 +132,7 @@ def table_of_trees(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "least_lut_by_expected_cost": round(least, 4)}  # fmt: skip
 
 
-def _given(row: dict[str, Any], stage: str, flow: str, quantity: str) -> float:
+def _give(row: dict[str, Any], stage: str, flow: str, quantity: str) -> float:
     return float(row[quantity] if stage == "analytic" else row["measured"][f"compiled-{flow}"][quantity])
 
 

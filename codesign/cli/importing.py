@@ -63,7 +63,7 @@ def import_(
         output = Path("runs") / files[0].stem
         output.parent.mkdir(exist_ok=True)
     if verilog_only:
-        _traced(files, inputs, target or TARGET, output, as_json)
+        _trace(files, inputs, target or TARGET, output, as_json)
         return
     front = import_run(files, output, inputs, events, target or TARGET, tick=stage_line, improve=improve)
     run = RunFolder.open(output)
@@ -80,7 +80,7 @@ def import_(
     print_front(front, output)
 
 
-def _traced(files: list[Path], inputs: str | None, target: str, output: Path, as_json: bool) -> None:
+def _trace(files: list[Path], inputs: str | None, target: str, output: Path, as_json: bool) -> None:
     from codesign.core.errors import InputError
     from codesign.core.targets import load_target
     from codesign.flows.alkaid.keras_verilog import trace_keras

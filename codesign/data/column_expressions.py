@@ -193,7 +193,7 @@ class _Reader:
                 )
 
     def _column(self, node: ast.expr) -> str:
-        name = _dotted(node)
+        name = _dotted_name(node)
         if name is None:
             raise self._refusal(f"'{ast.unparse(node)[:60]}' names no column")
         for spelled in (name, name.replace(".", "_")):
@@ -210,10 +210,10 @@ def _is_small(node: ast.expr) -> bool:
     return isinstance(inner, ast.Constant) and isinstance(inner.value, int | float) and abs(inner.value) <= _MOST_POWER
 
 
-def _dotted(node: ast.expr) -> str | None:
+def _dotted_name(node: ast.expr) -> str | None:
     if isinstance(node, ast.Name):
         return node.id
-    if isinstance(node, ast.Attribute) and (before := _dotted(node.value)) is not None:
+    if isinstance(node, ast.Attribute) and (before := _dotted_name(node.value)) is not None:
         return f"{before}.{node.attr}"
     return None
 
@@ -223,7 +223,7 @@ def _value(node: ast.expr, columns: Columns) -> Any:
         case ast.Constant(value=value):
             return value
         case ast.Name() | ast.Attribute():
-            name = str(_dotted(node))
+            name = str(_dotted_name(node))
             return _number(columns[name] if name in columns else columns[name.replace(".", "_")])
         case ast.UnaryOp(op=op, operand=one):
             return _OPERATORS[type(op)](_value(one, columns))

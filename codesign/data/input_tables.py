@@ -83,7 +83,7 @@ def lacking(blocks: Sequence[Layout], present: Collection[str]) -> str | None:
     """The first column that a table lacks to be of these blocks; None where it has all."""
     for block in blocks:
         if len(block.shape) == 1:
-            missing = next((name for name in block.fields if not _known(name, present)), None)
+            missing = next((name for name in block.fields if not _knows(name, present)), None)
             if missing is not None:
                 return missing
         elif _item_columns(block, present) is None:
@@ -116,7 +116,7 @@ def table_chunks(
         natives = container.natives
         features = [name for block in blocks if len(block.shape) == 1 for name in block.fields]
         formulas = {
-            n: ColumnExpression.of(n, natives, str(path)) for n in features if n not in natives and _known(n, natives)
+            n: ColumnExpression.of(n, natives, str(path)) for n in features if n not in natives and _knows(n, natives)
         }
         read = list(dict.fromkeys(c for n in features for c in (formulas[n].columns if n in formulas else (n,))))
         for name in features:
@@ -146,7 +146,7 @@ def table_chunks(
             yield Rows(first, np.concatenate(pieces, axis=1), named)
 
 
-def _known(name: str, present: Collection[str]) -> bool:
+def _knows(name: str, present: Collection[str]) -> bool:
     """Whether a feature is a column, or an expression over columns that are there."""
     if name in present:
         return True

@@ -95,7 +95,7 @@ def look_at_table(file: TableFile, label: str | None = None) -> TableFacts:
         if not looked:
             raise InputError(f"{file}: has no rows")
         rows, kind = table.entries or looked, table.kind
-    columns_seen = {name: _joined(pieces) for name, pieces in held.items()}
+    columns_seen = {name: _join(pieces) for name, pieces in held.items()}
     facts = tuple(_facts(name, values) for name, values in columns_seen.items())
     return TableFacts(
         file, kind, rows, looked, facts,
@@ -128,7 +128,7 @@ def _is_list(values: Any) -> bool:
     return isinstance(values, ak.Array) and values.ndim > 1
 
 
-def _joined(pieces: list[Any]) -> Any:
+def _join(pieces: list[Any]) -> Any:
     import awkward as ak
 
     if any(isinstance(piece, ak.Array) for piece in pieces):

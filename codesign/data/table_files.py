@@ -63,14 +63,14 @@ def open_table(file: TableFile) -> Iterator[Container]:
     head = head_of(file.path)
     kind = kind_of(head) or ("Feather" if head.startswith(_FEATHER) else "CSV")
     with name_damage(file.path, kind):
-        container = _opened(file, kind)
+        container = _open(file, kind)
         try:
             yield container
         finally:
             container.close()
 
 
-def _opened(file: TableFile, kind: str) -> Container:
+def _open(file: TableFile, kind: str) -> Container:
     if file.tree is not None and kind != "ROOT":
         raise InputError(f"{file.path}: is {kind}, and has no tree '{file.tree}'")
     if kind == "ROOT":

@@ -13,7 +13,7 @@ from codesign.core.reading.json import json_of
 from codesign.core.reading.tensor_file import tensors_of
 from codesign.training.budget_front import Checkpoint
 
-__all__ = ("front_files", "picked")
+__all__ = ("front_files", "pick_within")
 
 _WEIGHTS, _POINTS = "front.safetensors", "front.json"
 
@@ -29,7 +29,7 @@ def front_files(found: Sequence[Checkpoint]) -> dict[str, bytes]:
     return {_WEIGHTS: save(state), _POINTS: (json.dumps(points, indent=1) + "\n").encode()}
 
 
-def picked(files: Mapping[str, bytes], budget: float) -> dict[str, Tensor]:
+def pick_within(files: Mapping[str, bytes], budget: float) -> dict[str, Tensor]:
     """The parameters of the network with the best score that takes at most ``budget`` effective bit operations.
 
     RefusedError, with how far, where none is so small.

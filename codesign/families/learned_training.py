@@ -17,7 +17,7 @@ from codesign.training.loop import Events, first_events, run_course
 from codesign.training.network import Autograd, Network
 from codesign.training.objectives import HeadsLoss
 
-__all__ = ("LearnedNetwork", "front_of", "opened")
+__all__ = ("LearnedNetwork", "front_of", "open_network")
 
 #: networks that are kept of one training
 _KEPT = 24
@@ -35,7 +35,7 @@ class LearnedNetwork(ExportedNetwork):
         return graph_cost(self.design()).bit_operations
 
 
-def opened(network: Network, state: Mapping[str, Tensor]) -> Network:
+def open_network(network: Network, state: Mapping[str, Tensor]) -> Network:
     """The folded network with these parameters."""
     network.load_state_dict(state)
     network.folded = True
@@ -83,10 +83,10 @@ def front_of(
         _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson)
         for point in front.thinned(_KEPT)
     ]
-    return _undominated(found)
+    return _drop_dominated(found)
 
 
-def _undominated(found: list[Checkpoint]) -> list[Checkpoint]:
+def _drop_dominated(found: list[Checkpoint]) -> list[Checkpoint]:
     """By rising bit operations, each better than all before; what the price counted and a graph counts differ."""
     kept: list[Checkpoint] = []
     for one in sorted(found, key=lambda c: (c.ebops, -c.score)):

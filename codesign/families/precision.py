@@ -117,12 +117,14 @@ class PrecisionFamily(TorchFamily):
         """The network itself, or that of the front which the budget picks."""
         if not _learns(candidate):
             return super().pick(files, candidate, lesson)
-        from codesign.families.front_files import picked
-        from codesign.families.learned_training import LearnedNetwork, opened
+        from codesign.families.front_files import pick_within
+        from codesign.families.learned_training import LearnedNetwork, open_network
 
         assert isinstance(candidate, PrecisionCandidate)
         within = float("inf") if candidate.budget is None else candidate.budget
-        return LearnedNetwork.of(opened(self._learning(candidate, lesson.subject), picked(files, within)), lesson)
+        return LearnedNetwork.of(
+            open_network(self._learning(candidate, lesson.subject), pick_within(files, within)), lesson
+        )
 
     def load(self, files: Mapping[str, bytes], candidate: Candidate, design: Design) -> Trained:
         """The network of a design, from its parameters."""

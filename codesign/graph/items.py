@@ -103,7 +103,7 @@ def identities(labelled: Labelled, found: Mapping[str, Interval]) -> None:
     same: dict[str, str] = {}
     kept = []
     for step in labelled.steps:
-        step = _renamed(step, same)
+        step = _rename(step, same)
         if step.node is not None and step.node.op in ("Quant", "IntQuant", "FixedPoint", "Identity"):
             (x, *others), (out,) = step.inputs, step.outputs
             alike = not others and labelled.values[x] == labelled.values[out]
@@ -115,7 +115,7 @@ def identities(labelled: Labelled, found: Mapping[str, Interval]) -> None:
     labelled.outputs = tuple(same.get(o, o) for o in labelled.outputs)
 
 
-def _renamed(step: Step, same: Mapping[str, str]) -> Step:
+def _rename(step: Step, same: Mapping[str, str]) -> Step:
     node = step.node
     if node is not None:
         node = replace(node, inputs=tuple(same.get(i, i) for i in node.inputs))

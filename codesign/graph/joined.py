@@ -6,10 +6,10 @@ import onnx
 
 from codesign.core.reading.onnx import onnx_model
 
-__all__ = ("joined",)
+__all__ = ("join_heads",)
 
 
-def joined(content: bytes) -> bytes:
+def join_heads(content: bytes) -> bytes:
     """The graph whose one output is what the last node, a Split, divides into its outputs; any other as it is.
 
     The flat outputs, of all heads one after another, are the same.

@@ -174,7 +174,7 @@ def _axis_apart(labelled: Labelled, node: Node) -> tuple[Stream, int]:
 
 
 @_rule("Slice", "Pad")
-def _kept(labelled: Labelled, node: Node) -> None:
+def _keep(labelled: Labelled, node: Node) -> None:
     """Only other axes may get another length."""
     stream = labelled.common(node)
     if labelled.full[node.inputs[0]][stream.axis - 1] != labelled.full[node.outputs[0]][stream.axis - 1]:

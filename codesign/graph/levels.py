@@ -41,7 +41,7 @@ class Levels:
         assert stream is not None
         return level, 2, *stream.layout
 
-    def _needed(self, place: int) -> int:
+    def _needs(self, place: int) -> int:
         """The level in which a step takes its inputs."""
         return self._level[place] - self._steps[place].is_boundary
 
@@ -51,7 +51,7 @@ class Levels:
         step, level = self._steps[place], self._level[place]
         if step.kind is not Kind.ITEM:
             return
-        needed = [self._needed(user) for o in step.outputs for user in self._users[o]]
+        needed = [self._needs(user) for o in step.outputs for user in self._users[o]]
         later = min(needed, default=level)
         if later <= level:
             return
@@ -65,7 +65,7 @@ class Levels:
             more = [
                 p for n in waiting if (p := self._maker.get(n, -1)) >= 0
                 and self._steps[p].kind is Kind.ITEM and self._level[p] == level
-                and all(u in cone or self._needed(u) >= later for o in self._steps[p].outputs for u in self._users[o])
+                and all(u in cone or self._needs(u) >= later for o in self._steps[p].outputs for u in self._users[o])
             ]  # fmt: skip
             if not more:
                 break
@@ -81,4 +81,4 @@ class Levels:
 
     def _waits(self, name: str, cone: set[int], later: int) -> bool:
         """Whether a value is kept until then anyway."""
-        return any(self._needed(u) >= later for u in self._users[name] if u not in cone)
+        return any(self._needs(u) >= later for u in self._users[name] if u not in cone)

@@ -22,7 +22,7 @@ from codesign.graph.expressions import Expression, Variable, affine, direction
 from codesign.graph.interval import Interval, Intervals
 from codesign.graph.nodes import ALIASES, CODESIGN, QONNX, STANDARD, Call, Node, Operand, result_of
 from codesign.graph.obstacles import Obstacle, Obstacles
-from codesign.graph.passes.folding import folded
+from codesign.graph.passes.folding import fold_constants
 from codesign.graph.pending import Pending
 from codesign.graph.reader import Graph, Operands
 from codesign.graph.signals import GraphSignal, Writer, is_short
@@ -101,14 +101,12 @@ class Lowering:
                 found.append(Obstacle.of(name, "", error))
         if found:
             raise Obstacles(found)
-        return Lowered(
-            self._written(renamed), tuple(dict.fromkeys(self._domain.discretiser.done)), tuple(self._dropped)
-        )
+        return Lowered(self._write(renamed), tuple(dict.fromkeys(self._domain.discretiser.done)), tuple(self._dropped))
 
     # ------------------------------------------------------------------------------------------------------- one node
     def _step(self, node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
         if folding:
-            found, plain = folded(node, operands, self._graph.batch)
+            found, plain = fold_constants(node, operands, self._graph.batch)
             if plain and all(o is None or o.name in self._copied for o in operands):
                 self._copied.update(node.outputs)
                 self._constant_nodes.append(_proto(node))
@@ -151,7 +149,7 @@ class Lowering:
         return self._domain.plain(signal)
 
     # ------------------------------------------------------------------------------------------------------- the file
-    def _written(self, renamed: dict[str, str]) -> bytes:
+    def _write(self, renamed: dict[str, str]) -> bytes:
         graph = self._model.graph
         nodes = [*self._constant_nodes, *self._writer.nodes]
         for node in nodes:

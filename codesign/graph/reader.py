@@ -229,7 +229,7 @@ class Graph:
         Nodes whose results are known are left out; what turns out not to depend on the events is added to ``known``.
         """
         values: dict[str, Any] = {**known, **signals}
-        for node in self._walked(values, known, step, found):
+        for node in self._walk_node(values, known, step, found):
             assert node
         return values
 
@@ -241,9 +241,9 @@ class Graph:
             return result_of(Call(node, operands, run, folding, self._batch))
 
         known = dict(self.constants)
-        return self._walked({**known, **self.blocks(x, domain)}, known, step, None)
+        return self._walk_node({**known, **self.blocks(x, domain)}, known, step, None)
 
-    def _walked(
+    def _walk_node(
         self, values: dict[str, Any], known: dict[str, Array], step: Step, found: list[Obstacle] | None
     ) -> Iterator[Node]:
         unknown = set(self._unknown)

@@ -18,7 +18,7 @@ def improved_import(imported: Imported, measure: Measure | None = None) -> Impor
     facts = count_operations(found.design)
     report = imported.report.model_copy(
         update={
-            "improvements": tuple(map(_recorded, found.savings)),
+            "improvements": tuple(map(_record, found.savings)),
             "put_back": found.put_back,
             "operations": facts.operations,
             "ebops": facts.ebops,
@@ -27,7 +27,7 @@ def improved_import(imported: Imported, measure: Measure | None = None) -> Impor
     return replace(imported, made=found.design, report=report)
 
 
-def _recorded(saving: Saving) -> Improvement:
+def _record(saving: Saving) -> Improvement:
     return Improvement(
         step=saving.step,
         done=saving.done,

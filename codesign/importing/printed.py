@@ -33,7 +33,7 @@ def report_lines(trial: int, report: ImportReport) -> Iterator[str]:
         f"them not 0{bits}"
     )
     for step in report.improvements:
-        yield f"  improved, {step.step}: {_saved(step)}"
+        yield f"  improved, {step.step}: {_savings(step)}"
         yield from (f"    {line}" for line in step.done[:_MOST])
         if len(step.done) > _MOST:
             yield f"    and {len(step.done) - _MOST} more, in imported.json"
@@ -58,7 +58,7 @@ _CHANGED: dict[str, str] = {
 assert set(_CHANGED) == set(Change.model_fields["what"].annotation.__args__)  # type: ignore[union-attr]
 
 
-def _saved(step: Improvement) -> str:
+def _savings(step: Improvement) -> str:
     pairs = (("operators", step.operations), ("bit operations", step.bit_operations), ("look-up tables", step.luts))
     words = [f"{pair[0]:,.0f} to {pair[1]:,.0f} {what}" for what, pair in pairs if pair is not None]
     how = "all of its" if step.whole else "random and extreme"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from codesign.core.fixedpoint import FixedPoint
 
-__all__ = ("concatenated", "converted", "element", "offsets_of", "total_width")
+__all__ = ("concatenate", "convert", "element", "offsets_of", "total_width")
 
 
 def offsets_of(kinds: Sequence[FixedPoint]) -> list[int]:
@@ -27,7 +27,7 @@ def element(vector: str, low: int, width: int) -> str:
     return f"{vector}[{low + width - 1}:{low}]" if width else ""
 
 
-def converted(vector: str, low: int, inner: FixedPoint, outer: FixedPoint) -> list[str]:
+def convert(vector: str, low: int, inner: FixedPoint, outer: FixedPoint) -> list[str]:
     """Parts, lowest first, of the element of type ``inner`` at bit ``low`` as one of type ``outer``.
 
     The value must fit: bits above are dropped, and none is dropped below.
@@ -49,7 +49,7 @@ def converted(vector: str, low: int, inner: FixedPoint, outer: FixedPoint) -> li
     return parts
 
 
-def concatenated(parts: Sequence[str]) -> str:
+def concatenate(parts: Sequence[str]) -> str:
     """A vector of parts, lowest first."""
     kept = [p for p in parts if p]
     lines, line = [], ""

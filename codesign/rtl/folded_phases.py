@@ -17,7 +17,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.items import joined, run_step, split
 from codesign.graph.schedule import FoldPhase, Schedule
 from codesign.graph.streams import Combine, Kind, Stream
-from codesign.rtl.bits import concatenated, converted, element, offsets_of, total_width
+from codesign.rtl.bits import concatenate, convert, element, offsets_of, total_width
 
 __all__ = ("PhaseWriter",)
 
@@ -55,7 +55,7 @@ class PhaseWriter:
         """The stream of a value."""
         return self.schedule.folded.values[name].stream
 
-    def _streamed(self, name: str) -> Stream:
+    def _stream(self, name: str) -> Stream:
         stream = self.stream(name)
         assert stream is not None
         return stream
@@ -77,7 +77,7 @@ class PhaseWriter:
         self.lines.append(f"    // verilator lint_off UNUSEDSIGNAL\n    wire [{max(width, 1) - 1}:0] {bus};")
         self.lines.append("    // verilator lint_on UNUSEDSIGNAL")
         if parts:
-            self.lines.append(f"    assign {bus} = {concatenated(parts)};")
+            self.lines.append(f"    assign {bus} = {concatenate(parts)};")
         elif not width:
             self.lines.append(f"    assign {bus} = 1'b0;")
         return bus
@@ -90,7 +90,7 @@ class PhaseWriter:
         self.flip_flops += width
         return name
 
-    def delayed(self, bus: str, width: int, clocks: int) -> str:
+    def delay(self, bus: str, width: int, clocks: int) -> str:
         """A bus so many clocks later: a shift register."""
         if clocks < 1 or not width:
             return bus
@@ -107,7 +107,7 @@ class PhaseWriter:
             self.flip_flops += width * clocks
         return name
 
-    def held(self, name: str, start: int, words: int) -> str:
+    def hold_values(self, name: str, start: int, words: int) -> str:
         """An event's value from a clock on."""
         bus, width = self._wires[name], self.bits(name)
         for load in self.schedule.holds(name, start, words):
@@ -118,8 +118,8 @@ class PhaseWriter:
         """A phase's input when it takes its first word."""
         start = self.schedule.starts[phase.name]
         if self.stream(name) is None:
-            return self.held(name, start, phase.words if phase.kind is Kind.ITEM else 1)
-        return self.delayed(self._wires[name], self.bits(name) * self.lanes(name), start - self.schedule.clocks[name])
+            return self.hold_values(name, start, phase.words if phase.kind is Kind.ITEM else 1)
+        return self.delay(self._wires[name], self.bits(name) * self.lanes(name), start - self.schedule.clocks[name])
 
     # ------------------------------------------------------------------------------------------------------- phases
     def write(self, phase: FoldPhase) -> None:
@@ -140,7 +140,7 @@ class PhaseWriter:
     def _module(self, phase: FoldPhase) -> None:
         inputs = {n: self.arriving(phase, n) for n in phase.inputs}
         if phase.wires:
-            self._rewired(phase, inputs)
+            self._rewire(phase, inputs)
             return
         copies = phase.lanes if phase.kind is Kind.ITEM else 1
         width = sum(self.bits(o) for o in phase.outputs)
@@ -149,7 +149,7 @@ class PhaseWriter:
             parts = [element(inputs[n], (lane if self.stream(n) else 0) * self.bits(n), self.bits(n)) for n in inputs]
             self.lines.append(f"    wire [{width - 1}:0] {out};")
             self.lines.append(
-                f"    {self.modules[phase.name]} {phase.name}_{lane} (.clk(clk), .model_inp({concatenated(parts)}), "
+                f"    {self.modules[phase.name]} {phase.name}_{lane} (.clk(clk), .model_inp({concatenate(parts)}), "
                 f".model_out({out}));"
             )
         low = 0
@@ -157,7 +157,7 @@ class PhaseWriter:
             self.wire(name, [element(out, low, self.bits(name)) for out in made])
             low += self.bits(name)
 
-    def _rewired(self, phase: FoldPhase, inputs: dict[str, str]) -> None:
+    def _rewire(self, phase: FoldPhase, inputs: dict[str, str]) -> None:
         """Elements that only stand elsewhere."""
         folded, start = self.schedule.folded, 0
         places: list[tuple[str, int]] = []
@@ -176,7 +176,7 @@ class PhaseWriter:
                 for kind, place in zip(self.types(out), numbered[out].ravel().astype(int), strict=True):
                     name, index = places[place]
                     low = (lane if self.stream(name) else 0) * self.bits(name) + offsets_of(self.types(name))[index]
-                    parts += converted(inputs[name], low, self.types(name)[index], kind)
+                    parts += convert(inputs[name], low, self.types(name)[index], kind)
             self.wire(out, parts)
 
     def _reduce(self, phase: FoldPhase) -> None:
@@ -195,36 +195,36 @@ class PhaseWriter:
                 if lane >= phase.rest:
                     none = _nothing(phase.combine, kind)
                     bits = f"(at[{start + phase.words - 1}] ? {kind.width}'d{none} : {bits})"
-                lanes.append(self._extended(bits, kind, total, f"{phase.name}_{index}_{lane}"))
-            results.append(self._accumulated(phase, lanes, total, start))
+                lanes.append(self._extend(bits, kind, total, f"{phase.name}_{index}_{lane}"))
+            results.append(self._accumulate(phase, lanes, total, start))
         self.wire(out, results)
 
-    def _extended(self, bits: str, kind: FixedPoint, total: FixedPoint, name: str) -> str:
+    def _extend(self, bits: str, kind: FixedPoint, total: FixedPoint, name: str) -> str:
         """Bits of one type as a wire of another."""
         given, wire = self.fresh("e"), self.fresh("e")
         self.lines.append(f"    wire [{kind.width - 1}:0] {given} = {bits};")
-        self.lines.append(f"    wire [{total.width - 1}:0] {wire} = {concatenated(converted(given, 0, kind, total))};")
+        self.lines.append(f"    wire [{total.width - 1}:0] {wire} = {concatenate(convert(given, 0, kind, total))};")
         return wire
 
-    def _accumulated(self, phase: FoldPhase, lanes: list[str], total: FixedPoint, start: int) -> str:
+    def _accumulate(self, phase: FoldPhase, lanes: list[str], total: FixedPoint, start: int) -> str:
         width, tree = total.width, self.schedule.tree
         while len(lanes) > 1:
             start += 1
             groups = [lanes[i : i + tree] for i in range(0, len(lanes), tree)]
-            lanes = [self._register(width, self._combined(phase, group, total)) for group in groups]
+            lanes = [self._register(width, self._combine(phase, group, total)) for group in groups]
         (word,) = lanes
         name = self.fresh("a")
         self.lines.append(f"    reg [{width - 1}:0] {name};")
         if phase.combine is Combine.SUM:
             following = f"{word} + (at[{start}] ? {width}'d0 : {name})"
         else:
-            following = f"at[{start}] ? {word} : {self._combined(phase, [word, name], total)}"
+            following = f"at[{start}] ? {word} : {self._combine(phase, [word, name], total)}"
         self.lines.append(f"    always @(posedge clk) {name} <= {following};")
         self.flip_flops += width
         self.gates += width
         return name
 
-    def _combined(self, phase: FoldPhase, lanes: list[str], total: FixedPoint) -> str:
+    def _combine(self, phase: FoldPhase, lanes: list[str], total: FixedPoint) -> str:
         self.gates += (len(lanes) - 1) * total.width
         if phase.combine is Combine.SUM:
             return " + ".join(lanes)
@@ -242,7 +242,7 @@ class PhaseWriter:
     def _window(self, phase: FoldPhase) -> None:
         """Words in a row of registers; zero where a neighbour would be beyond a border."""
         (name,), (out,), start = phase.inputs, phase.outputs, self.schedule.starts[phase.name]
-        stream, width = self._streamed(name), self.bits(name) * self.lanes(name)
+        stream, width = self._stream(name), self.bits(name) * self.lanes(name)
         words = [self.arriving(phase, name)]
         for _ in range(phase.right + phase.left):
             words.append(self._register(width, words[-1]))
@@ -271,13 +271,13 @@ class PhaseWriter:
                     seen.append((bus, place * self.bits(name)))
             for kind, number in zip(self.types(out), order, strict=True):
                 (bus, base), index = seen[number // value.size], number % value.size
-                parts += converted(bus, base + lows[index], kinds[index], kind)
+                parts += convert(bus, base + lows[index], kinds[index], kind)
         self.wire(out, parts)
 
     def _collect(self, phase: FoldPhase) -> None:
         """The words of before in registers, beside the last one."""
         (name,), (out,) = phase.inputs, phase.outputs
-        stream, width = self._streamed(name), self.bits(name) * self.lanes(name)
+        stream, width = self._stream(name), self.bits(name) * self.lanes(name)
         words = [self.arriving(phase, name)]
         for _ in range(phase.words - 1):
             words.insert(0, self._register(width, words[0]) if width else words[0])
@@ -287,25 +287,25 @@ class PhaseWriter:
         for kind, number in zip(self.types(out), joined(places, stream).ravel(), strict=True):
             item, index = divmod(int(number), value.size)
             word, lane = divmod(item, stream.lanes)
-            parts += converted(words[word], lane * self.bits(name) + lows[index], self.types(name)[index], kind)
+            parts += convert(words[word], lane * self.bits(name) + lows[index], self.types(name)[index], kind)
         self.wire(out, parts)
 
     def _turn(self, phase: FoldPhase) -> None:
         """All words in one register that moves on by a word in each clock."""
         (name,), (out,), start = phase.inputs, phase.outputs, self.schedule.starts[phase.name]
-        stream, x = self._streamed(out), self.arriving(phase, name)
+        stream, x = self._stream(out), self.arriving(phase, name)
         value, width = self.schedule.folded.values[name], self.bits(out) * stream.lanes
         order = split(np.arange(value.size).reshape(1, *value.shape), stream)[0].reshape(stream.items, -1)
         lows, parts = offsets_of(self.types(name)), []
         for row in order:
             for kind, index in zip(self.types(out), row, strict=True):
-                parts += converted(x, lows[index], self.types(name)[index], kind)
+                parts += convert(x, lows[index], self.types(name)[index], kind)
         missing = (stream.words * stream.lanes - stream.items) * self.bits(out)
         parts += [f"{missing}'b0"] if missing else []
         register, whole = self.fresh("t"), width * stream.words
         self.lines.append(f"    reg [{whole - 1}:0] {register};")
         moved = f"{{{width}'b0, {register}[{whole - 1}:{width}]}}" if stream.words > 1 else register
-        self.lines.append(f"    always @(posedge clk) {register} <= at[{start}] ? {concatenated(parts)} : {moved};")
+        self.lines.append(f"    always @(posedge clk) {register} <= at[{start}] ? {concatenate(parts)} : {moved};")
         self.flip_flops += whole
         self.gates += whole
         self.wire(out, [element(register, 0, width)])

@@ -16,7 +16,7 @@ from codesign.core.errors import ToolError
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.graph.schedule import Schedule
 from codesign.graph.streams import Stream
-from codesign.rtl.bits import concatenated, converted, element, offsets_of, total_width
+from codesign.rtl.bits import concatenate, convert, element, offsets_of, total_width
 from codesign.rtl.folded_phases import PhaseWriter
 from codesign.rtl.packing import bit_range
 from codesign.rtl.transport import Beats, Parallel, Transport
@@ -79,7 +79,7 @@ def folded_top(
     result = [f"    assign model_out = {found};", f"    assign valid = at[{clocks}];"]
     if design.trigger_index is not None:
         clocks += 1
-        ports, result = _compared(design.outputs, design.trigger_index, found, clocks)
+        ports, result = _compare(design.outputs, design.trigger_index, found, clocks)
     interval, kept = schedule.interval, max(clocks, schedule.interval - 1)
     text = f"""\
 `timescale 1 ns / 1 ps
@@ -126,7 +126,7 @@ def _inputs(writer: PhaseWriter, port: Port, transport: Transport) -> int:
             writer.wire(name, bus)
             low += total_width(own)
         elif isinstance(transport, Parallel):
-            _selected(writer, name, stream, own, low)
+            _select(writer, name, stream, own, low)
             low += total_width(own)
         else:
             width = total_width(types) * stream.lanes
@@ -139,11 +139,11 @@ def _all(own: Sequence[FixedPoint], types: Sequence[FixedPoint], low: int) -> li
     """An event's block: types as in the design."""
     parts: list[str] = []
     for place, outer, inner in zip(offsets_of(own), own, types, strict=True):
-        parts += converted("model_inp", low + place, outer, inner)
+        parts += convert("model_inp", low + place, outer, inner)
     return parts
 
 
-def _selected(writer: PhaseWriter, name: str, stream: Stream, own: Sequence[FixedPoint], low: int) -> None:
+def _select(writer: PhaseWriter, name: str, stream: Stream, own: Sequence[FixedPoint], low: int) -> None:
     """The word of each clock, of items that all are at the input: the first while no other is due."""
     types, value = writer.types(name), writer.schedule.folded.values[name]
     places = offsets_of(own)
@@ -153,13 +153,13 @@ def _selected(writer: PhaseWriter, name: str, stream: Stream, own: Sequence[Fixe
         for item in range(word * stream.lanes, min((word + 1) * stream.lanes, stream.items)):
             for index, kind in enumerate(types):
                 at = item * value.size + index
-                parts += converted("model_inp", low + places[at], own[at], kind)
+                parts += convert("model_inp", low + places[at], own[at], kind)
         words.append(parts)
     width = total_width(types) * stream.lanes
     if stream.words == 1:
         writer.wire(name, words[0])
         return
-    terms = [f"({{{width}{{{'start' if not w else f'after[{w}]'}}}}} & {concatenated(p)})" for w, p in enumerate(words)]
+    terms = [f"({{{width}{{{'start' if not w else f'after[{w}]'}}}}} & {concatenate(p)})" for w, p in enumerate(words)]
     selected = writer.fresh("s")
     writer.lines.append(f"    wire [{width - 1}:0] {selected} = " + "\n        | ".join(terms) + ";")
     writer.wire(name, [selected])
@@ -169,15 +169,15 @@ def _selected(writer: PhaseWriter, name: str, stream: Stream, own: Sequence[Fixe
 def _outputs(writer: PhaseWriter, port: Port) -> str:
     parts, kinds = [], list(port.types)
     for name in writer.schedule.folded.outputs:
-        bus = writer.held(name, writer.schedule.latency, 1)
+        bus = writer.hold_values(name, writer.schedule.latency, 1)
         types = writer.types(name)
         own, kinds = kinds[: len(types)], kinds[len(types) :]
         for low, inner, outer in zip(offsets_of(types), types, own, strict=True):
-            parts += converted(bus, low, inner, outer)
-    return concatenated(parts)
+            parts += convert(bus, low, inner, outer)
+    return concatenate(parts)
 
 
-def _compared(outputs: Port, trigger: int, found: str, clocks: int) -> tuple[list[str], list[str]]:
+def _compare(outputs: Port, trigger: int, found: str, clocks: int) -> tuple[list[str], list[str]]:
     """Ports and body of the comparison with a threshold, as of a top module that is not folded."""
     high, low = bit_range(outputs, trigger)
     kind = outputs.types[trigger]

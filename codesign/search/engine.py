@@ -52,7 +52,7 @@ from codesign.search.recovery import (
 from codesign.search.resolve import Resolved, resolve
 from codesign.search.shares import Shares
 from codesign.search.storage import derived_seed, must_be_there, open_study, repair_journal
-from codesign.search.telling import TRIES, conclude, fail, finished, recorded_score, scored_trials, tell
+from codesign.search.telling import TRIES, conclude, fail, finished_trials, recorded_score, scored_trials, tell
 from codesign.study.definition import FAMILY, Study
 
 __all__ = ("run_study",)
@@ -365,7 +365,7 @@ class _Search:
     def _over(self, number: int) -> None:
         self._deaths_in_a_row = 0
         self._shown.running.pop(number, None)
-        status = finished(self._run.trial(number))
+        status = finished_trials(self._run.trial(number))
         assert status is not None, "a worker writes the record before it says so"
         self._ended(number, status)
 
@@ -381,7 +381,7 @@ class _Search:
             for t in self._optuna.get_trials(deepcopy=False)
             if not t.state.is_finished() and t.user_attrs.get("trial") == number
         ]
-        if finished(folder) is not None:  # it died between the record and telling the storage
+        if finished_trials(folder) is not None:  # it died between the record and telling the storage
             for trial in asked:
                 tell(self._optuna, trial, folder, self._study)
             self._over(number)

@@ -112,13 +112,13 @@ class Climb:
 
     def open(self) -> list[messages.Measure]:
         """Measurements that the lowest unfinished rung still lacks."""
-        return self._climbed()[1]
+        return self._climb()[1]
 
     def fronts(self) -> list[FidelityFront]:
         """The search's own front and that of each rung; none of a study without such rungs."""
-        return self._climbed()[0]
+        return self._climb()[0]
 
-    def _climbed(self) -> tuple[list[FidelityFront], list[messages.Measure]]:
+    def _climb(self) -> tuple[list[FidelityFront], list[messages.Measure]]:
         if not self._rungs:
             return [], []
         entered = sorted(self._trials())
@@ -127,8 +127,8 @@ class Climb:
         for fidelity in self._rungs:
             study = at_fidelity(self._study, fidelity)
             failed = {t: self.failed[t, fidelity] for t in entered if (t, fidelity) in self.failed}
-            learned = self._learned(below, fidelity, entered)
-            dominated = self._dominated(below, [t for t in entered if t not in failed], learned)
+            learned = self._learn(below, fidelity, entered)
+            dominated = self._dominates(below, [t for t in entered if t not in failed], learned)
             climbing = [t for t in entered if t not in failed and t not in dominated]
             measured = [s.trial for s in self._scores(study, climbing)]
             fronts.append(self._front(fidelity, study, measured, dominated, failed, list(learned.values())))
@@ -137,7 +137,7 @@ class Climb:
             entered, below = measured, study
         return fronts, []
 
-    def _learned(self, below: Study, fidelity: Fidelity, trials: list[int]) -> Predictors:
+    def _learn(self, below: Study, fidelity: Fidelity, trials: list[int]) -> Predictors:
         """What the run's own measurements say of the step to this fidelity; none until every family has enough."""
         names = [o.name for o in below.objectives if o.fidelity is not None and o.name in _MEASURED]
         lower = next((o.fidelity for o in below.objectives if o.name in names), None)
@@ -156,7 +156,7 @@ class Climb:
             self._families[trial] = self._study.of(config, source).family
         return self._families[trial]
 
-    def _dominated(self, study: Study, trials: list[int], learned: Predictors) -> dict[int, int]:
+    def _dominates(self, study: Study, trials: list[int], learned: Predictors) -> dict[int, int]:
         """Of these trials, those that another one surely dominates, and the first that does."""
         directions = [o.direction for o in study.objectives]
         own = [{q: figure for (f, q), figure in learned.items() if f == self._family(t)} for t in trials]
@@ -173,7 +173,7 @@ class Climb:
         failed: dict[int, str] | None = None,
         learned: list[LearnedFigure] | None = None,
     ) -> FidelityFront:
-        missed = self._missed(measured) if fidelity is Fidelity.PLACED else {}
+        missed = self._miss(measured) if fidelity is Fidelity.PLACED else {}
         scores = self._scores(study, [t for t in measured if t not in missed])
         return FidelityFront(
             fidelity=fidelity,
@@ -186,7 +186,7 @@ class Climb:
             learned=learned or [],
         )
 
-    def _missed(self, trials: list[int]) -> dict[int, float]:
+    def _miss(self, trials: list[int]) -> dict[int, float]:
         """Of placed trials, those that do not reach the target's clock, and what they reach in MHz."""
         reached = {t: find(self._records(t)[1].figures, "fmax", Fidelity.PLACED) for t in trials}
         return {t: f.value for t, f in reached.items() if f is not None and f.value < self._target.clock_mhz}

@@ -28,7 +28,17 @@ from codesign.pipeline.scoring import Score, excess_of, score, shut_out
 from codesign.search.ladder import stopped_at
 from codesign.study.definition import Study
 
-__all__ = ("TRIES", "Told", "conclude", "fail", "finished", "recorded_score", "scored_trials", "tell", "told")
+__all__ = (
+    "TRIES",
+    "Told",
+    "conclude",
+    "fail",
+    "finished_trials",
+    "objectives_told",
+    "recorded_score",
+    "scored_trials",
+    "tell",
+)
 
 #: of a candidate for which the machine may have been at fault
 TRIES = 2
@@ -45,7 +55,7 @@ class Told:
     excess: Mapping[str, float]
 
 
-def finished(folder: TrialFolder) -> TrialStatus | None:
+def finished_trials(folder: TrialFolder) -> TrialStatus | None:
     """The status of a trial that came to its end, None of any other."""
     status = folder.read("status.json", TrialStatus)
     return status if status is not None and status.state != State.RUNNING else None
@@ -53,11 +63,11 @@ def finished(folder: TrialFolder) -> TrialStatus | None:
 
 def recorded_score(folder: TrialFolder, study: Study) -> Score:
     """Score a finished trial from its records."""
-    metrics, figures = _measured(folder)
+    metrics, figures = _measure(folder)
     return score(folder.number, study, metrics.metrics, figures.figures)
 
 
-def _measured(folder: TrialFolder) -> tuple[Metrics, Figures]:
+def _measure(folder: TrialFolder) -> tuple[Metrics, Figures]:
     metrics, figures = folder.read("metrics.json", Metrics), folder.read("figures.json", Figures)
     for name, record in (("metrics.json", metrics), ("figures.json", figures)):
         if record is None:
@@ -69,11 +79,11 @@ def _measured(folder: TrialFolder) -> tuple[Metrics, Figures]:
 
 def scored_trials(run: RunFolder) -> list[int]:
     """Trials with a score: the search's storage must know them."""
-    ended = {folder.number: finished(folder) for folder in run.trials()}
+    ended = {folder.number: finished_trials(folder) for folder in run.trials()}
     return [n for n, s in ended.items() if s is not None and s.state in (State.COMPLETE, State.INFEASIBLE)]
 
 
-def told(folder: TrialFolder, study: Study, status: TrialStatus) -> Told | None:
+def objectives_told(folder: TrialFolder, study: Study, status: TrialStatus) -> Told | None:
     """What the storage is told of a trial; None of one that failed and says nothing of where to look.
 
     Of one that the ladder stopped, the objectives of its last rung: they break a bound.
@@ -86,14 +96,14 @@ def told(folder: TrialFolder, study: Study, status: TrialStatus) -> Told | None:
     if status.state == State.STOPPED:
         values = stopped_at(folder)
         return None if values is None else Told(values, shut_out(study, _STOPPED))
-    metrics, figures = _measured(folder)
+    metrics, figures = _measure(folder)
     excess, _ = excess_of(study, load_target(study.target), metrics.metrics, figures.figures)
     return Told(recorded_score(folder, study).values, excess)
 
 
 def conclude(search: Any, asked: Any, folder: TrialFolder, study: Study, status: TrialStatus) -> None:
     """Write the last record of a trial, and tell the storage. ``asked`` is Optuna's trial, alive or as it was read."""
-    found = told(folder, study, status)
+    found = objectives_told(folder, study, status)
     if found is not None:
         _constrain(search, asked, found)
     # the record first: should this process die before Optuna knows, the next start tells it
@@ -103,9 +113,9 @@ def conclude(search: Any, asked: Any, folder: TrialFolder, study: Study, status:
 
 def tell(search: Any, asked: Any, folder: TrialFolder, study: Study) -> None:
     """Tell the storage what the records of a finished trial say."""
-    status = finished(folder)
+    status = finished_trials(folder)
     assert status is not None, "only finished trials are told"
-    found = told(folder, study, status)
+    found = objectives_told(folder, study, status)
     if found is not None:
         _constrain(search, asked, found)
     _end(search, asked, found, status)

@@ -146,19 +146,19 @@ class TaskTests:
         sample = problem.sample
         part = replace(sample.part("validation", self.splits), weights=None)
         scores = self.scores(problem, sample, part)
-        plain = self._judged(problem, part, scores)
+        plain = self._judge(problem, part, scores)
         for every in (1.0, 3.0):
-            same = self._judged(problem, _weighted(part, np.full(len(part), every)), scores)
+            same = self._judge(problem, _weighted(part, np.full(len(part), every)), scores)
             must(same == plain, f"{task.name}: of events whose weight is always {every:g} it has other metrics")
         often = self.often(part)
         weighted = _weighted(part, often)
-        found = self._judged(problem, weighted, scores)
+        found = self._judge(problem, weighted, scores)
         for plot in problem.plots(scores, weighted, {}, problem.working_points(scores, weighted)):
             must(
                 not (wrong := _undrawable(plot)), f"{task.name}: of events with weights the plot '{plot.name}' {wrong}"
             )
         places = np.concatenate([np.arange(len(part)), np.flatnonzero(often == 2)])
-        wanted = self._judged(problem, self.repeated(part, places), scores[places])
+        wanted = self._judge(problem, self.repeat(part, places), scores[places])
         both = sorted(found.keys() & wanted.keys())
         must(bool(both), f"{task.name}: judges nothing of events with weights")
         for name in both:
@@ -173,7 +173,7 @@ class TaskTests:
         train, validation = sample.part("train", self.splits), sample.part("validation", self.splits)
         heavy = np.where(np.arange(len(train)) % 3 == 0, 10.0, 1.0)
         train = replace(train, weights=None)
-        parts = train, _weighted(train, heavy), self.repeated(train, _most(train))
+        parts = train, _weighted(train, heavy), self.repeat(train, _most(train))
         for plain, weighted, other in zip(*(problem.baselines(some, 3) for some in parts), strict=True):
             scores = plain(validation)
             if not np.array_equal(other(validation), scores):  # it depends on what it is fitted on
@@ -224,7 +224,7 @@ class TaskTests:
             self._better(problem, part, start, outputs.detach())
 
     # ----------------------------------------------------------------------------------------------------------- how
-    def repeated(self, part: Part, places: NDArray[np.intp]) -> Part:
+    def repeat(self, part: Part, places: NDArray[np.intp]) -> Part:
         """The events at these places, of which one may be there twice. Give another where truth has their numbers."""
         return part.taken(places)
 
@@ -234,7 +234,7 @@ class TaskTests:
         return np.where(number % 7 == 3, 2.0, 1.0)
 
     @staticmethod
-    def _judged(problem: Problem, part: Part, scores: Scores) -> dict[str, Metric]:
+    def _judge(problem: Problem, part: Part, scores: Scores) -> dict[str, Metric]:
         return problem.judge(scores, part, problem.working_points(scores, part))
 
     def scores(self, problem: Problem, sample: Sample, part: Part, seed: int = 5) -> Scores:

@@ -101,7 +101,7 @@ class FusedModules:
                     self._stands += stands
                     continue
             elif isinstance(module, QuantWeightBiasInputOutputLayer):
-                if (learned := _learned(module)) is not None:
+                if (learned := _learn(module)) is not None:
                     self._stands.append((module, "forward", learned))
                     continue
                 if (found := _rows(module)) is not None:
@@ -166,7 +166,7 @@ def _activation(module: QuantNonLinearActLayer) -> list[Stand] | None:
     return [(module, "forward", fused), (layer.act_quant, "scale", fused.scale)]
 
 
-def _learned(module: QuantWeightBiasInputOutputLayer) -> _FusedLayer | None:
+def _learn(module: QuantWeightBiasInputOutputLayer) -> _FusedLayer | None:
     """The stand-in of a layer whose weights' bits are learned."""
     layer: Any = module
     if type(module) not in (QuantLinear, QuantConv1d, QuantConv2d) or _more(layer):

@@ -129,7 +129,7 @@ class LearnedPrecision:
         blocks = list(base.blocks)
         for signals, read in zip(self._wiring.signals, self.learned, strict=True):
             if signals.block is not None:
-                blocks[signals.block] = _typed(blocks[signals.block], bits_of(signals.module), read.tolist())
+                blocks[signals.block] = _type(blocks[signals.block], bits_of(signals.module), read.tolist())
         return InputQuantisation(blocks=tuple(blocks))
 
 
@@ -218,7 +218,7 @@ def _set_ranges(bits: Any, values: Tensor, signals: ActivationSignals) -> None:
     bits.integer.value.copy_(torch.ceil(torch.log2(top)))
 
 
-def _typed(block: QuantisedBlock, bits: Any, read: list[bool]) -> QuantisedBlock:
+def _type(block: QuantisedBlock, bits: Any, read: list[bool]) -> QuantisedBlock:
     """A block with the types that were learned of the fields that anything multiplies."""
     fractions, integers = bits.fraction().round().int().tolist(), bits.integer().round().int().tolist()
     types, steps = list(block.types), list(block.step)

@@ -15,7 +15,7 @@ from codesign.training.network import Tensors
 __all__ = ("HeadsLoss", "WeightedLoss", "loss_of")
 
 
-def _squared(outputs: Tensor, target: Tensor) -> Tensor:
+def _square(outputs: Tensor, target: Tensor) -> Tensor:
     return torch.nn.functional.mse_loss(outputs, target.reshape(outputs.shape))
 
 
@@ -39,7 +39,7 @@ def _pinball(quantiles: tuple[float, ...]) -> TorchLoss:
 
 _BY_NAME: dict[str, TorchLoss] = {
     "cross-entropy": torch.nn.functional.cross_entropy,
-    "squared": _squared,
+    "squared": _square,
     "reconstruction": _reconstruction,
 }
 

@@ -200,7 +200,7 @@ def verify_started(
         simulation.threshold(code)
         wanted = {name: with_trigger(design, reference, code) for name, reference in references.items()}
         for script, played in _scripts(simulation):
-            latency, difference = _judged(simulation, script, played, wanted, latency)
+            latency, difference = _judge(simulation, script, played, wanted, latency)
             if difference is not None:
                 break
         if difference is not None:
@@ -254,7 +254,7 @@ def _scripts(simulation: _Started) -> list[tuple[_Script, list[int]]]:
     return [(close, events), (gaps, some)]
 
 
-def _judged(
+def _judge(
     simulation: _Started, script: _Script, played: list[int], wanted: Mapping[str, Codes], known: int | None
 ) -> tuple[int | None, str | None]:
     """The latency, measured where it is not known yet, and the first difference in words."""

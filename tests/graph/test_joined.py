@@ -10,7 +10,7 @@ from codesign.families.mlp.family import MLP
 from codesign.flows.finn.finn_layers import layers_of
 from codesign.flows.hls4ml.hls4ml_graph import fold
 from codesign.graph.exact import Exact
-from codesign.graph.joined import joined
+from codesign.graph.joined import join_heads
 from codesign.graph.reader import read_graph
 from codesign.tasks.heads import Head, LossObjective
 from codesign.training.export import export
@@ -35,8 +35,8 @@ def test_flows_of_chains_take_a_network_of_two_heads():
     design = export(network.eval(), quantisation, subject.outputs, None, subject.heads)
     flat = export(network.eval(), quantisation, subject.outputs)
     assert [len(onnx_model(d.onnx).graph.output) for d in (design, flat)] == [2, 1]
-    assert joined(flat.onnx) == flat.onnx
-    whole = joined(design.onnx)
+    assert join_heads(flat.onnx) == flat.onnx
+    whole = join_heads(design.onnx)
     assert len(onnx_model(whole).graph.output) == 1
     truth = read_graph(design.onnx).run(values, Exact())
     for content in (whole, flat.onnx, fold(design).model.SerializeToString()):

@@ -156,9 +156,9 @@ class QuantVAE(_Scored):
 
     def forward(self, x: Tensor) -> Tensor:
         """Brevitas' own computation: what is exported."""
-        return self._score(self._mean(self._encoded(x)))
+        return self._score(self._mean(self._encode(x)))
 
-    def _encoded(self, x: Tensor) -> Tensor:
+    def _encode(self, x: Tensor) -> Tensor:
         return self._hidden(self.input(x) * self.gain, len(self.activations))
 
     def _mean(self, hidden: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ class QuantVAE(_Scored):
         The latent variable is drawn around the quantised mean (Kingma and Welling, arXiv 1312.6114).
         """
         with self.shortcut():
-            hidden = self._encoded(x)
+            hidden = self._encode(x)
             mean = self._mean(hidden)
         return self.objective_of(mean, hidden, target, loss)
 
@@ -199,7 +199,7 @@ class QuantVAE(_Scored):
         """After training: the score's range from all training events (events, n)."""
         self._drop_negligible()
         with self.shortcut():
-            mean = self._mean(self._encoded(x))
+            mean = self._mean(self._encode(x))
         self._set_score_range(mean.square().sum(dim=1))
 
     @torch.no_grad()

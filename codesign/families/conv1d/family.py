@@ -24,7 +24,7 @@ class Conv1d(ItemFamily):
     config = Conv1dConfig
     space = Conv1dSpace
 
-    def drawn(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
+    def draw(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
         """Draw the kernel."""
         assert isinstance(space, Conv1dSpace)
         return {"kernel": choose("kernel", space.kernel)}

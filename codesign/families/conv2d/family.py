@@ -25,7 +25,7 @@ class Conv2d(ItemFamily):
     space = Conv2dSpace
     axes = 3
 
-    def drawn(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
+    def draw(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
         """Draw kernel, stride and pooling."""
         assert isinstance(space, Conv2dSpace)
         return {

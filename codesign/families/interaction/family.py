@@ -24,7 +24,7 @@ class Interaction(ItemFamily):
     config = InteractionConfig
     space = InteractionSpace
 
-    def drawn(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
+    def draw(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
         """Draw the width of an item."""
         assert isinstance(space, InteractionSpace)
         return {"item_width": choose("item_width", space.item_width)}

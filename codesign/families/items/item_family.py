@@ -40,9 +40,9 @@ class ItemFamily(PrecisionFamily):
     def suggest(self, space: BaseModel, choose: Choose) -> ItemConfig:
         """Draw a network: the depths first, then each layer's width and bits."""
         assert isinstance(space, ItemSpace)
-        return self.config.model_validate({**drawn_layers(space, choose), **self.drawn(space, choose)})
+        return self.config.model_validate({**drawn_layers(space, choose), **self.draw(space, choose)})
 
-    def drawn(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
+    def draw(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
         """Draw what the family has more, by the configuration's names."""
         return {}
 

@@ -86,9 +86,9 @@ class MLPLearned(TorchFamily):
         assert isinstance(candidate, LearnedMLPConfig)
         if candidate.budget is None:
             return super().pick(files, candidate, lesson)
-        from codesign.families.front_files import picked
-        from codesign.families.learned_training import opened
+        from codesign.families.front_files import pick_within
+        from codesign.families.learned_training import open_network
         from codesign.families.torch_trained import ExportedNetwork
 
-        network = opened(self.build(candidate, lesson.subject), picked(files, candidate.budget))
+        network = open_network(self.build(candidate, lesson.subject), pick_within(files, candidate.budget))
         return ExportedNetwork.of(network, lesson)

@@ -24,7 +24,7 @@ class LinearAttention(ItemFamily):
     config = LinearAttentionConfig
     space = LinearAttentionSpace
 
-    def drawn(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
+    def draw(self, space: ItemSpace, choose: Choose) -> Mapping[str, object]:
         """Draw the sizes of what is multiplied."""
         assert isinstance(space, LinearAttentionSpace)
         return {"latent": choose("latent", space.latent), "product_bits": choose("product_bits", space.product_bits)}

@@ -52,7 +52,7 @@ def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> Tree
         min_child_weight=config.min_child_weight, patience=config.early_stopping, seed=seed,
     )  # fmt: skip
     (head,), count = lesson.subject.heads, len(lesson.subject.outputs)
-    found = [_placed(grown, place, count) for place, grown in _grown(trainer, lesson, head, growth)]
+    found = [_place(grown, place, count) for place, grown in _grow(trainer, lesson, head, growth)]
     return TreeModel(
         kind="nodes",
         source=trainer.name,
@@ -66,7 +66,7 @@ def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> Tree
     )
 
 
-def _grown(trainer: Trainer, lesson: Lesson, head: Head, growth: Growth) -> Iterator[tuple[int, Grown]]:
+def _grow(trainer: Trainer, lesson: Lesson, head: Head, growth: Growth) -> Iterator[tuple[int, Grown]]:
     """The trees of a head, target by target, and the first of its outputs that each gives to."""
     folds = [(fold, fold.target[head.name]) for fold in (lesson.train, lesson.validation)]
     if head.objective.name == _CLASSES:
@@ -95,7 +95,7 @@ def _column(target: FoldTarget, place: int) -> NDArray[np.float64]:
     return numbers if numbers.ndim == 1 else numbers[:, min(place, numbers.shape[1] - 1)]
 
 
-def _placed(grown: Grown, first: int, count: int) -> Grown:
+def _place(grown: Grown, first: int, count: int) -> Grown:
     """The trees of one target as those of outputs ``first`` and on of ``count``."""
     base = np.zeros(count)
     base[first : first + len(grown.base)] = grown.base

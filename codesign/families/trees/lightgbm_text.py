@@ -139,7 +139,7 @@ def lightgbm_text(model: TreeModel) -> str:
     head, _ = _blocks(model.content.decode(), "model")
     kept = ("num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "feature_names",
             "feature_infos")  # fmt: skip
-    return _written(model, {name: head[name] for name in kept if name in head})
+    return _write(model, {name: head[name] for name in kept if name in head})
 
 
 def write_lightgbm(model: TreeModel, classes: bool) -> bytes:
@@ -155,10 +155,10 @@ def write_lightgbm(model: TreeModel, classes: bool) -> bytes:
         "feature_names": " ".join(f"Column_{i}" for i in range(size)),
         "feature_infos": " ".join("[-1e+300:1e+300]" for _ in range(size)),
     }
-    return _written(model, head).encode()
+    return _write(model, head).encode()
 
 
-def _written(model: TreeModel, head: Mapping[str, str]) -> str:
+def _write(model: TreeModel, head: Mapping[str, str]) -> str:
     lines = ["tree", "version=v4", *(f"{name}={value}" for name, value in head.items())]
     left = dict(enumerate(model.base.tolist()))
     for number, tree in enumerate(model.trees):

@@ -201,17 +201,17 @@ def xgboost_json(model: TreeModel) -> bytes:
     file = validate(_File, data, "model")
     param = file.learner.learner_model_param
     several = param.base_score.lstrip().startswith("[")
-    return _written(model, param.num_class, param.num_target, several, file.version)
+    return _write(model, param.num_class, param.num_target, several, file.version)
 
 
 def write_xgboost(model: TreeModel, classes: bool, version: tuple[int, int, int]) -> bytes:
     """Trees of any origin as a file of XGBoost 3: of ``classes`` by softmax, or of as many numbers."""
     count = len(model.outputs)
     named = replace(model, objective="multi:softprob" if classes else "reg:squarederror")
-    return _written(named, count if classes else 0, 1 if classes else count, True, version)
+    return _write(named, count if classes else 0, 1 if classes else count, True, version)
 
 
-def _written(model: TreeModel, classes: int, targets: int, several: bool, version: tuple[int, int, int]) -> bytes:
+def _write(model: TreeModel, classes: int, targets: int, several: bool, version: tuple[int, int, int]) -> bytes:
     left = dict(enumerate(model.base.tolist()))
     trees = [_nodes(tree, number, left.pop(tree.output, 0.0)) for number, tree in enumerate(model.trees)]
     for tree in trees:

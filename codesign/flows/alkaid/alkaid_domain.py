@@ -34,7 +34,7 @@ class Signals(Arrays):
             return a * b
         for bit, other in ((a, b), (b, a)):
             if all(v.low == 0 and v.high == v.step for v in _flat(bit)):
-                return _each(_gated, bit, other)  # whether an item is there
+                return _each(_gate, bit, other)  # whether an item is there
         return _each(product_signal, a, b)
 
     def square(self, x: FVArray) -> Any:
@@ -218,7 +218,7 @@ def _choose(choice: Any, a: Any, b: Any) -> Any:
     return chosen + other
 
 
-def _gated(bit: Any, x: Any) -> Any:
+def _gate(bit: Any, x: Any) -> Any:
     """``x`` times a signal of one bit."""
     if x.low == x.high:
         return bit * float(x.low)

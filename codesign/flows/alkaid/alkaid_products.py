@@ -31,7 +31,7 @@ def product_signal(x: Any, y: Any) -> Any:
     # every second product of a row begins where the one before it ends: together they are wires, not adders
     found = _total([_total([_total(row[0::2]), _total(row[1::2])]) for row in rows])
     corners = [float(a * b) for a in (x.low, x.high) for b in (y.low, y.high)]
-    return _fitted(found, min(corners), max(corners))
+    return _fit(found, min(corners), max(corners))
 
 
 def square_signal(x: Any) -> Any:
@@ -40,11 +40,11 @@ def square_signal(x: Any) -> Any:
     if x.low == x.high:
         return ends[0]
     if _width(x) <= _SQUARED:
-        return _fitted(_squared(x), 0.0, ends[1])
+        return _fit(_square(x), 0.0, ends[1])
     parts = _digits(x, _ADDRESS // 2)
-    own = [_squared(part) for part in parts]
+    own = [_square(part) for part in parts]
     crossed = [_small(a, b) * 2.0 for place, a in enumerate(parts) for b in parts[place + 1 :]]
-    return _fitted(_total([_total(own), _total(crossed)]), 0.0, ends[1])
+    return _fit(_total([_total(own), _total(crossed)]), 0.0, ends[1])
 
 
 def _width(x: Any) -> int:
@@ -73,7 +73,7 @@ def _small(x: Any, y: Any) -> Any:
     return address.lookup(lower[places % len(lower)] * upper[np.minimum(places // len(lower), len(upper) - 1)])
 
 
-def _squared(x: Any) -> Any:
+def _square(x: Any) -> Any:
     """A square by one table."""
     if x.low == x.high:
         return float(x.low) ** 2
@@ -97,7 +97,7 @@ def _total(terms: Sequence[Any]) -> Any:
     return left[0] if left else 0.0
 
 
-def _fitted(x: Any, low: float, high: float) -> Any:
+def _fit(x: Any, low: float, high: float) -> Any:
     """``x``, known to lie between two numbers, without bits that are always the sign's."""
     signed, integers, fractions = (int(v) for v in x.kif)
     needed = max(floor(log2(high)) + 1 if high > 0 else -fractions, ceil(log2(-low)) if low < 0 else -fractions)

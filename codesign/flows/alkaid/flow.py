@@ -171,7 +171,7 @@ class Alkaid(Flow):
         graph = read_graph(design.onnx)
         codes = probe_codes(design.inputs) if probe is None else np.concatenate([probe_codes(design.inputs), probe])
         if (settings.interval or 1) > 1:
-            return self._folded(design, target, folder, settings, stage_delay, codes)
+            return self._fold(design, target, folder, settings, stage_delay, codes)
         values = design.inputs.values(codes)
         truth = graph.run(values, Exact())
 
@@ -201,7 +201,7 @@ class Alkaid(Flow):
         write_atomically(folder / RECORD, (json.dumps(record, indent=1) + "\n").encode())
         return self.load(design, target, folder)
 
-    def _folded(
+    def _fold(
         self,
         design: Design,
         target: Target,
@@ -315,16 +315,16 @@ class Alkaid(Flow):
             try:
                 return predict_folded(firmware.design, firmware.folder, interval, codes)
             except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
-                raise _damaged(firmware.folder, error) from None
+                raise _damage(firmware.folder, error) from None
         program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
         try:
             values = _interpret(program, firmware.design.inputs.values(codes))
         except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
-            raise _damaged(firmware.folder / _PROGRAM, error) from None
+            raise _damage(firmware.folder / _PROGRAM, error) from None
         return firmware.design.outputs.codes(values)
 
 
-def _damaged(path: Path, error: Exception) -> ToolError:
+def _damage(path: Path, error: Exception) -> ToolError:
     said = " ".join(str(error).split())[:200]
     return ToolError(f"{path}: alkaid does not run it ({said}): compile again")
 

@@ -25,7 +25,7 @@ from codesign.graph.clockwork import Compute, compute, evaluate
 from codesign.graph.domain import Array
 from codesign.graph.items import run_step
 from codesign.graph.schedule import FoldedGraph, FoldPhase
-from codesign.rtl.bits import concatenated, converted, offsets_of, total_width
+from codesign.rtl.bits import concatenate, convert, offsets_of, total_width
 
 __all__ = ("Module", "compile_modules", "computed_by", "program_name")
 
@@ -65,7 +65,7 @@ def compile_modules(
     found = {}
     for phase in folded.phases:
         if phase.is_module and not phase.wires:
-            found[phase.name] = _compiled(folded, phase, seen[phase.name], target, folder, stage_delay)
+            found[phase.name] = _compile(folded, phase, seen[phase.name], target, folder, stage_delay)
     return found
 
 
@@ -73,25 +73,25 @@ def _kinds(folded: FoldedGraph, names: Sequence[str]) -> tuple[FixedPoint, ...]:
     return tuple(kind for name in names for kind in folded.types[name])
 
 
-def _joined(inputs: Mapping[str, Array], names: Sequence[str]) -> Array:
+def _join(inputs: Mapping[str, Array], names: Sequence[str]) -> Array:
     """Values of several names, flat, one row each."""
     return np.ascontiguousarray(np.concatenate([inputs[n].reshape(len(inputs[n]), -1) for n in names], axis=1))
 
 
-def _compiled(
+def _compile(
     folded: FoldedGraph, phase: FoldPhase, rows: Mapping[str, Array], target: Target, folder: Path, stage_delay: float
 ) -> Module:
-    given = _joined(rows, phase.inputs)
-    truth = _joined(compute(folded, phase, rows), phase.outputs)
-    circuit, notes = optimise(_traced(folded, phase), lambda c: np.array_equal(c.predict(given, n_threads=1), truth))
+    given = _join(rows, phase.inputs)
+    truth = _join(compute(folded, phase, rows), phase.outputs)
+    circuit, notes = optimise(_trace(folded, phase), lambda c: np.array_equal(c.predict(given, n_threads=1), truth))
     pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
     name = f"codesign_{phase.name}"
-    latency, bits = _written(folded, phase, pipeline, name, target, folder)
+    latency, bits = _write(folded, phase, pipeline, name, target, folder)
     save_program(circuit, folder / program_name(phase))
     return Module(phase, name, latency + 1, float(circuit.cost), bits, tuple(notes))
 
 
-def _traced(folded: FoldedGraph, phase: FoldPhase) -> CombLogic:
+def _trace(folded: FoldedGraph, phase: FoldPhase) -> CombLogic:
     kinds = _kinds(folded, phase.inputs)
     signal = FVArray.from_kif(
         np.array([[int(t.signed) for t in kinds]]),
@@ -111,7 +111,7 @@ def _traced(folded: FoldedGraph, phase: FoldPhase) -> CombLogic:
     return trace(signal, flat[0] if len(flat) == 1 else domain.concat(flat, 1), optimize=False)
 
 
-def _written(
+def _write(
     folded: FoldedGraph, phase: FoldPhase, pipeline: FSM, name: str, target: Target, folder: Path
 ) -> tuple[int, int]:
     """Write the module and its core, whose stages get names of their own; latency and bits of registers."""
@@ -145,8 +145,8 @@ def _wrapper(name: str, core: str, outer: _Kinds, inner: _Kinds) -> str:
     for vector, given, wanted in (("model_inp", outer[0], inner[0]), ("core_out", inner[1], outer[1])):
         parts: list[str] = []
         for low, from_, to in zip(offsets_of(given), given, wanted, strict=True):
-            parts += converted(vector, low, from_, to)
-        sides.append(concatenated(parts))
+            parts += convert(vector, low, from_, to)
+        sides.append(concatenate(parts))
     return f"""\
 `timescale 1 ns / 1 ps
 
@@ -182,7 +182,7 @@ def computed_by(folded: FoldedGraph, programs: Mapping[str, CombLogic]) -> Compu
     def run(phase: FoldPhase, inputs: Mapping[str, Array]) -> dict[str, Array]:
         if phase.name not in programs:
             return compute(folded, phase, inputs)
-        out = programs[phase.name].predict(_joined(inputs, phase.inputs), n_threads=1)
+        out = programs[phase.name].predict(_join(inputs, phase.inputs), n_threads=1)
         sizes = np.cumsum([folded.values[o].size for o in phase.outputs])[:-1]
         return dict(zip(phase.outputs, np.split(out, sizes, axis=1), strict=True))
 

@@ -42,7 +42,7 @@ def traced_classes() -> set[str]:
     return {kind.__name__ for kind in _registry if kind.__module__.split(".")[0] in ("keras", "hgq")} - _NEVER
 
 
-def _declared(shapes: list[tuple[int, ...]], kinds: Sequence[Sequence[int]] | None) -> Any:
+def _declare(shapes: list[tuple[int, ...]], kinds: Sequence[Sequence[int]] | None) -> Any:
     """Signals of each input, (1, ...), of types (k, i, f): one for all, or one for each element; None to be found."""
     from alkaid.trace import FVArray, HWConfig
 
@@ -85,7 +85,7 @@ def work_on(job: dict[str, Any]) -> dict[str, Any]:
     model, checked, versions = load(Path(job["file"]), work, traced_classes())
     shapes = [tuple(int(n) for n in x.shape[1:]) for x in model.inputs]
     try:
-        signals = trace_model(model, HWConfig(1, -1, -1), inputs=_declared(shapes, job["kinds"]))
+        signals = trace_model(model, HWConfig(1, -1, -1), inputs=_declare(shapes, job["kinds"]))
         circuit = trace(*signals, optimize=False)
     except InputError:
         raise

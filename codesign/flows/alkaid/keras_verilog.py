@@ -32,7 +32,7 @@ from codesign.flows.alkaid.alkaid_passes import optimise
 from codesign.graph.interval import tightest_type
 from codesign.importing.declared import DeclaredInputs, fixed_point
 from codesign.importing.import_report import types_in_words
-from codesign.importing.keras.keras_process import asked
+from codesign.importing.keras.keras_process import ask_keras
 
 __all__ = ("TracedModel", "checked_circuit", "trace_keras")
 
@@ -87,7 +87,7 @@ def trace_keras(
         kinds = [[int(t.signed), t.integer_bits, t.fraction_bits] for t in found]
     with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
         work = Path(scratch)
-        answer = validate(_Answer, asked(file, work, seconds, _MODULE, {"kinds": kinds}), str(file))
+        answer = validate(_Answer, ask_keras(file, work, seconds, _MODULE, {"kinds": kinds}), str(file))
         circuit = load_program(work / "program.json.gz")
         values, truth = (np.asarray(npy_array(member(work, f"{n}.npy")), np.float64) for n in ("values", "outputs"))
     checked, notes = checked_circuit(circuit, values, truth, file.name)

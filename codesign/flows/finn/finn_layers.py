@@ -22,7 +22,7 @@ from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.exact import Exact
 from codesign.graph.interval import grid
-from codesign.graph.joined import joined
+from codesign.graph.joined import join_heads
 from codesign.graph.quantiser import QuantSpec
 from codesign.graph.reader import read_graph
 from codesign.graph.tables import Table
@@ -214,7 +214,7 @@ def layers_of(design: Design) -> FinnLayers:
     shift = np.where(live, np.rint(np.log2(port.lsbs / lsb)), 0).astype(np.int64)
     low, high = (bound << shift for bound in port.bounds)
     start = _Wire((), None, (low, high), low, high, np.full(port.size, lsb))
-    out = read_graph(joined(design.onnx)).run(start, _Domain())
+    out = read_graph(join_heads(design.onnx)).run(start, _Domain())
     if not out.affine:
         out = _write(out)
     steps = out.steps

@@ -22,7 +22,7 @@ from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import FixedPoint
 from codesign.core.reading.onnx import onnx_model
 from codesign.graph.interval import Interval, Intervals, grid, tightest_type
-from codesign.graph.joined import joined
+from codesign.graph.joined import join_heads
 from codesign.graph.reader import read_graph
 
 __all__ = ("DenseLayer", "Folded", "fold")
@@ -109,7 +109,7 @@ def _rewritten(design: Design) -> onnx.ModelProto:
 
     UnsupportedError names what hls4ml cannot do exactly.
     """
-    content = joined(design.onnx)
+    content = join_heads(design.onnx)
     constants = read_graph(content).constants
     source = onnx_model(content).graph
     nodes: list[Any] = []

@@ -137,7 +137,7 @@ class Trees(Flow):
                 "flow trees: a design that triggers takes an event every clock: its trigger is not proven at a larger "
                 "interval, leave 'interval' at 1"
             )
-        core, luts = _written(plan, design, stage_delay, settings.interval)
+        core, luts = _write(plan, design, stage_delay, settings.interval)
         top = top_module(_TOP, _CORE, design.inputs, design.outputs, design.inputs.types, kinds, design.trigger_index)
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "src").mkdir(parents=True)
@@ -204,7 +204,7 @@ class Trees(Flow):
         return outputs.codes(plan.run(codes).astype(np.float64) * plan.step)
 
 
-def _written(plan: TreePlan, design: Design, stage_delay: float, interval: int) -> tuple[FoldedTrees, float]:
+def _write(plan: TreePlan, design: Design, stage_delay: float, interval: int) -> tuple[FoldedTrees, float]:
     """The core, for an event every clock or one that stays for several, and its look-up tables: those of all trees side
     by side, for what is saved by taking turns is not foreseen."""
     made = write_trees(plan, design.inputs, _CORE, stage_delay)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from codesign.core.fixedpoint import Port
 from codesign.flows.trees.tree_plan import TreePlan
-from codesign.flows.trees.tree_verilog import TreeCore, TreeSignal, core_text, extended
+from codesign.flows.trees.tree_verilog import TreeCore, TreeSignal, core_text, extend
 from codesign.rtl.packing import bit_range
 
 __all__ = ("FoldedTrees", "write_folded")
@@ -70,7 +70,7 @@ def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, in
             continue
         if not row:
             raise AssertionError("an output without trees is constant, and has no width")
-        wire = _accumulated(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
+        wire = _accumulate(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
         low = plan.zeros(output)
         kept = core.name("r")
         core.wires.append(f"    reg [{kind.width - 1}:0] {kept};")
@@ -106,7 +106,7 @@ def _tree(core: TreeCore, trees: list[int], reached: list[str], clock: str, size
     roots = [int(forest.roots[t]) for t in trees]
     depth = max(int(forest.level[root]) for root in roots)
 
-    def decided(nodes: list[int]) -> str:
+    def decide(nodes: list[int]) -> str:
         """The comparator of each tree's node in its turn; a leaf decides nothing."""
         taken = [reached[int(forest.comparator[n])] if n >= 0 else "" for n in nodes]
         known = [t for t in taken if t]
@@ -127,9 +127,9 @@ def _tree(core: TreeCore, trees: list[int], reached: list[str], clock: str, size
         """Bits of the place of the leaf that is reached, first decision first."""
         if not left or all(n < 0 for n in nodes):
             return ["1'b0"] * left
-        bit = decided(nodes)
+        bit = decide(nodes)
         sides = zip(place(side(nodes, "reached"), left - 1), place(side(nodes, "below"), left - 1), strict=True)
-        return [bit, *(_chosen(core, bit, a, b) for a, b in sides)]
+        return [bit, *(_choose(core, bit, a, b) for a, b in sides)]
 
     def leaves(node: int, left: int) -> list[int]:
         if node < 0:
@@ -150,7 +150,7 @@ def _tree(core: TreeCore, trees: list[int], reached: list[str], clock: str, size
     return tree
 
 
-def _chosen(core: TreeCore, bit: str, a: str, b: str) -> str:
+def _choose(core: TreeCore, bit: str, a: str, b: str) -> str:
     if a == b:
         return a
     name = core.name("p")
@@ -159,7 +159,7 @@ def _chosen(core: TreeCore, bit: str, a: str, b: str) -> str:
     return name
 
 
-def _accumulated(
+def _accumulate(
     core: TreeCore, each: TreeSignal, constant: int, slots: list[list[int]], clock: str, size: int, clocks: int
 ) -> str:
     """The sum of the groups so far, the constant in the first one; what is next in its register."""
@@ -175,7 +175,7 @@ def _accumulated(
         f"    reg signed [{total.width - 1}:0] {total.name};",
         f"    wire signed [{total.width - 1}:0] {before} = {clock} == {size}'d0 ? $signed({total.width}'d{begin}) : "
         f"{total.name};",
-        f"    wire signed [{total.width - 1}:0] {after} = {before} + {extended(each, total.width)};",
+        f"    wire signed [{total.width - 1}:0] {after} = {before} + {extend(each, total.width)};",
     ]
     core.clocked.append(f"        {total.name} <= {after};")
     core.flip_flops += total.width

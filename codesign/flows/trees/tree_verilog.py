@@ -8,7 +8,7 @@ from codesign.core.fixedpoint import Port
 from codesign.flows.trees.tree_plan import TreePlan
 from codesign.rtl.packing import bit_range
 
-__all__ = ("TreeCore", "TreeSignal", "WrittenTrees", "core_text", "extended", "write_trees")
+__all__ = ("TreeCore", "TreeSignal", "WrittenTrees", "core_text", "extend", "write_trees")
 
 
 @dataclass(frozen=True)
@@ -133,13 +133,13 @@ class TreeCore:
         out = []
         for first, second in zip(given[::2], given[1::2], strict=False):
             total = TreeSignal(self.name("s"), first.low + second.low, first.high + second.high)
-            added = " + ".join(extended(x, total.width) for x in (first, second))
+            added = " + ".join(extend(x, total.width) for x in (first, second))
             self.wires.append(f"    wire signed [{total.width - 1}:0] {total.name} = {added};")
             out.append(total)
         return out + ([given[-1]] if len(given) % 2 else [])
 
 
-def extended(x: TreeSignal, width: int) -> str:
+def extend(x: TreeSignal, width: int) -> str:
     """A number in so many bits, more than it has or as many."""
     if x.low == x.high:
         return f"$signed({width}'d{x.low & ((1 << width) - 1)})"
@@ -191,7 +191,7 @@ def write_trees(plan: TreePlan, inputs: Port, name: str, stage_delay: float) -> 
         (total,), low = row, plan.zeros(output)
         width = max(kind.width + low, total.width)
         wire = core.name("o")
-        core.wires.append(f"    wire [{width - 1}:0] {wire} = {extended(total, width)};")
+        core.wires.append(f"    wire [{width - 1}:0] {wire} = {extend(total, width)};")
         results.append(core.register(f"{wire}[{kind.width + low - 1}:{low}]", kind.width))
     text = core_text(core, name, results)
     return WrittenTrees(text, len(stages), core.flip_flops, core.choices)

@@ -38,7 +38,7 @@ class DeadWeights(GraphPass):
         needed = needs(graph)
         for node in graph.working():
             weights = _product(graph, node)
-            if weights is None or _typed(graph, node.input[1]):
+            if weights is None or _type(graph, node.input[1]):
                 continue
             x = graph.signals[node.input[0]]
             axes = tuple(range(len(x.shape) - 1))
@@ -51,7 +51,7 @@ class DeadWeights(GraphPass):
                 yield f"{node.name}: {gone} of {np.count_nonzero(weights)} weights multiply 0, or nothing uses them"
 
 
-def _typed(graph: OpenGraph, name: str) -> bool:
+def _type(graph: OpenGraph, name: str) -> bool:
     """Whether a constant is behind a quantiser that stays, which says its type."""
     maker = graph.maker(name)
     return maker is not None and maker.op_type != "Constant"
@@ -167,14 +167,14 @@ def _cut(graph: OpenGraph, name: str, kept: NDArray[np.bool_], axis: int) -> str
             shape = graph.constants[given].shape
             own = axis - (rank - len(shape))
             along = own >= 0 and shape[own] == len(kept) and len(kept) > 1
-            inputs.append(_sliced(graph, given, kept, own) if along else given)
+            inputs.append(_slice(graph, given, kept, own) if along else given)
         if maker.op_type == "DequantizeLinear":
             raise UnsupportedError("its parameters are along an axis of its own")
         return graph.like(maker, inputs)
-    return _sliced(graph, name, kept, axis)
+    return _slice(graph, name, kept, axis)
 
 
-def _sliced(graph: OpenGraph, name: str, kept: NDArray[np.bool_], axis: int) -> str:
+def _slice(graph: OpenGraph, name: str, kept: NDArray[np.bool_], axis: int) -> str:
     values = np.compress(kept, graph.constants[name], axis=axis)
     whole = name in graph.given and graph.given[name].data_type == onnx.TensorProto.INT64
     return graph.constant(values.astype(np.int64) if whole else values, "kept")

@@ -41,7 +41,7 @@ class FoldedConstants(GraphPass):
                     graph.bypass(node, graph.constant(value, "folded"))
                 except UnsupportedError:  # float32 does not hold it: it stays as it is computed
                     continue
-                yield f"{_called(node)}: computed, of constants alone"
+                yield f"{_call(node)}: computed, of constants alone"
         yield from self._neighbours(graph)
 
     def _neighbours(self, graph: OpenGraph) -> Iterator[str]:
@@ -60,7 +60,7 @@ class FoldedConstants(GraphPass):
                 except UnsupportedError:
                     continue
                 graph.bypass(node, first[0])
-                yield f"{_called(node)}: one with {_called(users[0])}"
+                yield f"{_call(node)}: one with {_call(users[0])}"
 
 
 #: operands of these are shapes, axes and the like
@@ -118,7 +118,7 @@ class SharedNodes(GraphPass):
                 turned = dict(zip(node.output, first.output, strict=True))
                 if turned.keys() & set(user.input):
                     user.input[:] = [turned.get(name, name) for name in user.input]
-            yield f"{_called(node)}: the same as {_called(first)}, computed once"
+            yield f"{_call(node)}: the same as {_call(first)}, computed once"
 
 
 class LeftOut(GraphPass):
@@ -148,7 +148,7 @@ class LeftOut(GraphPass):
             else:
                 continue
             graph.bypass(node, x)
-            yield f"{_called(node)}: left out, as {why}"
+            yield f"{_call(node)}: left out, as {why}"
 
 
 def _is_bipolar(graph: OpenGraph, node: onnx.NodeProto) -> bool:
@@ -170,5 +170,5 @@ def _does_nothing(graph: OpenGraph, node: onnx.NodeProto) -> bool:
     return bool((graph.constants[node.input[other]] == neutral[node.op_type]).all())
 
 
-def _called(node: onnx.NodeProto) -> str:
+def _call(node: onnx.NodeProto) -> str:
     return node.name or f"{node.op_type} of '{node.output[0]}'"

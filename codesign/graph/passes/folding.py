@@ -16,12 +16,12 @@ from codesign.graph.rational import Rational, as_floats
 from codesign.graph.reader import Graph, Operands
 from codesign.graph.reals import Reals, as_reals
 
-__all__ = ("folded", "real_values")
+__all__ = ("fold_constants", "real_values")
 
 _EXACT = Exact()
 
 
-def folded(node: Node, operands: Operands, batch: int | None) -> tuple[tuple[Any, ...], bool]:
+def fold_constants(node: Node, operands: Operands, batch: int | None) -> tuple[tuple[Any, ...], bool]:
     """Of constants alone: in float64 where that holds all of it, which is told; else in rationals, rounded last."""
     call: Call[Any] = Call(node, operands, _EXACT, True, batch)
     try:
@@ -41,7 +41,7 @@ def real_values(content: bytes, values: Array, source: str = "the ONNX model") -
 
     def step(node: Node, operands: Operands, folding: bool) -> tuple[Any, ...]:
         if folding:
-            return folded(node, operands, graph.batch)[0]
+            return fold_constants(node, operands, graph.batch)[0]
         return result_of(Call(node, operands, domain, batch=graph.batch))
 
     found = graph.walk(graph.blocks(as_reals(values), domain), graph.given, step)

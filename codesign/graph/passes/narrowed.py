@@ -63,7 +63,7 @@ class Narrowed(GraphPass):
         sign = bool(signs.any())
         # one type for all: an element without a sign needs one more bit where others have one
         width = int((widths + (~signs & sign)).max())
-        bounded = _bounded(y, lsb, np.full(y.shape, signed), np.full(y.shape, before))
+        bounded = _bound(y, lsb, np.full(y.shape, signed), np.full(y.shape, before))
         if (
             (sign != signed and not signed)
             or width >= before
@@ -81,7 +81,7 @@ class Narrowed(GraphPass):
         yield f"{node.name}: {width} bits{'' if sign else ' without a sign'} in place of {before}"
 
 
-def _bounded(y: Interval, lsb: NDArray[np.float64], signed: NDArray[np.bool_], bits: Whole) -> bool:
+def _bound(y: Interval, lsb: NDArray[np.float64], signed: NDArray[np.bool_], bits: Whole) -> bool:
     """Whether the largest code comes, so that a lower bound might cut it off."""
     return bool((np.rint(y.high / lsb) >= np.exp2(bits - signed.astype(np.int64)) - 1).any())
 

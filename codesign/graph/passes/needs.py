@@ -59,7 +59,7 @@ def _of(graph: OpenGraph, node: onnx.NodeProto, needed: list[Mask]) -> dict[str,
     if node.op_type in ELEMENTWISE.get(domain, ()):
         return _by_element(graph, node, needed[0])
     if domain == STANDARD and node.op_type in _MOVING:
-        return _moved(graph, node, needed)
+        return _move(graph, node, needed)
     if domain == STANDARD and node.op_type == "MatMul" and node.input[1] in graph.constants:
         weights = graph.constants[node.input[1]]
         x = graph.signals[node.input[0]].shape
@@ -88,7 +88,7 @@ def _by_element(graph: OpenGraph, node: onnx.NodeProto, needed: Mask) -> dict[st
     return found
 
 
-def _moved(graph: OpenGraph, node: onnx.NodeProto, needed: list[Mask]) -> dict[str, Mask]:
+def _move(graph: OpenGraph, node: onnx.NodeProto, needed: list[Mask]) -> dict[str, Mask]:
     """Number the elements, move the numbers, and look which of them come out where something is needed."""
     numbered, start = {}, 1
     for name in dict.fromkeys(n for n in node.input if n in graph.signals):

@@ -52,7 +52,7 @@ class LongerTables(GraphPass):
             rows = np.broadcast_to(values, (*([1] * (len(shape) - values.ndim + 1)), *values.shape))
             try:
                 found = graph.values(node, np.moveaxis(np.broadcast_to(rows, (*shape, rows.shape[-1])), -1, 0)[:, 0])
-                joined = _shared(np.moveaxis(found, 0, -1)[None])
+                joined = _share(np.moveaxis(found, 0, -1)[None])
                 read = graph.read(maker).attributes
                 made = graph.insert(
                     maker, "Table", [maker.input[0], joined], CODESIGN, **{name: read[name] for name in "kif"}
@@ -92,7 +92,7 @@ class ShrunkTables(GraphPass):
                 least = kind
             chosen = _entries(kind, least)
             whole, read_by = _read(x, values, chosen, least)
-            apart = _joined(whole, read_by)
+            apart = _join(whole, read_by)
             if apart.shape == values.shape:
                 continue
             named = {"k": int(least.signed), "i": least.integer_bits, "f": least.fraction_bits}
@@ -127,7 +127,7 @@ def _read(x: Interval, values: Array, chosen: NDArray[np.int64], least: FixedPoi
     return whole, found
 
 
-def _joined(whole: Array, reads: NDArray[np.bool_]) -> Array:
+def _join(whole: Array, reads: NDArray[np.bool_]) -> Array:
     """One table where all agree on what is read; else each, with what nothing reads as its neighbour has it."""
     rows, asked = whole.reshape(-1, whole.shape[-1]), reads.reshape(-1, whole.shape[-1])
     highest = np.where(asked, rows, -np.inf).max(axis=0)
@@ -136,10 +136,10 @@ def _joined(whole: Array, reads: NDArray[np.bool_]) -> Array:
     if (highest[some] == lowest[some]).all():
         one = np.where(some, highest, rows[0])
         return np.asarray(one)
-    return _shared(whole)
+    return _share(whole)
 
 
-def _shared(values: Array) -> Array:
+def _share(values: Array) -> Array:
     """(entries,) where all rows are equal."""
     rows = values.reshape(-1, values.shape[-1])
     return np.asarray(rows[0] if (rows == rows[:1]).all() else values)

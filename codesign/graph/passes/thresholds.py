@@ -116,7 +116,7 @@ class Lines(GraphPass):
             if found is None or not _gains(found):
                 continue
             try:
-                last = _written(graph, node, found)
+                last = _write(graph, node, found)
             except UnsupportedError:
                 continue
             graph.give(node, last)
@@ -234,7 +234,7 @@ def _finest(steps: Array) -> float:
     return float(alive.min()) if alive.size else 0.0
 
 
-def _written(graph: OpenGraph, node: onnx.NodeProto, found: _Found) -> str:
+def _write(graph: OpenGraph, node: onnx.NodeProto, found: _Found) -> str:
     """The nodes of the lines; the name of what comes out."""
     flat = list(found.lines)
     slope, offset, top = (

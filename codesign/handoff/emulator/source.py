@@ -106,7 +106,7 @@ class _Kernel:
         kept = {n.number for n in self._circuit.outputs}
         loops = []
         for node in stages:
-            loops += self._summed(node) if _is_long(node) else self._loop(node)
+            loops += self._sum(node) if _is_long(node) else self._loop(node)
             for number in dict.fromkeys(reads[node.number]):
                 if last[number] == node.number and number not in kept:
                     self._give_back(self._slots[number])
@@ -141,7 +141,7 @@ class _Kernel:
         name = self._value(loop, node, top=True)
         return [_write(loop, self._slot(node), name)]
 
-    def _summed(self, node: CircuitNode) -> list[str]:
+    def _sum(self, node: CircuitNode) -> list[str]:
         """A long sum: the sum so far is as wide as any part of it can become."""
         assert isinstance(node.op, Linear)
         terms, worst = node.op.terms, _worst(node.op)

@@ -22,7 +22,7 @@ from codesign.core.reading.plain import member, member_bytes
 from codesign.core.validation import validate
 from codesign.importing.keras.keras_environment import KERAS
 
-__all__ = ("InputFacts", "KerasFacts", "ReadLayer", "asked", "convert_keras", "predict_keras")
+__all__ = ("InputFacts", "KerasFacts", "ReadLayer", "ask_keras", "convert_keras", "predict_keras")
 
 Codes = tuple[int, int, int]
 _WORKER = "codesign.importing.keras.keras_worker"
@@ -65,7 +65,7 @@ class KerasFacts(_Part):
     read_bare: tuple[int, ...] = Field(description="elements that something else than a quantiser reads")
 
 
-def asked(file: Path, work: Path, seconds: float, module: str, job: Mapping[str, object]) -> dict[str, object]:
+def ask_keras(file: Path, work: Path, seconds: float, module: str, job: Mapping[str, object]) -> dict[str, object]:
     """What a module says that runs in Keras' environment, on a file and with a folder of ours; the error that it says.
 
     ToolError: Keras is not set up, or needs more than ``seconds``.
@@ -91,7 +91,7 @@ def convert_keras(file: Path, seconds: float = 600.0) -> tuple[bytes, KerasFacts
     """
     with tempfile.TemporaryDirectory(prefix="codesign-keras-") as scratch:
         work = Path(scratch)
-        answer = asked(file, work, seconds, _WORKER, {"convert": True, "predict": False})
+        answer = ask_keras(file, work, seconds, _WORKER, {"convert": True, "predict": False})
         return member_bytes(work, "model.onnx", MODEL_BYTES), validate(KerasFacts, answer, str(file))
 
 
@@ -101,5 +101,5 @@ def predict_keras(file: Path, values: list[NDArray[np.float64]], seconds: float 
         work = Path(scratch)
         given: dict[str, Any] = {f"in{i}": v.astype(np.float32) for i, v in enumerate(values)}
         np.savez(work / "values.npz", **given)
-        asked(file, work, seconds, _WORKER, {"convert": False, "predict": True})
+        ask_keras(file, work, seconds, _WORKER, {"convert": False, "predict": True})
         return np.asarray(npy_array(member(work, "outputs.npy")), dtype=np.float64)

@@ -32,13 +32,13 @@ class GRUReader(LayerReader):
         found = []
         for step in reversed(steps) if layer.go_backwards else steps:
             now = graph.reshape(graph.take(x, np.array([step]), 0), x.shape[1:])
-            state = _stepped(call, now, state)
+            state = _step(call, now, state)
             found.append(graph.reshape(state, (1, *state.shape)))
         assert state is not None
         return graph.concatenate(found, 0) if layer.return_sequences else state
 
 
-def _stepped(call: LayerCall, x: WrittenSignal, state: WrittenSignal | None) -> WrittenSignal:
+def _step(call: LayerCall, x: WrittenSignal, state: WrittenSignal | None) -> WrittenSignal:
     """The state after a step; before the first it is 0, and what comes of it alone is constant."""
     cell, graph = call.layer.cell, call.graph
     units = int(cell.units)
@@ -50,13 +50,13 @@ def _stepped(call: LayerCall, x: WrittenSignal, state: WrittenSignal | None) -> 
         x = quantise(graph, x, cell.iq)
     before = None if state is None else quantise(graph, state, cell.sq)
     mixed = graph.add(graph.einsum("bc,cC->bC", x, weights), of_input)
-    projected = _projected(graph, before, inner, of_state)
+    projected = _project(graph, before, inner, of_state)
     both = graph.add(graph.take(mixed, gates, 0), _part(graph, projected, gates))
     opened = quantise(graph, call.activated(both, cell.recurrent_activation), cell.praq)
     update, reset = graph.take(opened, np.arange(units), 0), graph.take(opened, np.arange(units, 2 * units), 0)
     candidate = graph.take(mixed, rest, 0)
     if cell.reset_after:
-        kept = _fixed(graph, _part(graph, projected, rest), cell.rhq)
+        kept = _fix(graph, _part(graph, projected, rest), cell.rhq)
         candidate = graph.add(candidate, graph.multiply(reset, kept))
     elif before is not None:
         kept = quantise(graph, graph.multiply(reset, before), cell.rhq)
@@ -66,7 +66,7 @@ def _stepped(call: LayerCall, x: WrittenSignal, state: WrittenSignal | None) -> 
     return left if before is None else graph.add(graph.multiply(update, before), left)
 
 
-def _projected(graph: GraphWriter, state: WrittenSignal | None, weights: Array, bias: Array) -> WrittenSignal | Array:
+def _project(graph: GraphWriter, state: WrittenSignal | None, weights: Array, bias: Array) -> WrittenSignal | Array:
     return bias if state is None else graph.add(graph.einsum("bc,cC->bC", state, weights), bias)
 
 
@@ -77,7 +77,7 @@ def _part(graph: GraphWriter, x: WrittenSignal | Array, places: NDArray[np.int64
     return constant
 
 
-def _fixed(graph: GraphWriter, x: WrittenSignal | Array, quantiser: Any) -> WrittenSignal | Array:
+def _fix(graph: GraphWriter, x: WrittenSignal | Array, quantiser: Any) -> WrittenSignal | Array:
     """Through a quantiser, which Keras evaluates for a constant."""
     if isinstance(x, WrittenSignal):
         return quantise(graph, x, quantiser)

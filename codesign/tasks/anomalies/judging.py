@@ -125,7 +125,7 @@ def _mean(metrics: list[Metric], common: float = 0.0) -> Metric:
     return Metric(value=float(np.mean([m.value for m in metrics])), error=float(np.hypot(own, common)))
 
 
-def _gained(gain: Scores, weights: Weights) -> Metric:
+def _gain(gain: Scores, weights: Weights) -> Metric:
     error = width(gain, weights) / np.sqrt(effective(weights, len(gain)))
     return Metric(value=mean(gain, weights), error=float(error))
 
@@ -150,7 +150,7 @@ def _beside_the_menu(
     found = {"unique_rate_khz": _in_khz(share(alone[usual], some(weights, usual)))}
     unique = {name: share(alone[chosen], some(weights, chosen)) for name, chosen in signals.items()}
     gain = (menus["half"] | (score >= points["half_score"])).astype(np.float64) - menus["menu"]
-    added = {name: _gained(gain[chosen], some(weights, chosen)) for name, chosen in signals.items()}
+    added = {name: _gain(gain[chosen], some(weights, chosen)) for name, chosen in signals.items()}
     for what, each in (("unique", unique), ("added", added)):
         found |= {f"{what}_tpr_{name}": value for name, value in each.items()}
         if each:
