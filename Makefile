@@ -56,7 +56,7 @@ test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 20
 
 stress: $(READY)  ## send a million events through the AXI4-Stream wrappers, with stalls and resets: some minutes
-	@$(BIN)/python -m pytest -n 0 -m slow -k million tests/hardware
+	@$(BIN)/python -m pytest -n 0 -m slow -k million tests/verify
 
 replay: $(READY)  ## generate from the committed designs and compare with what they gave before
 	@PYTHONPATH=. $(BIN)/python -m tests.replay

@@ -21,9 +21,9 @@ from codesign.handoff import check_bundle, read_manifest, write_bundle
 from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, load_emulator, write_emulator
 from codesign.handoff.emulator.circuit import Circuit, Integers
 from tests.families.test_qmlp import CONFIGS
+from tests.flows import test_alkaid
 from tests.graph.graphs import GraphBuilder, design_of
 from tests.graph.test_reader import KIND, everything, squares
-from tests.hardware import test_alkaid
 
 pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is missing")
 

@@ -116,7 +116,7 @@ def test_made_anew_they_are_the_same(tmp_path):
         (tmp_path / folders[-1]).mkdir()
         command = [sys.executable, "-P", HERE / script, *(tmp_path / f for f in folders)]
         subprocess.run(command, env=environment, check=True, timeout=1800)
-    for name in set(NETWORKS) - {"recurrent"}:  # made by tests/hardware/make_unread_networks.py
+    for name in set(NETWORKS) - {"recurrent"}:  # made by tests/flows/make_unread_networks.py
         new, kept = (npz_arrays(p / "recorded" / f"{name}.npz") for p in (tmp_path, HERE))
         assert new.keys() == kept.keys()
         for key in kept.keys() - {"facts"}:

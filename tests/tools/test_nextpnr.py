@@ -19,7 +19,7 @@ from codesign.tools import nextpnr, nextpnr_family
 from codesign.tools.nextpnr import available, place_and_route
 from codesign.tools.nextpnr_family import FAMILIES
 from tests.families.test_qmlp import CONFIGS
-from tests.hardware.test_alkaid import design_of
+from tests.flows.test_alkaid import design_of
 from tests.verify.small_firmware import make_design, make_small
 
 TARGET = load_target("ulx3s-85f")

@@ -14,8 +14,8 @@ from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
 from tests.families.test_learned import exported, scattered
 from tests.families.test_qmlp import CONFIGS
+from tests.flows.test_alkaid import design_of as trained
 from tests.graph.graphs import GraphBuilder, design_of
-from tests.hardware.test_alkaid import design_of as trained
 
 MODES = [mode.value for mode in QUANT_MODES]
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)

@@ -5,7 +5,7 @@ import pytest
 from codesign.core.errors import ToolError
 from codesign.core.figures import Fidelity
 from codesign.tools.vendor import hls_reports, reports
-from tests.hardware.vendor.texts import COSIM, CSYNTH, POWER, SEVEN_SERIES, TIMING, UTILISATION, timing
+from tests.tools.vendor.texts import COSIM, CSYNTH, POWER, SEVEN_SERIES, TIMING, UTILISATION, timing
 
 
 def values(figures):

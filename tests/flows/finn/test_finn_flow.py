@@ -19,8 +19,8 @@ from codesign.training import export
 from codesign.verify.rtl import verify
 from tests.families.test_learned import exported, scattered
 from tests.families.test_qmlp import CONFIGS
-from tests.hardware.finn.test_layers import KIND, small
-from tests.hardware.test_alkaid import design_of
+from tests.flows.finn.test_layers import KIND, small
+from tests.flows.test_alkaid import design_of
 
 TARGET = load_target("vu13p-360")
 

@@ -14,9 +14,9 @@ from codesign.flows.hls4ml import flow as hls4ml_flow
 from codesign.flows.hls4ml.flow import Hls4ml, Hls4mlSettings, Hls4mlSpace
 from codesign.training import export
 from tests.families.test_qmlp import CONFIGS
+from tests.flows.test_alkaid import TARGET, design_of
 from tests.graph.graphs import GraphBuilder
 from tests.graph.graphs import design_of as graph_design
-from tests.hardware.test_alkaid import TARGET, design_of
 
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)
 

@@ -13,9 +13,9 @@ from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.tools.vendor import find, vivado
 from tests.families.test_qmlp import CONFIGS
-from tests.hardware.test_alkaid import TARGET, design_of
-from tests.hardware.vendor.texts import POWER, TIMING, UTILISATION
+from tests.flows.test_alkaid import TARGET, design_of
 from tests.processes import wait_until_gone
+from tests.tools.vendor.texts import POWER, TIMING, UTILISATION
 
 REPLAY = """#!{python}
 import os, subprocess, sys, time

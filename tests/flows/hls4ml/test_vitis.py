@@ -11,8 +11,8 @@ from codesign.flows.hls4ml.flow import PROJECT, Hls4ml
 from codesign.pipeline.trial import synthesisers
 from codesign.training import export
 from tests.families.test_qmlp import CONFIGS
-from tests.hardware.test_alkaid import TARGET, design_of
-from tests.hardware.vendor.texts import COSIM, CSYNTH, UTILISATION
+from tests.flows.test_alkaid import TARGET, design_of
+from tests.tools.vendor.texts import COSIM, CSYNTH, UTILISATION
 
 REPLAY = """#!{python}
 import re, sys
