@@ -130,7 +130,7 @@ def test_timing_closure_of_a_trial(
         return [Figure.of("fmax", fmax, Fidelity.PLACED, "nextpnr-ecp5", "0")]
 
     closing = board.close_timing
-    monkeypatch.setattr(board, "close_timing", lambda *given: closing(*given, place=place))
+    monkeypatch.setattr(board, "close_timing", lambda *given, **more: closing(*given, **more, place=place))
     app(["synth", str(run.path), str(number), "--target", "ulx3s-85f", "--close-timing"], standalone_mode=False)
     said = capsys.readouterr()
     assert "meets 50 MHz: Fmax 51.4 MHz" in said.err

@@ -29,7 +29,7 @@ def write_study(
     from codesign.core.targets import load_target
     from codesign.data.table_files import table_files
 
-    (table,) = table_files([str(file)])[:1]
+    table = TableFile(file) if isinstance(file, Path) else table_files([file])[0]
     file = table.path
     name = re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._") or "study"
     path = output or Path(f"{name}.yaml")

@@ -17,6 +17,7 @@ from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
 from codesign.tasks.tables.table_sample import sample_of_tables
 from codesign.tasks.tables.table_settings import RegressionSettings
+from codesign.tasks.weighting import event_weights, quantile
 
 __all__ = ("TableRegression", "TableRegressionProblem")
 
@@ -192,7 +193,8 @@ class _Coverage:
 
 
 def _weights(part: Part) -> NDArray[np.float64]:
-    return np.ones(len(part)) if part.weights is None else part.weights.astype(np.float64)
+    weights = event_weights(part)
+    return np.ones(len(part)) if weights is None else weights
 
 
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:
@@ -201,10 +203,8 @@ def _shares(values: NDArray[np.float64], edges: NDArray[np.float64], weights: ND
 
 
 def _half_width(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Half of the range between the 16 % and the 84 % quantile, weighted."""
-    order = np.argsort(values)
-    share = np.cumsum(weights[order]) - weights[order] / 2
-    low, high = np.interp([0.16, 0.84], share / weights.sum(), values[order])
+    """Half of the range between the 16 % and the 84 % quantile."""
+    low, high = quantile(values, np.array([0.16, 0.84]), weights).tolist()
     return float(high - low) / 2
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.data.sample import Part
+from codesign.tasks.weighting import event_weights, moments
 
 __all__ = ("BestCut", "BoostedClasses", "BoostedNumber", "LinearClasses", "LinearNumber")
 
@@ -73,12 +74,11 @@ class BestCut:
             ]
             best = int(np.argmax(np.abs(np.array(areas) - 0.5)))
             self._chosen.append((best, 1.0 if areas[best] >= 0.5 else -1.0))
-        self._middle = train.features.mean(axis=0, dtype=np.float64)
-        self._spread = train.features.std(axis=0, dtype=np.float64) + 1e-12
+        self._middle, self._spread = moments(train.features.astype(np.float64), event_weights(train))
 
     def __call__(self, part: Part) -> Scores:
         """Scores of a part's rows, (rows, outputs)."""
-        standard = (part.features - self._middle) / self._spread
+        standard = (part.features - self._middle) / np.maximum(self._spread, 1e-12)
         return np.stack([sign * standard[:, feature] for feature, sign in self._chosen], axis=1)
 
 
