@@ -62,7 +62,7 @@ def test_no_heavy_import() -> None:
 def test_a_package_that_is_needed_and_not_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that codesign declares, one that a package of ours declares, and one of another version."""
     declared = ["onnxoptimizer<0.5,>=0.4.2", "no-such-package>=1", "numpy<1", "no-such-extra; extra == 'place'"]
-    monkeypatch.setattr("codesign.pipeline.doctor.declared", lambda: declared)
+    monkeypatch.setattr("codesign.pipeline.doctor.declaration", lambda: declared)
     monkeypatch.setattr("codesign.core.installed._distribution", without("onnx"))
     checks = {check.name: check for check in diagnose()}
     assert checks["no-such-package"].how_to_get == "pip install 'no-such-package>=1'"
@@ -82,7 +82,7 @@ def without(absent: str) -> Callable[[str], metadata.Distribution | None]:
 
 
 def test_what_is_not_installed_at_all_is_not_said_to_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codesign.pipeline.doctor.declared", list)
+    monkeypatch.setattr("codesign.pipeline.doctor.declaration", list)
     checks = {check.name: check for check in diagnose()}
     assert not checks["packages"].present
     assert checks["packages"].how_to_get == "pip install codesign"

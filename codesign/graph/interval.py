@@ -156,6 +156,7 @@ class Intervals(Domain[Interval]):
         lsb = np.broadcast_to(spec.lsb, x.low.shape)
         rounding = Rounding.of(spec.mode, x.step / lsb)
         up = np.maximum(0, rounding.constant) + np.maximum(0, rounding.coefficient)
+        up = np.where(x.step == 0, 0, up)  # a dead signal is 0, which every mode leaves
         lowest, highest = np.floor(x.low / lsb), np.floor(x.high / lsb + up)
         beyond = (lowest < spec.low) | (highest > spec.high)
         if spec.wraps:
@@ -171,7 +172,9 @@ class Intervals(Domain[Interval]):
         return Interval(np.where(x.low >= 0, scale, -scale), np.where(x.high >= 0, scale, -scale), scale)
 
     def at_least(self, a: Interval | Array, b: Interval | Array) -> Interval:
-        """1 where a >= b, else 0."""
+        """1 where a >= b, else 0; a signal always reaches itself."""
+        if a is b and isinstance(a, Interval):
+            return Interval(*(np.ones(a.shape) for _ in range(3)))
         a, b = self._lift(a), self._lift(b)
         low, high = (np.asarray(v, dtype=np.float64) for v in (a.low >= b.high, a.high >= b.low))
         return Interval(low, high, high)

@@ -112,7 +112,7 @@ def test_a_run_goes_on_where_it_was_and_records_what_failed(tmp_path: Path, monk
         return run
 
     monkeypatch.setattr(measuring, "availability", lambda: Availability(False, "not set up"))
-    for name, fidelity in (("_compiled", "compiled"), ("_synthesised", "synthesised"), ("_placed", "placed")):
+    for name, fidelity in (("_compile", "compiled"), ("_synthesise", "synthesised"), ("_place", "placed")):
         monkeypatch.setattr(measuring, name, figures(Fidelity(fidelity)))
     monkeypatch.setattr(measuring, "_design", lambda one, folder, record: record.setdefault("ebops", 1.0))
     first = measuring.measure(one, tmp_path / one.name)
@@ -134,12 +134,12 @@ def test_finn_has_columns_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         measuring, "_design", lambda one, folder, record: record.setdefault("ebops", 100.0 + one.number)
     )
-    for name in ("_compiled", "_synthesised", "_placed"):
+    for name in ("_compile", "_synthesise", "_place"):
         monkeypatch.setattr(measuring, name, lambda *_: [])
     for name, fidelity, factor in (
-        ("_finn_compiled", Fidelity.COMPILED, 1),
-        ("_finn_synthesised", Fidelity.SYNTHESISED, 2),
-        ("_finn_simulated", Fidelity.SIMULATED, 3),
+        ("_compile_by_finn", Fidelity.COMPILED, 1),
+        ("_synthesise_by_finn", Fidelity.SYNTHESISED, 2),
+        ("_simulate_by_finn", Fidelity.SIMULATED, 3),
     ):
 
         def run(target: object, folder: Path, design: object, fidelity: Fidelity = fidelity, factor: int = factor):  # type: ignore[no-untyped-def]

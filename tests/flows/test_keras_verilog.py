@@ -43,7 +43,7 @@ def answering(wrong=0):
 
 
 def test_verilog_with_its_record_and_nothing_else(tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_verilog, "asked", answering())
+    monkeypatch.setattr(keras_verilog, "ask_keras", answering())
     (tmp_path / "net.keras").write_bytes(b"a model")
     found = trace_keras(tmp_path / "net.keras", None, TARGET, tmp_path / "out")
     assert (found.tried, found.equal, found.latency_cycles > 0) == (300, 300, True)
@@ -59,7 +59,7 @@ def test_verilog_with_its_record_and_nothing_else(tmp_path, monkeypatch):
 
 
 def test_the_command_says_what_is_lacking(tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_verilog, "asked", answering())
+    monkeypatch.setattr(keras_verilog, "ask_keras", answering())
     (tmp_path / "net.keras").write_bytes(b"a model")
     given = ["import", str(tmp_path / "net.keras"), "--verilog-only", "-o", str(tmp_path / "out")]
     said = CliRunner().invoke(app, given).stdout
@@ -68,7 +68,7 @@ def test_the_command_says_what_is_lacking(tmp_path, monkeypatch):
 
 
 def test_a_trace_that_keras_does_not_give_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(keras_verilog, "asked", answering(wrong=7))
+    monkeypatch.setattr(keras_verilog, "ask_keras", answering(wrong=7))
     (tmp_path / "net.keras").write_bytes(b"a model")
     with pytest.raises(UnsupportedError, match="293 of 300 rows, unoptimised: it is not taken"):
         trace_keras(tmp_path / "net.keras", None, TARGET, tmp_path / "out")

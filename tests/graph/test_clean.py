@@ -35,7 +35,7 @@ def test_a_family_is_cleaned_as_by_qonnx(family, config, outputs, monkeypatch):
         raw.append(exported.SerializeToString())
         return ours(exported)
 
-    monkeypatch.setattr(clean, "cleaned", seen)
+    monkeypatch.setattr(clean, "clean_model", seen)
     family_design(family, config, outputs)
     monkeypatch.undo()
     assert len(same_bytes(raw[0]).graph.node) < len(onnx.load_from_string(raw[0]).graph.node)

@@ -2,11 +2,15 @@
 
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 from codesign.core.errors import UnsupportedError
 from codesign.flows.alkaid.alkaid_domain import Signals
 from codesign.graph.exact import Exact
+from codesign.graph.interval import Interval, Intervals
+from codesign.graph.operators.elementwise import whole_spec
+from codesign.graph.quantiser import RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff.emulator import source
 from tests.graph.everywhere import design_for
@@ -52,7 +56,7 @@ def shifted(method):
     [
         (Signals, "relu", shifted(Signals.relu), "alkaid"),
         (Exact, "maximum", shifted(Exact.maximum), "ValueError"),
-        (source, "_joined", " - ".join, "C++ emulator"),
+        (source, "_join", " - ".join, "C++ emulator"),
     ],
     ids=["alkaid", "exact", "emulator"],
 )
@@ -60,3 +64,11 @@ def test_a_domain_that_lies_is_caught(owner, name, liar, where):
     with patch.object(owner, name, liar):
         faults = tried(range(8)).faults
     assert any(where in fault for fault in faults.values()), faults
+
+
+def test_a_dead_signal_stays_dead_in_every_rounding():
+    dead = Interval(*(np.zeros((1, 2)) for _ in range(3)))
+    for mode in RoundingMode:
+        found = Intervals().quantise(dead, whole_spec(mode))
+        assert not found.low.any(), mode
+        assert not found.high.any(), mode

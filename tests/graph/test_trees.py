@@ -200,7 +200,7 @@ def test_a_planted_fault_is_seen(monkeypatch):
     content = one([TREE])
     for owner, name, liar in (
         (Integers, "select", lambda s, c, a, b: Domain.select(s, c, b, a)),
-        (alkaid_domain, "_reached", lambda x, t: (x - float(np.floor(t * 4) / 4)).is_negative().unary_bit_op("not")),
+        (alkaid_domain, "_reach", lambda x, t: (x - float(np.floor(t * 4) / 4)).is_negative().unary_bit_op("not")),
         (Exact, "decide", lambda s, x, f: f.over(s, -x)),
     ):
         with monkeypatch.context() as patch:
