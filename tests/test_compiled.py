@@ -42,9 +42,9 @@ def test_without_numba_one_line_says_what_to_do(monkeypatch):
 
 def test_no_compiler_is_needed(tmp_path):
     # with nothing on the PATH, and nothing compiled before
-    code = "from codesign.core.compiled import compiled\ndef f(x):\n    return x * 2\n"
+    code = "from codesign.core.compiled import compile_kernel\ndef f(x):\n    return x * 2\n"
     source = tmp_path / "loops.py"
-    source.write_text(code + "print(compiled(f)(21))\n", encoding="utf-8")
+    source.write_text(code + "print(compile_kernel(f)(21))\n", encoding="utf-8")
     place = str(tmp_path / "machine-code")
     environment = {"PATH": str(tmp_path), "NUMBA_CACHE_DIR": place, "HOME": str(tmp_path)}
     assert shutil.which("g++", path=environment["PATH"]) is None
@@ -53,11 +53,11 @@ def test_no_compiler_is_needed(tmp_path):
 
 
 LOOPS = """
-from codesign.core.compiled import compiled
+from codesign.core.compiled import compile_kernel
 from codesign.toy_constants import FACTOR
 
 
-@compiled
+@compile_kernel
 def f(x):
     return x * FACTOR
 """

@@ -86,7 +86,7 @@ class TestJetEnergy(TaskTests):
         """So few that no bin of the response has enough jets for the one way of counting alone."""
         return np.where(part.collisions % 40 == 3, 2.0, 1.0)
 
-    def repeated(self, part, places):
+    def repeat(self, part, places):
         """Jets of an event that is there twice are those of two events."""
         again = np.where(np.arange(len(places)) < len(part), 0, 1_000_000)
         taken = part.taken(places)

@@ -91,11 +91,11 @@ def test_too_slow(process, tmp_path):
 def test_it_ends_with_the_process_that_started_it(finn, tmp_path):
     job = fifo(tmp_path)
     code = (
-        "from codesign.flows.finn.client import shared\n"
+        "from codesign.flows.finn.client import shared_client\n"
         "import threading, time\n"
         f"threading.Thread(target=shared_client().ask, args=({job!r},), daemon=True).start()\n"
-        "while shared().pid is None: time.sleep(0.05)\n"
-        "print(shared().pid, flush=True)\n"
+        "while shared_client().pid is None: time.sleep(0.05)\n"
+        "print(shared_client().pid, flush=True)\n"
         "time.sleep(1000)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
