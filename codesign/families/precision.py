@@ -93,6 +93,10 @@ def drawn_precision(space: PrecisionSpace, choose: Choose) -> dict[str, object]:
 class PrecisionFamily(TorchFamily):
     """Write :meth:`suggest` and :meth:`build`, as of any torch family; the candidate says what is learned."""
 
+    def parameter(self, record: Mapping[str, JsonValue], name: str) -> JsonValue:
+        """A record without a precision is of a fixed one."""
+        return record.get(name, "fixed") if name == "precision" else super().parameter(record, name)
+
     def fit(
         self,
         candidate: Candidate,

@@ -68,10 +68,11 @@ def write_folded(plan: TreePlan, inputs: Port, name: str, stage_delay: float, in
     for output, (row, kind) in enumerate(zip(sums, plan.kinds(), strict=True)):
         if not kind.width:
             continue
-        if not row:
-            raise AssertionError("an output without trees is constant, and has no width")
-        wire = _accumulate(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
         low = plan.zeros(output)
+        if not row:  # no tree: a constant
+            results.append(f"{kind.width}'d{(plan.constant[output] >> low) % (1 << kind.width)}")
+            continue
+        wire = _accumulate(core, row[0], plan.constant[output], slots[output], clock, size, clocks)
         kept = core.name("r")
         core.wires.append(f"    reg [{kind.width - 1}:0] {kept};")
         core.clocked.append(f"        if ({clock} == {last}) {kept} <= {wire}[{kind.width + low - 1}:{low}];")
