@@ -6,6 +6,7 @@ What is missing (an empty cell, a null) is NaN; text stays text, so that it can 
 from __future__ import annotations
 
 import glob
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,14 +86,14 @@ def _open(file: TableFile, kind: str) -> Container:
     return _Arrow(kind, file.path, _arrow_table(file.path, kind))
 
 
-class _Pieces:
+class _Pieces(ABC):
     """A table that is in memory, given out in pieces."""
 
     def __init__(self, kind: str, rows: int, natives: Mapping[str, Native]) -> None:
         self.kind, self.natives = kind, natives
         self.entries: int | None = rows
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - nothing is open
         """The file is closed already."""
 
     def chunks(self, names: Sequence[str], size: ChunkSize) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -102,8 +103,9 @@ class _Pieces:
         for start in range(0, max(rows, 1), step):
             yield start, {name: self._slice(name, start, min(start + step, rows)) for name in names}
 
+    @abstractmethod
     def _slice(self, name: str, start: int, stop: int) -> Any:
-        raise NotImplementedError
+        """Rows of a column: an array (rows,), or of lists."""
 
 
 class _Arrays(_Pieces):

@@ -18,7 +18,7 @@ from codesign.graph.schedule import Schedule
 from codesign.graph.streams import Stream
 from codesign.rtl.bits import concatenate, convert, element, offsets_of, total_width
 from codesign.rtl.folded_phases import PhaseWriter
-from codesign.rtl.packing import bit_range
+from codesign.rtl.top_module import comparison
 from codesign.rtl.transport import Beats, Parallel, Transport
 
 __all__ = ("FoldedTop", "folded_top", "transport_of")
@@ -179,23 +179,8 @@ def _outputs(writer: PhaseWriter, port: Port) -> str:
 
 def _compare(outputs: Port, trigger: int, found: str, clocks: int) -> tuple[list[str], list[str]]:
     """Ports and body of the comparison with a threshold, as of a top module that is not folded."""
-    high, low = bit_range(outputs, trigger)
     kind = outputs.types[trigger]
     if not kind.width:
         raise ToolError(f"output '{outputs.labels[trigger]}' is always 0: there is nothing to trigger on")
-    sign = "signed " if kind.signed else ""
     ports = [f"input wire [{kind.width - 1}:0] threshold,", "output wire trigger,"]
-    return ports, [
-        f"    wire [{outputs.width - 1}:0] found = {found};",
-        f"    wire {sign}[{kind.width - 1}:0] compared = found[{high}:{low}];",
-        f"    wire {sign}[{kind.width - 1}:0] least = threshold;",
-        f"    reg [{outputs.width - 1}:0] kept;",
-        "    reg fired;",
-        "    always @(posedge clk) begin",
-        "        kept <= found;",
-        "        fired <= compared >= least;",
-        "    end",
-        "    assign model_out = kept;",
-        "    assign trigger = fired;",
-        f"    assign valid = at[{clocks}];",
-    ]
+    return ports, [*comparison(outputs, trigger, found), f"    assign valid = at[{clocks}];"]

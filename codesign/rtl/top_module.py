@@ -58,12 +58,19 @@ def _join(parts: list[str]) -> str:
 
 def _compare(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[str]]:
     """Ports and body of the comparison with a threshold, result and trigger bit in one register."""
+    width = outputs.types[trigger].width
+    return [f"    input wire [{width - 1}:0] threshold,", "    output wire trigger,"], comparison(
+        outputs, trigger, joined
+    )
+
+
+def comparison(outputs: Port, trigger: int, found: str) -> list[str]:
+    """The comparison of the packed outputs ``found`` with ``threshold``: result and trigger bit in one register."""
     high, low = bit_range(outputs, trigger)
     kind = outputs.types[trigger]
     sign = "signed " if kind.signed else ""
-    ports = [f"    input wire [{kind.width - 1}:0] threshold,", "    output wire trigger,"]
-    body = [
-        f"    wire [{outputs.width - 1}:0] found = {joined};",
+    return [
+        f"    wire [{outputs.width - 1}:0] found = {found};",
         f"    wire {sign}[{kind.width - 1}:0] compared = found[{high}:{low}];",
         f"    wire {sign}[{kind.width - 1}:0] least = threshold;",
         f"    reg [{outputs.width - 1}:0] kept;",
@@ -75,7 +82,6 @@ def _compare(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[
         "    assign model_out = kept;",
         "    assign trigger = fired;",
     ]
-    return ports, body
 
 
 def connections(design: Design, word: str, result: str) -> str:

@@ -6,8 +6,6 @@ job's folder, beside the circuit as it was traced, the values that were tried, a
 
 from __future__ import annotations
 
-import json
-import resource
 import sys
 from collections.abc import Sequence
 from math import prod
@@ -16,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from codesign.core.errors import CodesignError, InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.probes import probe_codes
 from codesign.graph.interval import tightest_type
 from codesign.importing.keras.keras_library import load_keras
-from codesign.importing.keras.keras_worker import MEMORY_BYTES, load, predict
+from codesign.importing.keras.keras_worker import answer_job, load, predict
 
-__all__ = ("main",)
+__all__ = ("work_on",)
 
 #: layers that run code or open files of their own
 _NEVER = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Wrapper"}
@@ -104,19 +102,5 @@ def work_on(job: dict[str, Any]) -> dict[str, Any]:
     return {"versions": versions, "keras_version": checked.keras_version, "kinds": kinds}
 
 
-def main(arguments: list[str]) -> int:
-    """Do the job of a file; 0 also where it is refused, with the reason in the answer."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    try:
-        answer = {"ok": True, **work_on(job)}
-    except CodesignError as error:
-        answer = {"ok": False, "kind": type(error).__name__, "reason": str(error)}
-    except MemoryError:
-        answer = {"ok": False, "kind": "UnsupportedError", "reason": f"needs more than {MEMORY_BYTES >> 30} GiB"}
-    Path(job["work"], "answer.json").write_text(json.dumps(answer), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(answer_job(sys.argv[1:], work_on))

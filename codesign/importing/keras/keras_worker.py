@@ -22,7 +22,7 @@ from codesign.importing.keras.keras_library import load_keras
 from codesign.importing.keras.layer_reader import LayerCall, read_layer
 from codesign.importing.keras.layer_readers import readers
 
-__all__ = ("MEMORY_BYTES", "main")
+__all__ = ("answer_job", "load", "predict")
 
 #: of the data of this process: the largest of the networks here needs one
 MEMORY_BYTES = 12 << 30
@@ -145,7 +145,7 @@ def work_on(job: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def main(arguments: list[str]) -> int:
+def answer_job(arguments: list[str], work_on: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """Do the job of a file; 0 also where it is refused, with the reason in the answer."""
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
@@ -160,4 +160,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(answer_job(sys.argv[1:], work_on))

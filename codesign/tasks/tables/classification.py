@@ -7,10 +7,10 @@ from functools import cached_property
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks.base import Baseline, Progress, Settings, Task
-from codesign.tasks.tables.table_baselines import BestCut, BoostedClasses, LinearClasses
+from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
 from codesign.tasks.tables.table_sample import sample_of_tables
 from codesign.tasks.tables.table_settings import ClassificationSettings
-from codesign.tasks.tagging.jet_tagging import ClassificationProblem
+from codesign.tasks.tagging.jet_tagging import BoostedClasses, ClassificationProblem
 
 __all__ = ("TableClassification", "TableClassificationProblem")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,34 +10,9 @@ from numpy.typing import NDArray
 from codesign.data.sample import Part
 from codesign.tasks.weighting import event_weights, moments
 
-__all__ = ("BestCut", "BoostedClasses", "BoostedNumber", "LinearClasses", "LinearNumber")
+__all__ = ("BestCut", "BoostedNumber", "LinearClasses", "LinearNumber")
 
 Scores = NDArray[np.float64]
-
-
-class _Classifier(Protocol):
-    def predict_proba(self, x: NDArray[np.float32]) -> Scores: ...
-
-
-def _log_chance(model: _Classifier, x: NDArray[np.float32]) -> Scores:
-    return np.log(np.clip(model.predict_proba(x), 1e-12, None))
-
-
-class BoostedClasses:
-    """Boosted trees; scores are log-probabilities, (events, classes)."""
-
-    name = "boosted decision trees (scikit-learn HistGradientBoostingClassifier)"
-
-    def __init__(self, train: Part, seed: int) -> None:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
-        self._model = HistGradientBoostingClassifier(
-            max_iter=150, learning_rate=0.1, early_stopping=True, validation_fraction=0.1, random_state=seed
-        ).fit(train.features, train.y, sample_weight=train.weights)
-
-    def __call__(self, part: Part) -> Scores:
-        """Scores of a part's rows, (rows, outputs)."""
-        return _log_chance(self._model, part.features)
 
 
 class LinearClasses:
@@ -56,7 +30,7 @@ class LinearClasses:
 
     def __call__(self, part: Part) -> Scores:
         """Scores of a part's rows, (rows, outputs)."""
-        return _log_chance(self._model, self._scale.transform(part.features))
+        return np.asarray(np.log(np.clip(self._model.predict_proba(self._scale.transform(part.features)), 1e-12, None)))
 
 
 class BestCut:

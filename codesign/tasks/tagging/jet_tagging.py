@@ -22,7 +22,7 @@ from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.weighting import Weights, effective, event_weights, some
 
-__all__ = ("ClassificationProblem", "JetSample", "JetTagging", "JetTaggingProblem")
+__all__ = ("BoostedClasses", "ClassificationProblem", "JetSample", "JetTagging", "JetTaggingProblem")
 
 #: signal efficiencies (percent) at which the background rejection is quoted
 WORKING_POINTS = (30, 50, 80)
@@ -54,7 +54,7 @@ class JetSample(BaseModel):
         return self
 
 
-class _Baseline:
+class BoostedClasses:
     """A boosted tree; its scores are log-probabilities, (events, classes)."""
 
     name = "boosted decision trees (scikit-learn HistGradientBoostingClassifier)"
@@ -67,6 +67,7 @@ class _Baseline:
         ).fit(train.features, train.y, sample_weight=event_weights(train))
 
     def __call__(self, part: Part) -> NDArray[np.float64]:
+        """Scores of a part's events."""
         return np.log(np.clip(self._model.predict_proba(part.features), 1e-12, None))  # type: ignore[no-any-return]
 
 
@@ -202,7 +203,7 @@ class JetTaggingProblem(ClassificationProblem):
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """Boosted decision trees on the same inputs."""
-        return [_Baseline(train, seed)]
+        return [BoostedClasses(train, seed)]
 
 
 def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool, weights: Weights) -> Series:
