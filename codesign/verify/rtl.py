@@ -25,10 +25,11 @@ from codesign.core.errors import InputError, ToolError
 from codesign.core.process import run_tool
 from codesign.core.records import Verified
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.packing import observed_port, pack, port_width, unpack, with_trigger
+from codesign.rtl.packing import observed_port, pack, unpack, with_trigger
 from codesign.tools import verilator
 from codesign.tools.verilator import WaveFormat
 from codesign.verify.handshake import verify_handshake
+from codesign.verify.harness import port_defines, write_threshold
 from codesign.verify.started import verify_started
 
 __all__ = ("MAXIMUM_LATENCY", "SimulationResult", "simulate", "verify")
@@ -81,13 +82,7 @@ class _Simulation:
         if not len(codes):
             raise InputError("no events to simulate")
         words = pack(firmware.design.inputs, codes)
-        defines = {
-            "CODESIGN_TOP": firmware.top,
-            "CODESIGN_INP_WIDTH": str(port_width(firmware.design.inputs)),
-            "CODESIGN_OUT_WIDTH": str(port_width(firmware.design.outputs)),
-        }
-        if firmware.design.threshold is not None:
-            defines["CODESIGN_THRESHOLD_WIDTH"] = str(firmware.design.threshold.width)
+        defines = port_defines(firmware)
         work.mkdir(parents=True, exist_ok=True)
         (work / "stimulus.hex").write_text("\n".join(words) + "\n", encoding="ascii")
         self.observed = observed_port(firmware.design)
@@ -97,10 +92,7 @@ class _Simulation:
 
     def threshold(self, code: int) -> None:
         """Set the threshold, a code of its port, for what is played from now on; nothing where there is none."""
-        port = self.firmware.design.threshold
-        if port is not None:
-            (word,) = pack(port, np.array([[code]], dtype=np.int64))
-            (self.work / "threshold.hex").write_text(word, encoding="ascii")
+        write_threshold(self.firmware, code, self.work)
 
     def play(self, schedule: NDArray[np.int64]) -> Codes:
         """Codes of the observed port after each edge of a schedule of event indices."""

@@ -25,6 +25,7 @@ from codesign.rtl.packing import observed_port, pack, port_width, unpack, with_t
 from codesign.rtl.transport import Beats
 from codesign.tools import verilator
 from codesign.tools.verilator import WaveFormat
+from codesign.verify.harness import port_defines, write_threshold
 
 __all__ = ("beat_words", "verify_started")
 
@@ -110,13 +111,7 @@ class _Started:
         digits = -(-width // 4)
         bits = rng.integers(0, 2, (_GARBAGE, width))
         words += [f"{int(''.join(map(str, row)), 2):0{digits}x}" for row in bits.tolist()]
-        defines = {
-            "CODESIGN_TOP": firmware.top,
-            "CODESIGN_INP_WIDTH": str(width),
-            "CODESIGN_OUT_WIDTH": str(port_width(design.outputs)),
-        }
-        if design.threshold is not None:
-            defines["CODESIGN_THRESHOLD_WIDTH"] = str(design.threshold.width)
+        defines = port_defines(firmware) | {"CODESIGN_INP_WIDTH": str(width)}  # a beat is narrower than an event
         work.mkdir(parents=True, exist_ok=True)
         (work / "stimulus.hex").write_text("\n".join(words) + "\n", encoding="ascii")
         self.observed = observed_port(design)
@@ -125,10 +120,7 @@ class _Started:
         self.program = verilator.build([s.resolve() for s in sources], _TOP, defines, work.resolve(), waves)
 
     def threshold(self, code: int) -> None:
-        port = self.firmware.design.threshold
-        if port is not None:
-            (word,) = pack(port, np.array([[code]], dtype=np.int64))
-            (self.work / "threshold.hex").write_text(word, encoding="ascii")
+        write_threshold(self.firmware, code, self.work)
 
     def play(self, script: _Script) -> tuple[Codes, NDArray[np.bool_], NDArray[np.bool_]]:
         """Output codes, ``valid`` and ``error`` in every clock."""
