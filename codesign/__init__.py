@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from codesign.importing.base import Imported, Importer
     from codesign.importing.imports import import_model
     from codesign.pipeline.imported import import_run
+    from codesign.pipeline.trial_proof import verify
     from codesign.search.engine import run_study as run
     from codesign.tasks.base import Task
     from codesign.tasks.problem import Problem
@@ -32,6 +33,7 @@ __all__ = (
     "import_model",
     "import_run",
     "run",
+    "verify",
 )
 
 __version__ = "0.1.0"
@@ -51,6 +53,7 @@ _HOMES = {
     "import_model": "codesign.importing.imports:import_model",
     "import_run": "codesign.pipeline.imported:import_run",
     "run": "codesign.search.engine:run_study",
+    "verify": "codesign.pipeline.trial_proof:verify",
 }
 
 
