@@ -29,7 +29,8 @@ def _svg(width: int, height: int, title: str, body: str) -> str:
 def _box(x: int, y: int, width: int, height: int, lines: Sequence[str], kind: str = "") -> str:
     middle, top = x + width / 2, y + height / 2 - 8.5 * (len(lines) - 1) + 5
     text = "".join(
-        f'<text x="{middle}" y="{top + 17 * i}" text-anchor="middle" class="{"small" if i else "name"}">{escape(line)}</text>'
+        f'<text x="{middle}" y="{top + 17 * i}" text-anchor="middle" class="{"small" if i else "name"}">'
+        f"{escape(line)}</text>"
         for i, line in enumerate(lines)
     )
     return f'<rect class="box {kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="7"/>{text}'
