@@ -66,7 +66,10 @@ def value_of(what: str) -> str:
     if len(words) < 3:
         raise ValueError(f"'{what}': a span is '[REDUCER] FILE PATH FORMAT'")
     name, path, form = words[0], " ".join(words[1:-1]), words[-1]
-    found = [_record(name)]
+    try:
+        found = [_record(name)]
+    except FileNotFoundError:
+        raise ValueError(f"'{what}': there is no record {name}") from None
     try:
         for key in path.split("/"):
             found = _steps(found, key)

@@ -42,6 +42,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
     "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
     "peers.json": ("beside HGQ2 and FINNAS's way", "make bench-peers"),
+    "published.json": (
+        "a published design rebuilt from its authors' checkpoint",
+        "python -m tests.benchmarks.published CHECKPOINT",
+    ),
     "random_graphs.json": ("random graphs in all domains", "python -m tests.graph.many"),
     "report_page.json": ("a report of many trials in a browser", "python -m tests.benchmarks.report_page"),
     "search.json": ("samplers, ladders, workers, refused candidates", "python -m tests.benchmarks.search.samplers"),
