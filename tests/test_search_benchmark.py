@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from codesign.core.figures import Fidelity
+from codesign.pipeline.scoring import Score
 from codesign.search.distributions import choose
+from tests.benchmarks import families
 from tests.benchmarks.search import replay, samplers, tables
 from tests.benchmarks.search.record import Searches, read_section, write_section
 from tests.benchmarks.search.tables import BOXES, Entry, every, key_of, small_study
@@ -164,3 +167,18 @@ def test_searches_of_the_record_are_replaced_one_by_one_and_those_made_otherwise
     assert section["total"] == 4
     assert add(90, "plain", 3, 7)["total"] == 7, "another budget begins anew"
     assert read_section(path, "workers")["left"] == "alone"
+
+
+def test_what_each_family_gives_to_a_front():
+    """Two of three points are of networks; without them only the trees' is left; a dominated one counts as a trial."""
+    values = {0: (0.9, 60.0), 1: (0.7, 20.0), 2: (0.8, 40.0), 3: (0.6, 90.0)}
+    names = {0: "mlp", 1: "mlp", 2: "trees", 3: "trees", 4: "trees"}
+    scores = [Score(trial, v, (None, Fidelity.COMPILED)) for trial, v in values.items()]
+    found = families.summary(names, scores, {"mlp": 3.0}, BOX)
+    assert [(p["trial"], p["family"]) for p in found["front"]] == [(0, "mlp"), (1, "mlp"), (2, "trees")]
+    trees = found["families"]["trees"]
+    assert (trees["trials"], trees["within_bounds"], trees["points_on_the_front"]) == (3, 2, 1)
+    assert trees["hypervolume_alone"] == found["families"]["mlp"]["hypervolume_without_it"] == 0.36
+    assert trees["hypervolume_without_it"] == pytest.approx(BOX.share([values[0], values[1]]), abs=1e-5)
+    assert found["hypervolume"] > trees["hypervolume_without_it"]
+    assert (found["families"]["mlp"]["processor_seconds"], trees["processor_seconds"]) == (3.0, 0.0)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -29,7 +28,14 @@ SPACE = {
     "leaf_bits": {"low": 4, "high": 8},
     "leaf_rounding": ["nearest", "carried"],
 }
-TRAINERS = {"scikit-learn": "sklearn", "xgboost": "xgboost", "lightgbm": "lightgbm"}
+#: what is tried of another library than scikit-learn; the rest of the suite does not depend on which it is
+OF_A_LIBRARY = (
+    "test_models_are_trained_and_exact",
+    "test_several_heads_count_by_their_weights",
+    "test_events_count_by_their_weights",
+    "test_candidates_of_one_training_are_picked_from_it",
+    "test_damaged_files_are_refused",
+)
 
 
 class _OfTrees(FamilyTests):
@@ -39,11 +45,9 @@ class _OfTrees(FamilyTests):
     def family(self):
         return BoostedTrees()
 
-    @pytest.fixture(params=list(TRAINERS))
-    def space(self, request):
-        if find_spec(TRAINERS[request.param]) is None:
-            pytest.skip(f"{request.param} is not installed")
-        return SPACE | {"trainer": request.param}
+    @pytest.fixture
+    def space(self):
+        return SPACE | {"trainer": "scikit-learn"}
 
 
 class TestNumbers(_OfTrees):
@@ -71,6 +75,14 @@ class TestQuantiles(_OfTrees):
 
 class TestAnomalies(_OfTrees):
     objective, outputs = "reconstruction", 1
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("suite", [TestNumbers, TestClasses, TestTwoClasses, TestQuantiles, TestAnomalies])
+def test_another_library_keeps_the_contract(suite, library):
+    pytest.importorskip(library, reason=f"the extra 'trees' is not installed: {library}")
+    for name in OF_A_LIBRARY:
+        getattr(suite(), name)(BoostedTrees(), SPACE | {"trainer": library})
 
 
 # ------------------------------------------------------------------------------------------------ what is made of trees
