@@ -115,7 +115,7 @@ def test_the_summary_compares_within_a_study_and_seed():
     table = samplers.summary(found, {"jet-tagger": 0.5})
     row = table["over_all"]["tpe"]
     assert row["volume"] == {"mean": 0.6, "deviation": 0.0, "searches": 2}, "what came after the budget does not count"
-    assert row["against_random"] == {"mean": 0.2, "error": 0.0, "searches": 2}, "seed 3 lacks a sampler"
+    assert row["against_random"] == {"mean": 0.2, "error": 0.0, "searches": 2}, "seed 3 has no pair"
     assert row["half_way"]["mean"] == 0.3
     assert table["over_all"]["random"]["rank"]["mean"] == 2
     assert table["studies"]["jet-tagger"]["random"]["volume"]["searches"] == 3

@@ -39,7 +39,7 @@ Search = dict[str, Any]
 def summary(searches: Sequence[Search], whole: Mapping[str, float]) -> dict[str, Any]:
     """Per study and sampler, and over all; ``whole``: of each study, the share of its box that its table's front has.
 
-    Ranks and differences are of the studies and seeds that every sampler has.
+    Differences are of the studies and seeds that a sampler and random draws have, ranks of those that every one has.
     """
     names = [name for name in SAMPLERS if any(s["sampler"] == name for s in searches)]
     found: dict[tuple[str, int], dict[str, tuple[float, float]]] = {}
@@ -49,31 +49,32 @@ def summary(searches: Sequence[Search], whole: Mapping[str, float]) -> dict[str,
         for s in here:
             shares = tuple(at(s["steps"], t) / whole[study] for t in (SECONDS[study], SECONDS[study] / 2))
             found.setdefault((study, s["seed"]), {})[s["sampler"]] = (shares[0], shares[1])
-        complete = [v for (name, _), v in found.items() if name == study and len(v) == len(names)]
+        pairs = [v for (name, _), v in found.items() if name == study]
         tables[study] = {
             name: {
                 "volume": spread([at(s["steps"], SECONDS[study]) / whole[study] for s in here if s["sampler"] == name]),
                 "trials": round(mean(s["trials"] for s in here if s["sampler"] == name)),
                 "sampling_seconds": round(mean(s["sampling_seconds"] for s in here if s["sampler"] == name), 2),
             }
-            | _against(name, "random", complete)
+            | _against(name, "random", pairs)
             for name in names
             if any(s["sampler"] == name for s in here)
         }
-    every = [v for v in found.values() if len(v) == len(names)]
-    placed = [ranks({name: end for name, (end, _) in v.items()}) for v in every]
+    complete = [v for v in found.values() if len(v) == len(names)]
+    placed = [ranks({name: end for name, (end, _) in v.items()}) for v in complete]
     over_all = {
-        name: {"volume": spread([v[name][0] for v in every]), "rank": spread([v[name] for v in placed])}
-        | _against(name, "random", every)
+        name: {"volume": spread([v[name][0] for v in found.values() if name in v])}
+        | ({"rank": spread([v[name] for v in placed])} if placed else {})
+        | _against(name, "random", list(found.values()))
         for name in names
-        if every
     }
     return {"over_all": over_all, "verdict": _verdict(over_all), "studies": tables}
 
 
 def _against(name: str, other: str, every: Sequence[Mapping[str, tuple[float, float]]]) -> dict[str, Any]:
     """The paired difference to another sampler, at the end and half-way."""
-    if name == other or len(every) < 2 or any(other not in v for v in every):
+    every = [v for v in every if name in v and other in v]
+    if name == other or len(every) < 2:
         return {}
     ends, halves = ([v[name][k] - v[other][k] for v in every] for k in (0, 1))
     row = {
