@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
@@ -31,8 +31,6 @@ __all__ = (
     "Objective",
     "Plot",
     "Plots",
-    "ReachedRung",
-    "Rungs",
     "SampleFacts",
     "SearchName",
     "Series",
@@ -151,19 +149,6 @@ class SearchName(_Record):
     """``search.json`` of a run: the search's name within its storage."""
 
     name: str = Field(min_length=1)
-
-
-class ReachedRung(_Record):
-    """A candidate's objectives on a rung below the last."""
-
-    epochs: int = Field(ge=1)
-    values: tuple[float, ...] = Field(min_length=1)
-    errors: tuple[float, ...]
-    feasible: bool = Field(default=True, description="whether it breaks no bound of the study")
-
-
-class Rungs(RootModel[list[ReachedRung]]):
-    """``rungs.json`` of a trial."""
 
 
 class FrontPoint(_Record):
@@ -362,7 +347,6 @@ class State(StrEnum):
     COMPLETE = "complete"
     INFEASIBLE = "infeasible"  # scored, but outside the study's constraints
     FAILED = "failed"  # with its reason; never scored
-    STOPPED = "stopped"  # on a lower rung of the search's ladder; never scored
 
 
 class TrialStatus(_Record):

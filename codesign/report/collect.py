@@ -170,7 +170,7 @@ class Run:
         """Number of trials in each state, in the order in which they are spoken of."""
         order = [s.value for s in (State.COMPLETE, State.INFEASIBLE, State.FAILED, State.RUNNING)]
         counts = dict.fromkeys(order, 0)
-        for trial in self.trials:  # any other state, such as stopped, is spoken of last, and only where there is one
+        for trial in self.trials:  # any other state is spoken of last, and only where there is one
             counts[trial.state] = counts.get(trial.state, 0) + 1
         return counts
 

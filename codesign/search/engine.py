@@ -432,8 +432,6 @@ class _Search:
             self._scores[number] = recorded_score(folder, self._study)
         elif status.state == State.INFEASIBLE:
             shown.infeasible += 1
-        elif status.state == State.STOPPED:
-            shown.stopped += 1
         else:
             shown.failed += 1
 
