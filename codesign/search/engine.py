@@ -194,7 +194,7 @@ class _Search:
         self._show("sample")
         study, run = self._study, self._run
         problem = self._resolved.task.open(study.sample, study.seed, self._making)
-        sample = problem.sample
+        sample = problem.sample.filled(splits_of(study))
         for member in self._resolved.members:
             view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)

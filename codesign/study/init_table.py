@@ -6,7 +6,7 @@ import re
 
 from codesign.core.errors import InputError
 from codesign.core.quoting import yaml_string
-from codesign.data.table_facts import ColumnFacts, TableFacts, look_at_table, separation
+from codesign.data.table_facts import ColumnFacts, TableFacts, look_at_table
 from codesign.data.table_files import TableFile
 
 __all__ = ("TablePlan", "plan_of_table")
@@ -37,7 +37,7 @@ class TablePlan:
         label = facts.column(facts.label)
         self.regression = not label.values
         if not self.regression:
-            areas = separation(facts.file, facts.label, features)
+            areas = facts.separation(features)
             leaking = [name for name, area in areas.items() if area > _LEAK]
             features = tuple(name for name in features if name not in leaking)
             self.warnings += [

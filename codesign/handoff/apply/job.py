@@ -149,7 +149,7 @@ def _jobs(scorer: Scorer, source: Path, chunk: int, tree: str | None) -> Iterato
     present = columns_of(source, tree)
     missing = lacking(scorer.blocks, present)
     if missing is None:
-        for rows in table_chunks(source, scorer.blocks, chunk, tree, scorer.arrange):
+        for rows in table_chunks(source, scorer.blocks, chunk, tree, scorer.arrange, scorer.fill):
             yield partial(_table_scores, scorer, rows)
         return
     try:

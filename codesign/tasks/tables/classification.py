@@ -6,16 +6,17 @@ from functools import cached_property
 
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
-from codesign.tasks.base import Baseline, Progress, Settings, Task
+from codesign.tasks.base import Baseline, Progress, Settings
 from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
 from codesign.tasks.tables.table_sample import sample_of_tables
 from codesign.tasks.tables.table_settings import ClassificationSettings
+from codesign.tasks.tables.table_task import TableTask
 from codesign.tasks.tagging.jet_tagging import BoostedClasses, ClassificationProblem
 
 __all__ = ("TableClassification", "TableClassificationProblem")
 
 
-class TableClassification(Task):
+class TableClassification(TableTask):
     """Classes of rows of CSV, Parquet, ROOT, HDF5, NPZ or Feather, by columns and expressions over them."""
 
     name = "classification"

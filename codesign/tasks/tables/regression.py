@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
-from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target, Task
+from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
 from codesign.tasks.tables.table_sample import sample_of_tables
 from codesign.tasks.tables.table_settings import RegressionSettings
+from codesign.tasks.tables.table_task import TableTask
 from codesign.tasks.weighting import event_weights, quantile
 
 __all__ = ("TableRegression", "TableRegressionProblem")
@@ -26,7 +27,7 @@ _REPLICAS, _SEED = 200, 20
 _BINS = 60
 
 
-class TableRegression(Task):
+class TableRegression(TableTask):
     """A number of each row, by columns and expressions over them."""
 
     name = "regression"
@@ -195,11 +196,6 @@ class _Coverage:
 def _weights(part: Part) -> NDArray[np.float64]:
     weights = event_weights(part)
     return np.ones(len(part)) if weights is None else weights
-
-
-def _shares(values: NDArray[np.float64], edges: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:
-    counted: list[float] = (np.histogram(values, edges, weights=weights)[0] / weights.sum()).tolist()
-    return counted
 
 
 def _half_width(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -7,11 +7,13 @@ from pyarrow import parquet
 
 from codesign.core import plugins
 from codesign.core.errors import InputError
+from codesign.data.input_tables import table_chunks
 from codesign.data.sample import Splits
 from codesign.study.definition import load_study
 from codesign.study.init import write_study
 from codesign.tasks.base import Task
 from codesign.tasks.tables.classification import TableClassification
+from codesign.tasks.tables.ranking import TableRanking
 from codesign.tasks.tables.regression import TableRegression
 from codesign.testing.task_tests import TaskTests
 from tests.tasks.tables.made import COLUMNS, LABELS, events, six_tables
@@ -80,6 +82,34 @@ class TestRegression(TaskTests):
         }
 
 
+class TestRanking(TaskTests):
+    @pytest.fixture
+    def task(self):
+        return TableRanking()
+
+    @pytest.fixture
+    def settings(self, folder):
+        return settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.2})
+
+
+def test_a_trigger_keeps_the_share_of_background_that_is_allowed(folder):
+    given = settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.2})
+    problem = TableRanking().open(given, 1)
+    validation = problem.sample.part("validation", Splits(0.4, 0.3, 0.3, 3))
+    scores = validation.features[:, :1].astype(np.float64)
+    points = problem.working_points(scores, validation)
+    found = problem.judge(scores, validation, points)
+    background = validation.y == 0
+    assert 0.15 < found["background_share"].value <= 0.2
+    assert found["efficiency"].value == pytest.approx((scores[~background, 0] >= points["threshold"]).mean())
+    assert found["auc"].value > 0.5
+    few = TableRanking().open(settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.01}), 1)
+    with pytest.raises(InputError, match="9 are needed to set a threshold: allow more, or give at least 900"):
+        few.working_points(scores, validation)
+    with pytest.raises(InputError, match="'backgroud' is no class .did you mean 'background'"):
+        TableRanking().open(settings_of(folder, "a.csv", trigger={"background": "backgroud", "allowed": 0.01}), 1)
+
+
 def table(folder, name="own.parquet", **columns):
     y, own = events(400)
     parquet.write_table(pa.table({**own, "y": y} | columns), folder / name)
@@ -142,8 +172,23 @@ def test_what_is_missing_follows_the_policy(tmp_path, policy, rows):
     sample = of_table(table(tmp_path, ht=NAN), missing={"policy": policy, "value": -1})
     assert len(sample) == rows
     assert sample.provenance["missing"] == {"ht": 40}
+    splits = Splits(0.5, 0.25, 0.25, 3)
+    filled = sample.filled(splits)
     if policy != "drop":
-        assert set(sample.features[::10, 0]) == {-1.0 if policy == "value" else float(np.nanmedian(NAN))}
+        train = NAN[sample.places("train", splits)]
+        own = -1.0 if policy == "value" else float(np.nanmedian(train))
+        assert own != np.nanmedian(NAN)  # all rows have another
+        assert set(filled.features[::10, 0]) == {own}
+        assert filled.fill["ht"] == own
+
+
+def test_a_table_to_which_the_network_is_applied_is_filled_as_in_training(tmp_path):
+    path = table(tmp_path, ht=NAN)
+    sample = of_table(path, missing={"policy": "median"}).filled(Splits(0.5, 0.25, 0.25, 3))
+    (rows,) = table_chunks(path, [sample.layouts[0]], 1000, fill=sample.fill)
+    assert np.array_equal(rows.features, sample.features)
+    with pytest.raises(InputError, match="row 0: nan is not a finite number"):
+        list(table_chunks(path, [sample.layouts[0]], 1000))
 
 
 def test_rows_of_one_value_stay_together_and_files_have_their_own_split(tmp_path):
