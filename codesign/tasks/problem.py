@@ -92,6 +92,10 @@ class Problem(ABC):
         """What beside the sample's events decides what is learned and how it is judged: it enters every key."""
         return {}
 
+    def must_read(self) -> None:  # noqa: B027 - nothing to look at is the default
+        """See, before anything runs, that the files of the settings are there and hold what those name; InputError says
+        what is wrong. Cheap: nothing is made, and no file is read in full."""
+
     def most_events(self) -> int | None:
         """At most so many events the sample will have, where that is known before it is made: too few for the study's
         proofs are then told at once."""

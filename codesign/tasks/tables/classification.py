@@ -8,7 +8,7 @@ from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.tasks.base import Baseline, Progress, Settings
 from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
-from codesign.tasks.tables.table_sample import sample_of_tables
+from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import ClassificationSettings
 from codesign.tasks.tables.table_task import TableTask
 from codesign.tasks.tagging.jet_tagging import BoostedClasses, ClassificationProblem
@@ -33,6 +33,10 @@ class TableClassificationProblem(ClassificationProblem):
     def __init__(self, chosen: ClassificationSettings) -> None:
         super().__init__(chosen.classes)
         self._chosen = chosen
+
+    def must_read(self) -> None:
+        """The files are there, and have the columns that are named."""
+        must_read_tables(self._chosen)
 
     @cached_property
     def sample(self) -> Sample:

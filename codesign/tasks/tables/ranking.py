@@ -18,7 +18,7 @@ from codesign.tasks.anomalies.rates import LEAST_EVENTS, Threshold, efficiency, 
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
-from codesign.tasks.tables.table_sample import sample_of_tables
+from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import RankingSettings
 from codesign.tasks.tables.table_task import TableTask
 from codesign.tasks.tagging.jet_tagging import BoostedClasses
@@ -51,6 +51,10 @@ class RankingProblem(Problem):
         self._signals = tuple(c for c in chosen.classes if c != chosen.trigger.background)
         each = [f"efficiency_{c}" for c in self._signals] if len(self._signals) > 1 else []
         self.metrics = dict.fromkeys(("efficiency", "auc", *each), "maximise") | {"background_share": "minimise"}
+
+    def must_read(self) -> None:
+        """The files are there, and have the columns that are named."""
+        must_read_tables(self._chosen)
 
     @cached_property
     def sample(self) -> Sample:

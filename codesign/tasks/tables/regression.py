@@ -15,7 +15,7 @@ from codesign.data.sample import Part, Sample
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
-from codesign.tasks.tables.table_sample import sample_of_tables
+from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import RegressionSettings
 from codesign.tasks.tables.table_task import TableTask
 from codesign.tasks.weighting import event_weights, quantile
@@ -48,6 +48,10 @@ class TableRegressionProblem(Problem):
         self._chosen = chosen
         self.metrics = {"bias": "minimise", "resolution": "minimise", "mean_absolute_error": "minimise"}
         self.metrics |= {f"coverage_error_{100 * q:g}".replace(".", "_"): "minimise" for q in chosen.quantiles}
+
+    def must_read(self) -> None:
+        """The files are there, and have the columns that are named."""
+        must_read_tables(self._chosen)
 
     @cached_property
     def sample(self) -> Sample:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.errors import InputError
+from codesign.core.errors import InputError, of_study
+from codesign.core.reading.detection import head_of, kind_of
 from codesign.data.column_expressions import ColumnExpression, expand_slice
 from codesign.data.item_columns import ItemColumns, stack_items
 from codesign.data.table_files import TableFile, open_table
@@ -22,9 +23,11 @@ from codesign.tasks.tables.table_settings import (
     TableSettings,
 )
 
-__all__ = ("RowReader", "TableRows")
+__all__ = ("RowReader", "TableRows", "must_name_columns")
 
 _ROWS = 100_000
+#: files whose columns are looked at before anything runs, and bytes of one that must be read for it
+_LOOKED_AT, _LARGE = 20, 1 << 26
 
 
 @dataclass
@@ -129,15 +132,33 @@ def _plain(value: object) -> str:
     return str(value)
 
 
+def must_name_columns(settings: TableSettings, files: Sequence[TableFile]) -> None:
+    """InputError where a file is not there, or lacks a column that the study names; nothing is computed.
+
+    The first of many files are looked at, and none that is read as a whole and is large.
+    """
+    for file in files[:_LOOKED_AT]:
+        head = head_of(file.path)
+        if kind_of(head) not in ("Parquet", "ROOT") and file.path.stat().st_size > _LARGE:
+            continue
+        with open_table(file) as table:
+            known = [name for name, native in table.natives.items() if not native.problem or "string" in native.problem]
+            _Parsed(settings, known, str(file))
+
+
 class _Parsed:
     """The study's expressions over the columns of one file."""
 
     def __init__(self, settings: TableSettings, known: Collection[str], where: str) -> None:
         def parse(text: str | None, key: str) -> ColumnExpression | None:
-            return None if text is None else ColumnExpression.of(text, known, f"{where}: sample.{key}")
+            with of_study("sample", *key.split(".")):
+                return None if text is None else ColumnExpression.of(text, known, f"{where}: sample.{key}")
 
-        texts = [one for text in settings.features for one in expand_slice(text, known)]
-        self.features = [ColumnExpression.of(text, known, f"{where}: sample.features") for text in texts]
+        self.features: list[ColumnExpression] = []
+        for place, text in enumerate(settings.features):
+            with of_study("sample", "features", place):
+                every = expand_slice(text, known)
+                self.features += [ColumnExpression.of(one, known, f"{where}: sample.features") for one in every]
         label = settings.label if isinstance(settings, ClassificationSettings) else None
         self.label = parse(label.column if label else None, "label.column")
         self.target = parse(
@@ -149,9 +170,10 @@ class _Parsed:
         self.items: ItemColumns | None = None
         if settings.constituents is not None:
             own = settings.constituents.layout
-            self.items = ItemColumns.of(
-                own.name, own.fields, own.order, own.validity, known, f"{where}: sample.constituents"
-            )
+            with of_study("sample", "constituents"):
+                self.items = ItemColumns.of(
+                    own.name, own.fields, own.order, own.validity, known, f"{where}: sample.constituents"
+                )
         others = (self.label, self.target, self.weights, self.select, self.by)
         read = [*self.features, *(e for e in others if e is not None)]
         names = [*(name for e in read for name in e.columns), *(self.items.columns if self.items else ())]

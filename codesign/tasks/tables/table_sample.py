@@ -15,7 +15,7 @@ from codesign.data.column_expressions import expand_slice
 from codesign.data.readers.checks import digest
 from codesign.data.sample import Sample
 from codesign.data.table_files import TableFile, open_table, table_files
-from codesign.tasks.tables.table_rows import RowReader
+from codesign.tasks.tables.table_rows import RowReader, must_name_columns
 from codesign.tasks.tables.table_settings import (
     ClassificationSettings,
     RegressionSettings,
@@ -23,7 +23,7 @@ from codesign.tasks.tables.table_settings import (
     TargetSettings,
 )
 
-__all__ = ("sample_of_tables",)
+__all__ = ("must_read_tables", "sample_of_tables")
 
 
 def _plan(settings: TableSettings) -> list[tuple[TableFile, int | None, int]]:
@@ -32,6 +32,11 @@ def _plan(settings: TableSettings) -> list[tuple[TableFile, int | None, int]]:
         return [(f, place, 0) for place, names in enumerate(settings.files.values()) for f in table_files(names)]
     own = (settings.files, settings.split.validation, settings.split.test)
     return [(f, None, place) for place, names in enumerate(own) if names for f in table_files(names)]
+
+
+def must_read_tables(settings: TableSettings) -> None:
+    """InputError where a file of the study is not there, or lacks a column that it names."""
+    must_name_columns(settings, [file for file, _, _ in _plan(settings)])
 
 
 def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sample:

@@ -92,9 +92,9 @@ def test_what_is_no_collection_is_said_in_one_line(tmp_path, own, said):
 
 
 def test_lists_of_other_lengths_and_missing_values_are_told(tmp_path):
-    y, lists = parts()
+    _, lists = parts()
     path = written(tmp_path, extra={"Cand_eta": lists["pt"][:, :2]})
-    with pytest.raises(InputError, match="row [0-9]+: columns 'Cand_pt' and 'Cand_eta' have lists of other lengths"):
+    with pytest.raises(InputError, match=r"row [0-9]+: columns 'Cand_pt' and 'Cand_eta' have lists of other lengths"):
         block(path, fields=["pt", "eta"])
     path = written(tmp_path, extra={"Cand_pt": ak.where(lists["pt"] > 60, np.nan, lists["pt"])})
     with pytest.raises(InputError, match=r"Cand.pt \([0-9]+ of 300\).*say what is done"):

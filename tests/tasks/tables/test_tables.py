@@ -106,7 +106,7 @@ def test_a_trigger_keeps_the_share_of_background_that_is_allowed(folder):
     few = TableRanking().open(settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.01}), 1)
     with pytest.raises(InputError, match="9 are needed to set a threshold: allow more, or give at least 900"):
         few.working_points(scores, validation)
-    with pytest.raises(InputError, match="'backgroud' is no class .did you mean 'background'"):
+    with pytest.raises(InputError, match=r"'backgroud' is no class .did you mean 'background'"):
         TableRanking().open(settings_of(folder, "a.csv", trigger={"background": "backgroud", "allowed": 0.01}), 1)
 
 
