@@ -113,6 +113,7 @@ class SampleFacts(BaseModel):
     target_names: tuple[str, ...] = ()
     target_units: tuple[str, ...] = ()
     held_out: tuple[str, ...] = Field(default=(), description="classes that no training sees")
+    meanings: dict[str, str] = Field(default_factory=dict, description="of outputs, what their values mean, in words")
     fill: dict[str, FiniteFloat] = Field(
         default_factory=dict, description="what stands for a missing value, by the feature's name"
     )

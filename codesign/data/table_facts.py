@@ -76,6 +76,11 @@ class TableFacts:
         """Columns of one value, or of none."""
         return tuple(c.name for c in self.columns if c.kind in ("number", "flag") and c.low == c.high)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return tuple(c.name for c in self.columns)
+
     def column(self, name: str) -> ColumnFacts:
         """By its name."""
         return next(c for c in self.columns if c.name == name)

@@ -196,11 +196,14 @@ class _Search:
         problem = self._resolved.task.open(study.sample, study.seed, self._making)
         with of_study("sample"):
             sample = problem.sample.filled(splits_of(study))
+            self._tell(problem.remarks(sample, splits_of(study)))
         for member in self._resolved.members:
             view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))
+        if meanings := dict(problem.meanings(sample)):
+            facts["meanings"] = meanings
         if sample.weights is not None:  # told before anything is fitted
             for name in ("train", "validation"):
                 learnable_weights(problem, sample.part(name, splits_of(study)))

@@ -89,7 +89,7 @@ def must_hold_candidates(
     one that some candidate can have; InputError names a value that none can, and why. ``training``: settings that the
     study makes of training, which a candidate's shall go by."""
     dice = random.Random(0)  # noqa: S311, always the same
-    where = f"{source}, section 'space'"
+    where, asked = f"{source}, section 'space'", set(training)
     known: dict[str, list[Any]] = {}
     reasons: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
@@ -110,7 +110,7 @@ def must_hold_candidates(
 
         try:
             candidate = family.suggest(space, choose)
-            if deaf := sorted({*training} - family.heeds(candidate)):
+            if asked and (deaf := sorted(asked - family.heeds(candidate))):
                 return f"training.{deaf[0]} is set, and the training of '{family.name}' does not go by it: leave it out"
             draw_settings(flow, flow_space, choose)
         except (CodesignError, ValueError) as error:

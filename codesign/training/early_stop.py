@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -60,9 +62,8 @@ class EarlyStop:
             share = float(len(self._inputs[some])) if own is None else float(own.sum())
             targets = self._targets
             wanted = tuple(t[some] for t in targets) if isinstance(targets, tuple) else targets[some]
-            value = self._network.objective(
-                self._inputs[some], wanted, lambda outputs, target, own=own: self._loss(outputs, target, own)
-            )
+            loss = self._loss if own is None else partial(self._loss, weights=own)
+            value = self._network.objective(self._inputs[some], wanted, loss)
             if share > 0:
                 total += share * float(value)
                 weight += share

@@ -21,7 +21,7 @@ from codesign.core.records import SampleFacts
 from codesign.core.validation import validate
 from codesign.handoff.agreement import require_agreement
 from codesign.handoff.apply.executors import EmulatorEngine, Engine, OnnxEngine, built_emulator
-from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
+from codesign.handoff.apply.names import INTEGER, OBJECT, PREFIX, TRIGGER, branch_names
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import ReceivedBundle, read_design
@@ -86,6 +86,13 @@ class Scorer:
                 f"{', '.join(self.features[:3])}, ..."
             )
         return task
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What the values of the columns of scores mean, in words, where the task says it."""
+        named = zip((s.name for s in self.manifest.outputs), self.outputs, strict=True)
+        told = self.manifest.meanings
+        return {f"{PREFIX}_{branch}": told[name] for name, branch in named if name in told}
 
     @property
     def fill(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
-from codesign.data.sample import Part, Sample
+from codesign.data.sample import Part, Sample, Splits
 from codesign.tasks import metrics
 from codesign.tasks.anomalies.rates import LEAST_EVENTS, Threshold, efficiency, share, threshold_at
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
+from codesign.tasks.tables.table_remarks import remarks_of_classes
 from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import RankingSettings
 from codesign.tasks.tables.table_task import TableTask
@@ -61,6 +62,10 @@ class RankingProblem(Problem):
         """The rows of the files."""
         return sample_of_tables(self._chosen, self._chosen.classes)
 
+    def remarks(self, sample: Sample, splits: Splits) -> Iterable[str]:
+        """What is learned, in numbers."""
+        return remarks_of_classes(sample, splits)
+
     @property
     def settings(self) -> Settings:
         """Which class is background, and how much of it is kept."""
@@ -69,6 +74,13 @@ class RankingProblem(Problem):
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """The score."""
         return (Head("score", ("score",), LossObjective("squared")),)
+
+    def meanings(self, sample: Sample) -> Mapping[str, str]:
+        """Of the score."""
+        return {
+            "score": f"higher is less like {self._chosen.trigger.background}; the threshold keeps the share "
+            f"{self._chosen.trigger.allowed:g} of that on the validation split"
+        }
 
     def target(self, part: Part) -> Mapping[str, Target]:
         """1 of signal, 0 of background, (events, 1)."""

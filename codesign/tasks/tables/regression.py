@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
-from codesign.data.sample import Part, Sample
+from codesign.data.sample import Part, Sample, Splits
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
+from codesign.tasks.tables.table_remarks import remarks_of_numbers
 from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import RegressionSettings
 from codesign.tasks.tables.table_task import TableTask
@@ -58,6 +59,10 @@ class TableRegressionProblem(Problem):
         """The rows of the files."""
         return sample_of_tables(self._chosen)
 
+    def remarks(self, sample: Sample, splits: Splits) -> Iterable[str]:
+        """What is learned, in numbers."""
+        return remarks_of_numbers(sample, splits)
+
     @property
     def settings(self) -> Settings:
         """The quantiles that are learned, and how targets are scaled."""
@@ -76,6 +81,17 @@ class TableRegressionProblem(Problem):
             outputs = tuple(f"{name}_q{100 * q:g}".replace(".", "_") for q in self._chosen.quantiles)
             found.append(Head("quantiles", outputs, LossObjective("quantile", quantiles=self._chosen.quantiles)))
         return tuple(found)
+
+    def meanings(self, sample: Sample) -> Mapping[str, str]:
+        """Of each output."""
+        middle, spread = self._scale
+        what, unit = self._chosen.target.column, self._chosen.target.unit
+        how = f"{middle:g} + {spread:g} times it is {what}{f' [{unit}]' if unit else ''}"
+        value, *others = self.outputs(sample)
+        found = {value: how}
+        for name, q in zip(others, self._chosen.quantiles, strict=True):
+            found[name] = f"{how}: its {100 * q:g} % quantile"
+        return found
 
     def target(self, part: Part) -> Mapping[str, Target]:
         """The standardised target, of each head."""
