@@ -159,7 +159,7 @@ def _facts(name: str, values: Any) -> ColumnFacts:
 
         return ColumnFacts(name, "list", longest=int(ak.max(ak.num(values), initial=0)))
     if values.dtype.kind not in "biuf":
-        counts = Counter(str(v) for v in values.tolist())
+        counts = Counter(dict(sorted(Counter(str(v) for v in values.tolist()).items())))
         return ColumnFacts(name, "text", counts.get("", 0), values=_few(counts))
     numbers = values.astype(np.float64)
     finite = numbers[np.isfinite(numbers)]

@@ -30,7 +30,7 @@ def remarks_of_classes(sample: Sample, splits: Splits) -> Iterator[str]:
     held: NDArray[np.float64] = rows.astype(np.float64)
     if sample.weights is not None:
         weights = sample.weights.astype(np.float64)
-        held = np.bincount(sample.labels, weights, len(names))
+        held = np.asarray(np.bincount(sample.labels, weights, len(names)), dtype=np.float64)
         each = ", ".join(
             f"{name} {share:.1%} (as good as {effective(weights[sample.labels == k], int(rows[k])):,.0f} rows)"
             for k, (name, share) in enumerate(zip(names, (held / held.sum()).tolist(), strict=True))
