@@ -57,16 +57,17 @@ def run(
     from codesign.search.ending import EXIT_UNPROVEN, ending
     from codesign.search.engine import run_study
     from codesign.search.progress import make_progress
-    from codesign.study.definition import load_study
+    from codesign.study.definition import in_its_file, load_study
 
     kept = NO_STORE if no_cache else store or default_url()
     loaded = load_study(study_of(study))
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
     keeps(f"what was finished is in {folder}, and the same command goes on from there")
-    front = run_study(
-        loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
-    )
+    with in_its_file(study):
+        front = run_study(
+            loaded, folder, trials, workers or cores, make_progress(), storage=storage, store=kept, cluster=cluster
+        )
     keeps(f"the search is finished and kept in {folder}; 'codesign report {folder}' writes its report")
     ended = ending(RunFolder(folder), loaded, front)
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, RootModel, model_validator
 
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
@@ -111,6 +111,10 @@ class SampleFacts(BaseModel):
     target_names: tuple[str, ...] = ()
     target_units: tuple[str, ...] = ()
     held_out: tuple[str, ...] = Field(default=(), description="classes that no training sees")
+    meanings: dict[str, str] = Field(default_factory=dict, description="of outputs, what their values mean, in words")
+    fill: dict[str, FiniteFloat] = Field(
+        default_factory=dict, description="what stands for a missing value, by the feature's name"
+    )
     provenance: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -122,7 +122,7 @@ class ColumnExpression:
         except (ValueError, TypeError, IndexError, np.exceptions.AxisError, OverflowError) as error:
             said = " ".join(str(error).split())[:160]
             raise InputError(f"'{self.text}' cannot be computed of these columns ({said})") from None
-        if np.ndim(found) == 0:  # of constants alone
+        if getattr(found, "ndim", 0) == 0:  # of constants alone; np.ndim would take a list a row for a matrix
             raise InputError(f"'{self.text}' is of no column")
         return found
 

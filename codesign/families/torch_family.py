@@ -53,6 +53,10 @@ class TorchFamily(Family):
                 return f"its {outputs} outputs do not reproduce {inputs} inputs, as the head '{head.name}' wants"
         return None
 
+    def heeds(self, candidate: Candidate) -> frozenset[str]:
+        """All of them."""
+        return frozenset({"optimiser", "schedule", "weight_decay", "patience"})
+
     def prepare(self, threads: int) -> None:
         """Load torch, and let it use so many threads."""
         import torch

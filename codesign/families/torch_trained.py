@@ -53,7 +53,9 @@ def fit_network(
     train(
         network, lesson.train.x, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
-        weights=lesson.train.weights, device=device_named(device), progress=progress,
+        weights=lesson.train.weights, device=device_named(device), progress=progress, how=budget.steps,
+        patience=budget.patience,
+        validation=(lesson.validation.x, truths_of(lesson.validation, heads), lesson.validation.weights),
     )  # fmt: skip
     return FittedFiles(network.eval())
 

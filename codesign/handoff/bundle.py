@@ -161,6 +161,13 @@ def _parameters(made: Origin) -> tuple[str, ...]:
     return () if isinstance(made, ImportedRun) else tuple(plugins.load(Family, made.family).files)
 
 
+def _meanings(trial: _Trial) -> dict[str, str]:
+    """What the outputs mean, as the run began with them; of runs of old nothing is known."""
+    facts = trial.run.read("sample.json", SampleFacts)
+    known = {block.name for block in output_signals(trial.design)}
+    return {} if facts is None else {name: text for name, text in facts.meanings.items() if name in known}
+
+
 def _view(trial: _Trial) -> dict[str, Any]:
     """What the trial's model sees, where the families of its study see different blocks."""
     made = origin_of(trial.run)
@@ -271,6 +278,7 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         inputs=input_signals(trial.design),
         blocks=input_blocks(trial.design),
         outputs=output_signals(trial.design),
+        meanings=_meanings(trial),
         metrics=test.metrics if test else {},
         working_points=points,
         trigger=trigger_of(trial.design, points.get("threshold")),

@@ -119,6 +119,11 @@ class Manifest(_Part):
         description="the inputs' blocks, in their order, each row-major; absent where they are features alone",
     )
     outputs: list[OutputSignal]
+    meanings: dict[str, str] = Field(
+        default_factory=dict,
+        exclude_if=lambda meanings: not meanings,
+        description="of outputs, by name, what their values mean, in words",
+    )
     metrics: dict[str, Metric] = Field(description="on the test split")
     working_points: dict[str, float] = Field(
         default_factory=dict, description="what was fixed on the validation split before judging, such as thresholds"

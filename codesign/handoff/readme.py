@@ -73,6 +73,8 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "|---|---|---|---|",
         *(f"| {markdown(s.name)} | {_bits(s)} | `{s.type}` | 2^{-s.fraction_bits} |" for s in m.outputs),
         "",
+        *(f"- {markdown(name)}: {markdown(meaning)}" for name, meaning in m.meanings.items()),
+        *([""] if m.meanings else []),
         *_simulation(m),
         "## Emulate in software",
         "",

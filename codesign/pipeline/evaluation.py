@@ -71,7 +71,8 @@ def evaluate(
     numbers = sum(block.size for block in facts.seen)
 
     trigger = problem.trigger if flow.triggers else None
-    subject = subject_of(problem, facts, trigger)
+    taught = study.training.teaching()
+    subject = subject_of(problem, facts, trigger, taught=taught)
     must_be_able(family, subject)
     with stages("bound"):
         _must_fit(study, flow, target, candidate.cost_of(subject) / flow.uses(settings), candidate.kind)
@@ -87,7 +88,7 @@ def evaluate(
     with stages("training"):
         kept = kept_model(key, folder, family, reopen)
         if kept is None:
-            lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger)
+            lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger, taught)
             must_be_able(family, lesson.subject)
             fit = partial(family.fit, training, lesson, study.training.budget(), seed, study.training.device)
             if training is candidate:

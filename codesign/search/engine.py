@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codesign.core.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError, of_study
 from codesign.core.layout import view_blocks
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
@@ -194,12 +194,16 @@ class _Search:
         self._show("sample")
         study, run = self._study, self._run
         problem = self._resolved.task.open(study.sample, study.seed, self._making)
-        sample = problem.sample
+        with of_study("sample"):
+            sample = problem.sample.filled(splits_of(study))
+            self._tell(problem.remarks(sample, splits_of(study)))
         for member in self._resolved.members:
             view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))
+        if meanings := dict(problem.meanings(sample)):
+            facts["meanings"] = meanings
         if sample.weights is not None:  # told before anything is fitted
             for name in ("train", "validation"):
                 learnable_weights(problem, sample.part(name, splits_of(study)))
@@ -220,7 +224,9 @@ class _Search:
         for member in self._resolved.members:
             trigger = problem.trigger if member.flow.triggers else None
             seen = facts.model_copy(update={"view": member.study.view})
-            must_be_able(member.family, subject_of(problem, seen, trigger))
+            taught = member.study.training.teaching()
+            taught.must_fit(seen)
+            must_be_able(member.family, subject_of(problem, seen, trigger, taught=taught))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")

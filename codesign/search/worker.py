@@ -392,8 +392,7 @@ class _Worker(Bench):
         if drawn is None:
             self._send(messages.Exhausted(job.trial))
             return
-        status = self.judged(
-            drawn.member.study, job.trial, job.note, drawn.config, drawn.candidate, drawn.settings, job.retry
-        )
+        study = self._study.of(drawn.config, f"trial {job.trial}")
+        status = self.judged(study, job.trial, job.note, drawn.config, drawn.candidate, drawn.settings, job.retry)
         conclude(self._search, drawn.asked, self._run.trial(job.trial), self._study, status)
         self._send(messages.Finished(job.trial))

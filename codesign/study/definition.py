@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from codesign.core import resources
-from codesign.core.errors import InputError, nearest
+from codesign.core.errors import InputError, KeyedError, StudyError, nearest
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.core.layout import FEATURES
 from codesign.core.reading.limits import YAML_BYTES
 from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
+from codesign.core.reading.yaml_places import YamlPlaces
 from codesign.core.validation import validate
-from codesign.training.lesson import Budget
+from codesign.study.training_settings import Training
 
 __all__ = (
     "FAMILY",
@@ -30,6 +32,7 @@ __all__ = (
     "Study",
     "Training",
     "Verification",
+    "in_its_file",
     "load_study",
 )
 
@@ -57,25 +60,6 @@ class SplitFractions(_Section):
         if abs(self.train + self.validation + self.test - 1) > 1e-9:
             raise ValueError("train, validation and test must add up to 1")
         return self
-
-
-class Training(_Section):
-    """How every candidate is trained."""
-
-    epochs: int = Field(default=16, ge=1)
-    batch: int = Field(default=1024, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="cpu", description="where torch networks are trained; auto: on a GPU where there is one"
-    )
-
-    def budget(self) -> Budget:
-        """How long a family trains."""
-        return Budget(self.epochs, self.batch, self.learning_rate)
-
-    def record(self) -> dict[str, JsonValue]:
-        """What makes another training of the same: the device where it is none of the processor."""
-        return self.model_dump(mode="json", exclude={"device"} if self.device == "cpu" else None)
 
 
 def _with_fidelity(data: Any) -> Any:
@@ -208,7 +192,11 @@ class FamilyChoice(_Section):
 class Study(_Section):
     """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]*$",
+        max_length=100,
+        description="small letters, digits and any of . _ -, beginning with a letter or a digit: it names a folder",
+    )
     description: str = ""
     seed: int = Field(default=1, ge=0)
     task: str
@@ -287,7 +275,13 @@ class Study(_Section):
         )
 
     def of(self, config: Mapping[str, Any], source: str) -> Study:
-        """The study of the family that a trial's configuration is of; InputError where it names none of them."""
+        """The study of the family that a trial's configuration is of, trained as that says; InputError where it names
+        none of them, or a setting of training that the study does not have."""
+        own = self._of_family(config, source)
+        training = own.training.drawn(config, source)
+        return own if training is own.training else own.model_copy(update={"training": training})
+
+    def _of_family(self, config: Mapping[str, Any], source: str) -> Study:
         if not self.families:
             return self
         name = str(config.get(FAMILY, ""))
@@ -314,5 +308,21 @@ def load_study(name: str) -> Study:
 
 
 def parse_study(text: str, source: str) -> Study:
-    """Parse a study from YAML text; ``source`` is named in errors."""
-    return validate(Study, yaml_of(text, source), source)
+    """Parse a study from YAML text; ``source``, and the line, are named in errors."""
+    data = yaml_of(text, source)
+    try:
+        return validate(Study, data, source)
+    except KeyedError as error:
+        raise InputError(f"{source}, line {YamlPlaces(text).line(error.key)}: {error.said}") from None
+
+
+@contextmanager
+def in_its_file(name: str) -> Iterator[None]:
+    """Say of an error in a study, once it is read, in which line of which file it is."""
+    try:
+        yield
+    except StudyError as error:
+        path = resources.locate("search", name)
+        text = given_text(path, YAML_BYTES)
+        line = YamlPlaces(text).line(error.key)
+        raise InputError(f"{path}, line {line}, {'.'.join(map(str, error.key))}: {error}") from None

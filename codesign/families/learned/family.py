@@ -46,6 +46,11 @@ class MLPLearned(TorchFamily):
             starts=choose("starts", space.starts),
         )
 
+    def heeds(self, candidate: Candidate) -> frozenset[str]:
+        """None with a budget: that training has a course of its own, and takes the best networks on its way."""
+        assert isinstance(candidate, LearnedMLPConfig)
+        return super().heeds(candidate) if candidate.budget is None else frozenset()
+
     def build(self, config: Candidate, subject: Subject) -> LearnedMLP:
         """Build the untrained Brevitas network."""
         from codesign.families.learned.network import LearnedMLP

@@ -19,7 +19,7 @@ from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
 from codesign.tasks.jets.dijet import balance, balance_mean
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline
-from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, heads_for, heads_of
+from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, QUANTILES, heads_for, heads_of
 from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs, kinematics
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
 from codesign.tasks.jets.jet_sample import FLAVOURS, JetEnergySample, sample_of
@@ -126,6 +126,17 @@ class JetEnergyProblem(Problem):
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """Logits of the flavours where their head has a weight, then the correction and its quantiles."""
         return heads_for(sample.class_names, self._chosen.heads)
+
+    def meanings(self, sample: Sample) -> Mapping[str, str]:
+        """Of each output."""
+        shown = "ln(reference pT / uncorrected pT): exp() of it, times the uncorrected pT, is the corrected pT"
+        kinds = {"correction": shown}
+        kinds |= {
+            f"correction_{100 * q:.0f}": f"{100 * q:.0f} % quantile of ln(reference pT / uncorrected pT)"
+            for q in QUANTILES
+        }
+        logits = {name: f"logit of the flavour {name}" for name in sample.class_names} if self.tagged else {}
+        return logits | kinds
 
     def target(self, part: Part) -> Mapping[str, NDArray[np.float32]]:
         """Flavour and learning weight of each jet; log correction, cell of closure and learning weight.
