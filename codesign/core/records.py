@@ -283,7 +283,9 @@ class Series(_Record):
     high: list[float] | None = None
     dashed: bool = Field(default=False, description="drawn dashed: a baseline")
     of: str = Field(
-        default="", exclude_if=lambda of: not of, description="what it is of, such as a class: its colour; else its label"
+        default="",
+        exclude_if=lambda of: not of,
+        description="what it is of, such as a class: its colour; else its label",
     )
     source: str = Field(
         default="", exclude_if=lambda source: not source, description="the baseline whose it is: its dash"

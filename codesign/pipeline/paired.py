@@ -86,7 +86,7 @@ def _left_out(problem: Problem, scores: Scores, part: Part, points: Points) -> d
 
 
 def _groups(part: Part) -> NDArray[np.int64]:
-    """The group of each event, (events,): collisions are dealt out in turn, class by class as a sample may be sorted."""
+    """The group of each event, (events,): collisions in turn, or events class by class as a sample may be sorted."""
     if part.collisions is not None:
         return np.asarray(np.unique(part.collisions, return_inverse=True)[1] % GROUPS, dtype=np.int64)
     groups = np.empty(len(part), dtype=np.int64)
