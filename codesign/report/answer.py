@@ -220,10 +220,10 @@ def _next(run: Run, best: Point | None, command: str) -> list[Command]:
     found.append(Command("every plot as PDF, for a paper or a talk", f"codesign report {folder} --figures"))
     if isinstance(run.study, Study):
         trials = max(2 * run.study.search.trials, len(run.trials) + 8)
-        more = f"codesign run {folder}/study.yaml --run {folder}"
+        again = f"codesign run {folder}/study.yaml --run {folder}"
         found.append(
-            Command("finish the search", more)
+            Command("finish the search", again)
             if run.provisional
-            else Command("search on from here", f"{more} --trials {trials}")
+            else Command("search on from here", f"{again} --trials {trials}")
         )
     return found

@@ -99,8 +99,9 @@ def draw_front(
     y_axis, x_axis = metric_axis(run), cost_axis(run)
     if y_axis is None or x_axis is None:
         return None
-    known = [(t, x, y) for t in run.trials if (x := t.value(x_axis)) is not None and (y := t.value(y_axis)) is not None]
-    if len(known) < 2 or any(x <= 0 for _, x, _ in known):
+    values = ((trial, trial.value(x_axis), trial.value(y_axis)) for trial in run.trials)
+    known = [(trial, cost, value) for trial, cost, value in values if cost is not None and value is not None]
+    if len(known) < 2 or any(cost <= 0 for _, cost, _ in known):
         return None
     on_front = {p.trial.number for p in run.points}
     base = run.baseline.validation.get(y_axis.name) if run.baseline else None

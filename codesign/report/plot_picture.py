@@ -60,7 +60,7 @@ def plot_pictures(
 def save_picture(canvas: Canvas, path: Path) -> None:
     """Write a picture without a date: the same numbers give the same file."""
     date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    canvas.savefig(path, metadata=date.get(path.suffix))  # type: ignore[arg-type]
+    canvas.savefig(path, metadata=date.get(path.suffix))
 
 
 def _draw_lines(axes: Axes, plot: Plot, areas: dict[tuple[str, str], Metric] | None) -> None:
