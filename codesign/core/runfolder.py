@@ -33,8 +33,8 @@ __all__ = (
 TRIAL_RECORDS = frozenset(
     {
         "README.md", "config.json", "design.json", "explained.json", "figures.json", "golden.npz", "inputs.json",
-        "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "plots.json", "status.json",
-        "test.json", "trained.json", "verify.json",
+        "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "paired.json", "plots.json",
+        "status.json", "test.json", "trained.json", "verify.json",
     }
 )  # fmt: skip
 

@@ -113,14 +113,10 @@ class ClassificationProblem(Problem):
         """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
         curves: list[Series] = []
         weights = event_weights(part)
-        for source, dashed in ((scores, False), *((b, True) for b in baselines.values())):
-            chance = metrics.probabilities(source)
+        for source, values in (("", scores), *baselines.items()):
+            chance = metrics.probabilities(values)
             for index, name in enumerate(self.classes):
-                curves.append(
-                    _curve(
-                        f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed, weights
-                    )
-                )
+                curves.append(_curve(name, source, chance[:, index], part.y == index, weights))
         n = len(self.classes)
         counts = np.zeros((n, n))
         np.add.at(counts, (part.y, scores.argmax(axis=1)), 1 if weights is None else weights)
@@ -206,7 +202,8 @@ class JetTaggingProblem(ClassificationProblem):
         return [BoostedClasses(train, seed)]
 
 
-def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool, weights: Weights) -> Series:
+def _curve(of: str, source: str, score: NDArray[np.float64], signal: NDArray[np.bool_], weights: Weights) -> Series:
+    """The curve of a class; ``source``: the baseline whose it is, empty for the design."""
     background, efficiency = metrics.roc(score, signal, weights)
     x = np.linspace(0.05, 1.0, _CURVE_POINTS)
     y = np.interp(x, efficiency, background)
@@ -215,10 +212,12 @@ def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], da
     x, y = x[seen], y[seen]
     error = np.sqrt(np.maximum(y * (1 - y), 0) / count)
     return Series(
-        label=label,
+        label=f"{of} ({source.split(' (')[0]})" if source else of,
         x=x.tolist(),
         y=y.tolist(),
-        low=None if dashed else np.maximum(y - error, 0.5 / count).tolist(),
-        high=None if dashed else (y + error).tolist(),
-        dashed=dashed,
+        low=np.maximum(y - error, 0.5 / count).tolist(),
+        high=(y + error).tolist(),
+        dashed=bool(source),
+        of=of,
+        source=source,
     )
