@@ -142,7 +142,7 @@ def made(name, folder, profile=None):
     return profile, design, codes, outputs
 
 
-def condition(name, folder, library, flags=()):
+def condition(name, folder, library, flags=(), local=()):
     """The output of a condition's imitation, on the events of ``values.txt``."""
     includes = [f"-I{folder / 'cmssw/include/hls4ml'}", "-isystem", str(folder / "cmssw/include/ap_types")]
     quiet = ["-Wno-uninitialized", "-Wno-maybe-uninitialized"]
@@ -161,7 +161,7 @@ def condition(name, folder, library, flags=()):
     ]
     built = run(command, folder)
     assert built.returncode == 0, built.stderr
-    return run([host, library, "values.txt"], folder, env={"LD_LIBRARY_PATH": str(folder / "cmssw")})
+    return run([host, library, "values.txt", *local], folder, env={"LD_LIBRARY_PATH": str(folder / "cmssw")})
 
 
 def write_values(folder, profile, raws):
@@ -178,14 +178,23 @@ SANITIZERS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "sanitizer"),
-    [
-        pytest.param(n, s, id=f"{n}-{s}", marks=[] if (n, s) == ("axol1tl-v5", "plain") else [pytest.mark.slow])
-        for n in OUTPUTS
-        for s in SANITIZERS
-    ],
-)
+def test_the_test_that_travels_along(tmp_path):
+    _, _, codes, _ = made("axol1tl-v5", tmp_path)
+    done = run(["make", "test", "CXXFLAGS=-O0"], tmp_path / "cmssw")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS: GTADModel_v5, 79 events" in done.stdout
+    assert len(codes) == 150
+    golden = tmp_path / "cmssw/test/golden.txt"
+    *lines, last = golden.read_text().splitlines()
+    golden.write_text("\n".join([*lines, f"{last}1"]) + "\n")
+    done = run(["make", "test", "CXXFLAGS=-O0"], tmp_path / "cmssw")
+    assert "FAIL: GTADModel_v5: event 78 is not the golden one" in done.stdout
+    assert done.returncode != 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+@pytest.mark.parametrize("name", OUTPUTS)
 def test_a_condition_reads_the_golden_integers(name, sanitizer, tmp_path):
     profile, design, codes, outputs = made(name, tmp_path)
     flags = SANITIZERS[sanitizer]
@@ -214,10 +223,11 @@ def test_a_library_of_other_types_gives_the_message(tmp_path):
     profile, design, codes, _ = made("axol1tl-v4", tmp_path)
     assert run(["make"], tmp_path / "cmssw").returncode == 0
     write_values(tmp_path, profile, conversion_of(profile, design).raws_of(codes)[0])
-    done = condition("axol1tl-v5", tmp_path, profile.library)
-    assert done.returncode == 3
-    assert "ModelError: GTADModel_v4: read_result takes std::pair<std::array<ap_fixed<10,7," in done.stdout
-    assert "load the library of the version that this code was written for" in done.stdout
+    for local in ([], ["local"]):
+        done = condition("axol1tl-v5", tmp_path, profile.library, local=local)
+        assert done.returncode == 3
+        assert "ModelError: GTADModel_v4: read_result takes std::pair<std::array<ap_fixed<10,7," in done.stdout
+        assert "load the library of the version that this code is for" in done.stdout
     so = build_emulator(write_emulator(design, "GTADModel", tmp_path / "cmssw"))
     assert condition("axol1tl-v4", tmp_path, so.stem).stdout == "ModelError: bad any_cast\n"
 

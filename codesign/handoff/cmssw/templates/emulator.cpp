@@ -4,6 +4,7 @@
 #include <any>
 #include <array>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <typeinfo>
 
@@ -50,17 +51,13 @@ std::int32_t code_of(std::size_t place, std::int64_t raw) {
   return static_cast<std::int32_t>(std::clamp((raw + rule.added) >> rule.shift, rule.low, rule.high));
 }
 
-/// A std::bad_any_cast that says what was given and what is taken.
-class WrongType final : public std::bad_any_cast {
- public:
-  WrongType(const char* function, const char* takes, const std::any& given)
-      : words_(std::string("@LIBRARY@: ") + function + " takes " + takes + ", and was given " + given.type().name() +
-               " (as the compiler names it): load the library of the version that this code was written for") {}
-  const char* what() const noexcept override { return words_.c_str(); }
-
- private:
-  std::string words_;
-};
+/// What was given and what is taken. A class of the standard library's own: where a loader goes out of scope before the
+/// message is read, this library is unloaded, and with it every class and function of its own.
+[[noreturn]] void refuse(const char* function, const char* takes, const std::any& given) {
+  throw std::invalid_argument(std::string("@LIBRARY@: ") + function + " takes " + takes + ", and was given " +
+                              given.type().name() +
+                              " (as the compiler names it): load the library of the version that this code is for");
+}
 
 }  // namespace
 
@@ -73,7 +70,7 @@ class @CLASS@ final : public hls4mlEmulator::Model {
     } else if (auto* const* fixed = std::any_cast<const input_t*>(&input)) {
       items = *fixed;
     } else {
-      throw WrongType("prepare_input", "@INPUT_TYPE@*", input);
+      refuse("prepare_input", "@INPUT_TYPE@*", input);
     }
     std::array<std::int64_t, INPUTS> raw;
     for (std::size_t i = 0; i < ITEMS; ++i) {
@@ -89,7 +86,7 @@ class @CLASS@ final : public hls4mlEmulator::Model {
 
   void read_result(std::any result) override {
     auto* const* to = std::any_cast<result_t*>(&result);
-    if (to == nullptr) throw WrongType("read_result", "@RESULT_TYPE@*", result);
+    if (to == nullptr) refuse("read_result", "@RESULT_TYPE@*", result);
 @WRITES@
   }
 
