@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
+from codesign.data.preparation.prefix import Preparation
 from codesign.data.sample import Part, Sample
 from codesign.families.base import Family
 from codesign.tasks.heads import Head, require_heads
@@ -51,10 +52,17 @@ def heads_for(problem: Problem, facts: SampleFacts) -> tuple[Head, ...]:
     return heads
 
 
-def subject_of(problem: Problem, facts: SampleFacts, trigger: str | None, weighted: bool = False) -> Subject:
+def subject_of(
+    problem: Problem,
+    facts: SampleFacts,
+    trigger: str | None,
+    preparation: Preparation | None = None,
+    weighted: bool = False,
+) -> Subject:
     """What the problem wants learned, as it is known before any data."""
-    names = tuple(label for block in facts.seen for label in block.labels)
-    return Subject(names, heads_for(problem, facts), trigger, weighted, facts.seen)
+    seen = facts.seen if preparation is None else (preparation.layout,)
+    names = tuple(label for block in seen for label in block.labels)
+    return Subject(names, heads_for(problem, facts), trigger, weighted, seen)
 
 
 def must_be_able(family: Family, subject: Subject) -> None:
@@ -84,13 +92,29 @@ def learnable_weights(problem: Problem, part: Part) -> NDArray[np.float64] | Non
 
 
 def lesson_of(
-    problem: Problem, facts: SampleFacts, width: int, train: Part, validation: Part, trigger: str | None
+    problem: Problem,
+    facts: SampleFacts,
+    width: int,
+    train: Part,
+    validation: Part,
+    trigger: str | None,
+    preparation: Preparation | None = None,
 ) -> Lesson:
-    """The training and the validation split on an input grid of ``width`` bits, which is fitted on the first."""
-    quantisation = problem.input_quantisation(train.x, facts.seen, width)
+    """The training and the validation split on an input grid of ``width`` bits, which is fitted on the first.
+
+    With a ``preparation`` the inputs are what the firmware makes of the raw codes.
+    """
+    given: dict[str, NDArray[np.floating]] = {
+        part.name: part.x if preparation is None else preparation.of_features(part.x) for part in (train, validation)
+    }
+    if preparation is None:
+        quantisation = problem.input_quantisation(train.x, facts.seen, width)
+    else:
+        quantisation = preparation.input_quantisation(given[train.name], width)
     folds = []
     for part in (train, validation):
         weights = learnable_weights(problem, part)
-        x = quantisation.port.values(quantisation.codes(part.x))
+        x = quantisation.port.values(quantisation.codes(given[part.name]))
         folds.append(Fold(x, problem.target(part), weights))
-    return Lesson(subject_of(problem, facts, trigger, folds[0].weights is not None), quantisation, *folds)
+    subject = subject_of(problem, facts, trigger, preparation, folds[0].weights is not None)
+    return Lesson(subject, quantisation, *folds)

@@ -42,6 +42,8 @@ _DESIGN_CODE = ("codesign.core.design", "codesign.core.fixedpoint", "codesign.co
 _TRAINING_CODE = (
     *_DESIGN_CODE,
     "codesign.core.compiled",
+    "codesign.data.column_expressions",
+    "codesign.data.preparation",
     "codesign.families",
     "codesign.tasks",
     "codesign.training",
@@ -95,6 +97,7 @@ def training_key(
             "packages": [plugins.release(Task, study.task), plugins.release(Family, study.family)],
             "tools": store.versions(*_TRAINING_TOOLS, *family.brings(candidate).values()),
         }
+        | ({"inputs": study.inputs.model_dump(mode="json")} if study.inputs is not None else {})
     )
 
 

@@ -20,6 +20,7 @@ from codesign.core.layout import view_blocks
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import NO_STORE, Store
+from codesign.data.preparation.prefix import Preparation
 from codesign.families.teaching import learnable_weights, must_be_able, subject_of
 from codesign.pipeline.front import pareto
 from codesign.pipeline.parts import (
@@ -220,7 +221,9 @@ class _Search:
         for member in self._resolved.members:
             trigger = problem.trigger if member.flow.triggers else None
             seen = facts.model_copy(update={"view": member.study.view})
-            must_be_able(member.family, subject_of(problem, seen, trigger))
+            inputs = member.study.inputs
+            preparation = None if inputs is None else Preparation.of(inputs, seen.seen)
+            must_be_able(member.family, subject_of(problem, seen, trigger, preparation))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")
