@@ -104,17 +104,17 @@ def lesson_of(
 
     With a ``preparation`` the inputs are what the firmware makes of the raw codes.
     """
-    given: dict[str, NDArray[np.floating]] = {
-        part.name: part.x if preparation is None else preparation.of_features(part.x) for part in (train, validation)
-    }
+    parts = train, validation
     if preparation is None:
         quantisation = problem.input_quantisation(train.x, facts.seen, width)
+        codes = [quantisation.codes(part.x) for part in parts]
     else:
-        quantisation = preparation.input_quantisation(given[train.name], width)
+        prepared = [preparation.of_features(part.x) for part in parts]
+        quantisation = preparation.input_quantisation(prepared[0], width)
+        codes = [quantisation.codes(values) for values in prepared]
     folds = []
-    for part in (train, validation):
+    for part, own in zip(parts, codes, strict=True):
         weights = learnable_weights(problem, part)
-        x = quantisation.port.values(quantisation.codes(given[part.name]))
-        folds.append(Fold(x, problem.target(part), weights))
+        folds.append(Fold(quantisation.port.values(own), problem.target(part), weights))
     subject = subject_of(problem, facts, trigger, preparation, folds[0].weights is not None)
     return Lesson(subject, quantisation, *folds)

@@ -16,10 +16,12 @@ from codesign.core.records import SampleFacts
 from codesign.core.runfolder import RunFolder
 from codesign.data.preparation.prefix import Preparation, network_codes
 from codesign.data.sample import Splits
+from codesign.families.base import Family
 from codesign.families.teaching import lesson_of, subject_of
 from codesign.handoff import write_bundle
 from codesign.handoff.examination import Asked, prove_bundle
 from codesign.handoff.statement import Finding
+from codesign.pipeline.kept import training_key
 from codesign.pipeline.parts import load_part, record
 from codesign.search.engine import run_study
 from codesign.study.definition import load_study
@@ -97,6 +99,25 @@ def test_a_family_learns_from_what_the_firmware_makes(tmp_path):
     np.testing.assert_array_equal(lesson.train.x, lesson.quantisation.port.values(entered))
     wanted = np.abs((raw[:, 2] - raw[:, 3] + 72) % 144 - 72)
     np.testing.assert_array_equal(prepared.of_features(train.x)[:, 2], wanted)
+
+
+def test_another_preparation_is_another_training(tmp_path):
+    study = study_of(tmp_path, 400)
+    problem, family = plugins.load(Task, study.task).open(study.sample, study.seed), plugins.load(Family, "mlp")
+    facts = SampleFacts(
+        hash="a" * 64, feature_names=("a_pt", "b_pt", "a_phi", "b_phi"), units=("",) * 4,
+        class_names=("background", "signal"), outputs=("background", "signal"),
+    )  # fmt: skip
+    finer = study.inputs.prepare | {"lead": study.inputs.prepare["lead"].model_copy(update={"fraction": 4})}
+    wider = study.inputs.raw | {"*_pt": study.inputs.raw["*_pt"].model_copy(update={"bits": 9})}
+    changed = [None, study.inputs, *(study.inputs.model_copy(update=u) for u in ({"prepare": finer}, {"raw": wider}))]
+    config = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [3], "input_bits": 5}
+    candidate = family.read(config, "test")
+    keys = {
+        training_key(study.model_copy(update={"inputs": i}), candidate, 3, facts, problem, family, None)
+        for i in changed
+    }
+    assert len(keys) == len(changed)
 
 
 def _written(path, text):

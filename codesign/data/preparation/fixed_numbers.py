@@ -306,8 +306,8 @@ class PrefixWriter:
         wide = sum(float(np.log2(x.high / max(x.low, 1))) for x in (a, b))
         room = int(np.log2(_MOST_ENTRIES / max(wide, 1.0))) - 1
         places = min(fraction + 2 + max(0, int(np.ceil(np.log2(most)))), room)
-        logs = [self.apply(x, np.log2, places) for x in (a, b)]
-        difference = self.add(*logs, minus=True)
+        upper, lower = (self.apply(x, np.log2, places) for x in (a, b))
+        difference = self.add(upper, lower, minus=True)
         ratio = self.apply(difference, np.exp2, fraction, most)
         zero = self.constant_beside(0.0, ratio)
         for x in (a, b):

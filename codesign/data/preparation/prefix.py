@@ -186,7 +186,7 @@ class _Expression:
                 return write.absolute(x)
             case (("minimum" | "maximum"), [a, b]):
                 if len(numbers) == 2:
-                    return write.larger(*numbers, smaller=name == "minimum")
+                    return write.larger(numbers[0], numbers[1], smaller=name == "minimum")
                 (bound,) = (float(x) for x in operands if not isinstance(x, FixedNumber))
                 x = numbers[0]
                 ends = (x.low * x.size, bound) if name == "minimum" else (bound, x.high * x.size)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import log2
+from math import ceil, floor, log2
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,8 @@ class CodeRule:
 
     def turned(self, raws: NDArray[np.int64]) -> NDArray[np.int64]:
         """Raw integers within half a turn about 0."""
-        return raws if not self.wrap else (raws + self.wrap // 2) % self.wrap - self.wrap // 2
+        half = self.wrap // 2
+        return np.asarray((raws + half) % self.wrap - half) if self.wrap else raws
 
     def raw(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """A raw integer of each code, in range of the number where it has one; where it has none, another's."""
@@ -149,7 +150,7 @@ def _code_rule(
         raise InputError(f"{where}: {number.text} has no units place, so nothing wraps in it")
     grid = Fraction(field.factor) * Fraction(2) ** -number.fraction_bits
     if grid > step:
-        finer = max(1, int(np.ceil(log2(grid / step))))
+        finer = max(1, ceil(log2(grid / step)))
         raise InputError(
             f"{where}: {number.text} counts in {float(grid):g} {field.unit or ''} and the trial's codes in "
             f"{float(step):g}: {finer} more fraction bits would do, or as many fewer bits of the trial's input"
@@ -160,7 +161,7 @@ def _code_rule(
         shift = ratio.numerator.bit_length() - 1
         added = (Fraction(1, 2) - offset / step) * ratio
         # below a whole number, floor ignores what is less than a step of the grid
-        whole = int(np.floor(added))
+        whole = floor(added)
         if shift <= _MOST_SHIFT and abs(whole) < 1 << _MOST_SHIFT and _is_exact(grid, offset, step, number):
             return CodeRule(number, wrap, kind.minimum, kind.maximum, whole, shift, None)
     if kind.width > _TABLE_BITS:
