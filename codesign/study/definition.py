@@ -18,6 +18,7 @@ from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
 from codesign.core.reading.yaml_places import YamlPlaces
 from codesign.core.validation import validate
+from codesign.data.preparation.raw_codes import InputsSection
 from codesign.study.training_settings import Training
 
 __all__ = (
@@ -207,6 +208,11 @@ class Study(_Section):
         min_length=1,
         exclude_if=lambda view: view == (FEATURES,),
         description="blocks of the sample that the networks see",
+    )
+    inputs: InputsSection | None = Field(
+        default=None,
+        exclude_if=lambda inputs: inputs is None,
+        description="raw codes that the firmware is given, and what it prepares of them; null: features as they are",
     )
     family: str = Field(default="", exclude_if=lambda family: not family)
     families: tuple[FamilyChoice, ...] = Field(
