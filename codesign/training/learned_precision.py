@@ -188,7 +188,8 @@ def _quantiser(layer: Any) -> Any:
 
 
 def weight_bits(layer: Any) -> Tensor:
-    """Of a layer of learned widths: bits of each weight without its sign, and 0 of one that is 0; they follow its magnitude and its fraction bits."""
+    """Bits of each weight of a layer that learns them, without its sign; 0 of one that is 0. They follow its magnitude
+    and its fraction bits."""
     fraction = _quantiser(layer).fraction()
     code = torch.round(layer.weight.detach() * torch.exp2(fraction.detach())).abs()
     whole = torch.where(code > 0, torch.floor(torch.log2(code.clamp_min(1))) + 1, 0.0)

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_fused import learned_forward

@@ -29,7 +29,7 @@ def test_fields_are_those_of_the_formulas_and_absent_items_are_zeros():
     there = given[..., 0] > 0
     assert (made.values[~there] == 0).all()
     values = dict(zip(FIELDS, np.moveaxis(made.values.astype(float), -1, 0), strict=True))
-    pt, eta, phi = np.moveaxis(given.astype(float), -1, 0)
+    pt, eta, _ = np.moveaxis(given.astype(float), -1, 0)
     assert np.array_equal(made.values[..., :3], given)
     assert np.allclose(np.exp(values["log_pt"][there]), pt[there])
     assert np.allclose(values["z"].sum(axis=1), 1)
