@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks

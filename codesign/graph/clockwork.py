@@ -143,7 +143,7 @@ class _Trace:
         tree = tree_clocks(phase.lanes, self.schedule.tree)
         words, begins = np.roll(words, tree, axis=0), self.first_at(start + tree)
         if phase.words == 1:
-            return words
+            return np.asarray(words)
         kept: Array = np.zeros_like(words)
         for clock in range(self.clocks - 1):
             kept[clock + 1] = words[clock] if begins[clock] else combine(kept[clock], words[clock])

@@ -62,7 +62,7 @@ class CodeRule:
             found = np.array([low, *self.table], dtype=np.int64)[codes - self.low]
         found = np.clip(found, low, high)
         # the producer counts a turn from 0
-        return np.where(found < 0, found + self.wrap, found) if self.wrap else found
+        return np.asarray(np.where(found < 0, found + self.wrap, found) if self.wrap else found, dtype=np.int64)
 
 
 @dataclass(frozen=True)
