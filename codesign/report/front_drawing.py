@@ -138,7 +138,7 @@ def draw_front(
 
 def _x_scale(known: Sequence[tuple[Trial, float, float]], on_front: set[int], start: float, end: float) -> _Scale:
     held = [x for t, x, _ in known if t.number in on_front] or [x for _, x, _ in known]
-    rest = sorted(x for t, x, _ in known if t.state == State.COMPLETE.value) or held
+    rest = _usual(known, 1)
     low, high = min(*held, _share(rest, _LOW), held[0]), max(*held, _share(rest, _HIGH), held[0])
     if high > 8 * low:
         pad = (high / low) ** 0.06
@@ -151,13 +151,19 @@ def _y_scale(
     known: Sequence[tuple[Trial, float, float]], on_front: set[int], more: list[float], start: float, end: float
 ) -> _Scale:
     held = [y for t, _, y in known if t.number in on_front] or [y for _, _, y in known]
-    rest = sorted(y for t, _, y in known if t.state == State.COMPLETE.value) or held
+    rest = _usual(known, 2)
     low, high = min(*held, *more, held[0]), max(*held, *more, held[0])
     # what is far from all of the front is told, not drawn: the front is what one looks at
     reach = 0.6 * ((high - low) or abs(high) or 1.0)
     low, high = min(low, max(_share(rest, _LOW), low - reach)), max(high, min(_share(rest, _HIGH), high + reach))
     pad = 0.07 * ((high - low) or abs(high) or 1.0)
     return _Scale(low - pad, high + pad, False, start, end)
+
+
+def _usual(known: Sequence[tuple[Trial, float, float]], place: int) -> list[float]:
+    """The values of the trials within the budget, or of all where that are few, rising."""
+    feasible = [each for each in known if each[0].state == State.COMPLETE.value]
+    return sorted(float(each[place]) for each in (feasible if len(feasible) > 4 else known))  # type: ignore[arg-type]
 
 
 def _share(ordered: Sequence[float], share: float) -> float:

@@ -91,7 +91,7 @@ def _typed(path: Path) -> str:
 
 def _drawings(run: Run, found: FirstScreen, families: list[list[str]]) -> list[tuple[str, FrontDrawing]]:
     """The picture for a wide and for a narrow screen."""
-    colours = dict(families) if len(families) > 1 else {}
+    colours = {each[0]: each[1] for each in families} if len(families) > 1 else {}
     made = ((kind, draw_front(run, found, w, h, colours)) for kind, w, h in (("wide", 680, 500), ("narrow", 350, 350)))
     return [(kind, drawing) for kind, drawing in made if drawing is not None]
 

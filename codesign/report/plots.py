@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -205,8 +206,8 @@ def roc_areas(run: Run, point: Point) -> dict[tuple[str, str], Metric]:
 def physics_figure(plot: Plot, areas: dict[tuple[str, str], Metric] | None = None) -> dict[str, Any]:
     """A plotly figure (data and layout) of one of a task's plots."""
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": plotly(plot.x_label)}, **_scale(plot.log_x)},
-        "yaxis": {"title": {"text": plotly(plot.y_label)}, **_scale(plot.log_y)},
+        "xaxis": {"title": {"text": plotly(plot.x_label)}, **_scale(plot.log_x, [v for s in plot.series for v in s.x])},
+        "yaxis": {"title": {"text": plotly(plot.y_label)}, **_scale(plot.log_y, [v for s in plot.series for v in s.y])},
     }
     if plot.matrix is not None:
         return {"data": [_heatmap(plot)], "layout": _matrix_layout(plot, layout)}
@@ -216,9 +217,17 @@ def physics_figure(plot: Plot, areas: dict[tuple[str, str], Metric] | None = Non
     return {"data": data, "layout": layout}
 
 
-def _scale(log: bool) -> dict[str, Any]:
-    """Decades have numbers, and what lies between them small ticks."""
-    return {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "dtick": "D1"}} if log else {"type": "linear"}
+def _scale(log: bool, values: list[float]) -> dict[str, Any]:
+    """Decades have numbers, and what lies between them small ticks; of few decades 2 and 5 have numbers, too."""
+    if not log:
+        return {"type": "linear"}
+    made: dict[str, Any] = {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "dtick": "D1"}}
+    positive = [v for v in values if v > 0]
+    if positive and max(positive) < 60 * min(positive):
+        powers = range(math.floor(math.log10(min(positive))) - 1, math.ceil(math.log10(max(positive))) + 2)
+        ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+        made |= {"tickvals": ticks, "ticktext": [f"{tick:.4g}" for tick in ticks]}
+    return made
 
 
 def _lines(curve: DrawnCurve, plot: Plot) -> list[dict[str, Any]]:

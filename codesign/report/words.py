@@ -56,8 +56,8 @@ _METRIC_NAMES = (
     (re.compile(r"auc_mean"), "AUC, mean"),
     (re.compile(r"auc_(.+)"), "AUC of {0}"),
     (re.compile(r"rejection_(.+)_(\d+)"), "rejection of {0} at ε_S = {1} %"),
-    (re.compile(r"tpr_mean_(\de-?\d+)"), "mean efficiency at rate {0}"),
-    (re.compile(r"tpr_(.+)_(\de-?\d+)"), "efficiency of {0} at rate {1}"),
+    (re.compile(r"tpr_mean_(\de-?\d+)"), "mean efficiency at FPR {0}"),
+    (re.compile(r"tpr_(.+)_(\de-?\d+)"), "efficiency of {0} at FPR {1}"),
     (re.compile(r"fpr_(\de-?\d+)"), "false-positive rate, set for {0}"),
 )
 #: what a reader of those names has to know
@@ -65,7 +65,7 @@ DEFINITIONS = (
     ("rejection_", "Rejection is 1/ε_B: one over the background efficiency (all other classes), at the signal "
      "efficiency ε_S that is named."),
     ("auc_", "AUC: area under the ROC curve of one class or signal against the rest."),
-    ("tpr_", "Efficiency: share of a signal's events that are kept at a threshold with that false-positive rate."),
+    ("tpr_", "Efficiency: share of a signal's events that are kept, at a threshold for that false-positive rate (FPR)."),
 )  # fmt: skip
 
 
