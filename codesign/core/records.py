@@ -13,6 +13,9 @@ from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
 __all__ = (
     "SCHEMAS",
     "Baselines",
+    "BesideOther",
+    "Comparisons",
+    "Difference",
     "Explained",
     "Explanations",
     "FidelityFront",
@@ -51,6 +54,39 @@ class Metric(_Record):
 
     value: float = Field(allow_inf_nan=False)
     error: float = Field(ge=0, allow_inf_nan=False)
+    low: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        exclude_if=lambda end: end is None,
+        description="of an efficiency: the lower end of its interval of one standard deviation (Clopper and Pearson)",
+    )
+    high: float | None = Field(
+        default=None, allow_inf_nan=False, exclude_if=lambda end: end is None, description="the upper end"
+    )
+
+
+class Difference(Metric):
+    """By how much one has more of a metric than another on the same events, and whether that is better."""
+
+    better: float = Field(ge=0, le=1, description="probability that the first one is better: share of the replicas")
+    replicas: int = Field(ge=0, description="of the sample, from which it is known")
+
+
+class BesideOther(_Record):
+    """Two that were judged on the same events."""
+
+    one: str
+    other: str
+    metrics: dict[str, Difference]
+
+
+class Comparisons(_Record):
+    """``comparisons.json`` of a trial on the front: beside each of the baselines, on the test split."""
+
+    split: str = Field(pattern="^(validation|test)$")
+    events: int = Field(gt=0)
+    effective: float | None = Field(default=None, exclude_if=lambda number: number is None)
+    compared: list[BesideOther]
 
 
 class Metrics(_Record):
@@ -61,6 +97,13 @@ class Metrics(_Record):
     metrics: dict[str, Metric]
     points: dict[str, float] = Field(
         default_factory=dict, description="thresholds and the like, fixed on the validation split before judging"
+    )
+    effective: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda number: number is None,
+        description="effective number of events, where they have weights",
     )
 
 
@@ -417,4 +460,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "inputs.json": InputImportance,
     "explained.json": Explanations,
     "layers.json": LayerCosts,
+    "comparisons.json": Comparisons,
 }

@@ -16,14 +16,15 @@ from codesign.data.sample import Sample, Splits
 from codesign.study.definition import Study
 from codesign.tasks.base import Task, working_points
 
-__all__ = ("judge_baselines", "read_scores")
+__all__ = ("judge_baselines", "read_replicas", "read_scores")
 
 
 def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[str, Any], bytes]:
     """Fit on the training split, judge on the other two.
 
     Returns ``baseline.json`` (the primary one's name and metrics, ``metrics`` on the test split; the ``others`` in the
-    same form) and the scores of all on the test split, as :func:`read_scores` reads them.
+    same form) and the scores of all on the test split, as :func:`read_scores` reads them, with their metrics in each
+    replica of it, as :func:`read_replicas` does.
     """
     problem = plugins.load(Task, study.task).open(study.sample, study.seed)
     validation, test = sample.part("validation", splits), sample.part("test", splits)
@@ -40,6 +41,9 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
             }
         )
         arrays[f"scores{number}"] = unseen
+        rows = problem.replicate(unseen, test, points, problem.replicas(test))
+        arrays[f"replicas{number}"] = np.array(list(rows.values()), dtype=np.float64)
+        arrays[f"metrics{number}"] = np.array(list(rows), dtype=np.str_)
     arrays["names"] = np.array([r["name"] for r in records], dtype=np.str_)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -52,3 +56,14 @@ def read_scores(path: Path) -> Mapping[str, NDArray[np.float64]]:
     """Scores of every baseline on the test split, (events, outputs) each, by name; the primary one first."""
     stored = member_arrays(path.parent, path.name)
     return {str(name): stored[f"scores{number}"] for number, name in enumerate(stored["names"])}
+
+
+def read_replicas(path: Path) -> Mapping[str, Mapping[str, NDArray[np.float64]]]:
+    """Metrics of every baseline in each replica of the test split, (1 + replicas,), by name and metric. Empty where an
+    earlier release kept none."""
+    stored = member_arrays(path.parent, path.name)
+    return {
+        str(name): dict(zip(stored[f"metrics{number}"].tolist(), stored[f"replicas{number}"], strict=True))
+        for number, name in enumerate(stored["names"])
+        if f"replicas{number}" in stored
+    }

@@ -12,7 +12,7 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import Figures, Metrics, Plots
+from codesign.core.records import BesideOther, Comparisons, Figures, Metrics, Plots
 from codesign.core.runfolder import TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Sample
@@ -20,7 +20,7 @@ from codesign.flows.base import Flow
 from codesign.flows.reopening import firmware_in, identity, reopen_firmware, seal_firmware, seal_verdict, verdict_of
 from codesign.flows.settings import flow_settings
 from codesign.graph import reference
-from codesign.pipeline.baseline_scores import judge_baselines, read_scores
+from codesign.pipeline.baseline_scores import judge_baselines, read_replicas, read_scores
 from codesign.pipeline.explain import explain
 from codesign.pipeline.importance import input_importance
 from codesign.pipeline.parts import seeing, splits_of
@@ -37,16 +37,29 @@ from codesign.pipeline.stages import (
     say,
 )
 from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of
+from codesign.pipeline.trial_comparison import scores_of
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.provenance import count, provenance
+from codesign.statistics.comparison import differences
+from codesign.statistics.replicas import WorkingPoints
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
+from codesign.tasks.problem import Problem, working_points
+from codesign.tasks.weighting import effective_events
 from codesign.tools.verilator import WaveFormat
 
 __all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
 #: what a proof finds out of a trial's firmware
-_MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "verify.json")
+_MEASURED = (
+    "test.json",
+    "comparisons.json",
+    "plots.json",
+    "inputs.json",
+    "explained.json",
+    "layers.json",
+    "verify.json",
+)
 
 
 def prove(
@@ -79,12 +92,19 @@ def prove(
     if not (folder.path / "plots.json").is_file():
         with stages("test"):
             scores = design.outputs.values(flow.predict(firmware, codes))
-            searched = folder.read("metrics.json", Metrics)
-            points = searched.points if searched else {}
+            points = _points(study, problem, folder, sample, design)
             metrics = problem.judge(scores, part, points)
-            folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
+            judged = Metrics(
+                split="test", events=len(part), metrics=metrics, points=dict(points), effective=effective_events(part)
+            )
+            folder.write("test.json", judged)
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
+    if not (folder.path / "comparisons.json").is_file():
+        with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
+            beside = _beside_baselines(study, problem, folder, sample, design)
+            if beside is not None:
+                folder.write("comparisons.json", beside)
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -206,6 +226,34 @@ def save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray
     buffer = io.BytesIO()
     np.savez_compressed(buffer, inputs=inputs, outputs=outputs)
     write_atomically(folder.path / "golden.npz", buffer.getvalue())
+
+
+def _points(study: Study, problem: Problem, folder: TrialFolder, sample: Sample, design: Design) -> Mapping[str, float]:
+    """Working points of a trial, as they were fixed in the search, with what they are in each replica of validation."""
+    searched = folder.read("metrics.json", Metrics)
+    if searched is None or not searched.points:
+        return {}
+    validation = sample.part("validation", splits_of(study))
+    found = working_points(problem, scores_of(design, validation), validation)
+    return WorkingPoints(searched.points, {n: r for n, r in found.replicas.items() if n in searched.points})
+
+
+def _beside_baselines(
+    study: Study, problem: Problem, folder: TrialFolder, sample: Sample, design: Design
+) -> Comparisons | None:
+    """A trial beside each of the baselines on the same events of the test split; None where there are none."""
+    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+    baselines = read_replicas(path) if path.is_file() else {}
+    if not baselines:
+        return None
+    part = sample.part("test", splits_of(study))
+    points = _points(study, problem, folder, sample, design)
+    own = problem.replicate(scores_of(design, part), part, points, problem.replicas(part))
+    compared = [
+        BesideOther(one=f"trial {folder.number}", other=name, metrics=differences(own, rows, problem.metrics))
+        for name, rows in baselines.items()
+    ]
+    return Comparisons(split="test", events=len(part), effective=effective_events(part), compared=compared)
 
 
 def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:
