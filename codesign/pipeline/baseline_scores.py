@@ -30,7 +30,9 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     validation, test = sample.part("validation", splits), sample.part("test", splits)
     records: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[Any]] = {}
-    for number, baseline in enumerate(problem.baselines(sample.part("train", splits), study.seed)):
+    train = sample.part("train", splits)
+    made = [*problem.baselines(train, study.seed), *problem.ceilings(train, validation, study.seed)]
+    for number, baseline in enumerate(made):
         searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
         points = working_points(problem, searched, validation)
         records.append(

@@ -148,6 +148,11 @@ class Problem(ABC):
                 keep(number, scores[there], some, {name: float(rows.point(points, name)[row]) for name in points})
         return found
 
+    def ceilings(self, train: Part, validation: Part, seed: int) -> Sequence[Baseline]:
+        """What is told more than a design is: classical methods that are fitted to, or chosen by, labels of the
+        validation split, as a search chooses designs. They are shown behind the baselines. By default none."""
+        return ()
+
     def values(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, float]:
         """Every metric without its error, which takes much longer."""
         found = self.replicate(scores, part, points, replicas_of(part, 0))

@@ -18,7 +18,7 @@ from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
 from codesign.tasks.anomalies.anomaly_sample import SIGNALS, AnomalySample, sample_of
-from codesign.tasks.anomalies.baselines import baselines_of
+from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.judging import judge, replicate, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
@@ -114,8 +114,12 @@ class AnomalyProblem(Problem):
         return Outcome(axes, passed=scores[:, 0] >= points["threshold"])
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
-        """Isolation forest, principal components, and cuts on the hardest jet, HT and the missing energy."""
+        """Isolation forest, principal components, sums and largest of standardised inputs, cuts, and their sum."""
         return baselines_of(train, seed)
+
+    def ceilings(self, train: Part, validation: Part, seed: int) -> list[Baseline]:
+        """A searched sum, and a supervised tree, which know the signals of the validation split."""
+        return ceilings_of(train, validation, seed)
 
     def plots(
         self,
