@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core import plugins
+from codesign.core.errors import InputError
 from codesign.core.reading.npz import member_arrays
 from codesign.data.sample import Sample, Splits
 from codesign.study.definition import Study
@@ -64,8 +65,12 @@ def read_replicas(path: Path) -> Mapping[str, Mapping[str, NDArray[np.float64]]]
     """Metrics of every baseline in each replica of the test split, (1 + replicas,), by name and metric. Empty where an
     earlier release kept none."""
     stored = member_arrays(path.parent, path.name)
-    return {
-        str(name): dict(zip(stored[f"metrics{number}"].tolist(), stored[f"replicas{number}"], strict=True))
-        for number, name in enumerate(stored["names"])
-        if f"replicas{number}" in stored
-    }
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for number, name in enumerate(stored["names"]):
+        names, rows = (stored.get(f"{what}{number}") for what in ("metrics", "replicas"))
+        if names is None or rows is None:
+            continue
+        if rows.ndim != 2 or rows.dtype.kind != "f" or names.shape != rows.shape[:1]:
+            raise InputError(f"{path}: replicas{number} is not a row of numbers for each of metrics{number}: delete it")
+        found[str(name)] = {str(metric): row for metric, row in zip(names.tolist(), rows, strict=True)}
+    return found
