@@ -298,7 +298,7 @@ def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -
         for i in range(1, depth + 1)
     ]
     folder.write("layers.json", r.LayerCosts(tool="alkaid", version="0.8.2", layers=steps))
-    gap = r.Difference(value=0.01, error=0.004, better=0.995, replicas=400)
+    gap = r.PairedDifference(value=0.01, error=0.004, better=0.995, replicas=400)
     beside = r.BesideOther(one=f"trial {folder.number}", other="boosted trees", metrics={"accuracy": gap})
     folder.write("comparisons.json", r.Comparisons(split="test", events=5000, compared=[beside]))
     status = folder.read("status.json", r.TrialStatus)

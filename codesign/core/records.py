@@ -15,7 +15,6 @@ __all__ = (
     "Baselines",
     "BesideOther",
     "Comparisons",
-    "Difference",
     "Explained",
     "Explanations",
     "FidelityFront",
@@ -32,6 +31,7 @@ __all__ = (
     "Metric",
     "Metrics",
     "Objective",
+    "PairedDifference",
     "Plot",
     "Plots",
     "ReachedRung",
@@ -65,7 +65,7 @@ class Metric(_Record):
     )
 
 
-class Difference(Metric):
+class PairedDifference(Metric):
     """By how much one has more of a metric than another on the same events, and whether that is better."""
 
     better: float = Field(ge=0, le=1, description="probability that the first one is better: share of the replicas")
@@ -77,7 +77,7 @@ class BesideOther(_Record):
 
     one: str
     other: str
-    metrics: dict[str, Difference]
+    metrics: dict[str, PairedDifference]
 
 
 class Comparisons(_Record):

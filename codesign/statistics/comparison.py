@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.records import Difference, Metric
+from codesign.core.records import Metric, PairedDifference
 
 __all__ = ("SURE", "differences", "reading", "spread", "summary")
 
@@ -35,7 +35,7 @@ def summary(rows: Mapping[str, Array]) -> dict[str, Metric]:
 
 def differences(
     one: Mapping[str, Array], other: Mapping[str, Array], directions: Mapping[str, str]
-) -> dict[str, Difference]:
+) -> dict[str, PairedDifference]:
     """By how much ``one`` has more of each metric that both have, from the same replicas of both, and the probability
     that it is the better one."""
     found = {}
@@ -48,11 +48,11 @@ def differences(
         drawn = gap[1:][np.isfinite(gap[1:])]
         ahead = drawn if directions[name] == "maximise" else -drawn
         better = float(((ahead > 0) + 0.5 * (ahead == 0)).mean()) if len(drawn) else 0.5
-        found[name] = Difference(value=float(gap[0]), error=spread(gap), better=better, replicas=len(drawn))
+        found[name] = PairedDifference(value=float(gap[0]), error=spread(gap), better=better, replicas=len(drawn))
     return found
 
 
-def reading(found: Difference) -> str:
+def reading(found: PairedDifference) -> str:
     """What may be said of it: ``beats``, ``is beaten by``, or ``equals``: it cannot be told from the other."""
     if found.better >= SURE:
         return "beats"

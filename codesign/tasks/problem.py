@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
-from codesign.core.records import Difference, Metric, Plot
+from codesign.core.records import Metric, PairedDifference, Plot
 from codesign.data.sample import Part, Sample
 from codesign.statistics.comparison import differences
 from codesign.statistics.replicas import Replicas, WorkingPoints
@@ -160,7 +160,7 @@ class Problem(ABC):
 
     def compare(
         self, one: Scores, other: Scores, part: Part, points: tuple[Mapping[str, float], Mapping[str, float]]
-    ) -> dict[str, Difference]:
+    ) -> dict[str, PairedDifference]:
         """By how much ``one`` has more of each metric than ``other``, each judged at its own working points.
 
         The error is that of the difference on the same events, which is smaller than that of two independent values.

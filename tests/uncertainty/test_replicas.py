@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from codesign.core.records import Difference
+from codesign.core.records import PairedDifference
 from codesign.statistics import rowwise, weighted
 from codesign.statistics.comparison import differences, reading, spread, summary
 from codesign.statistics.intervals import ONE_SIGMA, clopper_pearson, efficiency, of_share
@@ -106,7 +106,7 @@ def test_pairs_know_more_than_two_values():
     assert (found.better, reading(found)) == (1.0, "beats")
     back = differences(areas[1], areas[0], {"auc": "maximise"})["auc"]
     assert reading(back) == "is beaten by"
-    assert reading(Difference(value=0.1, error=0.1, better=0.9, replicas=400)) == "equals"
+    assert reading(PairedDifference(value=0.1, error=0.1, better=0.9, replicas=400)) == "equals"
     assert differences(areas[0], {"auc": areas[1]["auc"][:50]}, {"auc": "maximise"}) == {}, "of other replicas"
 
 
