@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "codesign"
 #: a room knows those before it
 ROOMS = (
-    "core", "graph", "physics", "data", "tasks", "training", "families", "importing", "rtl", "tools", "verify", "flows",
-    "study", "calibration", "pipeline", "search", "report", "handoff", "testing", "cli",
+    "core", "statistics", "graph", "physics", "data", "tasks", "training", "families", "importing", "rtl", "tools",
+    "verify", "flows", "study", "calibration", "pipeline", "search", "report", "handoff", "testing", "cli",
 )  # fmt: skip
 #: what the layout prescribes: a package of a kind has these files
 PRESCRIBED = {"__init__", "__main__", "base", "config", "network", "family", "flow"}

@@ -13,6 +13,8 @@ from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
 __all__ = (
     "SCHEMAS",
     "Baselines",
+    "BesideOther",
+    "Comparisons",
     "Explained",
     "Explanations",
     "FidelityFront",
@@ -29,8 +31,7 @@ __all__ = (
     "Metric",
     "Metrics",
     "Objective",
-    "Paired",
-    "PairedBaseline",
+    "PairedDifference",
     "Plot",
     "Plots",
     "SampleFacts",
@@ -51,6 +52,48 @@ class Metric(_Record):
 
     value: float = Field(allow_inf_nan=False)
     error: float = Field(ge=0, allow_inf_nan=False)
+    low: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        exclude_if=lambda end: end is None,
+        description="of an efficiency: the lower end of its interval of one standard deviation (Clopper and Pearson)",
+    )
+    high: float | None = Field(
+        default=None, allow_inf_nan=False, exclude_if=lambda end: end is None, description="the upper end"
+    )
+
+
+class PairedDifference(Metric):
+    """By how much one has more of a metric than another on the same events, and whether that is better."""
+
+    better: float = Field(ge=0, le=1, description="probability that the first one is better: share of the replicas")
+    replicas: int = Field(ge=0, description="of the sample, from which it is known")
+
+
+class BesideOther(_Record):
+    """Two that were judged on the same events."""
+
+    one: str
+    other: str
+    metrics: dict[str, PairedDifference]
+
+
+class Comparisons(_Record):
+    """``comparisons.json`` of a trial on the front: beside each of the baselines, on the test split."""
+
+    split: str = Field(pattern="^(validation|test)$")
+    events: int = Field(gt=0)
+    effective: float | None = Field(default=None, exclude_if=lambda number: number is None)
+    compared: list[BesideOther]
+    sample: str | None = Field(
+        default=None, description="hash of the sample: designs of two runs belong together by it"
+    )
+    directions: dict[str, str] = Field(default_factory=dict, description="of each metric: maximise or minimise")
+    replicas: dict[str, list[float]] = Field(
+        default_factory=dict,
+        description="of each metric that all have, the design's values in the first replicas of the split, which are the "
+        "same for all designs of a sample: the spread of the differences of two lists is the error of the difference",
+    )
 
 
 class Metrics(_Record):
@@ -61,6 +104,13 @@ class Metrics(_Record):
     metrics: dict[str, Metric]
     points: dict[str, float] = Field(
         default_factory=dict, description="thresholds and the like, fixed on the validation split before judging"
+    )
+    effective: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        exclude_if=lambda number: number is None,
+        description="effective number of events, where they have weights",
     )
 
 
@@ -155,28 +205,6 @@ class SearchName(_Record):
     """``search.json`` of a run: the search's name within its storage."""
 
     name: str = Field(min_length=1)
-
-
-class PairedBaseline(_Record):
-    """What a design has more of each metric than a baseline has on the same events; negative: less."""
-
-    name: str
-    differences: dict[str, Metric]
-
-
-class Paired(_Record):
-    """``paired.json`` of a trial on the front: how it compares on the events that it shares with others.
-
-    Of each metric the values with one group of events left out in turn: the same groups for all designs of one sample
-    and split, so that the scatter of the differences of two lists is the error of the difference (grouped jackknife).
-    """
-
-    split: str = Field(pattern="^test$")
-    events: int = Field(gt=0)
-    sample: str | None = Field(default=None, description="hash of the sample: lists of two runs belong together by it")
-    directions: dict[str, str] = Field(default_factory=dict, description="of each metric: maximise or minimise")
-    left_out: dict[str, list[float]] = Field(default_factory=dict, description="of each metric, a value per group")
-    baselines: list[PairedBaseline] = Field(default_factory=list, description="the primary one first")
 
 
 class FrontPoint(_Record):
@@ -442,5 +470,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "inputs.json": InputImportance,
     "explained.json": Explanations,
     "layers.json": LayerCosts,
-    "paired.json": Paired,
+    "comparisons.json": Comparisons,
 }

@@ -32,8 +32,8 @@ __all__ = (
 #: what lies in a trial's folder, or a bundle, whatever the family: no file of a model may have such a name
 TRIAL_RECORDS = frozenset(
     {
-        "README.md", "config.json", "design.json", "explained.json", "figures.json", "golden.npz", "inputs.json",
-        "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "paired.json", "plots.json",
+        "README.md", "comparisons.json", "config.json", "design.json", "explained.json", "figures.json", "golden.npz",
+        "inputs.json", "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "plots.json",
         "status.json", "test.json", "trained.json", "verify.json",
     }
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,25 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core import plugins
+from codesign.core.errors import InputError
 from codesign.core.reading.npz import member_arrays
 from codesign.data.sample import Sample, Splits
 from codesign.study.definition import Study
 from codesign.tasks.base import Task, working_points
 
-__all__ = ("judge_baselines", "read_points", "read_scores")
+__all__ = ("judge_baselines", "read_replicas", "read_scores")
 
 
 def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[str, Any], bytes]:
     """Fit on the training split, judge on the other two.
 
     Returns ``baseline.json`` (the primary one's name and metrics, ``metrics`` on the test split; the ``others`` in the
-    same form) and the scores of all on the test split, as :func:`read_scores` reads them.
+    same form) and the scores of all on the test split, as :func:`read_scores` reads them, with their metrics in each
+    replica of it, as :func:`read_replicas` does.
     """
     problem = plugins.load(Task, study.task).open(study.sample, study.seed)
     validation, test = sample.part("validation", splits), sample.part("test", splits)
     records: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[Any]] = {}
-    for number, baseline in enumerate(problem.baselines(sample.part("train", splits), study.seed)):
+    train = sample.part("train", splits)
+    made = [*problem.baselines(train, study.seed), *problem.ceilings(train, validation, study.seed)]
+    for number, baseline in enumerate(made):
         searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
         points = working_points(problem, searched, validation)
         records.append(
@@ -41,7 +44,9 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
             }
         )
         arrays[f"scores{number}"] = unseen
-        arrays[f"points{number}"] = np.array(json.dumps(points))
+        rows = problem.replicate(unseen, test, points, problem.replicas(test))
+        arrays[f"replicas{number}"] = np.array(list(rows.values()), dtype=np.float64)
+        arrays[f"metrics{number}"] = np.array(list(rows), dtype=np.str_)
     arrays["names"] = np.array([r["name"] for r in records], dtype=np.str_)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -56,15 +61,16 @@ def read_scores(path: Path) -> Mapping[str, NDArray[np.float64]]:
     return {str(name): stored[f"scores{number}"] for number, name in enumerate(stored["names"])}
 
 
-def read_points(path: Path, own: Mapping[str, float]) -> dict[str, dict[str, float]]:
-    """The working points of every baseline, by name; of a file that keeps none, no baseline where a design, whose
-    points are ``own``, has some."""
+def read_replicas(path: Path) -> Mapping[str, Mapping[str, NDArray[np.float64]]]:
+    """Metrics of every baseline in each replica of the test split, (1 + replicas,), by name and metric. Empty where an
+    earlier release kept none."""
     stored = member_arrays(path.parent, path.name)
-    found = {}
+    found: dict[str, dict[str, NDArray[np.float64]]] = {}
     for number, name in enumerate(stored["names"]):
-        if (text := stored.get(f"points{number}")) is not None:
-            points = json.loads(str(text))
-            found[str(name)] = {str(k): float(v) for k, v in points.items()} if isinstance(points, dict) else {}
-        elif not own:
-            found[str(name)] = {}
+        names, rows = (stored.get(f"{what}{number}") for what in ("metrics", "replicas"))
+        if names is None or rows is None:
+            continue
+        if rows.ndim != 2 or rows.dtype.kind != "f" or names.shape != rows.shape[:1]:
+            raise InputError(f"{path}: replicas{number} is not a row of numbers for each of metrics{number}: delete it")
+        found[str(name)] = {str(metric): row for metric, row in zip(names.tolist(), rows, strict=True)}
     return found

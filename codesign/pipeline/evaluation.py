@@ -40,6 +40,7 @@ from codesign.rtl.provenance import provenance
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
 from codesign.tasks.problem import working_points
+from codesign.tasks.weighting import effective_events
 
 __all__ = ("evaluate",)
 
@@ -137,7 +138,14 @@ def evaluate(
         points = working_points(problem, scores, validation)
         metrics = problem.judge(scores, validation, points)
     notes += store.put_aside()
-    folder.write("metrics.json", Metrics(split="validation", events=len(validation), metrics=metrics, points=points))
+    judged = Metrics(
+        split="validation",
+        events=len(validation),
+        metrics=metrics,
+        points=dict(points),
+        effective=effective_events(validation),
+    )
+    folder.write("metrics.json", judged)
     folder.write("figures.json", Figures(figures=figures))
     return CandidateResult(metrics, figures, stages.seconds, design.hash, [*firmware.notes, *notes])
 

@@ -44,10 +44,9 @@ def input_importance(
     def value(codes: NDArray[np.int64], some: Part) -> float | None:
         scores = np.asarray(graph.run(design.inputs.values(codes), Exact()), dtype=np.float64)
         try:
-            found = problem.judge(scores, some, points).get(goal.name)
+            return problem.values(scores, some, points).get(goal.name)
         except (ArithmeticError, ValueError, IndexError):  # a task that cannot judge so few events
             return None
-        return None if found is None else found.value
 
     sign = 1.0 if goal.direction == "maximise" else -1.0
     fields, items = _groups(design.inputs)

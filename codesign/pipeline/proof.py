@@ -13,7 +13,7 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import Figures, Metrics, Plots, SampleFacts
+from codesign.core.records import BesideOther, Comparisons, Figures, Metrics, Plots, SampleFacts
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Sample
@@ -21,10 +21,9 @@ from codesign.flows.base import Flow
 from codesign.flows.reopening import firmware_in, identity, reopen_firmware, seal_firmware, seal_verdict, verdict_of
 from codesign.flows.settings import flow_settings
 from codesign.graph import reference
-from codesign.pipeline.baseline_scores import judge_baselines, read_points, read_scores
+from codesign.pipeline.baseline_scores import judge_baselines, read_replicas, read_scores
 from codesign.pipeline.explain import explain
 from codesign.pipeline.importance import input_importance
-from codesign.pipeline.paired import pair
 from codesign.pipeline.parts import seeing, splits_of
 from codesign.pipeline.stages import (
     MEASUREMENTS,
@@ -39,16 +38,31 @@ from codesign.pipeline.stages import (
     say,
 )
 from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of
+from codesign.pipeline.trial_comparison import scores_of
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.provenance import count, provenance
+from codesign.statistics.comparison import differences
+from codesign.statistics.replicas import WorkingPoints
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
+from codesign.tasks.problem import Problem, working_points
+from codesign.tasks.weighting import effective_events
 from codesign.tools.verilator import WaveFormat
 
 __all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
+#: replicas of a design that are kept, for its comparison with others: an error from so many is right to 7 %
+_KEPT = 100
 #: what a proof finds out of a trial's firmware
-_MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "paired.json", "verify.json")
+_MEASURED = (
+    "test.json",
+    "comparisons.json",
+    "plots.json",
+    "inputs.json",
+    "explained.json",
+    "layers.json",
+    "verify.json",
+)
 
 
 def prove(
@@ -81,24 +95,17 @@ def prove(
     if not (folder.path / "plots.json").is_file():
         with stages("test"):
             scores = design.outputs.values(flow.predict(firmware, codes))
-            searched = folder.read("metrics.json", Metrics)
-            points = searched.points if searched else {}
+            points = _points(study, problem, folder, sample, design)
             metrics = problem.judge(scores, part, points)
-            folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
+            judged = Metrics(
+                split="test", events=len(part), metrics=metrics, points=dict(points), effective=effective_events(part)
+            )
+            folder.write("test.json", judged)
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
-    if not (folder.path / "paired.json").is_file():
+    if not (folder.path / "comparisons.json").is_file():
         with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
-            scores = design.outputs.values(flow.predict(firmware, codes))
-            searched = folder.read("metrics.json", Metrics)
-            points = searched.points if searched else {}
-            baselines = _baseline_scores(study, folder, sample)
-            found = read_points(_baseline_path(folder), points)
-            facts = RunFolder(folder.path.parent.parent).read("sample.json", SampleFacts)
-            others = {name: (baselines[name], found[name]) for name in baselines if name in found}
-            paired = pair(problem, scores, points, others, part, facts.hash if facts else None)
-            if paired is not None:
-                folder.write("paired.json", paired)
+            folder.write("comparisons.json", _beside_baselines(study, problem, folder, sample, design))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -220,6 +227,39 @@ def save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray
     buffer = io.BytesIO()
     np.savez_compressed(buffer, inputs=inputs, outputs=outputs)
     write_atomically(folder.path / "golden.npz", buffer.getvalue())
+
+
+def _points(study: Study, problem: Problem, folder: TrialFolder, sample: Sample, design: Design) -> Mapping[str, float]:
+    """Working points of a trial, as they were fixed in the search, with what they are in each replica of validation."""
+    searched = folder.read("metrics.json", Metrics)
+    if searched is None or not searched.points:
+        return {}
+    validation = sample.part("validation", splits_of(study))
+    found = working_points(problem, scores_of(design, validation), validation)
+    return WorkingPoints(searched.points, {n: r for n, r in found.replicas.items() if n in searched.points})
+
+
+def _beside_baselines(
+    study: Study, problem: Problem, folder: TrialFolder, sample: Sample, design: Design
+) -> Comparisons:
+    """A trial beside each of the baselines on the same events of the test split, and its own replicas."""
+    path = _baseline_path(folder)
+    baselines = read_replicas(path) if path.is_file() else {}
+    part = sample.part("test", splits_of(study))
+    points = _points(study, problem, folder, sample, design)
+    own = problem.replicate(scores_of(design, part), part, points, problem.replicas(part))
+    compared = [
+        BesideOther(one=f"trial {folder.number}", other=name, metrics=differences(own, rows, problem.metrics))
+        for name, rows in baselines.items()
+    ]
+    facts = RunFolder(folder.path.parent.parent).read("sample.json", SampleFacts)
+    whole = {name: rows[: 1 + _KEPT] for name, rows in own.items() if np.isfinite(rows[: 1 + _KEPT]).all()}
+    return Comparisons(
+        split="test", events=len(part), effective=effective_events(part), compared=compared,
+        sample=facts.hash if facts else None,
+        directions={name: way for name, way in problem.metrics.items() if name in whole},
+        replicas={name: [float(f"{value:.7g}") for value in rows[1:]] for name, rows in whole.items()},
+    )  # fmt: skip
 
 
 def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from codesign.core.fixedpoint import InputQuantisation, Port
 from codesign.core.reading.plain import member, member_bytes
 from codesign.core.records import (
     Baselines,
+    Comparisons,
     Explanations,
     FidelityFront,
     Figures,
@@ -24,7 +25,6 @@ from codesign.core.records import (
     LayerCosts,
     Metric,
     Metrics,
-    Paired,
     Plot,
     Plots,
     SampleFacts,
@@ -129,7 +129,7 @@ class Point:
     explained: Explanations | None = None
     costs: LayerCosts | None = None
     waves: Waves | None = None
-    paired: Paired | None = None
+    compared: Comparisons | None = None
     #: (name, data URI, bytes) of what the page itself holds
     downloads: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -330,7 +330,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
         explained=read.record(folder, "explained.json", Explanations),
         costs=read.record(folder, "layers.json", LayerCosts),
         waves=read.attempt(f"trials/{folder.path.name}/simulation", lambda: _waves(folder.path, design, latency), None),
-        paired=read.record(folder, "paired.json", Paired),
+        compared=read.record(folder, "comparisons.json", Comparisons),
         downloads=_downloads(folder.path),
     )
 

@@ -52,18 +52,21 @@ def design_rows(run: Run, point: Point, prefix: str = "") -> dict[str, Any]:
 
 def _paired(run: Run, point: Point) -> dict[str, Any]:
     """What the comparison with another design needs: by which sample and split it belongs to others, which way each
-    metric is better, and its values with a group of events left out, by the rows' names."""
+    metric is better, and its values in the replicas of the split, by the rows' names."""
     names = {name: better_when_more(run, point, name) for name in run.metric_names()}
     found: dict[str, Any] = {
         "better": {words.quantity(name): way for name, way in names.items() if way is not None},
         "less": [words.quantity(q) for q in QUANTITIES if q != "fmax"],
     }
     study = run.study
-    if point.paired is not None and isinstance(study, Study) and point.paired.sample:
-        found["events"] = [point.paired.sample, point.paired.events, *study.splits.model_dump().values(), study.seed]
-        found["values"] = {
-            words.quantity(name): [float(f"{v:.7g}") for v in values] for name, values in point.paired.left_out.items()
-        }
+    if point.compared is not None and isinstance(study, Study) and point.compared.sample:
+        found["events"] = [
+            point.compared.sample,
+            point.compared.events,
+            *study.splits.model_dump().values(),
+            study.seed,
+        ]
+        found["values"] = {words.quantity(name): values for name, values in point.compared.replicas.items()}
     return found
 
 

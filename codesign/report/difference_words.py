@@ -56,10 +56,11 @@ def against(run: Run, point: Point, name: str, baseline: BaselineBand | None = N
     base = baseline or run.baseline
     if base is None:
         return None
-    if point.paired is not None and not run.provisional:
-        found = next((b.differences for b in point.paired.baselines if b.name == base.name), {})
+    if point.compared is not None and not run.provisional:
+        found = next((b.metrics for b in point.compared.compared if b.other == base.name), {})
         if name in found:
-            return spoken(found[name], better_when_more(run, point, name), True)
+            own = Metric(value=found[name].value, error=found[name].error)
+            return spoken(own, better_when_more(run, point, name), True)
     own, theirs = (point.trial.metrics, base.validation) if run.provisional else (point.test, base.test)
     if name not in own or name not in theirs:
         return None
@@ -71,7 +72,7 @@ def better_when_more(run: Run, point: Point, name: str) -> bool | None:
     for axis in run.objectives:
         if axis.name == name:
             return axis.maximise
-    directions: Mapping[str, str] = point.paired.directions if point.paired else {}
+    directions: Mapping[str, str] = point.compared.directions if point.compared else {}
     if name in directions:
         return directions[name] == "maximise"
     return True if name.startswith(("accuracy", "auc_", "rejection_", "tpr_")) else None

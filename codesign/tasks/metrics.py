@@ -88,14 +88,11 @@ def auc_with_error(
 
 
 def roc(score: Array, signal: NDArray[np.bool_], weights: Weights = None) -> tuple[Array, Array]:
-    """Background and signal efficiency at every threshold, rising from (0, 0) to (1, 1)."""
-    order = np.argsort(-score, kind="stable")
-    last_of_tie = np.append(np.diff(score[order]) != 0, True)
-    passed = []
-    for chosen in (~signal, signal):
-        counted = chosen if weights is None else weights * chosen
-        passed.append(np.append(0.0, np.cumsum(counted[order])[last_of_tie] / counted.sum()))
-    return passed[0], passed[1]
+    """Background and signal efficiency at every threshold, rising from (0, 0) to (1, 1): scikit-learn's."""
+    from sklearn.metrics import roc_curve
+
+    background, efficiency, _ = roc_curve(signal, score, sample_weight=weights, drop_intermediate=False)
+    return np.asarray(background), np.asarray(efficiency)
 
 
 def rejection(score: Array, signal: NDArray[np.bool_], efficiency: float, weights: Weights = None) -> Metric | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -12,12 +13,18 @@ from pydantic import JsonValue
 
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
-from codesign.core.records import Metric, Plot
+from codesign.core.records import Metric, PairedDifference, Plot
 from codesign.data.sample import Part, Sample, Splits
+from codesign.statistics.comparison import differences
+from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.heads import Head
 from codesign.tasks.outcome import Outcome, Tabulated
+from codesign.tasks.weighting import replicas_of
 
 __all__ = ("Baseline", "Problem", "Progress", "Scores", "Settings", "Target", "working_points")
+
+#: replicas in which a task without a :meth:`Problem.replicate` of its own is judged, one after another
+_ONE_BY_ONE = 100
 
 #: the network's outputs as values, (events, outputs)
 Scores: TypeAlias = NDArray[np.float64]
@@ -129,15 +136,55 @@ class Problem(ABC):
         """
         return {}
 
+    def replicate(
+        self, scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas
+    ) -> dict[str, NDArray[np.float64]]:
+        """Every metric in all replicas of a part, (1 + replicas,) each, the part itself first; NaN where one has none.
+
+        From it come the errors of differences, and of whatever judges by it. By default :meth:`judge` is asked for its
+        values, one replica after another: an event that a replica has twice has twice its weight.
+        """
+
+        found: dict[str, NDArray[np.float64]] = {}
+
+        def keep(number: int, scores: Scores, some: Part, at: Mapping[str, float]) -> None:
+            for name, metric in self.judge(scores, some, at).items():
+                found.setdefault(name, np.full(1 + replicas.number, np.nan))[number] = metric.value
+
+        keep(0, scores, part, points)
+        for rows in replicas.blocks():
+            for row, number in enumerate(range(rows.place.start, rows.place.stop)):
+                there = np.flatnonzero(rows.weights[row])
+                if not number or not there.size:
+                    continue
+                some = replace(part.taken(there), weights=rows.weights[row][there].astype(np.float32))
+                keep(number, scores[there], some, {name: float(rows.point(points, name)[row]) for name in points})
+        return found
+
+    def ceilings(self, train: Part, validation: Part, seed: int) -> Sequence[Baseline]:
+        """What is told more than a design is: classical methods that are fitted to, or chosen by, labels of the
+        validation split, as a search chooses designs. They are shown behind the baselines. By default none."""
+        return ()
+
+    def values(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, float]:
+        """Every metric without its error, which takes much longer."""
+        found = self.replicate(scores, part, points, replicas_of(part, 0))
+        return {name: float(rows[0]) for name, rows in found.items() if np.isfinite(rows[0])}
+
     def compare(
         self, one: Scores, other: Scores, part: Part, points: tuple[Mapping[str, float], Mapping[str, float]]
-    ) -> dict[str, Metric]:
+    ) -> dict[str, PairedDifference]:
         """By how much ``one`` has more of each metric than ``other``, each judged at its own working points.
 
         The error is that of the difference on the same events, which is smaller than that of two independent values.
-        By default nothing is compared.
         """
-        return {}
+        replicas = self.replicas(part)
+        found = [self.replicate(scores, part, at, replicas) for scores, at in zip((one, other), points, strict=True)]
+        return differences(found[0], found[1], self.metrics)
+
+    def replicas(self, part: Part) -> Replicas:
+        """Those in which designs are compared: fewer where the task is judged in one after another."""
+        return replicas_of(part, _ONE_BY_ONE if type(self).replicate is Problem.replicate else None)
 
     def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """How the training split's flat view ``x`` (events, n) of ``blocks`` becomes integers of ``bits`` bits: by
@@ -153,8 +200,10 @@ class Problem(ABC):
         return None
 
 
-def working_points(problem: Problem, scores: Scores, validation: Part) -> dict[str, float]:
-    """The working points of these scores; ValueError where the part is not the validation split."""
+def working_points(problem: Problem, scores: Scores, validation: Part) -> WorkingPoints:
+    """The working points of these scores, with what they are in each replica of the validation split where the task
+    says that; ValueError where the part is another."""
     if validation.name != "validation":
         raise ValueError(f"working points are fixed on the validation split, not on {validation.name}")
-    return dict(problem.working_points(scores, validation))
+    found = problem.working_points(scores, validation)
+    return found if isinstance(found, WorkingPoints) else WorkingPoints(found)

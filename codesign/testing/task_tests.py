@@ -18,12 +18,16 @@ from codesign.core.records import Metric, Plot
 from codesign.data.sample import Part, Sample, Splits
 from codesign.tasks.base import Baseline, Problem, Settings, Task
 from codesign.tasks.heads import require_heads
+from codesign.tasks.problem import working_points
 from codesign.testing.nonconformity import must
 from codesign.training.objectives import HeadsLoss
 
 __all__ = ("TaskTests",)
 
 Scores = NDArray[np.float64]
+
+#: samples that are drawn from the events, and by how much an error may be off from their spread, as a share
+_DRAWS, _LEAST_SHARE, _MOST_SHARE = 80, 0.7, 1.6
 
 
 class TaskTests:
@@ -34,12 +38,14 @@ class TaskTests:
     ----------
     splits: of the sample.
     informs: what is judged without being declared: nobody can search by it.
+    less_noise: metrics from which what noise gives is taken off: events that are there twice have less of it.
     learns_scores: whether the loss is given the network's outputs; not so where a family's own objective is learned,
         which calls the loss with something of the target's shape.
     """
 
     splits: ClassVar[Splits] = Splits(0.5, 0.25, 0.25, 1)
     informs: ClassVar[frozenset[str]] = frozenset()
+    less_noise: ClassVar[frozenset[str]] = frozenset()
     learns_scores: ClassVar[bool] = True
 
     def test_its_sample_is_repeatable(self, task: Task, settings: Settings) -> None:
@@ -80,6 +86,31 @@ class TaskTests:
             for name, metric in found.items():
                 good = bool(np.isfinite(metric.value) and np.isfinite(metric.error) and metric.error >= 0)
                 must(good, f"{task.name}: {name} is {metric.value} +- {metric.error}")
+
+    def test_errors_are_those_of_the_events(self, task: Task, settings: Settings) -> None:
+        """What a metric's error says is its spread over samples drawn from the events: all that comes of one collision
+        together, and with working points that are fixed anew each time."""
+        problem = task.open(settings, 1)
+        sample = problem.sample
+        validation, test = (sample.part(name, self.splits) for name in ("validation", "test"))
+        of = [(part, self.scores(problem, sample, part)) for part in (validation, test)]
+        stated = problem.judge(of[1][1], test, working_points(problem, of[0][1], validation))
+        rng, values = np.random.default_rng(12), list[dict[str, float]]()
+        for _ in range(_DRAWS):
+            drawn = []
+            for part, scores in of:
+                places, number = _drawn_places(part, rng)
+                drawn.append((self.renumber(part.taken(places), number), scores[places]))
+            points = problem.working_points(drawn[0][1], drawn[0][0])
+            values.append(problem.values(drawn[1][1], drawn[1][0], points))
+        for name in sorted(set.intersection(*(set(v) for v in values), set(stated)) - self.less_noise):
+            metric, each = stated[name], np.array([v[name] for v in values])
+            middle = float(np.diff(np.quantile(each, (0.16, 0.84)))[0]) / 2  # of what has tails, they hardly count
+            narrow, wide = sorted((middle, float(each.std())))
+            small = metric.error < _LEAST_SHARE * narrow
+            large = metric.low is None and metric.error > _MOST_SHARE * wide + 1e-12
+            words = f"{task.name}: says that {name} is known to {metric.error:.3g}, and over the events it spreads by"
+            must(not small and not large, f"{words} {narrow if small else wide:.3g}")
 
     def test_judging_depends_on_what_it_is_given(self, task: Task, settings: Settings) -> None:
         """The same scores, part and points give the same metrics, and are left as they were."""
@@ -159,7 +190,7 @@ class TaskTests:
             )
         places = np.concatenate([np.arange(len(part)), np.flatnonzero(often == 2)])
         wanted = self._judge(problem, self.repeat(part, places), scores[places])
-        both = sorted(found.keys() & wanted.keys())
+        both = sorted((found.keys() & wanted.keys()) - self.less_noise)
         must(bool(both), f"{task.name}: judges nothing of events with weights")
         for name in both:
             one, twice = found[name].value, wanted[name].value
@@ -228,6 +259,10 @@ class TaskTests:
         """The events at these places, of which one may be there twice. Give another where truth has their numbers."""
         return part.taken(places)
 
+    def renumber(self, part: Part, number: NDArray[np.int64]) -> Part:
+        """Events that were drawn, with the number of the draw of each. Give another where truth has numbers, too."""
+        return replace(part, collisions=number)
+
     def often(self, part: Part) -> NDArray[np.float64]:
         """Weights: 1, or 2 of every seventh event; the same of all that comes from one collision."""
         number = np.arange(len(part)) if part.collisions is None else part.collisions
@@ -263,6 +298,18 @@ class TaskTests:
             better,
             f"{type(problem).__name__}: outputs of a smaller loss have a worse {name}, {other:g} instead of {one:g}",
         )
+
+
+def _drawn_places(part: Part, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Places of as many collisions as there are, drawn with replacement, and which draw each event is of."""
+    groups = np.arange(len(part)) if part.collisions is None else np.unique(part.collisions, return_inverse=True)[1]
+    order = np.argsort(groups, kind="stable")
+    starts = np.searchsorted(groups[order], np.arange(groups.max() + 2))
+    chosen = rng.integers(0, groups.max() + 1, groups.max() + 1)
+    sizes = starts[chosen + 1] - starts[chosen]
+    number = np.repeat(np.arange(len(chosen)), sizes)
+    within = np.arange(len(number)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return order[starts[chosen][number] + within], number.astype(np.int64)
 
 
 def _baseline_scores(problem: Problem, baseline: Baseline, part: Part, outputs: int) -> Scores:

@@ -53,6 +53,7 @@ STUDIES: dict[str, dict[str, Any]] = {
 #: ends of paths whose values a commit after the base meant to change, and why: they are printed, and are no difference
 _MEANT = {
     "ebops (analytic)/value": "counted in the trained graph (codesign.graph.cost), not expected of its configuration",
+    "/error": "of metrics: by bootstrap over collisions (codesign.statistics), no formula for each",
 }
 #: records of a trial that hold what was measured
 _RECORDS = ("config.json", "metrics.json", "figures.json", "test.json", "verify.json", "inputs.json", "layers.json")

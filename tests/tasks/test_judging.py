@@ -56,7 +56,8 @@ def test_a_task_without_working_points_has_none():
     scores = np.arange(4.0)[:, None]
     assert working_points(Plain(), scores, part("validation")) == {}
     assert Plain().outcome(scores, part("test"), {}) is None
-    assert Plain().compare(scores, scores, part("test"), ({}, {})) == {}
+    same = Plain().compare(scores, scores, part("test"), ({}, {}))["mean"]
+    assert (same.value, same.error, same.better) == (0, 0, 0.5)
     assert Opens().open({}, 1).most_events() is None
     assert Opens().collections == ()
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from codesign.tasks import metrics, weighting
 from codesign.tasks.anomalies.rates import share, slope, threshold_at
 from codesign.tasks.jets.response import median, resolution
-from codesign.tasks.jets.turn_on import turn_on
+from codesign.tasks.jets.turn_on import turn_ons
 
 EVENTS = 400
 
@@ -43,7 +43,8 @@ def test_metrics_are_those_of_events_taken_so_often(seed):
     passed = offline * rng.normal(1, 0.1, EVENTS) > 100
 
     def every(at, w):
-        on = turn_on(passed[at], offline[at], w)
+        own = np.ones(len(at)) if w is None else w
+        on = turn_ons(passed[at][None, :], offline[at], own[None, :])
         found = {
             "accuracy": metrics.accuracy(scores[at], labels[at], w),
             **metrics.auc_with_error(scores[at], labels[at], tuple("abc"), w),
@@ -52,13 +53,16 @@ def test_metrics_are_those_of_events_taken_so_often(seed):
             "slope": slope(score[at] > 1, pile_up[at], w),
             "median": median(response[at], w),
             "resolution": resolution(response[at], w),
-            **on,
         }
-        return {name: metric.value for name, metric in found.items()} | {
-            "threshold": threshold_at(score[at], 0.1, w).value,
-            "correlation": weighting.correlation(response[at], score[at], w),
-            "width": weighting.width(response[at], w),
-        }
+        return (
+            {name: metric.value for name, metric in found.items()}
+            | {name: float(v[0]) for name, v in on.items()}
+            | {
+                "threshold": threshold_at(score[at], 0.1, w).value,
+                "correlation": weighting.correlation(response[at], score[at], w),
+                "width": weighting.width(response[at], w),
+            }
+        )
 
     found, wanted = every(np.arange(EVENTS), weights), every(places, None)
     assert found == pytest.approx(wanted, rel=1e-4, abs=1e-6)

@@ -18,6 +18,7 @@ from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
 from codesign.tasks.anomalies.anomaly import Anomaly
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.jets.jet_energy import JetEnergy, JetEnergyOffline
+from codesign.tasks.jets.jet_sample import FLAVOURS
 from codesign.tasks.tagging.jet_tagging import JetSample, JetTagging, JetTaggingProblem
 from codesign.testing.task_tests import TaskTests
 from tests.tasks.anomaly.toy_level1 import toy_level1
@@ -55,6 +56,10 @@ class TestAnomaly(TaskTests):
     learns_scores = False
     informs = frozenset({"fpr_1e-2"})
 
+    @pytest.mark.slow
+    def test_errors_are_those_of_the_events(self, task, settings):
+        super().test_errors_are_those_of_the_events(task, settings)
+
     @pytest.fixture
     def task(self):
         return Anomaly()
@@ -72,6 +77,10 @@ class TestAnomaly(TaskTests):
 
 
 class TestJetEnergy(TaskTests):
+    less_noise = frozenset(
+        {"closure_mean", "closure_sure", "closure_worst", "balance_mean", *(f"closure_{f}" for f in FLAVOURS)}
+    )
+
     @pytest.fixture(params=[JetEnergy, pytest.param(JetEnergyOffline, marks=pytest.mark.slow)])
     def task(self, request):
         return request.param()
@@ -81,6 +90,13 @@ class TestJetEnergy(TaskTests):
         path = tmp_path_factory.mktemp("toy") / "toy.root"
         write_events(path, toy_events(3000))
         return {"files": [str(path)], "heads": {"correction": 1.0, "quantiles": 0.5, "closure": 1.0}}
+
+    @pytest.mark.slow
+    def test_errors_are_those_of_the_events(self, task, settings):
+        super().test_errors_are_those_of_the_events(task, settings)
+
+    def renumber(self, part, number):
+        return replace(part, collisions=number, truth=part.truth | {"event": number})
 
     def often(self, part):
         """So few that no bin of the response has enough jets for the one way of counting alone."""
@@ -133,6 +149,14 @@ class Deaf(Liar):
 
     def judge(self, scores, part, points):
         return super().judge(scores, replace(part, weights=None), points)
+
+
+class Sure(Liar):
+    """Its errors are half as large as they are."""
+
+    def judge(self, scores, part, points):
+        found = super().judge(scores, part, points)
+        return {name: m.model_copy(update={"error": m.error / 2}) for name, m in found.items()}
 
 
 class Scaled(Liar):
@@ -266,9 +290,10 @@ class Opens(JetTagging):
         return self.liar.opened(settings)
 
 
-SAMPLE, JUDGED, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS = (
+SAMPLE, JUDGED, ERRORS, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS = (
     "its_sample_is_repeatable",
     "what_is_judged_is_what_it_declares",
+    "errors_are_those_of_the_events",
     "judging_depends_on_what_it_is_given",
     "working_points_come_from_validation_only",
     "baselines_are_fitted_on_the_training_split",
@@ -287,6 +312,7 @@ SAMPLE, JUDGED, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS = (
         (Lenient, SAMPLE, "takes the setting 'no_such_setting'"),
         (Undeclared, JUDGED, "judges beauty, which it does not declare"),
         (Endless, JUDGED, "accuracy is nan"),
+        (Sure, ERRORS, r"says that accuracy is known to 0\.0\d+, and over the events it spreads by 0\.0"),
         (Sorts, PURE, "changes what it is given"),
         (Remembers, PURE, "judged again on validation it has other metrics"),
         (Peeks, POINTS, "labels of the test split enter"),
@@ -308,7 +334,7 @@ def test_a_task_that_breaks_a_promise_is_caught(liar, fails, words, jets):
     assert re.search(words, found), found
 
 
-@pytest.mark.parametrize("test", [SAMPLE, JUDGED, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS])
+@pytest.mark.parametrize("test", [SAMPLE, JUDGED, ERRORS, PURE, POINTS, FITTED, WEIGHED, HEAVY, PLOTS, LOSS])
 def test_what_the_liars_begin_from_is_honest(test, jets):
     task, settings = Opens(Liar), {"file": str(jets)}
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):

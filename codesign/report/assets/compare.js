@@ -16,13 +16,13 @@
       const less = first.paired.less.some((name) => a[0].startsWith(`${name} (`));
       return [sign + formatNumber(Math.abs(change)) + share, change ? (change < 0) === less ? "better" : "worse" : ""];
     }
-    // the values of both with one group of events left out: what they share cancels (grouped jackknife)
+    // the values of both in the same replicas of the split: what they share cancels (bootstrap)
     const shared = test && JSON.stringify(first.paired.events || 1) === JSON.stringify(second.paired.events || 2);
     const [one, other] = [first, second].map((d) => shared && d.paired.values[a[0]]);
     let error = Math.hypot(a[3], b[3]);
     if (one && other) {
       const gaps = other.map((v, i) => v - one[i]), mean = gaps.reduce((s, v) => s + v, 0) / gaps.length;
-      error = Math.sqrt(gaps.reduce((s, v) => s + (v - mean) ** 2, 0) * (gaps.length - 1) / gaps.length);
+      error = Math.sqrt(gaps.reduce((s, v) => s + (v - mean) ** 2, 0) / (gaps.length - 1));
     }
     const text = formatCell([Math.abs(change), error]), nothing = !/[1-9]/.test(text.split(" ")[0]);
     const pull = error > 0 ? Math.abs(change) / error : change ? Infinity : 0, more = first.paired.better[a[0]];

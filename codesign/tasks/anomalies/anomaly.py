@@ -14,11 +14,12 @@ from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
+from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
 from codesign.tasks.anomalies.anomaly_sample import SIGNALS, AnomalySample, sample_of
-from codesign.tasks.anomalies.baselines import baselines_of
-from codesign.tasks.anomalies.judging import judge, thresholds_of
+from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
+from codesign.tasks.anomalies.judging import judge, replicate, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
@@ -90,13 +91,19 @@ class AnomalyProblem(Problem):
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
         return {"score": np.asarray(standard * weights, dtype=np.float32)}
 
-    def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
+    def working_points(self, scores: NDArray[np.float64], validation: Part) -> WorkingPoints:
         """Thresholds on the score for every false-positive rate that the validation split can tell, and on the menu."""
         return thresholds_of(scores, validation)
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
         return judge(scores, part, points)
+
+    def replicate(
+        self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float], replicas: Replicas
+    ) -> dict[str, NDArray[np.float64]]:
+        """All of them at once in every replica."""
+        return replicate(scores, part, points, replicas)
 
     def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
         """Whether an event fires, by its process and the pile-up."""
@@ -107,8 +114,12 @@ class AnomalyProblem(Problem):
         return Outcome(axes, passed=scores[:, 0] >= points["threshold"])
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
-        """Isolation forest, principal components, and cuts on the hardest jet, HT and the missing energy."""
+        """Isolation forest, principal components, sums and largest of standardised inputs, cuts, and their sum."""
         return baselines_of(train, seed)
+
+    def ceilings(self, train: Part, validation: Part, seed: int) -> list[Baseline]:
+        """A searched sum, and a supervised tree, which know the signals of the validation split."""
+        return ceilings_of(train, validation, seed)
 
     def plots(
         self,

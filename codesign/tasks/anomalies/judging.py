@@ -10,55 +10,47 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.core.records import Metric
 from codesign.data.sample import Part
+from codesign.statistics import rowwise
+from codesign.statistics.comparison import spread, summary
+from codesign.statistics.intervals import of_share
+from codesign.statistics.replicas import DrawnRows, Replicas, WorkingPoints
 from codesign.tasks.anomalies import menu
-from codesign.tasks.anomalies.rates import (
-    CROSSINGS_KHZ,
-    LEAST_EVENTS,
-    RATES,
-    Threshold,
-    efficiency,
-    share,
-    slope,
-    supported,
-    threshold_at,
-)
-from codesign.tasks.metrics import auc_influence
-from codesign.tasks.weighting import Weights, effective, event_weights, mean, some, width
+from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, LEAST_EVENTS, RATES, supported
+from codesign.tasks.weighting import effective, event_weights, replicas_of, some
 
-__all__ = ("judge", "point", "rates_in", "thresholds_of")
+__all__ = ("judge", "rates_in", "replicate", "thresholds_of")
 
+Array = NDArray[np.float64]
 Scores = NDArray[np.float64]
 
 
-def thresholds_of(scores: Scores, validation: Part) -> dict[str, float]:
-    """Working points: ``threshold_1e-3`` with ``_low`` and ``_high`` for every rate that the zero bias can tell.
+def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
+    """Working points: ``threshold_1e-3`` and so on for every rate that the zero bias can tell.
 
-    ``threshold`` is that of the smallest rate, ``rate``; at the same rate ``menu_*`` are the cuts of the single-object
-    triggers alone, and ``half_*`` those of half the rate with the score's that fills the rest. InputError where the
-    zero bias is too little for any rate.
+    ``threshold`` is that of the smallest rate, ``rate``; at the same rate ``menu_*`` are the cuts of the plain triggers
+    alone, and ``half_*`` those of half the rate with the score's that fills the rest. InputError where the zero bias is
+    too little for any rate.
     """
     usual = validation.y == 0
     score, values, weights = scores[usual, 0], menu.objects(validation.features[usual]), event_weights(validation)
-    weights = some(weights, usual)
-    told = supported(effective(weights, len(score)))
+    told = supported(effective(some(weights, usual), len(score)))
     if not told:
         raise InputError(
             f"{len(score)} zero-bias events in the validation split cannot tell a false-positive rate of "
             f"{max(RATES.values()):g}: that takes {LEAST_EVENTS / max(RATES.values()):.0f}; make the sample larger"
         )
-    found: dict[str, float] = {}
-    for name in told:
-        threshold = threshold_at(score, RATES[name], weights)
-        found |= {
-            f"threshold_{name}": threshold.value,
-            f"threshold_{name}_low": threshold.low,
-            f"threshold_{name}_high": threshold.high,
-        }
     rate = RATES[told[-1]]
-    cuts, filled = menu.together_at(values, score, rate, weights)
-    found |= {"threshold": found[f"threshold_{told[-1]}"], "rate": rate, "half_score": filled}
-    found |= {f"half_{name}": cut for name, cut in cuts.items()}
-    return found | {f"menu_{name}": cut for name, cut in menu.menu_at(values, rate, weights).items()}
+
+    def fix(rows: DrawnRows) -> dict[str, Array]:
+        drawn = rows.some(usual).weights
+        cuts = rowwise.thresholds(score, [RATES[name] for name in told], drawn)
+        found = {f"threshold_{name}": cuts[:, place] for place, name in enumerate(told)}
+        found |= {"threshold": cuts[:, -1], "rate": np.full(len(cuts), rate)}
+        half, found["half_score"] = menu.menus_and_score(values, score, rate, drawn)
+        found |= {f"half_{name}": cut for name, cut in half.items()}
+        return found | {f"menu_{name}": cut for name, cut in menu.menus(values, rate, drawn).items()}
+
+    return WorkingPoints.of(replicas_of(validation).collect(fix))
 
 
 def rates_in(points: Mapping[str, float]) -> list[str]:
@@ -66,93 +58,104 @@ def rates_in(points: Mapping[str, float]) -> list[str]:
     return [name for name in RATES if f"threshold_{name}" in points]
 
 
-def point(points: Mapping[str, float], rate: str) -> Threshold:
-    """The threshold of a rate."""
-    return Threshold(*(points[f"threshold_{rate}{which}"] for which in ("", "_low", "_high")))
+def replicate(scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas) -> dict[str, Array]:
+    """Every metric of scores (events, 1) of a part, at working points of :func:`thresholds_of`, in every replica."""
+    score, usual = scores[:, 0], part.y == 0
+    signals = signals_of(part)
+    values = menu.objects(part.features)
+
+    def measure(rows: DrawnRows) -> dict[str, Array]:
+        found = _areas(score, usual, signals, rows)
+        for rate in rates_in(points):
+            fired = score[None, :] >= rows.point(points, f"threshold_{rate}")[:, None]
+            found |= _shares(f"tpr_{{}}_{rate}", fired, signals, rows)
+            found[f"fpr_{rate}"] = rowwise.means(fired[:, usual], rows.some(usual).weights)
+        fired = score[None, :] >= rows.point(points, "threshold")[:, None]
+        found["rate_khz"] = CROSSINGS_KHZ * rowwise.means(fired[:, usual], rows.some(usual).weights)
+        found |= _beside_the_menu(score, fired, usual, signals, values, points, rows)
+        along = part.truth["pile_up"][usual].astype(np.float64)
+        if np.ptp(along) > 0:
+            found["pile_up_slope"] = rowwise.slopes(fired[:, usual], along, rows.some(usual).weights)
+        return found
+
+    return replicas.collect(measure)
 
 
 def judge(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
-    """Every metric of scores (events, 1) of a part, at working points of :func:`thresholds_of`."""
-    score, usual, weights = scores[:, 0], part.y == 0, event_weights(part)
-    signals = {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}
-    found = _areas(score, usual, signals, weights)
-    for rate in rates_in(points):
-        threshold = point(points, rate)
-        found[f"fpr_{rate}"] = share(score[usual] >= threshold.value, some(weights, usual))
-        each = {name: efficiency(score[chosen], threshold, some(weights, chosen)) for name, chosen in signals.items()}
-        found |= {f"tpr_{name}_{rate}": value for name, value in each.items()}
-        found[f"tpr_mean_{rate}"] = _mean_efficiency(score, signals, threshold, weights)
-    fired = score >= points["threshold"]
-    rate_found = share(fired[usual], some(weights, usual))
-    found["rate_khz"] = _in_khz(rate_found)
-    found |= _beside_the_menu(score, fired, usual, signals, part, points)
-    changed = slope(fired[usual], part.truth["pile_up"][usual], some(weights, usual))
-    return found | ({} if changed is None else {"pile_up_slope": changed})
+    """Every metric with its error; of an efficiency or a rate, with its interval."""
+    rows = replicate(scores, part, points, replicas_of(part))
+    found, weights = summary(rows), event_weights(part)
+    counted = {name: effective(some(weights, of), int(of.sum())) for name, of in signals_of(part).items()}
+    usual = part.y == 0
+    zero_bias = effective(some(weights, usual), int(usual.sum()))
+    for name, metric in found.items():
+        if name.startswith(("tpr_", "unique_tpr_")):
+            signal = next((s for s in counted if f"tpr_{s}" == name or f"tpr_{s}_" in f"{name}_"), None)
+            if signal is not None:
+                found[name] = of_share(metric.value, counted[signal], spread(rows[name]))
+        elif name.startswith("fpr_"):
+            found[name] = of_share(metric.value, zero_bias, spread(rows[name]))
+        elif name in ("rate_khz", "unique_rate_khz"):
+            share = of_share(metric.value / CROSSINGS_KHZ, zero_bias, spread(rows[name]) / CROSSINGS_KHZ)
+            ends = {end: value * CROSSINGS_KHZ for end, value in share.model_dump().items()}
+            found[name] = Metric.model_validate(ends)
+    return found
 
 
-def _in_khz(metric: Metric) -> Metric:
-    return Metric(value=metric.value * CROSSINGS_KHZ, error=metric.error * CROSSINGS_KHZ)
+def signals_of(part: Part) -> dict[str, NDArray[np.bool_]]:
+    """Which events are of each signal that the part has."""
+    return {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}
+
+
+def _with_mean(name: str, each: Mapping[str, Array]) -> dict[str, Array]:
+    """Of every signal, ``name`` with the signal's in it, and the mean over the signals."""
+    found = {name.format(signal): values for signal, values in each.items()}
+    return found | ({name.format("mean"): np.mean(list(each.values()), axis=0)} if each else {})
+
+
+def _shares(
+    name: str, fired: NDArray[np.bool_], signals: Mapping[str, NDArray[np.bool_]], rows: DrawnRows
+) -> dict[str, Array]:
+    return _with_mean(
+        name, {s: rowwise.means(fired[:, chosen], rows.some(chosen).weights) for s, chosen in signals.items()}
+    )
 
 
 def _areas(
-    score: Scores, usual: NDArray[np.bool_], signals: Mapping[str, NDArray[np.bool_]], weights: Weights
-) -> dict[str, Metric]:
-    """``auc_<signal>`` against zero bias, and their mean, whose error knows that all share the zero bias."""
-    found, values, every = {}, [], np.zeros(len(score))
+    score: Array, usual: NDArray[np.bool_], signals: Mapping[str, NDArray[np.bool_]], rows: DrawnRows
+) -> dict[str, Array]:
+    """``auc_<signal>`` against zero bias, and their mean."""
+    found = {}
     for name, chosen in signals.items():
         both = usual | chosen
-        value, influence = auc_influence(score[both], chosen[both], some(weights, both))
-        values.append(value)
-        every[both] += influence / len(signals)
-        found[f"auc_{name}"] = Metric(value=value, error=float(np.sqrt((influence**2).sum())))
-    if values:
-        found["auc_mean"] = Metric(value=float(np.mean(values)), error=float(np.sqrt((every**2).sum())))
-    return found
-
-
-def _mean_efficiency(
-    score: Scores, signals: Mapping[str, NDArray[np.bool_]], threshold: Threshold, weights: Weights
-) -> Metric:
-    """Mean over the signals; the counting errors are independent, that of the threshold is one and the same."""
-    each = [(score[chosen], some(weights, chosen)) for chosen in signals.values()]
-    counted = [share(s >= threshold.value, w) for s, w in each]
-    shifts = [(mean(s >= threshold.low, w) - mean(s >= threshold.high, w)) / 2 for s, w in each]
-    return _mean(counted, float(np.mean(shifts)))
-
-
-def _mean(metrics: list[Metric], common: float = 0.0) -> Metric:
-    own = float(np.sqrt(sum(m.error**2 for m in metrics))) / len(metrics)
-    return Metric(value=float(np.mean([m.value for m in metrics])), error=float(np.hypot(own, common)))
-
-
-def _gain(gain: Scores, weights: Weights) -> Metric:
-    error = width(gain, weights) / np.sqrt(effective(weights, len(gain)))
-    return Metric(value=mean(gain, weights), error=float(error))
+        found[name] = rowwise.areas(score[both], chosen[both], rows.some(both).weights)
+    return _with_mean("auc_{}", found)
 
 
 def _beside_the_menu(
-    score: Scores,
+    score: Array,
     fired: NDArray[np.bool_],
     usual: NDArray[np.bool_],
     signals: Mapping[str, NDArray[np.bool_]],
-    part: Part,
+    values: menu.Values,
     points: Mapping[str, float],
-) -> dict[str, Metric]:
+    rows: DrawnRows,
+) -> dict[str, Array]:
     """What only the anomaly trigger takes, and what is won by giving it a part of a menu's rate.
 
-    ``unique_*``: of events that fire the score and none of the single-object triggers, both at the working rate.
-    ``added_tpr_*``: efficiency of single-object triggers at half the rate with the score filling the rest, less that of
-    single-object triggers with all of it; the error is that of the difference of the same events.
+    ``unique_*``: of events that fire the score and none of the plain triggers, both at the working rate.
+    ``added_tpr_*``: efficiency of the menu at half the rate with the score filling the rest, less that of the menu with
+    all of it.
     """
-    values = menu.objects(part.features)
-    menus = {kind: menu.fires(values, {n: points[f"{kind}_{n}"] for n in menu.OBJECTS}) for kind in ("menu", "half")}
-    alone, weights = fired & ~menus["menu"], event_weights(part)
-    found = {"unique_rate_khz": _in_khz(share(alone[usual], some(weights, usual)))}
-    unique = {name: share(alone[chosen], some(weights, chosen)) for name, chosen in signals.items()}
-    gain = (menus["half"] | (score >= points["half_score"])).astype(np.float64) - menus["menu"]
-    added = {name: _gain(gain[chosen], some(weights, chosen)) for name, chosen in signals.items()}
-    for what, each in (("unique", unique), ("added", added)):
-        found |= {f"{what}_tpr_{name}": value for name, value in each.items()}
-        if each:
-            found[f"{what}_tpr_mean"] = _mean(list(each.values()))
-    return found
+    cuts = {
+        kind: {name: rows.point(points, f"{kind}_{name}") for name in menu.OBJECTS if f"{kind}_{name}" in points}
+        for kind in ("menu", "half")
+    }
+    fires = {kind: menu.fires_by_row(values, of) for kind, of in cuts.items()}
+    alone = fired & ~fires["menu"]
+    both = fires["half"] | (score[None, :] >= rows.point(points, "half_score")[:, None])
+    gain = both.astype(np.float64) - fires["menu"]
+    found = {"unique_rate_khz": CROSSINGS_KHZ * rowwise.means(alone[:, usual], rows.some(usual).weights)}
+    found |= _shares("unique_tpr_{}", alone, signals, rows)
+    gains = {s: rowwise.means(gain[:, chosen], rows.some(chosen).weights) for s, chosen in signals.items()}
+    return found | _with_mean("added_tpr_{}", gains)

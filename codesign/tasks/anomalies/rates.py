@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.records import Metric
+from codesign.statistics import intervals
 from codesign.tasks.weighting import Weights, effective, mean, sums
 
 __all__ = (
@@ -74,14 +75,8 @@ def _least(scores: Scores, rate: float, weights: Weights) -> float:
 
 
 def share(fired: NDArray[np.bool_], weights: Weights = None) -> Metric:
-    """Share of events that fire; the binomial error of one event more, so that none of n is not known exactly."""
-    if weights is not None:
-        value, number = mean(fired, weights), effective(weights, len(fired))
-        smoothed = float(np.clip((value * number + 1) / (number + 2), 0, 1))
-        return Metric(value=value, error=float(np.sqrt(smoothed * (1 - smoothed) / (number + 2))))
-    value = float(fired.mean()) if len(fired) else 0.0
-    smoothed = (fired.sum() + 1) / (len(fired) + 2)
-    return Metric(value=value, error=float(np.sqrt(smoothed * (1 - smoothed) / (len(fired) + 2))))
+    """Share of events that fire (:func:`codesign.statistics.intervals.efficiency`)."""
+    return intervals.efficiency(fired, weights)
 
 
 def efficiency(scores: Scores, threshold: Threshold, weights: Weights = None) -> Metric:

@@ -13,30 +13,22 @@ from numpy.typing import NDArray
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
-from codesign.tasks import metrics as classification
+from codesign.statistics.comparison import summary
+from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
-from codesign.tasks.jets.dijet import balance, balance_mean
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline
-from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, QUANTILES, heads_for, heads_of
-from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs, kinematics
+from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, heads_for
+from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs
+from codesign.tasks.jets.jet_judging import corrected_pt, replicate
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
 from codesign.tasks.jets.jet_sample import FLAVOURS, JetEnergySample, sample_of
-from codesign.tasks.jets.response import (
-    ETA_EDGES,
-    FLAVOUR_PT_EDGES,
-    bin_response,
-    cell_of,
-    closure,
-    median,
-    resolution_mean,
-)
-from codesign.tasks.jets.turn_on import OFFLINE_PT, threshold, turn_on
+from codesign.tasks.jets.response import cell_of
+from codesign.tasks.jets.turn_on import OFFLINE_PT, thresholds
 from codesign.tasks.jets.weights import learning_weights
 from codesign.tasks.outcome import Outcome, Tabulated
-from codesign.tasks.weighting import Weights, correlation, effective, event_weights, mean
-from codesign.tasks.weighting import some as some_weights
+from codesign.tasks.weighting import event_weights, replicas_of
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -86,7 +78,9 @@ class JetEnergyProblem(Problem):
         self._chosen, self._jets, self._progress = chosen, jets, progress
         self.metrics = {
             "resolution": "minimise",
+            "resolution_raw": "minimise",
             "closure_mean": "minimise",
+            "closure_sure": "minimise",
             "closure_worst": "minimise",
             "coverage_error": "minimise",
             "turn_on_95": "minimise",
@@ -152,44 +146,26 @@ class JetEnergyProblem(Problem):
         found = {ENERGY: energy}
         return {FLAVOUR: np.column_stack([part.y, by_flavour]).astype(np.float32)} | found if self.tagged else found
 
-    def working_points(self, scores: NDArray[np.float64], validation: Part) -> dict[str, float]:
+    def working_points(self, scores: NDArray[np.float64], validation: Part) -> WorkingPoints:
         """``threshold_gev`` on the corrected pT: the rate of the offline jets above 100 GeV."""
         offline, reference = validation.truth["offline_pt"], validation.truth["reference_pt"]
         if not (offline > OFFLINE_PT).any():
-            return {}
-        at = threshold(corrected_pt(scores, validation), offline, reference, event_weights(validation))
-        return {"threshold_gev": at}
+            return WorkingPoints({})
+        pt = corrected_pt(scores, validation)
+        found = replicas_of(validation).collect(
+            lambda rows: {"threshold_gev": thresholds(pt, offline, reference, rows.weights)}
+        )
+        return WorkingPoints.of(found)
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Closure, resolution, coverage, per flavour too; turn-on at fixed rate; offline jets; dijets; tagging."""
-        heads, weights = heads_of(scores), event_weights(part)
-        truth = part.truth
-        assert part.targets is not None
-        target = part.targets[:, 0].astype(np.float64)
-        response = np.exp(heads.correction - target)
-        bins = bin_response(response, truth["reference_pt"], truth["eta"], weights=weights)
-        found = closure(bins)
-        found |= _present("resolution", resolution_mean(bins))
-        found["coverage_error"] = _coverage_error(heads.low, heads.high, target, weights)
-        for number, flavour in enumerate(FLAVOURS):
-            of_flavour = part.y == number
-            some = bin_response(
-                response[of_flavour], truth["reference_pt"][of_flavour], truth["eta"][of_flavour],
-                FLAVOUR_PT_EDGES, (ETA_EDGES[0], ETA_EDGES[2]), weights=some_weights(weights, of_flavour),
-            )  # fmt: skip
-            found |= _present(f"closure_{flavour}", closure(some).get("closure_mean"))
-            found |= _present(f"resolution_{flavour}", resolution_mean(some))
-        pt, offline = corrected_pt(scores, part), truth["offline_pt"]
-        if "threshold_gev" in points:
-            found |= turn_on(pt > points["threshold_gev"], offline, weights)
-        found |= _against_offline(pt, offline, weights)
-        pairs = balance(pt, truth["eta"], truth["phi"], truth["event"], weights=weights)
-        found |= _present("balance_mean", balance_mean(pairs))
-        if heads.logits is not None:
-            chance = classification.probabilities(heads.logits)
-            found["accuracy"] = classification.accuracy(heads.logits, part.y, weights)
-            found |= classification.auc_with_error(chance, part.y, FLAVOURS, weights)
-        return found
+        return summary(self.replicate(scores, part, points, replicas_of(part)))
+
+    def replicate(
+        self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float], replicas: Replicas
+    ) -> dict[str, NDArray[np.float64]]:
+        """All of them at once in every replica."""
+        return replicate(scores, part, points, replicas)
 
     def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
         """What became of generated jets: above the threshold or not, and the response."""
@@ -212,39 +188,3 @@ class JetEnergyProblem(Problem):
     ) -> list[Plot]:
         """Closure against pT and \\|eta\\|, resolution, flavours, turn-on, offline jets, dijet balance, ROC curves."""
         return drawing.plots(scores, part, dict(baselines), dict(points))
-
-
-def corrected_pt(scores: NDArray[np.float64], part: Part) -> NDArray[np.float64]:
-    """Corrected pT, GeV, (jets,)."""
-    return kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
-
-
-def _present(name: str, metric: Metric | None) -> dict[str, Metric]:
-    return {} if metric is None else {name: metric}
-
-
-def _coverage_error(
-    low: NDArray[np.float64], high: NDArray[np.float64], target: NDArray[np.float64], weights: Weights
-) -> Metric:
-    """Distance from 68 % of the share of jets whose target lies between the two quantiles; binomial error."""
-    share = mean((target >= low) & (target <= high), weights)
-    variance = max(share * (1 - share), 0.0) / effective(weights, len(target))
-    return Metric(value=abs(share - 0.68), error=float(np.sqrt(variance)))
-
-
-def _against_offline(pt: NDArray[np.float64], offline: NDArray[np.float64], weights: Weights) -> dict[str, Metric]:
-    """``response_offline``: 1 - \\|median of corrected over offline pT - 1\\|; correlation of the logarithms of both.
-
-    The error of the correlation r is (1 - r^2) / sqrt(n - 1); of jets with offline partners above 30 GeV.
-    """
-    both = offline > 30
-    own = some_weights(weights, both)
-    number = effective(own, int(both.sum()))
-    if number < 100:
-        return {}
-    ratio = median(pt[both] / offline[both], own)
-    r = correlation(np.log(pt[both]), np.log(offline[both]), own)
-    return {
-        "response_offline": Metric(value=1 - abs(ratio.value - 1), error=ratio.error),
-        "correlation_offline": Metric(value=r, error=(1 - r * r) / float(np.sqrt(number - 1))),
-    }

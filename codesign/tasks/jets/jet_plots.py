@@ -155,7 +155,7 @@ def _turn_on(each: _Each, part: Part, points: Mapping[str, float], where: str) -
     return _plot(
         "turn-on", "Turn-on at fixed rate", "offline pT [GeV]", "efficiency", series,
         f"{where}, a partner offline; rate of jets with a generated partner, in a spectrum falling as pT^-5, that of "
-        f"offline jets above {OFFLINE_PT:g} GeV; bands: Wilson intervals; dashed: factorised correction.",
+        f"offline jets above {OFFLINE_PT:g} GeV; bands: Clopper-Pearson intervals; dashed: factorised correction.",
         log_x=True,
     )  # fmt: skip
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import log_ndtr
+from scipy.special import ndtr
 from scipy.stats import norm
 
-from codesign.core.records import Metric
+from codesign.statistics import intervals
 from codesign.tasks.weighting import Weights, effective, mean, some
 
-__all__ = ("OFFLINE_PT", "efficiency", "spectrum_weights", "threshold", "turn_on")
+__all__ = ("OFFLINE_PT", "efficiency", "spectrum_weights", "threshold", "thresholds", "turn_ons")
 
 Array = NDArray[np.float64]
 
@@ -24,6 +23,8 @@ Array = NDArray[np.float64]
 OFFLINE_PT = 100.0
 _POWER = 5
 _BINS_PER_OCTAVE = 4
+#: of the fit: jets on each side at least, steps at most, and how large and how small a step is
+_LEAST, _STEPS, _MOST_STEP, _CLOSE = 20, 40, 0.5, 1e-7
 
 
 def spectrum_weights(pt: Array, events: Weights = None) -> Array:
@@ -37,61 +38,71 @@ def spectrum_weights(pt: Array, events: Weights = None) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def threshold(corrected: Array, offline: Array, reference: Array, events: Weights = None) -> float:
-    """Threshold on the corrected pT (GeV) that passes jets at the rate of the offline jets above ``OFFLINE_PT``.
+def thresholds(corrected: Array, offline: Array, reference: Array, weights: Array) -> Array:
+    """Threshold on the corrected pT (GeV), (rows,), that passes jets at the rate of the offline jets above
+    ``OFFLINE_PT``, in every replica of the jets, ``weights`` (rows, jets).
 
-    ``offline``: pT, or -1 where a jet has no offline partner; ``reference``: pT by which jets are weighted; ``events``:
-    weights of their events.
+    ``offline``: pT, or -1 where a jet has no offline partner; ``reference``: pT by which jets are weighted.
     """
-    weights = spectrum_weights(reference, events)
-    rate = weights[offline > OFFLINE_PT].sum()
+    place = np.floor(_BINS_PER_OCTAVE * np.log2(reference)).astype(np.int64)
+    _, where = np.unique(place, return_inverse=True)
+    held = weights @ np.eye(where.max() + 1)[where]
+    spectrum = weights * reference ** (1.0 - _POWER) / np.where(held == 0, 1, held)[:, where]
+    rate = spectrum[:, offline > OFFLINE_PT].sum(axis=1)
     order = np.argsort(-corrected, kind="stable")
-    passed = np.cumsum(weights[order])
-    last = int(np.clip(np.searchsorted(passed, rate), 0, len(order) - 1))
-    return float(corrected[order[last]])
+    passed = np.cumsum(spectrum[:, order], axis=1)
+    last = np.minimum((passed < rate[:, None] * (1 - 1e-12)).sum(axis=1), len(order) - 1)
+    return np.asarray(corrected[order[last]])
 
 
-def turn_on(passed: NDArray[np.bool_], offline: Array, weights: Weights = None) -> dict[str, Metric]:
-    """``turn_on_95``: offline pT (GeV) at 95 % efficiency; ``turn_on_width``: relative width. Both the smaller the
-    better at one rate.
+def threshold(corrected: Array, offline: Array, reference: Array, events: Weights = None) -> float:
+    """The same of the jets as they are, with weights of their ``events``."""
+    own = np.ones(len(reference)) if events is None else events
+    return float(thresholds(corrected, offline, reference, own[None, :])[0])
 
-    From a normal distribution of ln pT fitted to pass and fail by maximum likelihood, without bins; errors from the
-    second derivatives, of weighted events with the squares of their weights between (the sandwich estimator). Empty
-    where the jets do not span the turn-on.
+
+def turn_ons(passed: NDArray[np.bool_], offline: Array, weights: Array) -> dict[str, Array]:
+    """``turn_on_95``: offline pT (GeV) at 95 % efficiency; ``turn_on_width``: relative width; (rows,) each, of jets
+    that ``passed`` (rows, jets) with ``weights`` (rows, jets). Both the smaller the better at one rate.
+
+    From a normal distribution of ln pT fitted to pass and fail by maximum likelihood, without bins (Fisher's scoring).
+    Empty where the jets do not span the turn-on; NaN in a replica that has none.
     """
     near = (offline > 0.4 * OFFLINE_PT) & (offline < 3 * OFFLINE_PT)
-    x, won = np.log(offline[near]), passed[near]
-    if won.sum() < 20 or (~won).sum() < 20:
+    x, won, each = np.log(offline[near]), passed[:, near], weights[:, near]
+    if (won[0] & (each[0] > 0)).sum() < _LEAST or (~won[0] & (each[0] > 0)).sum() < _LEAST:
         return {}
-    each = np.ones(len(x)) if weights is None else weights[near]
     sign = np.where(won, 1.0, -1.0)
-
-    def loss(p: Array) -> float:
-        return -float((each * log_ndtr(sign * (x - p[0]) * np.exp(-p[1]))).sum())
-
-    found = minimize(loss, np.array([np.log(OFFLINE_PT), np.log(0.15)]), method="Nelder-Mead", options={"xatol": 1e-6})
-    middle, log_width = found.x
-    width = float(np.exp(log_width))
-    z = (x - middle) / width
-    chance = np.clip(norm.cdf(z), 1e-12, 1 - 1e-12)
-    information = norm.pdf(z) ** 2 / (chance * (1 - chance))
-    slopes = np.stack([np.full_like(z, -1 / width), -z])  # of z by the middle and by log width
-    covariance = np.linalg.inv((slopes * each * information) @ slopes.T)
-    if weights is not None:
-        covariance = covariance @ ((slopes * each**2 * information) @ slopes.T) @ covariance
-    at = float(norm.ppf(0.95))
-    gradient = np.array([1.0, at * width])
-    point = float(np.exp(middle + at * width))
+    middle, log_width = np.full(len(each), np.log(OFFLINE_PT)), np.full(len(each), np.log(0.15))
+    for _ in range(_STEPS):
+        width = np.exp(log_width)[:, None]
+        z = np.clip((x - middle[:, None]) / width, -30, 30)
+        density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        chance = np.clip(ndtr(z), 1e-12, 1 - 1e-12)
+        pull = each * sign * density / np.where(won, chance, 1 - chance)
+        information = each * density**2 / (chance * (1 - chance))
+        down = np.stack([-(pull / width).sum(axis=1), -(pull * z).sum(axis=1)], axis=1)
+        a = (information / width**2).sum(axis=1)
+        b = (information * z / width).sum(axis=1)
+        c = (information * z * z).sum(axis=1)
+        determinant = np.maximum(a * c - b * b, 1e-300)
+        step = np.stack([c * down[:, 0] - b * down[:, 1], a * down[:, 1] - b * down[:, 0]], axis=1)
+        step = np.clip(step / determinant[:, None], -_MOST_STEP, _MOST_STEP)
+        middle, log_width = middle + step[:, 0], np.clip(log_width + step[:, 1], -8, 2)
+        if np.abs(step).max() < _CLOSE:
+            break
+    at = np.exp(log_width) * float(norm.ppf(0.95))
+    lost = (each.sum(axis=1) == 0) | ~np.isfinite(middle)
     return {
-        "turn_on_95": Metric(value=point, error=point * float(np.sqrt(gradient @ covariance @ gradient))),
-        "turn_on_width": Metric(value=width, error=width * float(np.sqrt(covariance[1, 1]))),
+        "turn_on_95": np.where(lost, np.nan, np.exp(middle + at)),
+        "turn_on_width": np.where(lost, np.nan, np.exp(log_width)),
     }
 
 
 def efficiency(
     passed: NDArray[np.bool_], offline: Array, edges: Array, least: int = 10, weights: Weights = None
 ) -> tuple[Array, ...]:
-    """Offline pT, efficiency and its Wilson interval of one standard deviation, of each bin with ``least`` jets."""
+    """Offline pT, efficiency and its interval of one standard deviation, of each bin with ``least`` jets."""
     where = np.digitize(offline, edges) - 1
     rows = []
     for number in range(len(edges) - 1):
@@ -100,8 +111,6 @@ def efficiency(
         n = effective(own, int(inside.sum()))
         if n < least:
             continue
-        share = mean(passed[inside], own)
-        middle = (share + 1 / (2 * n)) / (1 + 1 / n)
-        half = np.sqrt(share * (1 - share) / n + 1 / (4 * n * n)) / (1 + 1 / n)
-        rows.append((mean(offline[inside], own), share, max(middle - half, 0.0), min(middle + half, 1.0)))
+        found = intervals.of_share(mean(passed[inside], own), n)
+        rows.append((mean(offline[inside], own), found.value, found.low, found.high))
     return tuple(np.array(column) for column in zip(*rows, strict=True)) if rows else (np.empty(0),) * 4

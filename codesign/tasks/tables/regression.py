@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +11,9 @@ from numpy.typing import NDArray
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
+from codesign.statistics import rowwise
+from codesign.statistics.comparison import summary
+from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
@@ -19,12 +21,10 @@ from codesign.tasks.tables.table_remarks import remarks_of_numbers
 from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import RegressionSettings
 from codesign.tasks.tables.table_task import TableTask
-from codesign.tasks.weighting import event_weights, quantile
+from codesign.tasks.weighting import event_weights, quantile, replicas_of
 
 __all__ = ("TableRegression", "TableRegressionProblem")
 
-#: replicas of the bootstrap, and its seed
-_REPLICAS, _SEED = 200, 20
 _BINS = 60
 
 
@@ -103,20 +103,29 @@ class TableRegressionProblem(Problem):
     def judge(self, scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Size of the mean difference, half of the range of its central 68 %, mean absolute difference, in the target's
         unit; of each quantile how far the share below it is from what it should be. Errors by bootstrap."""
-        difference, weights = self._difference(scores, part), _weights(part)
-        found = {
-            "bias": _with_error(lambda d, w: abs(float(np.average(d, weights=w))), difference, weights),
-            "resolution": _with_error(_half_width, difference, weights),
-            "mean_absolute_error": _with_error(
-                lambda d, w: float(np.average(np.abs(d), weights=w)), difference, weights
-            ),
-        }
+        return summary(self.replicate(scores, part, points, replicas_of(part)))
+
+    def replicate(
+        self, scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas
+    ) -> dict[str, NDArray[np.float64]]:
+        """All of them at once in every replica."""
         assert part.targets is not None
-        middle, spread = self._scale
-        for place, q in enumerate(self._chosen.quantiles, start=1):
-            below = (part.targets[:, 0] < middle + spread * scores[:, place]).astype(np.float64)
-            found[f"coverage_error_{100 * q:g}".replace(".", "_")] = _with_error(_Coverage(q), below, weights)
-        return found
+        difference, target, (middle, spread) = self._difference(scores, part), part.targets[:, 0], self._scale
+        below = {q: target < middle + spread * scores[:, k] for k, q in enumerate(self._chosen.quantiles, start=1)}
+
+        def measure(rows: DrawnRows) -> dict[str, NDArray[np.float64]]:
+            ends = rowwise.quantiles(difference, (0.16, 0.84), rows.weights)
+            found = {
+                "bias": np.abs(rowwise.means(difference, rows.weights)),
+                "resolution": (ends[:, 1] - ends[:, 0]) / 2,
+                "mean_absolute_error": rowwise.means(np.abs(difference), rows.weights),
+            }
+            for q, under in below.items():
+                share = rowwise.means(under, rows.weights)
+                found[f"coverage_error_{100 * q:g}".replace(".", "_")] = np.abs(share - q)
+            return found
+
+        return replicas.collect(measure)
 
     def _difference(self, scores: Scores, part: Part) -> NDArray[np.float64]:
         """Prediction less target, (events,), in the target's unit."""
@@ -203,16 +212,6 @@ class _Standardised:
         return np.asarray((self._own(part) - middle) / spread)
 
 
-@dataclass(frozen=True)
-class _Coverage:
-    """How far the share of rows below is from a quantile's own."""
-
-    quantile: float
-
-    def __call__(self, below: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-        return abs(float(np.average(below, weights=weights)) - self.quantile)
-
-
 def _weights(part: Part) -> NDArray[np.float64]:
     weights = event_weights(part)
     return np.ones(len(part)) if weights is None else weights
@@ -222,17 +221,3 @@ def _half_width(values: NDArray[np.float64], weights: NDArray[np.float64]) -> fl
     """Half of the range between the 16 % and the 84 % quantile."""
     low, high = quantile(values, np.array([0.16, 0.84]), weights).tolist()
     return float(high - low) / 2
-
-
-def _with_error(
-    measure: Callable[[NDArray[np.float64], NDArray[np.float64]], float], values: NDArray[np.float64],
-    weights: NDArray[np.float64],
-) -> Metric:  # fmt: skip
-    """A metric, and its spread over Poisson replicas of the events."""
-    generator = np.random.default_rng(_SEED)
-    found = []
-    for _ in range(_REPLICAS):
-        counted = weights * generator.poisson(1.0, len(weights))
-        if counted.sum() > 0:
-            found.append(measure(values, counted))
-    return Metric(value=measure(values, weights), error=float(np.std(found)))

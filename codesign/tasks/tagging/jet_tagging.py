@@ -18,11 +18,14 @@ from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block
+from codesign.statistics import rowwise
+from codesign.statistics.comparison import summary
+from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tagging.constituent_fields import FIELDS, field_block, widened
-from codesign.tasks.weighting import Weights, effective, event_weights, some
+from codesign.tasks.weighting import Weights, effective, event_weights, replicas_of, some
 
 __all__ = ("BoostedClasses", "ClassificationProblem", "JetSample", "JetTagging", "JetTaggingProblem")
 
@@ -104,18 +107,39 @@ class ClassificationProblem(Problem):
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
-        chance, weights = metrics.probabilities(scores), event_weights(part)
-        found = {"accuracy": metrics.accuracy(scores, part.y, weights)}
-        found |= metrics.auc_with_error(chance, part.y, self.classes, weights)
+        found = summary(self.replicate(scores, part, points, replicas_of(part)))
+        counts = np.bincount(part.y, minlength=len(self.classes))
+        # absent where the sample is too small to say: less than one event of background is left
+        return {
+            name: metric
+            for name, metric in found.items()
+            if not name.startswith("rejection_") or metric.value < (len(part) - counts[self._class_of(name)]) * 0.999
+        }
+
+    def _class_of(self, metric: str) -> int:
+        return self.classes.index(metric.removeprefix("rejection_").rpartition("_")[0])
+
+    def replicate(
+        self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float], replicas: Replicas
+    ) -> dict[str, NDArray[np.float64]]:
+        """All of them at once in every replica."""
+        chance, right = metrics.probabilities(scores), scores.argmax(axis=1) == part.y
         efficiencies = [point / 100 for point in WORKING_POINTS]
-        of_class = [
-            metrics.rejections(chance[:, i], part.y == i, efficiencies, weights) for i in range(len(self.classes))
-        ]
-        for place, point in enumerate(WORKING_POINTS):
-            for name, values in zip(self.classes, of_class, strict=True):
-                if (value := values[place]) is not None:  # absent where the sample is too small to say
-                    found[f"rejection_{name}_{point}"] = value
-        return found
+
+        def measure(rows: DrawnRows) -> dict[str, NDArray[np.float64]]:
+            found = {"accuracy": rowwise.means(right, rows.weights)}
+            areas = []
+            for index, name in enumerate(self.classes):
+                mine = part.y == index
+                if not mine.any() or mine.all():
+                    raise ValueError("an AUC needs events of both classes")
+                area, each = rowwise.areas_and_rejections(chance[:, index], mine, efficiencies, rows.weights)
+                areas.append(area)
+                found[f"auc_{name}"] = area
+                found |= {f"rejection_{name}_{p}": each[:, i] for i, p in enumerate(WORKING_POINTS)}
+            return found | {"auc_mean": np.mean(areas, axis=0)}
+
+        return replicas.collect(measure)
 
     def plots(
         self,

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codesign.tasks.anomalies import menu
+from codesign.tasks.anomalies.level1_inputs import columns_of
 from codesign.tasks.anomalies.rates import (
     CROSSINGS_KHZ,
     Threshold,
@@ -77,11 +78,27 @@ def test_slope_is_found_with_an_error_that_covers():
 def test_a_menu_reaches_its_rate_and_its_triggers_share_it():
     random = np.random.default_rng(2)
     values = {name: random.exponential(30, 20000) for name in menu.OBJECTS}
-    cuts = menu.menu_at(values, 0.02)
-    assert 0.018 < menu.fires(values, cuts).mean() <= 0.02
-    single = [(values[name] >= cuts[name]).mean() for name in menu.OBJECTS]
-    assert max(single) < 1.3 * min(single)
-    half, threshold = menu.together_at(values, values["jet"] + random.exponential(5, 20000), 0.02)
-    assert 0.009 < menu.fires(values, half).mean() <= 0.01
-    assert all(half[name] >= cuts[name] for name in menu.OBJECTS)
-    assert np.isfinite(threshold)
+    weights = np.stack([np.ones(20000), random.poisson(1, 20000)])
+    cuts = menu.menus(values, 0.02, weights)
+    fired = menu.fires_by_row(values, cuts)
+    assert np.array_equal(fired[0], menu.fires(values, {name: float(cut[0]) for name, cut in cuts.items()}))
+    for place, (row, of) in enumerate(zip(fired, weights, strict=True)):
+        assert 0.018 < np.average(row, weights=of) <= 0.02
+        single = [np.average(values[n] >= cuts[n][place], weights=of) for n in menu.OBJECTS]
+        assert max(single) < 1.3 * min(single)
+    score = values["jet"] + random.exponential(5, 20000)
+    half, threshold = menu.menus_and_score(values, score, 0.02, weights)
+    fired = menu.fires_by_row(values, half)
+    assert 0.009 < fired[0].mean() <= 0.01
+    assert all(half[name][0] >= cuts[name][0] for name in menu.OBJECTS)
+    assert 0.0195 < (fired[0] | (score >= threshold[0])).mean() <= 0.02
+
+
+def test_two_and_four_objects_are_cut_on_by_the_softest():
+    x = np.zeros((1, 57), np.float32)
+    for kind, pts in {"muon": (60, 31), "eg": (50, 40), "jet": (200, 150, 120, 90)}.items():
+        x[0, columns_of(kind, "pt")[: len(pts)]] = pts
+    values = menu.objects(x)
+    assert [float(values[name][0]) for name in ("muon", "double_muon", "double_eg", "quad_jet")] == [60, 31, 40, 90]
+    assert menu.fires(values, {"muon": 61.0, "double_muon": 31.0}).all()
+    assert not menu.fires(values, {"muon": 61.0}).any(), "a menu of old, without cuts on two"

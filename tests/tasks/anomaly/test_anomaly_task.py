@@ -113,12 +113,22 @@ def test_thresholds_are_those_of_zero_bias_alone(toy_parts):
 def test_every_baseline_is_judged_and_drawn(toy_parts):
     train, validation, test = toy_parts
     baselines = TASK.baselines(train, 1)
-    assert [b.name.split(" (")[0] for b in baselines] == ["isolation forest", "PCA", "single jet", "HT", "MET"]
+    names = [b.name.split(" (")[0] for b in baselines]
+    assert names == [
+        "isolation forest", "PCA", "sum of z^2", "largest |z|", "HT + MET + leptons", "single jet", "HT", "MET"
+    ]  # fmt: skip
+    told = TASK.ceilings(train, validation, 1)
+    assert [b.name.split(" (")[0] for b in told] == ["searched sum", "supervised trees"]
+    assert set(told[0].weights) <= {0.0, *(2.0**k for k in range(-3, 4))}
+    assert told[0].weights.any()
+    blind = Part("validation", validation.x, validation.y * 0, truth=validation.truth, class_names=("zero_bias",))
+    assert TASK.ceilings(train, blind, 1) == []
+    baselines += told
     scores = {b.name: b(test) for b in baselines}
     again = TASK.baselines(train, 1)[0](test)
     assert np.array_equal(again, scores[baselines[0].name])
     areas = {}
-    for baseline in baselines:
+    for baseline in (b for b in baselines if b.name.startswith(("single", "isolation", "PCA", "supervised"))):
         points = working_points(TASK, baseline(validation), validation)
         found = TASK.judge(scores[baseline.name], test, points)
         areas[baseline.name.split(" (")[0]] = (found["auc_hard"].value, found["auc_muonic"].value)
@@ -126,13 +136,15 @@ def test_every_baseline_is_judged_and_drawn(toy_parts):
     assert areas["single jet"][1] == pytest.approx(0.5, abs=0.06)
     assert areas["isolation forest"][1] > 0.7
     assert areas["PCA"][1] > 0.7
+    efficiencies = {name: np.mean(found) for name, found in areas.items()}
+    assert max(efficiencies, key=efficiencies.get) == "supervised trees"
     mine = scores[baselines[0].name]
     points = working_points(TASK, baselines[0](validation), validation)
     plots = {p.name: p for p in TASK.plots(mine, test, scores, points)}
     assert set(plots) == {"scores", "roc", "rate", "baselines", "pile_up"}
     assert plots["roc"].log_x
     assert sum(not s.dashed for s in plots["roc"].series) == 2
-    assert plots["baselines"].y_ticks[1:] == ["isolation forest", "PCA", "single jet", "HT", "MET"]
+    assert plots["baselines"].y_ticks[1:-2] == names
     assert plots["baselines"].matrix[0] == plots["baselines"].matrix[1]
     rate = plots["rate"].series[0]
     assert max(rate.y) == pytest.approx(28607, rel=1e-3)

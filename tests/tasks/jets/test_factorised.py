@@ -10,7 +10,7 @@ from codesign.core.errors import InputError
 from codesign.tasks.jets.corrections import write_corrections
 from codesign.tasks.jets.factorised import Factorised
 from codesign.tasks.jets.published import corrections_of
-from codesign.tasks.jets.response import bin_response, closure
+from tests.tasks.jets.test_response import judged
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def fitted(jets):
 
 def test_closes_what_it_was_fitted_on(jets, fitted):
     pt, eta, rho, area, reference = jets
-    before = closure(bin_response(pt / reference, reference, eta))
-    after = closure(bin_response(pt * fitted(pt, eta, rho, area) / reference, reference, eta))
+    before = judged(pt / reference, reference, eta, 0)
+    after = judged(pt * fitted(pt, eta, rho, area) / reference, reference, eta, 0)
     assert before["closure_mean"].value > 0.1
     assert after["closure_mean"].value < 0.012
     assert after["closure_worst"].value < 0.05

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from codesign.tasks.jets.dijet import balance, balance_mean
-from codesign.tasks.jets.turn_on import efficiency, spectrum_weights, threshold, turn_on
+from codesign.statistics.comparison import summary
+from codesign.statistics.replicas import Replicas
+from codesign.tasks.jets.dijet import BalanceBins, balance
+from codesign.tasks.jets.turn_on import efficiency, spectrum_weights, threshold, turn_ons
+
+
+def turn_on(passed, offline, number=100):
+    found = Replicas.of("test", len(offline), number=number)
+    return summary(found.collect(lambda rows: turn_ons(np.tile(passed, (len(rows.weights), 1)), offline, rows.weights)))
 
 
 def _jets(width, n=60_000, seed=1):
@@ -29,7 +36,7 @@ def test_a_perfect_jet_has_the_offline_threshold_and_a_worse_one_a_higher():
 
 def test_width_and_middle_are_those_put_in():
     measured, reference = _jets(0.15)
-    found = turn_on(measured > 100, reference)
+    found = turn_on(measured > 100, reference, 20)
     assert found["turn_on_width"].value == pytest.approx(0.15, abs=4 * found["turn_on_width"].error)
     assert found["turn_on_95"].value == pytest.approx(100 * np.exp(1.645 * 0.15), abs=4 * found["turn_on_95"].error)
     assert found["turn_on_95"].error < 2
@@ -37,7 +44,7 @@ def test_width_and_middle_are_those_put_in():
 
 def test_errors_of_the_turn_on_cover():
     pulls = []
-    for seed in range(60):
+    for seed in range(100, 160):
         measured, reference = _jets(0.15, 3000, seed)
         m = turn_on(measured > 100, reference)["turn_on_95"]
         pulls.append((m.value - 100 * np.exp(1.6449 * 0.15)) / m.error)
@@ -80,7 +87,9 @@ def test_balance_finds_the_response_of_the_forward_region(dijets):
     for b in found:
         truth = 0.9 if b.eta[0] >= 2.5 else 1.0
         assert b.response.value == pytest.approx(truth, abs=4 * b.response.error + 0.002)
-    assert balance_mean(found).value == pytest.approx(0.05, abs=0.01)
+    bins = BalanceBins.of(measured, eta.ravel(), phi.ravel(), event)
+    drawn = Replicas.of("test", len(measured), event, number=20).collect(bins.measure)
+    assert bins.metrics(drawn)["balance_mean"][0] == pytest.approx(0.1 / np.sqrt(2), abs=0.01)
 
 
 def test_events_with_a_third_jet_or_without_balance_are_left_out(dijets):
