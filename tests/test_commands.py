@@ -91,7 +91,6 @@ def arguments(name, folder, run, number):
         "targets": [],
         "studies": [],
         "examples": [str(Path(__file__).resolve().parents[1] / "examples")],
-        "front": [run],
         "doctor": [],
         "schema": ["front.json"],
     }[name]

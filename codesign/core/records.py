@@ -91,7 +91,7 @@ class Comparisons(_Record):
     directions: dict[str, str] = Field(default_factory=dict, description="of each metric: maximise or minimise")
     replicas: dict[str, list[float]] = Field(
         default_factory=dict,
-        description="of each metric that all have, the design's values in the first replicas of the split, which are the "
+        description="of each metric, the design's values in the first replicas of the split, which are the "
         "same for all designs of a sample: the spread of the differences of two lists is the error of the difference",
     )
 

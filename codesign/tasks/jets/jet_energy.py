@@ -19,7 +19,7 @@ from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, T
 from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline
-from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, heads_for
+from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, QUANTILES, heads_for
 from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs
 from codesign.tasks.jets.jet_judging import corrected_pt, replicate
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
