@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from codesign.importing.base import Imported, Importer
     from codesign.importing.imports import import_model
     from codesign.pipeline.imported import import_run
-    from codesign.pipeline.trial_proof import verify
+    from codesign.pipeline.trial_proof import prove_run as prove
     from codesign.search.engine import run_study as run
     from codesign.tasks.base import Task
     from codesign.tasks.heads import Head, LossObjective
@@ -47,8 +47,8 @@ __all__ = (
     "Trained",
     "import_model",
     "import_run",
+    "prove",
     "run",
-    "verify",
 )
 
 __version__ = "0.1.0"
@@ -78,7 +78,7 @@ _HOMES = {
     "import_model": "codesign.importing.imports:import_model",
     "import_run": "codesign.pipeline.imported:import_run",
     "run": "codesign.search.engine:run_study",
-    "verify": "codesign.pipeline.trial_proof:verify",
+    "prove": "codesign.pipeline.trial_proof:prove_run",
 }
 
 

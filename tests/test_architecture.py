@@ -157,6 +157,6 @@ def test_the_public_names_are_at_the_root():
     import codesign
 
     for name in codesign.__all__:
-        assert getattr(codesign, name).__name__ in (name, "run_study")
+        assert getattr(codesign, name).__name__ in (name, "run_study", "prove_run")
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         codesign.nothing  # noqa: B018

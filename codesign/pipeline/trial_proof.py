@@ -21,7 +21,7 @@ from codesign.study.definition import Study
 from codesign.study.imported_run import ImportedRun
 from codesign.tools.verilator import WaveFormat, require_fst
 
-__all__ = ("prove_trial", "verify")
+__all__ = ("prove_run", "prove_trial")
 
 
 def prove_trial(
@@ -55,7 +55,7 @@ def prove_trial(
     return verdict
 
 
-def verify(run: Path | str, trial: int = 0) -> Verified:
+def prove_run(run: Path | str, trial: int = 0) -> Verified:
     """Simulate the RTL of a run folder's trial and compare every integer; the verdict, as ``codesign verify`` gives it.
 
     A verdict that is there is given again. InputError where there is no such run or trial, ToolError where it could not

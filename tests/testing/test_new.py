@@ -29,7 +29,7 @@ def run_tests(package, environment, *options):
 @pytest.mark.parametrize(
     ("kind", "tests"),
     [
-        ("task", 11),
+        ("task", 12),
         pytest.param("family", 12, marks=pytest.mark.slow),
         pytest.param("flow", 11, marks=pytest.mark.slow),
     ],
