@@ -75,6 +75,7 @@ def at_hand(tmp_path_factory):
 def arguments(name, folder, run, number):
     return {
         "report": [run, "-o", f"{folder}/report.html"],
+        "front": [run],
         "verify": [run, number],
         "bitstream": [run, number, "--target", "ulx3s-85f"],
         "data make": ["jets-13tev", "--events", "20"],
@@ -89,6 +90,7 @@ def arguments(name, folder, run, number):
         "new": ["family", "my-network", "-o", f"{folder}/package-{len(list(folder.glob('package-*')))}"],
         "targets": [],
         "studies": [],
+        "examples": [str(Path(__file__).resolve().parents[1] / "examples")],
         "doctor": [],
         "schema": ["front.json"],
     }[name]

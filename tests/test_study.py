@@ -47,7 +47,7 @@ def test_shipped_studies_load(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"objektives": []}, r"s.yaml: unknown key 'objektives' \(did you mean 'objectives'\?\)"),
+        ({"objektives": []}, r"s.yaml, line [0-9]+: unknown key 'objektives' \(did you mean 'objectives'\?\)"),
         ({"search": {"trails": 3}}, r"unknown key 'search.trails' \(did you mean 'trials'\?\); known here: trials"),
         ({"search": {"trials": 0}}, r"'search.trials': .*greater than or equal to 1 \(given: 0\)"),
         ({"search": {"sampler": "nsga"}}, r"'search.sampler'.*'nsga2'"),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from codesign.cli.arguments import Json
-from codesign.core.errors import CodesignError
+from codesign.core.errors import CodesignError, InputError
 from codesign.core.printing import print_facts, print_json, print_rows
 
-__all__ = ("doctor", "schema", "studies", "targets")
+__all__ = ("doctor", "examples", "schema", "studies", "targets")
 
 
 def targets(as_json: Json = False) -> None:
@@ -31,32 +32,61 @@ def targets(as_json: Json = False) -> None:
 
 
 def studies(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="Studies of yours; by default the shipped ones.")
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Also see that all that each names is here and fits together.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the studies that are shipped; exit code 1 where one does not pass the check.
+    """List the studies that are shipped, or those given; exit code 1 where one does not pass the check.
 
-    Example: codesign studies --check
+    A check says what is wrong in one line, with file, line and key, before anything runs.
+
+    Example: codesign studies --check mine.yaml
     """
     from codesign.core.resources import available
-    from codesign.study.definition import load_study
+    from codesign.study.definition import in_its_file, load_study
 
-    found = [load_study(name) for name in available("search")]
+    names = files or available("search")
+    found = [load_study(name) for name in names]
     rows = [study.model_dump(mode="json") | {"family": ", ".join(study.named)} for study in found]
     if check:
         from codesign.search.resolve import resolve
 
-        for row, study in zip(rows, found, strict=True):
+        for row, study, name in zip(rows, found, names, strict=True):
             try:
-                resolve(study)
+                with in_its_file(name):
+                    resolve(study)
                 row["check"] = "passed"
             except CodesignError as error:
                 row["check"] = str(error)
     print_rows(rows, as_json, ("name", "task", "family", "target", "check" if check else "description"))
     if any(row.get("check", "passed") != "passed" for row in rows):
         raise typer.Exit(1)
+
+
+def examples(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Where they are; by default those of the checkout.")
+    ] = "examples",
+    as_json: Json = False,
+) -> None:
+    """List the worked examples of a checkout: small packages with a study each, for 'codesign run examples/NAME'.
+
+    Example: codesign examples
+    """
+    from codesign.core import local_packages
+
+    found = local_packages.examples(Path(folder))
+    if not found:
+        raise InputError(f"{folder} has no examples: they come with a checkout; name its folder 'examples'")
+    rows = [
+        {"name": package.folder.name, "description": said, "run": f"codesign run {package.folder}"}
+        for package, said in found
+    ]
+    print_rows(rows, as_json, ("name", "description"))
 
 
 def doctor(
@@ -80,12 +110,12 @@ def doctor(
 
 
 def schema(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A record of a run or a bundle, e.g. front.json.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A record of a run or a bundle, front.json, or study.")],
     as_json: Json = False,
 ) -> None:
-    """Print the JSON Schema of a record, which is JSON with and without --json.
+    """Print the JSON Schema of a record, or of a study for an editor, which is JSON with and without --json.
 
-    Example: codesign schema front.json
+    Example: codesign schema study
     """
     from codesign.cli.schemas import schema as schema_of
 

@@ -57,7 +57,9 @@ def response(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An event file with generated jets.")],
     corrections: Annotated[Path | None, typer.Option(metavar="FILE", help="A correctionlib file (.json.gz).")] = None,
     correction: Annotated[str, typer.Option(metavar="NAME", help="Name of a correction in that file.")] = "",
-    run: Annotated[Path | None, typer.Option(metavar="RUN", help="Run of jet-energy whose network is applied.")] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run of jet-energy-offline, whose network is applied.")
+    ] = None,
     trial: Annotated[int, typer.Option(metavar="TRIAL", min=0, help="Trial of that run.")] = 0,
     pictures: Annotated[
         Path | None,
@@ -67,7 +69,7 @@ def response(
 ) -> None:
     """Measure the response of jets, tier by tier; apply a correction or a trained network to the offline jets.
 
-    Example: codesign data response nano.root --run runs/hlt-jet-energy --trial 7 -o plots
+    Example: codesign data response nano.root --run runs/offline-jet-energy --trial 7 -o plots
     """
     from codesign.cli.jets import jet_response
 

@@ -23,8 +23,8 @@ def jet_response(
     """Response of every tier of an event file with generated jets; one row per tier, at generated pT 60 to 120 GeV.
 
     ``corrections``: a correctionlib file and the name of a correction in it, applied to the uncorrected offline pT;
-    ``trial``: a run of ``jet-energy`` and one of its trials, applied to the same jets by its compiled firmware's model;
-    ``pictures``: a folder for the plots as SVG. InputError as in ``read_events``.
+    ``trial``: a run of ``jet-energy-offline`` and one of its trials, applied to the same jets by its compiled
+    firmware's model; ``pictures``: a folder for the plots as SVG. InputError as in ``read_events``.
     """
     from codesign.tasks.jets.published import agreement, corrections_of, plots, summary, tiers_of
 
@@ -60,15 +60,23 @@ def jet_response(
 def scores_of(run: RunFolder, number: int) -> Any:
     """A trial's network as a function from features (jets, features) to scores (jets, outputs), with its integers."""
     from codesign.core.design import Design
-    from codesign.pipeline.trial import firmware_for, flow_of
+    from codesign.pipeline.trial import firmware_for, flow_of, trial_of
+    from codesign.study.definition import Study
+    from codesign.tasks.jets.jet_energy import JetEnergyOffline
     from codesign.tasks.jets.jet_inputs import FEATURES
 
+    origin = trial_of(run, number)[0]
+    if isinstance(origin, Study) and origin.task != JetEnergyOffline.name:
+        raise InputError(
+            f"trial {number} of {run.path} is of the task '{origin.task}': what it learned is not of offline jets, to "
+            f"which it would be applied here; give a run of '{JetEnergyOffline.name}'"
+        )
     folder, firmware = firmware_for(run, number, None)
     design, flow = Design.load(folder.path), flow_of(run, number)
     if design.inputs.labels != FEATURES:
         raise InputError(
-            f"trial {number} of {run.path} reads {', '.join(design.inputs.labels)}; a network of the task 'jet-energy' "
-            f"reads {', '.join(FEATURES)}"
+            f"trial {number} of {run.path} reads {', '.join(design.inputs.labels)}; a network of the task "
+            f"'jet-energy-offline' reads {', '.join(FEATURES)}"
         )
 
     def scores(features: NDArray[np.float32]) -> NDArray[np.float64]:

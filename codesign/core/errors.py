@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
 __all__ = (
     "CodesignError",
     "InputError",
+    "KeyedError",
     "RefusedError",
+    "StudyError",
     "SystemRefusal",
     "ToolError",
     "UnsupportedError",
     "nearest",
+    "of_study",
     "system_errors",
 )
 
@@ -45,6 +49,23 @@ class CodesignError(Exception):
 
 class InputError(CodesignError):
     """Something the user gave (a study, a file, an option) cannot be used as it is."""
+
+
+class KeyedError(InputError):
+    """A value of a mapping that the user gave, such as a study, cannot be used: ``key`` is the way to it from the root,
+    ``said`` what is wrong, without where it stands."""
+
+    def __init__(self, source: str, said: str, key: Sequence[str | int]) -> None:
+        super().__init__(f"{source}: {said}")
+        self.said, self.key = said, tuple(key)
+
+
+class StudyError(InputError):
+    """Something in a study: ``key`` is the way to it, by which its line is found."""
+
+    def __init__(self, text: str, key: Sequence[str | int]) -> None:
+        super().__init__(text)
+        self.key = tuple(key)
 
 
 class ToolError(CodesignError):
@@ -91,6 +112,21 @@ def _refusal(error: OSError, doing: str) -> str:
         return str(error) or type(error).__name__
     where, advice = doing if error.filename is None else error.filename, _ADVICE.get(error.errno)
     return (f"{where}: " if where else "") + error.strerror + (f": {advice}" if advice else "")
+
+
+@contextmanager
+def of_study(*key: str | int) -> Iterator[None]:
+    """Say of an InputError that it is of this key of the study, or of one below it, which it may begin with."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except KeyedError as error:
+        raise StudyError(str(error), (*key, *error.key)) from None
+    except InputError as error:
+        named = re.match(r"(\w+(?:\.\w+)+):", str(error))
+        way = tuple(named[1].split(".")) if named is not None else ()
+        raise StudyError(str(error), way if way[: len(key)] == key else key) from None
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

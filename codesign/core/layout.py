@@ -44,6 +44,12 @@ class Layout(BaseModel):
         default=None, description="how an item that is not there is written; null where every item always is"
     )
     validity: str | None = Field(default=None, description="the field that is 0 for an item that is not there")
+    order: str = Field(
+        default="",
+        max_length=500,
+        exclude_if=lambda order: not order,
+        description="an expression by which a table's items are sorted before the first are taken, -pt: falling",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
@@ -34,8 +34,6 @@ __all__ = (
     "PairedDifference",
     "Plot",
     "Plots",
-    "ReachedRung",
-    "Rungs",
     "SampleFacts",
     "SearchName",
     "Series",
@@ -87,6 +85,15 @@ class Comparisons(_Record):
     events: int = Field(gt=0)
     effective: float | None = Field(default=None, exclude_if=lambda number: number is None)
     compared: list[BesideOther]
+    sample: str | None = Field(
+        default=None, description="hash of the sample: designs of two runs belong together by it"
+    )
+    directions: dict[str, str] = Field(default_factory=dict, description="of each metric: maximise or minimise")
+    replicas: dict[str, list[float]] = Field(
+        default_factory=dict,
+        description="of each metric, the design's values in the first replicas of the split, which are the "
+        "same for all designs of a sample: the spread of the differences of two lists is the error of the difference",
+    )
 
 
 class Metrics(_Record):
@@ -156,6 +163,10 @@ class SampleFacts(BaseModel):
     target_names: tuple[str, ...] = ()
     target_units: tuple[str, ...] = ()
     held_out: tuple[str, ...] = Field(default=(), description="classes that no training sees")
+    meanings: dict[str, str] = Field(default_factory=dict, description="of outputs, what their values mean, in words")
+    fill: dict[str, FiniteFloat] = Field(
+        default_factory=dict, description="what stands for a missing value, by the feature's name"
+    )
     provenance: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -194,19 +205,6 @@ class SearchName(_Record):
     """``search.json`` of a run: the search's name within its storage."""
 
     name: str = Field(min_length=1)
-
-
-class ReachedRung(_Record):
-    """A candidate's objectives on a rung below the last."""
-
-    epochs: int = Field(ge=1)
-    values: tuple[float, ...] = Field(min_length=1)
-    errors: tuple[float, ...]
-    feasible: bool = Field(default=True, description="whether it breaks no bound of the study")
-
-
-class Rungs(RootModel[list[ReachedRung]]):
-    """``rungs.json`` of a trial."""
 
 
 class FrontPoint(_Record):
@@ -301,6 +299,14 @@ class Series(_Record):
     low: list[float] | None = None
     high: list[float] | None = None
     dashed: bool = Field(default=False, description="drawn dashed: a baseline")
+    of: str = Field(
+        default="",
+        exclude_if=lambda of: not of,
+        description="what it is of, such as a class: its colour; else its label",
+    )
+    source: str = Field(
+        default="", exclude_if=lambda source: not source, description="the baseline whose it is: its dash"
+    )
 
     @model_validator(mode="after")
     def _equally_long(self) -> Self:
@@ -370,7 +376,12 @@ class Explained(_Record):
     score: float = Field(allow_inf_nan=False)
     base: float = Field(allow_inf_nan=False, description="mean score of the background events")
     threshold: float | None = Field(default=None, description="what the score has to reach for a trigger")
-    values: dict[str, float] = Field(description="the event's inputs, as the firmware reads them, in their units")
+    values: dict[str, float] = Field(
+        description="the event's inputs in their units; without codes, as an earlier release read them back from codes"
+    )
+    codes: dict[str, int] = Field(
+        default_factory=dict, exclude_if=lambda codes: not codes, description="the integers that the firmware reads"
+    )
     shares: dict[str, Metric]
 
 
@@ -405,7 +416,6 @@ class State(StrEnum):
     COMPLETE = "complete"
     INFEASIBLE = "infeasible"  # scored, but outside the study's constraints
     FAILED = "failed"  # with its reason; never scored
-    STOPPED = "stopped"  # on a lower rung of the search's ladder; never scored
 
 
 class TrialStatus(_Record):

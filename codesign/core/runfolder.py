@@ -34,7 +34,7 @@ TRIAL_RECORDS = frozenset(
     {
         "README.md", "comparisons.json", "config.json", "design.json", "explained.json", "figures.json", "golden.npz",
         "inputs.json", "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "plots.json",
-        "rungs.json", "status.json", "test.json", "trained.json", "verify.json",
+        "status.json", "test.json", "trained.json", "verify.json",
     }
 )  # fmt: skip
 

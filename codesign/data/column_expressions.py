@@ -107,6 +107,11 @@ class ColumnExpression:
         reader.check(tree)
         return cls(text, tuple(reader.columns), tree)
 
+    @property
+    def tree(self) -> ast.expr:
+        """What was parsed: nodes of the few kinds that an expression has."""
+        return ast.Name(self.text) if self._tree is None else self._tree
+
     def values(self, columns: Columns) -> Any:
         """The expression's value of each row, (rows,) float64, bool or text, or an awkward array of lists.
 
@@ -122,7 +127,7 @@ class ColumnExpression:
         except (ValueError, TypeError, IndexError, np.exceptions.AxisError, OverflowError) as error:
             said = " ".join(str(error).split())[:160]
             raise InputError(f"'{self.text}' cannot be computed of these columns ({said})") from None
-        if np.ndim(found) == 0:  # of constants alone
+        if getattr(found, "ndim", 0) == 0:  # of constants alone; np.ndim would take a list a row for a matrix
             raise InputError(f"'{self.text}' is of no column")
         return found
 

@@ -3,7 +3,7 @@
 A feature that is no column is an expression over columns, as a study has them (``pt / ht``).
 
 A block of items is one column of lists, ``constituents``, an item's fields one after another, or a column of lists for
-each field, ``constituent_pt``: what ``codesign data make`` writes.
+each field, ``constituent_pt`` (what ``codesign data make`` writes), ``PFCands.pt`` or ``PFCands_pt``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from codesign.core.errors import InputError, nearest
 from codesign.core.layout import Layout, fit_items
 from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.data.column_expressions import ColumnExpression
+from codesign.data.item_columns import ItemColumns
 from codesign.data.table_files import TableFile, open_table
 from codesign.physics.events.container import ChunkSize, Container
 from codesign.physics.events.parquet_events import ParquetTable
@@ -86,28 +87,31 @@ def lacking(blocks: Sequence[Layout], present: Collection[str]) -> str | None:
             missing = next((name for name in block.fields if not _knows(name, present)), None)
             if missing is not None:
                 return missing
-        elif _item_columns(block, present) is None:
-            return block.name
+        elif block.name not in present:
+            try:
+                _columns_of(block, present)
+            except InputError:
+                return block.name
     return None
 
 
-def _item_columns(block: Layout, present: Collection[str]) -> tuple[str, ...] | None:
-    """Columns that hold a block of items: one of all fields, or one for each; None where a table has neither."""
-    if block.name in present:
-        return (block.name,)
-    for prefix in (block.name.removesuffix("s"), block.name):
-        names = tuple(f"{prefix}_{field}" for field in block.fields)
-        if all(name in present for name in names):
-            return names
-    return None
+def _columns_of(block: Layout, present: Collection[str]) -> ItemColumns:
+    """The columns that hold a block of items, one or more for each field."""
+    return ItemColumns.of(block.name, block.fields, block.order, block.validity, present, "items")
 
 
 def table_chunks(
-    path: Path, blocks: Sequence[Layout], rows: int, tree: str | None = None, arrange: Arrange = fit_items
+    path: Path,
+    blocks: Sequence[Layout],
+    rows: int,
+    tree: str | None = None,
+    arrange: Arrange = fit_items,
+    fill: Mapping[str, float] | None = None,
 ) -> Iterator[Rows]:
     """All rows of a table, at most ``rows`` at once; one empty piece where it has none.
 
-    ``arrange`` makes a block of the items that a row has, in any number: it pads, sorts and cuts.
+    ``arrange`` makes a block of the items that a row has, in any number: it pads, sorts and cuts. ``fill``: by a
+    feature's name, what stands for a value of it that is missing or not finite.
 
     InputError names the file, the column, and the row where there is one: a column that is missing or does not hold
     one number a row, a number that is not finite or does not fit float32, a damaged file.
@@ -122,24 +126,31 @@ def table_chunks(
         for name in features:
             if name not in formulas:
                 _must_hold_numbers(path, name, container)
-        items = {b.name: _item_columns(b, natives) or (b.name,) for b in blocks if len(b.shape) > 1}
-        lists = [name for names in items.values() for name in names]
+        several = [b for b in blocks if len(b.shape) > 1]
+        items = {b.name: None if b.name in natives else _columns_of(b, natives) for b in several}
+        lists = list(dict.fromkeys(n for b, own in items.items() for n in (own.columns if own else (b,))))
         for name in lists:
             _must_hold_lists(path, name, container)
         kept = [n for n in KEPT if n in natives and n not in (*read, *lists) and not _problem(n, container)]
-        for first, columns in container.chunks([*read, *lists, *kept], ChunkSize(events=rows)):
+        for first, columns in container.chunks(list(dict.fromkeys([*read, *lists, *kept])), ChunkSize(events=rows)):
             pieces = []
             for block in blocks:
                 if len(block.shape) == 1:
                     numbers = [
                         _single(
-                            path, n, np.asarray(formulas[n].values(columns) if n in formulas else columns[n]), first
+                            path,
+                            n,
+                            np.asarray(formulas[n].values(columns) if n in formulas else columns[n]),
+                            first,
+                            (fill or {}).get(n),
                         )
                         for n in block.fields
                     ]
                     pieces.append(np.column_stack(numbers))
                     continue
-                found = _items(path, block, {name: columns[name] for name in items[block.name]}, first)
+                own = items[block.name]
+                held = {block.name: columns[block.name]} if own is None else _lists(path, own, columns, first)
+                found = _items(path, block, held, first)
                 arranged = arrange(block, found)
                 pieces.append(arranged.reshape(len(arranged), block.size))
             named = {name: values for name in kept if (values := np.asarray(columns[name])).dtype.kind in "fiub"}
@@ -171,14 +182,10 @@ def _items(path: Path, block: Layout, columns: Mapping[str, Any], first: int) ->
     import awkward as ak
 
     fields = len(block.fields)
+    whole = fields if block.name in columns else 1
     lists = {name: ak.from_regular(values) for name, values in columns.items()}
     counts = {name: np.asarray(ak.num(values), dtype=np.int64) for name, values in lists.items()}
     name, number = next(iter(counts.items()))
-    for other, some in counts.items():
-        if not np.array_equal(some, number):
-            row = int(np.argmax(some != number))
-            raise InputError(f"{path}: row {first + row}: columns '{name}' and '{other}' have lists of other lengths")
-    whole = fields if len(lists) == 1 else 1
     if (number % whole).any():
         row = int(np.argmax(number % whole != 0))
         raise InputError(
@@ -191,7 +198,7 @@ def _items(path: Path, block: Layout, columns: Mapping[str, Any], first: int) ->
     found = np.zeros((len(items), most, fields), dtype=np.float32)
     there = np.arange(most) < items[:, None]
     flat = [_finite(path, name, values, counts[name], first) for name, values in lists.items()]
-    found[there] = flat[0].reshape(-1, fields) if len(flat) == 1 else np.column_stack(flat)
+    found[there] = flat[0].reshape(-1, fields) if whole > 1 else np.column_stack(flat)
     return found
 
 
@@ -218,12 +225,22 @@ def _problem(name: str, container: Container) -> str:
     return native.problem or ("holds a list a row" if native.jagged else "")
 
 
-def _single(path: Path, name: str, values: NDArray[Any], first: int) -> NDArray[np.float32]:
+def _lists(path: Path, own: ItemColumns, columns: Mapping[str, Any], first: int) -> dict[str, Any]:
+    """The fields of the items, each a list a row."""
+    try:
+        return own.lists(columns, first)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _single(path: Path, name: str, values: NDArray[Any], first: int, fill: float | None = None) -> NDArray[np.float32]:
     """A column as float32, (rows,)."""
     if values.dtype.kind not in "fiub" or values.ndim != 1:
         raise InputError(f"{path}: column '{name}' holds text or lists: a feature is one number a row")
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
+    if fill is not None:
+        return np.where(np.isfinite(single), single, np.float32(fill))
     if not np.isfinite(single).all():
         row = int(np.argmin(np.isfinite(single)))
         why = "is beyond what float32 holds" if np.isfinite(values[row]) else "is not a finite number"

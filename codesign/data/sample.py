@@ -95,6 +95,8 @@ class Sample:
     view: names of the blocks that a network sees.
     weights: (events,) float32, by which events count in learning and judging; None where all count alike.
     assigned: (events,) 0 for training, 1 for validation, 2 for test, where who made the sample has split it; else None.
+    unknown: (events, features) True where a value is missing, to be filled in by :meth:`filled`; None where none is.
+    fill: by a feature's name, what stands for a value of it that is missing; None where nothing does.
     """
 
     features: NDArray[np.float32]
@@ -113,6 +115,8 @@ class Sample:
     view: tuple[str, ...] = (FEATURES,)
     weights: NDArray[np.float32] | None = None
     assigned: NDArray[np.int8] | None = None
+    unknown: NDArray[np.bool_] | None = None
+    fill: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names):
@@ -180,6 +184,20 @@ class Sample:
             None if self.weights is None else self.weights[index],
             None if self.collisions is None else self.collisions[index],
         )
+
+    def filled(self, splits: Splits) -> Sample:
+        """The sample with each missing value filled in by the feature's median over the training split, which no other
+        split enters; InputError where the training split has no value of a feature."""
+        if self.unknown is None:
+            return self
+        train = self.places("train", splits)
+        fill = {}
+        for name, column, lost in zip(self.feature_names, self.features[train].T, self.unknown[train].T, strict=True):
+            if lost.all():
+                raise InputError(f"feature '{name}' has no value in any of the {len(train)} training events")
+            fill[name] = float(np.float32(np.median(column[~lost])))
+        values = np.array(list(fill.values()), dtype=np.float32)
+        return replace(self, features=np.where(self.unknown, values, self.features), unknown=None, fill=fill)
 
     def places(self, name: str, splits: Splits) -> NDArray[np.int64]:
         """Places of a split's events in the sample, rising.

@@ -14,10 +14,12 @@ from codesign.core.errors import InputError
 from codesign.data.table_files import TableFile, open_table
 from codesign.physics.events.container import ChunkSize
 
-__all__ = ("ColumnFacts", "TableFacts", "look_at_table", "separation")
+__all__ = ("ColumnFacts", "TableFacts", "look_at_table")
 
 #: rows that are looked at
 MOST_ROWS = 200_000
+#: of which so many tell how well a feature separates
+_SEPARATED = 50_000
 #: different values of what may be a label
 _MOST_CLASSES = 20
 _LABELS = re.compile(r"^(is_?\w+|label|class|target|truth|y|kind|type|category|signal|flag|\w*_label|\w*_class)$", re.I)
@@ -53,11 +55,31 @@ class TableFacts:
     weight: str | None
     event: str | None
     twins: dict[str, str]
+    _seen: dict[str, Any] = field(repr=False, compare=False)
+
+    def separation(self, features: tuple[str, ...]) -> dict[str, float]:
+        """How well each feature alone tells the label's values apart: the area under the ROC curve, 0.5 to 1, of the
+        value that it tells best, of the first rows."""
+        from sklearn.metrics import roc_auc_score
+
+        assert self.label is not None
+        labels = self._seen[self.label][:_SEPARATED].astype(str)
+        found = {}
+        for name in features:
+            values = np.nan_to_num(self._seen[name][:_SEPARATED].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+            areas = [float(roc_auc_score(labels == value, values)) for value in np.unique(labels)[:_MOST_CLASSES]]
+            found[name] = max(max(a, 1 - a) for a in areas) if len(areas) > 1 else 0.5
+        return found
 
     @property
     def constant(self) -> tuple[str, ...]:
         """Columns of one value, or of none."""
         return tuple(c.name for c in self.columns if c.kind in ("number", "flag") and c.low == c.high)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return tuple(c.name for c in self.columns)
 
     def column(self, name: str) -> ColumnFacts:
         """By its name."""
@@ -103,23 +125,8 @@ def look_at_table(file: TableFile, label: str | None = None) -> TableFacts:
         next((c.name for c in facts if _WEIGHTS.match(c.name) and c.kind == "number"), None),
         next((c.name for c in facts if _NUMBERS.match(c.name) and "event" in c.name.lower() and c.whole), None),
         _twins({n: v for n, v in columns_seen.items() if not _is_list(v) and v.dtype.kind in "biuf"}),
+        {n: v for n, v in columns_seen.items() if not _is_list(v)},
     )  # fmt: skip
-
-
-def separation(file: TableFile, label: str, features: tuple[str, ...]) -> dict[str, float]:
-    """How well each feature alone tells the label's values apart: the area under the ROC curve, 0.5 to 1, of the value
-    that it tells best, of the first rows."""
-    from sklearn.metrics import roc_auc_score
-
-    with open_table(file) as table:
-        _, columns = next(table.chunks([label, *features], ChunkSize(events=MOST_ROWS // 4)))
-    labels = np.asarray(columns[label]).astype(str)
-    found = {}
-    for name in features:
-        values = np.nan_to_num(np.asarray(columns[name], dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        areas = [float(roc_auc_score(labels == value, values)) for value in np.unique(labels)[:_MOST_CLASSES]]
-        found[name] = max(max(a, 1 - a) for a in areas) if len(areas) > 1 else 0.5
-    return found
 
 
 def _is_list(values: Any) -> bool:
@@ -152,7 +159,7 @@ def _facts(name: str, values: Any) -> ColumnFacts:
 
         return ColumnFacts(name, "list", longest=int(ak.max(ak.num(values), initial=0)))
     if values.dtype.kind not in "biuf":
-        counts = Counter(str(v) for v in values.tolist())
+        counts = Counter(dict(sorted(Counter(str(v) for v in values.tolist()).items())))
         return ColumnFacts(name, "text", counts.get("", 0), values=_few(counts))
     numbers = values.astype(np.float64)
     finite = numbers[np.isfinite(numbers)]

@@ -115,6 +115,11 @@ class Family(PlugIn):
         """Why the family cannot learn this, in words, told before any training; None where it can."""
         return None
 
+    def heeds(self, candidate: Candidate) -> frozenset[str]:
+        """Which of the settings ``optimiser``, ``schedule``, ``weight_decay`` and ``patience`` the training of a
+        candidate goes by; a study that sets another is refused before anything is trained."""
+        return frozenset()
+
     def brings(self, candidate: Candidate) -> Mapping[str, str]:
         """Of :attr:`tools` and of what else, by choice, a candidate is trained with: all whose versions are in its
         training's key."""

@@ -93,6 +93,10 @@ def drawn_precision(space: PrecisionSpace, choose: Choose) -> dict[str, object]:
 class PrecisionFamily(TorchFamily):
     """Write :meth:`suggest` and :meth:`build`, as of any torch family; the candidate says what is learned."""
 
+    def heeds(self, candidate: Candidate) -> frozenset[str]:
+        """None where the precision is learned: that training has a course of its own, and takes the best on its way."""
+        return frozenset() if _learns(candidate) else super().heeds(candidate)
+
     def parameter(self, record: Mapping[str, JsonValue], name: str) -> JsonValue:
         """A record without a precision is of a fixed one."""
         return record.get(name, "fixed") if name == "precision" else super().parameter(record, name)

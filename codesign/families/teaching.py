@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.errors import InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError, nearest
 from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
+from codesign.data.preparation.prefix import Preparation
 from codesign.data.sample import Part, Sample
 from codesign.families.base import Family
 from codesign.tasks.heads import Head, require_heads
+from codesign.tasks.losses import with_loss
 from codesign.tasks.problem import Problem
 from codesign.training.lesson import Fold, Lesson, Subject
 
-__all__ = ("heads_for", "learnable_weights", "lesson_of", "must_be_able", "outputs_of", "subject_of")
+__all__ = (
+    "OWN_TEACHING",
+    "Teaching",
+    "heads_for",
+    "learnable_weights",
+    "lesson_of",
+    "must_be_able",
+    "outputs_of",
+    "subject_of",
+)
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What a study changes of what its task wants learned.
+
+    ``loss``: the name of one in the place of the task's own; ``class_weights``: by the name of a class, a factor of its
+    events' weights, ``balanced`` the one by which all classes count alike, or ``none``.
+    """
+
+    loss: str = ""
+    class_weights: str | Mapping[str, float] = "none"
+
+    def must_fit(self, facts: SampleFacts) -> None:
+        """InputError where the sample has no such classes."""
+        if self.class_weights == "none":
+            return
+        names = facts.class_names
+        if len(names) < 2:
+            raise InputError("training.class_weights: the sample has no classes: leave it out")
+        for name in self.class_weights if not isinstance(self.class_weights, str) else ():
+            if name not in names:
+                raise InputError(
+                    f"training.class_weights: '{name}' is no class of the sample{nearest(name, names)}; its classes: "
+                    f"{', '.join(names)}"
+                )
+
+    def factors(
+        self, facts: SampleFacts, train: Part, weights: NDArray[np.float64] | None
+    ) -> NDArray[np.float64] | None:
+        """By which the weight of each class's events is taken, (classes,); None where nothing is changed."""
+        self.must_fit(facts)
+        names = facts.class_names
+        if self.class_weights == "none":
+            return None
+        if not isinstance(self.class_weights, str):
+            return np.array([self.class_weights.get(name, 1.0) for name in names])
+        each = np.bincount(train.y, np.ones(len(train)) if weights is None else weights, len(names))
+        return np.where(each > 0, each.sum() / np.maximum(each, 1e-300) / max(int((each > 0).sum()), 1), 1.0)
+
+
+#: nothing is changed
+OWN_TEACHING = Teaching()
 
 
 def outputs_of(facts: SampleFacts) -> tuple[str, ...]:
@@ -51,10 +108,18 @@ def heads_for(problem: Problem, facts: SampleFacts) -> tuple[Head, ...]:
     return heads
 
 
-def subject_of(problem: Problem, facts: SampleFacts, trigger: str | None, weighted: bool = False) -> Subject:
-    """What the problem wants learned, as it is known before any data."""
-    names = tuple(label for block in facts.seen for label in block.labels)
-    return Subject(names, heads_for(problem, facts), trigger, weighted, facts.seen)
+def subject_of(
+    problem: Problem,
+    facts: SampleFacts,
+    trigger: str | None,
+    preparation: Preparation | None = None,
+    weighted: bool = False,
+    taught: Teaching = OWN_TEACHING,
+) -> Subject:
+    """What the problem wants learned, and the study of it, as it is known before any data."""
+    seen = facts.seen if preparation is None else (preparation.layout,)
+    names = tuple(label for block in seen for label in block.labels)
+    return Subject(names, with_loss(heads_for(problem, facts), taught.loss), trigger, weighted, seen)
 
 
 def must_be_able(family: Family, subject: Subject) -> None:
@@ -84,13 +149,33 @@ def learnable_weights(problem: Problem, part: Part) -> NDArray[np.float64] | Non
 
 
 def lesson_of(
-    problem: Problem, facts: SampleFacts, width: int, train: Part, validation: Part, trigger: str | None
+    problem: Problem,
+    facts: SampleFacts,
+    width: int,
+    train: Part,
+    validation: Part,
+    trigger: str | None,
+    preparation: Preparation | None = None,
+    taught: Teaching = OWN_TEACHING,
 ) -> Lesson:
-    """The training and the validation split on an input grid of ``width`` bits, which is fitted on the first."""
-    quantisation = problem.input_quantisation(train.x, facts.seen, width)
+    """The training and the validation split on an input grid of ``width`` bits, which is fitted on the first.
+
+    With a ``preparation`` the inputs are what the firmware makes of the raw codes.
+    """
+    parts = train, validation
+    if preparation is None:
+        quantisation = problem.input_quantisation(train.x, facts.seen, width)
+        codes = [quantisation.codes(part.x) for part in parts]
+    else:
+        prepared = [preparation.of_features(part.x) for part in parts]
+        quantisation = preparation.input_quantisation(prepared[0], width)
+        codes = [quantisation.codes(values) for values in prepared]
+    factors = taught.factors(facts, train, learnable_weights(problem, train))
     folds = []
-    for part in (train, validation):
+    for part, own in zip(parts, codes, strict=True):
         weights = learnable_weights(problem, part)
-        x = quantisation.port.values(quantisation.codes(part.x))
-        folds.append(Fold(x, problem.target(part), weights))
-    return Lesson(subject_of(problem, facts, trigger, folds[0].weights is not None), quantisation, *folds)
+        if factors is not None:
+            weights = factors[part.y] * (1.0 if weights is None else weights)
+        folds.append(Fold(quantisation.port.values(own), problem.target(part), weights))
+    subject = subject_of(problem, facts, trigger, preparation, folds[0].weights is not None, taught)
+    return Lesson(subject, quantisation, *folds)

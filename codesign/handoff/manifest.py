@@ -10,6 +10,7 @@ from codesign.core.figures import Figure
 from codesign.core.layout import MOST_BLOCKS, Layout
 from codesign.core.records import Metric, Verified
 from codesign.core.targets import Target
+from codesign.handoff.cmssw.profile import Profile
 
 __all__ = (
     "FORMAT_VERSION",
@@ -119,6 +120,11 @@ class Manifest(_Part):
         description="the inputs' blocks, in their order, each row-major; absent where they are features alone",
     )
     outputs: list[OutputSignal]
+    meanings: dict[str, str] = Field(
+        default_factory=dict,
+        exclude_if=lambda meanings: not meanings,
+        description="of outputs, by name, what their values mean, in words",
+    )
     metrics: dict[str, Metric] = Field(description="on the test split")
     working_points: dict[str, float] = Field(
         default_factory=dict, description="what was fixed on the validation split before judging, such as thresholds"
@@ -139,4 +145,9 @@ class Manifest(_Part):
     )
     licence: str = Field(min_length=1, description="SPDX expression, for all files but those under components")
     components: list[Component] = Field(default_factory=list)
+    cmssw: Profile | None = Field(
+        default=None,
+        exclude_if=lambda profile: profile is None,
+        description="what the library in cmssw/ is made for; absent where the bundle has none",
+    )
     files: list[BundleFile] = Field(description="every file but this one")

@@ -34,6 +34,7 @@ from codesign.flows.settings import record_settings
 from codesign.rtl.firmware import Firmware
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
+from codesign.tasks.losses import Loss
 from codesign.tasks.problem import Problem
 
 __all__ = ("compiled", "keep_training", "kept_model", "synthesised", "training_key")
@@ -42,6 +43,8 @@ _DESIGN_CODE = ("codesign.core.design", "codesign.core.fixedpoint", "codesign.co
 _TRAINING_CODE = (
     *_DESIGN_CODE,
     "codesign.core.compiled",
+    "codesign.data.column_expressions",
+    "codesign.data.preparation",
     "codesign.families",
     "codesign.tasks",
     "codesign.training",
@@ -91,11 +94,25 @@ def training_key(
             "training": study.training.record(),
             "seed": seed,
             "trigger": trigger,
-            "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family)),
-            "packages": [plugins.release(Task, study.task), plugins.release(Family, study.family)],
+            "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family), *_loss_code(study)),
+            "packages": [
+                plugins.release(Task, study.task),
+                plugins.release(Family, study.family),
+                *_loss_release(study),
+            ],
             "tools": store.versions(*_TRAINING_TOOLS, *family.brings(candidate).values()),
         }
+        | ({"inputs": study.inputs.model_dump(mode="json")} if study.inputs is not None else {})
     )
+
+
+def _loss_code(study: Study) -> list[str]:
+    """Where the loss that the study names comes from."""
+    return [_module(plugins.load(Loss, study.training.loss))] if study.training.loss else []
+
+
+def _loss_release(study: Study) -> list[str]:
+    return [plugins.release(Loss, study.training.loss)] if study.training.loss else []
 
 
 def kept_model(key: str | None, folder: TrialFolder, family: Family, read: Callable[[], T]) -> T | None:

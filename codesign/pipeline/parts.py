@@ -50,7 +50,7 @@ PARTS = ("train", "validation", "test")
 #: before the name of an array of the sample's truth
 _TRUTH = "truth."
 #: of ``sample.json``: left out where empty
-_OPTIONAL = ("target_names", "target_units", "held_out", "blocks", "view")
+_OPTIONAL = ("target_names", "target_units", "held_out", "blocks", "view", "fill")
 #: names of arrays that no block can have
 _OWN = ("index", "x", "y", "collisions", "targets", "weights", "assigned")
 
@@ -117,6 +117,7 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
         "held_out": list(sample.held_out),
         "blocks": [layout.model_dump(mode="json") for layout in layouts],
         "view": list(sample.view) if sample.view != (FEATURES,) else [],
+        "fill": dict(sample.fill or {}),
         "provenance": sample.provenance,
     }
     return {key: value for key, value in facts.items() if value or key not in _OPTIONAL}

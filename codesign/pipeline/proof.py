@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import BesideOther, Comparisons, Figures, Metrics, Plots
-from codesign.core.runfolder import TrialFolder, write_atomically
+from codesign.core.records import BesideOther, Comparisons, Figures, Metrics, Plots, SampleFacts
+from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Sample
 from codesign.flows.base import Flow
@@ -50,6 +51,8 @@ from codesign.tools.verilator import WaveFormat
 
 __all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
+#: replicas of a design that are kept, for its comparison with others: an error from so many is right to 7 %
+_KEPT = 100
 #: what a proof finds out of a trial's firmware
 _MEASURED = (
     "test.json",
@@ -102,9 +105,7 @@ def prove(
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
     if not (folder.path / "comparisons.json").is_file():
         with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
-            beside = _beside_baselines(study, problem, folder, sample, design)
-            if beside is not None:
-                folder.write("comparisons.json", beside)
+            folder.write("comparisons.json", _beside_baselines(study, problem, folder, sample, design))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -240,12 +241,10 @@ def _points(study: Study, problem: Problem, folder: TrialFolder, sample: Sample,
 
 def _beside_baselines(
     study: Study, problem: Problem, folder: TrialFolder, sample: Sample, design: Design
-) -> Comparisons | None:
-    """A trial beside each of the baselines on the same events of the test split; None where there are none."""
-    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+) -> Comparisons:
+    """A trial beside each of the baselines on the same events of the test split, and its own replicas."""
+    path = _baseline_path(folder)
     baselines = read_replicas(path) if path.is_file() else {}
-    if not baselines:
-        return None
     part = sample.part("test", splits_of(study))
     points = _points(study, problem, folder, sample, design)
     own = problem.replicate(scores_of(design, part), part, points, problem.replicas(part))
@@ -253,13 +252,24 @@ def _beside_baselines(
         BesideOther(one=f"trial {folder.number}", other=name, metrics=differences(own, rows, problem.metrics))
         for name, rows in baselines.items()
     ]
-    return Comparisons(split="test", events=len(part), effective=effective_events(part), compared=compared)
+    facts = RunFolder(folder.path.parent.parent).read("sample.json", SampleFacts)
+    whole = {name: rows[: 1 + _KEPT] for name, rows in own.items() if np.isfinite(rows[: 1 + _KEPT]).all()}
+    return Comparisons(
+        split="test", events=len(part), effective=effective_events(part), compared=compared,
+        sample=facts.hash if facts else None,
+        directions={name: way for name, way in problem.metrics.items() if name in whole},
+        replicas={name: [float(f"{value:.7g}") for value in rows[1:]] for name, rows in whole.items()},
+    )  # fmt: skip
 
 
 def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:
     """Scores of the baselines on the test split, (events, outputs) each; fitted once per run."""
-    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+    path = _baseline_path(folder)
     if not path.is_file():
         _, content = judge_baselines(study, sample, splits_of(study))
         write_atomically(path, content)
     return read_scores(path)
+
+
+def _baseline_path(folder: TrialFolder) -> Path:
+    return folder.path.parent.parent / "parts" / "baselines-test.npz"

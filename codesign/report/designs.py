@@ -7,6 +7,8 @@ from typing import Any
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.report import words
 from codesign.report.collect import Point, Run
+from codesign.report.difference_words import better_when_more
+from codesign.study.definition import Study
 
 __all__ = ("design_rows",)
 
@@ -28,13 +30,14 @@ def design_rows(run: Run, point: Point, prefix: str = "") -> dict[str, Any]:
     return {
         "name": f"{prefix}trial {trial.number}",
         "link": f"#trial-{trial.number}",
+        "paired": _paired(run, point),
         "groups": [
             ["Metrics on the test split", _metrics(metrics, point.test)],
             ["Metrics on the validation split", _metrics(metrics, trial.metrics)],
             [
                 "Figures",
                 [
-                    [f"{words.quantity(f.quantity)} ({f.fidelity.value})", words.number(f.value), f.value]
+                    [f"{words.quantity(f.quantity)} ({f.fidelity.value})", words.figure(f.quantity, f.value), f.value]
                     for f in figures
                 ],
             ],
@@ -47,5 +50,30 @@ def design_rows(run: Run, point: Point, prefix: str = "") -> dict[str, Any]:
     }
 
 
+def _paired(run: Run, point: Point) -> dict[str, Any]:
+    """What the comparison with another design needs: by which sample and split it belongs to others, which way each
+    metric is better, and its values in the replicas of the split, by the rows' names."""
+    names = {name: better_when_more(run, point, name) for name in run.metric_names()}
+    found: dict[str, Any] = {
+        "better": {words.quantity(name): way for name, way in names.items() if way is not None},
+        "less": [words.quantity(q) for q in QUANTITIES if q != "fmax"],
+    }
+    study = run.study
+    if point.compared is not None and isinstance(study, Study) and point.compared.sample:
+        found["events"] = [
+            point.compared.sample,
+            point.compared.events,
+            *study.splits.model_dump().values(),
+            study.seed,
+        ]
+        found["values"] = {words.quantity(name): values for name, values in point.compared.replicas.items()}
+    return found
+
+
 def _metrics(names: list[str], values: dict[str, Any]) -> list[list[Any]]:
-    return [[words.quantity(n), words.measurement(values[n]), values[n].value] for n in names if n in values]
+    """Rows of (name, text, value, error)."""
+    return [
+        [words.quantity(n), words.measurement(values[n]), values[n].value, values[n].error]
+        for n in names
+        if n in values
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from codesign.core.errors import CodesignError
+from codesign.core.validation import said_of
 from codesign.families.base import Candidate
 from codesign.search.distributions import choose
 from codesign.search.members import DIMENSION, StudyFamily, members_of, seeds_of
@@ -78,14 +79,14 @@ class Drawer:
             try:
                 if member.several:
                     asked.suggest_categorical(DIMENSION, list(self._members))
-                candidate, settings = member.draw(choose(asked))
+                candidate, settings, training = member.draw(choose(asked))
             except (CodesignError, ValueError) as error:  # pydantic's errors are ValueErrors
                 # not told as refused: its last parameters were not drawn, and samplers learn of what all trials have
-                fail(self._search, asked, f"not a valid configuration: {' '.join(str(error).split())}")
+                fail(self._search, asked, f"not a valid configuration: {said_of(error)}")
                 refused = error
                 continue
             refused = None
-            config = member.config(candidate, settings)
+            config = member.config(candidate, settings, training)
             repeated = repeats(asked, config)
             if repeated is None:
                 return Draw(asked, member, candidate, settings, config)

@@ -15,11 +15,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codesign.core.errors import InputError, ToolError
+from codesign.core.errors import InputError, ToolError, of_study
 from codesign.core.layout import view_blocks
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import NO_STORE, Store
+from codesign.data.preparation.prefix import Preparation
 from codesign.families.teaching import learnable_weights, must_be_able, subject_of
 from codesign.pipeline.front import pareto
 from codesign.pipeline.parts import (
@@ -194,12 +195,16 @@ class _Search:
         self._show("sample")
         study, run = self._study, self._run
         problem = self._resolved.task.open(study.sample, study.seed, self._making)
-        sample = problem.sample
+        with of_study("sample"):
+            sample = problem.sample.filled(splits_of(study))
+            self._tell(problem.remarks(sample, splits_of(study)))
         for member in self._resolved.members:
             view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))
+        if meanings := dict(problem.meanings(sample)):
+            facts["meanings"] = meanings
         if sample.weights is not None:  # told before anything is fitted
             for name in ("train", "validation"):
                 learnable_weights(problem, sample.part(name, splits_of(study)))
@@ -220,7 +225,10 @@ class _Search:
         for member in self._resolved.members:
             trigger = problem.trigger if member.flow.triggers else None
             seen = facts.model_copy(update={"view": member.study.view})
-            must_be_able(member.family, subject_of(problem, seen, trigger))
+            taught, inputs = member.study.training.teaching(), member.study.inputs
+            taught.must_fit(seen)
+            preparation = None if inputs is None else Preparation.of(inputs, seen.seen)
+            must_be_able(member.family, subject_of(problem, seen, trigger, preparation, taught=taught))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")
@@ -432,8 +440,6 @@ class _Search:
             self._scores[number] = recorded_score(folder, self._study)
         elif status.state == State.INFEASIBLE:
             shown.infeasible += 1
-        elif status.state == State.STOPPED:
-            shown.stopped += 1
         else:
             shown.failed += 1
 

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from codesign.core.errors import CodesignError, InputError, ToolError
+from codesign.core.errors import CodesignError, KeyedError, ToolError
 from codesign.core.space import Choice, Fixed, Range, parse
+from codesign.core.validation import said_of
 from codesign.families.base import Family
 from codesign.flows.base import Flow
 from codesign.flows.settings import draw_settings
@@ -81,10 +82,14 @@ def _and_how(names: Iterable[str]) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------- space
-def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, source: str) -> None:
-    """See that a space holds valid candidates, and that each value of a choice and each end of a range of integers is
-    one that some candidate can have; InputError names a value that none can, and why."""
+def must_hold_candidates(
+    family: Family, space: BaseModel, flow: Flow, flow_space: BaseModel, source: str, training: Iterable[str] = ()
+) -> None:
+    """See that a space holds valid candidates, and that each value of a choice and each end of a range is
+    one that some candidate can have; InputError names a value that none can, and why. ``training``: settings that the
+    study makes of training, which a candidate's shall go by."""
     dice = random.Random(0)  # noqa: S311, always the same
+    where, asked = f"{source}, section 'space'", set(training)
     known: dict[str, list[Any]] = {}
     reasons: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()
@@ -104,12 +109,12 @@ def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_spac
             return taken[name]
 
         try:
-            family.suggest(space, choose)
+            candidate = family.suggest(space, choose)
+            if asked and (deaf := sorted(asked - family.heeds(candidate))):
+                return f"training.{deaf[0]} is set, and the training of '{family.name}' does not go by it: leave it out"
             draw_settings(flow, flow_space, choose)
-        except ValidationError as error:
-            return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
         except (CodesignError, ValueError) as error:
-            return " ".join(str(error).split())
+            return said_of(error)
         seen.update((name, repr(value)) for name, value in taken.items())
         return None
 
@@ -117,8 +122,11 @@ def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_spac
         if (reason := draw({})) is not None:
             reasons[reason] += 1
     if sum(reasons.values()) == _DRAWS:
-        raise InputError(f"{source}, section 'space': it holds no valid candidate: {reasons.most_common(1)[0][0]}")
-    for name, values in list(known.items()):
+        reason = reasons.most_common(1)[0][0]
+        field = next((f for f in type(space).model_fields if reason.startswith(f"'{f}")), None)
+        raise KeyedError(where, f"it holds no valid candidate: {reason}", () if field is None else (field,))
+    # what the reasons name comes first: another is only not possible with it
+    for name, values in sorted(known.items(), key=lambda one: not any(r.startswith(f"'{one[0]}") for r in reasons)):
         for value in values:
             if (name, repr(value)) in seen:
                 continue
@@ -127,14 +135,16 @@ def must_hold_candidates(family: Family, space: BaseModel, flow: Flow, flow_spac
                 if drawn >= _MOST_DRAWS or (reason := draw({name: value})) is None:
                     break
             if reason is not None and (name, repr(value)) not in seen and drawn < _MOST_DRAWS:
-                raise InputError(f"{source}, section 'space': no candidate can have {name} {value!r}: {reason}")
+                field = max((f for f in type(space).model_fields if name.startswith(f)), key=len, default=None)
+                said = f"no candidate can have {name} {value!r}: {reason}"
+                raise KeyedError(where, said, () if field is None else (field,))
 
 
 def _list(values: Choice | Range) -> list[Any]:
     """The values that a study names, and that can be drawn."""
     if isinstance(values, Choice):
         return list(values.values)
-    return [int(values.low), int(values.high)] if values.integer else []
+    return [int(values.low), int(values.high)] if values.integer else [values.low, values.high]
 
 
 def _random(values: Fixed | Choice | Range, dice: random.Random) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from codesign.core import plugins
+from codesign.core.errors import of_study
 from codesign.core.space import Choose
 from codesign.core.validation import validate
 from codesign.families.base import Candidate, Family
@@ -22,7 +23,7 @@ from codesign.flows.settings import draw_settings, resolve_space, whole_config
 from codesign.search.seeds import seed_parameters
 from codesign.study.definition import FAMILY, Study
 
-__all__ = ("DIMENSION", "StudyFamily", "members_of", "seeds_of")
+__all__ = ("DIMENSION", "StudyFamily", "members_of", "seeds_of", "way_to")
 
 #: the dimension that is the family, in the search's storage
 DIMENSION = "family"
@@ -44,14 +45,15 @@ class StudyFamily:
         """The family's."""
         return self.study.family
 
-    def draw(self, choose: Choose) -> tuple[Candidate, BaseModel]:
-        """Draw a candidate, and its settings of the flow."""
+    def draw(self, choose: Choose) -> tuple[Candidate, BaseModel, dict[str, Any]]:
+        """Draw a candidate, its settings of the flow, and how it is trained."""
         own = (lambda name, dimension: choose(f"{self.name}.{name}", dimension)) if self.several else choose
-        return self.family.suggest(self.space, own), draw_settings(self.flow, self.flow_space, own)
+        candidate, settings = self.family.suggest(self.space, own), draw_settings(self.flow, self.flow_space, own)
+        return candidate, settings, self.study.training.draw(own)
 
-    def config(self, candidate: Candidate, settings: BaseModel) -> dict[str, Any]:
+    def config(self, candidate: Candidate, settings: BaseModel, training: Mapping[str, Any]) -> dict[str, Any]:
         """What ``config.json`` holds of a candidate."""
-        return ({FAMILY: self.name} if self.several else {}) | whole_config(candidate, settings)
+        return ({FAMILY: self.name} if self.several else {}) | whole_config(candidate, settings) | dict(training)
 
     def fixed(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters of this family, by their names in the storage."""
@@ -64,12 +66,25 @@ def members_of(study: Study) -> tuple[StudyFamily, ...]:
     found = []
     for name in study.named:
         alone = study.alone(name)
-        family, flow = plugins.load(Family, name), plugins.load(Flow, alone.flow.name)
+        with of_study(*(("families", study.named.index(name)) if study.families else ("family",))):
+            family = plugins.load(Family, name)
+        with of_study(*way_to(study, name, "flow")):
+            flow = plugins.load(Flow, alone.flow.name)
         where = f"study '{study.name}', " + (f"family '{name}', " if study.families else "")
-        space: BaseModel = validate(family.space, alone.space, f"{where}section 'space'")
-        flow_space = resolve_space(flow, alone.flow.space, f"{where}section 'flow'")
+        with of_study(*way_to(study, name, "space")):
+            space: BaseModel = validate(family.space, alone.space, f"{where}section 'space'")
+        with of_study(*way_to(study, name, "flow")):
+            flow_space = resolve_space(flow, alone.flow.space, f"{where}section 'flow'")
         found.append(StudyFamily(alone, bool(study.families), family, space, flow, flow_space))
     return tuple(found)
+
+
+def way_to(study: Study, name: str, section: str) -> tuple[str | int, ...]:
+    """The way to a family's section in a study; where it stands for several together, or is not there, as near as
+    lines go."""
+    if not study.families:
+        return (section,)
+    return ("families", study.named.index(name), section)
 
 
 def seeds_of(study: Study, members: Sequence[StudyFamily]) -> list[tuple[StudyFamily, dict[str, Any]]]:
@@ -80,8 +95,10 @@ def seeds_of(study: Study, members: Sequence[StudyFamily]) -> list[tuple[StudyFa
     found = []
     for place, seed in enumerate(study.search.seeds, start=1):
         where = f"study '{study.name}', section 'search.seeds', entry {place}"
-        alone = study.of(seed, where)
-        member = next(m for m in members if m.name == alone.family)
-        parameters = seed_parameters(seed, member.family, member.space, member.flow, member.flow_space, where)
+        with of_study("search", "seeds", place - 1):
+            alone = study.of(seed, where)
+            member = next(m for m in members if m.name == alone.family)
+            parameters = seed_parameters(seed, member.family, member.space, member.flow, member.flow_space, where)
+            parameters |= member.study.training.parameters(seed, where)
         found.append((member, member.fixed(parameters)))
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from codesign.core import plugins
-from codesign.core.errors import InputError, ToolError, nearest
+from codesign.core.errors import InputError, ToolError, nearest, of_study
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.core.printing import visible
 from codesign.core.targets import Target, load_target
@@ -16,9 +16,10 @@ from codesign.families.base import Family
 from codesign.flows.base import Flow
 from codesign.search.foresight import must_hold_candidates
 from codesign.search.measured import at_fidelity
-from codesign.search.members import StudyFamily, members_of, seeds_of
+from codesign.search.members import StudyFamily, members_of, seeds_of, way_to
 from codesign.study.definition import Constraint, Goal, Study
 from codesign.tasks.base import Problem, Task
+from codesign.tasks.losses import Loss
 from codesign.tools.nextpnr_family import family_of
 
 __all__ = ("Resolved", "resolve")
@@ -60,18 +61,27 @@ class Resolved:
 
 def resolve(study: Study) -> Resolved:
     """Find and check all that a study names; InputError says what is wrong, and what to write instead."""
-    task = plugins.load(Task, study.task)
+    with of_study("task"):
+        task = plugins.load(Task, study.task)
     members = members_of(study)
-    target = load_target(study.target)
+    with of_study("target"):
+        target = load_target(study.target)
     for m in members:
         where = f"study '{study.name}'" + (f", family '{m.name}'" if m.several else "")
-        must_hold_candidates(m.family, m.space, m.flow, m.flow_space, where)
+        with of_study(*way_to(study, m.name, "space")):
+            must_hold_candidates(m.family, m.space, m.flow, m.flow_space, where, m.study.training.changed())
+        with of_study(*way_to(study, m.name, "training"), "loss"):
+            if m.study.training.loss:
+                plugins.load(Loss, m.study.training.loss)
     seeds_of(study, members)
-    problem = task.open(study.sample, study.seed)
+    with of_study("sample"):
+        problem = task.open(study.sample, study.seed)
+        problem.must_read()
     for m in members:
         _check_objectives(m.study, problem.metrics, m.flow)
         _check_constraints(m.study, problem.metrics, m.flow, target)
-    _check_rungs(study, target)
+    with of_study("search", "ladder", "measured"):
+        _check_rungs(study, target)
     for m in members:
         availability = m.flow.available()
         if not availability.available:
@@ -115,43 +125,49 @@ def _check_rungs(study: Study, target: Target) -> None:
 
 
 def _check_objectives(study: Study, metrics: Mapping[str, str], flow: Flow) -> None:
-    seen = set()
-    for objective in study.objectives:
-        name = objective.name
-        _known_names(study, objective, "objectives", metrics, flow)
-        if name in seen:
-            raise InputError(f"study '{study.name}', objectives: '{name}' is there twice: remove one")
-        seen.add(name)
-        right = metrics.get(name) or ("maximise" if name in _MORE_IS_BETTER else "minimise")
-        if objective.direction != right:
-            raise InputError(
-                f"study '{study.name}', objectives: '{name}' is better the "
-                f"{'higher' if right == 'maximise' else 'lower'} it is: write direction: {right}"
-            )
+    seen: set[str] = set()
+    for place, objective in enumerate(study.objectives):
+        with of_study("objectives", place):
+            _check_objective(study, objective, seen, metrics, flow)
+        seen.add(objective.name)
+
+
+def _check_objective(study: Study, objective: Goal, seen: set[str], metrics: Mapping[str, str], flow: Flow) -> None:
+    name = objective.name
+    _known_names(study, objective, "objectives", metrics, flow)
+    if name in seen:
+        raise InputError(f"study '{study.name}', objectives: '{name}' is there twice: remove one")
+    right = metrics.get(name) or ("maximise" if name in _MORE_IS_BETTER else "minimise")
+    if objective.direction != right:
+        raise InputError(
+            f"study '{study.name}', objectives: '{name}' is better the "
+            f"{'higher' if right == 'maximise' else 'lower'} it is: write direction: {right}"
+        )
 
 
 def _check_constraints(study: Study, metrics: Mapping[str, str], flow: Flow, target: Target) -> None:
-    seen = set()
+    seen: set[str] = set()
     least = {
         "latency_ns": (target.clock_ns, f"one clock period of {target.name} ({target.clock_mhz:g} MHz)"),
         "latency_cycles": (1.0, "one clock cycle"),
         "initiation_interval": (1.0, "one clock cycle"),
     }
-    for constraint in study.constraints:
-        name = constraint.name
-        _known_names(study, constraint, "constraints", metrics, flow)
-        where = f"study '{study.name}', constraints"
-        if name in seen:
-            raise InputError(f"{where}: '{name}' is there twice: write one with min and max")
-        seen.add(name)
-        floor, why = least.get(name, (0.0, ""))
-        if constraint.max is not None and constraint.max < floor:
-            raise InputError(
-                f"{where}: impossible: '{name}' at most {constraint.max:g}, "
-                f"but no design takes less than {why}, {floor:.4g}: allow at least that"
-            )
-        has = getattr(target.resources, name, None) if name in QUANTITIES else None
-        if has is not None and constraint.min is not None and constraint.min > has:
-            raise InputError(
-                f"{where}: impossible: '{name}' at least {constraint.min:g}, but {target.name} has only {has:g}"
-            )
+    for place, constraint in enumerate(study.constraints):
+        with of_study("constraints", place):
+            name = constraint.name
+            _known_names(study, constraint, "constraints", metrics, flow)
+            where = f"study '{study.name}', constraints"
+            if name in seen:
+                raise InputError(f"{where}: '{name}' is there twice: write one with min and max")
+            seen.add(name)
+            floor, why = least.get(name, (0.0, ""))
+            if constraint.max is not None and constraint.max < floor:
+                raise InputError(
+                    f"{where}: impossible: '{name}' at most {constraint.max:g}, "
+                    f"but no design takes less than {why}, {floor:.4g}: allow at least that"
+                )
+            has = getattr(target.resources, name, None) if name in QUANTITIES else None
+            if has is not None and constraint.min is not None and constraint.min > has:
+                raise InputError(
+                    f"{where}: impossible: '{name}' at least {constraint.min:g}, but {target.name} has only {has:g}"
+                )

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from codesign.core.errors import CodesignError, InputError
 from codesign.core.space import Choice, Fixed, parse, plain
+from codesign.core.validation import said_of
 from codesign.families.base import Family
 from codesign.flows.base import Flow
 from codesign.flows.settings import draw_settings, family_config, flow_settings, whole_config
@@ -50,7 +51,7 @@ def seed_parameters(
     except CodesignError:
         raise
     except ValueError as error:  # pydantic's are ValueErrors
-        raise InputError(f"{where}: {' '.join(str(error).split())}") from None
+        raise InputError(f"{where}: {said_of(error)}") from None
     if found != wanted:
         wrong = next(key for key in (*wanted, *found) if wanted.get(key) != found.get(key))
         raise InputError(

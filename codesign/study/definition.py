@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from codesign.core import resources
-from codesign.core.errors import InputError, nearest
+from codesign.core.errors import InputError, KeyedError, StudyError, nearest
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.core.layout import FEATURES
 from codesign.core.reading.limits import YAML_BYTES
 from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
+from codesign.core.reading.yaml_places import YamlPlaces
 from codesign.core.validation import validate
-from codesign.training.lesson import Budget
+from codesign.data.preparation.raw_codes import InputsSection
+from codesign.study.training_settings import Training
 
 __all__ = (
     "FAMILY",
@@ -30,6 +33,7 @@ __all__ = (
     "Study",
     "Training",
     "Verification",
+    "in_its_file",
     "load_study",
 )
 
@@ -57,25 +61,6 @@ class SplitFractions(_Section):
         if abs(self.train + self.validation + self.test - 1) > 1e-9:
             raise ValueError("train, validation and test must add up to 1")
         return self
-
-
-class Training(_Section):
-    """How every candidate is trained."""
-
-    epochs: int = Field(default=16, ge=1)
-    batch: int = Field(default=1024, ge=1)
-    learning_rate: float = Field(default=3e-3, gt=0)
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="cpu", description="where torch networks are trained; auto: on a GPU where there is one"
-    )
-
-    def budget(self) -> Budget:
-        """How long a family trains."""
-        return Budget(self.epochs, self.batch, self.learning_rate)
-
-    def record(self) -> dict[str, JsonValue]:
-        """What makes another training of the same: the device where it is none of the processor."""
-        return self.model_dump(mode="json", exclude={"device"} if self.device == "cpu" else None)
 
 
 def _with_fidelity(data: Any) -> Any:
@@ -131,23 +116,16 @@ class Constraint(_Section):
 
 
 class Ladder(_Section):
-    """Shorter trainings before the study's own, after each of which only the best are trained for longer; and what of
-    the search is measured closer to the chip, and has a front of its own there."""
+    """What of the search is measured closer to the chip, and has a front of its own there."""
 
-    epochs: tuple[int, ...] = Field(default=(), description="of the shorter trainings, rising")
-    reduction: int = Field(default=3, ge=2, description="at least one of so many climbs on, and all not dominated")
     measured: tuple[Literal["synthesised", "placed"], ...] = Field(
-        default=(), description="fidelities, rising, at which all are measured that are not surely dominated before"
+        description="fidelities, rising, at which all are measured that are not surely dominated before"
     )
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if not self.epochs and not self.measured:
-            raise ValueError("a ladder needs rungs: epochs, or measured")
-        if self.measured not in ((), ("synthesised",), ("placed",), ("synthesised", "placed")):
+        if self.measured not in (("synthesised",), ("placed",), ("synthesised", "placed")):
             raise ValueError(f"measured must rise, at most from synthesised to placed, not {list(self.measured)}")
-        if any(e < 1 for e in self.epochs) or list(self.epochs) != sorted(set(self.epochs)):
-            raise ValueError(f"epochs must be positive and rise, not {list(self.epochs)}")
         return self
 
 
@@ -165,7 +143,7 @@ class SearchSettings(_Section):
         default=(), description="configurations tried first, as config.json of a trial has them"
     )
     trial_seconds: float | None = Field(default=None, gt=0, description="after which a trial is ended, and has failed")
-    ladder: Ladder | None = Field(default=None, description="default: every trial in full, its front measured")
+    ladder: Ladder | None = Field(default=None, description="default: the front alone is measured")
 
 
 class Verification(_Section):
@@ -215,7 +193,11 @@ class FamilyChoice(_Section):
 class Study(_Section):
     """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]*$",
+        max_length=100,
+        description="small letters, digits and any of . _ -, beginning with a letter or a digit: it names a folder",
+    )
     description: str = ""
     seed: int = Field(default=1, ge=0)
     task: str
@@ -226,6 +208,11 @@ class Study(_Section):
         min_length=1,
         exclude_if=lambda view: view == (FEATURES,),
         description="blocks of the sample that the networks see",
+    )
+    inputs: InputsSection | None = Field(
+        default=None,
+        exclude_if=lambda inputs: inputs is None,
+        description="raw codes that the firmware is given, and what it prepares of them; null: features as they are",
     )
     family: str = Field(default="", exclude_if=lambda family: not family)
     families: tuple[FamilyChoice, ...] = Field(
@@ -278,14 +265,6 @@ class Study(_Section):
             raise ValueError(f"families: '{min(twice)}' is there twice: remove one")
         return self
 
-    @model_validator(mode="after")
-    def _ladder_ends(self) -> Self:
-        ladder = self.search.ladder
-        least = min((f.training.epochs for f in self.families), default=self.training.epochs)
-        if ladder is not None and ladder.epochs and ladder.epochs[-1] >= least:
-            raise ValueError(f"search.ladder.epochs must end below training.epochs ({least}), not {ladder.epochs[-1]}")
-        return self
-
     @property
     def named(self) -> tuple[str, ...]:
         """The family, or each of several."""
@@ -302,7 +281,13 @@ class Study(_Section):
         )
 
     def of(self, config: Mapping[str, Any], source: str) -> Study:
-        """The study of the family that a trial's configuration is of; InputError where it names none of them."""
+        """The study of the family that a trial's configuration is of, trained as that says; InputError where it names
+        none of them, or a setting of training that the study does not have."""
+        own = self._of_family(config, source)
+        training = own.training.drawn(config, source)
+        return own if training is own.training else own.model_copy(update={"training": training})
+
+    def _of_family(self, config: Mapping[str, Any], source: str) -> Study:
         if not self.families:
             return self
         name = str(config.get(FAMILY, ""))
@@ -329,5 +314,21 @@ def load_study(name: str) -> Study:
 
 
 def parse_study(text: str, source: str) -> Study:
-    """Parse a study from YAML text; ``source`` is named in errors."""
-    return validate(Study, yaml_of(text, source), source)
+    """Parse a study from YAML text; ``source``, and the line, are named in errors."""
+    data = yaml_of(text, source)
+    try:
+        return validate(Study, data, source)
+    except KeyedError as error:
+        raise InputError(f"{source}, line {YamlPlaces(text).line(error.key)}: {error.said}") from None
+
+
+@contextmanager
+def in_its_file(name: str) -> Iterator[None]:
+    """Say of an error in a study, once it is read, in which line of which file it is."""
+    try:
+        yield
+    except StudyError as error:
+        path = resources.locate("search", name)
+        text = given_text(path, YAML_BYTES)
+        line = YamlPlaces(text).line(error.key)
+        raise InputError(f"{path}, line {line}, {'.'.join(map(str, error.key))}: {error}") from None

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from codesign.core.errors import InputError
 from codesign.core.quoting import yaml_string
-from codesign.data.table_facts import ColumnFacts, TableFacts, look_at_table, separation
+from codesign.data.table_facts import ColumnFacts, TableFacts, look_at_table
 from codesign.data.table_files import TableFile
+from codesign.study.definition import SplitFractions, Verification
 
 __all__ = ("TablePlan", "plan_of_table")
 
 #: area under the ROC curve from which one feature alone is suspect
 _LEAK = 0.995
+#: rows of a class without which nothing is fitted
+_FEWEST = 50
+#: places of a list that a first study takes
+_MOST_PLACES = 4
 #: features of a first study
 _MOST_FEATURES = 64
 
@@ -23,7 +29,7 @@ class TablePlan:
     def __init__(self, facts: TableFacts, names: tuple[str, ...] = ()) -> None:
         self.facts, self._names = facts, names
         features = facts.features
-        if not features:
+        if not features and not any(places_of_lists(facts)):
             raise InputError(
                 f"{facts.file}: has no column of numbers beside '{facts.label}' that is not the same everywhere"
             )
@@ -37,7 +43,7 @@ class TablePlan:
         label = facts.column(facts.label)
         self.regression = not label.values
         if not self.regression:
-            areas = separation(facts.file, facts.label, features)
+            areas = facts.separation(features)
             leaking = [name for name, area in areas.items() if area > _LEAK]
             features = tuple(name for name in features if name not in leaking)
             self.warnings += [
@@ -45,8 +51,10 @@ class TablePlan:
                 "the label? It is left out"
                 for name in leaking
             ]
-            if not features:
+            if not features and not any(places_of_lists(facts)):
                 raise InputError(f"{facts.file}: every column alone tells the classes apart: {', '.join(leaking[:5])}")
+        # by name: the same events in a file of other columns' order are the same study
+        features = tuple(sorted(features, key=str.lower)) + tuple(places_of_lists(facts))
         self.features = features[:_MOST_FEATURES]
         if len(features) > _MOST_FEATURES:
             self.warnings.append(f"{len(features)} columns of numbers, of which the first {_MOST_FEATURES} are taken")
@@ -60,7 +68,13 @@ class TablePlan:
         ]
         self.warnings += [f"'{name}' holds the same as '{other}': left out" for name, other in facts.twins.items()]
         if facts.weight is not None and facts.column(facts.weight).low < 0:
-            self.warnings.append(f"the weight '{facts.weight}' is below 0 in some rows: those are selected away")
+            self.warnings.append(
+                f"the weight '{facts.weight}' is below 0 in some rows: nothing can be learned from those, and they are "
+                "selected away (the weights that are left no longer add up to the cross section)"
+            )
+        self.warnings += few_rows(facts.rows)
+        if not self.regression:
+            self.warnings += rare_values(label)
 
     @property
     def task(self) -> str:
@@ -73,7 +87,8 @@ class TablePlan:
         where = f"{facts.file.path.resolve()}" + (f":{facts.file.tree}" if facts.file.tree else "")
         lines = [f"  files: [{yaml_string(where)}]", "  features:"]
         for name in self.features:
-            lines.append(f"  - {yaml_string(name)}{_comment(facts.column(name))}")
+            column = facts.column(name) if name in facts.names else None
+            lines.append(f"  - {yaml_string(name)}{'' if column is None else _comment(column)}")
         assert facts.label is not None
         label = facts.column(facts.label)
         if self.regression:
@@ -112,6 +127,38 @@ class TablePlan:
         lines.append(f"{facts.rows:,} rows, {facts.looked:,} looked at; {len(facts.columns)} columns")
         lines += [f"  {c.name}: {_comment(c).removeprefix('    # ') or c.kind}" for c in facts.columns[:60]]
         return lines + [f"NOTE: {warning}" for warning in self.warnings]
+
+
+def places_of_lists(facts: TableFacts) -> Iterator[str]:
+    """The first places of each list a row, as expressions."""
+    for column in sorted(facts.columns, key=lambda c: c.name.lower()):
+        if column.kind == "list" and column.longest and re.fullmatch(r"[A-Za-z_][\w.]*", column.name):
+            for place in range(min(column.longest, _MOST_PLACES)):
+                yield f"{column.name}[{place}]"
+
+
+def few_rows(rows: int) -> Iterator[str]:
+    """What so many rows are too few for, with the splits of a study that says nothing else."""
+    wanted, share = Verification().rtl_events, SplitFractions().test
+    if rows * share < wanted:
+        yield (
+            f"{rows:,} rows are too few: {share:.0%} of them are the test split, and {wanted:,} are needed there for a "
+            f"proof; the search will end without a proven front. Give {wanted / share:,.0f} rows"
+            + (", or splits: {train: 0.4, validation: 0.1, test: 0.5}" if rows * 0.5 >= wanted else "")
+        )
+
+
+def rare_values(label: ColumnFacts) -> Iterator[str]:
+    """Values of the label that are too rare to be learned."""
+    total = sum(label.values.values())
+    for value, count in label.values.items():
+        if count < _FEWEST:
+            yield f"'{label.name}' is {value} in {count} rows only: nothing can be fitted to so few; select them away"
+        elif count < 0.05 * total:
+            yield (
+                f"'{label.name}' is {value} in {count / total:.2%} of the rows: with training: {{class_weights: "
+                "balanced}} every class counts alike"
+            )
 
 
 def _comment(column: ColumnFacts) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from codesign.core.errors import InputError
 from codesign.core.layout import FEATURES, Layout, fit_items
@@ -60,6 +61,8 @@ class Task(PlugIn):
 
     kind = "tasks"
     name: str
+    #: pydantic model of the study's section ``sample``, where there is one: what ``codesign schema study`` says of it
+    settings: ClassVar[type[BaseModel] | None] = None
 
     @abstractmethod
     def open(self, settings: Settings, seed: int, progress: Progress | None = None) -> Problem:

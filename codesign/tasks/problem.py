@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeAlias
 
@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, PairedDifference, Plot
-from codesign.data.sample import Part, Sample
+from codesign.data.sample import Part, Sample, Splits
 from codesign.statistics.comparison import differences
 from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.heads import Head
@@ -99,6 +99,15 @@ class Problem(ABC):
         """What beside the sample's events decides what is learned and how it is judged: it enters every key."""
         return {}
 
+    def must_read(self) -> None:  # noqa: B027 - nothing to look at is the default
+        """See, before anything runs, that the files of the settings are there and hold what those name; InputError says
+        what is wrong. Cheap: nothing is made, and no file is read in full."""
+
+    def remarks(self, sample: Sample, splits: Splits) -> Iterable[str]:
+        """What is worth knowing of the sample before anything is trained, a line each; InputError where nothing can be
+        learned of it."""
+        return ()
+
     def most_events(self) -> int | None:
         """At most so many events the sample will have, where that is known before it is made: too few for the study's
         proofs are then told at once."""
@@ -111,6 +120,10 @@ class Problem(ABC):
     def outputs(self, sample: Sample) -> tuple[str, ...]:
         """Name of each output of the network: those of the heads, one after another."""
         return tuple(output for head in self.heads(sample) for output in head.outputs)
+
+    def meanings(self, sample: Sample) -> Mapping[str, str]:
+        """By the name of an output, what its value means to who uses it, in words: it stands in bundles and scores."""
+        return {}
 
     def weights(self, part: Part) -> NDArray[np.float32] | None:
         """By how much each event of a part counts in the losses, (events,), at least 0; None where all count alike."""

@@ -14,7 +14,22 @@ from codesign.core.fixedpoint import InputQuantisation, Port
 from codesign.core.layout import Layout
 from codesign.tasks.heads import Head, LossObjective, require_heads
 
-__all__ = ("Budget", "Fold", "FoldTarget", "Lesson", "Progress", "Subject", "quiet")
+__all__ = (
+    "OPTIMISERS",
+    "SCHEDULES",
+    "Budget",
+    "Fold",
+    "FoldTarget",
+    "Lesson",
+    "Progress",
+    "StepSettings",
+    "Subject",
+    "quiet",
+)
+
+#: what moves the parameters of a network, and how the learning rate goes, by the names that studies have
+OPTIMISERS = ("adam", "nadam", "rmsprop", "sgd")
+SCHEDULES = ("one-cycle", "cosine", "exponential", "constant")
 
 #: what the objective of a head is given, (events,) or (events, t)
 FoldTarget: TypeAlias = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
@@ -116,9 +131,25 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class StepSettings:
+    """How the parameters of a network are moved: the optimiser, how the learning rate goes, and by how much of the rate
+    weights decay in each step."""
+
+    optimiser: str = "adam"
+    schedule: str = "one-cycle"
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
 class Budget:
-    """How long to train: ``epochs`` (or rounds), events a ``batch``, and the largest learning rate."""
+    """How long to train: ``epochs`` (or rounds), events a ``batch``, and the largest learning rate.
+
+    ``patience``: epochs without a smaller validation loss after which training ends, and the best network is taken;
+    None: all epochs, and the last network.
+    """
 
     epochs: int
     batch: int
     learning_rate: float
+    steps: StepSettings = StepSettings()
+    patience: int | None = None

@@ -14,17 +14,20 @@ from torch import Tensor
 
 from codesign.core.errors import InputError
 from codesign.tasks.heads import TorchLoss
-from codesign.training.lesson import FoldTarget, Progress, quiet
+from codesign.training.early_stop import EarlyStop
+from codesign.training.lesson import FoldTarget, Progress, StepSettings, quiet
 from codesign.training.network import Network, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
+from codesign.training.optimisers import optimiser_of, rate_of
 
-__all__ = ("Course", "Events", "History", "OneCycle", "Truths", "Values", "first_events", "run_course", "train")
+__all__ = ("Course", "Events", "History", "Scheduled", "Truths", "Values", "first_events", "run_course", "train")
 
 #: targets (events,) or (events, t); of several heads, one for each
 Truths: TypeAlias = FoldTarget | tuple[FoldTarget, ...]
 #: inputs (events, n), or weights (events,)
 Values: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 
+_STEPS = StepSettings()
 #: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
 _PRUNED_BY = 0.6
 #: events of the batch from which ranges are set
@@ -96,22 +99,33 @@ class Course(ABC):
     def after(self, epoch: int) -> None:  # noqa: B027
         """Called after each epoch."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ends before its last epoch."""
+        return False
 
-class OneCycle(Course):
-    """Adam with a one-cycle learning rate; weights are pruned by magnitude, layer by layer, to ``sparsity``, along the
-    cubic schedule of Zhu and Gupta (arXiv 1710.01878)."""
 
-    def __init__(self, epochs: int, learning_rate: float, sparsity: float = 0.0) -> None:
+class Scheduled(Course):
+    """An optimiser with a learning rate by the step; weights are pruned by magnitude, layer by layer, to ``sparsity``,
+    along the cubic schedule of Zhu and Gupta (arXiv 1710.01878), and decay apart from the gradient (arXiv 1711.05101).
+
+    ``stop`` looks at the validation events once nothing more is pruned, and may end it before.
+    """
+
+    def __init__(
+        self, epochs: int, learning_rate: float, sparsity: float = 0.0, how: StepSettings = _STEPS,
+        stop: EarlyStop | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(epochs, learning_rate)
-        self._sparsity = sparsity
+        self._sparsity, self._how, self._stop = sparsity, how, stop
         self._masks: list[Tensor] = []
 
     def begin(self, twin: Twin, steps: int) -> torch.optim.Optimizer:
-        """Adam, its rate by the step."""
-        self._weights, self._steps = twin.prunable, steps
-        optimiser = torch.optim.Adam(twin.parameters, lr=self.learning_rate, fused=True)
-        self._rate = _one_cycle(optimiser, self.learning_rate, self.epochs * steps)
-        return optimiser
+        """The optimiser, its rate by the step."""
+        self._twin, self._weights, self._steps = twin, twin.prunable, steps
+        self._optimiser = optimiser_of(self._how, twin.parameters, self.learning_rate)
+        self._rate = rate_of(self._how, self._optimiser, self.learning_rate, self.epochs * steps)
+        return self._optimiser
 
     def progress(self, epoch: int, step: int) -> float:
         """By the steps."""
@@ -119,16 +133,34 @@ class OneCycle(Course):
 
     def before(self, epoch: int) -> None:
         """Choose which weights are pruned, until the sparsity is reached."""
-        last = round(_PRUNED_BY * self.epochs)
+        last = self._pruned_by
         if self._sparsity > 0 and epoch <= last:
             progress = min(1.0, epoch / max(1, last))
             self._masks = [_largest(w, self._sparsity * (1 - (1 - progress) ** 3)) for w in self._weights]
 
+    @property
+    def _pruned_by(self) -> int:
+        return round(_PRUNED_BY * self.epochs)
+
+    @torch.no_grad()
     def stepped(self) -> None:
-        """Set the next rate, and what is pruned to zero again."""
+        """Set the next rate, let weights decay, and set to zero again what is pruned."""
+        if self._how.weight_decay:
+            rate = float(self._optimiser.param_groups[0]["lr"])
+            torch._foreach_mul_(self._weights, 1 - rate * self._how.weight_decay)
         self._rate.step()
         if self._masks:
             torch._foreach_mul_(self._weights, self._masks)
+
+    def after(self, epoch: int) -> None:
+        """Look at the validation events, once nothing more is pruned."""
+        if self._stop is not None and (not self._sparsity or epoch >= self._pruned_by):
+            self._stop.look(self._twin)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the validation events see nothing better."""
+        return self._stop is not None and self._stop.ended
 
 
 def run_course(
@@ -154,6 +186,8 @@ def run_course(
         course.after(epoch)
         losses.append(total / steps)
         progress(epoch + 1, course.epochs)
+        if course.ended:
+            break
     return losses
 
 
@@ -178,15 +212,20 @@ def train(
     weights: NDArray[np.float64] | None = None,
     device: str = "cpu",
     progress: Progress = quiet,
+    how: StepSettings = _STEPS,
+    patience: int | None = None,
+    validation: tuple[Values, Truths, Values | None] | None = None,
 ) -> History:
     """Train ``network`` in place through its fused twin, then fold it for export.
 
     ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets), of several heads one for each;
     ``loss``: theirs, or a function of the outputs and ``y``; ``weights``: (events,), of the loss. Each of the network's
-    phases is a course of its own, :class:`OneCycle`. Each step is the network's own ``twin``'s, on the processor; on
-    another ``device`` it goes through PyTorch's automatic differentiation. Afterwards the network is on the processor.
-    InputError for what is no :class:`~codesign.training.network.Network`. Uses whatever number of torch threads the
-    process has set: one per worker is the fastest.
+    phases is a course of its own, :class:`Scheduled`, moved by ``how``. With ``patience`` the last ends after so many
+    epochs without a smaller loss of the ``validation`` events (inputs, targets, weights), and its best network is
+    taken. Each step is the network's own ``twin``'s, on the processor; on another ``device`` it goes through PyTorch's
+    automatic differentiation. Afterwards the network is on the processor. InputError for what is no
+    :class:`~codesign.training.network.Network`. Uses whatever number of torch threads the process has set: one per
+    worker is the fastest.
     """
     if not isinstance(network, Network):
         raise InputError(
@@ -207,9 +246,16 @@ def train(
         network.enter(phase)
         twin = network.twin_on(device, batch)
         prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
-        course = OneCycle(end - begin, learning_rate, sparsity if phase is phases[-1] else 0.0)
+        last = phase is phases[-1]
+        stop = None
+        if last and patience is not None and validation is not None:
+            held = Events.of(validation[0], validation[1], validation[2], device)
+            stop = EarlyStop(network, total, patience, held.inputs, held.targets, held.weights)
+        course = Scheduled(end - begin, learning_rate, sparsity if last else 0.0, how, stop)
         told = partial(_tell, progress, begin, epochs)
         history.loss += run_course(twin, prepared, total, course, batch, generator, told)
+        if stop is not None:
+            stop.restore(twin)
         pruned = twin.prunable
         history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
         twin.finish()
@@ -227,13 +273,6 @@ def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> No
 def first_events(events: Events, generator: torch.Generator) -> Tensor:
     """The batch from which a network's ranges are set, (events, n), by chance."""
     return events.inputs[torch.randperm(len(events), generator=generator)[:_CALIBRATION].to(events.inputs.device)]
-
-
-def _one_cycle(optimiser: torch.optim.Optimizer, rate: float, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
-    """The rate rises for a tenth of the steps; of a handful of steps for more, as PyTorch's divides by their number."""
-    steps = max(steps, 3)
-    share = max(0.1, 1.5 / steps)
-    return torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=share)
 
 
 def _largest(weight: Tensor, sparsity: float) -> Tensor:

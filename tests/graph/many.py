@@ -1,8 +1,8 @@
 """Many random graphs through every domain: ``python -m tests.graph.many [--count 10000] [--start 0] [-o FILE]``.
 
 With ``-o`` the record is written after every batch, and a run that is called again at the same commit goes on with the
-batches that are not in it. Ends with 1 where any domain gives another integer, or anything but a known refusal comes
-out.
+batches that are not in it. With ``--gather`` the records of parts become one summary. Ends with 1 where any domain
+gives another integer, or anything but a known refusal comes out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,14 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--gather", type=Path, nargs="+", help="records of parts: only write their summary")
     options = parser.parse_args()
+    if options.gather:
+        parts = [json.loads(path.read_text(encoding="utf-8")) for path in options.gather]
+        commits = {f"{min(map(int, p['batches']))}": p["commit"][:12] for p in parts}
+        record = {"date": max(p["date"] for p in parts)[:10], **_together(parts), "commit by first seed": commits}
+        write_atomically(options.output, (json.dumps(record, indent=1) + "\n").encode())
+        return int(bool(record["faults"]))
     commit, batches = commit_of() + "-changed" * changed(), {}
     if options.output is not None and options.output.is_file():
         before = json.loads(options.output.read_text(encoding="utf-8"))

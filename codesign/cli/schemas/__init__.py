@@ -15,19 +15,27 @@ from codesign.handoff.manifest import Manifest
 from codesign.importing.import_report import ImportReport
 from codesign.study.imported_run import REPORT, ImportedRun
 
-__all__ = ("NAMES", "schema", "write_schemas")
+__all__ = ("NAMES", "STUDY", "schema", "write_schemas")
 
 _MODELS: dict[str, type[BaseModel]] = {
     **SCHEMAS, "manifest.json": Manifest, IMPORT: ImportedRun, REPORT: ImportReport
 }  # fmt: skip
+#: a study, whose schema is of what is installed, and is not kept
+STUDY = "study"
 #: the records that have a schema
 NAMES = tuple(sorted(_MODELS))
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a record, e.g. ``front.json``."""
+    """JSON Schema (draft 2020-12) of a record, e.g. ``front.json``, or of a whole ``study``."""
+    if name == STUDY:
+        from codesign.study.study_schema import study_schema
+
+        return study_schema()
     if name not in _MODELS:
-        raise InputError(f"no schema for '{name}'{nearest(name, NAMES)}; there are: {', '.join(NAMES)}")
+        raise InputError(
+            f"no schema for '{name}'{nearest(name, (*NAMES, STUDY))}; there are: {', '.join((*NAMES, STUDY))}"
+        )
     made = _MODELS[name].model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": name}
 

@@ -46,6 +46,11 @@ class MLPLearned(TorchFamily):
             starts=choose("starts", space.starts),
         )
 
+    def heeds(self, candidate: Candidate) -> frozenset[str]:
+        """None with a budget: that training has a course of its own, and takes the best networks on its way."""
+        assert isinstance(candidate, LearnedMLPConfig)
+        return super().heeds(candidate) if candidate.budget is None else frozenset()
+
     def build(self, config: Candidate, subject: Subject) -> LearnedMLP:
         """Build the untrained Brevitas network."""
         from codesign.families.learned.network import LearnedMLP
@@ -77,7 +82,7 @@ class MLPLearned(TorchFamily):
             candidate, train.x, truths_of(train, heads), validation.x, wanted, loss, weights=train.weights,
             outputs=len(lesson.subject.outputs), epochs=budget.epochs, batch=budget.batch,
             learning_rate=budget.learning_rate, seed=seed, starts=candidate.starts, limit=_KEPT, progress=progress,
-            score=quality(loss, wanted, validation.weights),
+            score=quality(loss, wanted, validation.weights), device=device,
         )  # fmt: skip
         return front_files(found)
 

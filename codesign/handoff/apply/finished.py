@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,12 +64,22 @@ class Written(BaseModel):
     form: str
     tree: str | None = None
     sources: tuple[Source, ...]
+    meanings: dict[str, str] = Field(
+        default_factory=dict, exclude_if=lambda meanings: not meanings, description="of columns, what their values mean"
+    )
 
     @classmethod
-    def of(cls, bundle: Path, form: str, tree: str | None, *files: Path) -> Written:
+    def of(
+        cls, bundle: Path, form: str, tree: str | None, *files: Path, meanings: Mapping[str, str] | None = None
+    ) -> Written:
         """The record of what is made with this bundle of these files."""
-        sources = tuple(Source.of(file) for file in files)
-        return cls(bundle=checksum(bundle / "manifest.json"), form=form, tree=tree, sources=sources)
+        return cls(
+            bundle=checksum(bundle / "manifest.json"),
+            form=form,
+            tree=tree,
+            sources=tuple(Source.of(file) for file in files),
+            meanings=dict(meanings or {}),
+        )
 
 
 def written_in(path: Path) -> Written | None:

@@ -94,7 +94,8 @@ def apply_bundle(
         if histograms.suffix.lower() != ".root":
             raise InputError(f"{histograms}: histograms are written as .root")
         free(histograms, force, [*sources, *(place for _, place in places)])
-    records = [Written.of(bundle, form_of(place, form), tree, source) for source, place in places]
+    told = scorer.meanings
+    records = [Written.of(bundle, form_of(place, form), tree, source, meanings=told) for source, place in places]
     count = Histograms(scorer.manifest.outputs) if histograms is not None else None
     done = []
     workers = threads or len(os.sched_getaffinity(0))
@@ -149,7 +150,7 @@ def _jobs(scorer: Scorer, source: Path, chunk: int, tree: str | None) -> Iterato
     present = columns_of(source, tree)
     missing = lacking(scorer.blocks, present)
     if missing is None:
-        for rows in table_chunks(source, scorer.blocks, chunk, tree, scorer.arrange):
+        for rows in table_chunks(source, scorer.blocks, chunk, tree, scorer.arrange, scorer.fill):
             yield partial(_table_scores, scorer, rows)
         return
     try:

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from codesign.core import plugins
 from codesign.core.errors import InputError
 from codesign.core.layout import Layout, fit_items
+from codesign.core.records import SampleFacts
+from codesign.core.validation import validate
 from codesign.handoff.agreement import require_agreement
 from codesign.handoff.apply.executors import EmulatorEngine, Engine, OnnxEngine, built_emulator
-from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
+from codesign.handoff.apply.names import INTEGER, OBJECT, PREFIX, TRIGGER, branch_names
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import ReceivedBundle, read_design
@@ -84,6 +86,19 @@ class Scorer:
                 f"{', '.join(self.features[:3])}, ..."
             )
         return task
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What the values of the columns of scores mean, in words, where the task says it."""
+        named = zip((s.name for s in self.manifest.outputs), self.outputs, strict=True)
+        told = self.manifest.meanings
+        return {f"{PREFIX}_{branch}": told[name] for name, branch in named if name in told}
+
+    @property
+    def fill(self) -> dict[str, float]:
+        """By the name of a feature, what stands for a value of it that a table lacks, as in the network's training."""
+        told = self.manifest.sample
+        return validate(SampleFacts, told, "manifest.json, sample").fill if "fill" in told else {}
 
     def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """A block (rows, *shape) of items (rows, k, fields), as the installed task makes that of its sample."""

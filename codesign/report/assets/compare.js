@@ -7,12 +7,28 @@
     return;
   }
 
-  function difference(a, b) {
-    if (!a || !b) return "only in one";
-    if (a[2] === null || b[2] === null) return "";
+  function difference(a, b, first, second, test) {
+    if (!a || !b) return ["only in one", ""];
+    if (a[2] === null || b[2] === null) return ["", ""];
     const change = b[2] - a[2], sign = change > 0 ? "+" : "−";
-    const share = a[1].includes("±") || !a[2] ? "" : ` (${sign}${Math.abs(100 * change / a[2]).toFixed(1)} %)`;
-    return sign + formatNumber(Math.abs(change)) + share;
+    if (a.length < 4 || b.length < 4) {
+      const share = a[2] ? ` (${sign}${Math.abs(100 * change / a[2]).toFixed(1)} %)` : "";
+      const less = first.paired.less.some((name) => a[0].startsWith(`${name} (`));
+      return [sign + formatNumber(Math.abs(change)) + share, change ? (change < 0) === less ? "better" : "worse" : ""];
+    }
+    // the values of both in the same replicas of the split: what they share cancels (bootstrap)
+    const shared = test && JSON.stringify(first.paired.events || 1) === JSON.stringify(second.paired.events || 2);
+    const [one, other] = [first, second].map((d) => shared && d.paired.values[a[0]]);
+    let error = Math.hypot(a[3], b[3]);
+    if (one && other) {
+      const gaps = other.map((v, i) => v - one[i]), mean = gaps.reduce((s, v) => s + v, 0) / gaps.length;
+      error = Math.sqrt(gaps.reduce((s, v) => s + (v - mean) ** 2, 0) / (gaps.length - 1));
+    }
+    const text = formatCell([Math.abs(change), error]), nothing = !/[1-9]/.test(text.split(" ")[0]);
+    const pull = error > 0 ? Math.abs(change) / error : change ? Infinity : 0, more = first.paired.better[a[0]];
+    const way = more === undefined ? "different" : (change > 0) === more ? "better" : "worse";
+    const words = pull < 2 ? "not told apart" : pull < 3 ? `probably ${way}` : way;
+    return [`${nothing ? "" : sign}${text} ${words}${one && other ? "" : ", not paired"}`, pull < 2 ? "same" : way === "different" ? "" : way];
   }
 
   function show() {
@@ -37,8 +53,18 @@
         if (only && !differs) continue;
         const row = element("tr", undefined, differs ? "differs" : ""), label = element("th", name, "text");
         label.scope = "row";
-        row.append(element("td", differs ? "≠" : ""), label, ...[x, y].map((v) => element("td", v ? v[1] : "–", v ? "side" : "absent")),
-          element("td", differs ? difference(x, y) : ""));
+        const [text, tone] = differs ? difference(x, y, a, b, group.includes("test split")) : ["", ""];
+        const made = element("td");
+        made.dataset.label = "difference";
+        if (text) made.append(element("span", text, tone ? `tone ${tone}` : ""));
+        row.append(element("td", differs ? "≠" : ""), label, ...[x, y].map((v, n) => {
+          const cell = element("td", undefined, v ? "side" : "absent"), shown = element("data", v ? v[1] : "–");
+          if (v && v[2] !== null) shown.value = v[2];
+          cell.append(shown);
+          cell.dataset.label = n ? b.name : a.name;
+          return cell;
+        }),
+          made);
         body.append(row);
       }
       return body;

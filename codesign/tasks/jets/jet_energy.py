@@ -19,7 +19,7 @@ from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, T
 from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline, TreesBaseline, UncorrectedBaseline
-from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, heads_for
+from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, QUANTILES, heads_for
 from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs
 from codesign.tasks.jets.jet_judging import corrected_pt, replicate
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
@@ -120,6 +120,17 @@ class JetEnergyProblem(Problem):
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """Logits of the flavours where their head has a weight, then the correction and its quantiles."""
         return heads_for(sample.class_names, self._chosen.heads)
+
+    def meanings(self, sample: Sample) -> Mapping[str, str]:
+        """Of each output."""
+        shown = "ln(reference pT / uncorrected pT): exp() of it, times the uncorrected pT, is the corrected pT"
+        kinds = {"correction": shown}
+        kinds |= {
+            f"correction_{100 * q:.0f}": f"{100 * q:.0f} % quantile of ln(reference pT / uncorrected pT)"
+            for q in QUANTILES
+        }
+        logits = {name: f"logit of the flavour {name}" for name in sample.class_names} if self.tagged else {}
+        return logits | kinds
 
     def target(self, part: Part) -> Mapping[str, NDArray[np.float32]]:
         """Flavour and learning weight of each jet; log correction, cell of closure and learning weight.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
-from codesign.data.sample import Part, Sample
+from codesign.data.sample import Part, Sample, Splits
 from codesign.statistics import rowwise
 from codesign.statistics.comparison import summary
 from codesign.statistics.replicas import DrawnRows, Replicas
-from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target, Task
+from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
-from codesign.tasks.tables.table_sample import sample_of_tables
+from codesign.tasks.tables.table_remarks import remarks_of_numbers
+from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
 from codesign.tasks.tables.table_settings import RegressionSettings
+from codesign.tasks.tables.table_task import TableTask
 from codesign.tasks.weighting import event_weights, quantile, replicas_of
 
 __all__ = ("TableRegression", "TableRegressionProblem")
@@ -26,7 +28,7 @@ __all__ = ("TableRegression", "TableRegressionProblem")
 _BINS = 60
 
 
-class TableRegression(Task):
+class TableRegression(TableTask):
     """A number of each row, by columns and expressions over them."""
 
     name = "regression"
@@ -48,10 +50,18 @@ class TableRegressionProblem(Problem):
         self.metrics = {"bias": "minimise", "resolution": "minimise", "mean_absolute_error": "minimise"}
         self.metrics |= {f"coverage_error_{100 * q:g}".replace(".", "_"): "minimise" for q in chosen.quantiles}
 
+    def must_read(self) -> None:
+        """The files are there, and have the columns that are named."""
+        must_read_tables(self._chosen)
+
     @cached_property
     def sample(self) -> Sample:
         """The rows of the files."""
         return sample_of_tables(self._chosen)
+
+    def remarks(self, sample: Sample, splits: Splits) -> Iterable[str]:
+        """What is learned, in numbers."""
+        return remarks_of_numbers(sample, splits)
 
     @property
     def settings(self) -> Settings:
@@ -71,6 +81,17 @@ class TableRegressionProblem(Problem):
             outputs = tuple(f"{name}_q{100 * q:g}".replace(".", "_") for q in self._chosen.quantiles)
             found.append(Head("quantiles", outputs, LossObjective("quantile", quantiles=self._chosen.quantiles)))
         return tuple(found)
+
+    def meanings(self, sample: Sample) -> Mapping[str, str]:
+        """Of each output."""
+        middle, spread = self._scale
+        what, unit = self._chosen.target.column, self._chosen.target.unit
+        how = f"{middle:g} + {spread:g} times it is {what}{f' [{unit}]' if unit else ''}"
+        value, *others = self.outputs(sample)
+        found = {value: how}
+        for name, q in zip(others, self._chosen.quantiles, strict=True):
+            found[name] = f"{how}: its {100 * q:g} % quantile"
+        return found
 
     def target(self, part: Part) -> Mapping[str, Target]:
         """The standardised target, of each head."""
@@ -194,11 +215,6 @@ class _Standardised:
 def _weights(part: Part) -> NDArray[np.float64]:
     weights = event_weights(part)
     return np.ones(len(part)) if weights is None else weights
-
-
-def _shares(values: NDArray[np.float64], edges: NDArray[np.float64], weights: NDArray[np.float64]) -> list[float]:
-    counted: list[float] = (np.histogram(values, edges, weights=weights)[0] / weights.sum()).tolist()
-    return counted
 
 
 def _half_width(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.errors import InputError
+from codesign.core.errors import InputError, of_study
+from codesign.core.reading.detection import head_of, kind_of
 from codesign.data.column_expressions import ColumnExpression, expand_slice
+from codesign.data.item_columns import ItemColumns, stack_items
 from codesign.data.table_files import TableFile, open_table
 from codesign.physics.events.container import ChunkSize
 from codesign.tasks.tables.table_settings import (
     ClassificationSettings,
-    ItemSettings,
     LabelSettings,
     RegressionSettings,
     TableSettings,
 )
 
-__all__ = ("RowReader", "TableRows")
+__all__ = ("RowReader", "TableRows", "must_name_columns")
 
 _ROWS = 100_000
+#: files whose columns are looked at before anything runs, and bytes of one that must be read for it
+_LOOKED_AT, _LARGE = 20, 1 << 26
 
 
 @dataclass
@@ -94,8 +97,10 @@ class RowReader:
                 piece.weights = _numbers(expression.values(columns), expression.text, rows)[keep]
             else:
                 piece.targets = _numbers(expression.values(columns), expression.text, rows)[keep]
-        if self.settings.items is not None:
-            piece.items = _items(parsed, columns, self.settings.items)[keep]
+        if parsed.items is not None and self.settings.constituents is not None:
+            own = self.settings.constituents.layout
+            lists = parsed.items.lists(columns)
+            piece.items = stack_items(lists, own.fields, own.items)[keep]
         return piece
 
     def _labels(self, values: NDArray[Any], declared: LabelSettings) -> NDArray[np.int64]:
@@ -127,15 +132,33 @@ def _plain(value: object) -> str:
     return str(value)
 
 
+def must_name_columns(settings: TableSettings, files: Sequence[TableFile]) -> None:
+    """InputError where a file is not there, or lacks a column that the study names; nothing is computed.
+
+    The first of many files are looked at, and none that is read as a whole and is large.
+    """
+    for file in files[:_LOOKED_AT]:
+        head = head_of(file.path)
+        if kind_of(head) not in ("Parquet", "ROOT") and file.path.stat().st_size > _LARGE:
+            continue
+        with open_table(file) as table:
+            known = [name for name, native in table.natives.items() if not native.problem or "string" in native.problem]
+            _Parsed(settings, known, str(file))
+
+
 class _Parsed:
     """The study's expressions over the columns of one file."""
 
     def __init__(self, settings: TableSettings, known: Collection[str], where: str) -> None:
         def parse(text: str | None, key: str) -> ColumnExpression | None:
-            return None if text is None else ColumnExpression.of(text, known, f"{where}: sample.{key}")
+            with of_study("sample", *key.split(".")):
+                return None if text is None else ColumnExpression.of(text, known, f"{where}: sample.{key}")
 
-        texts = [one for text in settings.features for one in expand_slice(text, known)]
-        self.features = [ColumnExpression.of(text, known, f"{where}: sample.features") for text in texts]
+        self.features: list[ColumnExpression] = []
+        for place, text in enumerate(settings.features):
+            with of_study("sample", "features", place):
+                every = expand_slice(text, known)
+                self.features += [ColumnExpression.of(one, known, f"{where}: sample.features") for one in every]
         label = settings.label if isinstance(settings, ClassificationSettings) else None
         self.label = parse(label.column if label else None, "label.column")
         self.target = parse(
@@ -144,27 +167,17 @@ class _Parsed:
         self.weights = parse(settings.weights, "weights")
         self.select = parse(settings.select, "select")
         self.by = parse(settings.split.by, "split.by")
-        self.items: list[ColumnExpression] = []
-        self.sort: ColumnExpression | None = None
-        if settings.items is not None:
-            own = settings.items
-            inside = _names_in(own.collection, known, where)
-            self.items = [ColumnExpression.of(inside.get(f, f), known, f"{where}: sample.items") for f in own.fields]
-            if own.sort is not None:
-                name = own.sort.removeprefix("-")
-                self.sort = ColumnExpression.of(inside.get(name, name), known, f"{where}: sample.items.sort")
-        read = [*self.features, *self.items]
-        read += [e for e in (self.label, self.target, self.weights, self.select, self.by, self.sort) if e is not None]
-        self.columns = list(dict.fromkeys(name for e in read for name in e.columns))
-
-
-def _names_in(collection: str, known: Collection[str], where: str) -> dict[str, str]:
-    """A collection's fields -> its columns."""
-    for sign in (".", "_"):
-        inside = {name.removeprefix(collection + sign): name for name in known if name.startswith(collection + sign)}
-        if inside:
-            return inside
-    raise InputError(f"{where}: sample.items: there is no collection '{collection}': no column begins with its name")
+        self.items: ItemColumns | None = None
+        if settings.constituents is not None:
+            own = settings.constituents.layout
+            with of_study("sample", "constituents"):
+                self.items = ItemColumns.of(
+                    own.name, own.fields, own.order, own.validity, known, f"{where}: sample.constituents"
+                )
+        others = (self.label, self.target, self.weights, self.select, self.by)
+        read = [*self.features, *(e for e in others if e is not None)]
+        names = [*(name for e in read for name in e.columns), *(self.items.columns if self.items else ())]
+        self.columns = list(dict.fromkeys(names))
 
 
 def _numbers(values: Any, text: str, rows: int) -> NDArray[np.float64]:
@@ -179,21 +192,3 @@ def _numbers(values: Any, text: str, rows: int) -> NDArray[np.float64]:
     if array.dtype.kind not in "biuf":
         raise InputError(f"'{text}' holds text, such as '{array.ravel()[0] if array.size else ''}': a number is needed")
     return np.broadcast_to(array.astype(np.float64), (rows,))
-
-
-def _items(parsed: _Parsed, columns: dict[str, Any], own: ItemSettings) -> NDArray[np.float32]:
-    """(rows, max, fields), zeros where an item is not there."""
-    import awkward as ak
-
-    lists = [ak.Array(e.values(columns)) for e in parsed.items]
-    for e, values in zip(parsed.items, lists, strict=True):
-        if values.ndim != 2:
-            raise InputError(f"sample.items: '{e.text}' is one number a row: items are a list a row")
-    if parsed.sort is not None:
-        assert own.sort is not None
-        order = ak.argsort(
-            ak.Array(parsed.sort.values(columns)), axis=1, ascending=not own.sort.startswith("-"), stable=True
-        )
-        lists = [values[order] for values in lists]
-    padded = [ak.to_numpy(ak.fill_none(ak.pad_none(v, own.max, clip=True), 0.0)) for v in lists]
-    return np.stack(padded, axis=2).astype(np.float32)

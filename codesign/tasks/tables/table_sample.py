@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from codesign.core.errors import InputError
-from codesign.core.layout import BlockValues, Layout
+from codesign.core.layout import BlockValues
 from codesign.data.column_expressions import expand_slice
 from codesign.data.readers.checks import digest
 from codesign.data.sample import Sample
 from codesign.data.table_files import TableFile, open_table, table_files
-from codesign.tasks.tables.table_rows import RowReader
+from codesign.tasks.tables.table_rows import RowReader, must_name_columns
 from codesign.tasks.tables.table_settings import (
     ClassificationSettings,
     RegressionSettings,
@@ -23,7 +23,7 @@ from codesign.tasks.tables.table_settings import (
     TargetSettings,
 )
 
-__all__ = ("sample_of_tables",)
+__all__ = ("must_read_tables", "sample_of_tables")
 
 
 def _plan(settings: TableSettings) -> list[tuple[TableFile, int | None, int]]:
@@ -32,6 +32,11 @@ def _plan(settings: TableSettings) -> list[tuple[TableFile, int | None, int]]:
         return [(f, place, 0) for place, names in enumerate(settings.files.values()) for f in table_files(names)]
     own = (settings.files, settings.split.validation, settings.split.test)
     return [(f, None, place) for place, names in enumerate(own) if names for f in table_files(names)]
+
+
+def must_read_tables(settings: TableSettings) -> None:
+    """InputError where a file of the study is not there, or lacks a column that it names."""
+    must_name_columns(settings, [file for file, _, _ in _plan(settings)])
 
 
 def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sample:
@@ -73,8 +78,13 @@ def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sa
             whole[name] = np.concatenate([getattr(p, name) for p in pieces])
     if not len(features):
         raise InputError(f"no row of {reader.read:,} is left: sample.select, '{settings.select}', drops all of them")
-    keep, features = _whole_rows(settings, features, names, whole, told)
-    features, whole = features[keep], {name: values[keep] for name, values in whole.items()}
+    keep, unknown = _missing(settings, features, names, whole, told)
+    fill = None
+    if settings.missing.policy == "value":  # also of files to which the network is applied
+        fill = dict.fromkeys(names, settings.missing.value)
+        features = np.where(unknown, np.float32(settings.missing.value), features)
+    features, unknown = features[keep], unknown[keep]
+    whole = {name: values[keep] for name, values in whole.items()}
     _refuse_twins(features, names)
     labels = whole["labels"]
     for place, name in enumerate(classes):
@@ -86,14 +96,14 @@ def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sa
     if target is not None:
         _must_be_scaled(whole["targets"], target)
     blocks: tuple[BlockValues, ...] = ()
-    if settings.items is not None:
-        own = settings.items
-        layout = Layout(name=own.collection, shape=(own.max, len(own.fields)), fields=own.fields, absent="code")
-        blocks = (BlockValues(layout, whole["items"]),)
+    if settings.constituents is not None:
+        blocks = (BlockValues(settings.constituents.layout, whole["items"]),)
     told |= {"origin": "tables", "files": [_told_file(file) for file, _, _ in plan]}
     told |= {"classes": {name: int((labels == place).sum()) for place, name in enumerate(classes)}}
     return Sample(
-        features=features,
+        features=np.where(unknown, np.float32(0), features) if settings.missing.policy == "median" else features,
+        unknown=unknown if settings.missing.policy == "median" else None,
+        fill=fill,
         labels=labels,
         feature_names=names,
         units=tuple(settings.units.get(name, "") for name in names),
@@ -119,49 +129,62 @@ def _names(settings: TableSettings, file: TableFile) -> tuple[str, ...]:
     return names
 
 
-def _whole_rows(
+def _missing(
     settings: TableSettings, features: NDArray[np.float32], names: Sequence[str], whole: dict[str, NDArray[Any]],
     told: dict[str, JsonValue],
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:  # fmt: skip
-    """Which rows are kept, and the features without what is missing, by the study's policy."""
-    bad = ~np.isfinite(features)
-    keep = np.ones(len(features), dtype=bool)
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:  # fmt: skip
+    """Which rows are kept (rows,), and which features are missing (rows, n); InputError where the study says nothing of
+    what is done with those."""
+    unknown = ~np.isfinite(features)
     for name in ("weights", "targets"):
         if name in whole and (lost := ~np.isfinite(whole[name])).any():
             raise InputError(
                 f"sample.{name.removesuffix('s')}: {lost.sum():,} of {len(lost):,} rows have no finite value"
             )
-    if not bad.any():
-        return keep, features
-    counts = {name: int(n) for name, n in zip(names, bad.sum(axis=0), strict=True) if n}
+    counts = {name: int(n) for name, n in zip(names, unknown.sum(axis=0), strict=True) if n}
+    lost = unknown.any(axis=1)
+    if (items := whole.get("items")) is not None:
+        assert settings.constituents is not None
+        own = settings.constituents
+        strange = ~np.isfinite(items)
+        per_field = strange.any(axis=1).sum(axis=0).tolist()
+        counts |= {f"{own.collection}.{f}": n for f, n in zip(own.layout.fields, per_field, strict=True) if n}
+        if strange.any() and settings.missing.policy == "median":
+            raise InputError(
+                f"sample.missing: values of '{own.collection}' are missing, and a median is of features: choose drop "
+                "or value"
+            )
+        if settings.missing.policy == "value":
+            items[strange] = np.float32(settings.missing.value)
+        else:
+            lost = lost | strange.any(axis=(1, 2))
+    keep = np.ones(len(features), dtype=bool)
+    if not counts:
+        return keep, unknown
     shown = ", ".join(f"{name} ({n:,} of {len(features):,})" for name, n in list(counts.items())[:6])
-    policy = settings.missing.policy
     empty = [name for name, n in counts.items() if n == len(features)]
     if empty:
         raise InputError(f"sample.features: '{empty[0]}' has no finite value in any row: leave it out")
-    if policy == "refuse":
+    if settings.missing.policy == "refuse":
         raise InputError(
             f"sample.features: values are missing or not finite: {shown}; say what is done with them in "
             "sample.missing: {policy: drop}, {policy: median} or {policy: value, value: -1}"
         )
     told["missing"] = dict(counts)
-    told["missing policy"] = policy
-    if policy == "drop":
-        keep = np.asarray(~bad.any(axis=1))
+    told["missing policy"] = settings.missing.policy
+    if settings.missing.policy == "drop":
+        keep = ~lost
         if not keep.any():
             raise InputError(f"sample.missing: every row lacks something: {shown}; choose another policy than drop")
-        return keep, features
-    if policy == "value":
-        return keep, np.where(bad, np.float32(settings.missing.value), features)
-    return keep, np.where(bad, np.nanmedian(np.where(bad, np.nan, features), axis=0), features).astype(np.float32)
+    return keep, unknown
 
 
 def _refuse_twins(features: NDArray[np.float32], names: Sequence[str]) -> None:
     """Refuse what tells nothing: a feature of one value, and two that are the same."""
-    spread = features.std(axis=0, dtype=np.float64)
-    for name, of, value in zip(names, spread, features[0], strict=True):
-        if of == 0:
-            raise InputError(f"sample.features: '{name}' is {value:g} in every row: leave it out")
+    for name, column in zip(names, features.T, strict=True):
+        known = column[np.isfinite(column)]
+        if known.std(dtype=np.float64) == 0:
+            raise InputError(f"sample.features: '{name}' is {known[0]:g} in every row: leave it out")
     seen: dict[bytes, str] = {}
     for name, column in zip(names, features.T, strict=True):
         other = seen.setdefault(np.ascontiguousarray(column).tobytes(), name)

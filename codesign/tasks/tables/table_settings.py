@@ -6,9 +6,12 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from codesign.core.errors import nearest
+from codesign.core.layout import MOST_ELEMENTS, Layout
+
 __all__ = (
-    "ClassificationSettings", "ItemSettings", "LabelSettings", "MissingSettings", "RegressionSettings", "SplitSettings",
-    "TableSettings", "TargetSettings",
+    "ClassificationSettings", "ItemSettings", "LabelSettings", "MissingSettings", "RankingSettings",
+    "RegressionSettings", "SplitSettings", "TableSettings", "TargetSettings", "TriggerSettings",
 )  # fmt: skip
 
 _NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -22,9 +25,35 @@ class ItemSettings(_Section):
     """Items of a row, such as a jet's constituents: a list for each field, of any length."""
 
     collection: str = Field(pattern=_NAME, description="PFCands: its columns are PFCands.pt or PFCands_pt")
-    fields: tuple[str, ...] = Field(min_length=1, description="columns of the collection, or expressions over them")
+    fields: tuple[str, ...] = Field(min_length=1, description="columns of the collection, or expressions: pt, log(pt)")
     max: int = Field(ge=1, le=1024, description="items that a network sees; further ones are dropped")
-    sort: str | None = Field(default=None, description="pt, or -pt for falling; null: as they come")
+    sort: str = Field(default="", description="pt, or -pt for falling, or an expression; empty: as they come")
+    absent: Literal["code", "masked"] = Field(
+        default="code",
+        description="an item that is not there: code 0 in every field, or told by a field 'valid' of its own, 1 or 0",
+    )
+
+    @model_validator(mode="after")
+    def _is_a_block(self) -> Self:
+        if len(set(self.fields)) < len(self.fields) or (self.absent == "masked" and "valid" in self.fields):
+            raise ValueError("two of its fields have one name")
+        if self.max * (len(self.fields) + 1) > MOST_ELEMENTS:
+            raise ValueError(f"{self.max} items of {len(self.fields)} fields are more than {MOST_ELEMENTS} numbers")
+        return self
+
+    @property
+    def layout(self) -> Layout:
+        """The block that a study's view names."""
+        validity = "valid" if self.absent == "masked" else None
+        fields = (*self.fields, *((validity,) if validity else ()))
+        return Layout(
+            name=self.collection,
+            shape=(self.max, len(fields)),
+            fields=fields,
+            absent=self.absent,
+            validity=validity,
+            order=self.sort,
+        )
 
 
 class LabelSettings(_Section):
@@ -48,7 +77,7 @@ class MissingSettings(_Section):
     """What is done with a row in which a feature is missing or not finite."""
 
     policy: Literal["refuse", "drop", "median", "value"] = Field(
-        default="refuse", description="median: of all rows; value: the number below"
+        default="refuse", description="median: of a feature in the training split; value: the number below"
     )
     value: float = 0.0
 
@@ -80,7 +109,7 @@ class TableSettings(_Section):
     )
     features: tuple[str, ...] = Field(min_length=1, description="columns and expressions: pt, log(m), jets.pt[:4]")
     units: dict[str, str] = Field(default_factory=dict, description="of features, by their text")
-    items: ItemSettings | None = Field(default=None, description="a block of items beside the features")
+    constituents: ItemSettings | None = Field(default=None, description="a block of items beside the features")
     weights: str | None = Field(default=None, description="an expression: genWeight * xsec; none below 0")
     select: str | None = Field(default=None, description="rows that are kept: pt > 30 & abs(eta) < 2.4")
     missing: MissingSettings = MissingSettings()
@@ -112,6 +141,27 @@ class ClassificationSettings(TableSettings):
             return tuple(self.files)
         assert self.label is not None
         return tuple(dict.fromkeys(self.label.classes.values()))
+
+
+class TriggerSettings(_Section):
+    """What a trigger keeps of which class."""
+
+    background: str = Field(description="the class whose rate is held; all others are signal")
+    allowed: float = Field(gt=0, lt=1, description="share of background that may pass: allowed rate over input rate")
+
+
+class RankingSettings(ClassificationSettings):
+    """Rows by one score, signal above background."""
+
+    trigger: TriggerSettings
+
+    @model_validator(mode="after")
+    def _known_background(self) -> Self:
+        if (name := self.trigger.background) not in self.classes:
+            raise ValueError(
+                f"trigger.background: '{name}' is no class{nearest(name, self.classes)}: {', '.join(self.classes)}"
+            )
+        return self
 
 
 class TargetSettings(_Section):

@@ -7,12 +7,15 @@ from pyarrow import parquet
 
 from codesign.core import plugins
 from codesign.core.errors import InputError
+from codesign.data.input_tables import table_chunks
 from codesign.data.sample import Splits
 from codesign.study.definition import load_study
 from codesign.study.init import write_study
 from codesign.tasks.base import Task
 from codesign.tasks.tables.classification import TableClassification
+from codesign.tasks.tables.ranking import TableRanking
 from codesign.tasks.tables.regression import TableRegression
+from codesign.tasks.tables.table_metrics import calibration_error, efficiency_at
 from codesign.testing.task_tests import TaskTests
 from tests.tasks.tables.made import COLUMNS, LABELS, events, six_tables
 
@@ -80,6 +83,34 @@ class TestRegression(TaskTests):
         }
 
 
+class TestRanking(TaskTests):
+    @pytest.fixture
+    def task(self):
+        return TableRanking()
+
+    @pytest.fixture
+    def settings(self, folder):
+        return settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.2})
+
+
+def test_a_trigger_keeps_the_share_of_background_that_is_allowed(folder):
+    given = settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.2})
+    problem = TableRanking().open(given, 1)
+    validation = problem.sample.part("validation", Splits(0.4, 0.3, 0.3, 3))
+    scores = validation.features[:, :1].astype(np.float64)
+    points = problem.working_points(scores, validation)
+    found = problem.judge(scores, validation, points)
+    background = validation.y == 0
+    assert 0.15 < found["background_share"].value <= 0.2
+    assert found["efficiency"].value == pytest.approx((scores[~background, 0] >= points["threshold"]).mean())
+    assert found["auc"].value > 0.5
+    few = TableRanking().open(settings_of(folder, "a.csv", trigger={"background": "background", "allowed": 0.01}), 1)
+    with pytest.raises(InputError, match="9 are needed to set a threshold: allow more, or give at least 900"):
+        few.working_points(scores, validation)
+    with pytest.raises(InputError, match=r"'backgroud' is no class .did you mean 'background'"):
+        TableRanking().open(settings_of(folder, "a.csv", trigger={"background": "backgroud", "allowed": 0.01}), 1)
+
+
 def table(folder, name="own.parquet", **columns):
     y, own = events(400)
     parquet.write_table(pa.table({**own, "y": y} | columns), folder / name)
@@ -142,8 +173,23 @@ def test_what_is_missing_follows_the_policy(tmp_path, policy, rows):
     sample = of_table(table(tmp_path, ht=NAN), missing={"policy": policy, "value": -1})
     assert len(sample) == rows
     assert sample.provenance["missing"] == {"ht": 40}
+    splits = Splits(0.5, 0.25, 0.25, 3)
+    filled = sample.filled(splits)
     if policy != "drop":
-        assert set(sample.features[::10, 0]) == {-1.0 if policy == "value" else float(np.nanmedian(NAN))}
+        train = NAN[sample.places("train", splits)]
+        own = -1.0 if policy == "value" else float(np.nanmedian(train))
+        assert own != np.nanmedian(NAN)  # all rows have another
+        assert set(filled.features[::10, 0]) == {own}
+        assert filled.fill["ht"] == own
+
+
+def test_a_table_to_which_the_network_is_applied_is_filled_as_in_training(tmp_path):
+    path = table(tmp_path, ht=NAN)
+    sample = of_table(path, missing={"policy": "median"}).filled(Splits(0.5, 0.25, 0.25, 3))
+    (rows,) = table_chunks(path, [sample.layouts[0]], 1000, fill=sample.fill)
+    assert np.array_equal(rows.features, sample.features)
+    with pytest.raises(InputError, match="row 0: nan is not a finite number"):
+        list(table_chunks(path, [sample.layouts[0]], 1000))
 
 
 def test_rows_of_one_value_stay_together_and_files_have_their_own_split(tmp_path):
@@ -184,7 +230,7 @@ def test_init_warns_of_what_tells_the_label(tmp_path):
     assert "NOTE: 'same' is the same in every row" in text
     assert "NOTE: 'ht2' holds the same as 'ht'" in text
     study = load_study(str(tmp_path / "own.yaml"))
-    assert study.sample["features"] == ["ht", "lepton_eta", "lepton_pt", "mass", "jets"]
+    assert study.sample["features"] == ["ht", "jets", "lepton_eta", "lepton_pt", "mass"]
     assert study.sample["split"] == {"by": "eventNumber"}
 
 
@@ -196,3 +242,56 @@ def test_a_table_of_any_names_is_shown(folder, capsys):
     assert (facts["rows"], facts["label"]) == (600, "kind")
     print_facts(facts, False)
     assert "background (" in capsys.readouterr().out
+
+
+def remarks(sample, **more):
+    return list(TableClassification().open({"files": ["x"], "features": ["ht"], "label": LABEL} | more, 1).remarks(
+        sample, Splits(0.5, 0.25, 0.25, 3)
+    ))  # fmt: skip
+
+
+LABEL = {"column": "y", "classes": {0: "background", 1: "signal"}}
+
+
+def test_shares_are_told_before_anything_is_trained(tmp_path):
+    y = (np.arange(400) % 40 == 0).astype(int)
+    sample = of_table(table(tmp_path, y=np.where(np.arange(400) % 4 == 0, 1, 0)))
+    said = remarks(sample)
+    assert said[0] == "400 rows: background 300 (75.0%), signal 100 (25.0%)"
+    assert any("the validation split has only" in text and "'signal'" in text for text in said)
+    weighted = of_table(table(tmp_path, w=np.where(events(400)[0] == 1, 0.01, 1.0)), weights="w")
+    said = remarks(weighted)
+    assert said[1].startswith("by weight: background 99.")
+    assert any("class_weights: balanced" in text for text in said)
+    with pytest.raises(InputError, match=r"the training split has [0-9] rows of the class 'signal', and 10 are needed"):
+        remarks(of_table(table(tmp_path, y=y)))
+
+
+def test_init_says_what_will_not_work(tmp_path):
+    y, _ = events(400)
+    rare = np.where(np.arange(400) < 10, 2, y)
+    text = write_study(table(tmp_path, y=rare, w=np.arange(400) - 5.0), tmp_path / "own.yaml").read_text()
+    assert "NOTE: 400 rows are too few" in text
+    assert "NOTE: 'y' is 2 in 10 rows only" in text
+    assert "NOTE: the weight 'w' is below 0 in some rows: nothing can be learned from those" in text
+
+
+def test_efficiency_and_calibration_are_what_they_say():
+    rng = np.random.default_rng(5)
+    signal = rng.random(20_000) < 0.3
+    score = rng.normal(size=20_000) + 1.5 * signal
+    found = efficiency_at(score, signal, 0.1)
+    cut = np.quantile(score[~signal], 0.9)
+    assert found.value == pytest.approx((score[signal] >= cut).mean(), abs=2e-3)
+    assert efficiency_at(score[:50], signal[:50], 0.001) is None
+    chance = rng.random(20_000)
+    right = (rng.random(20_000) < chance).astype(np.int64)
+    both = np.column_stack([1 - chance, chance])
+    good = calibration_error(both, right)
+    assert good.value < 5 * max(good.error, 1e-3)
+    assert calibration_error(both[:, ::-1], right).value > 0.3  # planted: the chances of the other class
+    heavy = np.where(np.arange(20_000) % 7 == 3, 2.0, 1.0)
+    places = np.concatenate([np.arange(20_000), np.flatnonzero(heavy == 2)])
+    assert calibration_error(both, right, heavy).value == pytest.approx(
+        calibration_error(both[places], right[places]).value
+    )
