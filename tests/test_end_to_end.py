@@ -14,9 +14,11 @@ import pytest
 import yaml
 
 from codesign.cli.schemas import schema
+from codesign.core.errors import InputError
 from codesign.core.records import TrialStatus
 from codesign.core.resources import locate
 from codesign.core.runfolder import RunFolder
+from codesign.pipeline.trial_comparison import compare_trials
 from codesign.search.engine import run_study
 from codesign.study.definition import load_study
 
@@ -78,6 +80,29 @@ def test_the_same_command_again_does_nothing_twice(run):
     assert again.returncode == 0, again.stderr
     assert (run / "run" / "front.json").read_bytes() == before
     assert {p: p.stat().st_mtime_ns for p in (run / "run" / "trials").rglob("model.onnx")} == stamps
+
+
+def test_designs_are_compared_on_the_same_events(run):
+    folder = RunFolder(run / "run")
+    point, baseline = read(run / "run" / "front.json")["points"][0], read(run / "run" / "baseline.json")
+    beside = read(folder.trial(point["trial"]).path / "comparisons.json")
+    jsonschema.validate(beside, schema("comparisons.json"))
+    gap = beside["compared"][0]["metrics"]["accuracy"]
+    one, other = (found["metrics"]["accuracy"] for found in (point, baseline))
+    assert gap["value"] == pytest.approx(one["value"] - other["value"])
+    assert 0 < gap["error"] < 1.2 * np.hypot(one["error"], other["error"])
+    assert (gap["better"] > 0.5) == (gap["value"] > 0)
+    trained = [t.number for t in folder.trials() if (t.path / "design.json").is_file()]
+    found = compare_trials(folder, trained[0], folder, trained[1])
+    judged = [
+        read(folder.trial(t).path / "test.json") for t in trained[:2] if (folder.trial(t).path / "test.json").is_file()
+    ]
+    assert found.events == read(run / "run" / "sample.json")["splits"]["test"]
+    if len(judged) == 2:
+        values = [j["metrics"]["auc_mean"]["value"] for j in judged]
+        assert found.compared[0].metrics["auc_mean"].value == pytest.approx(values[0] - values[1])
+    with pytest.raises(InputError, match="was given twice"):
+        compare_trials(folder, trained[0], folder, trained[0])
 
 
 def test_the_same_study_in_a_second_folder_makes_nothing_again(run, monkeypatch):

@@ -77,7 +77,7 @@ def _global(
 
 
 for command in (
-    *(search.run, search.report, search.front, search.dashboard, search.init, search.new),
+    *(search.run, search.report, search.front, search.compare, search.dashboard, search.init, search.new),
     *(hardware.verify, hardware.synth, hardware.flows, hardware.bitstream),
     *(handoff.handoff, handoff.check, handoff.apply),
     *(about.targets, about.studies, about.examples, about.doctor, about.schema),

@@ -14,7 +14,7 @@ from codesign.core.errors import InputError
 from codesign.core.interrupt import keeps
 from codesign.core.printing import print_front, print_json, print_made, print_rows, say, visible
 
-__all__ = ("dashboard", "front", "init", "new", "report", "run")
+__all__ = ("compare", "dashboard", "front", "init", "new", "report", "run")
 
 
 def run(
@@ -122,6 +122,33 @@ def report(
         return
     made = write_report(folder, output, force) if other is None else write_comparison(folder, other, output, force)
     print_made(made, as_json)
+
+
+def compare(
+    folder: Run,
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=0, help="Trial of it.")],
+    other: Annotated[int, typer.Argument(metavar="OTHER", min=0, help="Another trial, of the same run by default.")],
+    other_run: Annotated[
+        Path | None, typer.Option("--with", metavar="RUN_B", help="The run of the other trial, on the same sample.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two designs on the same test events: difference of every metric, its error, and who is better.
+
+    Example: codesign compare runs/jet-tagger 7 12
+    """
+    from codesign.core.runfolder import RunFolder
+    from codesign.pipeline.trial_comparison import compare_trials
+    from codesign.statistics.comparison import reading
+
+    run = RunFolder.open(folder)
+    found = compare_trials(run, trial, run if other_run is None else RunFolder.open(other_run), other)
+    beside = found.compared[0]
+    rows = [
+        {"metric": name, **gap.model_dump(mode="json"), "reading": f"{beside.one} {reading(gap)} {beside.other}"}
+        for name, gap in beside.metrics.items()
+    ]
+    print_rows(rows, as_json, ("metric", "value", "error", "better", "reading"))
 
 
 def front(folder: Run, as_json: Json = False) -> None:

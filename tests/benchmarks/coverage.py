@@ -107,9 +107,9 @@ def problems() -> dict[str, tuple[Problem, Drawn]]:
     heads = {"files": ["none"], "heads": {"flavour": 1.0}}
     return {
         "jet-tagging": (JetTagging().open({"file": "none"}, 1), tagging),
-        "anomaly": (AnomalyProblem(AnomalySample()), anomaly),
         "jet-energy": (JetEnergy().open(heads, 1), energy),
         "regression": (TableRegression().open(table, 1), number),
+        "anomaly": (AnomalyProblem(AnomalySample()), anomaly),
     }
 
 

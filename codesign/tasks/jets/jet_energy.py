@@ -18,7 +18,7 @@ from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
-from codesign.tasks.jets.jet_baseline import FactorisedBaseline
+from codesign.tasks.jets.jet_baseline import FactorisedBaseline, TreesBaseline, UncorrectedBaseline
 from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, QUANTILES, heads_for
 from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs
 from codesign.tasks.jets.jet_judging import corrected_pt, replicate
@@ -176,8 +176,10 @@ class JetEnergyProblem(Problem):
         return table_of(scores, part)
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
-        """The factorised correction, and boosted trees for the flavours where they are tagged."""
-        return [FactorisedBaseline(train, seed, self.tagged)]
+        """The factorised correction, boosted trees, and jets as they are; flavours, where they are tagged, are those of
+        one boosted tree."""
+        first = FactorisedBaseline(train, seed, self.tagged)
+        return [first, TreesBaseline(train, seed, first), UncorrectedBaseline(train, first)]
 
     def plots(
         self,
