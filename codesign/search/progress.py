@@ -157,9 +157,8 @@ class Plain(Silent):
     def _speak_up(self) -> None:
         while not self._ended.wait(max(0.01, self._written + self._seconds - time.monotonic())):
             if time.monotonic() - self._written >= self._seconds:
-                self.note(
-                    f"{self._shown.line() or 'at work'}{self._left()}, for {_duration(time.monotonic() - self._began)} so far"
-                )
+                taken = _duration(time.monotonic() - self._began)
+                self.note(f"{self._shown.line() or 'at work'}{self._left()}, for {taken} so far")
 
 
 class _Live(Silent):

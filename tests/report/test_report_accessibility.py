@@ -37,7 +37,8 @@ window.addEventListener("load", () => setTimeout(async () => {
 
 
 def violations(path, tmp_path, width, more=""):
-    probe = f"{more}{AXE.read_text(encoding='utf-8').replace('</script', '<\\/script')}{PROBE}"
+    core = AXE.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    probe = f"{more}{core}{PROBE}"
     dom, _ = browse(without_policy(path, probe), tmp_path, width)
     found = re.search(r"<title>AXE (.*?)</title>", dom, re.DOTALL)
     assert found is not None
