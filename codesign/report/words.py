@@ -65,7 +65,7 @@ DEFINITIONS = (
     ("rejection_", "Rejection is 1/ε_B: one over the background efficiency (all other classes), at the signal "
      "efficiency ε_S that is named."),
     ("auc_", "AUC: area under the ROC curve of one class or signal against the rest."),
-    ("tpr_", "Efficiency: share of a signal's events that are kept, at that false-positive rate (FPR)."),
+    ("tpr_", "Efficiency: share of a signal's events that are kept at a threshold of that false-positive rate (FPR)."),
 )  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -98,25 +100,64 @@ class Silent:
 
 
 class Plain(Silent):
-    """Writes a line when the stage changes, and otherwise at most every ``seconds``."""
+    """Writes a line when the stage changes, and otherwise at most every ``seconds``.
 
-    def __init__(self, stream: IO[str] | None = None, seconds: float = 20.0) -> None:
+    It is never silent for longer than that, also where nobody tells it anything, as while a baseline is fitted: then it
+    says how long the stage has taken. The seconds are 18 by default, so that a busy machine keeps to 20.
+    """
+
+    def __init__(self, stream: IO[str] | None = None, seconds: float = 18.0) -> None:
         self._stream = stream or sys.stderr
         self._seconds = seconds
         self._last: tuple[str, float, int] = ("", 0.0, -1)
+        self._shown, self._began = Shown(), time.monotonic()
+        self._first: tuple[int, int] | None = None
+        self._written = time.monotonic()
+        self._ended = threading.Event()
+        self._watch: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._watch = threading.Thread(target=self._speak_up, daemon=True)
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._watch is not None:
+            self._watch.join()
 
     def show(self, shown: Shown) -> None:
         """Write the line if it is time, and if it says anything new."""
         stage = shown.stage.partition(":")[0]  # the count behind it is no new stage
         before, at, finished = self._last
         last = shown.finished >= shown.wanted and shown.finished != finished
+        self._shown = shown
+        if stage != before:
+            self._began, self._first = time.monotonic(), _counted(shown.stage)
         if stage != before or last or time.monotonic() - at >= self._seconds:
             self._last = (stage, time.monotonic(), shown.finished)
-            self.note(shown.line())
+            self.note(f"{shown.line()}{self._left()}")
+
+    def _left(self) -> str:
+        """What is left of a stage that counts; a search says it by itself."""
+        now, first = _counted(self._shown.stage), self._first
+        if now is None or first is None or now[0] <= first[0] or self._shown.stage.startswith("search"):
+            return ""
+        pace = (time.monotonic() - self._began) / (now[0] - first[0])
+        return f", about {_duration(pace * (now[1] - now[0]))} left" if now[1] > now[0] else ""
 
     def note(self, text: str) -> None:
         """Write a line."""
+        self._written = time.monotonic()
         print(visible(text), file=self._stream, flush=True)
+
+    def _speak_up(self) -> None:
+        while not self._ended.wait(max(0.01, self._written + self._seconds - time.monotonic())):
+            if time.monotonic() - self._written >= self._seconds:
+                taken = _duration(time.monotonic() - self._began)
+                self.note(f"{self._shown.line() or 'at work'}{self._left()}, for {taken} so far")
 
 
 class _Live(Silent):
@@ -154,6 +195,12 @@ def front_table(columns: Sequence[str], rows: Sequence[tuple[int, tuple[float, .
     for trial, values in rows:
         table.add_row(str(trial), *(f"{v:.5g}" for v in values))
     return table
+
+
+def _counted(stage: str) -> tuple[int, int] | None:
+    """How many of how many a stage has done, where it says so: ``sample: 50 of 6000 events``."""
+    found = re.search(r"(\d+) of (\d+)", stage)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def make_progress() -> Progress:
