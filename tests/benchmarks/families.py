@@ -30,8 +30,8 @@ from tests.trees import ROOT, commit_of
 __all__ = ("summary",)
 
 _TRAINING = {
-    "mlp": {"epochs": 30, "batch": 256, "learning_rate": 0.02},
-    "mlp-learned": {"epochs": 100, "batch": 256, "learning_rate": 0.01},
+    "mlp": {"epochs": 20, "batch": 256, "learning_rate": 0.02},
+    "mlp-learned": {"epochs": 60, "batch": 256, "learning_rate": 0.01},
     "trees": {"epochs": 40},
 }
 _BOX = Box(("maximise", "minimise"), (1.0, 0.0), (0.5, 6000.0))
@@ -44,7 +44,7 @@ def small_study() -> Study:
     data["sample"] |= {"events": 6000}
     data["objectives"] = [o for o in data["objectives"] if o["name"] != "latency_ns"]
     data["families"] = [f | {"training": _TRAINING[f["name"]]} for f in data["families"]]
-    data["search"] = {"trials": 90, "population": 8}
+    data["search"] = {"trials": 60, "population": 8}
     data["verification"] = {"gate_events": 1000, "rtl_events": 1000}
     return Study.model_validate(data)
 
