@@ -17,7 +17,12 @@ __all__ = ("dashboard", "init", "new", "report", "run")
 
 
 def run(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study's file, or the name of a shipped one.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A study's file, the name of a shipped one, or a package's folder with a study.yaml."
+        ),
+    ],
     trials: Annotated[int | None, typer.Option(min=1, help="Trials in all, instead of the study's number.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")] = None,
     folder: Annotated[
@@ -46,6 +51,7 @@ def run(
 
     Example: codesign run jet-tagger --trials 40 --workers 2
     """
+    from codesign.core.local_packages import study_of
     from codesign.core.runfolder import RunFolder
     from codesign.core.store import NO_STORE, default_url
     from codesign.search.ending import EXIT_UNPROVEN, ending
@@ -54,7 +60,7 @@ def run(
     from codesign.study.definition import load_study
 
     kept = NO_STORE if no_cache else store or default_url()
-    loaded = load_study(study)
+    loaded = load_study(study_of(study))
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
     keeps(f"what was finished is in {folder}, and the same command goes on from there")

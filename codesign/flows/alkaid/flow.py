@@ -337,6 +337,7 @@ def _best_circuit(
 
     from codesign.flows.alkaid.alkaid_domain import Signals
     from codesign.flows.alkaid.alkaid_passes import optimise
+    from codesign.flows.alkaid.retracing import without_collections
 
     kinds = inputs.types
     signal = FVArray.from_kif(
@@ -345,8 +346,9 @@ def _best_circuit(
         np.array([[t.fraction_bits for t in kinds]]),
         HWConfig(1, -1, -1),
     )
-    traced = trace(signal, graph.run(signal, Signals()), optimize=False)
-    return optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
+    with without_collections():
+        traced = trace(signal, graph.run(signal, Signals()), optimize=False)
+        return optimise(traced, lambda c: np.array_equal(_interpret(c, values), truth))
 
 
 def _interpret(circuit: CombLogic, values: NDArray[np.float64]) -> NDArray[np.float64]:
