@@ -1,6 +1,6 @@
 """``python -m tests.benchmarks.families``: the three families of ``jet-tagger-all`` in one search, and what each gave.
 
-The shipped study made small (6,000 jets, short trainings, accuracy against look-up tables), one worker. Of the front:
+The shipped study made small (12,000 jets, short trainings, accuracy against look-up tables), one worker. Of the front:
 points by family, its hypervolume, and what that is without each family or by each alone (all on the validation split,
 of all candidates that keep the bounds); processor seconds by family, which are to be equal shares; and whether every
 point was exact in RTL simulation. Writes ``reports/reference/families.json`` and ``families.svg``, the candidates and
@@ -30,8 +30,8 @@ from tests.trees import ROOT, commit_of
 __all__ = ("summary",)
 
 _TRAINING = {
-    "mlp": {"epochs": 30, "batch": 256, "learning_rate": 0.02},
-    "mlp-learned": {"epochs": 100, "batch": 256, "learning_rate": 0.01},
+    "mlp": {"epochs": 60, "batch": 512, "learning_rate": 0.02},
+    "mlp-learned": {"epochs": 200, "batch": 512, "learning_rate": 0.01},
     "trees": {"epochs": 40},
 }
 _BOX = Box(("maximise", "minimise"), (1.0, 0.0), (0.5, 6000.0))
@@ -41,10 +41,10 @@ _COLOURS = {"mlp": "#0072B2", "mlp-learned": "#009E73", "trees": "#D55E00"}
 def small_study() -> Study:
     """``jet-tagger-all`` at a size of minutes."""
     data = load_study("jet-tagger-all").model_dump(mode="json")
-    data["sample"] |= {"events": 6000}
+    data["sample"] |= {"events": 12000}
     data["objectives"] = [o for o in data["objectives"] if o["name"] != "latency_ns"]
     data["families"] = [f | {"training": _TRAINING[f["name"]]} for f in data["families"]]
-    data["search"] = {"trials": 90, "population": 8}
+    data["search"] = {"trials": 150, "population": 8}
     data["verification"] = {"gate_events": 1000, "rtl_events": 1000}
     return Study.model_validate(data)
 

@@ -175,18 +175,19 @@ def main() -> None:
     parser.add_argument("--points", default=",".join(f"{d}x{r}" for d, r in POINTS))
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "tree_flows.json")
     parser.add_argument("--conifer", help="an interpreter that has conifer, pybind11 and scikit-learn")
+    parser.add_argument("--cpp", action="store_true", help="and its C++ back end, which takes a minute to compile")
     options = parser.parse_args()
     there = json.loads(options.output.read_text(encoding="utf-8"))["points"] if options.output.exists() else []
     for text in options.points.split(","):
         depth, rounds = (int(v) for v in text.split("x"))
         point = next((p for p in there if (p["depth"], p["rounds"]) == (depth, rounds)), None)
-        if point is not None and (CONIFER in point["ways"] or options.conifer is None):
+        if point is not None and ("yosys" in point["ways"].get(CONIFER, {}) or options.conifer is None):
             continue
         if point is None:
             point = measured(depth, rounds, choices=rounds <= 10)
             there.append(point)
         if options.conifer is not None:
-            point["ways"][CONIFER] = by_conifer(depth, rounds, options.conifer, cpp=rounds <= 10)
+            point["ways"][CONIFER] = by_conifer(depth, rounds, options.conifer, cpp=options.cpp)
         there.sort(key=lambda p: (p["rounds"], p["depth"]))
         record = {
             "commit": commit_of(),

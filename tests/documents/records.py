@@ -31,6 +31,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "the detector simulation beside CMS's published performance",
         "python -m codesign.physics.detector.validate",
     ),
+    "families.json": ("networks and trees in one search", "python -m tests.benchmarks.families"),
     "flows.json": ("the demo's front through alkaid, FINN and hls4ml", "codesign flows runs/jet-tagger"),
     "folded_board.json": ("a folded deep set on an ULX3S", "python -m tests.benchmarks.folded_board"),
     "folding.json": ("folded and unrolled networks over items", "python -m tests.benchmarks.folding"),
@@ -50,6 +51,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "random_graphs.json": ("random graphs in all domains", "python -m tests.graph.many"),
     "report_page.json": ("a report of many trials in a browser", "python -m tests.benchmarks.report_page"),
     "search.json": ("samplers, workers, refused candidates", "python -m tests.benchmarks.search.samplers"),
+    "search_tables.json": (
+        "every candidate of four small studies, in which samplers are compared",
+        "python -m tests.benchmarks.search.tables",
+    ),
     "sigkills.json": ("searches that are killed at random", "python -m tests.search.sigkills"),
     "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies"),
     "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),

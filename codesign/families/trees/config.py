@@ -47,7 +47,7 @@ class TreesConfig(Candidate):
     )
     teacher_latent: int = Field(default=8, ge=1, le=256, description="and numbers in its middle")
     artificial: float = Field(
-        default=1.0, ge=0, le=10, description="artificial events that the teacher judges, for each one of training"
+        default=0.0, ge=0, le=10, description="artificial events that the teacher judges, for each one of training"
     )
     rounds: int | None = Field(
         default=None, ge=1, description="the first so many of the rounds that are trained (training.epochs); None: all"
@@ -114,7 +114,7 @@ class TreesSpace(BaseModel):
     input_bits: IntDimension = Field(default=Fixed(8), description="bits of the inputs' grid")
     teacher_width: IntDimension = Field(default=Fixed(32), description="of an anomaly's teacher: neurons of a layer")
     teacher_latent: IntDimension = Field(default=Fixed(8), description="of an anomaly's teacher: numbers in its middle")
-    artificial: FloatDimension = Field(default=Fixed(1.0), description="artificial events for each one of training")
+    artificial: FloatDimension = Field(default=Fixed(0.0), description="artificial events for each one of training")
     rounds: Dimension = Field(default=Fixed(None), description="the first so many rounds of a training; null: all")
     pruning: FloatDimension = Field(default=Fixed(0.0), description="share of the decisions that are taken out")
     leaf_bits: IntDimension = Field(default=Fixed(8), description="bits of the largest leaf, sign included")

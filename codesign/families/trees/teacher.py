@@ -5,7 +5,7 @@ with its threshold: knowledge distillation for anomaly detection (arXiv 2310.060
 The network is scikit-learn's, sees the events of training alone, and is no part of the design. What the trees learn is
 the logarithm of its error: in the same order, and no few events are all that there is to learn.
 
-A teacher can judge any event, also one that never was. Beside those of training the trees learn artificial ones, in
+A teacher can judge any event, also one that never was. Beside those of training the trees may learn artificial ones, in
 which each input is another event's: they say what the error is off the beaten track, where the unusual lies.
 """
 

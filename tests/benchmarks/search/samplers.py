@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.benchmarks.search.record import OUTPUT, Searches, spread
 from tests.benchmarks.search.replay import replayed
-from tests.benchmarks.search.tables import BOXES, TABLES, Entry, described, read_tables, small_study
+from tests.benchmarks.search.tables import BOXES, TABLES, Entry, described, every, read_tables, small_study
 from tests.benchmarks.search.volume import at, ranks
 
 __all__ = ("SAMPLERS", "summary")
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     tables = read_tables()
+    tables = {n: t for n, t in tables.items() if len(t) == sum(1 for _ in every(small_study(n, "random", 1)))}
     names = [name for name in options.studies.split(",") if name in tables]
     hashes = {n: hashlib.sha256(repr(sorted(t.items())).encode()).hexdigest()[:16] for n, t in tables.items()}
     whole = {n: whole_share(n, t) for n, t in tables.items()}
