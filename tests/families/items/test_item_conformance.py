@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from codesign.core.layout import Layout
+from codesign.families.attention.family import Attention
 from codesign.families.conv1d.family import Conv1d
 from codesign.families.conv2d.family import Conv2d
 from codesign.families.deepsets.family import DeepSets
+from codesign.families.gru.family import Gru
 from codesign.families.interaction.family import Interaction
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
@@ -74,3 +76,11 @@ class TestLinearAttention(OfItems):
 
 class TestMixer(OfItems):
     kind = Mixer
+
+
+class TestAttention(OfItems):
+    kind, own = Attention, {"latent": [1, 2], "product_bits": {"low": 3, "high": 5}}
+
+
+class TestGru(OfItems):
+    kind, own = Gru, {"hidden": [2, 3], "product_bits": {"low": 3, "high": 5}}
