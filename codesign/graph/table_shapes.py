@@ -15,8 +15,8 @@ from codesign.graph.nodes import CODESIGN
 __all__ = ("know_tables",)
 
 
-class Table(CustomOp):
-    """An operator that QONNX looks up by this name. Nobody runs it there: it is computed exactly instead."""
+class Table_v1(CustomOp):
+    """Its first version, by the name that QONNX looks up. Nobody runs it there: it is computed exactly instead."""
 
     def get_nodeattr_types(self) -> dict[str, tuple[str, bool, int]]:
         """The type of the codes."""
@@ -41,4 +41,4 @@ class Table(CustomOp):
 @cache
 def know_tables() -> None:
     """Make the operator known, once in a process."""
-    add_op_to_domain(CODESIGN, Table)
+    add_op_to_domain(CODESIGN, Table_v1)

@@ -20,7 +20,7 @@ from codesign.training.quantised_layers import (
     sum_of,
     total,
 )
-from codesign.training.table_layers import Tabulated
+from codesign.training.table_activations import TableActivation
 
 __all__ = ("QuantAttention",)
 
@@ -42,8 +42,8 @@ class QuantAttention(ItemNetwork):
         )
         self.key, self.keyed = Matrix(width, config.latent, weight), ActivationLayer(config.latent, bits, signed=True)
         self.value, self.valued = Matrix(width, width, weight), ActivationLayer(width, bits, signed=True)
-        self.score = Tabulated("exp", 1, bits, bits)
-        self.inverse = Tabulated("reciprocal", 1, bits, bits)
+        self.score = TableActivation("exp", 1, bits, bits)
+        self.inverse = TableActivation("reciprocal", 1, bits, bits)
         self.seen = ActivationLayer(width, bits, signed=True)
         self.own = Matrix(width, width, weight)
         self.attended = ActivationLayer(width, active)

@@ -22,7 +22,7 @@ from codesign.training.quantised_layers import (
     product,
     sum_of,
 )
-from codesign.training.table_layers import TableFunction, Tabulated
+from codesign.training.table_activations import TableActivation, TableFunction
 
 __all__ = ("QuantGru",)
 
@@ -33,7 +33,7 @@ class _Gate(Layer):
     def __init__(self, function: TableFunction, inputs: int, hidden: int, weight_bits: int, bits: int) -> None:
         super().__init__()
         self.of_item, self.of_state = Matrix(inputs, hidden, weight_bits), Matrix(hidden, hidden, weight_bits)
-        self.open = Tabulated(function, hidden, bits, bits)
+        self.open = TableActivation(function, hidden, bits, bits)
 
     def forward(self, item: GridSignal, state: GridSignal | None) -> GridSignal:
         """(events, inputs) and (events, hidden) to (events, hidden)."""

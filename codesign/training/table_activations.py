@@ -23,7 +23,7 @@ from codesign.graph.reals import FUNCTIONS
 from codesign.training.brevitas_quantisers import activation_scale, range_parameter
 from codesign.training.quantised_layers import ActivationLayer, GridSignal, Layer, Walk
 
-__all__ = ("TableFunction", "Tabulated", "table_values")
+__all__ = ("TableActivation", "TableFunction", "table_values")
 
 TableFunction = Literal["exp", "sigmoid", "tanh", "reciprocal"]
 
@@ -90,7 +90,7 @@ class _ReadTable(torch.autograd.Function):
         return values[codes + (len(values) // 2 if signed else 0)]
 
 
-class Tabulated(Layer):
+class TableActivation(Layer):
     """An activation of ``bits`` bits, and a function of it of ``width`` bits: an exponential of the distance to the top
     of its range, the reciprocal of what is rectified (at most 8), ``sigmoid`` or ``tanh``."""
 
