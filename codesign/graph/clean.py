@@ -16,6 +16,9 @@ from qonnx.transformation.general import GiveUniqueNodeNames
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
+from codesign.graph.nodes import CODESIGN
+from codesign.graph.table_shapes import know_tables
+
 __all__ = ("clean_model",)
 
 _DOMAIN = "qonnx.custom_op.general"
@@ -28,6 +31,8 @@ def clean_model(exported: ModelProto) -> ModelProto:
     for node in exported.graph.node:
         if node.op_type in _QONNX:
             node.domain = _DOMAIN
+    if any(node.domain == CODESIGN for node in exported.graph.node):
+        know_tables()
     model = ModelWrapper(exported).transform(InferShapes(), make_deepcopy=False)
     _fold_constant_nodes(model)
     left = [n for n in model.graph.node if n.op_type not in _KEPT]

@@ -52,6 +52,7 @@ def export(
             module,
             args=given if len(given) > 1 else given[0],
             dynamo=False,  # the TorchScript exporter is ten times faster
+            autograd_inlining=False,  # what a Function of ours computes is not looked into: it says what it is
             input_names=inputs,
             output_names=list(named),
             dynamic_axes={name: {0: "events"} for name in (*inputs, *named)},

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from codesign.core.design import Design
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
+from codesign.families.attention.family import Attention
 from codesign.families.conv1d.family import Conv1d
 from codesign.families.conv2d.family import Conv2d
 from codesign.families.deepsets.family import DeepSets
+from codesign.families.gru.family import Gru
 from codesign.families.interaction.family import Interaction
 from codesign.families.items.item_family import ItemFamily
 from codesign.families.items.item_network import ItemNetwork
@@ -29,7 +31,9 @@ from codesign.training.loop import train
 
 CLASSES = ("one", "two", "three")
 FEATURES = Layout.of_features(("sum", "number"), ("GeV", "1"))
-FAMILIES: tuple[type[ItemFamily], ...] = (DeepSets, JediLinear, Conv1d, Conv2d, Interaction, LinearAttention, Mixer)
+FAMILIES: tuple[type[ItemFamily], ...] = (
+    DeepSets, JediLinear, Conv1d, Conv2d, Interaction, LinearAttention, Mixer, Attention, Gru,
+)  # fmt: skip
 BASE: dict[str, Any] = {
     "each_widths": (5, 4),
     "tail_widths": (6,),
@@ -38,7 +42,11 @@ BASE: dict[str, Any] = {
     "pooled_bits": 5,
     "input_bits": 5,
 }
-OWN: dict[type[ItemFamily], dict[str, Any]] = {LinearAttention: {"latent": 2, "product_bits": 4}}
+OWN: dict[type[ItemFamily], dict[str, Any]] = {
+    LinearAttention: {"latent": 2, "product_bits": 4},
+    Attention: {"latent": 2, "product_bits": 4},
+    Gru: {"hidden": 3, "product_bits": 4},
+}
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from codesign.core.errors import CodesignError
 from codesign.core.layout import Layout
+from codesign.families.attention.family import Attention
 from codesign.families.conv1d.family import Conv1d
 from codesign.families.conv2d.family import Conv2d
 from codesign.families.deepsets.family import DeepSets
+from codesign.families.gru.family import Gru
 from codesign.families.interaction.family import Interaction
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
 from codesign.families.mixer.family import Mixer
 from codesign.testing import TorchFamilyTests
+from tests.families.items.networks import BASE
 
 pytestmark = pytest.mark.slow
 
@@ -74,3 +78,17 @@ class TestLinearAttention(OfItems):
 
 class TestMixer(OfItems):
     kind = Mixer
+
+
+class TestAttention(OfItems):
+    kind, own = Attention, {"latent": [1, 2], "product_bits": {"low": 3, "high": 5}}
+
+
+class TestGru(OfItems):
+    kind, own = Gru, {"hidden": [2, 3], "product_bits": {"low": 3, "high": 5}}
+
+
+@pytest.mark.parametrize("family", [Attention, Gru], ids=lambda f: f.name)
+def test_what_reads_tables_has_a_fixed_precision(family):
+    with pytest.raises(CodesignError, match="precision"):
+        family().read(BASE | {"precision": "learned"}, "test")

@@ -14,9 +14,11 @@ from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
+from codesign.families.attention.family import Attention
 from codesign.families.conv1d.family import Conv1d
 from codesign.families.conv2d.family import Conv2d
 from codesign.families.deepsets.family import DeepSets
+from codesign.families.gru.family import Gru
 from codesign.families.interaction.family import Interaction
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
@@ -42,6 +44,8 @@ FEW = [
     (Interaction, {"item_width": 4}, partial(items, 6, True)),
     (LinearAttention, {}, partial(items, 6, True)),
     (Mixer, {}, partial(items, 6, True)),
+    (Attention, {}, partial(items, 5, True)),
+    (Gru, {}, partial(items, 5, True)),
 ]
 MORE = [
     *((DeepSets, {"pool": pool}, partial(items, 10, masked)) for pool in ("sum", "mean", "max") for masked in (0, 1)),
@@ -55,6 +59,8 @@ MORE = [
     (Conv2d, {"kernel": 2, "window": 2, "pool": "flatten", "each_widths": (4,), "weight_bits": (3, 4, 4),
               "activation_bits": (4, 4)}, image),
     (Interaction, {"item_width": 4}, partial(items, 4)),
+    (Attention, {"pool": "max"}, partial(items, 4)),
+    (Gru, {}, partial(items, 6, False, True)),
     (Mixer, {"pool": "mean"}, partial(items, 5)),
 ]  # fmt: skip
 
@@ -74,7 +80,10 @@ def _slowly(family):
 
 
 #: the families, those that are tried with -m slow only among them
-USUAL = [_slowly(f) if f in (Interaction, LinearAttention, Mixer) else pytest.param(f, id=f.name) for f in FAMILIES]
+USUAL = [
+    _slowly(f) if f in (Interaction, LinearAttention, Mixer, Attention, Gru) else pytest.param(f, id=f.name)
+    for f in FAMILIES
+]
 
 
 def one_dead(network):
