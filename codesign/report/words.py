@@ -101,6 +101,8 @@ def bound(constraint: Constraint) -> str:
         parts.append(f"at least {number(constraint.min)}")
     if constraint.max is not None:
         parts.append(f"at most {number(constraint.max)}")
+    if constraint.slrs is not None:
+        parts.append(f"at most {constraint.slrs:g} SLR")
     return f"{quantity(constraint.name)} {' and '.join(parts)}"
 
 
