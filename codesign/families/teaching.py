@@ -12,7 +12,11 @@ from codesign.data.sample import Part, Sample
 from codesign.families.base import Family
 from codesign.tasks.heads import Head, require_heads
 from codesign.tasks.problem import Problem
+from codesign.training.coded import EXACT_BITS, Coded
 from codesign.training.lesson import Fold, Lesson, Subject
+
+#: numbers from which on inputs are kept as codes: fewer are faster as values
+_MANY = 1 << 24
 
 __all__ = ("heads_for", "learnable_weights", "lesson_of", "must_be_able", "outputs_of", "subject_of")
 
@@ -91,6 +95,7 @@ def lesson_of(
     folds = []
     for part in (train, validation):
         weights = learnable_weights(problem, part)
-        x = quantisation.port.values(quantisation.codes(part.x))
-        folds.append(Fold(x, problem.target(part), weights))
+        coded = Coded.of(quantisation, part.x)
+        many = coded.codes.size > _MANY and width <= EXACT_BITS
+        folds.append(Fold(coded if many else coded.values, problem.target(part), weights))
     return Lesson(subject_of(problem, facts, trigger, folds[0].weights is not None), quantisation, *folds)
