@@ -69,6 +69,10 @@ def _slow(name: str, *arguments: str) -> Part:
 
 #: files whose slow tests take longer than a part: what is selected in each of their parts
 _DIVIDED: dict[str, dict[str, str]] = {
+    "tests/flows/test_folding.py": {
+        "folding-kinds": "test_every_kind_in_simulation",
+        "folding-others": "not test_every_kind_in_simulation",
+    },
     "tests/conformance/test_conformance.py": {
         "alkaid": "test_alkaid_simulated",
         "finn": "test_finn or through_finn",

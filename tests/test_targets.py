@@ -11,6 +11,9 @@ from codesign.core import resources
 from codesign.core.availability import Availability
 from codesign.core.errors import InputError
 from codesign.core.targets import load_target
+from codesign.pipeline.scoring import limits
+from codesign.report.words import bound
+from codesign.study.definition import Constraint, load_study
 
 _PER_ADDER = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6), "nexus": (2.5, 8)}
 _PARTS = {"xcup": "xc", "xcu": "xc", "xc7": "xc7", "ecp5": "LFE5U", "nexus": "LIFCL"}
@@ -98,3 +101,26 @@ def test_an_unknown_family_or_a_wrong_value_is_refused(tmp_path: Path) -> None:
         (tmp_path / "t.yaml").write_text(text.replace(old, new))
         with pytest.raises(InputError, match=word):
             load_target(str(tmp_path / "t.yaml"))
+
+
+def test_dies_of_several_regions_are_known() -> None:
+    regions = {name: load_target(name).resources.slrs for name in SHIPPED}
+    assert {n for n, slrs in regions.items() if slrs == 1} == {
+        "kv260", "lifcl-40", "lifcl-40-evn", "pynq-z2", "ulx3s-85f", "zcu102",
+    }  # fmt: skip
+    assert load_target("vu13p-360").resources.lut_of_slr == 432000
+    assert load_target("vu9p-200").resources.lut_of_slr == 394080
+
+
+def test_lut_may_be_bounded_by_the_region() -> None:
+    target = load_target("vu13p-360")
+    constraint = Constraint.model_validate({"name": "lut", "slrs": 0.25, "fidelity": "compiled"})
+    assert constraint.most(target) == 108000
+    assert constraint.model_copy(update={"max": 5000.0}).most(target) == 5000
+    assert bound(constraint) == "LUT at most 0.25 SLR"
+    study = load_study("jet-tagger").model_copy(update={"constraints": (constraint,)})
+    (own,) = (one for one in limits(study, target) if one.name == "lut")
+    assert own.max == 108000
+    assert not own.implied
+    with pytest.raises(ValueError, match="slrs bounds lut alone"):
+        Constraint.model_validate({"name": "ff", "slrs": 1, "fidelity": "compiled"})

@@ -191,6 +191,10 @@ class Port(BaseModel):
         return {block.name: flat[:, place].reshape(len(flat), *block.shape) for block, place in self.places}
 
 
+#: numbers of which mean and standard deviation are taken at most
+_FITTED = 1 << 25
+
+
 class QuantisedBlock(Block):
     """A block of a port, and how physical numbers become its codes: an ``offset`` and a ``step`` for each field.
 
@@ -213,9 +217,11 @@ class QuantisedBlock(Block):
     def fit(cls, layout: Layout, x: NDArray[np.floating], bits: int, integer_bits: int) -> QuantisedBlock:
         """Standardise each field over all items that are there, of flat physical numbers ``x`` (events, size).
 
-        A validity is no quantity to be standardised: 0 stays 0, and 1, where there is nothing else, is one bit.
+        Of more events than are needed for that, every so many alone. A validity is no quantity to be standardised: 0
+        stays 0, and 1, where there is nothing else, is one bit.
         """
         kind = FixedPoint(signed=True, integer_bits=integer_bits, fraction_bits=bits - 1 - integer_bits)
+        x = x[:: -(-x.size // _FITTED)] if x.size > _FITTED else x
         x64 = np.asarray(x, dtype=np.float64).reshape(len(x) * layout.items, layout.shape[-1])
         if layout.absent is not None:
             x64 = x64[(x64 != 0).any(axis=1)]

@@ -29,7 +29,18 @@ class Resources(BaseModel):
     ff: int = Field(gt=0, le=_MOST)
     dsp: int = Field(ge=0, le=_MOST)
     bram: float = Field(ge=0, le=_MOST, allow_inf_nan=False, description="36 kbit blocks")
+    slrs: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="super logic regions, dies on which these are spread evenly; 1: a single die",
+    )
     source: str = Field(description="the data sheet the figures are from")
+
+    @property
+    def lut_of_slr(self) -> float:
+        """Look-up tables of one super logic region; paths between two of them are slow and few."""
+        return self.lut / self.slrs
 
 
 class Target(BaseModel):

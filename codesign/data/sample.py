@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
 from codesign.core.layout import FEATURES, BlockValues, Layout
+from codesign.core.mapped import chunks, taken
 
 __all__ = ("Part", "Sample", "Splits")
 
@@ -57,11 +58,11 @@ class Part:
         """Only these events, in this order."""
         return replace(
             self,
-            features=self.features[index],
+            features=taken(self.features, index),
             y=self.y[index],
             targets=None if self.targets is None else self.targets[index],
             truth={name: values[index] for name, values in self.truth.items()},
-            blocks={name: values[index] for name, values in self.blocks.items()},
+            blocks={name: taken(values, index) for name, values in self.blocks.items()},
             weights=None if self.weights is None else self.weights[index],
             collisions=None if self.collisions is None else self.collisions[index],
         )
@@ -174,12 +175,12 @@ class Sample:
         index = self.places(name, splits)
         return Part(
             name,
-            self.features[index],
+            taken(self.features, index),
             self.labels[index],
             None if self.targets is None else self.targets[index],
             {key: values[index] for key, values in self.truth.items()},
             self.class_names,
-            {block.layout.name: block.values[index] for block in self.blocks},
+            {block.layout.name: taken(block.values, index) for block in self.blocks},
             self.view,
             None if self.weights is None else self.weights[index],
             None if self.collisions is None else self.collisions[index],
@@ -238,6 +239,7 @@ def _pieces(order: NDArray[np.int64], sizes: NDArray[np.int64], shares: NDArray[
 
 
 def _must_be_finite(what: str, values: NDArray[np.float32], names: tuple[str, ...]) -> None:
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise InputError(f"{what} '{names[column]}' of event {row} is not finite")
+    for part in chunks(values):
+        if not np.isfinite(values[part]).all():
+            row, column = np.argwhere(~np.isfinite(values[part]))[0]
+            raise InputError(f"{what} '{names[column]}' of event {part.start + row} is not finite")

@@ -17,7 +17,11 @@ from codesign.families.base import Family
 from codesign.tasks.heads import Head, require_heads
 from codesign.tasks.losses import with_loss
 from codesign.tasks.problem import Problem
+from codesign.training.coded import EXACT_BITS, Coded
 from codesign.training.lesson import Fold, Lesson, Subject
+
+#: numbers from which on inputs are kept as codes: fewer are faster as values
+_MANY = 1 << 24
 
 __all__ = (
     "OWN_TEACHING",
@@ -164,18 +168,19 @@ def lesson_of(
     """
     parts = train, validation
     if preparation is None:
-        quantisation = problem.input_quantisation(train.x, facts.seen, width)
-        codes = [quantisation.codes(part.x) for part in parts]
+        arriving = [part.x for part in parts]
+        quantisation = problem.input_quantisation(arriving[0], facts.seen, width)
     else:
-        prepared = [preparation.of_features(part.x) for part in parts]
-        quantisation = preparation.input_quantisation(prepared[0], width)
-        codes = [quantisation.codes(values) for values in prepared]
+        arriving = [preparation.of_features(part.x) for part in parts]
+        quantisation = preparation.input_quantisation(arriving[0], width)
     factors = taught.factors(facts, train, learnable_weights(problem, train))
     folds = []
-    for part, own in zip(parts, codes, strict=True):
+    for part, values in zip(parts, arriving, strict=True):
         weights = learnable_weights(problem, part)
         if factors is not None:
             weights = factors[part.y] * (1.0 if weights is None else weights)
-        folds.append(Fold(quantisation.port.values(own), problem.target(part), weights))
+        coded = Coded.of(quantisation, values)
+        many = coded.codes.size > _MANY and width <= EXACT_BITS
+        folds.append(Fold(coded if many else coded.values, problem.target(part), weights))
     subject = subject_of(problem, facts, trigger, preparation, folds[0].weights is not None, taught)
     return Lesson(subject, quantisation, *folds)

@@ -51,7 +51,7 @@ def fit_network(
     heads = lesson.subject.heads
     network = build(candidate, lesson.subject)
     train(
-        network, lesson.train.x, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
+        network, lesson.train.inputs, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
         weights=lesson.train.weights, device=device_named(device), progress=progress, how=budget.steps,
         patience=budget.patience,

@@ -1,9 +1,9 @@
 """What a closer tool is expected to find where only the compiler's own figure is known, with a band of error.
 
 The fits come from calibrations (:mod:`codesign.calibration.run` of networks, :mod:`codesign.calibration.tree_fits` of
-boosted trees) and are shipped beside this file, as ``fits.json`` and ``tree_fits.json``. A figure outside the range
-that was calibrated, or of an FPGA family, a flow or a kind of model that was not, gets no expectation: nothing is
-extrapolated.
+boosted trees, :mod:`codesign.calibration.repeated_fits` of networks on items) and are shipped beside this file, one for
+each kind of circuit. A figure outside the range that was calibrated, or of an FPGA family, a flow or a kind of circuit
+that was not, gets no expectation: nothing is extrapolated.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from codesign.core.figures import QUANTITIES, Expected, Fidelity, Figure
-from codesign.graph.model_kind import ModelKind
+from codesign.graph.model_kind import CircuitKind
 
-__all__ = ("FITS", "TREE_FITS", "Fit", "expect", "with_expected")
+__all__ = ("FITS", "REPEATED_FITS", "TREE_FITS", "Fit", "expect", "with_expected")
 
 FITS = Path(__file__).resolve().parent / "fits.json"
 TREE_FITS = FITS.with_name("tree_fits.json")
+REPEATED_FITS = FITS.with_name("repeated_fits.json")
+#: how many models of a kind there are, in words
+_MANY = {"network": "networks", "trees": "ensembles of trees", "repeated": "networks of a module for each item",
+         "folded": "folded networks"}  # fmt: skip
 
 
 class Fit(BaseModel):
@@ -36,7 +40,7 @@ class Fit(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     flow: str = "alkaid"
-    kind: ModelKind = "network"
+    kind: CircuitKind = "network"
     family: str
     quantity: str
     fidelity: Fidelity
@@ -53,11 +57,13 @@ class Fit(BaseModel):
 
 @cache
 def _fits() -> tuple[Fit, ...]:
-    return tuple(Fit(**f) for path in (FITS, TREE_FITS) for f in json.loads(path.read_text(encoding="utf-8")))
+    return tuple(
+        Fit(**f) for path in (FITS, TREE_FITS, REPEATED_FITS) for f in json.loads(path.read_text(encoding="utf-8"))
+    )
 
 
 def expect(
-    quantity: str, value: float, family: str, kind: ModelKind | None = "network", flow: str = "alkaid"
+    quantity: str, value: float, family: str, kind: CircuitKind | None = "network", flow: str = "alkaid"
 ) -> Expected | None:
     """What a closer tool should find of a compiled figure on FPGAs of ``family``; None where nobody calibrated it."""
     for fit in _fits():
@@ -66,14 +72,13 @@ def expect(
             middle = fit.intercept + fit.slope * log(value)
             low, best, high = (round(exp(middle + side * fit.band), 1) for side in (-1, 0, 1))
             size = f"{fit.low:,.0f} to {fit.high:,.0f} {QUANTITIES[quantity][0]}"
-            of = "networks" if fit.kind == "network" else "ensembles of trees"
-            source = f"calibration on {fit.networks} {of} of {size}, 68 % of them within the band"
+            source = f"calibration on {fit.networks} {_MANY[fit.kind]} of {size}, 68 % of them within the band"
             return Expected(value=best, low=low, high=high, fidelity=fit.fidelity, tool=fit.tool, source=source)
     return None
 
 
 def with_expected(
-    figures: Sequence[Figure], family: str, kind: ModelKind | None = "network", flow: str = "alkaid"
+    figures: Sequence[Figure], family: str, kind: CircuitKind | None = "network", flow: str = "alkaid"
 ) -> list[Figure]:
     """The same figures, the compiled ones with what a closer tool is expected to find."""
     return [

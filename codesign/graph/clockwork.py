@@ -139,7 +139,9 @@ class _Trace:
         combine, over = _COMBINE[phase.combine], _OVER[phase.combine]
         start = self.schedule.starts[phase.name]
         x, last = self.input(phase, phase.inputs[0]), self.first_at(start + phase.words - 1)
-        words = np.where(last.reshape(-1, *[1] * (x.ndim - 2)), over(x[:, : phase.rest], axis=1), over(x, axis=1))
+        words: Array = np.where(
+            last.reshape(-1, *[1] * (x.ndim - 2)), over(x[:, : phase.rest], axis=1), over(x, axis=1)
+        )
         tree = tree_clocks(phase.lanes, self.schedule.tree)
         words, begins = np.roll(words, tree, axis=0), self.first_at(start + tree)
         if phase.words == 1:

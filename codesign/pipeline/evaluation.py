@@ -154,8 +154,8 @@ def _must_fit(study: Study, flow: Flow, target: Target, cost: float, kind: Model
     """Refuse, before it is trained, a candidate that by the flow's own bound cannot fit the budget of LUTs."""
     if (least := flow.least_lut(cost, kind)) is None:
         return
-    limits = [c.max for c in study.constraints if c.name == "lut" and c.max is not None]
-    most = min([*limits, float(target.resources.lut)])
+    limits = [c.most(target) for c in study.constraints if c.name == "lut"]
+    most = min([*(m for m in limits if m is not None), float(target.resources.lut)])
     if least.value > most:
         raise RefusedError(
             f"cannot fit: some {cost:.0f} effective bit operations need at least {least.value:.0f} LUT in the flow "

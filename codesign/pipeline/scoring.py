@@ -62,7 +62,7 @@ def score(trial: int, study: Study, metrics: Mapping[str, Metric], figures: Sequ
 
 def limits(study: Study, target: Target) -> list[Limit]:
     """The study's constraints, and what the target itself implies: its resources and its latency budget."""
-    found = {c.name: Limit(c.name, c.min, c.max, fidelity=c.fidelity) for c in study.constraints}
+    found = {c.name: Limit(c.name, c.min, c.most(target), fidelity=c.fidelity) for c in study.constraints}
     implied = {q: float(getattr(target.resources, q)) for q in ("lut", "ff", "dsp", "bram")}
     if target.latency_budget_ns is not None:
         implied["latency_ns"] = target.latency_budget_ns

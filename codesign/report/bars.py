@@ -52,13 +52,14 @@ def budget_bars(run: Run, point: Point) -> list[BudgetBar]:
                 )
             )  # fmt: skip
     for constraint in run.constraints:
-        if constraint.fidelity is not None and constraint.max:
+        most = constraint.max if run.target is None else constraint.most(run.target)
+        if constraint.fidelity is not None and most:
             # a latency has one bar for each way in which it is known: what the compiler promised, what was simulated
             known = _LATENCIES if constraint.name.startswith("latency") else (constraint.fidelity,)
             for fidelity in known:
                 figure = find(point.figures, constraint.name, fidelity)
                 if figure:
-                    made.append(_bar(figure, constraint.max, "budget"))
+                    made.append(_bar(figure, most, "budget"))
     return made
 
 

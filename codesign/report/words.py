@@ -179,6 +179,8 @@ def bound(constraint: Constraint) -> str:
         parts.append(f"at least {number(constraint.min)}")
     if constraint.max is not None:
         parts.append(f"at most {number(constraint.max)}")
+    if constraint.slrs is not None:
+        parts.append(f"at most {constraint.slrs:g} SLR")
     name = quantity(constraint.name)
     unit = f" {name[name.index('[') + 1 : -1]}" if name.endswith("]") else ""
     return f"{name.partition(' [')[0]} {' and '.join(parts)}{unit}"

@@ -6,7 +6,9 @@ after it. What a register holds at other times is of no event, and nothing waits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +32,8 @@ class PhaseWriter:
     ----------
     modules: of each compiled phase, the name of its module.
     lines: declarations and bodies so far.
-    flip_flops, shifts, adders: bits of registers, of shift registers in look-up tables, and of adders and gates.
+    flip_flops, shifts, gates: bits of registers, of shift registers in look-up tables, and of adders and gates.
+    parts: modules of its own, as text; ``copies``: how many instances there are of each module.
     """
 
     schedule: Schedule
@@ -39,6 +42,9 @@ class PhaseWriter:
     flip_flops: int = 0
     shifts: int = 0
     gates: int = 0
+    parts: list[str] = field(default_factory=list)
+    copies: Counter[str] = field(default_factory=Counter)
+    _trees: dict[tuple[FixedPoint, FixedPoint, Combine | None, int], tuple[str, int, int]] = field(default_factory=dict)
     _wires: dict[str, str] = field(default_factory=dict)
     _number: int = 0
 
@@ -140,24 +146,66 @@ class PhaseWriter:
                 self._module(phase)
 
     def _module(self, phase: FoldPhase) -> None:
-        inputs = {n: self.arriving(phase, n) for n in phase.inputs}
+        copies, module = phase.lanes if phase.kind is Kind.ITEM else 1, self.modules.get(phase.name, "")
+        if phase.wires or copies == 1:
+            inputs = {n: self.arriving(phase, n) for n in phase.inputs}
+        else:
+            inputs = {n: self._wires[n] if self.stream(n) else self.arriving(phase, n) for n in phase.inputs}
+            module = self._lane(phase, module)
         if phase.wires:
             self._rewire(phase, inputs)
             return
-        copies = phase.lanes if phase.kind is Kind.ITEM else 1
+        self.copies[module] += copies
         width = sum(self.bits(o) for o in phase.outputs)
         made = [self.fresh("m") for _ in range(copies)]
         for lane, out in enumerate(made):
             parts = [element(inputs[n], (lane if self.stream(n) else 0) * self.bits(n), self.bits(n)) for n in inputs]
             self.lines.append(f"    wire [{width - 1}:0] {out};")
             self.lines.append(
-                f"    {self.modules[phase.name]} {phase.name}_{lane} (.clk(clk), .model_inp({concatenate(parts)}), "
-                f".model_out({out}));"
+                f"    {module} {phase.name}_{lane} (.clk(clk), .model_inp({concatenate(parts)}), .model_out({out}));"
             )
         low = 0
         for name in phase.outputs:
             self.wire(name, [element(out, low, self.bits(name)) for out in made])
             low += self.bits(name)
+
+    @contextmanager
+    def _part(self, name: str, inputs: int, outputs: int, copies: int) -> Iterator[None]:
+        """What is written within becomes a module with ports of so many bits, and counts for so many copies."""
+        lines, before = self.lines, (self.flip_flops, self.shifts, self.gates)
+        self.lines = []
+        yield
+        body, self.lines = "\n".join(self.lines), lines
+        self.flip_flops, self.shifts, self.gates = (
+            old + copies * (new - old)
+            for old, new in zip(before, (self.flip_flops, self.shifts, self.gates), strict=True)
+        )
+        self.parts.append(f"""\
+module {name} (
+    input wire clk,
+    // verilator lint_off UNUSEDSIGNAL
+    input wire [{inputs - 1}:0] model_inp,
+    // verilator lint_on UNUSEDSIGNAL
+    output wire [{outputs - 1}:0] model_out
+);
+{body}
+endmodule
+""")
+
+    def _lane(self, phase: FoldPhase, module: str) -> str:
+        """The module of one item with its delays in front, where there are any."""
+        start, low, parts = self.schedule.starts[phase.name], 0, []
+        delays = {n: start - self.schedule.clocks[n] if self.stream(n) else 0 for n in phase.inputs}
+        if not any(delays.values()):
+            return module
+        name, outputs = f"{module}_lane", sum(self.bits(o) for o in phase.outputs)
+        with self._part(name, sum(self.bits(n) for n in phase.inputs), outputs, phase.lanes):
+            for value, clocks in delays.items():
+                width = self.bits(value)
+                parts.append(self.delay(element("model_inp", low, width), width, clocks))
+                low += width
+            self.lines.append(f"    {module} own (.clk(clk), .model_inp({concatenate(parts)}), .model_out(model_out));")
+        return name
 
     def _rewire(self, phase: FoldPhase, inputs: dict[str, str]) -> None:
         """Elements that only stand elsewhere."""
@@ -191,6 +239,11 @@ class PhaseWriter:
             if not kind.width:
                 results.append(f"{total.width}'b0")
                 continue
+            if phase.words == 1:
+                results.append(
+                    self._tree(phase, x, [lane * self.bits(name) + low for lane in range(phase.lanes)], kind, total)
+                )
+                continue
             lanes = []
             for lane in range(phase.lanes):
                 bits = element(x, lane * self.bits(name) + low, kind.width)
@@ -200,6 +253,29 @@ class PhaseWriter:
                 lanes.append(self._extend(bits, kind, total, f"{phase.name}_{index}_{lane}"))
             results.append(self._accumulate(phase, lanes, total, start))
         self.wire(out, results)
+
+    def _tree(self, phase: FoldPhase, x: str, places: Sequence[int], kind: FixedPoint, total: FixedPoint) -> str:
+        """All items of an event at once: a module, one for all elements that are alike."""
+        key, width = (kind, total, phase.combine, len(places)), kind.width
+        if key not in self._trees:
+            name = f"codesign_tree{len(self._trees)}"
+            before = self.flip_flops, self.gates
+            with self._part(name, width * len(places), total.width, 1):
+                lanes = [
+                    self._extend(element("model_inp", lane * width, width), kind, total, "")
+                    for lane in range(len(places))
+                ]
+                self.lines.append(f"    assign model_out = {self._accumulate(phase, lanes, total, 0)};")
+            self._trees[key] = name, self.flip_flops - before[0], self.gates - before[1]
+            self.flip_flops, self.gates = before
+        name, flip_flops, gates = self._trees[key]
+        self.copies[name] += 1
+        self.flip_flops, self.gates = self.flip_flops + flip_flops, self.gates + gates
+        out = self.fresh("a")
+        self.lines.append(f"    wire [{total.width - 1}:0] {out};")
+        given = concatenate([element(x, place, width) for place in places])
+        self.lines.append(f"    {name} tree_{out} (.clk(clk), .model_inp({given}), .model_out({out}));")
+        return out
 
     def _extend(self, bits: str, kind: FixedPoint, total: FixedPoint, name: str) -> str:
         """Bits of one type as a wire of another."""

@@ -43,13 +43,15 @@ endmodule
 
 @dataclass(frozen=True)
 class FoldedTop:
-    """Its Verilog, the clocks from an event's first to its result, and bits of registers, shift registers and gates."""
+    """Its Verilog, the clocks from an event's first to its result, bits of registers, shift registers and gates, and
+    how many copies there are of each module."""
 
     text: str
     latency: int
     flip_flops: int
     shifts: int
     gates: int
+    copies: Mapping[str, int]
 
 
 def transport_of(schedule: Schedule, kind: str) -> Transport:
@@ -89,7 +91,7 @@ def folded_top(
 `timescale 1 ns / 1 ps
 
 {_DELAY}
-module {name} (
+{"".join(f"{part}{chr(10)}" for part in writer.parts)}module {name} (
     input wire clk,
 {told}    // verilator lint_off UNUSEDSIGNAL
     input wire [{width - 1}:0] model_inp,
@@ -101,7 +103,7 @@ module {name} (
 endmodule
 """
     own = kept + 1 if schedule.interval > 1 else 0
-    return FoldedTop(text, clocks, writer.flip_flops + own, writer.shifts, writer.gates)
+    return FoldedTop(text, clocks, writer.flip_flops + own, writer.shifts, writer.gates, dict(writer.copies))
 
 
 def _control(interval: int, kept: int) -> tuple[str, str, str]:

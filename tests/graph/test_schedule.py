@@ -326,3 +326,15 @@ def test_other_items_than_the_first_are_refused() -> None:
     design = made.design(made.head(made.reduce("ReduceSum", made.active(made.dense(some, 3, 4))), 4))
     with pytest.raises(CannotFold, match="Slice takes or adds items"):
         folded_of(design, 3)
+
+
+def test_a_mean_over_the_items_that_are_there_is_refused() -> None:
+    """It would divide by data; a mean over all of them, the absent ones 0, does not."""
+    made = Network(3, 4, 4)
+    x = made.block("items", 8, 4, valid=True)
+    there = made.node("Slice", x, *(made.integers([v]) for v in (3, 4, 2)))
+    fields = made.node("Slice", x, *(made.integers([v]) for v in (0, 3, 2)))
+    present = made.node("Mul", made.active(made.dense(fields, 3, 4)), there)
+    total, number = made.reduce("ReduceSum", present), made.reduce("ReduceSum", there)
+    with pytest.raises(UnsupportedError, match="Div"):
+        folded_of(made.design(made.node("Div", total, number)), 4)

@@ -37,7 +37,7 @@ from codesign.flows.base import Flow
 from codesign.flows.expected import with_expected
 from codesign.flows.settings import record_settings, stage_delay_for
 from codesign.graph.exact import Exact
-from codesign.graph.model_kind import ModelKind, kind_of_model
+from codesign.graph.model_kind import CircuitKind, ModelKind, kind_of_circuit
 from codesign.graph.reader import Graph, read_graph
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.firmware_record import RECORD, Count, FirmwareRecord, Identifier, Size, Source, own_files, read_record
@@ -294,8 +294,10 @@ class Alkaid(Flow):
             Figure.of("latency_ns", round(cycles * firmware.target.clock_ns, 4), compiled, tool, release),
             Figure.of("initiation_interval", interval, compiled, tool, release),
         ]
-        # what Yosys should find is known of designs that are not folded alone
-        return with_expected(found, firmware.target.family, kind_of_model(firmware.design)) if interval == 1 else found
+        kind: CircuitKind | None = "folded" if interval > 1 else "repeated"
+        if interval == 1 and not firmware.extra.get("by_items"):
+            kind = kind_of_circuit(firmware.design)
+        return with_expected(found, firmware.target.family, kind)
 
     def least_lut(self, cost: float, kind: ModelKind = "network") -> Figure | None:
         """Half of what the cheapest network took that was measured; of trees it is not known."""

@@ -100,7 +100,7 @@ def compile_folded(
         notes=tuple(dict.fromkeys(note for m in modules.values() for note in m.notes)),
         beats=way.beats if isinstance(way, Beats) else 0,
         items=way.items if isinstance(way, Beats) else 0,
-        repeated=tuple(m.name for m in modules.values() if m.phase.lanes >= _APART),
+        repeated=tuple(name for name, copies in written.copies.items() if copies >= _APART),
     )
 
 

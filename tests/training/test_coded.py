@@ -1,0 +1,77 @@
+"""Inputs as codes, in memory or in a file: the same numbers, and the same network."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from codesign.core import mapped as mapping
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.mapped import chunks, forget, mapped, taken
+from codesign.families.deepsets.family import DeepSets
+from codesign.training.coded import Coded
+from codesign.training.lesson import Budget, Fold, Lesson
+from tests.benchmarks.training_memory import measured
+from tests.families.items.networks import BASE, items, subject_of
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch):
+    monkeypatch.setattr(mapping, "LARGE", 1)
+    monkeypatch.setattr(mapping, "_CHUNK", 1000)
+
+
+def test_an_array_in_a_file_keeps_what_is_written(everything_is_large):
+    found = mapped((300, 7), np.float32)
+    assert isinstance(found, np.memmap)
+    for part in chunks(found):
+        found[part] = np.arange(part.start, part.stop)[:, None]
+    forget(found)
+    assert (found == np.arange(300, dtype=np.float32)[:, None]).all()
+    index = np.array([5, 299, 0])
+    assert np.array_equal(taken(found, index), found[index])
+
+
+def test_a_private_map_is_not_forgotten(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    private = np.load(tmp_path / "x.npy", mmap_mode="c")
+    private[1] = 7
+    forget(private[:2])
+    assert private[1] == 7
+
+
+def test_codes_train_the_same_network(everything_is_large):
+    """Of a network with absent items: all weights are equal, and codes take as few bytes as they may."""
+    toy = items(6, True, True, events=300)
+    candidate, subject = DeepSets().read(BASE, "config.json"), subject_of(toy)
+    quantisation = InputQuantisation.of_blocks(toy.x, toy.layouts, candidate.input_width())
+    coded = Coded.of(quantisation, toy.x)
+    assert isinstance(coded.codes, np.memmap)
+    assert coded.codes.dtype == np.int8
+    values = quantisation.port.values(quantisation.codes(toy.x))
+    files = []
+    for x in (values, coded):
+        fold = Fold(x, {"scores": toy.y})
+        assert np.array_equal(fold.x, values)
+        files.append(DeepSets().fit(candidate, Lesson(subject, quantisation, fold, fold), Budget(2, 50, 0.02), 1))
+    assert files[0] == files[1]
+
+
+def test_of_many_events_some_are_enough_to_standardise(monkeypatch):
+    from codesign.core import fixedpoint
+
+    x = np.random.default_rng(0).normal(2, 3, (40000, 1)).astype(np.float32)
+    whole = InputQuantisation.fit(x, ("a",), ("1",), 8)
+    monkeypatch.setattr(fixedpoint, "_FITTED", 10000)
+    part = InputQuantisation.fit(x, ("a",), ("1",), 8)
+    assert part.step[0] != whole.step[0]
+    assert part.step[0] == pytest.approx(whole.step[0], rel=0.03)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_events():
+    """A twentieth of a million jets of 64 x 16, and four times as many: a block of 820 MB in the file."""
+    few, many = measured(50_000), measured(200_000)
+    assert many["anonymous_mb"] < few["anonymous_mb"] + 150, json.dumps([few, many])
