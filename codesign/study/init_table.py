@@ -66,6 +66,7 @@ class TablePlan:
         self.warnings += [
             f"'{name}' is the same in every row: left out" for name in facts.constant if name != facts.label
         ]
+        self.warnings += [f"'{name}' numbers rows or events: left out" for name in facts.numbers]
         self.warnings += [f"'{name}' holds the same as '{other}': left out" for name, other in facts.twins.items()]
         if facts.weight is not None and facts.column(facts.weight).low < 0:
             self.warnings.append(
