@@ -107,6 +107,7 @@ def test_lists_of_other_lengths_and_missing_values_are_told(tmp_path):
         TableClassification().open(study(path) | {"missing": {"policy": "median"}}, 1).sample  # noqa: B018
 
 
+@pytest.mark.slow
 class TestWithConstituents(TaskTests):
     @pytest.fixture
     def task(self):
