@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo docs test stress fuzz replay replay-trained nightly lint types bench bench-kept bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test stress fuzz numbers replay replay-trained nightly lint types bench bench-kept bench-peers calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,6 +51,9 @@ demo: $(READY)  ## run the shipped study and write its report
 docs: $(READY)  ## build the documentation into build/site
 	@$(BIN)/python -m mkdocs build --strict -q
 	@echo "build/site/index.html"
+
+numbers: $(READY)  ## write the numbers of the records into README and documentation
+	@PYTHONPATH=. $(BIN)/python -m tests.documents
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations 20

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codesign.core.design import Design
+    from codesign.core.layout import BlockValues, Layout
+    from codesign.core.records import Metric, Plot, Series
+    from codesign.data.sample import Part, Sample
     from codesign.families.base import Candidate, Family
     from codesign.families.torch_family import TorchFamily
     from codesign.families.trained import Trained
@@ -14,43 +17,68 @@ if TYPE_CHECKING:
     from codesign.importing.base import Imported, Importer
     from codesign.importing.imports import import_model
     from codesign.pipeline.imported import import_run
+    from codesign.pipeline.trial_proof import verify
     from codesign.search.engine import run_study as run
     from codesign.tasks.base import Task
+    from codesign.tasks.heads import Head, LossObjective
     from codesign.tasks.problem import Problem
+    from codesign.tasks.tagging.jet_tagging import ClassificationProblem
 
 __all__ = (
+    "BlockValues",
     "Candidate",
+    "ClassificationProblem",
     "Design",
     "Family",
     "Flow",
+    "Head",
     "Imported",
     "Importer",
+    "Layout",
+    "LossObjective",
+    "Metric",
+    "Part",
+    "Plot",
     "Problem",
+    "Sample",
+    "Series",
     "Task",
     "TorchFamily",
     "Trained",
     "import_model",
     "import_run",
     "run",
+    "verify",
 )
 
 __version__ = "0.1.0"
 
 #: where each public name is: imported when it is first asked for, so that ``import codesign`` is quick
 _HOMES = {
+    "BlockValues": "codesign.core.layout:BlockValues",
     "Candidate": "codesign.families.base:Candidate",
+    "ClassificationProblem": "codesign.tasks.tagging.jet_tagging:ClassificationProblem",
     "Design": "codesign.core.design:Design",
     "Family": "codesign.families.base:Family",
     "Flow": "codesign.flows.base:Flow",
+    "Head": "codesign.tasks.heads:Head",
     "Imported": "codesign.importing.base:Imported",
     "Importer": "codesign.importing.base:Importer",
+    "Layout": "codesign.core.layout:Layout",
+    "LossObjective": "codesign.tasks.heads:LossObjective",
+    "Metric": "codesign.core.records:Metric",
+    "Part": "codesign.data.sample:Part",
+    "Plot": "codesign.core.records:Plot",
     "Problem": "codesign.tasks.problem:Problem",
+    "Sample": "codesign.data.sample:Sample",
+    "Series": "codesign.core.records:Series",
     "Task": "codesign.tasks.base:Task",
     "TorchFamily": "codesign.families.torch_family:TorchFamily",
     "Trained": "codesign.families.trained:Trained",
     "import_model": "codesign.importing.imports:import_model",
     "import_run": "codesign.pipeline.imported:import_run",
     "run": "codesign.search.engine:run_study",
+    "verify": "codesign.pipeline.trial_proof:verify",
 }
 
 

@@ -226,6 +226,27 @@ def _trial(folder: TrialFolder, rng: np.random.Generator, state: r.State, **stat
     (folder.path / "log.txt").write_text("made up\n")
 
 
+def paired(test: r.Metrics, seed: int) -> r.Paired:
+    """Differences from the baselines, and values with a group of events left out, about those of ``test``."""
+    rng = np.random.default_rng(seed)
+    left_out = {n: (m.value + rng.normal(0, m.error / 20, 20)).round(6).tolist() for n, m in test.metrics.items()}
+    bases = {"gradient-boosted trees": 0.6451, f"a cut ({HOSTILE})": 0.6451}
+    return r.Paired(
+        split="test",
+        events=test.events,
+        sample=SAMPLE["hash"],
+        directions=dict.fromkeys(test.metrics, "maximise"),
+        left_out=left_out,
+        baselines=[
+            r.PairedBaseline(
+                name=name,
+                differences={"accuracy": r.Metric(value=round(test.metrics["accuracy"].value - base, 5), error=0.004)},
+            )
+            for name, base in bases.items()
+        ],
+    )
+
+
 def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -> r.FrontPoint:
     """Give a complete trial what trials on the front have."""
     config = folder.read_json("config.json") or {}
@@ -297,6 +318,7 @@ def promote(folder: TrialFolder, rng: np.random.Generator, exact: bool = True) -
         )
         for i in range(1, depth + 1)
     ]
+    folder.write("paired.json", paired(test, folder.number))
     folder.write("layers.json", r.LayerCosts(tool="alkaid", version="0.8.2", layers=steps))
     status = folder.read("status.json", r.TrialStatus)
     assert status is not None

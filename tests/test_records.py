@@ -32,6 +32,7 @@ PLACES = {
     "inputs.json": "trials/*/inputs.json",
     "explained.json": "trials/*/explained.json",
     "layers.json": "trials/*/layers.json",
+    "paired.json": "trials/*/paired.json",
 }
 
 

@@ -29,9 +29,8 @@ PUBLISHED = {
     "rule4ml (arXiv 2408.05314)": "a regression from a network's structure to Vitis' figures, errors of 10 to 30 %",
     "JEDI-linear, published post-route designs on VU13P": "20 designs: LUT/cost of alkaid 1.05 +- 0.04, Spearman "
     "0.997; the designs' checkpoints are in no public package, so they are not rebuilt here",
-    "HGQ with da4ml on OpenML's jets, 76.9 %, post-route on VU13P (arXiv 2507.04535)": "12,250 LUT published; rebuilt "
-    "from the authors' checkpoint (python -m tests.benchmarks.published): cost of alkaid 12,435.5, integers equal on "
-    "4,000 events, published LUT/cost = 0.985; Yosys finds 14,589 LUT",
+    "HGQ with da4ml on OpenML's jets, 76.9 %, post-route on VU13P (arXiv 2507.04535)": "12,250 LUT published; "
+    "rebuilt from the authors' checkpoint by tests.benchmarks.published (published.json)",
 }
 
 #: of a fit, what the package ships

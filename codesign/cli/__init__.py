@@ -77,10 +77,10 @@ def _global(
 
 
 for command in (
-    *(search.run, search.report, search.dashboard, search.init, search.new),
+    *(search.run, search.report, search.front, search.dashboard, search.init, search.new),
     *(hardware.verify, hardware.synth, hardware.flows, hardware.bitstream),
     *(handoff.handoff, handoff.check, handoff.apply),
-    *(about.targets, about.studies, about.doctor, about.schema),
+    *(about.targets, about.studies, about.examples, about.doctor, about.schema),
 ):
     app.command()(tell_when_interrupted(command))
 app.command("import")(tell_when_interrupted(importing.import_))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from codesign.cli.arguments import Json
-from codesign.core.errors import CodesignError
+from codesign.core.errors import CodesignError, InputError
 from codesign.core.printing import print_facts, print_json, print_rows
 
-__all__ = ("doctor", "schema", "studies", "targets")
+__all__ = ("doctor", "examples", "schema", "studies", "targets")
 
 
 def targets(as_json: Json = False) -> None:
@@ -64,6 +65,28 @@ def studies(
     print_rows(rows, as_json, ("name", "task", "family", "target", "check" if check else "description"))
     if any(row.get("check", "passed") != "passed" for row in rows):
         raise typer.Exit(1)
+
+
+def examples(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Where they are; by default those of the checkout.")
+    ] = "examples",
+    as_json: Json = False,
+) -> None:
+    """List the worked examples of a checkout: small packages with a study each, for 'codesign run examples/NAME'.
+
+    Example: codesign examples
+    """
+    from codesign.core import local_packages
+
+    found = local_packages.examples(Path(folder))
+    if not found:
+        raise InputError(f"{folder} has no examples: they come with a checkout; name its folder 'examples'")
+    rows = [
+        {"name": package.folder.name, "description": said, "run": f"codesign run {package.folder}"}
+        for package, said in found
+    ]
+    print_rows(rows, as_json, ("name", "description"))
 
 
 def doctor(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from codesign.cli.arguments import Json, Run, Trial, in_standing_folder
+from codesign.core.errors import InputError
 from codesign.core.interrupt import keeps
 from codesign.core.printing import print_json, print_made, print_rows, say, visible
 
-__all__ = ("apply", "check", "handoff")
+__all__ = ("Destination", "apply", "check", "handoff")
+
+
+class Destination(StrEnum):
+    """A place that takes more than a bundle has by itself."""
+
+    CMSSW = "cmssw"
+
 
 Key = Annotated[
     Path | None,
@@ -33,16 +42,33 @@ def handoff(
     key: Annotated[
         Path | None, typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key, such as ~/.ssh/id_ed25519.")
     ] = None,
+    destination: Annotated[
+        Destination | None, typer.Option("--for", help="Also write what this place takes: cmssw, with --profile.")
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="With --for cmssw: axol1tl-v5, ..., or your own .yaml file."),
+    ] = None,
+    model_version: Annotated[
+        str | None,
+        typer.Option("--model-version", metavar="VERSION", help="With --profile: in its names, in place of its own."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Pack a verified trial for those who use it, with a checksum of every file.
 
-    Example: codesign handoff runs/jet-tagger 17 -o jet-tagger-17.zip --sign ~/.ssh/id_ed25519
+    Example: codesign handoff runs/l1-anomaly 17 -o anomaly-17.zip --for cmssw --profile axol1tl-v5 --model-version v7
     """
     from codesign.core.runfolder import RunFolder
     from codesign.handoff.bundle import write_bundle
+    from codesign.handoff.cmssw import load_profile
 
-    print_made(write_bundle(RunFolder.open(folder).path, trial, output, key=key), as_json)
+    if (destination is None) != (profile is None):
+        raise InputError("--for cmssw and --profile NAME stand together: give both, or none")
+    if model_version is not None and profile is None:
+        raise InputError("--model-version is that of a --profile: give one, with --for cmssw")
+    cmssw = None if profile is None else load_profile(profile, model_version)
+    print_made(write_bundle(RunFolder.open(folder).path, trial, output, key=key, cmssw=cmssw), as_json)
 
 
 def check(

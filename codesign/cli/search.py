@@ -10,14 +10,20 @@ from typing import Annotated, Literal
 import typer
 
 from codesign.cli.arguments import Json, Run, in_standing_folder
+from codesign.core.errors import InputError
 from codesign.core.interrupt import keeps
-from codesign.core.printing import print_front, print_json, print_made, say, visible
+from codesign.core.printing import print_front, print_json, print_made, print_rows, say, visible
 
-__all__ = ("dashboard", "init", "new", "report", "run")
+__all__ = ("dashboard", "front", "init", "new", "report", "run")
 
 
 def run(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study's file, or the name of a shipped one.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A study's file, the name of a shipped one, or a package's folder with a study.yaml."
+        ),
+    ],
     trials: Annotated[int | None, typer.Option(min=1, help="Trials in all, instead of the study's number.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; by default one per core.")] = None,
     folder: Annotated[
@@ -46,6 +52,7 @@ def run(
 
     Example: codesign run jet-tagger --trials 40 --workers 2
     """
+    from codesign.core.local_packages import study_of
     from codesign.core.runfolder import RunFolder
     from codesign.core.store import NO_STORE, default_url
     from codesign.search.ending import EXIT_UNPROVEN, ending
@@ -54,7 +61,7 @@ def run(
     from codesign.study.definition import in_its_file, load_study
 
     kept = NO_STORE if no_cache else store or default_url()
-    loaded = load_study(study)
+    loaded = load_study(study_of(study))
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
     keeps(f"what was finished is in {folder}, and the same command goes on from there")
@@ -94,16 +101,45 @@ def report(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the report of another run, or another file, that lies there.")
     ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Every plot as PDF instead, for a paper or a talk: into a folder.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the HTML report of a run, finished or not; of two runs, their comparison.
 
+    With --figures its plots as PDF, by default into reports/<run folder's name>/figures.
+
     Example: codesign report runs/jet-tagger -o jet-tagger.html
     """
-    from codesign.report import write_comparison, write_report
+    from codesign.report import write_comparison, write_figures, write_report
 
+    if figures:
+        if other is not None:
+            raise InputError("--figures draws the plots of one run: give it alone")
+        drawn = write_figures(folder, output)
+        print_json({"written": [str(path) for path in drawn]}) if as_json else say("\n".join(map(str, drawn)))
+        return
     made = write_report(folder, output, force) if other is None else write_comparison(folder, other, output, force)
     print_made(made, as_json)
+
+
+def front(folder: Run, as_json: Json = False) -> None:
+    """Show the front of a run, finished or not: a table and a plot in the terminal, the best design first.
+
+    Example: codesign front runs/jet-tagger
+    """
+    import shutil
+
+    from codesign.report.terminal import front_lines, front_rows
+
+    rows = front_rows(folder)
+    if not rows and not as_json:
+        say("the front is empty")
+        return
+    print_rows(rows, as_json, rows[0] if rows else ())
+    if not as_json:
+        say("\n".join(front_lines(folder, min(100, shutil.get_terminal_size().columns))))
 
 
 def dashboard(

@@ -1,4 +1,4 @@
-"""What is found by name, through entry points: a user adds one in a package of their own."""
+"""What is found by name, through entry points: a user adds one in a package of their own, installed or named."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import ClassVar, TypeVar
 
 from codesign.core.errors import InputError, nearest
+from codesign.core.local_packages import VARIABLE, local_packages
 from codesign.core.printing import visible
 
 __all__ = ("PlugIn", "forget", "load", "names", "release")
@@ -42,6 +43,10 @@ def load(contract: type[P], name: str) -> P:
 @cache
 def release(contract: type[PlugIn], name: str) -> str:
     """Name and version of the installed package that brings a plug-in; empty where none does."""
+    group = f"codesign.{contract.kind}"
+    for package in local_packages():
+        if any(entry.group == group and entry.name == name for entry in package.entries):
+            return f"{package.name} {package.version}"
     for entry in _entries(contract):
         if entry.name == name and entry.dist is not None:
             return f"{entry.dist.name} {entry.dist.version}"
@@ -55,7 +60,10 @@ def forget() -> None:
 
 
 def _entries(contract: type[PlugIn]) -> list[EntryPoint]:
-    return list(entry_points(group=f"codesign.{contract.kind}"))
+    """Those of folders that the user names, then those that are installed."""
+    group = f"codesign.{contract.kind}"
+    local = [entry for package in local_packages() for entry in package.entries if entry.group == group]
+    return [*local, *entry_points(group=group)]
 
 
 @cache
@@ -65,7 +73,9 @@ def _load(contract: type[PlugIn], name: str) -> PlugIn:
             return _instance(contract, entry)
     known = names(contract)
     said = f"unknown name '{visible(name)}' among the {contract.kind}{nearest(name, known)}"
-    raise InputError(f"{said}; installed: {', '.join(known)}")
+    raise InputError(
+        f"{said}; installed: {', '.join(known)}; the folder of a package that is not can be named in {VARIABLE}"
+    )
 
 
 def _instance(contract: type[PlugIn], entry: EntryPoint) -> PlugIn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.layout import FEATURES, MOST_BLOCKS, Layout, view_blocks
@@ -29,10 +29,10 @@ __all__ = (
     "Metric",
     "Metrics",
     "Objective",
+    "Paired",
+    "PairedBaseline",
     "Plot",
     "Plots",
-    "ReachedRung",
-    "Rungs",
     "SampleFacts",
     "SearchName",
     "Series",
@@ -157,17 +157,26 @@ class SearchName(_Record):
     name: str = Field(min_length=1)
 
 
-class ReachedRung(_Record):
-    """A candidate's objectives on a rung below the last."""
+class PairedBaseline(_Record):
+    """What a design has more of each metric than a baseline has on the same events; negative: less."""
 
-    epochs: int = Field(ge=1)
-    values: tuple[float, ...] = Field(min_length=1)
-    errors: tuple[float, ...]
-    feasible: bool = Field(default=True, description="whether it breaks no bound of the study")
+    name: str
+    differences: dict[str, Metric]
 
 
-class Rungs(RootModel[list[ReachedRung]]):
-    """``rungs.json`` of a trial."""
+class Paired(_Record):
+    """``paired.json`` of a trial on the front: how it compares on the events that it shares with others.
+
+    Of each metric the values with one group of events left out in turn: the same groups for all designs of one sample
+    and split, so that the scatter of the differences of two lists is the error of the difference (grouped jackknife).
+    """
+
+    split: str = Field(pattern="^test$")
+    events: int = Field(gt=0)
+    sample: str | None = Field(default=None, description="hash of the sample: lists of two runs belong together by it")
+    directions: dict[str, str] = Field(default_factory=dict, description="of each metric: maximise or minimise")
+    left_out: dict[str, list[float]] = Field(default_factory=dict, description="of each metric, a value per group")
+    baselines: list[PairedBaseline] = Field(default_factory=list, description="the primary one first")
 
 
 class FrontPoint(_Record):
@@ -262,6 +271,14 @@ class Series(_Record):
     low: list[float] | None = None
     high: list[float] | None = None
     dashed: bool = Field(default=False, description="drawn dashed: a baseline")
+    of: str = Field(
+        default="",
+        exclude_if=lambda of: not of,
+        description="what it is of, such as a class: its colour; else its label",
+    )
+    source: str = Field(
+        default="", exclude_if=lambda source: not source, description="the baseline whose it is: its dash"
+    )
 
     @model_validator(mode="after")
     def _equally_long(self) -> Self:
@@ -331,7 +348,12 @@ class Explained(_Record):
     score: float = Field(allow_inf_nan=False)
     base: float = Field(allow_inf_nan=False, description="mean score of the background events")
     threshold: float | None = Field(default=None, description="what the score has to reach for a trigger")
-    values: dict[str, float] = Field(description="the event's inputs, as the firmware reads them, in their units")
+    values: dict[str, float] = Field(
+        description="the event's inputs in their units; without codes, as an earlier release read them back from codes"
+    )
+    codes: dict[str, int] = Field(
+        default_factory=dict, exclude_if=lambda codes: not codes, description="the integers that the firmware reads"
+    )
     shares: dict[str, Metric]
 
 
@@ -366,7 +388,6 @@ class State(StrEnum):
     COMPLETE = "complete"
     INFEASIBLE = "infeasible"  # scored, but outside the study's constraints
     FAILED = "failed"  # with its reason; never scored
-    STOPPED = "stopped"  # on a lower rung of the search's ladder; never scored
 
 
 class TrialStatus(_Record):
@@ -421,4 +442,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "inputs.json": InputImportance,
     "explained.json": Explanations,
     "layers.json": LayerCosts,
+    "paired.json": Paired,
 }

@@ -33,7 +33,7 @@ __all__ = (
 TRIAL_RECORDS = frozenset(
     {
         "README.md", "config.json", "design.json", "explained.json", "figures.json", "golden.npz", "inputs.json",
-        "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "plots.json", "rungs.json",
+        "layers.json", "log.txt", "manifest.json", "metrics.json", "model.onnx", "paired.json", "plots.json",
         "status.json", "test.json", "trained.json", "verify.json",
     }
 )  # fmt: skip

@@ -107,6 +107,11 @@ class ColumnExpression:
         reader.check(tree)
         return cls(text, tuple(reader.columns), tree)
 
+    @property
+    def tree(self) -> ast.expr:
+        """What was parsed: nodes of the few kinds that an expression has."""
+        return ast.Name(self.text) if self._tree is None else self._tree
+
     def values(self, columns: Columns) -> Any:
         """The expression's value of each row, (rows,) float64, bool or text, or an awkward array of lists.
 

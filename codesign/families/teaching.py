@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError, UnsupportedError, nearest
 from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
+from codesign.data.preparation.prefix import Preparation
 from codesign.data.sample import Part, Sample
 from codesign.families.base import Family
 from codesign.tasks.heads import Head, require_heads
@@ -108,11 +109,17 @@ def heads_for(problem: Problem, facts: SampleFacts) -> tuple[Head, ...]:
 
 
 def subject_of(
-    problem: Problem, facts: SampleFacts, trigger: str | None, weighted: bool = False, taught: Teaching = OWN_TEACHING
+    problem: Problem,
+    facts: SampleFacts,
+    trigger: str | None,
+    preparation: Preparation | None = None,
+    weighted: bool = False,
+    taught: Teaching = OWN_TEACHING,
 ) -> Subject:
     """What the problem wants learned, and the study of it, as it is known before any data."""
-    names = tuple(label for block in facts.seen for label in block.labels)
-    return Subject(names, with_loss(heads_for(problem, facts), taught.loss), trigger, weighted, facts.seen)
+    seen = facts.seen if preparation is None else (preparation.layout,)
+    names = tuple(label for block in seen for label in block.labels)
+    return Subject(names, with_loss(heads_for(problem, facts), taught.loss), trigger, weighted, seen)
 
 
 def must_be_able(family: Family, subject: Subject) -> None:
@@ -148,16 +155,27 @@ def lesson_of(
     train: Part,
     validation: Part,
     trigger: str | None,
+    preparation: Preparation | None = None,
     taught: Teaching = OWN_TEACHING,
 ) -> Lesson:
-    """The training and the validation split on an input grid of ``width`` bits, which is fitted on the first."""
-    quantisation = problem.input_quantisation(train.x, facts.seen, width)
+    """The training and the validation split on an input grid of ``width`` bits, which is fitted on the first.
+
+    With a ``preparation`` the inputs are what the firmware makes of the raw codes.
+    """
+    parts = train, validation
+    if preparation is None:
+        quantisation = problem.input_quantisation(train.x, facts.seen, width)
+        codes = [quantisation.codes(part.x) for part in parts]
+    else:
+        prepared = [preparation.of_features(part.x) for part in parts]
+        quantisation = preparation.input_quantisation(prepared[0], width)
+        codes = [quantisation.codes(values) for values in prepared]
     factors = taught.factors(facts, train, learnable_weights(problem, train))
     folds = []
-    for part in (train, validation):
+    for part, own in zip(parts, codes, strict=True):
         weights = learnable_weights(problem, part)
         if factors is not None:
             weights = factors[part.y] * (1.0 if weights is None else weights)
-        x = quantisation.port.values(quantisation.codes(part.x))
-        folds.append(Fold(x, problem.target(part), weights))
-    return Lesson(subject_of(problem, facts, trigger, folds[0].weights is not None, taught), quantisation, *folds)
+        folds.append(Fold(quantisation.port.values(own), problem.target(part), weights))
+    subject = subject_of(problem, facts, trigger, preparation, folds[0].weights is not None, taught)
+    return Lesson(subject, quantisation, *folds)

@@ -76,13 +76,16 @@ class TorchFamily(Family):
         """Train one network in its one course, with what :meth:`Candidate.pruned` says pruned; its parameters."""
         from codesign.families.torch_trained import fit_network
 
-        return {WEIGHTS: fit_network(self.build, candidate, lesson, budget, seed, device, progress)}
+        return fit_network(self.build, candidate, lesson, budget, seed, device, progress)
 
     def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
         """The network of these parameters, its inputs as it learned them."""
-        from codesign.families.torch_trained import ExportedNetwork, fill
+        from codesign.families.torch_trained import ExportedNetwork, FittedFiles, fill
 
-        network = fill(self.build(candidate, lesson.subject), files[WEIGHTS])
+        if isinstance(files, FittedFiles):  # trained a moment ago: the network need not be built again
+            network = files.network
+        else:
+            network = fill(self.build(candidate, lesson.subject), files[WEIGHTS])
         return ExportedNetwork.of(network, lesson)
 
     def load(self, files: Mapping[str, bytes], candidate: Candidate, design: Design) -> Trained:

@@ -23,7 +23,7 @@ from codesign.training.loop import Truths, train
 from codesign.training.network import Network
 from codesign.training.objectives import HeadsLoss
 
-__all__ = ("ExportedNetwork", "fill", "fit_network", "pack_parameters", "truths_of")
+__all__ = ("ExportedNetwork", "FittedFiles", "fill", "fit_network", "pack_parameters", "truths_of")
 
 #: of a candidate, and what it shall learn
 Build: TypeAlias = Callable[[Candidate, Subject], Network]
@@ -35,10 +35,18 @@ def truths_of(fold: Fold, heads: Sequence[Head]) -> Truths:
     return found[0] if len(found) == 1 else found
 
 
+class FittedFiles(dict[str, bytes]):
+    """The files of a training, and in the process that trained the folded network itself."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__({WEIGHTS: pack_parameters(network)})
+        self.network = network
+
+
 def fit_network(
     build: Build, candidate: Candidate, lesson: Lesson, budget: Budget, seed: int, device: str, progress: Progress
-) -> bytes:
-    """Build and train a network; its parameters, as safetensors."""
+) -> FittedFiles:
+    """Build and train a network."""
     torch.manual_seed(seed)
     heads = lesson.subject.heads
     network = build(candidate, lesson.subject)
@@ -49,7 +57,7 @@ def fit_network(
         patience=budget.patience,
         validation=(lesson.validation.x, truths_of(lesson.validation, heads), lesson.validation.weights),
     )  # fmt: skip
-    return pack_parameters(network)
+    return FittedFiles(network.eval())
 
 
 def pack_parameters(network: Network) -> bytes:

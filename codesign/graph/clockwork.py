@@ -142,6 +142,8 @@ class _Trace:
         words = np.where(last.reshape(-1, *[1] * (x.ndim - 2)), over(x[:, : phase.rest], axis=1), over(x, axis=1))
         tree = tree_clocks(phase.lanes, self.schedule.tree)
         words, begins = np.roll(words, tree, axis=0), self.first_at(start + tree)
+        if phase.words == 1:
+            return np.asarray(words)
         kept: Array = np.zeros_like(words)
         for clock in range(self.clocks - 1):
             kept[clock + 1] = words[clock] if begins[clock] else combine(kept[clock], words[clock])

@@ -112,11 +112,11 @@ class FoldedGraph:
         for phase in self.phases:
             streams = [clocks[n] for n in phase.inputs if self.values[n].stream is not None]
             events = [clocks[n] for n in phase.inputs if self.values[n].stream is None]
-            held = [c + 1 for c in events] if phase.kind is Kind.ITEM else events
+            held = [c + (phase.words > 1) for c in events] if phase.kind is Kind.ITEM else events
             start = starts[phase.name] = max(streams + held)
             match phase.kind:
                 case Kind.REDUCE:
-                    takes = tree_clocks(phase.lanes, tree) + phase.words
+                    takes = tree_clocks(phase.lanes, tree) + (phase.words if phase.words > 1 else 0)
                 case Kind.WINDOW:
                     takes = phase.right
                 case Kind.COLLECT:

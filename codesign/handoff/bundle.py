@@ -31,6 +31,7 @@ from codesign.flows.reopening import bitstream_files, firmware_in, is_own_bitstr
 from codesign.flows.settings import flow_settings
 from codesign.handoff.archive import pack
 from codesign.handoff.check import checksum
+from codesign.handoff.cmssw import Profile, write_cmssw
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.fastsim import write_fast_simulation
 from codesign.handoff.interface import components_of, input_blocks, input_signals, output_signals, tools_of, trigger_of
@@ -51,12 +52,20 @@ _COPIED = ("model.onnx", "design.json", "golden.npz")
 _BINARY = (".so", ".o", ".a")
 
 
-def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0", key: Path | None = None) -> Path:
+def write_bundle(
+    run: Path,
+    trial: int,
+    output: Path,
+    licence: str = "Apache-2.0",
+    key: Path | None = None,
+    cmssw: Profile | None = None,
+) -> Path:
     """Write the bundle of a verified trial into a new folder ``output``, or into one file if it ends in ``.zip``.
 
     The same trial gives the same bytes. InputError where the trial was not verified, failed its verification, or no
     longer is what was verified. ``licence`` is the SPDX expression of the design itself, the user's to choose.
-    ``key`` is an SSH key to sign with (:mod:`codesign.handoff.signature`).
+    ``key`` is an SSH key to sign with (:mod:`codesign.handoff.signature`). With a profile for ``cmssw`` the bundle has
+    a library of its types as well (:mod:`codesign.handoff.cmssw`); InputError where the design does not fit it.
     """
     output = Path(output)
     if output.exists():
@@ -68,7 +77,7 @@ def write_bundle(run: Path, trial: int, output: Path, licence: str = "Apache-2.0
     workshop = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         made = workshop / "bundle"
-        _fill(made, trial_, licence)
+        _fill(made, trial_, licence, cmssw)
         if key is not None:
             sign(made, key)
         if output.suffix.lower() == ".zip":
@@ -188,9 +197,11 @@ def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.i
     return inputs.astype(np.int64), outputs.astype(np.int64)
 
 
-def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
+def _fill(bundle: Path, trial: _Trial, licence: str, cmssw: Profile | None) -> None:
     """Write every file of the bundle, the manifest last."""
     bundle.mkdir()
+    if cmssw is not None:
+        write_cmssw(trial.design, cmssw, trial.inputs, trial.outputs, bundle / "cmssw")
     for name in _copy(trial.study):
         copy_member(trial.folder.path, name, bundle / name)
     if isinstance(trial.study, ImportedRun) and (trial.folder.path / "source").is_dir():
@@ -202,7 +213,7 @@ def _fill(bundle: Path, trial: _Trial, licence: str) -> None:
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
     write_inference(trial.design, trial.study.name, bundle)
     _write_tables(trial, bundle / "fastsim")
-    manifest = _manifest(trial, licence)
+    manifest = _manifest(trial, licence, cmssw)
     (bundle / "README.md").write_text(readme(manifest, (bundle / "fastsim").is_dir()), encoding="utf-8")
     files = []
     for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
@@ -249,7 +260,7 @@ def _copy_tree(source: Path, destination: Path) -> None:
         copy_member(source, name, destination / relative)
 
 
-def _manifest(trial: _Trial, licence: str) -> Manifest:
+def _manifest(trial: _Trial, licence: str, cmssw: Profile | None) -> Manifest:
     study, folder, firmware, target = trial.study, trial.folder, trial.firmware, trial.firmware.target
     test, validation = folder.read("test.json", Metrics), folder.read("metrics.json", Metrics)
     figures = folder.read("figures.json", Figures)
@@ -289,9 +300,10 @@ def _manifest(trial: _Trial, licence: str) -> Manifest:
         sample=(trial.run.read_json("sample.json") or {}) | _view(trial),
         notes=[*dict.fromkeys([*trial.status.notes, *firmware.notes])],
         codesign=__version__,
-        tools=tools_of(study.flow.name, firmware.extra),
+        tools=tools_of(study.flow.name, cmssw is not None, firmware.extra),
         parameters=list(_parameters(study)),
         licence=licence,
-        components=components_of(study.flow.name, firmware.folder),
+        components=components_of(study.flow.name, firmware.folder, cmssw is not None),
+        cmssw=cmssw,
         files=[],
     )

@@ -31,6 +31,7 @@ FIELDS: dict[str, str] = {
     "sources": "interface",
     "latency_cycles": "interface",
     "components": "components",
+    "cmssw": "cmssw/",
     "figures": "figures, others",
     "codesign": "maker",
     "tools": "maker",
@@ -60,7 +61,7 @@ _UNKNOWN = {
 #: files that other statements are about
 _KNOWN = (
     *("model.onnx", "design.json", "golden.npz", "README.md"),
-    *("firmware/", "axi/", "testbench/", "vivado/", "emulator/", "onnx/", "triton/"),
+    *("firmware/", "axi/", "testbench/", "vivado/", "emulator/", "onnx/", "triton/", "cmssw/"),
 )
 
 

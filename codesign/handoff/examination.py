@@ -29,6 +29,7 @@ from codesign.handoff.agreement import interface
 from codesign.handoff.apply.executors import EmulatorEngine, OnnxEngine, built_emulator, compare
 from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest
 from codesign.handoff.claims import claims, other_files
+from codesign.handoff.cmssw import write_cmssw
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.inference import Session, heads_of
 from codesign.handoff.interface import input_blocks, input_signals, output_signals
@@ -156,6 +157,13 @@ def _software(
     yield emulator
     if asked.emulator:
         yield from _emulate(received, emulator, golden, asked.drawn)
+    profile = m.cmssw
+    if profile is not None:
+        yield made_again(
+            received, maker, scratch, "cmssw/", lambda: write_cmssw(design, profile, *golden, scratch / "cmssw")
+        )
+    else:
+        yield same_files(received, maker, scratch, "cmssw/")
 
 
 def _onnx(received: ReceivedBundle, maker: Maker, scratch: Path, golden: tuple[Codes, Codes]) -> Iterator[Statement]:

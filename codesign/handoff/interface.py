@@ -13,6 +13,7 @@ from codesign.core.errors import InputError
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.layout import Layout
 from codesign.flows.base import Flow
+from codesign.handoff.cmssw.arbitrary_precision import headers
 from codesign.handoff.manifest import Component, InputSignal, OutputSignal, Trigger
 
 __all__ = ("components_of", "input_blocks", "input_signals", "output_signals", "tools_of", "trigger_of")
@@ -51,8 +52,13 @@ def trigger_of(design: Design, threshold: float | None) -> Trigger | None:
     return Trigger(output=design.trigger, threshold=threshold, threshold_code=code)
 
 
-def components_of(flow: str, folder: Path) -> list[Component]:
-    """Modules that the flow brought along into its firmware's ``folder``, under their own licence."""
+def components_of(flow: str, folder: Path, cmssw: bool) -> list[Component]:
+    """Files of others, under their own licence: the flow's, in its firmware's ``folder``, and headers of ``cmssw/``."""
+    types = [Component(files="cmssw/include/ap_types", origin="ap_types of Xilinx", licence="Apache-2.0")]
+    return _modules(flow, folder) + (types if cmssw else [])
+
+
+def _modules(flow: str, folder: Path) -> list[Component]:
     if flow not in _STATIC or not (folder / _STATIC[flow][0]).is_dir():
         return []
     files, package = _STATIC[flow]
@@ -63,13 +69,17 @@ def components_of(flow: str, folder: Path) -> list[Component]:
     return [Component(files=f"firmware/{files}", origin=package, licence=licence)]
 
 
-def tools_of(flow: str, record: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Versions of what shapes a bundle's bytes beside codesign: the flow's, where it has one here, and ONNX'.
+def tools_of(flow: str, cmssw: bool, record: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Versions of what shapes a bundle's bytes beside codesign: the flow's, where it has one here, ONNX', and, of a
+    bundle with ``cmssw/``, that of the package whose headers are in it.
 
     ``record`` is the firmware's own (:attr:`codesign.rtl.firmware.Firmware.extra`): it names the version of the
     flow that wrote it.
     """
     found = {"onnx": version("onnx")}
+    if cmssw:
+        package, release, _ = headers()
+        found[package] = release
     try:
         here = plugins.load(Flow, flow).available().version
     except InputError:  # a flow that is not installed

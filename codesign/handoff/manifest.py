@@ -10,6 +10,7 @@ from codesign.core.figures import Figure
 from codesign.core.layout import MOST_BLOCKS, Layout
 from codesign.core.records import Metric, Verified
 from codesign.core.targets import Target
+from codesign.handoff.cmssw.profile import Profile
 
 __all__ = (
     "FORMAT_VERSION",
@@ -144,4 +145,9 @@ class Manifest(_Part):
     )
     licence: str = Field(min_length=1, description="SPDX expression, for all files but those under components")
     components: list[Component] = Field(default_factory=list)
+    cmssw: Profile | None = Field(
+        default=None,
+        exclude_if=lambda profile: profile is None,
+        description="what the library in cmssw/ is made for; absent where the bundle has none",
+    )
     files: list[BundleFile] = Field(description="every file but this one")

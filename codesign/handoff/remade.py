@@ -35,7 +35,7 @@ class Maker:
     def of(cls, manifest: Manifest) -> Self:
         """As a manifest says."""
         made = {"codesign": manifest.codesign, **manifest.tools}
-        here = {"codesign": __version__, **tools_of(manifest.flow)}
+        here = {"codesign": __version__, **tools_of(manifest.flow, manifest.cmssw is not None)}
         words = ", ".join(f"{visible(name)} {visible(release)}" for name, release in made.items())
         return cls(words, made == here)
 

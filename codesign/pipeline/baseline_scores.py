@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from codesign.data.sample import Sample, Splits
 from codesign.study.definition import Study
 from codesign.tasks.base import Task, working_points
 
-__all__ = ("judge_baselines", "read_scores")
+__all__ = ("judge_baselines", "read_points", "read_scores")
 
 
 def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[str, Any], bytes]:
@@ -40,6 +41,7 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
             }
         )
         arrays[f"scores{number}"] = unseen
+        arrays[f"points{number}"] = np.array(json.dumps(points))
     arrays["names"] = np.array([r["name"] for r in records], dtype=np.str_)
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -52,3 +54,17 @@ def read_scores(path: Path) -> Mapping[str, NDArray[np.float64]]:
     """Scores of every baseline on the test split, (events, outputs) each, by name; the primary one first."""
     stored = member_arrays(path.parent, path.name)
     return {str(name): stored[f"scores{number}"] for number, name in enumerate(stored["names"])}
+
+
+def read_points(path: Path, own: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """The working points of every baseline, by name; of a file that keeps none, no baseline where a design, whose
+    points are ``own``, has some."""
+    stored = member_arrays(path.parent, path.name)
+    found = {}
+    for number, name in enumerate(stored["names"]):
+        if (text := stored.get(f"points{number}")) is not None:
+            points = json.loads(str(text))
+            found[str(name)] = {str(k): float(v) for k, v in points.items()} if isinstance(points, dict) else {}
+        elif not own:
+            found[str(name)] = {}
+    return found

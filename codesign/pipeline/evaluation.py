@@ -17,8 +17,10 @@ from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Figures, Metrics
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
+from codesign.data.preparation.prefix import Preparation
 from codesign.data.sample import Part
 from codesign.families.base import Candidate, Family
+from codesign.families.prepared import PreparedModel
 from codesign.families.teaching import lesson_of, must_be_able, subject_of
 from codesign.families.trained import Reference, Trained
 from codesign.flows.base import Flow
@@ -72,7 +74,8 @@ def evaluate(
 
     trigger = problem.trigger if flow.triggers else None
     taught = study.training.teaching()
-    subject = subject_of(problem, facts, trigger, taught=taught)
+    preparation = None if study.inputs is None else Preparation.of(study.inputs, facts.seen)
+    subject = subject_of(problem, facts, trigger, preparation, taught=taught)
     must_be_able(family, subject)
     with stages("bound"):
         _must_fit(study, flow, target, candidate.cost_of(subject) / flow.uses(settings), candidate.kind)
@@ -88,7 +91,8 @@ def evaluate(
     with stages("training"):
         kept = kept_model(key, folder, family, reopen)
         if kept is None:
-            lesson = lesson_of(problem, facts, candidate.input_width(), train, validation, trigger, taught)
+            width = candidate.input_width()
+            lesson = lesson_of(problem, facts, width, train, validation, trigger, preparation, taught)
             must_be_able(family, lesson.subject)
             fit = partial(family.fit, training, lesson, study.training.budget(), seed, study.training.device)
             if training is candidate:
@@ -98,6 +102,8 @@ def evaluate(
                 files, there = shared_training(run, name or store.digest(training.record()), fit)
                 notes.append(f"one of several networks of a training (seed {seed}){', made before' * there}")
             trained = family.pick(files, candidate, lesson)
+            if preparation is not None:
+                trained = PreparedModel(trained, preparation.before(trained.design()))
     with stages("export"):
         if kept is None:
             design = trained.design()
@@ -108,6 +114,8 @@ def evaluate(
             trained = kept
             design = trained.design()
             notes.append("trained weights from the store")
+    if preparation is not None:
+        notes.append(preparation.note())
     with stages("compile"):
         gate = design.input_quantisation.codes(_enough(validation, train, study.verification.gate_events))
         firmware, taken = compiled(flow, design, target, folder.firmware, settings, gate)

@@ -74,7 +74,7 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
 
     scores = outputs(codes)
     background = codes[np.sort(rng.permutation(len(codes))[: min(_BACKGROUND, len(codes) // 2 * 2)])]
-    labels, quantisation = design.outputs.labels, design.input_quantisation
+    labels = design.outputs.labels
     names, groups = _groups(design.inputs)
     events = []
     for place, why, first, second in _choose(design, part, scores, threshold):
@@ -84,7 +84,6 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
             return found[:, first] - found[:, second] if second is not None else found[:, first]
 
         values, errors, base = shapley(score, codes[place], background, rng, groups)
-        physical = quantisation.physical(codes[place : place + 1])[0]
         events.append(
             Explained(
                 place=place,
@@ -95,7 +94,8 @@ def explain(design: Design, part: Part, threshold: float | None, seed: int) -> E
                 score=float(score(codes[place : place + 1])[0]),
                 base=base,
                 threshold=threshold if design.trigger is not None else None,
-                values=dict(zip(design.inputs.labels, map(float, physical), strict=True)),
+                values=dict(zip(design.inputs.labels, map(float, part.x[place]), strict=True)),
+                codes=dict(zip(design.inputs.labels, map(int, codes[place]), strict=True)),
                 shares={
                     name: Metric(value=float(v), error=float(e))
                     for name, v, e in zip(names, values, errors, strict=True)

@@ -43,6 +43,8 @@ _DESIGN_CODE = ("codesign.core.design", "codesign.core.fixedpoint", "codesign.co
 _TRAINING_CODE = (
     *_DESIGN_CODE,
     "codesign.core.compiled",
+    "codesign.data.column_expressions",
+    "codesign.data.preparation",
     "codesign.families",
     "codesign.tasks",
     "codesign.training",
@@ -100,6 +102,7 @@ def training_key(
             ],
             "tools": store.versions(*_TRAINING_TOOLS, *family.brings(candidate).values()),
         }
+        | ({"inputs": study.inputs.model_dump(mode="json")} if study.inputs is not None else {})
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +13,18 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import Figures, Metrics, Plots
-from codesign.core.runfolder import TrialFolder, write_atomically
+from codesign.core.records import Figures, Metrics, Plots, SampleFacts
+from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Sample
 from codesign.flows.base import Flow
 from codesign.flows.reopening import firmware_in, identity, reopen_firmware, seal_firmware, seal_verdict, verdict_of
 from codesign.flows.settings import flow_settings
 from codesign.graph import reference
-from codesign.pipeline.baseline_scores import judge_baselines, read_scores
+from codesign.pipeline.baseline_scores import judge_baselines, read_points, read_scores
 from codesign.pipeline.explain import explain
 from codesign.pipeline.importance import input_importance
+from codesign.pipeline.paired import pair
 from codesign.pipeline.parts import seeing, splits_of
 from codesign.pipeline.stages import (
     MEASUREMENTS,
@@ -46,7 +48,7 @@ from codesign.tools.verilator import WaveFormat
 __all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
 #: what a proof finds out of a trial's firmware
-_MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "verify.json")
+_MEASURED = ("test.json", "plots.json", "inputs.json", "explained.json", "layers.json", "paired.json", "verify.json")
 
 
 def prove(
@@ -85,6 +87,18 @@ def prove(
             folder.write("test.json", Metrics(split="test", events=len(part), metrics=metrics, points=points))
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
+    if not (folder.path / "paired.json").is_file():
+        with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
+            scores = design.outputs.values(flow.predict(firmware, codes))
+            searched = folder.read("metrics.json", Metrics)
+            points = searched.points if searched else {}
+            baselines = _baseline_scores(study, folder, sample)
+            found = read_points(_baseline_path(folder), points)
+            facts = RunFolder(folder.path.parent.parent).read("sample.json", SampleFacts)
+            others = {name: (baselines[name], found[name]) for name in baselines if name in found}
+            paired = pair(problem, scores, points, others, part, facts.hash if facts else None)
+            if paired is not None:
+                folder.write("paired.json", paired)
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -210,8 +224,12 @@ def save_golden(folder: TrialFolder, inputs: NDArray[np.int64], outputs: NDArray
 
 def _baseline_scores(study: Study, folder: TrialFolder, sample: Sample) -> Mapping[str, NDArray[np.float64]]:
     """Scores of the baselines on the test split, (events, outputs) each; fitted once per run."""
-    path = folder.path.parent.parent / "parts" / "baselines-test.npz"
+    path = _baseline_path(folder)
     if not path.is_file():
         _, content = judge_baselines(study, sample, splits_of(study))
         write_atomically(path, content)
     return read_scores(path)
+
+
+def _baseline_path(folder: TrialFolder) -> Path:
+    return folder.path.parent.parent / "parts" / "baselines-test.npz"

@@ -17,7 +17,9 @@ from codesign.core.reading.npz import member_arrays
 from codesign.core.records import Metrics, TrialStatus
 from codesign.core.runfolder import RunFolder, TrialFolder
 from codesign.core.targets import load_target
+from codesign.data.preparation.prefix import network_of
 from codesign.families.base import Candidate, Family
+from codesign.families.prepared import PreparedModel
 from codesign.families.trained import Trained
 from codesign.flows.base import Flow
 from codesign.flows.reopening import refuse_links, reopen_firmware
@@ -113,7 +115,9 @@ def load_trained(study: Study, folder: TrialFolder, design: Design, candidate: C
         candidate = family.read(family_config(folder.read_json("config.json") or {}), source)
     files = {name: folder.read_bytes(name, MODEL_BYTES) for name in family.files}
     try:
-        return family.load(files, candidate, design)
+        if study.inputs is None:
+            return family.load(files, candidate, design)
+        return PreparedModel(family.load(files, candidate, network_of(design)), design)
     except InputError as error:  # begins with the name of a file
         raise InputError(f"{folder.path}/{error}") from None
 

@@ -21,7 +21,7 @@ from codesign.study.definition import Study
 from codesign.study.imported_run import ImportedRun
 from codesign.tools.verilator import WaveFormat, require_fst
 
-__all__ = ("prove_trial",)
+__all__ = ("prove_trial", "verify")
 
 
 def prove_trial(
@@ -53,6 +53,15 @@ def prove_trial(
         ).notes
         raise ToolError(f"trial {number} could not be simulated: {reasons[-1] if reasons else 'see its log.txt'}")
     return verdict
+
+
+def verify(run: Path | str, trial: int = 0) -> Verified:
+    """Simulate the RTL of a run folder's trial and compare every integer; the verdict, as ``codesign verify`` gives it.
+
+    A verdict that is there is given again. InputError where there is no such run or trial, ToolError where it could not
+    be simulated.
+    """
+    return prove_trial(RunFolder(Path(run).resolve()), trial)
 
 
 def _own_folder(output: Path) -> Path:

@@ -25,6 +25,7 @@ class BudgetBar:
     budget: str
     percent: float
     kept: bool
+    exact: float
 
     @property
     def share(self) -> str:
@@ -40,14 +41,14 @@ def budget_bars(run: Run, point: Point) -> list[BudgetBar]:
             whole = getattr(run.target.resources, quantity, None)
             figure = _closest(point, quantity, _CLOSEST)
             if whole and figure:
-                made.append(_bar(figure, float(whole), run.target.part))
+                made.append(_bar(figure, float(whole), "on the part"))
         clock = _closest(point, "fmax", _CLOSEST)
         if clock and clock.value:
             share = 100 * run.target.clock_mhz / clock.value
             made.append(
                 BudgetBar(
                     "clock", clock.fidelity.value, f"up to {words.number(clock.value)} MHz",
-                    f"{words.number(run.target.clock_mhz)} MHz wanted", share, share <= 100,
+                    f"{words.number(run.target.clock_mhz)} MHz wanted", share, share <= 100, clock.value,
                 )
             )  # fmt: skip
     for constraint in run.constraints:
@@ -57,7 +58,7 @@ def budget_bars(run: Run, point: Point) -> list[BudgetBar]:
             for fidelity in known:
                 figure = find(point.figures, constraint.name, fidelity)
                 if figure:
-                    made.append(_bar(figure, constraint.max, "the study's budget"))
+                    made.append(_bar(figure, constraint.max, "budget"))
     return made
 
 
@@ -68,6 +69,6 @@ def _closest(point: Point, quantity: str, order: tuple[Fidelity, ...]) -> Figure
 def _bar(figure: Figure, whole: float, of: str) -> BudgetBar:
     percent = 100 * figure.value / whole
     return BudgetBar(
-        words.quantity(figure.quantity), figure.fidelity.value, words.number(figure.value),
-        f"{words.number(whole)} ({of})", percent, percent <= 100,
+        words.quantity(figure.quantity), figure.fidelity.value, words.figure(figure.quantity, figure.value),
+        f"{words.number(whole)} {of}", percent, percent <= 100, figure.value,
     )  # fmt: skip

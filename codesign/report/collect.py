@@ -24,6 +24,7 @@ from codesign.core.records import (
     LayerCosts,
     Metric,
     Metrics,
+    Paired,
     Plot,
     Plots,
     SampleFacts,
@@ -92,6 +93,8 @@ class Trial:
     on_front: bool
     #: processor time, s; by the clock where that was not kept
     processor: float | None = None
+    #: of one that there can be no such candidate, by how much it is out, as a share of what is allowed
+    refused: float | None = None
 
     @property
     def family(self) -> str:
@@ -126,6 +129,7 @@ class Point:
     explained: Explanations | None = None
     costs: LayerCosts | None = None
     waves: Waves | None = None
+    paired: Paired | None = None
     #: (name, data URI, bytes) of what the page itself holds
     downloads: list[tuple[str, str, int]] = field(default_factory=list)
 
@@ -170,7 +174,7 @@ class Run:
         """Number of trials in each state, in the order in which they are spoken of."""
         order = [s.value for s in (State.COMPLETE, State.INFEASIBLE, State.FAILED, State.RUNNING)]
         counts = dict.fromkeys(order, 0)
-        for trial in self.trials:  # any other state, such as stopped, is spoken of last, and only where there is one
+        for trial in self.trials:  # any other state is spoken of last, and only where there is one
             counts[trial.state] = counts.get(trial.state, 0) + 1
         return counts
 
@@ -284,6 +288,7 @@ def _trial(read: _Reader, folder: TrialFolder, on_front: set[int], imported: boo
         notes=status.notes if status else [],
         on_front=folder.number in on_front,
         processor=status.spent if status else None,
+        refused=status.refused if status else None,
     )
 
 
@@ -325,6 +330,7 @@ def _point(read: _Reader, run: RunFolder, point: FrontPoint | None, trial: Trial
         explained=read.record(folder, "explained.json", Explanations),
         costs=read.record(folder, "layers.json", LayerCosts),
         waves=read.attempt(f"trials/{folder.path.name}/simulation", lambda: _waves(folder.path, design, latency), None),
+        paired=read.record(folder, "paired.json", Paired),
         downloads=_downloads(folder.path),
     )
 

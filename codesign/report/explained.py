@@ -19,6 +19,7 @@ class Share:
 
     name: str
     value: str
+    codes: str
     share: Metric
     start: float
     width: float
@@ -35,6 +36,8 @@ class Story:
     rest: float
     base: float
     score: float
+    #: whether the values are those of the sample, with the integers beside them
+    physical: bool
 
 
 def stories(point: Point) -> list[Story]:
@@ -56,6 +59,7 @@ def _story(event: Explained, units: dict[str, str]) -> Story:
         Share(
             name=name,
             value=_value(event, name, units),
+            codes=_codes(event, name),
             share=share,
             start=100 * (min(share.value, 0.0) - low) / span,
             width=100 * abs(share.value) / span,
@@ -70,6 +74,7 @@ def _story(event: Explained, units: dict[str, str]) -> Story:
         rest=sum(s.value for _, s in ranked) - sum(s.value for _, s in shown),
         base=event.base,
         score=event.score,
+        physical=bool(event.codes),
     )
 
 
@@ -80,6 +85,12 @@ def _value(event: Explained, name: str, units: dict[str, str]) -> str:
     if own == [name]:
         return values[0]
     return ", ".join(f"{label.removeprefix(f'{name}.')} {value}" for label, value in zip(own, values, strict=True))
+
+
+def _codes(event: Explained, name: str) -> str:
+    """The integers that the firmware reads, of an item those of its fields."""
+    own = [name] if name in event.codes else [label for label in event.codes if label.startswith(f"{name}.")]
+    return ", ".join(str(event.codes[label]) for label in own)
 
 
 def _verdict(event: Explained) -> str:

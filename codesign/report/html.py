@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.core.figures import QUANTITIES, Fidelity, Figure, find
-from codesign.core.records import InputImportance, Metric, State
+from codesign.core.records import InputImportance, Metric, Plot
 from codesign.report import plots, words
+from codesign.report.answer import FirstScreen, answer, asked, costs_of, ordered
 from codesign.report.bars import BudgetBar, budget_bars
 from codesign.report.choices import importances, parallel
-from codesign.report.collect import Point, Run, Trial, collect
+from codesign.report.collect import Point, Run, collect
 from codesign.report.designs import design_rows
+from codesign.report.difference_words import Difference, against
 from codesign.report.explained import Story, stories
+from codesign.report.failures import reasons
 from codesign.report.family_rows import family_rows, flows_of
+from codesign.report.front_drawing import FrontDrawing, draw_front
 from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, LayerRow, draw, layers
 from codesign.report.page import page
@@ -46,11 +49,15 @@ def render(run: Run) -> str:
     """The report as HTML."""
     data = plots.front_data(run)
     grown = progress(run.trials, run.objectives)
-    data |= {"parallel": parallel(run), "progress": grown, "designs": [design_rows(run, p) for p in run.points]}
+    data |= {"parallel": parallel(run), "progress": grown, "designs": [design_rows(run, p) for p in ordered(run)]}
     data["physics"] = {
-        f"plot-{p.trial.number}-{i}": plots.physics_figure(plot) for p in run.points for i, plot in enumerate(p.plots)
+        f"plot-{p.trial.number}-{i}": plots.physics_figure(plot, plots.roc_areas(run, p))
+        for p in run.points
+        for i, plot in enumerate(p.plots)
+        if plots.holds(plot)
     }
-    sections = [_section(run, p) for p in run.points]
+    found = answer(run, _typed(run.path))
+    sections = {p.trial.number: _section(run, p) for p in run.points}
     families, whole = family_rows(run)
     return page(
         "report.html.j2",
@@ -58,19 +65,35 @@ def render(run: Run) -> str:
         data,
         run=run,
         owner=owner_of(run.path),
+        asked=asked(run),
+        answer=found,
+        drawings=_drawings(run, found, data.get("families", [])),
+        colours=data.get("families", []),
         sections=sections,
         overview=_overview(run),
-        progress=grown,
+        progress=grown if len({volume for _, volume in grown}) > 1 else [],
+        parallel=bool(data["parallel"]["rows"]) and len(data["parallel"]["axes"]) > 1,
         last_gain=next((n for n, v in grown if v == grown[-1][1]), None),
         importances=importances(run),
-        failures=_by_reason(run, State.FAILED),
-        infeasible=_by_reason(run, State.INFEASIBLE),
+        reasons=reasons(run),
         sample=words.sample(run.sample),
         states=words.STATES,
         families=families,
         whole=whole,
         flows=flows_of(run),
     )
+
+
+def _typed(path: Path) -> str:
+    """The run folder as one types it where it was made: within ``runs``, where it lies there."""
+    return f"runs/{path.name}" if path.parent.name == "runs" else path.name
+
+
+def _drawings(run: Run, found: FirstScreen, families: list[list[str]]) -> list[tuple[str, FrontDrawing]]:
+    """The picture for a wide and for a narrow screen."""
+    colours = dict(families) if len(families) > 1 else {}
+    made = ((kind, draw_front(run, found, w, h, colours)) for kind, w, h in (("wide", 680, 500), ("narrow", 350, 350)))
+    return [(kind, drawing) for kind, drawing in made if drawing is not None]
 
 
 @dataclass(frozen=True)
@@ -86,6 +109,7 @@ class TableColumn:
 class Cell:
     """One figure in a table; None stands for what was not measured. ``expected``: what a closer tool should find."""
 
+    exact: float
     value: str
     share: str
     expected: str
@@ -113,6 +137,15 @@ class Section:
     ranked: list[tuple[str, Metric, float]]
     #: the same of items
     ranked_items: list[tuple[str, Metric, float]]
+    #: plots that hold something, with their places among all of the design
+    plots: list[tuple[int, Plot, list[plots.DrawnCurve]]]
+    #: of each baseline and metric, what this design has more
+    differences: list[dict[str, Difference]]
+    events: str
+    #: what a reader has to know of the metrics
+    definitions: list[str]
+    #: (words, fidelity, exact value) of logic and latency
+    costs: list[tuple[str, str, float]]
 
 
 def _section(run: Run, point: Point) -> Section:
@@ -143,7 +176,20 @@ def _section(run: Run, point: Point) -> Section:
         stories=stories(point),
         ranked=_rank(point.inputs.inputs if point.inputs else {}),
         ranked_items=_rank(point.inputs.items if point.inputs else {}),
+        plots=_plots(run, point),
+        differences=[
+            {n: d for n in run.metric_names() if (d := against(run, point, n, base)) is not None}
+            for base in run.baselines
+        ],
+        events="given events" if run.imported else "test",
+        definitions=words.definitions(run.metric_names()),
+        costs=costs_of(point),
     )
+
+
+def _plots(run: Run, point: Point) -> list[tuple[int, Plot, list[plots.DrawnCurve]]]:
+    areas = plots.roc_areas(run, point)
+    return [(i, plot, plots.curves(plot, areas)) for i, plot in enumerate(point.plots) if plots.holds(plot)]
 
 
 def _rank(losses: Mapping[str, Metric]) -> list[tuple[str, Metric, float]]:
@@ -177,7 +223,8 @@ def _figure_table(run: Run, figures: list[Figure]) -> tuple[list[TableColumn], l
             more = figure.expected
             cells.append(
                 Cell(
-                    words.number(figure.value),
+                    figure.value,
+                    words.figure(figure.quantity, figure.value),
                     share,
                     words.expectation(more) if more else "",
                     more.source if more else "",
@@ -204,9 +251,10 @@ def _clash(point: Point) -> str | None:
 class Overview:
     """The front at a glance: metrics on one split, and the objectives' quantities, one column per fidelity."""
 
+    points: list[Point]
     metrics: list[str]
     columns: list[tuple[str, str]]
-    cells: list[list[str | None]]
+    cells: list[list[tuple[str, float] | None]]
     #: of each point, the fidelities whose front it is on; empty where there is one front only
     fronts: list[str]
 
@@ -220,19 +268,11 @@ def _overview(run: Run) -> Overview:
         if any(find(p.figures, q, f) is not None for p in run.points)
     ]  # fmt: skip
     cells = []
-    for point in run.points:
+    for point in (points := ordered(run)):
         found = (find(point.figures, q, f) for q, f in keys)
-        cells.append([words.number(f.value) if f else None for f in found])
+        cells.append([(words.figure(f.quantity, f.value), f.value) if f else None for f in found])
     metrics = [a.name for a in run.objectives if not a.fidelity] or run.metric_names()[:1]
-    fronts = [", ".join(f.fidelity for f in run.fronts if p.trial.number in f.trials) for p in run.points]
-    return Overview(metrics, [(words.quantity(q), f.value) for q, f in keys], cells, fronts if run.fronts else [])
-
-
-def _by_reason(run: Run, state: State) -> list[tuple[str, str, list[Trial]]]:
-    """(stage, reason of the first such trial, trials), the most frequent first; numbers do not tell reasons apart."""
-    groups: dict[tuple[str, str], list[Trial]] = defaultdict(list)
-    for trial in run.trials:
-        if trial.state == state.value:
-            groups[(trial.stage, words.number_free(trial.reason or ""))].append(trial)
-    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [(stage, trials[0].reason or "no reason recorded", trials) for (stage, _), trials in ordered]
+    fronts = [", ".join(f.fidelity for f in run.fronts if p.trial.number in f.trials) for p in points]
+    return Overview(
+        points, metrics, [(words.quantity(q), f.value) for q, f in keys], cells, fronts if run.fronts else []
+    )

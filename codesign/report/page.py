@@ -53,7 +53,7 @@ def environment() -> jinja2.Environment:
     environment.filters |= {
         "number": words.number, "measured": words.measurement, "quantity": words.quantity, "bound": words.bound,
         "count": words.count, "size": words.size, "config": words.config, "signed": words.difference_text, "bits": bits,
-        "shell": shell,
+        "shell": shell, "count_change": words.count_change,
     }  # fmt: skip
     return environment
 

@@ -84,7 +84,8 @@ def _draw(run: Run, points: list[Point], metric: str, quantity: str, fidelity: F
         axes.legend(fontsize=12, loc="lower right")
         output.parent.mkdir(parents=True, exist_ok=True)
         # no date in the file: the same front gives the same picture
-        canvas.savefig(output, dpi=160, metadata={"Date": None} if output.suffix == ".svg" else None)
+        date: dict[str, dict[str, str]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # type: ignore[dict-item]
+        canvas.savefig(output, dpi=160, metadata=date.get(output.suffix))
 
 
 def _value(point: Point, quantity: str, fidelity: Fidelity) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from codesign.core.figures import QUANTITIES, Fidelity
@@ -10,7 +12,7 @@ from codesign.core.records import Metric, Plot, Series
 from codesign.report import words
 from codesign.report.collect import Point, Run, Trial
 
-__all__ = ("PALETTE", "describe", "front_data", "physics_figure")
+__all__ = ("DASHES", "PALETTE", "curves", "describe", "front_data", "holds", "physics_figure", "roc_areas")
 
 #: Okabe and Ito's colours, which stay apart for every kind of colour vision; black is the baseline's
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#8C6D31")
@@ -85,7 +87,10 @@ def _columns(run: Run, metrics: list[str], figures: list[tuple[str, Fidelity]]) 
     directions = {a.name: a.maximise for a in run.objectives}
     made: list[dict[str, Any]] = [
         {"kind": "metric", "name": m, "label": words.quantity(m), "fidelity": None} for m in metrics
-    ] + [{"kind": "figure", "name": q, "label": words.quantity(q), "fidelity": f.value} for q, f in figures]
+    ] + [
+        {"kind": "figure", "name": q, "label": words.quantity(q), "fidelity": f.value, "count": words.counted(q)}
+        for q, f in figures
+    ]
     for column in made:
         column["objective"] = column["name"] in directions
         column["maximise"] = directions.get(column["name"])
@@ -135,29 +140,93 @@ def _views(
 # --- the tasks' plots ---------------------------------------------------------------------------------------------
 
 
-def physics_figure(plot: Plot) -> dict[str, Any]:
+#: of the design, then of each baseline: plotly's names, which matplotlib's line styles follow in the same order
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+#: the same in SVG, for the legend
+STROKES = ("", "8 4", "2 3", "8 3 2 3", "14 4")
+#: of a plot with one line, and of what is no baseline of anything, such as a threshold
+_INK = "#333333"
+_BASELINE_OF_OLD = re.compile(r"(.+) \((.+)\)")
+
+
+@dataclass(frozen=True)
+class DrawnCurve:
+    """A line as it is drawn: of one colour what is of one class, of one dash what is of one source."""
+
+    series: Series
+    label: str
+    colour: str
+    dash: int
+
+    @property
+    def stroke(self) -> str:
+        """The dash as SVG writes it."""
+        return STROKES[self.dash]
+
+
+def holds(plot: Plot) -> bool:
+    """Whether there is anything to see: a line of two points, or a matrix that is not all zeros."""
+    if plot.matrix is not None:
+        return any(value for row in plot.matrix for value in row)
+    return any(len(series.x) > 1 and len(set(series.x)) + len(set(series.y)) > 2 for series in plot.series)
+
+
+def curves(plot: Plot, areas: dict[tuple[str, str], Metric] | None = None) -> list[DrawnCurve]:
+    """The lines of a plot with their colours, dashes and labels; with the areas under ROC curves by (of, source)."""
+    found: list[tuple[Series, str, str]] = []
+    for series in plot.series:
+        of, source = series.of or series.label, series.source
+        # what earlier releases wrote: the class, and whose it is in brackets
+        if series.dashed and not source and (old := _BASELINE_OF_OLD.fullmatch(series.label)):
+            of, source = old[1], old[2]
+        found.append((series, of, source))
+    things = list(dict.fromkeys(of for series, of, source in found if not series.dashed or source))
+    sources = list(dict.fromkeys(source for _, _, source in found if source))
+    made = []
+    for series, of, source in found:
+        known = of in things
+        colour = PALETTE[things.index(of) % len(PALETTE)] if known else _INK
+        dash = 1 + sources.index(source) % (len(DASHES) - 1) if source else int(series.dashed)
+        area = (areas or {}).get((of, source))
+        label = f"{series.label}: AUC {words.measurement(area)}" if area and plot.name == "roc" else series.label
+        made.append(DrawnCurve(series, label, colour, dash))
+    return made
+
+
+def roc_areas(run: Run, point: Point) -> dict[tuple[str, str], Metric]:
+    """``auc_<class>`` of a design and of the baselines, by class and source (empty: the design's)."""
+    found = {(n.removeprefix("auc_"), ""): m for n, m in point.test.items() if n.startswith("auc_")}
+    for number, base in enumerate(run.baselines):
+        names = {base.name, base.short} | ({"baseline"} if number == 0 else set())
+        found |= {(n.removeprefix("auc_"), s): m for n, m in base.test.items() if n.startswith("auc_") for s in names}
+    return found
+
+
+def physics_figure(plot: Plot, areas: dict[tuple[str, str], Metric] | None = None) -> dict[str, Any]:
     """A plotly figure (data and layout) of one of a task's plots."""
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": plotly(plot.x_label)}, "type": "log" if plot.log_x else "linear"},
-        "yaxis": {"title": {"text": plotly(plot.y_label)}, "type": "log" if plot.log_y else "linear"},
+        "xaxis": {"title": {"text": plotly(plot.x_label)}, **_scale(plot.log_x)},
+        "yaxis": {"title": {"text": plotly(plot.y_label)}, **_scale(plot.log_y)},
     }
     if plot.matrix is not None:
         return {"data": [_heatmap(plot)], "layout": _matrix_layout(plot, layout)}
     data: list[dict[str, Any]] = []
-    solid = 0
-    for series in plot.series:
-        # the baseline is black and dashed, so that it never takes a colour from the design's own lines
-        colour = "#333333" if series.dashed else PALETTE[solid % len(PALETTE)]
-        solid += not series.dashed
-        data += _lines(series, colour, plot)
+    for curve in curves(plot, areas):
+        data += _lines(curve, plot)
     return {"data": data, "layout": layout}
 
 
-def _lines(series: Series, colour: str, plot: Plot) -> list[dict[str, Any]]:
+def _scale(log: bool) -> dict[str, Any]:
+    """Decades have numbers, and what lies between them small ticks."""
+    return {"type": "log", "dtick": 1, "minor": {"ticks": "outside", "dtick": "D1"}} if log else {"type": "linear"}
+
+
+def _lines(curve: DrawnCurve, plot: Plot) -> list[dict[str, Any]]:
+    series, colour = curve.series, curve.colour
     keep = _thin(len(series.x))
     x = [_round(series.x[i]) for i in keep]
     y = [_round(series.y[i]) for i in keep]
-    name = plotly(series.label)
+    name = plotly(curve.label)
     made: list[dict[str, Any]] = []
     if series.low is not None and series.high is not None:
         low, high = [_round(series.low[i]) for i in keep], [_round(series.high[i]) for i in keep]
@@ -166,14 +235,15 @@ def _lines(series: Series, colour: str, plot: Plot) -> list[dict[str, Any]]:
         made.append(
             {
                 "type": "scatter", "mode": "lines", "x": x + x[::-1], "y": high + low[::-1], "fill": "toself",
-                "fillcolor": _transparent(colour), "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False,
-                "legendgroup": name,
+                "fillcolor": _transparent(colour, 0.10 if curve.dash else 0.20), "line": {"width": 0},
+                "hoverinfo": "skip", "showlegend": False,
             }
         )  # fmt: skip
     made.append(
         {
             "type": "scatter", "mode": "lines+markers" if len(x) <= 12 else "lines", "x": x, "y": y, "name": name,
-            "legendgroup": name, "line": {"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"},
+            "showlegend": False,
+            "line": {"color": colour, "width": 1.6 if curve.dash else 2.2, "dash": DASHES[curve.dash]},
         }
     )  # fmt: skip
     return made
@@ -186,9 +256,9 @@ def _thin(n: int) -> list[int]:
     return sorted({round(i * (n - 1) / (_LONGEST - 1)) for i in range(_LONGEST)})
 
 
-def _transparent(colour: str) -> str:
+def _transparent(colour: str, opacity: float) -> str:
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.18)"
+    return f"rgba({red},{green},{blue},{opacity})"
 
 
 def _heatmap(plot: Plot) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from codesign.core.figures import QUANTITIES, Expected
@@ -15,15 +16,23 @@ __all__ = (
     "bound",
     "config",
     "count",
+    "count_change",
+    "counted",
+    "definitions",
     "difference_text",
     "expectation",
+    "figure",
+    "listed",
     "measurement",
     "number",
     "number_free",
     "provenance",
     "quantity",
     "share",
+    "short",
+    "signed_measurement",
     "size",
+    "whole",
 )
 
 #: state -> what it means
@@ -42,12 +51,48 @@ _QUANTITY_NAMES = {
 }  # fmt: skip
 
 
+#: names of metrics that say what they are -> in words; a name in them is a class or a signal, and stays as it is
+_METRIC_NAMES = (
+    (re.compile(r"auc_mean"), "AUC, mean"),
+    (re.compile(r"auc_(.+)"), "AUC of {0}"),
+    (re.compile(r"rejection_(.+)_(\d+)"), "rejection of {0} at ε_S = {1} %"),
+    (re.compile(r"tpr_mean_(\de-?\d+)"), "mean efficiency at rate {0}"),
+    (re.compile(r"tpr_(.+)_(\de-?\d+)"), "efficiency of {0} at rate {1}"),
+    (re.compile(r"fpr_(\de-?\d+)"), "false-positive rate, set for {0}"),
+)
+#: what a reader of those names has to know
+DEFINITIONS = (
+    ("rejection_", "Rejection is 1/ε_B: one over the background efficiency (all other classes), at the signal "
+     "efficiency ε_S that is named."),
+    ("auc_", "AUC: area under the ROC curve of one class or signal against the rest."),
+    ("tpr_", "Efficiency: share of a signal's events that are kept at a threshold with that false-positive rate."),
+)  # fmt: skip
+
+
 def quantity(name: str) -> str:
-    """A quantity with its unit: ``latency [ns]``, ``LUT``; any other name with blanks for underscores."""
-    if name not in QUANTITIES:
-        return name.replace("_", " ")
-    words, unit = _QUANTITY_NAMES[name], QUANTITIES[name][0]
-    return f"{words} [{unit}]" if unit in ("cycles", "ns", "MHz", "W") else words
+    """A quantity with its unit: ``latency [ns]``, ``LUT``; a metric in words, or with blanks for underscores."""
+    if name in QUANTITIES:
+        words, unit = _QUANTITY_NAMES[name], QUANTITIES[name][0]
+        return f"{words} [{unit}]" if unit in ("cycles", "ns", "MHz", "W") else words
+    for pattern, text in _METRIC_NAMES:
+        if found := pattern.fullmatch(name):
+            return text.format(*(part.replace("_", " ") for part in found.groups()))
+    return name.replace("_khz", " [kHz]").replace("_", " ")
+
+
+def definitions(names: list[str]) -> list[str]:
+    """What has to be known of metrics of these names."""
+    return [text for begin, text in DEFINITIONS if any(name.startswith(begin) for name in names)]
+
+
+def listed(texts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
+
+
+def whole(value: float) -> str:
+    """A count: whole numbers, thousands separated."""
+    return f"{round(value):,}"
 
 
 def number(value: float) -> str:
@@ -55,6 +100,24 @@ def number(value: float) -> str:
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def figure(name: str, value: float) -> str:
+    """A figure: of what is counted, whole numbers."""
+    return whole(value) if counted(name) else number(value)
+
+
+def counted(name: str) -> bool:
+    """Whether a quantity is counted: block memories are not, of which there are halves."""
+    return name not in ("latency_ns", "fmax", "power", "bram")
+
+
+def short(value: float) -> str:
+    """A number on an axis: ``500``, ``2k``, ``1.5M``."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
 
 
 def measurement(metric: Metric) -> str:
@@ -65,10 +128,25 @@ def measurement(metric: Metric) -> str:
     return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}"
 
 
+def signed_measurement(metric: Metric) -> str:
+    """A difference with its error, both to two significant digits of the error."""
+    text = measurement(metric)
+    size = text.removeprefix("-")
+    if not size.partition(" ")[0].strip("0."):
+        return size  # nothing is left of it, and so no sign
+    return f"{'−' if size != text else '+'}{size}"
+
+
 def difference_text(value: float) -> str:
     """A difference: with its sign, whole from 100 on."""
     rounded = round(value) if abs(value) >= 100 else float(f"{value:.3g}")
     return "0" if not rounded else f"{'+' if rounded > 0 else '−'}{number(abs(rounded))}"
+
+
+def count_change(value: float) -> str:
+    """What something adds to a count: whole, with its sign."""
+    rounded = round(value)
+    return "0" if not rounded else f"{'+' if rounded > 0 else '−'}{abs(rounded):,}"
 
 
 def expectation(found: Expected) -> str:
@@ -95,13 +173,15 @@ def size(octets: int) -> str:
 
 
 def bound(constraint: Constraint) -> str:
-    """A constraint: ``LUT at most 6,000``."""
+    """A constraint: ``LUT at most 6,000``, ``latency at most 50 ns``."""
     parts = []
     if constraint.min is not None:
         parts.append(f"at least {number(constraint.min)}")
     if constraint.max is not None:
         parts.append(f"at most {number(constraint.max)}")
-    return f"{quantity(constraint.name)} {' and '.join(parts)}"
+    name = quantity(constraint.name)
+    unit = f" {name[name.index('[') + 1 : -1]}" if name.endswith("]") else ""
+    return f"{name.partition(' [')[0]} {' and '.join(parts)}{unit}"
 
 
 def config(values: dict[str, Any]) -> str:

@@ -49,6 +49,7 @@ class Rtl:
         (:mod:`codesign.rtl.folded_top`). ``first`` is high in the clock in which an event is at ``model_inp``, or its
         first beat is; its result is at ``model_out`` while ``valid`` is high, ``latency_cycles`` + 1 clocks later.
     transport: how an event comes to the RTL of protocol ``started``: all of it at once, or in beats.
+    repeated: modules with many copies: synthesis may take one of each by itself.
     """
 
     sources: tuple[Path, ...]
@@ -58,10 +59,12 @@ class Rtl:
     initiation_interval: int = 1
     data: tuple[Path, ...] = ()
     transport: Transport = field(default_factory=Parallel)
+    repeated: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """InputError for a name that a tool could take for anything else, or a path that leaves the folder."""
-        quoting.verilog_identifier(self.top)
+        for name in (self.top, *self.repeated):
+            quoting.verilog_identifier(name)
         for path in self.sources:
             source_path(path.as_posix())
         for path in self.data:

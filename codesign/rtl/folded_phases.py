@@ -110,6 +110,8 @@ class PhaseWriter:
     def hold_values(self, name: str, start: int, words: int) -> str:
         """An event's value from a clock on."""
         bus, width = self._wires[name], self.bits(name)
+        if self.schedule.interval == 1:
+            return self.delay(bus, width, start - self.schedule.clocks[name])
         for load in self.schedule.holds(name, start, words):
             bus = self._register(width, bus, f"at[{load}]") if width else bus
         return bus
@@ -213,6 +215,8 @@ class PhaseWriter:
             groups = [lanes[i : i + tree] for i in range(0, len(lanes), tree)]
             lanes = [self._register(width, self._combine(phase, group, total)) for group in groups]
         (word,) = lanes
+        if phase.words == 1:
+            return word
         name = self.fresh("a")
         self.lines.append(f"    reg [{width - 1}:0] {name};")
         if phase.combine is Combine.SUM:

@@ -1,5 +1,6 @@
 """The top module of folded firmware: control, transport, phases, and the design's own ports.
 
+Of an interval of 1, an event comes every clock, and there are the ports of any pipelined firmware. Else
 ``first`` is high in the clock in which an event is (Parallel), or its first beat is (Beats), at ``model_inp``. The
 result is at ``model_out`` while ``valid`` is high. An event that comes closer to the last than the interval is not
 taken, and ``error`` stays high until ``rst``, which forgets all that is under way.
@@ -76,42 +77,57 @@ def folded_top(
     found = _outputs(writer, design.outputs)
     clocks = schedule.latency
     ports: list[str] = []
-    result = [f"    assign model_out = {found};", f"    assign valid = at[{clocks}];"]
+    result = [f"    assign model_out = {found};"]
     if design.trigger_index is not None:
         clocks += 1
-        ports, result = _compare(design.outputs, design.trigger_index, found, clocks)
-    interval, kept = schedule.interval, max(clocks, schedule.interval - 1)
+        ports, result = _compare(design.outputs, design.trigger_index, found)
+    kept = max(clocks, schedule.interval - 1)
+    told, ends, control = _control(schedule.interval, kept)
+    if schedule.interval > 1:
+        result.append(f"    assign valid = at[{clocks}];")
     text = f"""\
 `timescale 1 ns / 1 ps
 
 {_DELAY}
 module {name} (
     input wire clk,
-    input wire rst,
-    input wire first,
-    // verilator lint_off UNUSEDSIGNAL
+{told}    // verilator lint_off UNUSEDSIGNAL
     input wire [{width - 1}:0] model_inp,
     // verilator lint_on UNUSEDSIGNAL
-{"".join(f"    {p}{chr(10)}" for p in ports)}    output wire [{design.outputs.width - 1}:0] model_out,
-    output wire valid,
-    output reg error
+{"".join(f"    {p}{chr(10)}" for p in ports)}    output wire [{design.outputs.width - 1}:0] model_out{ends}
 );
+{control}{chr(10).join(writer.lines)}
+{chr(10).join(result)}
+endmodule
+"""
+    own = kept + 1 if schedule.interval > 1 else 0
+    return FoldedTop(text, clocks, writer.flip_flops + own, writer.shifts, writer.gates)
+
+
+def _control(interval: int, kept: int) -> tuple[str, str, str]:
+    """Ports before and behind the others, and the control; of an event every clock nothing needs to be told."""
+    if interval == 1:
+        always = f"""\
+    // verilator lint_off UNUSEDSIGNAL
+    wire [{kept}:0] at = {{{kept + 1}{{1'b1}}}};
+    // verilator lint_on UNUSEDSIGNAL
+"""
+        return "", "", always
+    control = f"""\
     // at[c]: c clocks after an event's first; too close: less than the interval after the last one's
     // verilator lint_off UNUSEDSIGNAL
     reg [{kept}:1] after;
     // verilator lint_on UNUSEDSIGNAL
-    wire close = {f"|after[{interval - 1}:1]" if interval > 1 else "1'b0"};
+    wire close = |after[{interval - 1}:1];
     wire start = first & ~close & ~rst;
     wire [{kept}:0] at = {{after, start}};
     always @(posedge clk) begin
         after <= rst ? {kept}'d0 : at[{kept - 1}:0];
         error <= rst ? 1'b0 : error | (first & close);
     end
-{chr(10).join(writer.lines)}
-{chr(10).join(result)}
-endmodule
 """
-    return FoldedTop(text, clocks, writer.flip_flops + kept + 1, writer.shifts, writer.gates)
+    ports = "    input wire rst,\n    input wire first,\n"
+    return ports, ",\n    output wire valid,\n    output reg error", control
 
 
 def _inputs(writer: PhaseWriter, port: Port, transport: Transport) -> int:
@@ -177,10 +193,10 @@ def _outputs(writer: PhaseWriter, port: Port) -> str:
     return concatenate(parts)
 
 
-def _compare(outputs: Port, trigger: int, found: str, clocks: int) -> tuple[list[str], list[str]]:
+def _compare(outputs: Port, trigger: int, found: str) -> tuple[list[str], list[str]]:
     """Ports and body of the comparison with a threshold, as of a top module that is not folded."""
     kind = outputs.types[trigger]
     if not kind.width:
         raise ToolError(f"output '{outputs.labels[trigger]}' is always 0: there is nothing to trigger on")
     ports = [f"input wire [{kind.width - 1}:0] threshold,", "output wire trigger,"]
-    return ports, [*comparison(outputs, trigger, found), f"    assign valid = at[{clocks}];"]
+    return ports, comparison(outputs, trigger, found)

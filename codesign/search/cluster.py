@@ -29,7 +29,6 @@ from codesign.core.validation import validate
 from codesign.pipeline.parts import PARTS, part_path
 from codesign.search import messages
 from codesign.search.draw import Drawer
-from codesign.search.ladder import RUNGS
 from codesign.search.pool import Died
 from codesign.search.remote import carry_out, files_below
 from codesign.search.storage import derived_seed
@@ -229,7 +228,7 @@ class ClusterPool:
                 status.reason, status.lacking = job.retry.reason, list(job.retry.lacking)
             folder.write("status.json", status)
             words |= {"trial": job.trial, "note": job.note}
-            paths = [folder.path, *self._run.path.glob(f"trials/*/{RUNGS}")]
+            paths = [folder.path]
             slot.said.append(messages.Stage(job.trial, "cluster"))
         elif isinstance(job, messages.Prove | messages.Measure):
             words |= {"trial": job.trial} | (

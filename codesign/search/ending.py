@@ -31,7 +31,7 @@ class Reason(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     count: int
-    what: str = Field(description="failed, infeasible, stopped, or unproven")
+    what: str = Field(description="failed, infeasible, or unproven")
     reason: str = Field(description="numbers in which the trials differ stand as 'LOWEST to HIGHEST'")
 
 

@@ -20,6 +20,7 @@ from codesign.core.layout import view_blocks
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import NO_STORE, Store
+from codesign.data.preparation.prefix import Preparation
 from codesign.families.teaching import learnable_weights, must_be_able, subject_of
 from codesign.pipeline.front import pareto
 from codesign.pipeline.parts import (
@@ -224,9 +225,10 @@ class _Search:
         for member in self._resolved.members:
             trigger = problem.trigger if member.flow.triggers else None
             seen = facts.model_copy(update={"view": member.study.view})
-            taught = member.study.training.teaching()
+            taught, inputs = member.study.training.teaching(), member.study.inputs
             taught.must_fit(seen)
-            must_be_able(member.family, subject_of(problem, seen, trigger, taught=taught))
+            preparation = None if inputs is None else Preparation.of(inputs, seen.seen)
+            must_be_able(member.family, subject_of(problem, seen, trigger, preparation, taught=taught))
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")
@@ -438,8 +440,6 @@ class _Search:
             self._scores[number] = recorded_score(folder, self._study)
         elif status.state == State.INFEASIBLE:
             shown.infeasible += 1
-        elif status.state == State.STOPPED:
-            shown.stopped += 1
         else:
             shown.failed += 1
 

@@ -80,7 +80,7 @@ def standing(
             errors.append(metrics.metrics[objective.name].error)
         else:
             errors.append(values[-1] * (_band(figures.figures, objective.name) if own is None else own.error))
-    return Rung(study.training.epochs, tuple(values), tuple(errors))
+    return Rung(tuple(values), tuple(errors))
 
 
 def _band(figures: list[Figure], quantity: str) -> float:

@@ -28,7 +28,6 @@ class Shown:
     complete: int = 0
     infeasible: int = 0
     failed: int = 0
-    stopped: int = 0
     found_here: int = 0
     running: dict[int, str] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
@@ -38,7 +37,7 @@ class Shown:
     @property
     def finished(self) -> int:
         """Trials at their end."""
-        return self.complete + self.infeasible + self.failed + self.stopped
+        return self.complete + self.infeasible + self.failed
 
     def rate(self) -> float | None:
         """Trials per minute of this start."""
@@ -50,7 +49,7 @@ class Shown:
         if not self.stage.startswith("search"):
             return self.stage
         parts = [f"{self.stage}: {self.finished} of {self.wanted} trials"]
-        others = ((self.infeasible, "infeasible"), (self.stopped, "stopped"), (self.failed, "failed"))
+        others = ((self.infeasible, "infeasible"), (self.failed, "failed"))
         parts += [f"{n} {what}" for n, what in others if n]
         rate = self.rate()
         if rate is not None:

@@ -25,7 +25,6 @@ from codesign.core.records import Figures, Metrics, State, TrialStatus
 from codesign.core.runfolder import RunFolder, TrialFolder
 from codesign.core.targets import load_target
 from codesign.pipeline.scoring import Score, excess_of, score, shut_out
-from codesign.search.ladder import stopped_at
 from codesign.study.definition import Study
 
 __all__ = (
@@ -42,9 +41,6 @@ __all__ = (
 
 #: of a candidate for which the machine may have been at fault
 TRIES = 2
-
-#: of a candidate that the ladder stopped, what :func:`codesign.pipeline.scoring.shut_out` is given
-_STOPPED = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,18 +80,12 @@ def scored_trials(run: RunFolder) -> list[int]:
 
 
 def objectives_told(folder: TrialFolder, study: Study, status: TrialStatus) -> Told | None:
-    """What the storage is told of a trial; None of one that failed and says nothing of where to look.
-
-    Of one that the ladder stopped, the objectives of its last rung: they break a bound.
-    """
+    """What the storage is told of a trial; None of one that failed and says nothing of where to look."""
     if status.state == State.FAILED:
         if status.refused is None:
             return None
         worst = tuple(-math.inf if o.direction == "maximise" else math.inf for o in study.objectives)
         return Told(worst, shut_out(study, status.refused))
-    if status.state == State.STOPPED:
-        values = stopped_at(folder)
-        return None if values is None else Told(values, shut_out(study, _STOPPED))
     metrics, figures = _measure(folder)
     excess, _ = excess_of(study, load_target(study.target), metrics.metrics, figures.figures)
     return Told(recorded_score(folder, study).values, excess)

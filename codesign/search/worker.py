@@ -44,7 +44,7 @@ from codesign.search.telling import TRIES, conclude
 if TYPE_CHECKING:
     from codesign.data.sample import Part, Sample
     from codesign.families.base import Candidate
-    from codesign.pipeline.base import CandidateResult, Pipeline
+    from codesign.pipeline.base import Pipeline
     from codesign.search.draw import Draw, Drawer
     from codesign.study.definition import Study
 
@@ -267,28 +267,10 @@ class Bench:
         train, validation = self._parts
         target = load_target(study.target)
         began = time.perf_counter()
-        ladder = study.search.ladder
-        for epochs in ladder.epochs if ladder else ():
-            training = study.training.model_copy(update={"epochs": epochs})
-            shorter = study.model_copy(update={"training": training})
-            result = self._pipeline.evaluate(
-                shorter, candidate, folder, status.seed, train, validation, stage, settings
-            )
-            broken = excess_of(study, target, result.metrics, result.figures)[1]
-            if not self._rung(folder, epochs, result, broken):
-                why = broken or "not among the best"
-                update: dict[str, Any] = {
-                    "state": State.STOPPED,
-                    "stage": f"after {epochs} epochs",
-                    "reason": f"{why} after {epochs} of {study.training.epochs} epochs",
-                    "lacking": [],
-                    "seconds": dict(result.seconds) | {"total": time.perf_counter() - began},
-                }
-                return status.model_copy(update=update)
         result = self._pipeline.evaluate(study, candidate, folder, status.seed, train, validation, stage, settings)
         score(status.trial, study, result.metrics, result.figures)  # all that is compared was measured
         _, reason = excess_of(study, target, result.metrics, result.figures)
-        update = {
+        update: dict[str, Any] = {
             "state": State.INFEASIBLE if reason else State.COMPLETE,
             "reason": reason or None,
             "lacking": [],
@@ -297,22 +279,6 @@ class Bench:
             "notes": [*status.notes, *result.notes],
         }
         return status.model_copy(update=update)
-
-    def _rung(self, folder: TrialFolder, epochs: int, result: CandidateResult, broken: str) -> bool:
-        """Record a rung of the ladder; whether the candidate is trained for longer. Its figures do not stay.
-
-        One that breaks a bound of the study does not climb: longer training does not mend that.
-        """
-        from codesign.search.ladder import climbs, record_rung, rungs_of
-
-        ladder = self._study.search.ladder
-        assert ladder is not None
-        for name in ("metrics.json", "figures.json"):
-            (folder.path / name).unlink(missing_ok=True)
-        own = record_rung(folder, self._study, epochs, result, feasible=not broken)
-        directions = [o.direction for o in self._study.objectives]
-        others = rungs_of(self._run, epochs, folder.number)
-        return not broken and climbs(own, others, directions, ladder.reduction)
 
     # ----------------------------------------------------------------------------------------------------------- proof
     def prove(self, number: int) -> str | None:

@@ -18,6 +18,7 @@ from codesign.core.reading.plain import given_text
 from codesign.core.reading.yaml import yaml_of
 from codesign.core.reading.yaml_places import YamlPlaces
 from codesign.core.validation import validate
+from codesign.data.preparation.raw_codes import InputsSection
 from codesign.study.training_settings import Training
 
 __all__ = (
@@ -115,23 +116,16 @@ class Constraint(_Section):
 
 
 class Ladder(_Section):
-    """Shorter trainings before the study's own, after each of which only the best are trained for longer; and what of
-    the search is measured closer to the chip, and has a front of its own there."""
+    """What of the search is measured closer to the chip, and has a front of its own there."""
 
-    epochs: tuple[int, ...] = Field(default=(), description="of the shorter trainings, rising")
-    reduction: int = Field(default=3, ge=2, description="at least one of so many climbs on, and all not dominated")
     measured: tuple[Literal["synthesised", "placed"], ...] = Field(
-        default=(), description="fidelities, rising, at which all are measured that are not surely dominated before"
+        description="fidelities, rising, at which all are measured that are not surely dominated before"
     )
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if not self.epochs and not self.measured:
-            raise ValueError("a ladder needs rungs: epochs, or measured")
-        if self.measured not in ((), ("synthesised",), ("placed",), ("synthesised", "placed")):
+        if self.measured not in (("synthesised",), ("placed",), ("synthesised", "placed")):
             raise ValueError(f"measured must rise, at most from synthesised to placed, not {list(self.measured)}")
-        if any(e < 1 for e in self.epochs) or list(self.epochs) != sorted(set(self.epochs)):
-            raise ValueError(f"epochs must be positive and rise, not {list(self.epochs)}")
         return self
 
 
@@ -149,7 +143,7 @@ class SearchSettings(_Section):
         default=(), description="configurations tried first, as config.json of a trial has them"
     )
     trial_seconds: float | None = Field(default=None, gt=0, description="after which a trial is ended, and has failed")
-    ladder: Ladder | None = Field(default=None, description="default: every trial in full, its front measured")
+    ladder: Ladder | None = Field(default=None, description="default: the front alone is measured")
 
 
 class Verification(_Section):
@@ -215,6 +209,11 @@ class Study(_Section):
         exclude_if=lambda view: view == (FEATURES,),
         description="blocks of the sample that the networks see",
     )
+    inputs: InputsSection | None = Field(
+        default=None,
+        exclude_if=lambda inputs: inputs is None,
+        description="raw codes that the firmware is given, and what it prepares of them; null: features as they are",
+    )
     family: str = Field(default="", exclude_if=lambda family: not family)
     families: tuple[FamilyChoice, ...] = Field(
         default=(),
@@ -264,14 +263,6 @@ class Study(_Section):
         names = [f.name for f in self.families]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"families: '{min(twice)}' is there twice: remove one")
-        return self
-
-    @model_validator(mode="after")
-    def _ladder_ends(self) -> Self:
-        ladder = self.search.ladder
-        least = min((f.training.epochs for f in self.families), default=self.training.epochs)
-        if ladder is not None and ladder.epochs and ladder.epochs[-1] >= least:
-            raise ValueError(f"search.ladder.epochs must end below training.epochs ({least}), not {ladder.epochs[-1]}")
         return self
 
     @property

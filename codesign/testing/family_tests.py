@@ -42,6 +42,7 @@ class FamilyTests:
         ``cross-entropy`` or ``reconstruction``.
     counts_before: whether :meth:`Candidate.cost` knows before training what a model costs; a family that learns its
         bits may say 0.
+    shares: whether several heads share what is learned, so that their weights count; else each is learned by itself.
     """
 
     inputs: ClassVar[int] = 6
@@ -49,6 +50,7 @@ class FamilyTests:
     blocks: ClassVar[tuple[Layout, ...]] = ()
     objective: ClassVar[str] = "squared"
     counts_before: ClassVar[bool] = True
+    shares: ClassVar[bool] = True
 
     def test_suggest_draws_valid_configurations(self, family: Family, space: Mapping[str, Any]) -> None:
         """The smallest, the largest and any other candidate is a valid configuration, which reads back as it is."""
@@ -113,7 +115,10 @@ class FamilyTests:
             if family.can(lesson.subject) is not None:
                 return
             found.append(dict(family.fit(config.training(), lesson, self._budget(), 3)))
-        must(found[0] != found[1], f"{family.name}: what it learns does not depend on the weights of its heads")
+        differ = "does not depend" if self.shares else "depends"
+        must(
+            (found[0] != found[1]) == self.shares, f"{family.name}: what it learns {differ} on the weights of its heads"
+        )
         trained = family.pick(found[1], config, lesson)
         design = trained.design()
         blocks = [(block.name, block.labels) for block in design.outputs.blocks]

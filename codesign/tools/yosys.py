@@ -14,6 +14,11 @@ What is counted:
 - ``dsp``: DSP48E1, DSP48E2 (ECP5: MULT18X18D; Nexus: MULT18X18). ``bram``: 36 kbit, an 18 kbit one counting half (ECP5:
   DP16KD, half; Nexus: PDP16K and DP16K, half).
 
+A module that the firmware says to have many copies (:class:`codesign.rtl.firmware.Rtl`) is synthesised once by itself,
+flattened, and counted as often as the rest of the netlist holds it, what all copies have in common once
+(:mod:`codesign.tools.repeated`). Nothing else is optimised across its border, whose ports have registers. The figures'
+tool is then ``yosys by modules``.
+
 A netlist is refused that has any other cell, such as a memory whose number of look-up tables is not listed here or a
 cell that is not a primitive of the target, or whose memory fell to flip-flops.
 """
@@ -25,6 +30,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from codesign.core import quoting
@@ -35,8 +41,9 @@ from codesign.core.reading.plain import given_bytes
 from codesign.core.trust.verilog import check_sources
 from codesign.rtl.firmware import Firmware
 from codesign.tools.pyosys import Yosys
+from codesign.tools.repeated import Copied, Netlist, copied
 
-__all__ = ("count", "synthesise", "used_sources")
+__all__ = ("count", "count_all", "synthesise", "used_sources")
 
 _RESULT = "yosys.json"
 _FAMILIES = ("xc7", "xcu", "xcup", "ecp5", "nexus")
@@ -85,7 +92,9 @@ def synthesise(firmware: Firmware, work: Path, timeout: float, elaborated: Path 
     result.unlink(missing_ok=True)
     sources = [elaborated.resolve()] if elaborated is not None else used_sources(firmware.source_paths, firmware.top)
     arguments: list[str | Path] = [sys.executable, "-P", "-m", "codesign.tools.yosys"]
-    arguments += ["--family", family, "--top", firmware.top, "--result", result, *sources]
+    apart = firmware.rtl.repeated if firmware.rtl is not None and elaborated is None else ()
+    arguments += ["--family", family, "--top", firmware.top, "--result", result, *(f"--apart={m}" for m in apart)]
+    arguments += sources
     package = str(Path(__file__).resolve().parents[2])  # so that this very package runs, wherever it was imported from
     run_tool(arguments, work, timeout, {"PYTHONPATH": package}, work / "yosys.log", name="yosys")
     try:
@@ -94,11 +103,28 @@ def synthesise(firmware: Firmware, work: Path, timeout: float, elaborated: Path 
         raise ToolError(f"yosys: gave no result (see {work}/yosys.log)") from None
     if answer["memories_to_logic"]:
         raise ToolError(f"yosys: {answer['memories_to_logic']} memories fell to flip-flops: resources not measured")
-    counts = count(answer["cells"], family)
+    modules = {name: Copied(**own) for name, own in answer["apart"].items()}
+    counts = count_all(answer["cells"], modules, family)
+    tool = "yosys by modules" if modules else "yosys"
     return [
-        Figure.of(name, value, Fidelity.SYNTHESISED, "yosys", answer["version"])  # type: ignore[arg-type]
+        Figure.of(name, value, Fidelity.SYNTHESISED, tool, answer["version"])  # type: ignore[arg-type]
         for name, value in counts.items()
     ]
+
+
+def count_all(cells: Mapping[str, int], apart: Mapping[str, Copied], family: str) -> dict[str, float]:
+    """Resources of a netlist whose ``cells`` may be copies of modules that were mapped ``apart``.
+
+    ToolError as of :func:`count`, and where the netlist holds none of one of them.
+    """
+    absent = sorted(name for name, module in apart.items() if not module.copies)
+    if absent:
+        raise ToolError(f"yosys: the netlist holds no {', '.join(absent)}; nothing measured")
+    total = count({cell: n for cell, n in cells.items() if cell not in apart}, family)
+    for module in apart.values():
+        each, once = count(module.each, family), count(module.once, family)
+        total = {quantity: value + module.copies * each[quantity] + once[quantity] for quantity, value in total.items()}
+    return total
 
 
 def count(cells: Mapping[str, int], family: str) -> dict[str, float]:
@@ -147,11 +173,29 @@ def used_sources(sources: Sequence[Path], top: str) -> list[Path]:
     return found
 
 
-def _measure(family: str, top: str, sources: Sequence[Path], result: Path) -> None:
+def _measure(family: str, top: str, sources: Sequence[Path], result: Path, apart: Sequence[str]) -> None:
+    """Synthesise the top module without what is ``apart``, and each of that by itself."""
+    version, cells, to_logic, around = _netlist(family, top, sources, result, apart)
+    modules = {}
+    for name in apart:
+        _, _, more, own = _netlist(family, name, sources, result, (), keep=True)
+        modules[name] = asdict(copied(own, around, name))
+        to_logic += more
+    answer = {"version": version, "cells": cells, "apart": modules, "memories_to_logic": to_logic}
+    result.write_text(json.dumps(answer), encoding="utf-8")
+
+
+def _netlist(
+    family: str, top: str, sources: Sequence[Path], result: Path, closed: Sequence[str], keep: bool = False
+) -> tuple[str, dict[str, int], int, Netlist]:
+    """Yosys' version, cells of each type, ``closed`` modules among them, memories that fell to logic, and where there
+    are such modules, or ``keep`` asks for it, the netlist."""
     yosys = Yosys()
     scratch = result.with_suffix(".stat")
     for source in sources:
         yosys.read(source)
+    for name in closed:
+        yosys.run("blackbox", name)
     if family in _TABLES:
         synthesis = [f"synth_{family}", "-top", top, *(["-noiopad"] if family == "nexus" else [])]
         first, memory, after = "begin:map_ram", "map_ram:map_ffram", "map_ffram:"
@@ -168,9 +212,12 @@ def _measure(family: str, top: str, sources: Sequence[Path], result: Path) -> No
     yosys.run("tee", "-q", "-o", yosys.at(scratch), "select", "-list", *chosen)
     to_logic = len(scratch.read_text(encoding="utf-8").split())
     yosys.run(*synthesis, "-run", after)
-    answer = {"version": yosys.version, "cells": yosys.cells(scratch), "memories_to_logic": to_logic}
+    cells, netlist = yosys.cells(scratch), {}
+    if closed or keep:
+        yosys.run("write_json", yosys.at(scratch))
+        netlist = json.loads(scratch.read_text(encoding="utf-8"))["modules"][top]
     scratch.unlink()
-    result.write_text(json.dumps(answer), encoding="utf-8")
+    return yosys.version, cells, to_logic, netlist
 
 
 def _whole(path: str) -> Path:
@@ -183,9 +230,10 @@ def _main() -> None:
     parser.add_argument("--family", choices=_FAMILIES, required=True)
     parser.add_argument("--top", type=quoting.verilog_identifier, required=True)
     parser.add_argument("--result", type=_whole, required=True)
+    parser.add_argument("--apart", type=quoting.verilog_identifier, action="append", default=[])
     parser.add_argument("sources", type=_whole, nargs="+")
     options = parser.parse_args()
-    _measure(options.family, options.top, options.sources, options.result)
+    _measure(options.family, options.top, options.sources, options.result, options.apart)
 
 
 if __name__ == "__main__":

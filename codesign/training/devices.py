@@ -9,7 +9,7 @@ __all__ = ("device_named",)
 
 def device_named(name: str) -> str:
     """``cpu`` or ``cuda``; ``auto`` is the GPU where there is one. InputError for a GPU that is not there."""
-    if name == "cpu":
+    if name in ("cpu", "cpu:0"):
         return name
     import torch
 

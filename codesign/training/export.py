@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
-from codesign.core.fixedpoint import Block, FixedPoint, InputQuantisation, Port
+from codesign.core.fixedpoint import InputQuantisation, Port
 from codesign.core.layout import FEATURES
-from codesign.graph.ports import output_types
+from codesign.graph.ports import output_types, port_of_heads
 from codesign.graph.reference import qonnx_codes
 from codesign.tasks.heads import Head
 from codesign.training.network import Network
@@ -61,7 +61,7 @@ def export(
     model.producer_name, model.producer_version, model.doc_string = "codesign", "", ""
     content = model.SerializeToString(deterministic=True)
     types = output_types(content, input_quantisation.port)
-    return Design(content, input_quantisation, _port_of(named, types), trigger)
+    return Design(content, input_quantisation, port_of_heads(named, types), trigger)
 
 
 def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Tensor, ...]]:
@@ -115,17 +115,6 @@ class _Divided(torch.nn.Module):
 
     def forward(self, *blocks: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return self.network(*blocks).split(self.sizes, dim=1)  # type: ignore[no-any-return]
-
-
-def _port_of(heads: dict[str, tuple[str, ...]], types: tuple[FixedPoint, ...]) -> Port:
-    if len(heads) == 1:
-        return Port(name="scores", types=types, labels=heads["scores"])
-    ends = accumulate(map(len, heads.values()), initial=0)
-    blocks = tuple(
-        Block(name=name, shape=(len(labels),), fields=labels, types=types[start : start + len(labels)])
-        for (name, labels), start in zip(heads.items(), ends, strict=False)
-    )
-    return Port(name="scores", blocks=blocks)
 
 
 def _show(shapes: tuple[tuple[int, ...], ...]) -> str:

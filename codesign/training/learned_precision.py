@@ -36,7 +36,7 @@ from codesign.training.lesson import Subject
 from codesign.training.network import Network
 from codesign.training.operands import ActivationSignals, LayerOperand, Wiring, stand_ins, wiring_of
 
-__all__ = ("LearnedPrecision", "Prices", "learn_precision", "parameters_of_bits")
+__all__ = ("LearnedPrecision", "Prices", "learn_precision", "parameters_of_bits", "weight_bits")
 
 _LN2 = log(2.0)
 #: quantile of what reaches a channel, within which its range begins
@@ -75,7 +75,7 @@ class LearnedPrecision:
     def price(self, progress: float) -> Tensor:
         """What is added to the objective at ``progress``: of the bit operations, and a little for every bit."""
         widths = [width_of(bits_of(s.module)) for s in self._wiring.signals]
-        bits = [_weight_bits(o.layer) for o in self._wiring.operands]
+        bits = [weight_bits(o.layer) for o in self._wiring.operands]
         operations = sum(_operations(o, b, widths) for o, b in zip(self._wiring.operands, bits, strict=True))
         return self._prices.at(progress) * operations + BIT_PRICE * self._all_bits()
 
@@ -83,7 +83,7 @@ class LearnedPrecision:
     def operations(self) -> float:
         """Effective bit operations as they are priced: every signal as wide as its type."""
         widths = [width_of(bits_of(s.module)) for s in self._wiring.signals]
-        return float(sum(_operations(o, _weight_bits(o.layer), widths) for o in self._wiring.operands))
+        return float(sum(_operations(o, weight_bits(o.layer), widths) for o in self._wiring.operands))
 
     @torch.no_grad()
     def freeze(self) -> None:
@@ -187,8 +187,9 @@ def _quantiser(layer: Any) -> Any:
     return layer.weight_quant.tensor_quant
 
 
-def _weight_bits(layer: Any) -> Tensor:
-    """Bits of each weight without its sign, and 0 of one that is 0; they follow its magnitude and its fraction bits."""
+def weight_bits(layer: Any) -> Tensor:
+    """Bits of each weight of a layer that learns them, without its sign; 0 of one that is 0. They follow its magnitude
+    and its fraction bits."""
     fraction = _quantiser(layer).fraction()
     code = torch.round(layer.weight.detach() * torch.exp2(fraction.detach())).abs()
     whole = torch.where(code > 0, torch.floor(torch.log2(code.clamp_min(1))) + 1, 0.0)

@@ -1,18 +1,20 @@
 """Boosted trees as hardware: the flow ``trees``, alkaid's tables, and alkaid with choices between numbers.
 
 
-    python -m tests.benchmarks.tree_flows [--points 2x10,4x20,...] [--output FILE]
+    python -m tests.benchmarks.tree_flows [--points 2x10,4x20,...] [--conifer PYTHON] [--output FILE]
 
 For each depth and number of rounds a classifier of two classes by scikit-learn (16 inputs of 8 bits, synthetic, seed
 0) becomes a design of 10-bit leaves, firmware for the target vu13p-360, and look-up tables, flip-flops and carries by
-Yosys. Every one is compared with exact arithmetic. Writes ``reports/reference/tree_flows.json`` after each point, and
-goes on with the points that are not there; prints a table.
+Yosys. Every one is compared with exact arithmetic. With ``--conifer``, an interpreter that has conifer, pybind11 and
+scikit-learn, the same trees by conifer as well (:mod:`.conifer_trees`; it needs GHDL). Writes
+``reports/reference/tree_flows.json`` after each point, and goes on with what is not there; prints a table.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,6 +38,7 @@ from codesign.graph.domain import Domain
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.testing.graphs import kind_of, port_of_one_kind
+from tests.benchmarks.conifer_trees import conifer_way
 from tests.trees import ROOT, commit_of
 
 __all__ = ("POINTS", "measured", "trained")
@@ -44,6 +47,10 @@ POINTS = tuple((depth, rounds) for rounds in (10, 30, 100) for depth in (2, 3, 4
 INPUTS, BITS, LEAF_BITS = 16, 8, 10
 TARGET = "vu13p-360"
 _SECONDS = 900.0
+#: of each step of conifer's way
+_CONIFER_SECONDS = 300.0
+#: the name of its way
+CONIFER = "conifer, VHDL"
 
 
 def trained(depth: int, rounds: int) -> TreeModel:
@@ -106,9 +113,28 @@ def measured(depth: int, rounds: int, choices: bool) -> dict[str, Any]:
     return found
 
 
-def _way(flow: Flow, design: Any) -> dict[str, Any]:
+def by_conifer(depth: int, rounds: int, python: str, cpp: bool) -> dict[str, Any]:
+    """One point by conifer; where it ends in an error, or takes too long, the row says so."""
+    model, port = trained(depth, rounds), port_of_one_kind(kind_of(BITS, True, 5), INPUTS)
+    design = model.design(port, LEAF_BITS)
+    codes, truth = _truth(design)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return conifer_way(
+                model.rounded(LEAF_BITS), design, codes, truth, python, TARGET, Path(folder), _CONIFER_SECONDS, cpp=cpp
+            )
+        except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
+            return {"not_measured": " ".join(str(error).split())[:300]}
+
+
+def _truth(design: Any) -> tuple[Any, Any]:
+    """Codes that every way is tried with, and what exact arithmetic gives."""
     codes = probe_codes(design.inputs, 2000)
-    truth = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
+    return codes, design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
+
+
+def _way(flow: Flow, design: Any) -> dict[str, Any]:
+    codes, truth = _truth(design)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         firmware = flow.compile(design, load_target(TARGET), Path(folder) / "firmware")
@@ -132,6 +158,9 @@ def _table(points: list[dict[str, Any]]) -> str:
     ]
     for p in points:
         for name, way in p["ways"].items():
+            if "yosys" not in way:
+                lines.append(f"| {p['depth']} | {p['rounds']} | {name} | {way['not_measured'][:60]} | | | | |")
+                continue
             y = way["yosys"]
             lines.append(
                 f"| {p['depth']} | {p['rounds']} | {name} | {y['lut']:.0f} | {y['carry']:.0f} | {y['ff']:.0f} | "
@@ -145,13 +174,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", default=",".join(f"{d}x{r}" for d, r in POINTS))
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "tree_flows.json")
+    parser.add_argument("--conifer", help="an interpreter that has conifer, pybind11 and scikit-learn")
     options = parser.parse_args()
     there = json.loads(options.output.read_text(encoding="utf-8"))["points"] if options.output.exists() else []
     for text in options.points.split(","):
         depth, rounds = (int(v) for v in text.split("x"))
-        if any((p["depth"], p["rounds"]) == (depth, rounds) for p in there):
+        point = next((p for p in there if (p["depth"], p["rounds"]) == (depth, rounds)), None)
+        if point is not None and (CONIFER in point["ways"] or options.conifer is None):
             continue
-        there.append(measured(depth, rounds, choices=rounds <= 10))
+        if point is None:
+            point = measured(depth, rounds, choices=rounds <= 10)
+            there.append(point)
+        if options.conifer is not None:
+            point["ways"][CONIFER] = by_conifer(depth, rounds, options.conifer, cpp=rounds <= 10)
         there.sort(key=lambda p: (p["rounds"], p["depth"]))
         record = {
             "commit": commit_of(),

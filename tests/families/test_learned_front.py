@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from codesign.core.errors import InputError
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_front import BudgetFront, accuracy, checkpoints
+from codesign.families.learned.learned_fused import learned_forward
+from codesign.families.learned.network import LearnedMLP
 from codesign.training import export
 from tests.families.test_learned import CLASSES, events, exact_everywhere, one_thread
 
@@ -79,3 +82,28 @@ def test_front_keeps_what_nothing_dominates():
 def test_accuracy():
     scores = torch.tensor([[1.0, 2.0], [3.0, 0.0], [0.0, 1.0]])
     assert accuracy(scores, torch.tensor([1, 0, 0])) == pytest.approx(2 / 3)
+
+
+def test_another_device_goes_the_same_way():
+    """Torch's name of the first processor stands for it: no twin of ours; the first epoch is the same to rounding."""
+    here, there = (trained(0, epochs=6, device=device)[3] for device in ("cpu", "cpu:0"))
+    assert [c.epoch for c in here] == [c.epoch for c in there]
+    assert [c.ebops for c in there] == pytest.approx([c.ebops for c in here], rel=0.05)
+    with pytest.raises(InputError, match="device: tpu: PyTorch finds no GPU here"):
+        trained(0, epochs=1, device="tpu")
+
+
+def test_what_is_priced_elsewhere_is_what_the_compiled_step_prices():
+    torch.manual_seed(3)
+    network = LearnedMLP(LearnedMLPConfig(widths=(6, 5)), 4, 3)
+    x = torch.randn(200, 4)
+    network.calibrate(x)
+    _, operations = learned_forward(x, network.flat_parameters(), network.layout)
+    assert network.priced().item() == operations.item() > 0
+    names = [name for name, _ in network.named_parameters()]
+    one, other = (
+        dict(zip(names, torch.autograd.grad(cost, network.parameters(), allow_unused=True), strict=True))
+        for cost in (operations, network.priced())
+    )
+    for name in (n for n in names if n.endswith(("fraction.value", "integer.value"))):
+        assert torch.allclose(one[name], other[name], rtol=1e-5), name

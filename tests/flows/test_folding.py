@@ -87,6 +87,18 @@ def test_every_kind_in_simulation(kind: str, interval: int, transport: str, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_of_a_module_for_each_item(kind: str, tmp_path: Path) -> None:
+    design = network(kind, 8 if kind.endswith("mean") else 10, seed=2, width=5)
+    firmware = Alkaid().compile(design, TARGET, tmp_path / "firmware", AlkaidSettings(modules="items"))
+    assert (firmware.rtl.protocol, firmware.rtl.initiation_interval) == ("pipelined", 1)
+    assert firmware.rtl.repeated
+    verdict = checked(firmware, tmp_path, 200)
+    assert verdict.exact, verdict.first_difference
+    assert (verdict.latency_cycles, verdict.initiation_interval) == (firmware.latency_cycles, 1)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["parallel", "beats"])
 def test_of_an_input_the_first_items_alone_are_taken(transport: str, tmp_path: Path) -> None:
     made = Network(3, 4, 2)
@@ -164,11 +176,28 @@ def test_interval_one_is_what_it_was(tmp_path: Path) -> None:
     assert one.rtl.protocol == whole.rtl.protocol == "pipelined"
 
 
+def test_an_unrolled_design_of_many_items_has_a_module_for_each(tmp_path: Path) -> None:
+    made = network("deep set, sum", 32, seed=2, width=4, outputs=3)
+    firmware = Alkaid().compile(made, TARGET, tmp_path / "items")
+    assert firmware.rtl.protocol == "pipelined"
+    (module,) = firmware.rtl.repeated
+    top = (firmware.folder / "src" / "codesign_top.v").read_text()
+    assert top.count(f"    {module} ") == 32
+    codes = probe_codes(made.inputs, 60)
+    assert np.array_equal(Alkaid().predict(firmware, codes), exact_codes(made, codes))
+    assert Alkaid().load(made, TARGET, firmware.folder).rtl == firmware.rtl
+    assert Alkaid().layers(firmware) is None
+    few = network("deep set, sum", 4, seed=2, width=4, outputs=3)
+    assert Alkaid().compile(few, TARGET, tmp_path / "whole").rtl.repeated == ()
+
+
 def test_a_network_without_items_is_refused_with_what_to_do(tmp_path: Path) -> None:
     b = GraphBuilder(6)
     design = design_of(b.finish(b.layer("x", weights(np.random.default_rng(0), (6, 2), 4)), 2), kind_of(4, True), 6)
     with pytest.raises(UnsupportedError, match="no items that could be folded into 9 clocks"):
         compiled(design, tmp_path, 9)
+    with pytest.raises(UnsupportedError, match="no items of which each could have a module"):
+        Alkaid().compile(design, TARGET, tmp_path, AlkaidSettings(modules="items"))
 
 
 def test_a_study_draws_the_interval() -> None:
@@ -198,6 +227,21 @@ def test_targets_say_the_free_interval() -> None:
     assert {name: load_target(name).free_interval for name in ("vu13p-360", "vu13p-240", "ulx3s-85f")} == {
         "vu13p-360": 9, "vu13p-240": 6, "ulx3s-85f": 1,
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_module_that_is_counted_apart_is_the_whole(tmp_path: Path) -> None:
+    """Of JEDI-linear's modules what depends on the event's mean alone is the same in each copy."""
+    design = network("JEDI-linear", 10, width=4, outputs=3)
+    firmware = Alkaid().compile(design, TARGET, tmp_path / "items", AlkaidSettings(modules="items"))
+    flat = replace(firmware, rtl=replace(firmware.rtl, repeated=()))
+    apart, whole = (Alkaid().synthesise(f, tmp_path / f"yosys{i}", 600) for i, f in enumerate((firmware, flat)))
+    assert {f.tool for f in apart} == {"yosys by modules"}
+    assert {f.tool for f in whole} == {"yosys"}
+    found, truth = ({f.quantity: f.value for f in figures} for figures in (apart, whole))
+    assert found["lut"] == pytest.approx(truth["lut"], rel=0.02)
+    assert found["ff"] == pytest.approx(truth["ff"], rel=0.25)
+    assert found["carry"] == truth["carry"]
 
 
 @pytest.mark.slow

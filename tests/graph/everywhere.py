@@ -88,7 +88,7 @@ def alkaid_codes(design, codes):
 
 def session_codes(design, codes):
     session = onnxruntime.InferenceSession(codes_model(design), QUIET, providers=["CPUExecutionProvider"])
-    return session.run(None, {"input_codes": codes.astype(np.int32)})[0].astype(np.int64)
+    return np.concatenate(session.run(None, {"input_codes": codes.astype(np.int32)}), axis=1).astype(np.int64)
 
 
 def exact_codes(design, codes):

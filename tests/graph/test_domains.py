@@ -125,3 +125,16 @@ def test_a_sum_of_more_bits_than_can_be_counted_is_refused():
     tiny = Interval(np.zeros((1, 1)), np.full((1, 1), 5e-324), np.full((1, 1), 5e-324))
     with pytest.raises(UnsupportedError, match="a sum may need over 1024 bits"):
         Intervals().add(tiny, np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("kinds", [((True, 0, 0),) * 6, ((True, 0, 0), *((False, 1, 0),) * 6, (False, 3, 0))])
+def test_sign_bits_of_one_bit_times_a_matrix(kinds):
+    """alkaid's tables of six single bits read a sign bit as if it counted upwards."""
+    signed, integer, fraction = np.array(kinds, dtype=np.int64).T[:, None, :]
+    x = FVArray.from_kif(signed, integer, fraction, HWConfig(1, -1, -1))
+    matrix = np.random.default_rng(3).integers(-7, 8, (len(kinds), 3)).astype(np.float64)
+    values = np.random.default_rng(4).integers(0, 2 ** integer[0], (200, len(kinds))) - np.where(
+        signed[0], np.random.default_rng(5).integers(0, 2, (200, len(kinds))), 0
+    )
+    circuit = trace(x, Signals().matmul(x, matrix), optimize=False)
+    assert (circuit.predict(values.astype(np.float64)) == values @ matrix).all()

@@ -15,7 +15,7 @@ from make_run import HOSTILE, make_run
 
 from codesign.core.errors import InputError
 from codesign.core.figures import Fidelity, find
-from codesign.core.records import FidelityFront, Front, InputImportance, Metric, Verified
+from codesign.core.records import FidelityFront, Figures, Front, InputImportance, Metric, Verified
 from codesign.report import write_report
 
 #: attributes by which a page loads or leads to something
@@ -122,7 +122,7 @@ def test_budgets_and_inputs_of_a_design(own, tmp_path):
     text = rendered(own, tmp_path).text
     assert "mass 0.200 ± 0.010 noise -0.0010 ± 0.0020" in text
     lut = find(point.figures, "lut", Fidelity.COMPILED).value
-    assert f"{lut:,.0f} 6,000 (the study's budget) {lut / 60:.2f} %" in text
+    assert f"{lut:,.0f} 6,000 budget {lut / 60:.2f} %" in text
 
 
 def test_every_front_point_has_its_section_and_plots(page, finished):
@@ -199,9 +199,18 @@ def test_what_was_not_measured_is_said_and_a_measured_zero_is_zero(page):
 
 
 def test_failures_are_counted_by_reason(page):
-    # "epoch 3", "epoch 1", ...: one reason
-    assert re.search(r"4 train the loss is not finite in epoch 3 7, 17, 27, 37", page.text)
-    assert f"4 compile layer 2: rounding mode {HOSTILE} is refused 3, 13, 23, 33" in page.text
+    # "epoch 3", "epoch 1", ...: one reason, and its numbers as a range
+    assert re.search(r"4 trials failed in train the loss is not finite in epoch 1 to 3 – 7, 17, 27, 37", page.text)
+    assert f"4 trials failed in compile layer 2: rounding mode {HOSTILE} is refused – 3, 13, 23, 33" in page.text
+
+
+def test_infeasible_trials_say_how_far_they_are(page, finished):
+    found = [finished.trial(n).read("figures.json", Figures).figures for n in (5, 15, 25, 35)]
+    luts = [find(f, "lut", Fidelity.COMPILED).value for f in found]
+    nearest = (5, 15, 25, 35)[luts.index(min(luts))]
+    row = re.search(r"4 trials infeasible LUT: (.*?) 5, 15, 25, 35", page.text)[1]
+    assert f"lut is {min(luts):.0f} to {max(luts):.0f}, at most 6000 allowed" in row
+    assert f"the nearest is trial {nearest}: lut {min(luts):g} is above 6000" in row
 
 
 def test_states_baseline_and_sample_are_told(page):

@@ -29,10 +29,8 @@ def cluster():
 
 
 def test_a_cluster_of_one_finds_what_one_worker_finds(tmp_path):
-    ladder = {"epochs": [2], "reduction": 2, "measured": ["placed"]}
-    study = changed(
-        target="ulx3s-85f", training={"epochs": 10}, search={"trials": 6, "population": 4, "ladder": ladder}
-    )
+    ladder = {"measured": ["placed"]}
+    study = changed(target="ulx3s-85f", search={"trials": 6, "population": 4, "ladder": ladder})
     with distributed.LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as one:
         front = search(study, tmp_path / "cluster", 6, cluster=one.scheduler_address)
     assert front.model_copy(update={"baseline": {}}) == search(study, tmp_path / "here", 6).model_copy(

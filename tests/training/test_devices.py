@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 from codesign.core.errors import InputError
 from codesign.families.autoencoder.family import VAE, Autoencoder
+from codesign.families.learned.family import MLPLearned
 from codesign.families.mlp.family import MLP
 from codesign.study.definition import Training
 from codesign.training.devices import device_named
@@ -22,6 +23,7 @@ MLP_CONFIG = {"widths": [6], "weight_bits": [4, 4], "activation_bits": [4], "inp
 CODER = {"widths": [6], "latent": 2, "square_bits": 6, "score_bits": 10, "input_bits": 6}
 FLAT = [
     (MLP, MLP_CONFIG, 2),
+    (MLPLearned, {"widths": [6], "input_bits": 6}, 2),
     (VAE, CODER | {"weight_bits": [4, 4], "activation_bits": [4]}, 1),
     (Autoencoder, CODER | {"weight_bits": [4] * 4, "activation_bits": [4] * 3}, 1),
 ]
@@ -62,7 +64,7 @@ LOSSES = {
 @pytest.mark.parametrize(("family", "config", "outputs"), FLAT, ids=lambda v: getattr(v, "name", ""))
 def test_a_step_of_features(family, config, outputs, monkeypatch):
     network = family().build(family().read(config, "test"), Subject.of_sizes(5, outputs))
-    target = torch.zeros(8, dtype=torch.int64) if family is MLP else torch.zeros(8, 5)
+    target = torch.zeros(8, dtype=torch.int64) if family in (MLP, MLPLearned) else torch.zeros(8, 5)
     assert step_on(network, 5, target, monkeypatch) == {"meta"}
 
 

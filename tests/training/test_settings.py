@@ -65,7 +65,7 @@ def lesson(problem, chosen):
     from codesign.data.sample import Splits
 
     parts = [problem.sample.part(name, Splits(0.6, 0.2, 0.2, 1)) for name in ("train", "validation")]
-    return lesson_of(problem, facts_of(problem), 6, *parts, None, chosen.teaching())
+    return lesson_of(problem, facts_of(problem), 6, *parts, None, taught=chosen.teaching())
 
 
 def test_every_setting_makes_another_network_and_another_key(problem):

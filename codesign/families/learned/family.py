@@ -82,7 +82,7 @@ class MLPLearned(TorchFamily):
             candidate, train.x, truths_of(train, heads), validation.x, wanted, loss, weights=train.weights,
             outputs=len(lesson.subject.outputs), epochs=budget.epochs, batch=budget.batch,
             learning_rate=budget.learning_rate, seed=seed, starts=candidate.starts, limit=_KEPT, progress=progress,
-            score=quality(loss, wanted, validation.weights),
+            score=quality(loss, wanted, validation.weights), device=device,
         )  # fmt: skip
         return front_files(found)
 

@@ -8,11 +8,10 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_fused import learned_forward
-from codesign.families.learned.network import LearnedMLP
+from codesign.families.learned.network import LearnedMLP, LearnedTwin
 from codesign.tasks.heads import TorchLoss
 from codesign.training.budget_front import (
     NEXT_SEED,
@@ -24,8 +23,11 @@ from codesign.training.budget_front import (
     accuracy,
     quality,
 )
+from codesign.training.devices import device_named
+from codesign.training.learned_precision import parameters_of_bits
 from codesign.training.lesson import Progress, quiet
 from codesign.training.loop import Events, Truths, Values, first_events, run_course
+from codesign.training.network import Twin
 from codesign.training.objectives import HeadsLoss
 
 __all__ = ("BudgetFront", "Checkpoint", "accuracy", "checkpoints", "quality")
@@ -51,6 +53,7 @@ def checkpoints(
     prepare: Callable[[LearnedMLP], None] | None = None,
     weights: NDArray[np.float64] | None = None,
     progress: Progress = quiet,
+    device: str = "cpu",
 ) -> list[Checkpoint]:
     """Train and return the front, by rising EBOPs: at most ``limit`` networks, non-dominated on validation.
 
@@ -61,19 +64,27 @@ def checkpoints(
     shared out among as many trainings from other weights, and their fronts are one: what was pruned early, by chance,
     does not come back. ``prepare`` may set the weights that a start begins with; its ranges are fitted after that.
     ``weights``: (events,), of the loss of the training events; those of the validation events are ``score``'s.
-    Deterministic for a seed and one torch thread.
+    On another ``device`` each step goes through PyTorch's automatic differentiation. Deterministic for a seed and one
+    torch thread.
     """
+    place = device_named(device)
     total = loss if isinstance(loss, HeadsLoss) else HeadsLoss.of_function(loss)
-    events, validation = Events.of(x_train, y_train, weights), Events.of(x_val, y_val)
+    events, validation = Events.of(x_train, y_train, weights, place), Events.of(x_val, y_val, device=place)
     front = BudgetFront()
 
-    def visit(network: LearnedMLP, first: int, flat: list[Tensor], epoch: int) -> None:
+    def visit(network: LearnedMLP, first: int, twin: Twin, epoch: int) -> None:
         with torch.no_grad():
-            scores, ebops = learned_forward(validation.inputs, flat, network.layout)
-            cost, quality = float(ebops), score(scores, validation.targets)
+            if isinstance(twin, LearnedTwin):
+                flat = twin.flat
+                scores, ebops = learned_forward(validation.inputs, flat, network.layout)
+                cost = float(ebops)
+            else:
+                flat, scores = network.flat_parameters(), network.fused(validation.inputs)
+                cost = float(network.priced())
+            quality = score(scores, validation.targets)
             constant = bool((scores == scores[:1]).all())  # pruned to nothing: no firmware can be made of it
             if not constant and front.offers(cost, quality):
-                front.add(cost, quality, first + epoch, [p.detach().clone() for p in flat])
+                front.add(cost, quality, first + epoch, [p.detach().cpu().clone() for p in flat])
 
     for start in range(starts):
         first, share = epochs * start // starts, epochs * (start + 1) // starts - epochs * start // starts
@@ -82,10 +93,12 @@ def checkpoints(
         generator = torch.Generator().manual_seed(seed + NEXT_SEED * start)
         if prepare is not None:
             prepare(network)
+        network.to(place)
         network.calibrate(first_events(events, generator))
         size = min(batch, len(events))
-        twin = network.twin(size)
-        course = PriceClimb(share, learning_rate, warm, twin.parameters[1:], partial(visit, network, first, twin.flat))
+        twin = network.twin_on(place, size)
+        bits = twin.parameters[1:] if isinstance(twin, LearnedTwin) else parameters_of_bits(network)
+        course = PriceClimb(share, learning_rate, warm, bits, partial(visit, network, first, twin))
         run_course(twin, events, total, course, size, generator, progress)
     sizes = (events.inputs.shape[1], *config.widths, outputs)
     found = [_checkpoint(config, point, sizes) for point in front.thinned(limit)]

@@ -13,6 +13,7 @@ from codesign.core.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuanti
 from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_fused import LearnedLayout, LearnedWorkspace, learned_forward
 from codesign.graph.cost import products
+from codesign.training.learned_precision import weight_bits
 from codesign.training.learned_quantisers import (
     BIT_PRICE,
     FRACTION_LIMITS,
@@ -83,11 +84,20 @@ class LearnedMLP(Network):
         return self.linears[-1](x)  # type: ignore[no-any-return]
 
     def fused(self, x: Tensor) -> Tensor:
-        """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation."""
+        """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation on the
+        processor, whose loops are compiled for it."""
         flat = self.flat_parameters()
-        out, self._ebops = learned_forward(x, flat, self.layout)
+        if x.device.type == "cpu":
+            out, self._ebops = learned_forward(x, flat, self.layout)
+        else:
+            out, self._ebops = self.forward(x), self.priced()
         self._bits = flat[1].sum() + flat[3].sum() + flat[4].sum()
         return out
+
+    def priced(self) -> Tensor:
+        """Effective bit operations as they are priced, with their gradients."""
+        layers = zip(self.linears, (self.input, *self.activations), strict=True)
+        return torch.stack([(weight_bits(m) * width_of(bits_of(q))).sum() for m, q in layers]).sum()
 
     def twin(self, events: int) -> LearnedTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +17,19 @@ from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.reading.json import json_of
 from codesign.core.validation import validate
 from codesign.families.trained import Reference, Trained
-from codesign.families.trees.config import LEAVES, MODEL, TreesConfig
+from codesign.families.trees.config import CLASSES, LEAVES, MODEL, TreesConfig
 from codesign.families.trees.leaves import carried, nearest, pruned
 from codesign.families.trees.nodes_file import read_nodes
+from codesign.families.trees.teacher import agreement
 from codesign.families.trees.trainer import Grown, Growth, Sorted, Trainer
 from codesign.families.trees.trainers import TRAINERS
 from codesign.families.trees.tree_model import LeafRounding, TreeModel
 from codesign.graph.forest import Tree
 from codesign.graph.ports import design_of_graph
 from codesign.tasks.heads import Head
-from codesign.training.lesson import Budget, FoldTarget, Lesson
+from codesign.training.lesson import Budget, FoldTarget, Lesson, Subject
 
 __all__ = ("EnsembleOfTrees", "grow", "opened", "picked")
-
-#: the objective whose outputs a softmax may follow
-_CLASSES = "cross-entropy"
 
 
 class _Leaves(BaseModel):
@@ -38,26 +37,33 @@ class _Leaves(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rounding: LeafRounding
+    rounding: dict[str, LeafRounding] = Field(description="of the leaves of each head, which have a grid of their own")
+    teacher: float | None = Field(
+        default=None, description="rank correlation with the teacher's score on the validation events, of an anomaly"
+    )
     trained: tuple[tuple[float, ...], ...] = Field(description="of each tree of the file its leaves, in their order")
 
 
 # ---------------------------------------------------------------------------------------------------------------- grow
 def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> TreeModel:
-    """All rounds of a training, each output with as many trees; of each target its own trees."""
+    """All rounds of a training, each output with as many trees; of each head, and target, its own trees."""
     trainer = TRAINERS[config.trainer]
     trainer.must_be_installed()
     growth = Growth(
         rounds=budget.epochs, depth=config.depth, most_leaves=config.max_leaves, learning_rate=config.learning_rate,
         min_child_weight=config.min_child_weight, patience=config.early_stopping, seed=seed,
     )  # fmt: skip
-    (head,), count = lesson.subject.heads, len(lesson.subject.outputs)
-    found = [_place(grown, place, count) for place, grown in _grow(trainer, lesson, head, growth)]
+    heads, count = _heads_of(lesson.subject), len(lesson.subject.outputs)
+    found = [
+        _place(grown, places[place], count)
+        for head, places in heads
+        for place, grown in _grow(trainer, lesson, head, growth)
+    ]
     return TreeModel(
         kind="nodes",
         source=trainer.name,
         content=b"",
-        objective=head.objective.name,
+        objective=" and ".join(dict.fromkeys(head.objective.name for head, _ in heads)),
         features=lesson.subject.inputs,
         outputs=lesson.subject.outputs,
         trees=_round_by_round([g.rounds for g in found], count),
@@ -66,10 +72,16 @@ def grow(config: TreesConfig, lesson: Lesson, budget: Budget, seed: int) -> Tree
     )
 
 
+def _heads_of(subject: Subject) -> list[tuple[Head, range]]:
+    """Each head with the places of its outputs among all."""
+    ends = accumulate((len(head.outputs) for head in subject.heads), initial=0)
+    return [(head, range(*both)) for head, both in zip(subject.heads, pairwise(ends), strict=True)]
+
+
 def _grow(trainer: Trainer, lesson: Lesson, head: Head, growth: Growth) -> Iterator[tuple[int, Grown]]:
     """The trees of a head, target by target, and the first of its outputs that each gives to."""
     folds = [(fold, fold.target[head.name]) for fold in (lesson.train, lesson.validation)]
-    if head.objective.name == _CLASSES:
+    if head.objective.name == CLASSES:
         train, held_out = (Sorted(fold.x, given.astype(np.int64), fold.weights) for fold, given in folds)
         missing = set(range(len(head.outputs))) - set(np.unique(train.y).tolist())
         if missing:
@@ -141,7 +153,8 @@ class EnsembleOfTrees(Trained):
             return self._given
         assert self._lesson is not None
         inputs, subject = self._lesson.quantisation, self._lesson.subject
-        return design_of_graph(self.model.onnx(_plain(inputs)), inputs, subject.outputs, subject.trigger)
+        heads = {head.name: head.outputs for head in subject.heads}
+        return design_of_graph(self.model.onnx(_plain(inputs), heads), inputs, heads, subject.trigger)
 
     def design(self) -> Design:
         """The raw margins as an exact integer function."""
@@ -173,30 +186,47 @@ def _plain(inputs: InputQuantisation) -> InputQuantisation:
     return inputs.model_copy(update={"offset": (0.0,) * len(lsbs), "step": lsbs})
 
 
-def picked(content: bytes, config: TreesConfig, lesson: Lesson) -> EnsembleOfTrees:
-    """What a candidate means of a training: its first rounds, fewer decisions, and rounded leaves."""
+def picked(
+    content: bytes, config: TreesConfig, lesson: Lesson, teacher: NDArray[np.float64] | None = None
+) -> EnsembleOfTrees:
+    """What a candidate means of a training: its first rounds, fewer decisions, and rounded leaves.
+
+    The leaves of each head have a grid of their own. ``teacher``: what an anomaly's says of the validation events.
+    """
     grown, trainer, train = read_nodes(content, "the training"), TRAINERS[config.trainer], lesson.train
     count = len(grown.outputs)
     trees = grown.trees if config.rounds is None else grown.trees[: config.rounds * count]
     if config.pruning:
         trees = pruned(trees, train.x, train.weights, config.pruning)
-    step = replace(grown, trees=trees).step(config.leaf_bits)
-    left = dict(enumerate(grown.base.tolist()))  # the base value of each output stands in its first tree
-    whole = tuple(replace(t, values=np.where(t.leaves, t.values + left.pop(t.output, 0.0), 0.0)) for t in trees)
-    if config.leaf_rounding == "carried":
-        rounded = carried(whole, step, train.x, train.weights)
-    else:
-        rounded = nearest(whole, step)
+    bases = dict(enumerate(grown.base.tolist()))  # the base value of each output stands in its first tree
     seen = np.concatenate([train.x, lesson.validation.x])
-    before, after = (replace(grown, trees=t, base=np.zeros(count)) for t in (whole, rounded))
-    most = max(1, max(sum(bool((t.values[t.leaves] != 0).any()) for t in trees[o::count]) for o in range(count)))
-    record = LeafRounding(
-        step=step, trees=most, bound=most * step / (1 if config.leaf_rounding == "carried" else 2),
-        largest=float(np.abs(before.margins(seen) - after.margins(seen)).max(initial=0.0)), events=len(seen),
-    )  # fmt: skip
-    leaves = _Leaves(rounding=record, trained=tuple(tuple(t.values[t.leaves].tolist()) for t in whole))
-    written = trainer.write(after, grown.objective == _CLASSES)
-    return EnsembleOfTrees(trainer, written, (leaves.model_dump_json() + "\n").encode()).of(lesson)
+    before, after, roundings = list(trees), list(trees), {}
+    for head, places in _heads_of(lesson.subject):
+        mine = [number for number, tree in enumerate(trees) if tree.output in places]
+        base = np.where(np.isin(np.arange(count), places), grown.base, 0.0)
+        own = replace(grown, trees=tuple(trees[n] for n in mine), base=base)
+        step = own.step(config.leaf_bits)
+        whole = [replace(t, values=np.where(t.leaves, t.values + bases.pop(t.output, 0.0), 0.0)) for t in own.trees]
+        carry = config.leaf_rounding == "carried"
+        rounded = carried(whole, step, train.x, train.weights) if carry else nearest(whole, step)
+        most = max(1, *(sum(_says(t) for t in whole if t.output == place) for place in places))
+        moved, kept = (replace(grown, trees=tuple(t), base=np.zeros(count)).margins(seen) for t in (whole, rounded))
+        roundings[head.name] = LeafRounding(
+            step=step, trees=most, bound=most * step / (1 if carry else 2),
+            largest=float(np.abs(moved - kept).max(initial=0.0)), events=len(seen),
+        )  # fmt: skip
+        for number, tree, less in zip(mine, whole, rounded, strict=True):
+            before[number], after[number] = tree, less
+    model = replace(grown, trees=tuple(after), base=np.zeros(count))
+    agreed = None if teacher is None else agreement(model.margins(lesson.validation.x)[:, 0], teacher)
+    trained = tuple(tuple(t.values[t.leaves].tolist()) for t in before)
+    leaves = _Leaves(rounding=roundings, teacher=agreed, trained=trained)
+    written = trainer.write(model, grown.objective == CLASSES)
+    return EnsembleOfTrees(trainer, written, (leaves.model_dump_json(exclude_none=True) + "\n").encode()).of(lesson)
+
+
+def _says(tree: Tree) -> bool:
+    return bool((tree.values[tree.leaves] != 0).any())
 
 
 def opened(files: Mapping[str, bytes], config: TreesConfig, design: Design) -> EnsembleOfTrees:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, log2
 from typing import Literal, TypeAlias
@@ -182,8 +183,11 @@ class TreeModel:
             low, high = (low, middle) if reaches(middle) else (middle + 1, high)
         return low
 
-    def onnx(self, inputs: InputQuantisation) -> bytes:
-        """One TreeEnsembleRegressor on the values of the port, with the leaves as they are."""
+    def onnx(self, inputs: InputQuantisation, heads: Mapping[str, tuple[str, ...]] | None = None) -> bytes:
+        """One TreeEnsembleRegressor on the values of the port, with the leaves as they are.
+
+        Of several ``heads``, the names of the outputs of each, its sums are split among them, an output a head.
+        """
         columns: dict[str, list[float | int | str]] = {}
 
         def put(**entries: float | int | str) -> None:
@@ -217,21 +221,30 @@ class TreeModel:
                     )
         if not self.trees:
             raise UnsupportedError(f"{self.source}: has no tree, so its outputs do not depend on its inputs")
-        node = helper.make_node(
+        several = heads is not None and len(heads) > 1
+        given, sums = ("trees.inputs", "trees.sums") if several else ("x", "y")  # no names that a head can have
+        ensemble = helper.make_node(
             "TreeEnsembleRegressor",
-            ["x"],
-            ["y"],
+            [given],
+            [sums],
             "trees",
             domain=ML,
             n_targets=len(self.outputs),
             base_values=[float(b) for b in self.base],
             **columns,
         )
+        nodes, constants, sizes = [ensemble], [], {sums: len(self.outputs)}
+        if several:
+            assert heads is not None
+            sizes = {name: len(labels) for name, labels in heads.items()}
+            constants = [helper.make_tensor("trees.sizes", TensorProto.INT64, [len(sizes)], list(sizes.values()))]
+            nodes.append(helper.make_node("Split", [sums, "trees.sizes"], list(sizes), "heads", axis=1))
         graph = helper.make_graph(
-            [node],
+            nodes,
             "trees",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["events", len(self.features)])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["events", len(self.outputs)])],
+            [helper.make_tensor_value_info(given, TensorProto.FLOAT, ["events", len(self.features)])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["events", size]) for name, size in sizes.items()],
+            constants,
         )
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(ML, _ML_OPSET)]
         model = helper.make_model(graph, producer_name="codesign", opset_imports=opsets, ir_version=_IR_VERSION)

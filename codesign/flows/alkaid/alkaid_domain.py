@@ -191,7 +191,18 @@ def _row(row: FVArray, matrix: Array) -> Any:
     constant = _constant(row)[0]
     if not (~constant & matrix.any(axis=-1)).any():
         return np.where(constant, [float(v.low) for v in _flat(row)], 0.0) @ matrix
-    return np.asarray(row @ matrix)[0]
+    return np.asarray(_without_tables_of_bits(row) @ matrix)[0]
+
+
+def _without_tables_of_bits(row: FVArray) -> FVArray:
+    """The signals, with alkaid's tables of single bits left out where one of them is negative.
+
+    alkaid 0.8.2 takes six signals of one bit for the address of a table. It reads a sign bit, of the values -step and
+    0, as if it counted +step: the result is wrong, or its own assertion fails.
+    """
+    if not any(v.low < 0 and sum(v.kif) == 1 for v in _flat(row)):
+        return row
+    return FVArray(row, {**row.solver_options, "binary_lut": False}, hwconf=row.hwconf)
 
 
 def _each(function: Any, *operands: Any) -> FVArray:

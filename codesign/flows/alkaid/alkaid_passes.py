@@ -18,10 +18,10 @@ from alkaid.trace.passes import (
     topo_bandwidth_sort,
 )
 from alkaid.trace.passes.canon import canonicalize_msb_wraps, canonicalize_outputs, const_propagation
-from alkaid.trace.passes.retrace import _retrace
 from alkaid.types import CombLogic
 
 from codesign.core.errors import ToolError
+from codesign.flows.alkaid.retracing import Structures, retrace
 
 __all__ = ("Check", "optimise")
 
@@ -59,9 +59,12 @@ def _clean(comb: CombLogic, exact: Check | None) -> CombLogic:
 
 
 def _fixpoint(comb: CombLogic, exact: Check | None = None) -> CombLogic:
+    structures, traced = Structures(), -1
     for _ in range(_ROUNDS):
         before = canonical_sort(_clean(comb, exact))
-        comb = canonical_sort(_clean(_retrace(before), exact))
+        if (structure := structures.number(before)) == traced:
+            return before  # tracing it again would give what the last round gave
+        comb, traced = canonical_sort(_clean(retrace(before), exact)), structure
         if comb == before:
             break
     return comb

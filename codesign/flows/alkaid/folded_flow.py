@@ -1,4 +1,7 @@
-"""Folded firmware of a design: an event every so many clocks, on as much less logic."""
+"""Firmware of what repeats: a module for each item, or for some of them that take turns, an event every so many clocks.
+
+With an interval of 1 nothing takes turns, and every item has a module of its own: the same circuit, as many copies.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,16 @@ from codesign.graph.clockwork import evaluate
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.graph.schedule import FoldedGraph, fold
+from codesign.graph.streams import CannotFold, Kind
 from codesign.rtl.folded_top import folded_top, transport_of
 from codesign.rtl.transport import Beats
 
-__all__ = ("FoldedFirmware", "compile_folded", "predict_folded")
+__all__ = ("FoldedFirmware", "compile_folded", "most_copies", "predict_folded")
 
 #: alkaid's LUTs to those that Yosys counts, for what is written here
 _GATE = 1.0
+#: copies of a module from which on it is synthesised by itself, and counted so often
+_APART = 8
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,25 @@ class FoldedFirmware:
     notes: tuple[str, ...]
     beats: int
     items: int
+    repeated: tuple[str, ...]
+
+
+def most_copies(design: Design) -> int:
+    """How many copies of its largest part an unrolled design has: 1 where nothing repeats."""
+    try:
+        phases = fold(read_graph(design.onnx), design.inputs, 1).phases
+    except CannotFold:
+        return 1
+    return max((p.lanes for p in phases if p.kind is Kind.ITEM and not p.wires), default=1)
 
 
 def folded_of(design: Design, interval: int) -> FoldedGraph:
     """The design's graph, folded; UnsupportedError, CannotFold by its node, where it cannot be."""
     folded = fold(read_graph(design.onnx), design.inputs, interval)
-    if folded.interval == 1:
+    repeats = any(p.lanes > 1 for p in folded.phases)
+    if not repeats and interval == 1:
+        raise UnsupportedError("the design has no items of which each could have a module of its own")
+    if folded.interval == 1 and interval > 1:
         raise UnsupportedError(
             f"the design has no items that could be folded into {interval} clocks; compile it with interval 1"
         )
@@ -81,6 +100,7 @@ def compile_folded(
         notes=tuple(dict.fromkeys(note for m in modules.values() for note in m.notes)),
         beats=way.beats if isinstance(way, Beats) else 0,
         items=way.items if isinstance(way, Beats) else 0,
+        repeated=tuple(m.name for m in modules.values() if m.phase.lanes >= _APART),
     )
 
 

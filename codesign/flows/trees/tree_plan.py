@@ -9,6 +9,7 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import NodeProto
 
 from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
@@ -116,7 +117,8 @@ def plan_of(design: Design) -> TreePlan:
     model = onnx_model(design.onnx)
     nodes = list(model.graph.node)
     names = [i.name for i in model.graph.input]
-    if len(nodes) != 1 or nodes[0].domain != ML or list(nodes[0].input) != names:
+    one = len(nodes) == 1 or (len(nodes) == 2 and _splits(nodes[1], nodes[0], [o.name for o in model.graph.output]))
+    if not one or nodes[0].domain != ML or list(nodes[0].input) != names:
         seen = ", ".join(dict.fromkeys(n.op_type for n in nodes[:5]))
         raise UnsupportedError(f"flow trees: takes one ensemble of trees that reads the inputs, not {seen}: use alkaid")
     if nodes[0].op_type == "TreeEnsembleClassifier":
@@ -144,6 +146,16 @@ def plan_of(design: Design) -> TreePlan:
         else:
             summed[tree.output].append(int(place[np.searchsorted(decided, number)]))
     return TreePlan(replace(forest, roots=roots), tuple(map(tuple, summed)), tuple(constant), step)
+
+
+def _splits(node: NodeProto, ensemble: NodeProto, outputs: list[str]) -> bool:
+    """Whether a node gives all sums of an ensemble, in their order, to the outputs of the graph, and nothing else."""
+    axis = [a.i for a in node.attribute if a.name == "axis"]
+    return (
+        (node.op_type, node.domain, axis) == ("Split", "", [1])
+        and node.input[:1] == ensemble.output[:1]
+        and list(node.output) == outputs
+    )
 
 
 def _in_codes(tree: Tree, kinds: Sequence[FixedPoint], step: float) -> Tree:

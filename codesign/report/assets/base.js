@@ -38,7 +38,7 @@ function whenSeen(element, draw) {
     once();
   }, { rootMargin: "600px" });
   watcher.observe(element);
-  window.addEventListener("beforeprint", once);
+  window.addEventListener("beforeprint", () => { if (element.checkVisibility()) once(); });
 }
 
 // a metric is [value, error], a figure a number; null is what was not measured
@@ -49,7 +49,52 @@ function formatCell(cell) {
   return cell[0].toFixed(digits) + " ± " + cell[1].toFixed(digits);
 }
 
+// a count is shown whole; its exact value stays in the page for who reads it with a program
+function exactly(cell, column) {
+  const whole = column && column.count && !Array.isArray(cell);
+  const made = element("data", whole ? WHOLE.format(Math.round(cell)) : formatCell(cell));
+  made.value = Array.isArray(cell) ? cell[0] : cell;
+  return made;
+}
+
 function columnTitle(column) {
   return column.fidelity ? `${column.label} (${column.fidelity})` : column.label;
 }
 
+
+// what lies in a closed part opens when a link leads to it
+function openAround(target) {
+  for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+}
+
+(function followLinks() {
+  const follow = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    openAround(target);
+    target.scrollIntoView();
+  };
+  window.addEventListener("hashchange", follow);
+  window.addEventListener("load", follow);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    const target = link && document.getElementById(link.getAttribute("href").slice(1));
+    if (target) openAround(target);
+  });
+  const all = document.getElementById("open-all");
+  if (!all) return;
+  all.hidden = false;
+  all.addEventListener("click", () => {
+    const open = all.textContent === "Open everything";
+    for (const part of document.querySelectorAll("details")) part.open = open;
+    all.textContent = open ? "Close everything" : "Open everything";
+  });
+})();
+
+// on paper plots have the width of a column, and what is closed is not drawn; afterwards they have their own again
+(function printPlots() {
+  const shown = () => [...document.querySelectorAll(".js-plotly-plot")].filter((plot) => plot.checkVisibility());
+  const size = (plot, width, height) => Plotly.relayout(plot, width ? { width, height, autosize: false } : { autosize: true, width: null, height: null });
+  window.addEventListener("beforeprint", () => { for (const plot of shown()) size(plot, plot.closest(".plots") ? 335 : 690, 300); });
+  window.addEventListener("afterprint", () => { for (const plot of shown()) size(plot); });
+})();

@@ -116,7 +116,7 @@
     const coloured = c !== null && new Set(sound.map((r) => center(r, c)).filter((v) => v !== null)).size > 1;
     const marker = { size: 12, line: { color: "#fff", width: 1.2 }, color: BLUE };
     if (coloured) {
-      Object.assign(marker, { color: sound.map((r) => center(r, c)), colorscale: "Cividis", showscale: true, line: { color: INK, width: 1 },
+      Object.assign(marker, { color: sound.map((r) => center(r, c)), colorscale: "Viridis", showscale: true, line: { color: INK, width: 1 },
         colorbar: { title: { text: plain(columnTitle(c)), side: compact ? "top" : "right" }, thickness: 11, outlinewidth: 0,
           ...(compact ? { orientation: "h", y: -0.32, yanchor: "top", len: 0.9 } : { len: 0.85 }) } });
     }
@@ -163,8 +163,13 @@
   for (const id of ["axis-x", "axis-y", "axis-c", "log-x"]) select(id).addEventListener("change", draw);
   document.addEventListener("budgets", draw);
   select("controls").hidden = false;
-  offer();
-  holder.on("plotly_click", (event) => {
+  // drawn when it is opened: in a closed part it has no width
+  const part = select("explore");
+  let begun = false;
+  const begin = () => { if (part.open && !begun) { begun = true; offer(); listen(); } };
+  part.addEventListener("toggle", begin);
+  begin();
+  const listen = () => holder.on("plotly_click", (event) => {
     const number = event.points[0].customdata;
     if (number === undefined) return;
     if (onFront.has(number)) location.hash = `trial-${number}`;
@@ -177,8 +182,8 @@
   function draw(element) {
     const figure = DATA.physics[element.id];
     if (!figure) return;
-    const layout = { font: { ...FONT, size: 12 }, margin: { l: 56, r: 12, t: 26, b: 46 }, hovermode: "closest",
-      paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
+    const layout = { font: { ...FONT, size: 13 }, margin: { l: 64, r: 12, t: 10, b: 50 }, hovermode: "closest",
+      paper_bgcolor: "#fff", plot_bgcolor: "#fff", legend: { orientation: "h", y: 1.01, yanchor: "bottom", x: 0, font: { size: 11.5 }, itemwidth: 30 },
       ...figure.layout, xaxis: { ...AXIS, ...figure.layout.xaxis }, yaxis: { ...AXIS, ...figure.layout.yaxis } };
     Plotly.newPlot(element, figure.data, layout, CONFIG);
   }

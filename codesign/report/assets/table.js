@@ -53,16 +53,20 @@
     } else {
       head.textContent = number;
     }
-    const state = element("td"), known = ["complete", "infeasible", "failed", "running"].includes(r[COLUMN.state]);
+    const label = (cell, text) => { cell.dataset.label = text; return cell; };
+    const state = label(element("td"), "state"), known = ["complete", "infeasible", "failed", "running"].includes(r[COLUMN.state]);
     state.append(element("span", r[COLUMN.state], `state ${known ? r[COLUMN.state] : "unknown"}`));
-    const config = element("td", r[COLUMN.config], "text");
+    const config = label(element("td", undefined, "text"), "configuration");
+    config.append(element("span", r[COLUMN.config]));
     // the reason stands where it is seen without scrolling sideways
     if (r[COLUMN.reason]) config.append(element("span", r[COLUMN.reason], r[COLUMN.state] === "failed" ? "reason bad" : "reason soft"));
     made.append(head, state, config);
-    for (const cell of r[COLUMN.values]) {
-      made.append(cell === null ? element("td", "–", "absent") : element("td", formatCell(cell)));
-    }
-    made.append(element("td", r[COLUMN.seconds] === null ? "–" : formatNumber(r[COLUMN.seconds])));
+    r[COLUMN.values].forEach((cell, i) => {
+      const made_of = label(element("td", cell === null ? "–" : undefined, cell === null ? "absent" : ""), columnTitle(columns[i]));
+      if (cell !== null) made_of.append(exactly(cell, columns[i]));
+      made.append(made_of);
+    });
+    made.append(label(element("td", r[COLUMN.seconds] === null ? "–" : formatNumber(r[COLUMN.seconds])), "seconds"));
     if (number === marked) made.classList.add("marked");
     return made;
   }
@@ -107,7 +111,10 @@
     page = Math.floor(matching.findIndex((r) => r[COLUMN.number] === marked) / PAGE);
     show();
     const found = body.querySelector(".marked");
-    if (found) found.scrollIntoView({ block: "center" });
+    if (found) {
+      openAround(found);
+      found.scrollIntoView({ block: "center" });
+    }
   });
   byId("trial-controls").hidden = false;
   filter();

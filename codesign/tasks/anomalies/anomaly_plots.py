@@ -106,23 +106,9 @@ def _roc(
     weights: Weights,
 ) -> Plot:
     series = []
-    for name, chosen in signals.items():
-        x, y = _curve(score, usual, chosen, weights)
-        error = np.sqrt(np.maximum(y * (1 - y), 0) / effective(some(weights, chosen), int(chosen.sum())))
-        series.append(
-            Series(
-                label=name,
-                x=x.tolist(),
-                y=y.tolist(),
-                low=np.maximum(y - error, 0).tolist(),
-                high=np.minimum(y + error, 1).tolist(),
-            )
-        )
-    for baseline, values in list(baselines.items())[:1]:
+    for source, values in (("", score), *((name, b[:, 0]) for name, b in list(baselines.items())[:1])):
         for name, chosen in signals.items():
-            x, y = _curve(values[:, 0], usual, chosen, weights)
-            label = f"{name} ({baseline.split(' (')[0]})"
-            series.append(Series(label=label, x=x.tolist(), y=y.tolist(), dashed=True))
+            series.append(_of_signal(name, source, values, usual, chosen, weights))
     return Plot(
         name="roc",
         title="ROC curve of each signal against zero bias",
@@ -132,6 +118,24 @@ def _roc(
         series=series,
         caption=f"{len(score)} {split} events; bands: one binomial standard deviation of the signal's efficiency; "
         "curves end at one zero-bias event; dashed: the primary baseline.",
+    )
+
+
+def _of_signal(
+    of: str, source: str, score: Scores, usual: NDArray[np.bool_], chosen: NDArray[np.bool_], weights: Weights
+) -> Series:
+    """The curve of a signal with its band; ``source``: the baseline whose it is, empty for the design."""
+    x, y = _curve(score, usual, chosen, weights)
+    error = np.sqrt(np.maximum(y * (1 - y), 0) / effective(some(weights, chosen), int(chosen.sum())))
+    return Series(
+        label=f"{of} ({source.split(' (')[0]})" if source else of,
+        x=x.tolist(),
+        y=y.tolist(),
+        low=np.maximum(y - error, 0).tolist(),
+        high=np.minimum(y + error, 1).tolist(),
+        dashed=bool(source),
+        of=of,
+        source=source,
     )
 
 

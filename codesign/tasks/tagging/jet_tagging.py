@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from codesign.core.errors import InputError
-from codesign.core.layout import Layout
+from codesign.core.errors import InputError, nearest
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.layout import BlockValues, Layout
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
-from codesign.physics.substructure import CONSTITUENTS, constituents_block
+from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.tagging.constituent_fields import FIELDS, field_block, widened
 from codesign.tasks.weighting import Weights, effective, event_weights, some
 
 __all__ = ("BoostedClasses", "ClassificationProblem", "JetSample", "JetTagging", "JetTaggingProblem")
@@ -42,6 +44,12 @@ class JetSample(BaseModel):
     class_names: tuple[str, ...] | None = Field(
         default=None, description="what numbers in the file's label stand for, from 0, where the file does not say"
     )
+    fields: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description=f"of a constituent, in this order, made offline of pt, deta and dphi; of {', '.join(FIELDS)}",
+    )
+    jet: tuple[str, ...] = Field(default=(), description="features that make a block 'jet' beside the constituents")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -51,6 +59,12 @@ class JetSample(BaseModel):
             raise ValueError("class_names are of a file; a generator card has its own")
         if self.class_names is not None and len({c.lower() for c in self.class_names if c}) < len(self.class_names):
             raise ValueError("class_names are different names")
+        for key, chosen, known in (("fields", self.fields or (), tuple(FIELDS)), ("jet", self.jet, FEATURE_NAMES)):
+            for name in chosen:
+                if name not in known:
+                    raise ValueError(f"{key}: there is no '{name}'{nearest(name, known)}: choose of {', '.join(known)}")
+            if len(set(chosen)) < len(chosen):
+                raise ValueError(f"{key}: a name is there twice")
         return self
 
 
@@ -113,14 +127,10 @@ class ClassificationProblem(Problem):
         """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
         curves: list[Series] = []
         weights = event_weights(part)
-        for source, dashed in ((scores, False), *((b, True) for b in baselines.values())):
-            chance = metrics.probabilities(source)
+        for source, values in (("", scores), *baselines.items()):
+            chance = metrics.probabilities(values)
             for index, name in enumerate(self.classes):
-                curves.append(
-                    _curve(
-                        f"{name}{' (baseline)' if dashed else ''}", chance[:, index], part.y == index, dashed, weights
-                    )
-                )
+                curves.append(_curve(name, source, chance[:, index], part.y == index, weights))
         n = len(self.classes)
         counts = np.zeros((n, n))
         np.add.at(counts, (part.y, scores.argmax(axis=1)), 1 if weights is None else weights)
@@ -180,13 +190,33 @@ class JetTaggingProblem(ClassificationProblem):
         if chosen.card is not None:
             from codesign.data.generated import generated_sample
 
-            return self._known_classes(generated_sample(chosen.card, chosen.events, progress=self._progress))
+            return self._completed(generated_sample(chosen.card, chosen.events, progress=self._progress))
         from pathlib import Path
 
         from codesign.data.readers import read_sample
 
         assert chosen.file is not None
-        return self._known_classes(read_sample(Path(chosen.file), chosen.class_names))
+        return self._completed(read_sample(Path(chosen.file), chosen.class_names))
+
+    def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
+        """Standardised; of fields that are made of others, with a range that nearly all of them are within."""
+        found = super().input_quantisation(x, blocks, bits)
+        return found if self._chosen.fields is None else widened(found, x)
+
+    def _completed(self, sample: Sample) -> Sample:
+        """The sample with the task's own classes, and the blocks that the study asks for."""
+        sample, chosen = self._known_classes(sample), self._chosen
+        if chosen.fields is not None:
+            if sample.constituents is None:
+                raise InputError("sample.fields are of constituents, which this sample does not have: leave fields out")
+            sample = replace(sample, blocks=(field_block(sample.constituents, chosen.fields),))
+        if chosen.jet:
+            places = [FEATURE_NAMES.index(name) for name in chosen.jet]
+            layout = Layout(
+                name="jet", shape=(len(places),), fields=chosen.jet, units=tuple(FEATURE_UNITS[i] for i in places)
+            )
+            sample = replace(sample, blocks=(*sample.blocks, BlockValues(layout, sample.features[:, places])))
+        return sample
 
     def _known_classes(self, sample: Sample) -> Sample:
         """The sample with the task's own classes, which it names in any order and in capitals or not."""
@@ -206,7 +236,8 @@ class JetTaggingProblem(ClassificationProblem):
         return [BoostedClasses(train, seed)]
 
 
-def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], dashed: bool, weights: Weights) -> Series:
+def _curve(of: str, source: str, score: NDArray[np.float64], signal: NDArray[np.bool_], weights: Weights) -> Series:
+    """The curve of a class; ``source``: the baseline whose it is, empty for the design."""
     background, efficiency = metrics.roc(score, signal, weights)
     x = np.linspace(0.05, 1.0, _CURVE_POINTS)
     y = np.interp(x, efficiency, background)
@@ -215,10 +246,12 @@ def _curve(label: str, score: NDArray[np.float64], signal: NDArray[np.bool_], da
     x, y = x[seen], y[seen]
     error = np.sqrt(np.maximum(y * (1 - y), 0) / count)
     return Series(
-        label=label,
+        label=f"{of} ({source.split(' (')[0]})" if source else of,
         x=x.tolist(),
         y=y.tolist(),
-        low=None if dashed else np.maximum(y - error, 0.5 / count).tolist(),
-        high=None if dashed else (y + error).tolist(),
-        dashed=dashed,
+        low=np.maximum(y - error, 0.5 / count).tolist(),
+        high=(y + error).tolist(),
+        dashed=bool(source),
+        of=of,
+        source=source,
     )

@@ -165,7 +165,32 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
         if values:
             found[name] = round(float(np.exp(np.mean(np.log(values)))), 4)
             found[f"{name}_of_seeds"] = values
-    return found
+    return found | {"where_users_are": where_users_are(runs)}
+
+
+def where_users_are(runs: list[dict[str, Any]], above: float = 0.675) -> dict[str, Any]:
+    """LUTs at the accuracies of the peer's own networks ``above`` one, which a network of ours reaches; the best of
+    each side; and the processor time of the trainings that a front is a union of."""
+    pairs = [
+        (row["codesign_lut"], row["hgq2_lut"])
+        for run in runs
+        for row in run["comparison"]["lut_at_their_accuracies"]
+        if row["accuracy"] >= above and row["codesign_lut"] is not None
+    ]
+    return {
+        "accuracy_above": above,
+        "networks": len(pairs),
+        "lut_ratio": round(float(np.exp(np.mean([np.log(ours / theirs) for ours, theirs in pairs]))), 3),
+        "lut_ratio_least": round(min(ours / theirs for ours, theirs in pairs), 3),
+        "lut_ratio_most": round(max(ours / theirs for ours, theirs in pairs), 3),
+        "best_accuracy": {
+            side: round(float(np.mean([r["comparison"]["best_accuracy"][side] for r in runs])), 4)
+            for side in ("codesign", "hgq2")
+        },
+        "processor_seconds_of_a_front": {
+            side: round(float(np.mean([r[side]["training_seconds"] for r in runs])), 1) for side in ("codesign", "hgq2")
+        },
+    }
 
 
 def main() -> None:

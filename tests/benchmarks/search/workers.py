@@ -24,13 +24,23 @@ import psutil
 from codesign.search.engine import run_study
 from codesign.search.progress import Shown, Silent
 from codesign.study.definition import Study, parse_study
-from tests.benchmarks.search.budget import processor_seconds
 from tests.benchmarks.search.record import OUTPUT, read_section, write_section
-from tests.benchmarks.search.small_studies import small_study
+from tests.benchmarks.search.tables import small_study
 from tests.search.conftest import PLUGIN
 from tests.search.conftest import STUDY as TOY
 
 WAYS = ("one worker", "two workers", "cluster of two")
+
+
+def processor_seconds() -> float:
+    """Of this process and all that it started."""
+    me = psutil.Process()
+    total = 0.0
+    for process in (me, *me.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
 
 
 class _Clock(Silent):

@@ -113,7 +113,7 @@ def priced(family, more, toy, seed=3):
 def test_what_is_priced_is_what_the_graph_counts(family, more, toy, monkeypatch):
     """Of untrained networks, whose signals nearly reach their types: a bound, and a close one; planted: without a layer
     it is none. A price is of a weight's bits down to its last one, a count of those that its ones enclose."""
-    monkeypatch.setattr(learned_precision, "_weight_bits", lambda layer: enclosed(layer.quant_weight().value))
+    monkeypatch.setattr(learned_precision, "weight_bits", lambda layer: enclosed(layer.quant_weight().value))
     lesson, network, precision = priced(family, more, toy())
     precision.calibrate(network, torch.as_tensor(lesson.train.x, dtype=torch.float32))
     expected = precision.operations()

@@ -1,4 +1,4 @@
-"""Six tables of a user's own, each from ``codesign init`` to a report and a friend tree; only the label is edited.
+"""Six tables of a user, each from ``codesign init`` to a report and a friend tree; only the label is edited.
 
 All hold the same events: columns in other orders, labels of other kinds, codes swapped in one, none of our names.
 """

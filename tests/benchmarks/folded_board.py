@@ -1,0 +1,101 @@
+"""A folded deep set on an ULX3S: its bitstream, golden events through the simulated board, Fmax by nextpnr.
+
+    python -m tests.benchmarks.folded_board [bitstream] [folded] [unrolled] [--seconds S]
+
+``bitstream``: of 32 items of 3 fields, folded into 8 clocks; ``folded`` and ``unrolled``: what nextpnr says of the
+circuit by itself, or why it says nothing. Kept in ``reports/reference/folded_board.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import codesign
+from codesign.core.errors import CodesignError
+from codesign.core.probes import probe_codes
+from codesign.core.runfolder import write_atomically
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
+from codesign.flows.alkaid.timing_closure import next_stage_delay
+from codesign.graph import reference
+from codesign.rtl.firmware import Firmware
+from codesign.rtl.uart import SerialBoard
+from codesign.tools.bitstream import MissedClock, bitstream
+from codesign.tools.nextpnr import place_and_route
+from codesign.verify.bitstream_simulation import SimulatedPort
+from tests.graph.item_networks import network
+
+RECORD = Path(__file__).parents[2] / "reports" / "reference" / "folded_board.json"
+KIND, ITEMS, FIELDS, INTERVAL = "deep set, sum", 32, 3, 9
+TARGET, EVENTS = "ulx3s-85f", 96
+
+
+def firmware_of(folder: Path, interval: int, stage_delay: float | None = None) -> Firmware:
+    """The deep set for the board."""
+    design, target = network(KIND, ITEMS, FIELDS), load_target(TARGET)
+    return Alkaid().compile(design, target, folder, AlkaidSettings(interval=interval, stage_delay=stage_delay))
+
+
+def made_bitstream(work: Path, seconds: float) -> dict[str, Any]:
+    """A bitstream whose simulated board answers every golden event."""
+    delay: float | None = load_target(TARGET).stage_delay
+    while delay is not None:
+        firmware = firmware_of(work / "firmware", INTERVAL, delay)
+        try:
+            made = bitstream(firmware, work / "board", seconds)
+            break
+        except MissedClock as missed:
+            print(f"{delay:g} adders between registers: {missed}", flush=True)
+            delay = next_stage_delay(delay, missed.fmax_mhz, firmware.target.clock_mhz)
+    else:
+        raise CodesignError("no pipeline reaches the board's clock")
+    codes = probe_codes(firmware.design.inputs)[:EVENTS]
+    truth = reference.qonnx_codes(firmware.design, codes)
+    answered = SerialBoard(firmware.design, SimulatedPort(firmware, work / "simulation")).run(codes)
+    return {
+        "stage_delay": delay, "latency_cycles": firmware.latency_cycles, "fmax_mhz": round(made.fmax_mhz, 1),
+        "clock_mhz": firmware.target.clock_mhz, "bytes": made.path.stat().st_size, "events": len(codes),
+        "different_results": len(np.unique(truth, axis=0)), "equal": int((answered == truth).all(axis=1).sum()),
+    }  # fmt: skip
+
+
+def placed(work: Path, interval: int, seconds: float) -> dict[str, Any]:
+    """nextpnr's figures of the circuit, or what it says instead."""
+    firmware = firmware_of(work / "firmware", interval)
+    found: dict[str, Any] = {"latency_cycles": firmware.latency_cycles, "compiled_lut": round(firmware.extra["lut"])}
+    try:
+        return found | {f.quantity: f.value for f in place_and_route(firmware, work / "placed", seconds)}
+    except CodesignError as error:
+        return found | {"failed": " ".join(str(error).split())}
+
+
+def main() -> None:
+    """Measure what is asked for, each anew."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=["bitstream", "folded", "unrolled"])
+    parser.add_argument("--seconds", type=float, default=1200, help="for each tool")
+    options = parser.parse_args()
+    record = json.loads(RECORD.read_text()) if RECORD.is_file() else {"codesign": codesign.__version__}
+    record |= {"network": f"{KIND}, {ITEMS} x {FIELDS}, interval {INTERVAL}", "target": TARGET}
+    for part in options.parts:
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(folder)
+            if part == "bitstream":
+                found = made_bitstream(work, options.seconds)
+            else:
+                found = placed(work, INTERVAL if part == "folded" else 1, options.seconds)
+        record[part] = found | {"seconds": round(time.monotonic() - start, 1)}
+        print(part, record[part], flush=True)
+        write_atomically(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

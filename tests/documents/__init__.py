@@ -1,0 +1,1 @@
+"""Numbers of README and documentation: each comes from a record in ``reports/reference``, by a script."""

@@ -1,0 +1,144 @@
+"""What each record measures, its command, and the commit at which it was made.
+
+``reports/reference/index.json`` says of each record its hash, commit and date, and the versions of the tools that it
+names. A record that was made anew gets a new entry from ``python -m tests.documents``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from tests.documents.numbers import RECORDS
+from tests.trees import ROOT
+
+__all__ = ("INDEX", "MADE_BY", "index", "outdated", "page", "unlisted")
+
+INDEX = RECORDS / "index.json"
+
+#: record -> what it measures, and the command that makes it
+MADE_BY: dict[str, tuple[str, str]] = {
+    "bench.json": ("training steps, event rates, candidates an hour, trigger events", "make bench"),
+    "calibration.json": ("how well each cheap figure foretells a dear one", "make calibration"),
+    "detector.json": (
+        "the detector simulation beside CMS's published performance",
+        "python -m codesign.physics.detector.validate",
+    ),
+    "flows.json": ("the demo's front through alkaid, FINN and hls4ml", "codesign flows runs/jet-tagger"),
+    "folded_board.json": ("a folded deep set on an ULX3S", "python -m tests.benchmarks.folded_board"),
+    "folding.json": ("folded and unrolled networks over items", "python -m tests.benchmarks.folding"),
+    "front.json": ("the demo's front", "make demo"),
+    "fuzz.json": ("damaged files given to every command", "make fuzz"),
+    "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
+    "imports.json": ("public trained networks", "python -m tests.benchmarks.imports FOLDER"),
+    "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
+    "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
+    "kept.json": ("speed beside an earlier version", "make bench-kept"),
+    "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
+    "peers.json": ("beside HGQ2 and FINNAS's way", "make bench-peers"),
+    "published.json": (
+        "a published design rebuilt from its authors' checkpoint",
+        "python -m tests.benchmarks.published CHECKPOINT",
+    ),
+    "random_graphs.json": ("random graphs in all domains", "python -m tests.graph.many"),
+    "report_page.json": ("a report of many trials in a browser", "python -m tests.benchmarks.report_page"),
+    "search.json": ("samplers, workers, refused candidates", "python -m tests.benchmarks.search.samplers"),
+    "sigkills.json": ("searches that are killed at random", "python -m tests.search.sigkills"),
+    "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies"),
+    "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),
+    "tree_flows.json": ("trees through our Verilog, alkaid and conifer", "python -m tests.benchmarks.tree_flows"),
+    "tree_imports.json": ("model files of the libraries of trees", "python -m tests.benchmarks.tree_imports"),
+}
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _versions(record: Any) -> dict[str, str]:
+    """Of the tools that a record names, wherever in it."""
+    found: dict[str, str] = {}
+    if isinstance(record, dict):
+        for key, value in record.items():
+            if key in ("versions", "tools") and isinstance(value, dict):
+                found |= {str(k): v for k, v in value.items() if isinstance(v, str)}
+            if isinstance(value, dict | list):
+                found = _versions(value) | found
+    elif isinstance(record, list):
+        for value in record[:3]:
+            found = _versions(value) | found
+    return found
+
+
+def _commit(path: Path) -> str:
+    command = ["git", "log", "-1", "--format=%h", "--", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def index() -> dict[str, Any]:
+    """The index as it should be: entries of records that are as they were stay."""
+    kept = json.loads(INDEX.read_text(encoding="utf-8")) if INDEX.exists() else {}
+    found = {}
+    for path in sorted(RECORDS.glob("*.json")):
+        if path == INDEX:
+            continue
+        own = kept.get(path.name)
+        if own is None or own["hash"] != _hash(path):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            said = record if isinstance(record, dict) else {}
+            own = {
+                "hash": _hash(path),
+                "commit": str(said.get("commit") or _commit(path))[:12],
+                "date": str(said.get("date") or datetime.now(UTC).date())[:10],
+                "versions": _versions(record),
+            }
+        found[path.name] = own
+    return found
+
+
+def unlisted() -> list[str]:
+    """Records of which nobody says how they are made."""
+    return [p.name for p in RECORDS.glob("*.json") if p != INDEX and p.name not in MADE_BY]
+
+
+def outdated() -> list[str]:
+    """Records that were made with another version of a tool than the locked one."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    locked = {canonicalize_name(n): v for n, v in re.findall(r"(?m)^([\w.-]+)==(\S+)$", lock)}
+    found = []
+    for name, entry in json.loads(INDEX.read_text(encoding="utf-8")).items():
+        for tool, version in entry["versions"].items():
+            now = locked.get(canonicalize_name(tool))
+            if now is not None and now.partition("+")[0] != version.partition("+")[0]:
+                found.append(f"{name}: made with {tool} {version}, {now} is locked: {MADE_BY[name][1]}")
+    return found
+
+
+def page() -> str:
+    """The documentation's page of evidence."""
+    rows = json.loads(INDEX.read_text(encoding="utf-8"))
+    lines = [
+        "# Evidence",
+        "",
+        "Every measured number of the README and of these pages comes from a record in `reports/reference`, written by",
+        "a command. This page is made from the records by `make numbers`; a test fails where text and record differ.",
+        "",
+        "| record | what it measures | command | commit | date | made with |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, (what, command) in MADE_BY.items():
+        if name not in rows:
+            continue
+        own = rows[name]
+        tools = ", ".join(f"{tool} {version}" for tool, version in own["versions"].items())
+        lines.append(f"| `{name}` | {what} | `{command}` | {own['commit']} | {own['date']} | {tools} |")
+    lines += ["", "All were measured on two cores of x86-64 without a GPU, where a record does not say otherwise.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,84 @@
+"""README and documentation say what the records hold."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.documents import numbers, pictures, records
+from tests.documents.numbers import SPAN, fill, loose_numbers, value_of
+from tests.trees import ROOT
+
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_numbers_are_those_of_their_records(path):
+    text = path.read_text(encoding="utf-8")
+    assert fill(text) == text, "make numbers"
+
+
+def test_every_number_of_the_readme_has_a_record():
+    assert not loose_numbers(README.read_text(encoding="utf-8"))
+
+
+def test_the_readme_is_short():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    assert len(SPAN.sub(lambda span: span["text"], text).split()) <= 1100
+
+
+def test_one_digit_changed_by_hand_is_found():
+    text = README.read_text(encoding="utf-8")
+    span = SPAN.search(text)
+    digit = next(i for i in range(span.start("text"), span.end("text")) if text[i].isdigit())
+    changed = f"{text[:digit]}{(int(text[digit]) + 1) % 10}{text[digit + 1 :]}"
+    assert fill(changed) == text
+    (loose,) = loose_numbers("It takes 17 LUTs, in `2` modules of Python 3.11.")
+    assert "17" in loose
+
+
+def test_records_are_listed_and_as_they_were_indexed():
+    assert not records.unlisted()
+    assert json.loads(records.INDEX.read_text(encoding="utf-8")) == records.index(), "make numbers"
+    assert (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8") == records.page(), "make numbers"
+
+
+def test_pictures_are_those_of_the_rooms():
+    for name in ("pipeline", "rooms"):
+        drawn = (ROOT / "docs" / "pictures" / f"{name}.svg").read_text(encoding="utf-8")
+        assert drawn == getattr(pictures, name)(), "make numbers"
+
+
+def test_no_record_is_of_another_version_of_a_tool(monkeypatch, tmp_path):
+    assert not records.outdated()
+    index = json.loads(records.INDEX.read_text(encoding="utf-8"))
+    index["calibration.json"]["versions"]["alkaid"] = "0.0.1"
+    (tmp_path / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    monkeypatch.setattr(records, "INDEX", tmp_path / "index.json")
+    assert len(records.outdated()) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("front.json points", "a span is"),
+        ("front.json points/*/trial .0f", "no reducer"),
+        ("max front.json nothing/*/lut .0f", "has no"),
+    ],
+)
+def test_spans_that_name_nothing(what, found):
+    with pytest.raises(ValueError, match=found):
+        value_of(what)
+
+
+def test_spans_reach_figures(monkeypatch):
+    record = {
+        "points": [{"figures": [{"quantity": "lut", "value": v}, {"quantity": "ff", "value": 1}]} for v in (4, 9)]
+    }
+    monkeypatch.setattr(numbers, "_record", lambda name: record)
+    assert value_of("max x.json points/*/figures/quantity=lut/value .0f") == "9"
+    assert value_of("geomean x.json points/*/figures/quantity=lut/value .1f") == "6.0"
+    assert value_of("count x.json points/* d") == "2"
