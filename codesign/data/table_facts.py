@@ -24,12 +24,15 @@ _SEPARATED = 50_000
 _MOST_CLASSES = 20
 _LABELS = re.compile(r"^(is_?\w+|label|class|target|truth|y|kind|type|category|signal|flag|\w*_label|\w*_class)$", re.I)
 _WEIGHTS = re.compile(r"^(\w*_?weights?|genweight|w|wgt|\w*_w)$", re.I)
-_NUMBERS = re.compile(r"^(run|event|eventnumber|event_?(id|number)|luminosityblock|lumi\w*|index|id|row|entry)$", re.I)
+_NUMBERS = re.compile(
+    r"^(run|event|evt|eventnumber|ev(en)?t_?(id|no|num|number)|luminosityblock|lumi\w*|index|id|row|entry)$", re.I
+)
 
 
 @dataclass(frozen=True)
 class ColumnFacts:
-    """One column. ``kind``: number, flag, text or list; ``values``: how often each, where there are few."""
+    """One column. ``kind``: number, flag, text or list; ``values``: how often each, where there are few;
+    ``counts_up``: whole numbers, each larger than the one before, such as a row's or an event's."""
 
     name: str
     kind: str
@@ -40,6 +43,7 @@ class ColumnFacts:
     values: dict[str, int] = field(default_factory=dict)
     longest: int = 0
     whole: bool = False
+    counts_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,15 @@ class TableFacts:
         """By its name."""
         return next(c for c in self.columns if c.name == name)
 
+    @staticmethod
+    def _numbers_rows(column: ColumnFacts) -> bool:
+        return bool(_NUMBERS.match(column.name)) or column.counts_up
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Columns that number rows or events, and tell nothing of them."""
+        return tuple(c.name for c in self.columns if c.kind == "number" and self._numbers_rows(c))
+
     @property
     def features(self) -> tuple[str, ...]:
         """Columns of numbers that may tell something of the label."""
@@ -92,7 +105,7 @@ class TableFacts:
         return tuple(
             c.name
             for c in self.columns
-            if c.kind in ("number", "flag") and c.name not in others and not _NUMBERS.match(c.name)
+            if c.kind in ("number", "flag") and c.name not in others and not self._numbers_rows(c)
         )
 
 
@@ -123,7 +136,7 @@ def look_at_table(file: TableFile, label: str | None = None) -> TableFacts:
         file, kind, rows, looked, facts,
         label or _label_among(facts),
         next((c.name for c in facts if _WEIGHTS.match(c.name) and c.kind == "number"), None),
-        next((c.name for c in facts if _NUMBERS.match(c.name) and "event" in c.name.lower() and c.whole), None),
+        next((c.name for c in facts if _NUMBERS.match(c.name) and c.name.lower().startswith("ev") and c.whole), None),
         _twins({n: v for n, v in columns_seen.items() if not _is_list(v) and v.dtype.kind in "biuf"}),
         {n: v for n, v in columns_seen.items() if not _is_list(v)},
     )  # fmt: skip
@@ -173,6 +186,7 @@ def _facts(name: str, values: Any) -> ColumnFacts:
     return ColumnFacts(
         name, "flag" if flag else "number", missing, float(finite.min()), float(finite.mean()), float(finite.max()),
         _few(Counter(shown)), whole=whole,
+        counts_up=whole and len(finite) > _MOST_CLASSES and bool((np.diff(numbers) > 0).all()),
     )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def write_study(
 _ADVICE = (
     "Run it with: codesign run THIS_FILE --trials 8    (then more: it goes on where it was)",
     "What to change first: constraints (your budgets), target (codesign targets), search.trials.",
+    "Is it right? codesign studies --check THIS_FILE. What there is: codesign schema study, and docs/training.md.",
 )
 
 

@@ -66,6 +66,7 @@ class TablePlan:
         self.warnings += [
             f"'{name}' is the same in every row: left out" for name in facts.constant if name != facts.label
         ]
+        self.warnings += [f"'{name}' numbers rows or events: left out" for name in facts.numbers]
         self.warnings += [f"'{name}' holds the same as '{other}': left out" for name, other in facts.twins.items()]
         if facts.weight is not None and facts.column(facts.weight).low < 0:
             self.warnings.append(
@@ -89,6 +90,12 @@ class TablePlan:
         for name in self.features:
             column = facts.column(name) if name in facts.names else None
             lines.append(f"  - {yaml_string(name)}{'' if column is None else _comment(column)}")
+        for name, fields, longest in collections_of(facts):
+            lines += [
+                f"  # a block of items, which a study sees with view: [{name}] and a family such as deepsets:",
+                f"  # constituents: {{collection: {name}, fields: [{', '.join(fields)}], max: {min(longest, 32)}, "
+                f"sort: -{fields[0]}}}",
+            ]
         assert facts.label is not None
         label = facts.column(facts.label)
         if self.regression:
@@ -135,6 +142,22 @@ def places_of_lists(facts: TableFacts) -> Iterator[str]:
         if column.kind == "list" and column.longest and re.fullmatch(r"[A-Za-z_][\w.]*", column.name):
             for place in range(min(column.longest, _MOST_PLACES)):
                 yield f"{column.name}[{place}]"
+
+
+def collections_of(facts: TableFacts) -> Iterator[tuple[str, list[str], int]]:
+    """Collections of lists of one name, ``PFCands_pt`` and ``PFCands_eta``: name, fields (pT first), longest list."""
+    held: dict[str, dict[str, int]] = {}
+    for column in facts.columns:
+        match = re.fullmatch(r"([A-Za-z][A-Za-z0-9]*)[._]([A-Za-z]\w*)", column.name)
+        if column.kind == "list" and match is not None:
+            held.setdefault(match[1], {})[match[2]] = column.longest
+    for name, fields in held.items():
+        if len(fields) > 1 and max(fields.values()) > 1:
+            yield (
+                name,
+                sorted(fields, key=lambda f: not re.search(r"(^|_)(pt|e|energy)$", f, re.I)),
+                max(fields.values()),
+            )
 
 
 def few_rows(rows: int) -> Iterator[str]:

@@ -58,7 +58,7 @@ def problem(tmp_path_factory):
 
 
 def training(**changes):
-    return Training.model_validate({"epochs": 8, "batch": 64, "learning_rate": 0.02} | changes)
+    return Training.model_validate({"epochs": 4, "batch": 64, "learning_rate": 0.02} | changes)
 
 
 def lesson(problem, chosen):
@@ -81,7 +81,7 @@ def test_every_setting_makes_another_network_and_another_key(problem):
 
 
 def test_without_a_change_the_record_is_what_it_was():
-    assert training().record() == {"epochs": 8, "batch": 64, "learning_rate": 0.02}
+    assert training().record() == {"epochs": 4, "batch": 64, "learning_rate": 0.02}
     assert yaml.safe_load(load_study("jet-tagger").to_yaml())["training"] == {
         "epochs": 90, "batch": 512, "learning_rate": 0.02, "device": "cpu"
     }  # fmt: skip

@@ -67,10 +67,18 @@ def yaml_of(text: str, source: str) -> Any:
     except _Refused as refused:
         raise InputError(f"{source}: {refused}: mend it there") from None
     except yaml.YAMLError as error:
-        raise InputError(f"{source}: not valid YAML ({' '.join(str(error).split())})") from None
+        raise InputError(f"{source}: not valid YAML ({_problem(error)})") from None
     except (ValueError, TypeError, OverflowError, RecursionError, AttributeError, KeyError, IndexError) as error:
         # of a value whose tag promises what it is not: a date, a number
         raise InputError(f"{source}: not valid YAML (a value is not what its tag says: {error})") from None
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What PyYAML says, and in which line."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}"
+    return " ".join(str(error).split())
 
 
 def read_yaml(path: Path) -> Any:

@@ -4,9 +4,11 @@ import correctionlib
 import numpy as np
 import pytest
 
-from codesign.cli.jets import jet_response
+from codesign.cli.jets import jet_response, scores_of
 from codesign.core.errors import InputError
-from codesign.data.sample import Splits
+from codesign.core.runfolder import RunFolder
+from codesign.data.sample import Sample, Splits
+from codesign.study.definition import load_study
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline
 from codesign.tasks.jets.jet_energy import JetEnergyOffline
 from codesign.tasks.jets.jet_inputs import kinematics
@@ -85,3 +87,31 @@ def test_the_command_says_it_in_rows(published_data, tmp_path):
 def test_unknown_inputs_of_a_correction_are_refused(published_data):
     with pytest.raises(InputError, match="systematic"):
         corrections_of(published_data(JEC), "Summer22_22Sep2023_JRV1_MC_ScaleFactor_AK4PFPuppi")
+
+
+@pytest.mark.parametrize(("study", "refused"), [("hlt-jet-energy", True), ("offline", False)])
+def test_a_network_of_another_tier_is_refused(study, refused, monkeypatch, tmp_path):
+    """An HLT network on offline jets once gave 0.819 for 0.911 without a word."""
+    hlt = load_study("hlt-jet-energy")
+    origin = hlt if refused else hlt.model_copy(update={"task": "jet-energy-offline"})
+    monkeypatch.setattr("codesign.pipeline.trial.trial_of", lambda run, number: (origin, None))
+
+    def opened(run, number, target):
+        raise InputError("opened")
+
+    monkeypatch.setattr("codesign.pipeline.trial.firmware_for", opened)
+    with pytest.raises(
+        InputError, match="is of the task 'jet-energy': what it learned is not" if refused else "opened"
+    ):
+        scores_of(RunFolder(tmp_path), 3)
+
+
+def test_its_outputs_say_what_they_mean():
+    problem = JetEnergyOffline().open({"files": ["x.root"]}, 1)
+    sample = Sample(
+        np.zeros((0, 1), np.float32), np.zeros(0, np.int64), ("x",), ("1",), ("b", "c"),
+        targets=np.zeros((0, 1), np.float32), target_names=("log_correction",), target_units=("",),
+    )  # fmt: skip
+    meanings = problem.meanings(sample)
+    assert "exp()" in meanings["correction"]
+    assert set(meanings) == set(problem.outputs(sample))

@@ -7,6 +7,8 @@ import uproot
 
 from codesign.core.errors import InputError
 from codesign.data.input_tables import lacking, table_chunks
+from codesign.study.definition import load_study
+from codesign.study.init import write_study
 from codesign.tasks.tables.classification import TableClassification
 from codesign.testing.task_tests import TaskTests
 
@@ -105,6 +107,7 @@ def test_lists_of_other_lengths_and_missing_values_are_told(tmp_path):
         TableClassification().open(study(path) | {"missing": {"policy": "median"}}, 1).sample  # noqa: B018
 
 
+@pytest.mark.slow
 class TestWithConstituents(TaskTests):
     @pytest.fixture
     def task(self):
@@ -113,3 +116,14 @@ class TestWithConstituents(TaskTests):
     @pytest.fixture
     def settings(self, tmp_path):
         return study(written(tmp_path))
+
+
+def test_init_offers_the_collections_that_it_sees(tmp_path):
+    text = write_study(written(tmp_path), tmp_path / "own.yaml").read_text()
+    offered = "  # constituents: {collection: Cand, fields: [pt, eta], max: 8, sort: -pt}\n"
+    assert offered in text
+    (tmp_path / "own.yaml").write_text(text.replace(offered, offered.replace("# ", "")))
+    study = load_study(str(tmp_path / "own.yaml"))
+    sample = TableClassification().open(study.sample, 1).sample
+    assert sample.blocks[0].layout.shape == (8, 2)
+    assert sample.feature_names[:2] == ("ht", "Cand_eta[0]")

@@ -79,7 +79,7 @@ def test_from_init_to_a_report_and_a_friend_tree(tmp_path, monkeypatch):
         areas[name] = {m: point.metrics[m].value for m in ("auc_signal", "auc_background", "accuracy")}
         weights[name] = RunFolder(run).trial(point.trial).read_bytes("weights.safetensors", 1 << 24)
         assert "auc_signal" in write_report(run, tmp_path / f"{name}.html").read_text()
-        bundle = write_bundle(run, point.trial, tmp_path / f"bundle-{name}")
+        bundle = write_bundle(run, point.trial, tmp_path / f"bundle-{name[0]}")
         meanings = json.loads((bundle / "manifest.json").read_text())["meanings"]
         assert set(meanings) == {"background", "signal"}
         (applied,) = apply_bundle(bundle, [tmp_path / name], tmp_path / f"scores-{name}.root")

@@ -270,7 +270,9 @@ def test_shares_are_told_before_anything_is_trained(tmp_path):
 def test_init_says_what_will_not_work(tmp_path):
     y, _ = events(400)
     rare = np.where(np.arange(400) < 10, 2, y)
-    text = write_study(table(tmp_path, y=rare, w=np.arange(400) - 5.0), tmp_path / "own.yaml").read_text()
+    given = table(tmp_path, y=rare, w=np.arange(400) % 50 - 5.0, number=np.arange(400) + 7)
+    text = write_study(given, tmp_path / "own.yaml").read_text()
+    assert "NOTE: 'number' numbers rows or events: left out" in text
     assert "NOTE: 400 rows are too few" in text
     assert "NOTE: 'y' is 2 in 10 rows only" in text
     assert "NOTE: the weight 'w' is below 0 in some rows: nothing can be learned from those" in text
