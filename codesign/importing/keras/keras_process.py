@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.errors import InputError, ToolError, UnsupportedError
+from codesign.core.own_environment import OwnEnvironment
 from codesign.core.process import run_tool
 from codesign.core.reading.json import member_json
 from codesign.core.reading.limits import MODEL_BYTES
@@ -65,19 +66,26 @@ class KerasFacts(_Part):
     read_bare: tuple[int, ...] = Field(description="elements that something else than a quantiser reads")
 
 
-def ask_keras(file: Path, work: Path, seconds: float, module: str, job: Mapping[str, object]) -> dict[str, object]:
+def ask_keras(
+    file: Path,
+    work: Path,
+    seconds: float,
+    module: str,
+    job: Mapping[str, object],
+    environment: OwnEnvironment = KERAS,
+) -> dict[str, object]:
     """What a module says that runs in Keras' environment, on a file and with a folder of ours; the error that it says.
 
     ToolError: Keras is not set up, or needs more than ``seconds``.
     """
-    variables = KERAS.variables()
+    variables = environment.variables()
     written = work / "job.json"
     written.write_text(json.dumps({"file": str(file.resolve()), "work": str(work), **job}))
     command: list[str | Path] = [sys.executable, "-P", "-m", module, written]
-    run_tool(command, work, seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name="Keras")
+    run_tool(command, work, seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name=environment.title)
     answer = member_json(work, "answer.json")
     if not isinstance(answer, dict):
-        raise ToolError("Keras: its process gave no answer")
+        raise ToolError(f"{environment.title}: its process gave no answer")
     if not answer.pop("ok", False):
         raise _ERRORS.get(str(answer.get("kind")), ToolError)(str(answer.get("reason")))
     return answer
