@@ -6,8 +6,6 @@ written, and optionally values to predict. It ends with ``answer.json`` in that 
 
 from __future__ import annotations
 
-import json
-import resource
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -15,17 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from codesign.core.errors import CodesignError, InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
 from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
 from codesign.importing.keras.keras_container import Checked, check
 from codesign.importing.keras.keras_library import load_keras
 from codesign.importing.keras.layer_readers import readers
 from codesign.importing.keras.layer_walk import LayerWalk
+from codesign.importing.own_process import answer_job
 
-__all__ = ("answer_job", "load", "predict")
+__all__ = ("load", "predict")
 
-#: of the data of this process: the largest of the networks here needs one
-MEMORY_BYTES = 12 << 30
 _BATCH = 1000
 
 
@@ -110,20 +107,6 @@ def work_on(job: dict[str, Any]) -> dict[str, Any]:
         with np.load(work / "values.npz", allow_pickle=False) as values:
             np.save(work / "outputs.npy", predict(model, dict(values)))
     return answer
-
-
-def answer_job(arguments: list[str], work_on: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """Do the job of a file; 0 also where it is refused, with the reason in the answer."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    try:
-        answer = {"ok": True, **work_on(job)}
-    except CodesignError as error:
-        answer = {"ok": False, "kind": type(error).__name__, "reason": str(error)}
-    except MemoryError:
-        answer = {"ok": False, "kind": "UnsupportedError", "reason": f"needs more than {MEMORY_BYTES >> 30} GiB"}
-    Path(job["work"], "answer.json").write_text(json.dumps(answer), encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ import numpy as np
 from codesign.core.errors import InputError, UnsupportedError
 from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
 from codesign.importing.keras.keras_container import Checked, ConfigRules, check
-from codesign.importing.keras.keras_worker import answer_job, predict
+from codesign.importing.keras.keras_worker import predict
 from codesign.importing.keras.layer_reader import LayerReader
 from codesign.importing.keras.layer_readers import readers_of
 from codesign.importing.keras.layer_walk import LayerWalk
+from codesign.importing.own_process import answer_job
 from codesign.importing.qkeras.qkeras_layers import READERS
 from codesign.importing.qkeras.qkeras_library import load_qkeras
 
