@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log2, prod
+from typing import ClassVar
 
 import numpy as np
 
 from codesign.core.errors import UnsupportedError
 from codesign.importing.keras.graph_writer import Array, WrittenSignal
-from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers
+from codesign.importing.keras.layer_reader import LayerCall, LayerReader, Library, numbers
 
 __all__ = ("READERS", "GlobalPooling", "Pooling", "convolve")
 
@@ -96,7 +97,7 @@ class Pooling(LayerReader):
     """Largest or mean of windows."""
 
     handles = tuple(f"{q}{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
-    libraries = ("hgq", "qkeras")
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for a mean whose windows differ in size, or are no power of two."""
@@ -123,7 +124,7 @@ class GlobalPooling(LayerReader):
     """Largest or mean of all positions."""
 
     handles = tuple(f"{q}Global{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
-    libraries = ("hgq", "qkeras")
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for a mean of a number that is no power of two."""
@@ -151,7 +152,7 @@ class ZeroPadding(LayerReader):
     """Zeros at the borders, channels last."""
 
     handles = ("ZeroPadding1D", "ZeroPadding2D")
-    libraries = ("hgq", "qkeras")
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """Axis by axis."""

@@ -50,7 +50,7 @@ class NodeEdgeProjection(LayerReader):
         import tensorflow
         import tf_keras
 
-        class Projection(tf_keras.layers.Layer):  # type: ignore[misc]
+        class Projection(tf_keras.layers.Layer):
             """As published, with the matrix as a weight."""
 
             def __init__(self, receiving: bool = True, node_to_edge: bool = True, **named: Any) -> None:

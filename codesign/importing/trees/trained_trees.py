@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,9 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
     """The source's library and version, and what it gives with the leaves that ``model`` has; None: not installed."""
     match model.kind:
         case "xgboost-json" | "xgboost-ubj" if find_spec("xgboost"):
-            return f"XGBoost {version('xgboost')}", _apart("xgboost", xgboost_json(model))
+            return f"XGBoost {_version_of('xgboost')}", _apart("xgboost", xgboost_json(model))
         case "lightgbm" if find_spec("lightgbm"):
-            return f"LightGBM {version('lightgbm')}", _apart("lightgbm", lightgbm_text(model).encode())
+            return f"LightGBM {_version_of('lightgbm')}", _apart("lightgbm", lightgbm_text(model).encode())
         case "nodes":
             return sklearn_margins(model)
         case "conifer" if find_spec("conifer"):
@@ -88,6 +88,12 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
         case "onnx":
             return _onnxruntime(model)
     return None
+
+
+def _version_of(module: str) -> str:
+    """Of the distribution that brings a module: XGBoost has two, of which one has another name."""
+    found = packages_distributions().get(module, [])
+    return version(found[0]) if found else "of no version"
 
 
 def _apart(library: str, content: bytes) -> Margins:

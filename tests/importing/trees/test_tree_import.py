@@ -331,7 +331,7 @@ def test_a_library_that_breaks_on_a_file_breaks_alone(monkeypatch, tmp_path, bod
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr("codesign.importing.trees.trained_trees.find_spec", lambda name: name == "xgboost")
-    monkeypatch.setattr("codesign.importing.trees.trained_trees.version", lambda name: "9")
+    monkeypatch.setattr("codesign.importing.trees.trained_trees._version_of", lambda name: "9")
     name, margins = source_margins(read_trees(FOLDER / "xgboost_two.json"))
     assert name == "XGBoost 9"
     with pytest.raises(CodesignError, match=words) as refused:
