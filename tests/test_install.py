@@ -36,7 +36,9 @@ NOT_IMPORTED = {
 #: extras whose packages are programs for those who work on codesign
 PROGRAMS = {"docs", "lint", "test"}
 #: lies in an environment of its own (FINN's, Keras'), or is compared with where somebody has it
-ELSEWHERE = {"finn", "hgq", "jax", "keras", "conifer", "lightgbm", "xgboost"}
+ELSEWHERE = {"finn", "hgq", "jax", "keras", "conifer", "lightgbm", "xgboost"} | {
+    "qkeras", "tensorflow", "tensorflow_model_optimization", "tf_keras",
+}  # fmt: skip
 
 
 @cache

@@ -18,14 +18,15 @@ _GROUP = "codesign.importers"
 #: by name, what is shipped, in the order in which a source is offered to them
 _SHIPPED = {
     "trees": "codesign.importing.trees.trees_file:TreesFile",  # before ONNX: trees in ONNX are trees
+    "qkeras": "codesign.importing.qkeras.qkeras_file:QKerasFile",  # before Keras 3: told by the version in the file
     "keras": "codesign.importing.keras.keras_file:KerasFile",
     "onnx": "codesign.importing.onnx_file:OnnxFile",
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
 }
 _ADVICE = (
-    "what enters: ONNX and QONNX files, .keras and Keras-3 .h5 files of HGQ2, torch modules with Brevitas' quantisers "
-    "(codesign.import_model), and what installed importers take; an hls4ml project is not read: export the model that "
-    "it was made from"
+    "what enters: ONNX and QONNX files, .keras and .h5 files of HGQ2 and QKeras, torch modules with Brevitas' "
+    "quantisers (codesign.import_model), and what installed importers take; an hls4ml project is not read: export the "
+    "model that it was made from"
 )
 
 

@@ -16,6 +16,7 @@ from codesign.core.installed import declaration, needs_of
 from codesign.core.own_environment import OwnEnvironment
 from codesign.flows.finn.environment import FINN
 from codesign.importing.keras.keras_environment import KERAS
+from codesign.importing.qkeras.qkeras_environment import QKERAS
 
 __all__ = (
     "Check",
@@ -87,6 +88,7 @@ _VENDOR: tuple[tuple[str, tuple[str, ...], str], ...] = (
 _OWN: tuple[tuple[OwnEnvironment, str], ...] = (
     (FINN, "the finn flow"),
     (KERAS, "importing networks of Keras 3 and HGQ2"),
+    (QKERAS, "importing networks of QKeras"),
 )
 
 #: name of the check of all packages that codesign declares, and that these declare in turn
@@ -183,7 +185,7 @@ def install(name: str) -> str:
     """Set up a tool that lives in an environment of its own; where it is. InputError for any other tool."""
     known = {own.tool: own for own, _ in _OWN}
     if name not in known:
-        tools = " and ".join(known)
+        tools = ", ".join(known)
         raise InputError(f"--install: unknown tool '{name}'{nearest(name, known)}; only {tools} are set up in this way")
     return str(known[name].install())
 

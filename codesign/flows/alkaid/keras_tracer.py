@@ -19,7 +19,8 @@ from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.probes import probe_codes
 from codesign.graph.interval import tightest_type
 from codesign.importing.keras.keras_library import load_keras
-from codesign.importing.keras.keras_worker import answer_job, load, predict
+from codesign.importing.keras.keras_worker import load, predict
+from codesign.importing.own_process import answer_job
 
 __all__ = ("work_on",)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from codesign.core.errors import UnsupportedError
-from codesign.graph.nodes import CODESIGN
+from codesign.graph.nodes import CODESIGN, QONNX
 from codesign.graph.quantiser import Overflow, RoundingMode
 
 __all__ = ("Array", "FixedPoints", "GraphWriter", "WrittenSignal")
@@ -70,6 +70,8 @@ class GraphWriter:
     read_as: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
     #: elements that something else than a quantiser reads
     read_bare: set[int] = field(default_factory=set)
+    #: the layer that is being written, in front of its nodes' names where it is given
+    within: str = ""
     #: weights of products so far, and those that are not 0
     weights: int = 0
     nonzero: int = 0
@@ -101,7 +103,8 @@ class GraphWriter:
                 self.read_bare.update(given.origin.ravel().tolist())
         names = [i.name if isinstance(i, WrittenSignal) else i for i in inputs]
         out = f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, [out], f"{op}_{len(self.nodes)}", domain=domain, **attributes))
+        name = f"{self.within}/{op}" if self.within else f"{op}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, names, [out], name, domain=domain, **attributes))
         return WrittenSignal(out, tuple(int(n) for n in shape))
 
     # ------------------------------------------------------------------------------------------------------ arithmetic
@@ -117,6 +120,15 @@ class GraphWriter:
             "FixedPoint", [x, *parameters], x.shape, CODESIGN,
             overflow=types.overflow.value, rounding_mode=types.rounding.value,
         )  # fmt: skip
+
+    def quant(
+        self, x: WrittenSignal, step: float, bits: int, signed: bool, narrow: bool = False, rounding: str = "ROUND"
+    ) -> WrittenSignal:
+        """QONNX' quantiser: codes of ``bits`` bits times ``step``, saturated."""
+        given = [self.constant(np.array(v)) for v in (step, 0.0, bits)]
+        return self.node(
+            "Quant", [x, *given], x.shape, QONNX, signed=int(signed), narrow=int(narrow), rounding_mode=rounding
+        )
 
     def table(self, x: WrittenSignal, kind: tuple[int, int, int], values: Array) -> WrittenSignal:
         """A function of codes of type (k, i, f): ``values`` (entries,) or (..., entries), which broadcasts to x."""
@@ -315,9 +327,10 @@ class GraphWriter:
             [helper.make_tensor_value_info(s.name, TensorProto.FLOAT, ["events", *s.shape]) for s in ends],
             self.constants,
         )
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", _OPSET), helper.make_opsetid(CODESIGN, 1)]
-        )
+        domains = [helper.make_opsetid("", _OPSET), helper.make_opsetid(CODESIGN, 1)]
+        if any(node.domain == QONNX for node in self.nodes):
+            domains.append(helper.make_opsetid(QONNX, 1))
+        model = helper.make_model(graph, opset_imports=domains)
         model.ir_version, model.producer_name = 8, "codesign"
         return bytes(model.SerializeToString(deterministic=True))
 

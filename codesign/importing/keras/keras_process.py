@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,20 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from codesign.core.errors import InputError, ToolError, UnsupportedError
-from codesign.core.process import run_tool
-from codesign.core.reading.json import member_json
+from codesign.core.own_environment import OwnEnvironment
 from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.npz import npy_array
 from codesign.core.reading.plain import member, member_bytes
 from codesign.core.validation import validate
 from codesign.importing.keras.keras_environment import KERAS
+from codesign.importing.own_process import ask_process
 
 __all__ = ("InputFacts", "KerasFacts", "ReadLayer", "ask_keras", "convert_keras", "predict_keras")
 
 Codes = tuple[int, int, int]
 _WORKER = "codesign.importing.keras.keras_worker"
-_ERRORS = {"InputError": InputError, "UnsupportedError": UnsupportedError, "ToolError": ToolError}
 
 
 class _Part(BaseModel):
@@ -65,22 +61,20 @@ class KerasFacts(_Part):
     read_bare: tuple[int, ...] = Field(description="elements that something else than a quantiser reads")
 
 
-def ask_keras(file: Path, work: Path, seconds: float, module: str, job: Mapping[str, object]) -> dict[str, object]:
+def ask_keras(
+    file: Path,
+    work: Path,
+    seconds: float,
+    module: str,
+    job: Mapping[str, object],
+    environment: OwnEnvironment = KERAS,
+) -> dict[str, object]:
     """What a module says that runs in Keras' environment, on a file and with a folder of ours; the error that it says.
 
     ToolError: Keras is not set up, or needs more than ``seconds``.
     """
-    variables = KERAS.variables()
-    written = work / "job.json"
-    written.write_text(json.dumps({"file": str(file.resolve()), "work": str(work), **job}))
-    command: list[str | Path] = [sys.executable, "-P", "-m", module, written]
-    run_tool(command, work, seconds, {**variables, "TF_CPP_MIN_LOG_LEVEL": "3"}, name="Keras")
-    answer = member_json(work, "answer.json")
-    if not isinstance(answer, dict):
-        raise ToolError("Keras: its process gave no answer")
-    if not answer.pop("ok", False):
-        raise _ERRORS.get(str(answer.get("kind")), ToolError)(str(answer.get("reason")))
-    return answer
+    variables = {**environment.variables(), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return ask_process(module, work, {"file": str(file.resolve()), **job}, seconds, variables, environment.title)
 
 
 def convert_keras(file: Path, seconds: float = 600.0) -> tuple[bytes, KerasFacts]:

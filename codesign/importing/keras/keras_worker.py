@@ -6,8 +6,6 @@ written, and optionally values to predict. It ends with ``answer.json`` in that 
 
 from __future__ import annotations
 
-import json
-import resource
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -15,28 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from codesign.core.errors import CodesignError, InputError, UnsupportedError
+from codesign.core.errors import InputError, UnsupportedError
 from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
 from codesign.importing.keras.keras_container import Checked, check
 from codesign.importing.keras.keras_library import load_keras
-from codesign.importing.keras.layer_reader import LayerCall, read_layer
 from codesign.importing.keras.layer_readers import readers
+from codesign.importing.keras.layer_walk import LayerWalk
+from codesign.importing.own_process import answer_job
 
-__all__ = ("answer_job", "load", "predict")
+__all__ = ("load", "predict")
 
-#: of the data of this process: the largest of the networks here needs one
-MEMORY_BYTES = 12 << 30
 _BATCH = 1000
-
-
-class _Refused(WrittenSignal):
-    """What a layer that cannot be read would give."""
 
 
 def load(path: Path, work: Path, more: Collection[str] = ()) -> tuple[Any, Checked, dict[str, str]]:
     """The model of a file that was checked, what it says of itself, and versions; ``more``: classes beside readers'."""
     checked = check(path, work / "model", {*readers(), *more})
     keras, classes, versions = load_keras()
+    classes |= {name: known for reader in readers().values() for name, known in reader.classes().items()}
     copy = next(p for p in (work / "model.keras", work / "model.h5") if p.exists())
     try:
         model = keras.saving.load_model(copy, custom_objects=classes, compile=False, safe_mode=True)
@@ -51,13 +45,12 @@ def load(path: Path, work: Path, more: Collection[str] = ()) -> tuple[Any, Check
 
 def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
     """The graph of a model, and the facts of it; UnsupportedError with every layer that cannot be read."""
-    graph = GraphWriter()
-    layers: list[dict[str, Any]] = []
-    obstacles: list[str] = []
+    walk = LayerWalk(GraphWriter(), readers())
+    graph = walk.graph
 
     def run(operation: Any) -> Callable[..., Any]:
         def called(*args: Any, **named: Any) -> Any:
-            return _called(operation, args, named, graph, layers, obstacles)
+            return _called(operation, args, named, walk)
 
         return called
 
@@ -66,11 +59,10 @@ def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
     if any(n is None for shape in shapes for n in shape):
         raise UnsupportedError(f"inputs of shapes {shapes}: only the events' axis may be open")
     outputs = function._run_through_graph([graph.input(shape) for shape in shapes], operation_fn=run)
-    if obstacles:
-        raise UnsupportedError("; ".join(obstacles))
+    walk.finish()
     ends = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     facts = {
-        "layers": layers,
+        "layers": walk.layers,
         "inputs": [{"name": str(x.name), "shape": list(s)} for x, s in zip(function.inputs, shapes, strict=True)],
         "outputs": [list(e.shape) for e in ends],
         "read_as": [sorted(set(graph.read_as.get(i, []))) for i in range(sum(s.size for s in graph.inputs))],
@@ -79,47 +71,19 @@ def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
     return graph.finish(ends), facts
 
 
-def _called(
-    operation: Any, args: tuple[Any, ...], named: dict[str, Any], graph: GraphWriter,
-    layers: list[dict[str, Any]], obstacles: list[str],
-) -> Any:  # fmt: skip
+def _called(operation: Any, args: tuple[Any, ...], named: dict[str, Any], walk: LayerWalk) -> Any:
     from keras import tree
 
-    name = type(operation).__name__
     leaves = tree.flatten([args, {k: v for k, v in named.items() if k != "training"}])
     signals = tuple(v for v in leaves if isinstance(v, WrittenSignal))
-    shape = tuple(int(n) for n in operation.output.shape[1:])
-    if any(isinstance(s, _Refused) for s in signals):
-        return _Refused("", shape)
     others = tuple(
-        a for a in args if not isinstance(a, WrittenSignal | list | tuple) or (name == "GetItem" and a is not args[0])
+        a
+        for a in args
+        if not isinstance(a, WrittenSignal | list | tuple)
+        or (type(operation).__name__ == "GetItem" and a is not args[0])
     )
-    before = (graph.weights, graph.nonzero)
-    try:
-        out = read_layer(LayerCall(operation, signals, graph, readers(), others, named))
-        if out.shape != shape:
-            raise UnsupportedError(f"read as {out.shape}, where Keras has {shape}")
-    except UnsupportedError as error:
-        obstacles.append(f"layer '{str(operation.name)[:80]}' ({name}): {error}")
-        return _Refused("", shape)
-    layers.append(
-        {
-            "name": str(operation.name)[:80],
-            "kind": name,
-            "weights": graph.weights - before[0],
-            "nonzero": graph.nonzero - before[1],
-            "ebops": _ebops(operation),
-        }
-    )
-    return out
-
-
-def _ebops(layer: Any) -> int | None:
-    """Bit operations that HGQ2 has counted in training."""
-    try:
-        return int(layer.ebops) if getattr(layer, "enable_ebops", False) else None
-    except Exception:  # of a layer that keeps none
-        return None
+    shape = tuple(int(n) for n in operation.output.shape[1:])
+    return walk.step(operation, signals, shape, others, named)
 
 
 def predict(model: Any, values: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
@@ -143,20 +107,6 @@ def work_on(job: dict[str, Any]) -> dict[str, Any]:
         with np.load(work / "values.npz", allow_pickle=False) as values:
             np.save(work / "outputs.npy", predict(model, dict(values)))
     return answer
-
-
-def answer_job(arguments: list[str], work_on: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """Do the job of a file; 0 also where it is refused, with the reason in the answer."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
-    job = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
-    try:
-        answer = {"ok": True, **work_on(job)}
-    except CodesignError as error:
-        answer = {"ok": False, "kind": type(error).__name__, "reason": str(error)}
-    except MemoryError:
-        answer = {"ok": False, "kind": "UnsupportedError", "reason": f"needs more than {MEMORY_BYTES >> 30} GiB"}
-    Path(job["work"], "answer.json").write_text(json.dumps(answer), encoding="utf-8")
-    return 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.importing.keras.graph_writer import Array, FixedPoints, GraphWriter, WrittenSignal
 
-__all__ = ("LayerCall", "LayerReader", "numbers", "quantise", "read_layer", "types_of")
+__all__ = ("LayerCall", "LayerReader", "Library", "numbers", "quantise", "read_layer", "types_of")
+
+#: whose layers: hgq is Keras 3 with HGQ2, qkeras is Keras 2 with QKeras
+Library: TypeAlias = Literal["hgq", "qkeras"]
 
 #: HGQ2's names of what RoundingMode calls otherwise
 _ROUNDINGS = {
@@ -76,8 +79,15 @@ class LayerCall:
 class LayerReader(ABC):
     """Reads one or several classes of Keras layers."""
 
-    #: names of classes, of Keras, HGQ2 or one's own
+    #: names of classes, of Keras, HGQ2, QKeras or one's own
     handles: ClassVar[tuple[str, ...]]
+    #: in whose networks they are
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq",)
+
+    def classes(self) -> Mapping[str, type]:
+        """Classes of layers that no library has, by name: Keras is given them when it loads a file, and runs them for
+        comparison. They are of the package that brings this reader, never of the file; Keras is imported in here."""
+        return {}
 
     @abstractmethod
     def read(self, call: LayerCall) -> WrittenSignal:
@@ -135,6 +145,4 @@ def _types_within(quantiser: Any, shape: Sequence[int]) -> FixedPoints | None:
 
 def numbers(tensor: Any) -> Array:
     """A tensor as float64."""
-    from keras import ops
-
-    return np.asarray(ops.convert_to_numpy(tensor), dtype=np.float64)
+    return np.asarray(tensor, dtype=np.float64)

@@ -26,6 +26,7 @@ class Merge(LayerReader):
     """Elementwise, of two or more signals."""
 
     handles = (*_PAIRS, *(f"Q{name}" for name in _PAIRS))
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """One after the other."""
@@ -71,6 +72,7 @@ class Concatenate(LayerReader):
     """Along an axis other than the events'."""
 
     handles = ("Concatenate",)
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """Negative axes count from the end."""

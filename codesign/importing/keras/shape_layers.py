@@ -21,6 +21,7 @@ class Nothing(LayerReader):
         "InputLayer", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout",
         "ActivityRegularization", "Identity",
     )  # fmt: skip
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """The signal itself."""
@@ -41,6 +42,7 @@ class Activation(LayerReader):
     """ReLU and none."""
 
     handles = ("Activation", "ReLU")
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for other forms of ReLU."""
@@ -56,6 +58,7 @@ class Flatten(LayerReader):
     """Row-major; the events' axis stays."""
 
     handles = ("Flatten",)
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """Channels first are moved last, as Keras does."""
@@ -69,6 +72,7 @@ class Reshape(LayerReader):
     """To a shape without the events' axis, of which one length may be open."""
 
     handles = ("Reshape",)
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """The open length is what is left."""
@@ -82,6 +86,7 @@ class Permute(LayerReader):
     """Axes counted from 1, behind the events'."""
 
     handles = ("Permute",)
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """As numpy.transpose."""
@@ -123,6 +128,7 @@ class RepeatVector(LayerReader):
     """(n) to (times, n)."""
 
     handles = ("RepeatVector",)
+    libraries = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """Each element in its stead."""

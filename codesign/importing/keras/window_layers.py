@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log2, prod
+from typing import ClassVar
 
 import numpy as np
 
 from codesign.core.errors import UnsupportedError
-from codesign.importing.keras.graph_writer import WrittenSignal
-from codesign.importing.keras.layer_reader import LayerCall, LayerReader, numbers
+from codesign.importing.keras.graph_writer import Array, WrittenSignal
+from codesign.importing.keras.layer_reader import LayerCall, LayerReader, Library, numbers
 
-__all__ = ("READERS",)
+__all__ = ("READERS", "GlobalPooling", "Pooling", "convolve")
 
 
 def _channels_first(call: LayerCall, x: WrittenSignal) -> WrittenSignal:
@@ -59,24 +60,44 @@ class Convolution(LayerReader):
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """Kernels (..., channels / groups, filters)."""
-        layer, graph = call.layer, call.graph
+        layer = call.layer
         (x,) = call.quantised()
-        x = _channels_first(call, x)
-        kernel = numbers(layer.qkernel)
-        rank = kernel.ndim - 2
-        strides, spread = _whole(layer.strides, rank), _whole(layer.dilation_rate, rank)
-        pads = _pads(layer.padding, x.shape[1:], kernel.shape[:rank], strides, spread)
-        weights = kernel.transpose(rank + 1, rank, *range(rank))
-        out = graph.convolution(x, weights, strides, spread, pads, int(layer.groups))
-        if layer.qbias is not None and numbers(layer.qbias).any():
-            out = graph.add(out, numbers(layer.qbias).reshape(-1, *[1] * rank))
-        return call.activated(_as_it_came(call, out), layer.activation)
+        bias = None if layer.qbias is None else numbers(layer.qbias)
+        return call.activated(convolve(call, x, numbers(layer.qkernel), int(layer.groups), bias=bias), layer.activation)
+
+
+def convolve(
+    call: LayerCall,
+    x: WrittenSignal,
+    kernel: Array,
+    groups: int,
+    factor: Array | None = None,
+    bias: Array | None = None,
+    point: bool = False,
+) -> WrittenSignal:
+    """A layer's convolution with a kernel (..., channels / groups, filters), then a factor and a bias, (filters,) each.
+
+    ``point``: of one position each, whatever strides, padding and dilation the layer has.
+    """
+    layer, graph = call.layer, call.graph
+    x = _channels_first(call, x)
+    rank = kernel.ndim - 2
+    strides, spread = ([1] * rank,) * 2 if point else (_whole(v, rank) for v in (layer.strides, layer.dilation_rate))
+    pads = _pads("valid" if point else layer.padding, x.shape[1:], kernel.shape[:rank], strides, spread)
+    weights = kernel.transpose(rank + 1, rank, *range(rank))
+    out = graph.convolution(x, weights, strides, spread, pads, groups)
+    if factor is not None:
+        out = graph.multiply(out, factor.reshape(-1, *[1] * rank))
+    if bias is not None and bias.any():
+        out = graph.add(out, bias.reshape(-1, *[1] * rank))
+    return _as_it_came(call, out)
 
 
 class Pooling(LayerReader):
     """Largest or mean of windows."""
 
     handles = tuple(f"{q}{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for a mean whose windows differ in size, or are no power of two."""
@@ -91,14 +112,19 @@ class Pooling(LayerReader):
             return _as_it_came(call, graph.pool("MaxPool", x, kernel, strides, pads))
         if any(pads):
             raise UnsupportedError("a mean with padding 'same', whose windows differ in size; use 'valid'")
-        _power_of_two(prod(kernel))
+        self.check_mean(prod(kernel))
         return _as_it_came(call, graph.pool("AveragePool", x, kernel, strides, pads))
+
+    def check_mean(self, number: int) -> None:
+        """UnsupportedError for a mean that nothing after it makes exact."""
+        _power_of_two(number)
 
 
 class GlobalPooling(LayerReader):
     """Largest or mean of all positions."""
 
     handles = tuple(f"{q}Global{kind}Pooling{n}D" for q in ("", "Q") for kind in ("Max", "Average") for n in (1, 2))
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """UnsupportedError for a mean of a number that is no power of two."""
@@ -108,9 +134,13 @@ class GlobalPooling(LayerReader):
         axes = [a + 1 for a in range(len(x.shape)) if a != (0 if first else len(x.shape) - 1)]
         if "Max" in type(layer).__name__:
             return graph.largest(x, axes, bool(layer.keepdims))
+        return self.mean(call, x, axes)
+
+    def mean(self, call: LayerCall, x: WrittenSignal, axes: list[int]) -> WrittenSignal:
+        """Over axes, counted with the events' as 0; UnsupportedError where nothing makes it exact."""
         number = prod(x.shape[a - 1] for a in axes)
         _power_of_two(number)
-        return graph.multiply(graph.total(x, axes, bool(layer.keepdims)), np.array(1.0 / number))
+        return call.graph.multiply(call.graph.total(x, axes, bool(call.layer.keepdims)), np.array(1.0 / number))
 
 
 def _power_of_two(number: int) -> None:
@@ -122,6 +152,7 @@ class ZeroPadding(LayerReader):
     """Zeros at the borders, channels last."""
 
     handles = ("ZeroPadding1D", "ZeroPadding2D")
+    libraries: ClassVar[tuple[Library, ...]] = ("hgq", "qkeras")
 
     def read(self, call: LayerCall) -> WrittenSignal:
         """Axis by axis."""

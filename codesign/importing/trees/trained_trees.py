@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +17,21 @@ from numpy.typing import NDArray
 from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.reading.npz import npy_array
+from codesign.core.reading.plain import member
 from codesign.families.trained import Reference, Trained
 from codesign.families.trees.lightgbm_text import lightgbm_text
-from codesign.families.trees.own_margins import Margins, lightgbm_margins, sklearn_margins, xgboost_margins
+from codesign.families.trees.own_margins import Margins, sklearn_margins
 from codesign.families.trees.tree_model import LEAF_BITS, TreeModel
 from codesign.families.trees.xgboost_file import xgboost_json
+from codesign.importing.own_process import ask_process, our_packages
 from codesign.importing.trees.conifer_json import conifer_dict
 from codesign.importing.trees.onnx_trees import onnx_margins
 
 __all__ = ("TrainedTrees", "source_margins")
+
+_WORKER = "codesign.importing.trees.trees_worker"
+_SECONDS = 600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +78,9 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
     """The source's library and version, and what it gives with the leaves that ``model`` has; None: not installed."""
     match model.kind:
         case "xgboost-json" | "xgboost-ubj" if find_spec("xgboost"):
-            return xgboost_margins(xgboost_json(model))
+            return f"XGBoost {_version_of('xgboost')}", _apart("xgboost", xgboost_json(model))
         case "lightgbm" if find_spec("lightgbm"):
-            return lightgbm_margins(lightgbm_text(model).encode())
+            return f"LightGBM {_version_of('lightgbm')}", _apart("lightgbm", lightgbm_text(model).encode())
         case "nodes":
             return sklearn_margins(model)
         case "conifer" if find_spec("conifer"):
@@ -79,6 +88,26 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
         case "onnx":
             return _onnxruntime(model)
     return None
+
+
+def _version_of(module: str) -> str:
+    """Of the distribution that brings a module: XGBoost has two, of which one has another name."""
+    found = packages_distributions().get(module, [])
+    return version(found[0]) if found else "of no version"
+
+
+def _apart(library: str, content: bytes) -> Margins:
+    """A library's margins of a model, in a process of its own: its native parser reads what a stranger wrote."""
+
+    def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
+        with tempfile.TemporaryDirectory(prefix="codesign-trees-") as scratch:
+            work = Path(scratch)
+            (work / "model").write_bytes(content)
+            np.save(work / "values.npy", x)
+            ask_process(_WORKER, work, {"library": library}, _SECONDS, our_packages(), library)
+            return np.asarray(npy_array(member(work, "margins.npy")))
+
+    return margins
 
 
 def _conifer(model: TreeModel) -> tuple[str, Margins]:

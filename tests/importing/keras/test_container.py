@@ -10,7 +10,7 @@ import h5py
 import pytest
 
 from codesign.core.errors import InputError, UnsupportedError
-from codesign.importing.keras.keras_container import check, looks_like_keras
+from codesign.importing.keras.keras_container import ConfigRules, check, looks_like_keras, written_by
 
 LAYERS = {"QDense", "InputLayer"}
 
@@ -127,7 +127,32 @@ def test_hdf5_of_keras_3(tmp_path):
         assert "training_config" in given.attrs  # the user's file is as it was
 
 
-def test_keras_2_is_refused_with_its_classes(tmp_path):
+def test_another_keras_is_refused_with_its_classes(tmp_path):
     config = {"class_name": "Functional", "config": {"layers": [{"class_name": "NodeEdgeProjection", "config": {}}]}}
-    with pytest.raises(UnsupportedError, match=r"Keras 2\.8\.0.*NodeEdgeProjection.*QONNX"):
+    with pytest.raises(UnsupportedError, match=r"Keras 2\.8\.0.*NodeEdgeProjection.*Keras 3 is read"):
         check(hdf5(tmp_path / "m.h5", config, "2.8.0"), tmp_path / "copy", LAYERS)
+    assert written_by(tmp_path / "m.h5") == "2.8.0"
+    assert written_by(packed(tmp_path / "m.keras", model(layer("a")))) == "3.15.1"
+    (tmp_path / "none").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert written_by(tmp_path / "none") == ""
+
+
+RULES = ConfigRules(
+    "2.", "QKeras", ("qkeras",), frozenset({"quantized_bits"}), frozenset({"quantized_relu"}), frozenset({"later"})
+)
+
+
+def test_text_that_keras_would_look_up_is_checked(tmp_path):
+    inside = {"class_name": "quantized_bits", "config": {"bits": 4, "later": None}}
+    fine = {"class_name": "QDense", "config": {"name": "a", "activation": "quantized_relu(8,0)", "q": inside}}
+    one = {"class_name": "Sequential", "config": {"name": "m", "layers": [fine]}}
+    check(hdf5(tmp_path / "fine.h5", one, "2.8.0"), tmp_path / "copy", LAYERS, RULES)
+    with h5py.File(tmp_path / "copy.h5") as copy:
+        assert "later" not in copy.attrs["model_config"]
+    for wrong in ("K.eval(1)", "tf", "quantized_relu(__import__('os'))", "quantized_relu(1", "six(1)", "x\ny"):
+        config = json.loads(json.dumps(one).replace("quantized_relu(8,0)", json.dumps(wrong)[1:-1]))
+        with pytest.raises(UnsupportedError, match=r"layer 'a'.*is no activation or quantiser that is known"):
+            check(hdf5(tmp_path / "m.h5", config, "2.8.0"), tmp_path / "copy", LAYERS, RULES)
+    inside["config"]["later"] = 3
+    with pytest.raises(UnsupportedError, match="layer 'a': its later is of a later version"):
+        check(hdf5(tmp_path / "m.h5", one, "2.8.0"), tmp_path / "copy", LAYERS, RULES)

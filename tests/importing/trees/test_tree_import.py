@@ -313,3 +313,27 @@ def test_files_and_tools_of_a_trained_model():
         read_trees(FOLDER / "xgboost_two.json").design(INPUTS, 30)
     with pytest.raises(InputError, match="was trained on 5"):
         read_trees(FOLDER / "xgboost_two.json").design(port_of_one_kind(kind_of(6, True, 2), 4))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("import os; os.abort()", "xgboost: ended by signal SIGABRT"),
+        ("raise RuntimeError('no such\\n tree')", r"xgboost cannot run it \(RuntimeError: no such tree\)"),
+        ("bytearray(1 << 40)", "xgboost: needs more|xgboost cannot run it|needs more than 12 GiB"),
+    ],
+)
+def test_a_library_that_breaks_on_a_file_breaks_alone(monkeypatch, tmp_path, body, words):
+    """A stand-in for XGBoost's native parser: it ends its own process, and here is one line of it."""
+    (tmp_path / "xgboost.py").write_text(
+        "__version__ = '9'\nclass Booster:\n  def __init__(self, options): pass\n"
+        f"  def load_model(self, given): {body}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("codesign.importing.trees.trained_trees.find_spec", lambda name: name == "xgboost")
+    monkeypatch.setattr("codesign.importing.trees.trained_trees._version_of", lambda name: "9")
+    name, margins = source_margins(read_trees(FOLDER / "xgboost_two.json"))
+    assert name == "XGBoost 9"
+    with pytest.raises(CodesignError, match=words) as refused:
+        margins(np.zeros((2, 5)))
+    assert "\n" not in str(refused.value)
