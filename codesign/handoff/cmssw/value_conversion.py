@@ -49,8 +49,11 @@ class CodeRule:
 
     def turned(self, raws: NDArray[np.int64]) -> NDArray[np.int64]:
         """Raw integers within half a turn about 0."""
+        if not self.wrap:
+            return raws
         half = self.wrap // 2
-        return np.asarray((raws + half) % self.wrap - half) if self.wrap else raws
+        turned: NDArray[np.int64] = (raws + half) % self.wrap - half
+        return turned
 
     def raw(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """A raw integer of each code, in range of the number where it has one; where it has none, another's."""
