@@ -52,8 +52,7 @@ class CodeRule:
         if not self.wrap:
             return raws
         half = self.wrap // 2
-        turned: NDArray[np.int64] = (raws + half) % self.wrap - half
-        return turned
+        return np.asarray((raws + half) % self.wrap - half, dtype=np.int64)
 
     def raw(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """A raw integer of each code, in range of the number where it has one; where it has none, another's."""
@@ -63,9 +62,9 @@ class CodeRule:
             found = (codes << self.shift) - self.added + (1 << self.shift >> 1)
         else:
             found = np.array([low, *self.table], dtype=np.int64)[codes - self.low]
-        found = np.clip(found, low, high)
+        within = np.asarray(np.clip(found, low, high), dtype=np.int64)
         # the producer counts a turn from 0
-        return np.where(found < 0, found + self.wrap, found) if self.wrap else found
+        return np.asarray(np.where(within < 0, within + self.wrap, within), dtype=np.int64) if self.wrap else within
 
 
 @dataclass(frozen=True)
