@@ -271,15 +271,30 @@ def test_the_triggers_own_codes():
 
 def test_a_pattern_is_an_input_for_each_feature():
     prepared = preparation({"*_pt": {"of": "log2(x + 1)", "fraction": 4}, "*_eta": {"of": "x", "less": 2}})
-    assert prepared.names == ("a_pt", "b_pt", "a_eta", "b_eta")
+    assert prepared.names == ("a_pt", "a_eta", "b_pt", "b_eta"), "as the features are"
     raw = codes(prepared, 300)
     true = prepared.reference(raw)
     found = prepared.prepared(raw)
     np.testing.assert_array_equal(found[:, 3], raw[:, NAMES.index("b_eta")])
-    np.testing.assert_array_equal(found[:, 1], np.floor(np.log2(raw[:, NAMES.index("b_pt")] * 0.5 + 1) * 16 + 0.5))
+    np.testing.assert_array_equal(found[:, 2], np.floor(np.log2(raw[:, NAMES.index("b_pt")] * 0.5 + 1) * 16 + 0.5))
     assert list(true) == list(prepared.names)
     types = prepared.input_quantisation(found, 6).types
-    assert [t.width for t in types] == [6, 6, 4, 4]
+    assert [t.width for t in types] == [6, 4, 6, 4]
+
+
+def test_the_anomaly_triggers_inputs_may_be_its_raw_codes():
+    """As they are upstream by default: what is there is handed on, and reduced to the network's bits by a shift."""
+    prepare = {"*_pt": "x", "*_eta": {"of": "x", "less": 3}, "*_phi": {"of": "x", "less": 3}}
+    section = validate(InputsSection, {"raw": "l1-scales", "prepare": prepare}, "inputs")
+    prepared = Preparation.of(section, (Layout.of_features(FEATURES, UNITS),))
+    assert prepared.names == FEATURES
+    rng = np.random.default_rng(2)
+    low, high = prepared.quantisation.port.bounds
+    x = rng.integers(low, high + 1, (50, len(FEATURES)))
+    np.testing.assert_array_equal(prepared.of_features(x.astype(np.float32)), x)
+    assert all(number.error == 0 for number in prepared.numbers)
+    widths = [t.width for t in prepared.input_quantisation(x.astype(float), 7).types]
+    assert widths[:3] == [7, 4, 4]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ class InputsSection(_Section):
 
 
 def prepared_inputs(section: InputsSection, features: tuple[str, ...]) -> dict[str, tuple[PreparedInput, str | None]]:
-    """Every prepared input by its name, and for one of a pattern the feature that its expression calls ``x``.
+    """Every prepared input by its name, and for one of a pattern the feature that its expression calls ``x``; those of
+    patterns first, in the features' order.
 
     InputError where a pattern matches nothing, or two give one name.
     """
@@ -92,7 +93,8 @@ def prepared_inputs(section: InputsSection, features: tuple[str, ...]) -> dict[s
         if twice := found.keys() & made.keys():
             raise InputError(f"inputs.prepare, '{name}': '{min(twice)}' is prepared already: leave one out")
         found |= {one: (of, feature) for one, feature in made.items()}
-    return found
+    of_patterns = {f: found[f] for f in features if f in found and found[f][1] is not None}
+    return of_patterns | found
 
 
 @dataclass(frozen=True)

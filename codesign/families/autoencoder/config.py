@@ -2,7 +2,8 @@
 
 A variational autoencoder leaves its decoder behind: in hardware are the encoder and the sum of the squared latent means
 (as in CMS' AXOL1TL, CMS DP-2023/079). An autoencoder is in hardware with both halves and the squared error of what it
-reproduces.
+reproduces. An embedding autoencoder reproduces an embedding of its inputs, which an encoder learns first, without
+labels; both are in hardware.
 """
 
 from __future__ import annotations
@@ -17,11 +18,19 @@ from codesign.families.base import Candidate
 if TYPE_CHECKING:
     pass
 
-__all__ = ("AnomalySpace", "AutoencoderConfig", "VAEConfig", "VAESpace")
+__all__ = (
+    "AnomalySpace",
+    "AutoencoderConfig",
+    "EmbeddingConfig",
+    "EmbeddingSpace",
+    "ScoredConfig",
+    "VAEConfig",
+    "VAESpace",
+)
 
 
-class _Config(Candidate):
-    """What both families have in common."""
+class ScoredConfig(Candidate):
+    """What these families have in common."""
 
     widths: tuple[int, ...] = Field(min_length=1, description="neurons of each hidden layer of the encoder")
     latent: int = Field(ge=1, le=64, description="numbers in the middle")
@@ -72,7 +81,7 @@ class _Config(Candidate):
         return products + squares(sizes[-1], self.square_bits)
 
 
-class VAEConfig(_Config):
+class VAEConfig(ScoredConfig):
     """One variational autoencoder: ``widths``, then ``latent`` signed means; the decoder is for training only."""
 
     beta: float = Field(default=0.5, gt=0, description="weight of the Kullback-Leibler term")
@@ -82,7 +91,7 @@ class VAEConfig(_Config):
         return self._cost(inputs, self.sizes)
 
 
-class AutoencoderConfig(_Config):
+class AutoencoderConfig(ScoredConfig):
     """One autoencoder: ``widths``, ``latent``, the widths backwards, and one output for each input."""
 
     @property
@@ -97,6 +106,34 @@ class AutoencoderConfig(_Config):
     def cost(self, inputs: int, outputs: int) -> float:
         """Bit operations of both halves and the squares, pruned weights left out."""
         return self._cost(inputs, (*self.sizes, inputs))
+
+
+class EmbeddingConfig(ScoredConfig):
+    """One encoder to an embedding, ``widths`` and ``embedding``, and an autoencoder of that: ``narrow``, ``latent``,
+    the narrow widths backwards, and one output for each number of the embedding."""
+
+    embedding: int = Field(ge=2, le=64, description="numbers of the embedding")
+    narrow: tuple[int, ...] = Field(min_length=1, description="neurons of each layer between embedding and latent")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Outputs of each layer."""
+        return (*self.widths, self.embedding, *self.narrow, self.latent, *reversed(self.narrow), self.embedding)
+
+    @property
+    def _layers(self) -> tuple[int, int]:
+        layers = len(self.widths) + 2 * len(self.narrow) + 3
+        return layers, layers - 1
+
+    @model_validator(mode="after")
+    def _narrow(self) -> Self:
+        if any(w < 1 for w in self.narrow):
+            raise ValueError("every narrow width must be at least 1")
+        return self
+
+    def cost(self, inputs: int, outputs: int) -> float:
+        """Bit operations of encoder, autoencoder and squares, pruned weights left out."""
+        return self._cost(inputs, self.sizes)
 
 
 class AnomalySpace(BaseModel):
@@ -119,3 +156,11 @@ class VAESpace(AnomalySpace):
     """The study's ``space`` for the family ``vae``."""
 
     beta: FloatDimension = Field(default=Fixed(0.5), description="weight of the Kullback-Leibler term")
+
+
+class EmbeddingSpace(AnomalySpace):
+    """The study's ``space`` for the family ``embedding-autoencoder``."""
+
+    embedding: IntDimension = Field(description="numbers of the embedding")
+    narrow_depth: IntDimension = Field(default=Fixed(1), description="layers between embedding and latent")
+    narrow: IntDimension = Field(description="neurons, drawn for each of those")

@@ -1,10 +1,11 @@
-"""The families ``vae`` and ``autoencoder``: what they draw, and the networks that they build."""
+"""The families ``vae``, ``autoencoder`` and ``embedding-autoencoder``: what they draw, and the networks they build."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from codesign.core.errors import InputError
 from codesign.families.base import Candidate, Choose
@@ -12,10 +13,18 @@ from codesign.families.torch_family import TorchFamily
 from codesign.training.lesson import Subject
 
 if TYPE_CHECKING:
+    from codesign.families.autoencoder.embedding_network import QuantEmbedding
     from codesign.families.autoencoder.network import QuantAutoencoder, QuantVAE
-from codesign.families.autoencoder.config import AnomalySpace, AutoencoderConfig, VAEConfig, VAESpace
+from codesign.families.autoencoder.config import (
+    AnomalySpace,
+    AutoencoderConfig,
+    EmbeddingConfig,
+    EmbeddingSpace,
+    VAEConfig,
+    VAESpace,
+)
 
-__all__ = ("VAE", "Autoencoder")
+__all__ = ("VAE", "Autoencoder", "EmbeddingAutoencoder")
 
 
 def _one_score(family: str, outputs: int) -> None:
@@ -24,7 +33,7 @@ def _one_score(family: str, outputs: int) -> None:
 
 
 class _Anomalies(TorchFamily):
-    """What both families refuse."""
+    """What these families refuse."""
 
     reproduces = True
 
@@ -105,3 +114,49 @@ class Autoencoder(_Anomalies):
         inputs, outputs = subject.sizes
         _one_score(self.name, outputs)
         return QuantAutoencoder(config, inputs)
+
+
+class EmbeddingAutoencoder(_Anomalies):
+    """Autoencoders of an embedding that learns by itself (see :class:`EmbeddingConfig`)."""
+
+    name = "embedding-autoencoder"
+    space = EmbeddingSpace
+    config = EmbeddingConfig
+
+    def suggest(self, space: BaseModel, choose: Choose) -> EmbeddingConfig:
+        """Draw a network: both depths first, then the widths, then each layer's bits."""
+        assert isinstance(space, EmbeddingSpace)
+        depth, narrow_depth = choose("depth", space.depth), choose("narrow_depth", space.narrow_depth)
+        layers = depth + 2 * narrow_depth + 3
+        return EmbeddingConfig(
+            widths=tuple(choose(f"width_{i}", space.width) for i in range(depth)),
+            embedding=choose("embedding", space.embedding),
+            narrow=tuple(choose(f"narrow_{i}", space.narrow) for i in range(narrow_depth)),
+            latent=choose("latent", space.latent),
+            weight_bits=tuple(choose(f"weight_bits_{i}", space.weight_bits) for i in range(layers)),
+            activation_bits=tuple(choose(f"activation_bits_{i}", space.activation_bits) for i in range(layers - 1)),
+            square_bits=choose("square_bits", space.square_bits),
+            score_bits=choose("score_bits", space.score_bits),
+            input_bits=choose("input_bits", space.input_bits),
+            sparsity=choose("sparsity", space.sparsity),
+        )
+
+    def parameter(self, record: Mapping[str, JsonValue], name: str) -> JsonValue:
+        """The second depth is a list's length, as the first is."""
+        if name == "narrow_depth" and isinstance(narrow := record["narrow"], list):
+            return len(narrow)
+        return super().parameter(record, name)
+
+    def build(self, config: Candidate, subject: Subject) -> QuantEmbedding:
+        """Build the untrained Brevitas network; InputError where more than one output is wanted."""
+        from codesign.families.autoencoder.embedding_network import QuantEmbedding
+
+        assert isinstance(config, EmbeddingConfig)
+        _one_score(self.name, subject.sizes[1])
+        return QuantEmbedding(config, subject.inputs)
+
+    def can(self, subject: Subject) -> str | None:
+        """Nor weights of events: what it learns first has none."""
+        if subject.weighted:
+            return "its self-supervised part knows no weights of events"
+        return super().can(subject)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS
-from codesign.families.autoencoder.config import AutoencoderConfig, VAEConfig
+from codesign.families.autoencoder.config import AutoencoderConfig, ScoredConfig, VAEConfig
 from codesign.training.brevitas_quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -30,7 +30,7 @@ from codesign.training.mlp_fused import ParameterLayout
 from codesign.training.mlp_twin import MLPTwin, in_order
 from codesign.training.network import Loss, Network, Tensors
 
-__all__ = ("QuantAutoencoder", "QuantVAE")
+__all__ = ("QuantAutoencoder", "QuantVAE", "ScoredNetwork")
 
 #: the share of the training events whose squared numbers must not saturate
 _WITHIN = 0.9999
@@ -38,10 +38,10 @@ _WITHIN = 0.9999
 _SPREAD = (-8.0, 4.0)
 
 
-class _Scored(Network):
-    """Input, layers of (linear, activation), and the score: what both families share."""
+class ScoredNetwork(Network):
+    """Input, layers of (linear, activation), and the score: what these families share."""
 
-    def __init__(self, config: VAEConfig | AutoencoderConfig, inputs: int, sizes: tuple[int, ...]) -> None:
+    def __init__(self, config: ScoredConfig, inputs: int, sizes: tuple[int, ...]) -> None:
         super().__init__()
         self.config = config
         self.input = QuantIdentity(
@@ -139,7 +139,7 @@ class _Scored(Network):
         return lsb
 
 
-class QuantVAE(_Scored):
+class QuantVAE(ScoredNetwork):
     """Encoder to signed latent means, and the sum of their squares. Values, (events, n) to (events, 1)."""
 
     config: VAEConfig
@@ -214,7 +214,7 @@ class QuantVAE(_Scored):
         self.folded = True
 
 
-class QuantAutoencoder(_Scored):
+class QuantAutoencoder(ScoredNetwork):
     """Both halves, and the sum of the squared, quantised errors. Values, (events, n) to (events, 1)."""
 
     config: AutoencoderConfig

@@ -49,8 +49,10 @@ class CodeRule:
 
     def turned(self, raws: NDArray[np.int64]) -> NDArray[np.int64]:
         """Raw integers within half a turn about 0."""
+        if not self.wrap:
+            return raws
         half = self.wrap // 2
-        return np.asarray((raws + half) % self.wrap - half) if self.wrap else raws
+        return np.asarray((raws + half) % self.wrap - half, dtype=np.int64)
 
     def raw(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """A raw integer of each code, in range of the number where it has one; where it has none, another's."""
@@ -60,9 +62,9 @@ class CodeRule:
             found = (codes << self.shift) - self.added + (1 << self.shift >> 1)
         else:
             found = np.array([low, *self.table], dtype=np.int64)[codes - self.low]
-        found = np.clip(found, low, high)
+        within = np.asarray(np.clip(found, low, high), dtype=np.int64)
         # the producer counts a turn from 0
-        return np.asarray(np.where(found < 0, found + self.wrap, found) if self.wrap else found, dtype=np.int64)
+        return np.asarray(np.where(within < 0, within + self.wrap, within), dtype=np.int64) if self.wrap else within
 
 
 @dataclass(frozen=True)
