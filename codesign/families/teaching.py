@@ -167,12 +167,13 @@ def lesson_of(
     With a ``preparation`` the inputs are what the firmware makes of the raw codes.
     """
     parts = train, validation
+    arriving: list[NDArray[np.float32] | NDArray[np.float64]]
     if preparation is None:
         arriving = [part.x for part in parts]
-        quantisation = problem.input_quantisation(arriving[0], facts.seen, width)
+        quantisation = problem.input_quantisation(train.x, facts.seen, width)
     else:
-        arriving = [preparation.of_features(part.x) for part in parts]
-        quantisation = preparation.input_quantisation(arriving[0], width)
+        prepared = [preparation.of_features(part.x) for part in parts]
+        arriving, quantisation = [*prepared], preparation.input_quantisation(prepared[0], width)
     factors = taught.factors(facts, train, learnable_weights(problem, train))
     folds = []
     for part, values in zip(parts, arriving, strict=True):

@@ -38,6 +38,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "front.json": ("the demo's front", "make demo"),
     "fuzz.json": ("damaged files given to every command", "make fuzz"),
     "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
+    "items.json": ("families on items in every domain", "python -m tests.benchmarks.item_flows"),
     "imports.json": ("public trained networks", "python -m tests.benchmarks.imports FOLDER"),
     "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
