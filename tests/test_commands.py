@@ -45,7 +45,12 @@ def all_commands():
 
 COMMANDS = all_commands()
 #: tried where what they need is at hand: a search, several flows, a server
-ELSEWHERE = {"run": "test_cli.py", "flows": "test_flows_command.py", "dashboard": "search/test_dashboard.py"}
+ELSEWHERE = {
+    "run": "test_cli.py",
+    "compare": "test_end_to_end.py",
+    "flows": "test_flows_command.py",
+    "dashboard": "search/test_dashboard.py",
+}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

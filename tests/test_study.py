@@ -21,7 +21,7 @@ def parse(**changes):
 
 def test_what_a_study_leaves_out_has_a_default():
     study = parse()
-    assert (study.flow.name, study.seed, study.search.sampler) == ("alkaid", 1, "tpe")
+    assert (study.flow.name, study.seed, study.search.sampler) == ("alkaid", 1, "random")
     assert study.splits.train == 0.6
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler
-from optuna.samplers._ga import BaseGASampler
+from optuna.samplers import BaseSampler, NSGAIISampler
 from optuna.trial import FrozenTrial, TrialState
 
 __all__ = ("OwnTrials", "kind_of")
@@ -71,8 +70,7 @@ class OwnTrials(BaseSampler):
         self._sampler.after_trial(self._own(study), trial, state, values)
 
 
-def kind_of(kind: type[BaseGASampler], family: str | None) -> type[BaseGASampler]:
+def kind_of(kind: type[NSGAIISampler], family: str | None) -> type[NSGAIISampler]:
     """A genetic sampler whose generations are counted for a family alone: Optuna keeps them by the name of its class,
     and of none (None) as it always did."""
-    assert kind in (NSGAIISampler, NSGAIIISampler)
     return kind if family is None else type(f"{kind.__name__}:{family}", (kind,), {})

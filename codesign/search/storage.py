@@ -173,16 +173,11 @@ def make_sampler(
         if explore or settings.sampler == "random":
             return samplers.RandomSampler(seed=seed)
         made: Any
-        if settings.sampler in ("nsga2", "nsga3"):
-            kind: Any = samplers.NSGAIISampler if settings.sampler == "nsga2" else samplers.NSGAIIISampler
-            made = kind_of(kind, family[1] if family else None)(population_size=settings.population, seed=seed)
-        # as many random trials before the model as the genetic samplers have in their first generation
-        elif settings.sampler == "tpe":
+        if settings.sampler == "nsga2":
+            kind = kind_of(samplers.NSGAIISampler, family[1] if family else None)
+            made = kind(population_size=settings.population, seed=seed)
+        else:  # as many random trials before the model as the genetic sampler has in its first generation
             made = samplers.TPESampler(n_startup_trials=settings.population, seed=seed)
-        else:
-            made = samplers.GPSampler(
-                n_startup_trials=settings.population, seed=seed, independent_sampler=samplers.RandomSampler(seed=seed)
-            )
         return made if family is None else OwnTrials(made, *family)
 
 

@@ -148,12 +148,10 @@ class SearchSettings(_Section):
     """Budget and sampler."""
 
     trials: int = Field(default=40, ge=1)
-    sampler: Literal["nsga2", "nsga3", "tpe", "gp", "random"] = Field(
-        default="tpe", description="reports/reference/search.json compares them"
+    sampler: Literal["random", "tpe", "nsga2"] = Field(
+        default="random", description="reports/reference/search.json compares them"
     )
-    population: int = Field(
-        default=16, ge=2, description="of NSGA-II and III; random trials before the model of TPE and GP"
-    )
+    population: int = Field(default=16, ge=2, description="of NSGA-II; random trials before the model of TPE")
     seeds: tuple[dict[str, Any], ...] = Field(
         default=(), description="configurations tried first, as config.json of a trial has them"
     )

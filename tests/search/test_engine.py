@@ -168,7 +168,7 @@ def test_no_configuration_is_tried_twice(tmp_path):
     assert "repeats trial" in str(optuna_states(tmp_path, study))
 
 
-@pytest.mark.parametrize("sampler", ["nsga3", "tpe", "random", pytest.param("gp", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_every_sampler_runs_with_constraints(sampler, tmp_path):
     front = search(changed(search={"trials": 7, "sampler": sampler, "population": 3}), tmp_path)
     assert len(statuses(tmp_path)) == 7

@@ -39,7 +39,7 @@ from tests.make_run import STUDY, make_run, promote
 
 __all__ = ("finished_run",)
 
-_DRAWING = ("random", "nsga2", "nsga3", "tpe")
+_DRAWING = ("random", "nsga2", "tpe")
 
 
 def finished_run(path: Path, trials: int) -> RunFolder:

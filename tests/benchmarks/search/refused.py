@@ -41,7 +41,7 @@ from tests.benchmarks.search.record import OUTPUT, read_section, spread, write_s
 
 __all__ = ("SPACES", "Cheap", "share_refused", "width")
 
-SAMPLERS = ("random", "tpe", "nsga2", "nsga3", "gp")
+SAMPLERS = ("random", "tpe", "nsga2")
 _START = 10
 _TRIALS = 50
 

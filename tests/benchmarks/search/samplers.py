@@ -29,7 +29,9 @@ from tests.benchmarks.search.volume import at, ranks
 
 __all__ = ("SAMPLERS", "summary")
 
-SAMPLERS = ("nsga2", "nsga3", "tpe", "gp", "random")
+SAMPLERS = ("nsga2", "tpe", "random")
+#: those that were compared, gained nothing, and are offered no more: what they came to stays in the record
+RETIRED = ("nsga3", "gp")
 #: processor seconds of a search; of trees, where a training is shared, more candidates fit in
 SECONDS = {"jet-tagger": 20.0, "jet-tagger-trees": 20.0, "l1-anomaly": 20.0, "hlt-jet-energy": 15.0}
 
@@ -41,7 +43,7 @@ def summary(searches: Sequence[Search], whole: Mapping[str, float]) -> dict[str,
 
     Differences are of the studies and seeds that a sampler and random draws have, ranks of those that every one has.
     """
-    names = [name for name in SAMPLERS if any(s["sampler"] == name for s in searches)]
+    names = [name for name in (*SAMPLERS, *RETIRED) if any(s["sampler"] == name for s in searches)]
     found: dict[tuple[str, int], dict[str, tuple[float, float]]] = {}
     tables: dict[str, dict[str, Any]] = {}
     for study in (s for s in BOXES if any(one["study"] == s for one in searches)):
