@@ -39,6 +39,7 @@ def checked(firmware: Firmware, folder: Path, events: int = 60):
     codes = probe_codes(firmware.design.inputs, events)
     truth = exact_codes(firmware.design, codes)
     assert np.array_equal(Alkaid().predict(firmware, codes), truth)
+    assert Alkaid().predict(firmware, codes[:0]).shape == (0, truth.shape[1])
     assert len(np.unique(truth, axis=0)) > 5
     return verify(firmware, codes, {"exact": truth}, folder / "simulation")
 

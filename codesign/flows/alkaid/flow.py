@@ -331,6 +331,8 @@ class Alkaid(Flow):
         if interval > 1 or firmware.extra.get("by_items"):
             from codesign.flows.alkaid.folded_flow import predict_folded
 
+            if not len(codes):
+                return np.zeros((0, firmware.design.outputs.size), dtype=np.int64)
             try:
                 return predict_folded(firmware.design, firmware.folder, interval, codes)
             except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
