@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,3 +101,19 @@ def test_a_folder_without_a_package_is_a_study_only(tmp_path, unnamed):
     assert local_packages.study_of("jet-tagger") == "jet-tagger"
     assert local_packages.VARIABLE not in os.environ
     assert Path(local_packages.study_of(str(tmp_path))).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_each_runs_to_a_report(folder, tmp_path, unnamed):
+    """A few trials of it, in another process, to a front of exact points and a report."""
+    command = [sys.executable, "-m", "codesign.cli", "run", str(folder), "--trials", "4", "--workers", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--store", "none", "--run", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    front = json.loads((tmp_path / "run" / "front.json").read_text(encoding="utf-8"))
+    assert front["points"]
+    assert all(point["verified"]["exact"] for point in front["points"])
+    assert next(tmp_path.rglob("index.html")).stat().st_size > 100_000
