@@ -150,7 +150,8 @@ def main() -> None:
     chosen = parser.parse_args()
     kept, began, open_ = ROOT / "build" / "coverage", time.process_time(), False
     kept.mkdir(parents=True, exist_ok=True)
-    tasks, unfinished = {}, {}
+    tasks: dict[str, dict[str, dict[str, Any]]] = {}
+    unfinished: dict[str, int] = {}
     for name, (problem, drawn) in problems().items():
         if chosen.only and name != chosen.only:
             continue
