@@ -150,7 +150,8 @@ def main() -> None:
     chosen = parser.parse_args()
     kept, began, open_ = ROOT / "build" / "coverage", time.process_time(), False
     kept.mkdir(parents=True, exist_ok=True)
-    tasks = {}
+    tasks: dict[str, dict[str, dict[str, Any]]] = {}
+    unfinished: dict[str, int] = {}
     for name, (problem, drawn) in problems().items():
         if chosen.only and name != chosen.only:
             continue
@@ -161,15 +162,19 @@ def main() -> None:
                 pairs.append(judged(problem, drawn, len(pairs)))
                 stream.write(json.dumps(pairs[-1]) + "\n")
                 stream.flush()
-        open_ |= len(pairs) < chosen.samples
+        if len(pairs) < chosen.samples:
+            open_, unfinished[name] = True, len(pairs)
         tasks[name] = ratios(pairs[: chosen.samples]) if len(pairs) > 2 else {}
     outside = [f"{task}: {name}" for task, found in tasks.items() for name, of in found.items() if not of["within"]]
     for task, found in tasks.items():
         for name, of in found.items():
             print(f"{task:12} {name:24} {of['ratio']:.3f} +- {of['error']:.3f}{'' if of['within'] else '  outside'}")
-    if open_ or chosen.only:
-        print("not finished: the same command goes on" if open_ else "of one task only: nothing is written")
+    if chosen.only:
+        print("of one task only: nothing is written")
         return
+    if open_:
+        print("not finished: the same command goes on; tasks that are, are written")
+    outside = [text for text in outside if text.partition(":")[0] not in unfinished]
     record = {
         "what": "mean stated error over the spread of values of independently generated pairs of samples",
         "generated": "toys: tests.benchmarks.coverage says of what",
@@ -177,7 +182,8 @@ def main() -> None:
         "replicas": REPLICAS,
         "seeds": {"validation": [FIRST_SEED, 2, chosen.samples], "test": [FIRST_SEED + 1, 2, chosen.samples]},
         "outside": outside,
-        "tasks": tasks,
+        "unfinished": unfinished,
+        "tasks": {name: found for name, found in tasks.items() if name not in unfinished},
     }
     chosen.output.write_text(json.dumps(record, indent=1) + "\n")
 

@@ -19,7 +19,7 @@ from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
 from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block
 from codesign.statistics import rowwise
-from codesign.statistics.comparison import summary
+from codesign.statistics.comparison import spread, summary
 from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
@@ -107,7 +107,12 @@ class ClassificationProblem(Problem):
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """Accuracy; AUC per class against the rest, and their mean; rejection at 30, 50 and 80 % signal efficiency."""
-        found = summary(self.replicate(scores, part, points, replicas_of(part)))
+        rows = self.replicate(scores, part, points, replicas_of(part))
+        found = summary(rows)
+        for name in (name for name in found if name.startswith("rejection_")):
+            # 1 / x of few events has a long tail: the error is that of x, which is nearly normal, carried over
+            value = found[name].value
+            found[name] = Metric(value=value, error=value**2 * spread(1 / rows[name]))
         counts = np.bincount(part.y, minlength=len(self.classes))
         # absent where the sample is too small to say: less than one event of background is left
         return {
