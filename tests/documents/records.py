@@ -27,6 +27,10 @@ INDEX = RECORDS / "index.json"
 MADE_BY: dict[str, tuple[str, str]] = {
     "bench.json": ("training steps, event rates, candidates an hour, trigger events", "make bench"),
     "calibration.json": ("how well each cheap figure foretells a dear one", "make calibration"),
+    "coverage.json": (
+        "stated errors beside the spread over independent samples",
+        "python -m tests.benchmarks.coverage",
+    ),
     "detector.json": (
         "the detector simulation beside CMS's published performance",
         "python -m codesign.physics.detector.validate",
@@ -58,6 +62,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     ),
     "sigkills.json": ("searches that are killed at random", "python -m tests.search.sigkills"),
     "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies"),
+    "training_memory.json": ("a million jets in training", "python -m tests.benchmarks.training_memory"),
     "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),
     "tree_flows.json": ("trees through our Verilog, alkaid and conifer", "python -m tests.benchmarks.tree_flows"),
     "tree_imports.json": ("model files of the libraries of trees", "python -m tests.benchmarks.tree_imports"),
