@@ -121,7 +121,7 @@ def test_studies_are_checked(monkeypatch):
     assert found.exit_code == 0
     rows = {row["name"]: row for row in json.loads(found.stdout)}
     assert {row["check"] for row in rows.values()} == {"passed"}
-    assert rows["l1-anomaly-all"]["family"] == "vae, autoencoder"
+    assert rows["l1-anomaly-all"]["family"] == "vae, autoencoder, trees"
     monkeypatch.setattr("codesign.search.resolve.load_target", lambda _: load_target("nosuch"))
     broken = CliRunner().invoke(app, ["studies", "--check"])
     assert broken.exit_code == 1

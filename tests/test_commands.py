@@ -21,12 +21,12 @@ from make_run import make_run
 from codesign.cli import app
 from codesign.cli import jets as jets_cli
 from codesign.core.figures import Fidelity, Figure
-from codesign.core.records import Verified
+from codesign.core.records import BesideOther, Comparisons, PairedDifference, Verified
 from codesign.data import files as data_cli
 from codesign.data.sample import Sample
 from codesign.data.writers import write_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
-from codesign.pipeline import board, trial, trial_proof
+from codesign.pipeline import board, trial, trial_comparison, trial_proof
 from codesign.pipeline.board import OnBoard
 from tests.handoff.conftest import build
 from tests.importing.small import mlp, saved
@@ -44,10 +44,13 @@ def all_commands():
 
 
 COMMANDS = all_commands()
+GAP = PairedDifference(value=0.01, error=0.004, better=0.99, replicas=400)
+COMPARED = Comparisons(
+    split="test", events=9, compared=[BesideOther(one="trial 1", other="trial 2", metrics={"accuracy": GAP})]
+)
 #: tried where what they need is at hand: a search, several flows, a server
 ELSEWHERE = {
     "run": "test_cli.py",
-    "compare": "test_end_to_end.py",
     "flows": "test_flows_command.py",
     "dashboard": "search/test_dashboard.py",
 }
@@ -81,6 +84,7 @@ def arguments(name, folder, run, number):
     return {
         "report": [run, "-o", f"{folder}/report.html"],
         "front": [run],
+        "compare": [run, number, number],
         "verify": [run, number],
         "bitstream": [run, number, "--target", "ulx3s-85f"],
         "data make": ["jets-13tev", "--events", "20"],
@@ -108,6 +112,7 @@ def test_in_a_pipe_there_is_the_result_and_nothing_else(name, at_hand, monkeypat
     monkeypatch.setattr(board, "bitstream_of_trial", lambda *_: OnBoard(folder / "jets.bit"))
     monkeypatch.setattr(data_cli, "make_data", lambda *_: folder / "jets.parquet")
     monkeypatch.setattr(jets_cli, "jet_response", lambda *_: [{"tier": "L1", "jets": 3, "response": 0.9}])
+    monkeypatch.setattr(trial_comparison, "compare_trials", lambda *_: COMPARED)
     found = [Figure.of("lut", 9, Fidelity.SYNTHESISED, "t", "1")]
     monkeypatch.setattr(trial, "synthesise_trial", lambda *_: found)
     if name in ("check", "apply") and not (folder / "bundle").exists():

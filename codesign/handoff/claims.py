@@ -37,6 +37,7 @@ FIELDS: dict[str, str] = {
     "tools": "maker",
     "parameters": "README.md",
     "study": "maker",
+    "meanings": "notes",
     "description": "maker",
     "task": "maker",
     "family": "maker",

@@ -178,7 +178,7 @@ def test_the_report_says_what_each_family_gave(tmp_path):
     assert [rows[0].without, rows[1].without] == [rows[1].alone, rows[0].alone], "of two families"
     assert whole >= max(r.alone for r in rows)
     page = write_report(tmp_path / "run", tmp_path / "report.html").read_text()
-    assert '<table class="overview" id="families">' in page
+    assert '<table class="overview stack" id="families">' in page
     assert '"families":[["toy","#0072B2"],["narrow","#D55E00"]]' in page.replace(", ", ",").replace(": ", ":")
     assert "<dt>Families</dt><dd>toy, narrow, compiled by toy</dd>" in page
     search(parse_study(STUDY, "toy.yaml"), tmp_path / "one", 3)

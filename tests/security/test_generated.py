@@ -412,7 +412,7 @@ class Commands(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: Any) -> None:
         self.started.append(tag)
-        self._inside = "data" if ("id", "data") in attributes else tag
+        self._inside = "#data" if ("id", "data") in attributes else tag
         if tag == "code":
             self.codes.append("")
 
@@ -422,7 +422,7 @@ class Commands(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside == "code":
             self.codes[-1] += data
-        elif self._inside == "data":
+        elif self._inside == "#data":
             self.data += data
 
 
