@@ -39,6 +39,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of what only looks at jets: they are made once."""
+    return tmp_path_factory.mktemp("shared") / "cache"
+
+
 def edited(path: Path, target: Path, **changes: object) -> str:
     target.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
     return str(target)
@@ -85,7 +91,8 @@ def test_same_sample_whatever_the_processes(small_card: Path, own_cache: Path, m
     assert not calls
 
 
-def test_physics_of_the_jets(small_card: Path, own_cache: Path) -> None:
+def test_physics_of_the_jets(small_card: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODESIGN_CACHE", str(shared_cache))
     sample = generated_sample(str(small_card), 200)
     assert sample.constituents is not None
     pt, deta, dphi = np.moveaxis(sample.constituents, 2, 0)
@@ -128,7 +135,8 @@ def test_killed_and_started_again(small_card: Path, own_cache: Path) -> None:
     assert len(generated_sample(str(small_card), 20)) == 20
 
 
-def test_make_data(small_card: Path, own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_data(small_card: Path, shared_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODESIGN_CACHE", str(shared_cache))
     monkeypatch.chdir(tmp_path)
     path = make_data(str(small_card), 20)
     assert path == Path("small-20.parquet")

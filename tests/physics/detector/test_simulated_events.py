@@ -85,13 +85,11 @@ def test_contents(simulated: Callable[..., Any]) -> None:
 def test_same_events_whatever_the_processes(
     small: Callable[..., str], event_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes or one, whole or longer: the same events; what is there is not simulated again.
-
-    The first takes the soft collisions that are there, the second makes them anew.
-    """
+    """Two processes or one, whole or longer: the same events; what is there is not simulated again."""
     monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
     card = small("ttbar", 12.0)
-    shutil.copytree(event_cache / "collisions", tmp_path / "one" / "collisions")
+    for name in ("one", "two"):
+        shutil.copytree(event_cache / "collisions", tmp_path / name / "collisions")
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "one"))
     seen: list[tuple[int, int]] = []
     files = simulated_events(card, 50, workers=2, progress=lambda *d: seen.append(d))
@@ -108,10 +106,20 @@ def test_same_events_whatever_the_processes(
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "two"))
     longer = whole(simulated_events(card, 60, workers=1))
     assert_same(longer[:50], events)
+
+
+@pytest.mark.slow  # starting Pythia for soft collisions, and for each part, takes most of a minute
+def test_soft_collisions_are_made_anew_and_another_seed_is_another_sample(
+    small: Callable[..., str], event_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulate, "CHUNK_EVENTS", 30)
+    card = small("ttbar", 12.0)
+    monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "two"))
+    events = whole(simulated_events(card, 30, workers=1))
     (made, kept) = (next(folder.rglob(f"soft-*-{COLLISIONS}.npz")) for folder in (tmp_path / "two", event_cache))
     assert made.read_bytes() == kept.read_bytes()
     other = whole(simulated_events(card, 30, seed=2))
-    assert not ak.array_equal(other.Jet.pt, events[:30].Jet.pt)
+    assert not ak.array_equal(other.Jet.pt, events.Jet.pt)
 
 
 @pytest.mark.parametrize(
