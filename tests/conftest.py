@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from tests import one_thread
@@ -14,6 +15,10 @@ os.environ["CODESIGN_STORE"] = "none"
 # machine code is: by the content of its sources, so that a new checkout compiles what has changed
 os.environ["NUMBA_CACHE_LOCATOR_CLASSES"] = (
     "codesign.core.compiled.KeptByContent,UserProvidedCacheLocator,InTreeCacheLocator,UserWideCacheLocator"
+)
+os.environ.setdefault(
+    "CODESIGN_KERNELS",
+    str(Path(os.environ.get("CODESIGN_CACHE") or platformdirs.user_cache_dir("codesign")) / "numba"),
 )
 # a shell that runs the tests in the background has them, and all that they start, ignore interrupts
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -44,13 +44,14 @@ class KeptByContent:
     """Where Numba keeps machine code: in the user's cache folder, by the content of what went into it.
 
     Numba's own places know a source by its path and time, so that each new checkout compiles anew, and take no notice
-    of what a loop takes from other modules. For the variable ``NUMBA_CACHE_LOCATOR_CLASSES``, as the tests set it.
+    of what a loop takes from other modules. For the variable ``NUMBA_CACHE_LOCATOR_CLASSES``, as the tests set it; they
+    name the folder in ``CODESIGN_KERNELS``, so that a test with a cache folder of its own does not compile anew.
     """
 
     def __init__(self, function: Callable[..., Any], content: str) -> None:
         self._line, self._content = function.__code__.co_firstlineno, content
         root = os.environ.get("CODESIGN_CACHE") or platformdirs.user_cache_dir("codesign")
-        self._place = Path(root) / "numba" / content[:24]
+        self._place = Path(os.environ.get("CODESIGN_KERNELS") or Path(root) / "numba") / content[:24]
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], file: str) -> Self | None:
