@@ -124,3 +124,13 @@ def test_lut_may_be_bounded_by_the_region() -> None:
     assert not own.implied
     with pytest.raises(ValueError, match="slrs bounds lut alone"):
         Constraint.model_validate({"name": "ff", "slrs": 1, "fidelity": "compiled"})
+
+
+def test_what_is_made_for_a_target_does_not_depend_on_its_regions():
+    """An earlier release knew of no SLRs: what it sealed for a target stays of that target."""
+    target = load_target("vu13p-360")
+    assert target.resources.slrs > 1
+    one = target.model_copy(update={"resources": target.resources.model_copy(update={"slrs": 1})})
+    assert one.made_for() == target.made_for()
+    slower = target.model_copy(update={"clock_mhz": 240.0})
+    assert slower.made_for() != target.made_for()

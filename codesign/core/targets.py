@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from codesign.core import resources
 from codesign.core.reading.yaml import read_yaml
@@ -68,6 +68,12 @@ class Target(BaseModel):
     def clock_ns(self) -> float:
         """Clock period in ns."""
         return 1e3 / self.clock_mhz
+
+    def made_for(self) -> dict[str, JsonValue]:
+        """What firmware, its proof and its figures depend on: not the SLRs, which bound a search alone, so that what an
+        earlier release made and sealed stays what it was."""
+        found: dict[str, JsonValue] = self.model_dump(mode="json", exclude={"resources": {"slrs"}})
+        return found
 
     @property
     def free_interval(self) -> int:

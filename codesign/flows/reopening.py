@@ -129,7 +129,7 @@ def _facts(flow: Flow, design: Design, target: Target, settings: BaseModel | Non
     return {
         "flow": flow.name,
         "design": design.hash,
-        "target": target.model_dump(mode="json"),
+        "target": target.made_for(),
         "settings": record_settings(flow.settings() if settings is None else settings),
     }
 
@@ -211,4 +211,4 @@ def identity(firmware: Firmware) -> dict[str, Any]:
     every = contents(firmware.folder) or {}
     sources = {name: found for name, found in sorted(every.items()) if Path(name).suffix in _SOURCES}
     listed = hashlib.sha256("".join(f"{name}\n{found}\n" for name, found in sources.items()).encode()).hexdigest()
-    return {"design": firmware.design.hash, "target": firmware.target.model_dump(mode="json"), "sources": listed}
+    return {"design": firmware.design.hash, "target": firmware.target.made_for(), "sources": listed}

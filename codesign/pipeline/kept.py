@@ -152,7 +152,7 @@ def compiled(
         key = store.digest(
             {
                 "design": design.hash,
-                "target": target.model_dump(mode="json"),
+                "target": target.made_for(),
                 "flow": flow.name,
                 "settings": None if settings is None else record_settings(settings),
                 "probe": hashlib.sha256(np.ascontiguousarray(probe).tobytes()).hexdigest(),
@@ -193,7 +193,7 @@ def synthesised(firmware: Firmware, timeout: float, measure: Callable[[], list[F
             "sources": {p.as_posix(): hashlib.sha256((firmware.folder / p).read_bytes()).hexdigest() for p in sources},
             "what": what,
             "top": firmware.rtl.top,
-            "target": firmware.target.model_dump(mode="json"),
+            "target": firmware.target.made_for(),
             "timeout": timeout,
             "code": store.source_hash("codesign.tools", "codesign.rtl"),
             "tools": store.versions(*_SYNTHESIS_TOOLS),
