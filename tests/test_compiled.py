@@ -77,7 +77,7 @@ def test_machine_code_is_kept_by_content(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "toy_constants.py").write_text(f"FACTOR = {factor}\n")
         (tmp_path / folder / "toy_loops.py").write_text(LOOPS)
-        environment = os.environ | {"CODESIGN_CACHE": str(tmp_path / "cache")}
+        environment = os.environ | {"CODESIGN_KERNELS": str(tmp_path / "kernels")}
         command = [sys.executable, "-c", USE, str(tmp_path / folder)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return done.stdout.split()

@@ -45,13 +45,14 @@ def violations(path, tmp_path, width, more=""):
     return json.loads(html.unescape(found[1]))
 
 
-@pytest.mark.parametrize("width", [1400, 500])
+@pytest.mark.parametrize("width", [1400, pytest.param(500, marks=pytest.mark.slow)])
 def test_axe_has_nothing_to_say(finished, tmp_path, width):
     found = violations(write_report(finished.path, tmp_path / "report.html"), tmp_path, width)
     assert found.pop("rules") > 20
     assert found == {"closed": [], "opened": []}
 
 
+@pytest.mark.slow  # ten seconds of a browser
 def test_a_planted_fault_is_seen(own, tmp_path):
     plant = 'document.querySelector("#explore").insertAdjacentHTML("beforebegin", "<button></button>");'
     found = violations(write_report(own.path, tmp_path / "report.html"), tmp_path, 1400, plant)
