@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from codesign.core.figures import Fidelity
 from codesign.core.records import BesideOther, Comparisons, Figures, Metrics, Plots, SampleFacts
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
-from codesign.data.sample import Sample
+from codesign.data.sample import Part, Sample
 from codesign.flows.base import Flow
 from codesign.flows.reopening import firmware_in, identity, reopen_firmware, seal_firmware, seal_verdict, verdict_of
 from codesign.flows.settings import flow_settings
@@ -92,20 +93,23 @@ def prove(
     firmware = open_firmware(folder, flow, design, target, again)
     codes = design.input_quantisation.codes(part.x)
 
+    @cache
+    def points() -> Mapping[str, float]:
+        return _points(study, problem, folder, sample, design)
+
     if not (folder.path / "plots.json").is_file():
         with stages("test"):
             scores = design.outputs.values(flow.predict(firmware, codes))
-            points = _points(study, problem, folder, sample, design)
-            metrics = problem.judge(scores, part, points)
+            metrics = problem.judge(scores, part, points())
             judged = Metrics(
-                split="test", events=len(part), metrics=metrics, points=dict(points), effective=effective_events(part)
+                split="test", events=len(part), metrics=metrics, points=dict(points()), effective=effective_events(part)
             )
             folder.write("test.json", judged)
             baselines = _baseline_scores(study, folder, sample)
-            folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points)))
+            folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points())))
     if not (folder.path / "comparisons.json").is_file():
         with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
-            folder.write("comparisons.json", _beside_baselines(study, problem, folder, sample, design))
+            folder.write("comparisons.json", _beside_baselines(problem, folder, part, design, points()))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -240,13 +244,11 @@ def _points(study: Study, problem: Problem, folder: TrialFolder, sample: Sample,
 
 
 def _beside_baselines(
-    study: Study, problem: Problem, folder: TrialFolder, sample: Sample, design: Design
+    problem: Problem, folder: TrialFolder, part: Part, design: Design, points: Mapping[str, float]
 ) -> Comparisons:
     """A trial beside each of the baselines on the same events of the test split, and its own replicas."""
     path = _baseline_path(folder)
     baselines = read_replicas(path) if path.is_file() else {}
-    part = sample.part("test", splits_of(study))
-    points = _points(study, problem, folder, sample, design)
     own = problem.replicate(scores_of(design, part), part, points, problem.replicas(part))
     compared = [
         BesideOther(one=f"trial {folder.number}", other=name, metrics=differences(own, rows, problem.metrics))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from codesign.families.autoencoder.config import EmbeddingConfig
 from codesign.families.autoencoder.event_views import EventViews, vicreg
-from codesign.families.autoencoder.network import ScoredNetwork
+from codesign.families.autoencoder.network import ReproducingNetwork
 from codesign.training.brevitas_quantisers import activation_scale, set_activation_range
 from codesign.training.fused_modules import half_up
 from codesign.training.network import Loss, Phase, Tensors
@@ -20,7 +20,7 @@ __all__ = ("QuantEmbedding",)
 _EMBEDDING, _BOTTLENECK = Phase("embedding", 1.0), Phase("bottleneck", 1.0)
 
 
-class QuantEmbedding(ScoredNetwork):
+class QuantEmbedding(ReproducingNetwork):
     """Encoder, embedding, autoencoder of that, and the sum of its squared errors. Values, (events, n) to (events, 1).
 
     In the first half of the epochs the encoder learns alone: that two views of an event have one embedding, and two
@@ -92,17 +92,6 @@ class QuantEmbedding(ScoredNetwork):
                 return value
             embedding = self._embed(x * self.gain).detach()
             return value + loss(self._reproduce(embedding), embedding) / embedding.var().clamp_min(1e-6)
-
-    @torch.no_grad()
-    def settle(self, x: Tensor) -> None:
-        """After training: the ranges of errors and score from all training events (events, n)."""
-        x = x * self.gain
-        with self.shortcut():
-            self._set_squared_range(self._error(x))
-        self._drop_negligible()
-        with self.shortcut():
-            quantised = half_up(self.squared, self._error(x), self.folded)
-        self._set_score_range(quantised.square().sum(dim=1))
 
     @torch.no_grad()
     def fold(self) -> None:

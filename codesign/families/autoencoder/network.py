@@ -6,6 +6,7 @@ few quantised numbers, and add the squares up into one saturating score.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from math import ceil, log2
 from typing import Any
 
@@ -30,7 +31,7 @@ from codesign.training.mlp_fused import ParameterLayout
 from codesign.training.mlp_twin import MLPTwin, in_order
 from codesign.training.network import Loss, Network, Tensors
 
-__all__ = ("QuantAutoencoder", "QuantVAE", "ScoredNetwork")
+__all__ = ("QuantAutoencoder", "QuantVAE", "ReproducingNetwork", "ScoredNetwork")
 
 #: the share of the training events whose squared numbers must not saturate
 _WITHIN = 0.9999
@@ -214,7 +215,26 @@ class QuantVAE(ScoredNetwork):
         self.folded = True
 
 
-class QuantAutoencoder(ScoredNetwork):
+class ReproducingNetwork(ScoredNetwork):
+    """A network whose score is the sum of squared errors of what it reproduces."""
+
+    @abstractmethod
+    def _error(self, x: Tensor) -> Tensor:
+        """What is reproduced less what it should be, of scaled inputs (events, n)."""
+
+    @torch.no_grad()
+    def settle(self, x: Tensor) -> None:
+        """After training: the ranges of errors and score from all training events (events, n)."""
+        x = x * self.gain
+        with self.shortcut():
+            self._set_squared_range(self._error(x))
+        self._drop_negligible()
+        with self.shortcut():
+            quantised = half_up(self.squared, self._error(x), self.folded)
+        self._set_score_range(quantised.square().sum(dim=1))
+
+
+class QuantAutoencoder(ReproducingNetwork):
     """Both halves, and the sum of the squared, quantised errors. Values, (events, n) to (events, 1)."""
 
     config: AutoencoderConfig
@@ -242,17 +262,6 @@ class QuantAutoencoder(ScoredNetwork):
     def twin(self, events: int) -> MLPTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
         return _AutoencoderTwin(self, events)
-
-    @torch.no_grad()
-    def settle(self, x: Tensor) -> None:
-        """After training: the ranges of errors and score from all training events (events, n)."""
-        x = x * self.gain
-        with self.shortcut():
-            self._set_squared_range(self._error(x))
-        self._drop_negligible()
-        with self.shortcut():
-            quantised = half_up(self.squared, self._error(x), self.folded)
-        self._set_score_range(quantised.square().sum(dim=1))
 
     @torch.no_grad()
     def fold(self) -> None:
