@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from math import prod
 from typing import Any, TypeAlias, TypeVar
 
@@ -158,6 +158,8 @@ class Graph:
                 results = result_of(Call(node, operands, _EXACT, folding=True))
                 for name, value in zip(node.outputs, results, strict=False):
                     found[name] = np.asarray(value.values if isinstance(value, Known) else value)
+        for values in found.values():
+            values.flags.writeable = False  # a graph is read once, by many
         return found
 
     def _constant(self, name: str, found: dict[str, Array]) -> Operand[Any]:
@@ -299,8 +301,13 @@ class Graph:
 _EXACT = Exact()
 
 
+#: of a candidate's graph, which is asked for when it is compiled, proven, and priced
+@lru_cache(maxsize=2)
 def read_graph(content: bytes, source: str = "the QONNX model") -> Graph:
-    """Parse and check a serialised QONNX model; InputError if it is not one, UnsupportedError for what is not exact."""
+    """Parse and check a serialised QONNX model; InputError if it is not one, UnsupportedError for what is not exact.
+
+    The last two are kept: nobody changes a graph.
+    """
     model = onnx_model(content, source, functions=True)
     if not model.graph.node:
         raise InputError(f"{source}: the graph is empty")

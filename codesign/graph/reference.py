@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from math import prod
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from codesign.core.design import Design
 from codesign.core.reading.onnx import onnx_model
 from codesign.graph.ensemble import ML
 from codesign.graph.exact import Exact
-from codesign.graph.nodes import ALIASES, CHANNELS_LAST, QONNX, STANDARD
-from codesign.graph.reader import read_graph
+from codesign.graph.nodes import CHANNELS_LAST, QONNX, STANDARD
+from codesign.graph.reader import Graph, read_graph
 
 __all__ = ("EXACT_ARITHMETIC", "ONNXRUNTIME", "QONNX_EXECUTOR", "qonnx_codes", "reference_name")
 
@@ -24,11 +23,11 @@ QONNX_EXECUTOR, ONNXRUNTIME, EXACT_ARITHMETIC = "qonnx", "onnxruntime", "exact a
 
 def reference_name(design: Design) -> str:
     """What :func:`qonnx_codes` runs of this design: a verdict names it so."""
-    return _runner(onnx_model(design.onnx))
+    return _runner(read_graph(design.onnx))
 
 
-def _runner(model: onnx.ModelProto) -> str:
-    domains = {ALIASES.get(node.domain, node.domain) for node in model.graph.node}
+def _runner(graph: Graph) -> str:
+    domains = {node.domain for node in graph.nodes}
     if domains <= {STANDARD, QONNX, CHANNELS_LAST}:
         return QONNX_EXECUTOR
     return ONNXRUNTIME if domains <= {STANDARD, ML} else EXACT_ARITHMETIC
@@ -41,8 +40,8 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     these and standard ones is run by onnxruntime as a whole. What has operators of codesign's own domain, or trees
     beside quantisers, is computed exactly instead (:func:`reference_name` says which it was).
     """
-    graph, model = read_graph(design.onnx), onnx_model(design.onnx)
-    runner = _runner(model)
+    graph = read_graph(design.onnx)
+    runner = _runner(graph)
     if runner == EXACT_ARITHMETIC:
         return design.outputs.codes(graph.run(design.inputs.values(codes), Exact()))
     values = design.inputs.values(codes).astype(np.float32)
@@ -52,17 +51,17 @@ def qonnx_codes(design: Design, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         size = prod(shape)
         given[name] = values[:, start : start + size].reshape(len(codes), *shape)
         start += size
-    found = _by_onnxruntime(design.onnx, given) if runner == ONNXRUNTIME else _by_qonnx(model, given)
-    heads = [found[head.name].astype(np.float64).reshape(len(codes), -1) for head in model.graph.output]
+    found = (_by_onnxruntime if runner == ONNXRUNTIME else _by_qonnx)(design.onnx, given)
+    heads = [found[head].astype(np.float64).reshape(len(codes), -1) for head in graph.outputs]
     return design.outputs.codes(np.concatenate(heads, axis=1))
 
 
-def _by_qonnx(proto: onnx.ModelProto, given: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
+def _by_qonnx(content: bytes, given: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
     from qonnx.core.modelwrapper import ModelWrapper
     from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
 
-    model = ModelWrapper(proto)
+    model = ModelWrapper(onnx_model(content))
     for name, values in given.items():
         model.set_tensor_shape(name, list(values.shape))
     events = len(next(iter(given.values())))

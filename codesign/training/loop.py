@@ -157,15 +157,16 @@ class Scheduled(Course):
     def _pruned_by(self) -> int:
         return round(_PRUNED_BY * self.epochs)
 
-    @torch.no_grad()
     def stepped(self) -> None:
         """Set the next rate, let weights decay, and set to zero again what is pruned."""
         if self._how.weight_decay:
             rate = float(self._optimiser.param_groups[0]["lr"])
-            torch._foreach_mul_(self._weights, 1 - rate * self._how.weight_decay)
+            with torch.no_grad():
+                torch._foreach_mul_(self._weights, 1 - rate * self._how.weight_decay)
         self._rate.step()
         if self._masks:
-            torch._foreach_mul_(self._weights, self._masks)
+            with torch.no_grad():
+                torch._foreach_mul_(self._weights, self._masks)
 
     def after(self, epoch: int) -> None:
         """Look at the validation events, once nothing more is pruned."""

@@ -42,7 +42,7 @@ def circuits():
 
 def test_circuits_are_alkaids(circuits):
     for circuit in circuits:
-        cleaned = canonical_sort(_clean(circuit, None))
+        cleaned = canonical_sort(_clean(circuit, wraps=False))
         assert retrace(cleaned) == _retrace(cleaned)
 
 
@@ -50,11 +50,11 @@ def test_the_fixed_point_is_that_of_all_rounds(circuits):
     for circuit in circuits:
         whole = circuit
         for _ in range(_ROUNDS):
-            before = canonical_sort(_clean(whole, None))
-            whole = canonical_sort(_clean(_retrace(before), None))
+            before = canonical_sort(_clean(whole, wraps=False))
+            whole = canonical_sort(_clean(_retrace(before), wraps=False))
             if whole == before:
                 break
-        assert _fixpoint(circuit) == whole
+        assert _fixpoint(circuit, wraps=False) == whole
 
 
 def test_structures_differ_in_what_a_tracing_reads(circuits):

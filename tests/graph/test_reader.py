@@ -162,3 +162,16 @@ def test_tightest_type_holds_the_range_and_no_more(low, width, exponent):
     if kind.width > 1:
         narrower = FixedPoint(signed=kind.signed, integer_bits=kind.integer_bits - 1, fraction_bits=kind.fraction_bits)
         assert narrower.minimum > low or narrower.maximum < low + width
+
+
+def test_a_graph_is_read_once_and_nobody_changes_what_others_read():
+    def content(offset):
+        b = GraphBuilder(2)
+        return b.finish(b.node("Add", "x", b.constant([1.0, offset])), 2)
+
+    graph = read_graph(content(2.0))
+    assert read_graph(content(2.0)) is graph
+    assert read_graph(content(3.0)).run(np.zeros((1, 2)), Exact()).tolist() == [[1.0, 3.0]]
+    with pytest.raises(ValueError, match="read-only"):
+        next(iter(graph.constants.values()))[0] = 5.0
+    assert read_graph(content(2.0)).run(np.zeros((1, 2)), Exact()).tolist() == [[1.0, 2.0]]

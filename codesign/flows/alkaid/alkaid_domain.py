@@ -6,11 +6,15 @@ from math import ceil, prod
 from typing import Any
 
 import numpy as np
+from alkaid.cmvm import cmvm_solve
 from alkaid.trace import FVArray
+from alkaid.trace.fixed_variable import FVariable
+from alkaid.types import QInterval
 from numpy.typing import NDArray
 
 from codesign.flows.alkaid.alkaid_products import product_signal, square_signal
 from codesign.flows.alkaid.alkaid_trees import DEEPEST, tree_signals
+from codesign.flows.alkaid.retracing import replay
 from codesign.graph.arrays import Arrays
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
@@ -191,18 +195,24 @@ def _row(row: FVArray, matrix: Array) -> Any:
     constant = _constant(row)[0]
     if not (~constant & matrix.any(axis=-1)).any():
         return np.where(constant, [float(v.low) for v in _flat(row)], 0.0) @ matrix
-    return np.asarray(_without_tables_of_bits(row) @ matrix)[0]
+    bits = [v for v in _flat(row) if sum(v.kif) == 1]
+    if bits and all(v.low >= 0 for v in bits):
+        return np.asarray(row @ matrix)[0]
+    return _adders(_flat(row), matrix)
 
 
-def _without_tables_of_bits(row: FVArray) -> FVArray:
-    """The signals, with alkaid's tables of single bits left out where one of them is negative.
+def _adders(row: list[FVariable], matrix: Array) -> NDArray[np.object_]:
+    """Signals (n,) times (n, m), (m,), as alkaid multiplies them, but for its tables of single bits.
 
     alkaid 0.8.2 takes six signals of one bit for the address of a table. It reads a sign bit, of the values -step and
-    0, as if it counted +step: the result is wrong, or its own assertion fails.
+    0, as if it counted +step: the result is wrong, or its own assertion fails. So they are for bits without sign alone.
     """
-    if not any(v.low < 0 and sum(v.kif) == 1 for v in _flat(row)):
-        return row
-    return FVArray(row, {**row.solver_options, "binary_lut": False}, hwconf=row.hwconf)
+    found: list[Any] = row
+    spans = [QInterval(float(v.low), float(v.high), float(v.step)) for v in row]
+    weights = np.ascontiguousarray(matrix, dtype=np.float32)
+    for part in cmvm_solve(weights, qintervals=spans, latencies=[float(v.latency) for v in row]):
+        found = replay(part, found)
+    return np.array(found, dtype=object)
 
 
 def _each(function: Any, *operands: Any) -> FVArray:

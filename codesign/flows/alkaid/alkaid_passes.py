@@ -32,39 +32,33 @@ Check = Callable[[CombLogic], bool]
 _ROUNDS = 4
 
 
-class _WrongError(Exception):
-    """A pass changed an integer."""
-
-
 def _alive(comb: CombLogic) -> CombLogic:
     """The circuit without operations that nothing reads; most often there are none, and alkaid would copy it."""
-    read = set(comb.out_idxs).union(*(op.addr for op in comb.ops)) - {-1}
+    read = set(comb.out_idxs).union(*[op.addr for op in comb.ops]) - {-1}
     if comb.lookup_tables is None and len(read) == len(comb.ops):
         return comb
     return dead_code_elimin(comb)
 
 
-def _clean(comb: CombLogic, exact: Check | None) -> CombLogic:
-    """One round; with canonicalize_msb_wraps, and tried where that did anything, if ``exact`` is given."""
-    comb, tried = const_propagation(comb), False
-    if exact is not None:
-        wrapped = canonicalize_msb_wraps(comb)
-        comb, tried = wrapped, wrapped.ops != comb.ops
+def _clean(comb: CombLogic, wraps: bool) -> CombLogic:
+    """One round, with canonicalize_msb_wraps or without."""
+    comb = const_propagation(comb)
+    if wraps:
+        comb = canonicalize_msb_wraps(comb)
     comb = _alive(canonicalize_outputs(comb))
-    comb = _alive(common_subexpr_elimin(comb))
-    comb = _alive(null_quant_elimin(comb))
-    if tried and exact is not None and not exact(comb):
-        raise _WrongError  # no later pass makes it right again: the others need not run
+    for eliminate in (common_subexpr_elimin, null_quant_elimin):
+        fewer = eliminate(comb)
+        comb = comb if fewer is comb else _alive(fewer)  # the circuit itself where there is nothing to leave out
     return comb
 
 
-def _fixpoint(comb: CombLogic, exact: Check | None = None) -> CombLogic:
+def _fixpoint(comb: CombLogic, wraps: bool) -> CombLogic:
     structures, traced = Structures(), -1
     for _ in range(_ROUNDS):
-        before = canonical_sort(_clean(comb, exact))
+        before = canonical_sort(_clean(comb, wraps))
         if (structure := structures.number(before)) == traced:
             return before  # tracing it again would give what the last round gave
-        comb, traced = canonical_sort(_clean(retrace(before), exact)), structure
+        comb, traced = canonical_sort(_clean(retrace(before), wraps)), structure
         if comb == before:
             break
     return comb
@@ -79,12 +73,12 @@ def _fuse(comb: CombLogic) -> CombLogic:
 
 
 #: from everything to nothing; each with the note that says what had to be left out
-_LADDER: tuple[tuple[str, Callable[[CombLogic, Check], CombLogic]], ...] = (
-    ("", lambda c, exact: _fuse(_fixpoint(c, exact))),
-    ("left out alkaid's pass canonicalize_msb_wraps", lambda c, _: _fuse(_fixpoint(c))),
-    ("left out alkaid's retracing passes", lambda c, _: _fuse(_clean(c, None))),
-    ("left out alkaid's fusion of ternary adders", lambda c, _: _finish(_fixpoint(c))),
-    ("left out all of alkaid's optimisation", lambda c, _: _finish(_alive(canonicalize_outputs(c)))),
+_LADDER: tuple[tuple[str, Callable[[CombLogic], CombLogic]], ...] = (
+    ("", lambda c: _fuse(_fixpoint(c, wraps=True))),
+    ("left out alkaid's pass canonicalize_msb_wraps", lambda c: _fuse(_fixpoint(c, wraps=False))),
+    ("left out alkaid's retracing passes", lambda c: _fuse(_clean(c, wraps=False))),
+    ("left out alkaid's fusion of ternary adders", lambda c: _finish(_fixpoint(c, wraps=False))),
+    ("left out all of alkaid's optimisation", lambda c: _finish(_alive(canonicalize_outputs(c)))),
 )
 
 
@@ -95,9 +89,7 @@ def optimise(comb: CombLogic, exact: Check) -> tuple[CombLogic, list[str]]:
     """
     for note, passes in _LADDER:
         try:
-            candidate = passes(comb, exact)
-        except _WrongError:
-            continue
+            candidate = passes(comb)
         except (RuntimeError, AssertionError, ValueError, IndexError) as error:
             failure = f"{type(error).__name__}: {error}"
             if note == _LADDER[-1][0]:

@@ -7,8 +7,9 @@ interval for each addition that shifts nothing; here those are left out, and the
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -16,10 +17,35 @@ from alkaid.trace import FVArray, trace
 from alkaid.trace.fixed_variable import FVariable
 from alkaid.types import CombLogic
 
-__all__ = ("Structures", "retrace", "without_collections")
+__all__ = ("Structures", "replay", "retrace", "without_collections")
 
 #: opcodes of alkaid's sum and difference
 _SUM, _DIFFERENCE = 0, 1
+#: what a place of a circuit holds: a signal, or a number where nothing of it changes
+Signal: TypeAlias = FVariable | float
+
+
+def replay(
+    circuit: CombLogic, inputs: Sequence[FVariable], made: Callable[[int, Signal], None] = lambda place, signal: None
+) -> list[Signal]:
+    """What a circuit makes of signals, one for each of its outputs; ``made`` is told each of its operations' results.
+
+    The circuit's own call gives the same, and multiplies by one whatever it adds without a shift.
+    """
+    arriving = np.array([_scale(v, 2.0**shift) for v, shift in zip(inputs, circuit.inp_shifts, strict=True)])
+    signals = np.empty(len(circuit.ops), dtype=object)
+    for place, operation in enumerate(circuit.ops):
+        if operation.opcode in (_SUM, _DIFFERENCE):
+            first, second = operation.addr
+            factor = 2.0 ** operation.data[0]
+            signals[place] = signals[first] + _scale(signals[second], factor if operation.opcode == _SUM else -factor)
+        else:
+            signals[place] = circuit.exec_op(operation, signals, arriving)
+        made(place, signals[place])
+    return [
+        _scale(signals[place] if place >= 0 else 0.0, 2.0**shift * (-1 if negative else 1))
+        for place, shift, negative in zip(circuit.out_idxs, circuit.out_shifts, circuit.out_negs, strict=True)
+    ]
 
 
 def retrace(circuit: CombLogic) -> CombLogic:
@@ -27,23 +53,12 @@ def retrace(circuit: CombLogic) -> CombLogic:
     inputs = FVArray.from_kif(*circuit.inp_kifs).as_new()
     for place, signal in enumerate(inputs):
         signal.id = -1 - place
-    arriving = np.array([_scale(v, 2.0**shift) for v, shift in zip(inputs, circuit.inp_shifts, strict=True)])
-    signals = np.empty(len(circuit.ops), dtype=object)
-    for place, operation in enumerate(circuit.ops):
-        if operation.opcode in (_SUM, _DIFFERENCE):
-            first, second = (signals[i] for i in operation.addr)
-            shifted = _scale(second, 2.0 ** operation.data[0])
-            signals[place] = first + shifted if operation.opcode == _SUM else first - shifted
-        else:
-            signals[place] = circuit.exec_op(operation, signals, arriving)
-        made = signals[place]
-        if isinstance(made, FVariable) and isinstance(made.id, UUID):  # known nowhere else: a number is quicker
-            made.id = place
-    outputs = [
-        _scale(signals[place] if place >= 0 else 0.0, 2.0**shift * (-1 if negative else 1))
-        for place, shift, negative in zip(circuit.out_idxs, circuit.out_shifts, circuit.out_negs, strict=True)
-    ]
-    return trace(inputs, outputs, optimize=False)
+
+    def number(place: int, signal: Signal) -> None:
+        if isinstance(signal, FVariable) and isinstance(signal.id, UUID):  # known nowhere else: a number is quicker
+            signal.id = place
+
+    return trace(inputs, replay(circuit, inputs, number), optimize=False)
 
 
 #: opcodes whose interval follows from what they read: sums, a sum with a constant, a negation
@@ -71,7 +86,7 @@ class Structures:
         return self._numbers.setdefault(key, len(self._numbers))
 
 
-def _scale(signal: FVariable | float, factor: float) -> FVariable | float:
+def _scale(signal: Signal, factor: float) -> Signal:
     return signal if factor == 1 else signal * factor
 
 

@@ -38,7 +38,7 @@ class OpenGraph:
         self.model = onnx.load_from_string(content)
         self.graph: Graph = read_graph(content)
         #: of every tensor that does not depend on the events, its value
-        self.constants: dict[str, Array] = self.graph.constants
+        self.constants: dict[str, Array] = dict(self.graph.constants)
         found = self.graph.signals(Interval.of_port(inputs), Intervals(FLOAT64_EXACT))
         #: of every other tensor, its range and grid, (1, ...)
         self.signals: dict[str, Interval] = {n: s for n, s in found.items() if isinstance(s, Interval)}

@@ -95,4 +95,4 @@ def _unchecked(graph, inputs):
 
     kinds = [[getattr(t, name) for t in inputs.types] for name in ("signed", "integer_bits", "fraction_bits")]
     signal = FVArray.from_kif(*(np.array([k], dtype=np.int64) for k in kinds), HWConfig(1, -1, -1))
-    return _LADDER[0][1](trace(signal, graph.run(signal, Signals()), optimize=False), lambda _: True)
+    return _LADDER[0][1](trace(signal, graph.run(signal, Signals()), optimize=False))
