@@ -49,7 +49,7 @@ demo: $(READY)  ## run the shipped study and write its report
 	@$(BIN)/codesign run $(STUDY) --workers $(WORKERS)
 
 docs: $(READY)  ## build the documentation into build/site
-	@$(BIN)/python -m mkdocs build --strict -q
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 	@echo "build/site/index.html"
 
 numbers: $(READY)  ## write the numbers of the records into README and documentation
@@ -96,7 +96,7 @@ bench-peers: $(READY)  ## compare with HGQ2 and alkaid, in an environment of the
 lock:  ## write what is installed in .venv into requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check hatchling editables
 	@$(BIN)/python -m pip freeze --all --exclude-editable --exclude codesign --exclude pip \
-	  | grep -v -e ' @ ' -e '^-e' -e '^#' | sed 's/+[a-z0-9.]*$$//' > requirements.lock.new
+	  | grep -v -e ' @ ' -e '^-e' -e '^#' | sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 	@echo "requirements.lock: $$(wc -l < requirements.lock) packages"
 

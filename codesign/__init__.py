@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from codesign.importing.imports import import_model
     from codesign.pipeline.imported import import_run
     from codesign.pipeline.trial_proof import prove_run as prove
-    from codesign.search.engine import run_study as run
+    from codesign.search.runs import run
     from codesign.tasks.base import Task
     from codesign.tasks.heads import Head, LossObjective
     from codesign.tasks.problem import Problem
@@ -77,7 +77,7 @@ _HOMES = {
     "Trained": "codesign.families.trained:Trained",
     "import_model": "codesign.importing.imports:import_model",
     "import_run": "codesign.pipeline.imported:import_run",
-    "run": "codesign.search.engine:run_study",
+    "run": "codesign.search.runs:run",
     "prove": "codesign.pipeline.trial_proof:prove_run",
 }
 

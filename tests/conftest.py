@@ -9,6 +9,7 @@ import platformdirs
 import pytest
 
 from tests import one_thread
+from tests.nightly import MOST_SECONDS
 
 # nothing that an earlier run of the tests made is taken for what this one should make
 os.environ["CODESIGN_STORE"] = "none"
@@ -37,7 +38,13 @@ HEAVY = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Heavy files first, with ``--dist loadfile --no-loadscope-reorder``; the order within a file stays."""
+    """Heavy files first, with ``--dist loadfile --no-loadscope-reorder``; the order within a file stays.
+
+    What is slow may take as long as a part of the nightly tests.
+    """
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(MOST_SECONDS))
     items.sort(key=lambda item: HEAVY.index(item.path.stem) if item.path.stem in HEAVY else len(HEAVY))
 
 

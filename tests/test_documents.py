@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.documents import numbers, pictures, records
+from tests.documents import numbers, pictures, records, reference
+from tests.documents.notebook import cells, tutorial_page
 from tests.documents.numbers import SPAN, fill, loose_numbers, value_of
 from tests.trees import ROOT
 
@@ -50,6 +51,16 @@ def test_pictures_are_those_of_the_rooms():
     for name in ("pipeline", "rooms"):
         drawn = (ROOT / "docs" / "pictures" / f"{name}.svg").read_text(encoding="utf-8")
         assert drawn == getattr(pictures, name)(), "make numbers"
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_pages_of_reference_say_what_the_code_says(name):
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == reference.PAGES[name](), "make numbers"
+
+
+def test_the_tutorial_s_page_is_its_notebook():
+    assert (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8") == tutorial_page(), "make numbers"
+    assert not [c for c in cells() if c.get("outputs")], "commit the notebook without its results"
 
 
 def test_no_record_is_of_another_version_of_a_tool(monkeypatch, tmp_path):

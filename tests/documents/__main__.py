@@ -1,5 +1,5 @@
-"""``python -m tests.documents``: writes the index of the records, the page of evidence, the drawn pictures, and the
-numbers in the pages."""
+"""``python -m tests.documents``: writes the index of the records, the pages of evidence and of reference, the drawn
+pictures, and the numbers in the pages."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import sys
 
 from codesign.core.runfolder import write_atomically
+from tests.documents.notebook import tutorial_page
 from tests.documents.numbers import fill
 from tests.documents.pictures import pipeline, rooms
 from tests.documents.records import INDEX, index, page
+from tests.documents.reference import PAGES
 from tests.trees import ROOT
 
 
@@ -20,6 +22,8 @@ def main() -> int:
     wanted[ROOT / "docs" / "evidence.md"] = page()
     wanted[ROOT / "docs" / "pictures" / "pipeline.svg"] = pipeline()
     wanted[ROOT / "docs" / "pictures" / "rooms.svg"] = rooms()
+    wanted |= {ROOT / "docs" / name: made() for name, made in PAGES.items()}
+    wanted[ROOT / "docs" / "tutorial.md"] = tutorial_page()
     try:
         for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
             if path not in wanted:
