@@ -129,7 +129,7 @@ class Pending(Structure):
         """A signal that stands for itself, and rational factors and offsets of each element."""
         found = [rational(f) for f in x.functions().ravel()]
         if None in found:
-            return self._affine(self.plain(x))
+            return self._affine(self._bounded(x))
         factors, offsets = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
         factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in found if p is not None), strict=True)
         return GraphSignal(x.name, x.interval), factors, offsets
@@ -184,7 +184,7 @@ class Pending(Structure):
         """What enters a matrix: whole numbers, a factor for each row (n,), one for each place (..., 1), and offsets."""
         parts = [affine(f) for f in a.functions().ravel()]
         if any(p is None or isinstance(p[1], Root) for p in parts):
-            return self._rows(self.plain(a))
+            return self._rows(self._bounded(a))
         factors, offsets = np.empty(a.shape, dtype=object), np.empty(a.shape, dtype=object)
         factors.ravel()[:], offsets.ravel()[:] = zip(*(p for p in parts if p is not None), strict=True)
         bare, ones = GraphSignal(a.name, a.interval), np.full(a.shape[-1], _ONE, dtype=object)
@@ -194,6 +194,30 @@ class Pending(Structure):
         if (table == table[:1]).all() and not any(isinstance(f, Root) for f in table[0]):
             return bare, table[0], _UNIT, offsets
         return self._rows(self.plain(a))
+
+    def _bounded(self, x: GraphSignal) -> GraphSignal:
+        """Bounds of rising lines, as of Relu behind ``scale * (code - zero)``, written on the code itself; else
+        :meth:`plain`, with its refusal."""
+        forms, lines = x.functions().ravel(), []
+        for form in forms:
+            line = rational(form.x) if isinstance(form, Bounded) else None
+            if line is None or line[0] <= 0:
+                return self.plain(x)
+            lines.append(line)
+        bare = GraphSignal(x.name, x.interval)
+        for op, ends in (("Max", [f.low for f in forms]), ("Min", [f.high for f in forms])):
+            if all(end is None for end in ends):
+                continue
+            if any(end is None for end in ends):
+                return self.plain(x)
+            exact = [(end - offset) / factor for end, (factor, offset) in zip(ends, lines, strict=True)]
+            numbers = np.array([float(e) for e in exact]).reshape(x.shape)
+            if any(n != e for n, e in zip(numbers.ravel(), exact, strict=True)) or not is_short(numbers):
+                return self.plain(x)
+            bare = self.emit(op, bare, least(numbers))
+        factors, offsets = np.empty(x.shape, dtype=object), np.empty(x.shape, dtype=object)
+        factors.ravel()[:], offsets.ravel()[:] = zip(*lines, strict=True)
+        return self.scale(bare, factors, offsets)
 
     # ------------------------------------------------------------------------------------------------- piece by piece
     def relu(self, x: GraphSignal) -> GraphSignal:

@@ -323,9 +323,14 @@ def obstacles(content: bytes, source: str = "the QONNX model") -> list[Obstacle]
     return graph.obstacles(np.zeros((1, size)), _EXACT)
 
 
+#: names of operators that quantise, compute and quantise again begin so
+_IN_ONE = ("QLinear", "QGemm", "QAttention", "MatMulInteger", "ConvInteger", "DynamicQuantize", "DynamicDequantize")
+
+
 def _no_operator(domain: str, op: str) -> str:
     whose = f" of domain '{domain}'" if domain not in (STANDARD, QONNX, CODESIGN) else ""
-    return f"operator '{op}'{whose} has no exact hardware here"
+    form = "; export the QDQ form (QuantizeLinear, DequantizeLinear) instead" if op.startswith(_IN_ONE) else ""
+    return f"operator '{op}'{whose} has no exact hardware here{form}"
 
 
 def _block(tensor: onnx.ValueInfoProto) -> InputBlock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from math import prod
 from pathlib import Path
@@ -21,9 +21,11 @@ from codesign.core.reading.limits import MODEL_BYTES
 from codesign.core.reading.onnx import onnx_model
 from codesign.core.reading.plain import given_bytes
 from codesign.graph.interval import Interval, Intervals, tightest_type
+from codesign.graph.nodes import CHANNELS_LAST, CODESIGN, QONNX
 from codesign.graph.reader import read_graph
 from codesign.importing.base import Imported, Importer, Question, Source, SourceValues
 from codesign.importing.declared import DeclaredInputs
+from codesign.importing.external_tensors import with_tensors
 from codesign.importing.import_report import Change, ImportReport, LayerFacts, SourceFile, types_in_words
 from codesign.importing.onnx_inputs import InputTypes, input_types
 from codesign.importing.onnx_lowering import Scaled, scaled_graph
@@ -56,7 +58,18 @@ class OnnxFile(Importer):
         """The file as a design."""
         assert isinstance(source, Path)
         content = given_bytes(source, MODEL_BYTES)
-        return imported_onnx(content, source.name, question.declared)
+        whole, others = with_tensors(content, source)
+        imported = imported_onnx(whole, source.name, question.declared)
+        if not others:
+            return imported
+        report = imported.report
+        said = report.source.model_copy(update={"sha256": _digest(content)})
+        changes = tuple(
+            Change(what="folded", where=name, how=f"its tensors are read into the graph (sha256 {_digest(found)})")
+            for name, found in others.items()
+        )
+        report = report.model_copy(update={"source": said, "changes": (*changes, *report.changes)})
+        return replace(imported, report=report, source_files={"source.onnx": content, **others})
 
 
 @dataclass(frozen=True)
@@ -103,8 +116,8 @@ def imported_onnx(
     report = ImportReport(
         source=SourceFile(
             name=name,
-            sha256=hashlib.sha256(content).hexdigest(),
-            kind=kind or ("QONNX" if any(n.domain for n in source.graph.node) else "ONNX"),
+            sha256=_digest(content),
+            kind=kind or _kind(source),
             producer=" ".join(p for p in (given.producer_name, given.producer_version) if p)[:100],
         ),
         layers=layers,
@@ -130,6 +143,19 @@ def imported_onnx(
         {"onnx": version("onnx"), **{r.split()[0]: r.split()[1] for r in runs}},
         _values(float64_runner(source), blocks, design, typed, ends),
     )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _kind(model: onnx.ModelProto) -> str:
+    """What a file is called, by its quantisers."""
+    if any(n.domain in (QONNX, CHANNELS_LAST) for n in model.graph.node):
+        return "QONNX"
+    if any(n.domain == CODESIGN for n in model.graph.node):
+        return "ONNX with codesign's operators"
+    return "ONNX (QCDQ)" if any(n.op_type == "DequantizeLinear" for n in model.graph.node) else "ONNX"
 
 
 def _blocks(model: onnx.ModelProto, name: str) -> dict[str, tuple[int, ...]]:

@@ -29,6 +29,8 @@ _INTEGERS = {
     TensorProto.UINT4: (False, 4),
 }  # fmt: skip
 _WIDEST = 24
+#: what puts the elements of its first input elsewhere, and changes none
+_MOVES = ("Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class _Found:
     scale: Array
     rounding: str
     node: onnx.NodeProto
+    #: what it reads: the input, or the input in another order or shape
+    tensor: str
     #: of a QuantizeLinear: what is added to a code, and the lowest and highest sum
     zero: float = 0.0
     ends: tuple[float, float] | None = None
@@ -95,7 +99,7 @@ def input_types(
         offsets.append(found.scale / 2 if found.rounding == "FLOOR" else np.zeros(prod(shape)))
         changes.append(_said(found, bool(exact)))
         if not exact:
-            _take_out(model, name, shape, found)
+            _take_out(model, found.tensor, shape, found)
     if asked:
         raise InputError("; ".join(asked))
     return InputTypes(tuple(types), np.concatenate(scales), np.concatenate(offsets), how, tuple(changes))
@@ -103,9 +107,10 @@ def input_types(
 
 def _question(name: str, shape: tuple[int, ...], seen: str) -> str:
     return (
-        f"input '{name}' of {'x'.join(map(str, shape))} numbers: the file does not say its type ({seen}); inferred: no "
-        f"more than that {_WIDEST} bits would still add up exactly, which is not taken, as lanes that hardly count "
-        "would be as wide: declare it, with --inputs 'fixed<W,I>' for all, or --inputs types.yaml for each field"
+        f"input '{name}' of {'x'.join(map(str, shape))} numbers: the file does not say its type ({seen}); inferred: "
+        f"only that it has {_WIDEST} bits at most, as float32 holds no wider integers; not taken: that is so of every "
+        "input, and hardware pays for each bit; declare it, with --inputs 'fixed<W,I>' for all (W bits, I of them "
+        "before the point), or --inputs types.yaml for each field"
     )
 
 
@@ -134,15 +139,20 @@ def _quantiser(
     model: onnx.ModelProto, name: str, shape: tuple[int, ...], constants: Mapping[str, Array]
 ) -> _Found | str:
     """The one quantiser through which everything sees this input; in words, what there is instead."""
-    users = list(consumers(model, name))
-    while len(users) == 1 and users[0].op_type == "Identity":
-        users = list(consumers(model, users[0].output[0]))
+    users, tensor, moved = list(consumers(model, name)), name, ""
+    while len(users) == 1 and users[0].op_type in _MOVES and users[0].domain in (STANDARD, "ai.onnx"):
+        if users[0].input[0] != tensor:
+            break
+        moved = moved or users[0].op_type.replace("Identity", "")
+        tensor = users[0].output[0]
+        users = list(consumers(model, tensor))
     if not users:
         return "nothing reads it"
-    found = [_read(model, node, shape, constants) for node in users]
+    found = [_read(model, node, tensor, shape, constants, bool(moved)) for node in users]
     first = found[0]
     if first is None:
-        return f"the first operator that sees it is {users[0].op_type}, no quantiser"
+        behind = f", behind a {moved}," if moved else ""
+        return f"the first operator that sees it{behind} is {users[0].op_type}, no quantiser of one type"
     for other in found[1:]:
         if other is None or not all(
             np.array_equal(getattr(first, f), getattr(other, f)) for f in ("signed", "bits", "scale")
@@ -163,8 +173,14 @@ def _store(model: onnx.ModelProto, name: str) -> int | None:
 
 
 def _read(
-    model: onnx.ModelProto, node: onnx.NodeProto, shape: tuple[int, ...], constants: Mapping[str, Array]
+    model: onnx.ModelProto,
+    node: onnx.NodeProto,
+    tensor: str,
+    shape: tuple[int, ...],
+    constants: Mapping[str, Array],
+    moved: bool,
 ) -> _Found | None:
+    """What a node says of the type of a tensor; ``moved``: its elements may lie elsewhere, so one type for all."""
     parameters = [constants.get(i) if i else None for i in node.input[1:]]
     zero_point, ends = 0.0, None
     if any(p is None for p in parameters):
@@ -196,13 +212,22 @@ def _read(
             signed, bits, rounding = np.array(own.signed), np.array(float(own.width)), "ROUND"
         else:
             return None
-        flat = [np.broadcast_to(v, (1, *shape)).ravel() for v in (signed, bits, scale)]
+        if moved and any(v.size != 1 for v in (signed, bits, scale)):
+            return None
+        flat = [np.broadcast_to(v.reshape(()) if moved else v, (1, *shape)).ravel() for v in (signed, bits, scale)]
     except ValueError:
         return None
     if (flat[2] <= 0).any():
         return None
     return _Found(
-        flat[0].astype(bool), flat[1].astype(np.int64), flat[2].astype(np.float64), rounding, node, zero_point, ends
+        flat[0].astype(bool),
+        flat[1].astype(np.int64),
+        flat[2].astype(np.float64),
+        rounding,
+        node,
+        tensor,
+        zero_point,
+        ends,
     )
 
 
@@ -218,7 +243,7 @@ def _said(found: _Found, exact: bool) -> Change:
 
 
 def _take_out(model: onnx.ModelProto, name: str, shape: tuple[int, ...], found: _Found) -> None:
-    """Put the codes of the source's input quantisers in its place: what comes in is multiplied by the scale."""
+    """Put the codes of the quantisers that read ``name`` in their place: what comes is multiplied by the scale."""
     scale = found.scale.reshape(1, *shape) if len(np.unique(found.scale)) > 1 else found.scale[:1].reshape(())
     model.graph.initializer.append(numpy_helper.from_array(scale.astype(np.float32), f"codesign_scale_{name}"))
     nodes = []

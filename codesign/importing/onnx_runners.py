@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from codesign.core.errors import InputError
-from codesign.graph.nodes import QONNX
+from codesign.graph.nodes import CHANNELS_LAST, QONNX
+from codesign.importing.channels_first import channels_first
+from codesign.importing.onnx_operators import qonnx_operators
 
 __all__ = ("Run", "constants_of", "float64_runner", "runners_of")
 
@@ -28,15 +31,38 @@ _ALONE = 4
 
 
 def runners_of(model: onnx.ModelProto) -> dict[str, Run]:
-    """By name and version, what runs this file as its makers do."""
-    if any(n.domain == QONNX for n in model.graph.node):
-        return {f"qonnx {version('qonnx')}": _by_events(_qonnx, model, lambda m: _reference(m, np.float32))}
-    return {f"onnxruntime {version('onnxruntime')}": _by_events(_onnxruntime, model, _onnxruntime)}
+    """By name and version, what runs this file as its makers do; ONNX' reference where QONNX' executor cannot."""
+    if not any(n.domain in (QONNX, CHANNELS_LAST) for n in model.graph.node):
+        return {f"onnxruntime {version('onnxruntime')}": _by_events(_onnxruntime, model, _onnxruntime)}
+    model, reference = channels_first(model), partial(_reference, kind=np.float32)
+    if _executes(model):
+        return {f"qonnx {version('qonnx')}": _by_events(_qonnx, model, reference)}
+    return {f"onnx-reference {version('onnx')}": _by_events(reference, model, reference)}
 
 
 def float64_runner(model: onnx.ModelProto) -> Run:
     """The file in float64: ONNX' reference implementation, and QONNX' own functions."""
-    return _by_events(_float64, model, _float64)
+    return _by_events(_float64, channels_first(model), _float64)
+
+
+def _executes(model: onnx.ModelProto) -> bool:
+    """Whether QONNX' executor takes this file: not all that QONNX says, such as a width for each element."""
+    batch = _batch(model) or 1
+    one = _for(model, batch)
+    given = {t.name for t in one.graph.initializer}
+    shapes = [[d.dim_value for d in p.type.tensor_type.shape.dim] for p in one.graph.input if p.name not in given]
+    try:
+        _qonnx(one)([np.zeros(shape) for shape in shapes])
+    except Exception:  # of any kind
+        return False
+    return True
+
+
+def _batch(model: onnx.ModelProto) -> int | None:
+    """The number of events that the file was exported for; None where it is open."""
+    given = {t.name for t in model.graph.initializer}
+    dims = [d for i in model.graph.input if i.name not in given for d in i.type.tensor_type.shape.dim[:1]]
+    return max((d.dim_value for d in dims if d.HasField("dim_value") and d.dim_value > 0), default=None)
 
 
 def _by_events(
@@ -45,11 +71,11 @@ def _by_events(
     """Run all events at once where that gives the same as one by one; else one by one.
 
     A file of batch 1 may reshape its first axis: then only single events mean what its maker meant. ``quick``: what
-    runs many of them in short time, and must give the same on the first ones. InputError where nothing runs it.
+    runs many of them in short time, and must give the same on the first ones. A file of a larger batch that does not
+    take another number of events is run on as many as it names. InputError where nothing runs it.
     """
-    given = {t.name for t in model.graph.initializer}
-    ports = [i for i in model.graph.input if i.name not in given]
-    fixed = any(d.HasField("dim_value") and d.dim_value == 1 for p in ports for d in p.type.tensor_type.shape.dim[:1])
+    batch = _batch(model)
+    fixed = batch == 1
 
     def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         events = len(inputs[0])
@@ -64,6 +90,8 @@ def _by_events(
         except Exception:  # noqa: S110, of any kind: whoever runs it finds shapes that are meant for one event
             pass
         try:
+            if batch is not None and batch > 1:
+                return _in_batches(prepare(_for(model, batch)), inputs, batch)
             one = quick(_for(model, 1))
             rows = [one([x[i : i + 1] for x in inputs]) for i in range(events)]
             whole = [np.concatenate([np.atleast_1d(row[k])[None] for row in rows]) for k in range(len(rows[0]))]
@@ -81,6 +109,17 @@ def _by_events(
             raise InputError(f"nothing here runs this file, so that it cannot be compared ({said})") from None
 
     return run
+
+
+def _in_batches(run: Run, inputs: list[NDArray[np.float64]], batch: int) -> list[NDArray[np.float64]]:
+    """``batch`` events at a time, the last ones filled up with copies of the last."""
+    events = len(inputs[0])
+    places = np.minimum(np.arange(-(-events // batch) * batch), events - 1).reshape(-1, batch)
+    found = [run([x[place] for x in inputs]) for place in places]
+    for head in found[0]:
+        if not len(head.shape) or len(head) != batch:
+            raise ValueError(f"{batch} events give an output of shape {list(head.shape)}")
+    return [np.concatenate([part[k] for part in found])[:events] for k in range(len(found[0]))]
 
 
 def _same(alone: list[list[NDArray[np.float64]]], together: list[NDArray[np.float64]]) -> bool:
@@ -149,13 +188,10 @@ def _qonnx(model: onnx.ModelProto) -> Run:
     from qonnx.transformation.infer_shapes import InferShapes
 
     def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                wrapped = ModelWrapper(model).transform(InferShapes(), make_deepcopy=True, cleanup=False)
-                found = execute_onnx(wrapped, _feeds(model, inputs))
-        except Exception:  # it cannot execute all that QONNX says: a width per element, shapes that it cannot infer
-            return _reference(model, np.float32)(inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            wrapped = ModelWrapper(model).transform(InferShapes(), make_deepcopy=True, cleanup=False)
+            found = execute_onnx(wrapped, _feeds(model, inputs))
         return [np.asarray(found[o.name], dtype=np.float64) for o in model.graph.output]
 
     return run
@@ -204,7 +240,7 @@ def _reference(model: onnx.ModelProto, kind: type[Any]) -> Run:
     for opset in copy.opset_import:
         if opset.domain == QONNX:
             opset.version = 1
-    evaluator = ReferenceEvaluator(copy, new_ops=_operators())
+    evaluator = ReferenceEvaluator(copy, new_ops=qonnx_operators())
 
     def run(inputs: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
         with np.errstate(all="ignore"):
@@ -231,104 +267,3 @@ def constants_of(model: onnx.ModelProto) -> dict[str, NDArray[np.float64]]:
             for name, value in zip(wanted, _reference(alone, np.float64)([]), strict=True):
                 found[name] = value
     return {name: np.asarray(v, dtype=np.float64) for name, v in found.items()}
-
-
-def _operators() -> list[Any]:
-    """QONNX' operators for ONNX' reference implementation, in the precision of what they are given."""
-    from onnx.reference.op_run import OpRun
-    from qonnx.custom_op.general.multithreshold import multithreshold
-    from qonnx.custom_op.general.quant import quant
-    from qonnx.custom_op.general.trunc import trunc_v2
-
-    def like(x: NDArray[Any], *parameters: Any) -> list[NDArray[Any]]:
-        return [np.asarray(p, dtype=x.dtype) for p in parameters]
-
-    class Quant(OpRun):  # type: ignore[misc, unused-ignore]
-        """As qonnx computes it."""
-
-        op_domain = QONNX
-
-        def _run(self, x: Any, scale: Any, zero: Any, bits: Any, narrow: Any = 0, rounding_mode: Any = "ROUND",
-                 signed: Any = 1, **_: Any) -> Any:  # fmt: skip
-            scale, zero, bits = like(x, scale, zero, bits)
-            if signed and (bits == 1).all():
-                return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
-            found = quant(x, scale, zero, bits, bool(signed), bool(narrow), rounding_mode)
-            return (np.asarray(found, dtype=x.dtype),)
-
-    class IntQuant(Quant):
-        """The same by its later name."""
-
-    class BipolarQuant(OpRun):  # type: ignore[misc, unused-ignore]
-        """As qonnx computes it."""
-
-        op_domain = QONNX
-
-        def _run(self, x: Any, scale: Any, **_: Any) -> Any:
-            (scale,) = like(x, scale)
-            return (np.where(x >= 0, scale, -scale).astype(x.dtype),)
-
-    class Trunc(OpRun):  # type: ignore[misc, unused-ignore]
-        """As qonnx computes it: version 2 with the scale that comes out, or version 1."""
-
-        op_domain = QONNX
-
-        def _run(self, x: Any, scale: Any, zero: Any, bits: Any, *more: Any, narrow: Any = 0,
-                 rounding_mode: Any = "FLOOR", signed: Any = 1, **_: Any) -> Any:  # fmt: skip
-            if len(more) == 2:
-                scale, zero, bits, out_scale, out_bits = like(x, scale, zero, bits, *more)
-            else:
-                scale, zero, bits, out_bits = like(x, scale, zero, bits, *more)
-                out_scale = scale * np.exp2(bits - out_bits)
-            found = trunc_v2(x, scale, zero, bits, bool(narrow), bool(signed), out_scale, out_bits, rounding_mode)
-            return (np.asarray(found, dtype=x.dtype),)
-
-    class MultiThreshold(OpRun):  # type: ignore[misc, unused-ignore]
-        """As qonnx computes it."""
-
-        op_domain = QONNX
-
-        def _run(self, x: Any, steps: Any, data_layout: Any = "NCHW", out_bias: Any = 0.0, out_dtype: Any = "",
-                 out_scale: Any = 1.0, **_: Any) -> Any:  # fmt: skip
-            last = str(data_layout) in ("NHWC", "NWC", "NC") or x.ndim == 2
-            found = multithreshold(x, steps.astype(x.dtype), out_scale, out_bias, channels_last=last)
-            return (np.asarray(found, dtype=x.dtype),)
-
-    class BatchNormalization(OpRun):  # type: ignore[misc, unused-ignore]
-        """As it is at inference: ONNX' own for opset 9 takes the batch's statistics where there is a momentum."""
-
-        op_domain = ""
-
-        def _run(self, x: Any, scale: Any, bias: Any, mean: Any, var: Any, epsilon: Any = 1e-5, momentum: Any = 0.9,
-                 **_: Any) -> Any:  # fmt: skip
-            shape = [1, -1] + [1] * (x.ndim - 2)
-            scale, bias, mean, var = (v.reshape(shape) for v in like(x, scale, bias, mean, var))
-            return (np.asarray((x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * scale + bias, dtype=x.dtype),)
-
-    def along(x: NDArray[Any], parameter: NDArray[Any], axis: int) -> NDArray[Any]:
-        return (
-            parameter.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]) if parameter.ndim else parameter
-        )
-
-    class QuantizeLinear(OpRun):  # type: ignore[misc, unused-ignore]
-        """As ONNX defines it; its own is not there for every opset."""
-
-        op_domain = ""
-
-        def _run(self, x: Any, scale: Any, zero: Any = None, axis: Any = 1, **_: Any) -> Any:
-            zero = np.zeros((), dtype=np.uint8) if zero is None else zero
-            ends = np.iinfo(zero.dtype)
-            scale, moved = along(x, np.asarray(scale, dtype=x.dtype), axis), along(x, zero.astype(x.dtype), axis)
-            return (np.clip(np.rint(x / scale) + moved, ends.min, ends.max).astype(zero.dtype),)
-
-    class DequantizeLinear(OpRun):  # type: ignore[misc, unused-ignore]
-        """As ONNX defines it."""
-
-        op_domain = ""
-
-        def _run(self, x: Any, scale: Any, zero: Any = None, axis: Any = 1, **_: Any) -> Any:
-            moved = x.astype(scale.dtype) - (0 if zero is None else along(x, zero.astype(scale.dtype), axis))
-            return (moved * along(x, scale, axis),)
-
-    standard = [BatchNormalization, QuantizeLinear, DequantizeLinear]
-    return [Quant, IntQuant, BipolarQuant, Trunc, MultiThreshold, *standard]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ _ALIASES = ("onnx.brevitas", "finn.custom_op.general", "brevitas", STANDARD)
 _QONNX_OPERATORS = ("Quant", "IntQuant", "BipolarQuant", "Trunc", "MultiThreshold")
 #: what keeps the order of its inputs: of the largest, and of each pair that it sees together
 _ORDERED = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "TopK")
+
+
+#: of a quantiser behind what is cut
+_ROUNDED = "the quantiser behind a last {} is left out with it: it can only make scores equal that were not"
 
 
 def drop_defaults(model: onnx.ModelProto) -> None:
@@ -55,11 +60,14 @@ def node_name(node: onnx.NodeProto) -> str:
 
 def cut_ends(model: onnx.ModelProto) -> list[Change]:
     """Leave out what ends an output without changing an order: Softmax, Sigmoid, ArgMax, TopK. The scores come out."""
-    made, changes = producers(model), []
+    made, single, changes = producers(model), _single(model), []
     names: list[str] = []
     for output in model.graph.output:
         name = output.name
         while (node := made.get(name)) is not None:
+            if (behind := _behind_quantisers(node, made, single)) is not None and _cut(behind) is not None:
+                changes.append(Change(what="cut", where=node_name(node), how=_ROUNDED.format(behind.op_type)))
+                node = behind
             if node.op_type in ("Identity", "Cast") and node.domain in (STANDARD, "ai.onnx"):
                 name = node.input[0]
             elif (how := _cut(node)) is not None:
@@ -72,6 +80,32 @@ def cut_ends(model: onnx.ModelProto) -> list[Change]:
     if names != [o.name for o in model.graph.output]:
         _set_outputs(model, names)
     return list(dict.fromkeys(changes))
+
+
+def _behind_quantisers(
+    node: onnx.NodeProto, made: Mapping[str, onnx.NodeProto], single: Collection[str]
+) -> onnx.NodeProto | None:
+    """What last quantisers round that have one scale for all outputs (of ``single``, tensors of one number)."""
+    found: onnx.NodeProto | None = node
+    while found is not None and (
+        (found.op_type in ("QuantizeLinear", "DequantizeLinear") and found.domain in (STANDARD, "ai.onnx"))
+        or (found.op_type in ("Quant", "IntQuant") and found.domain == QONNX)
+    ):
+        if not all(i in single for i in found.input[1:] if i):
+            return None
+        found = made.get(found.input[0])
+    return None if found is node else found
+
+
+def _single(model: onnx.ModelProto) -> set[str]:
+    """Constants of one number."""
+    found = {t.name for t in model.graph.initializer if prod(t.dims) == 1}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and len(node.attribute) == 1:
+            (given,) = node.attribute
+            if given.name in ("value_float", "value_int") or (given.name == "value" and prod(given.t.dims) == 1):
+                found.add(node.output[0])
+    return found
 
 
 def _cut(node: onnx.NodeProto) -> str | None:

@@ -16,6 +16,7 @@ from torch import nn
 from codesign.core.errors import UnsupportedError
 from codesign.graph.quantiser import Overflow, RoundingMode
 from codesign.importing.keras.graph_writer import FixedPoints
+from codesign.importing.torch_fake_quantisers import exported_fake_quantiser, is_fake_quantiser
 
 __all__ = ("module_kind", "refused_quantisers", "replace_quantisers")
 
@@ -84,6 +85,11 @@ def refused_quantisers(module: nn.Module) -> Iterator[str]:
                 reader(part)
             except UnsupportedError as error:
                 yield f"{label}: {error}"
+        elif is_fake_quantiser(part):
+            try:
+                exported_fake_quantiser(part)
+            except UnsupportedError as error:
+                yield f"{label}: {error}"
 
 
 def replace_quantisers(module: nn.Module) -> nn.Module:
@@ -91,6 +97,8 @@ def replace_quantisers(module: nn.Module) -> nn.Module:
     reader = _reader(module)
     if reader is not None:
         return _Exported(reader(module))
+    if is_fake_quantiser(module):
+        return exported_fake_quantiser(module)
     for name, child in list(module.named_children()):
         setattr(module, name, replace_quantisers(child))
     return module

@@ -4,7 +4,7 @@ Each is imported, and its design is compared with the source's own execution, al
 onnxruntime, the C++ emulator and the simulated RTL: rows equal of rows tried. Where a file does not say the type of its
 inputs, ``--types`` does (a YAML mapping from the file's name to what ``codesign import --inputs`` takes). Writes
 ``reports/reference/imports.json`` after every file; a file that is in it with the same content is not measured again,
-unless ``--again``.
+unless ``--again`` names it, or names none.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ from codesign.rtl.firmware import Firmware
 ROOT = Path(__file__).resolve().parents[2]
 RECORD = ROOT / "reports" / "reference" / "imports.json"
 #: of the public files, which do not say the types of their inputs: sixteen standardised jet features; pixels of 8 bits
-#: from 0 to 1; inputs that are -1 or 1
+#: from 0 to 1; inputs that are -1 or 1; eight particles of three standardised features
 TYPES: dict[str, Any] = {
     "qkeras_jettagging.onnx": "fixed<16,6>",
     "TFC_1W2A.onnx": "ufixed<8,0>",
     "unsw_nb15-mlp-w2a2.onnx": "fixed<2,2>",
+    "qkeras_interaction_8.h5": "fixed<8,4>",
 }
 TARGET = "vu13p-360"
 
@@ -184,11 +185,15 @@ def main() -> None:
     parser.add_argument("--types", type=Path, help="YAML: file name -> types of its inputs")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--rtl-rows", type=int, default=200)
-    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--again", nargs="*", metavar="FILE", help="files to measure again; all, if none is named")
     parser.add_argument("-o", type=Path, default=RECORD)
     given = parser.parse_args()
     types = TYPES | (read_yaml(given.types) if given.types else {})
-    known = json.loads(given.o.read_text())["rows"] if given.o.is_file() and not given.again else []
+    known = json.loads(given.o.read_text())["rows"] if given.o.is_file() and given.again != [] else []
+    for name in given.again or ():
+        if not (given.folder / name).is_file():
+            parser.error(f"--again {name}: there is no such file in {given.folder}")
+    known = [{**r, "unfinished": True} if r["file"] in (given.again or ()) else r for r in known]
 
     def save(record: Any) -> None:
         # a refusal names the file by its path, which is nobody else's

@@ -148,15 +148,20 @@ def alkaid_row(design: Design, codes: Codes, truth: Codes, work: Path, simulate:
 
 
 def direct(file: Path, work: Path) -> dict[str, Any]:
-    """alkaid's own trace of the Keras model, in Keras' environment, with the pipeline of the same target."""
+    """alkaid's own trace of the Keras model, in Keras' environment, with the pipeline of the same target: once with the
+    types of the import's inputs, once with those that it finds."""
+    graph, facts = convert_keras(file)
+    design, _ = design_of_keras(graph, facts, None, file.name)
+    kinds = [[int(t.signed), t.integer_bits, t.fraction_bits] for t in design.inputs.types]
+    (work / "kinds.json").write_text(json.dumps(kinds))
     check(file, work / "direct", readers())
     copy = next(p for p in (work / "direct.keras", work / "direct.h5") if p.exists())
     script = ROOT / "tests" / "benchmarks" / "imports_direct.py"
     delay = load_target(TARGET).stage_delay
-    command = [sys.executable, "-P", script, copy, work / "direct.json", str(delay)]
+    command = [sys.executable, "-P", script, copy, work / "direct.json", str(delay), work / "kinds.json"]
     run_tool(command, work, 1200, KERAS.variables(), name="alkaid on Keras")
     found: dict[str, Any] = json.loads((work / "direct.json").read_text())
-    return found
+    return found | {"target": TARGET}
 
 
 def main() -> None:

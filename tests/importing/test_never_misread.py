@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import codesign
 from codesign.core.errors import CodesignError
+from codesign.graph.nodes import QONNX
 from codesign.importing.onnx_runners import _by_events
 from codesign.importing.source_agreement import exact_codes
 from tests.importing.small import mlp, model, quant, saved
@@ -123,6 +124,63 @@ def with_external() -> onnx.ModelProto:
     return made
 
 
+def beside(folder: Path) -> onnx.ModelProto:
+    """The same with a weight in a file beside it, as torch.onnx.export writes it."""
+    made = mlp()
+    for tensor in made.graph.initializer:
+        if tensor.name == "w1":
+            (folder / "m.onnx.data").write_bytes(b"another tensor  " + tensor.raw_data)
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, value in (("location", "m.onnx.data"), ("offset", "16"), ("length", "80")):
+                tensor.external_data.add(key=key, value=value)
+    return made
+
+
+def channels_last() -> onnx.ModelProto:
+    """A convolution, a pool and a normalisation of QONNX' own domain, whose channels are the last axis."""
+    last = "qonnx.custom_op.channels_last"
+    rng = np.random.default_rng(4)
+    constants = {
+        "zero": 0.0, "four": 4.0, "eight": 8.0, "in": 0.25, "w": rng.integers(-2, 3, (3, 2, 2, 2)) * 0.5,
+        "gamma": [0.5, 1.0, 2.0], "beta": [0.0, 0.5, -0.5], "mean": [0.0, 0.0, 0.0], "variance": [0.25, 1.0, 1.0],
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], "turned", perm=[0, 2, 3, 1]),
+        quant("t", "q", "in"),
+        helper.make_node("Conv", ["q", "w"], ["c"], "conv", domain=last, kernel_shape=[2, 2]),
+        helper.make_node(
+            "BatchNormalization", ["c", "gamma", "beta", "mean", "variance"], ["b"], "normal", domain=last, epsilon=0.0
+        ),
+        quant("b", "r", "in", "eight"),
+        helper.make_node("MaxPool", ["r"], ["y"], "pool", domain=last, kernel_shape=[2, 1], strides=[1, 1]),
+    ]
+    made = model(nodes, constants, shape=("n", 2, 3, 2), domains=(QONNX, last))
+    for name, shape in (("c", ["n", 2, 1, 3]), ("b", ["n", 2, 1, 3])):
+        made.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    return made
+
+
+def two_at_once() -> onnx.ModelProto:
+    """A file that was exported for two events, and takes no other number."""
+    nodes = [
+        quant("x", "q", "in"), helper.make_node("Reshape", ["q", "to"], ["f"], "flat"),
+        helper.make_node("MatMul", ["f", "w"], ["y"], "m"),
+    ]  # fmt: skip
+    constants = {"zero": 0.0, "four": 4.0, "in": 0.25, "to": np.array([2, 4]), "w": np.arange(8.0).reshape(4, 2)}
+    return model(nodes, constants, shape=(2, 2, 2))
+
+
+def rounded_softmax() -> onnx.ModelProto:
+    """What quantises after training writes: a last Softmax between QuantizeLinear and DequantizeLinear."""
+    ends = [
+        helper.make_node("Softmax", ["s"], ["p"], "last", axis=1),
+        helper.make_node("QuantizeLinear", ["p", "step", "none"], ["pq"], "rounded"),
+        helper.make_node("DequantizeLinear", ["pq", "step", "none"], ["pd"], "back"),
+    ]
+    return mlp(ends, "pd", more={"step": 1 / 256, "none": np.array(0, np.uint8)})
+
+
 def with_function(name: str) -> onnx.ModelProto:
     """A function of the file's own, with the name of an operator, that doubles and negates."""
     made = mlp()
@@ -148,6 +206,9 @@ TAKEN: dict[str, Any] = {
     "Softmax of opset 11": lambda: softmax(11, None),
     "Softmax of opset 13": lambda: softmax(13, None),
     **{f"opset {n}": (lambda n=n: mlp(opset=n)) for n in (7, 9, 12, 17, 22)},
+    "channels last": channels_last,
+    "two events at once": two_at_once,
+    "a quantiser behind the last Softmax": rounded_softmax,
     "a function with a new name": lambda: with_function("Mine"),
     "a function with the name of an operator": lambda: with_function("Relu"),
 }
@@ -169,6 +230,31 @@ def test_taken_it_is_what_its_runner_says(name: str, tmp_path: Path) -> None:
     (agreement,) = imported.report.agreement
     assert agreement.tried > 1000
     assert agreement.equal + agreement.explained == agreement.tried
+
+
+def test_tensors_of_a_file_beside_it_are_read_and_kept(tmp_path: Path) -> None:
+    path = saved(beside(tmp_path), tmp_path / "m.onnx")
+    imported = codesign.import_model(path)
+    whole = codesign.import_model(saved(mlp(), tmp_path / "whole.onnx"))
+    assert imported.design().hash == whole.design().hash
+    assert imported.files()["m.onnx.data"] == (tmp_path / "m.onnx.data").read_bytes()
+    assert [c.where for c in imported.report.changes if c.what == "folded"] == ["m.onnx.data"]
+    (tmp_path / "m.onnx.data").write_bytes(b"short")
+    with pytest.raises(CodesignError, match="ends before it"):
+        codesign.import_model(path)
+    (tmp_path / "m.onnx.data").unlink()
+    (tmp_path / "m.onnx.data").symlink_to("/etc/passwd")
+    with pytest.raises(CodesignError, match=r"'w1' lies in another file .*link"):
+        codesign.import_model(path)
+
+
+def test_channels_that_are_taken_for_the_first_axis_are_seen(tmp_path: Path) -> None:
+    made = channels_last()
+    for node in made.graph.node:
+        if node.op_type == "BatchNormalization":
+            node.domain = ""
+    with pytest.raises(CodesignError):
+        codesign.import_model(saved(made, tmp_path / "m.onnx"))
 
 
 def test_epsilon_and_the_order_of_outputs_count(tmp_path: Path) -> None:

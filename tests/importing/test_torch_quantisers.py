@@ -104,6 +104,37 @@ def test_torchs_own_fake_quantisers_are_exact() -> None:
     assert equal(made, inputs="fixed<8,6>").report.source.kind == "torch module"
 
 
+@pytest.mark.parametrize(("low", "high", "zero"), [(-32, 31, 0), (-7, 7, 0), (0, 15, 0), (0, 63, 5), (-100, 27, -9)])
+def test_ranges_that_torch_does_not_export_are_exact(low: int, high: int, zero: int) -> None:
+    made = network(0, 1, 3)
+    for place, scale in ((0, 0.25), (3, 0.125)):
+        made[place] = FakeQuantize(quant_min=low, quant_max=high, dtype=torch.quint8 if low == 0 else torch.qint8)
+        made[place].scale.fill_(scale)
+        made[place].zero_point.fill_(zero)
+        made[place].apply(disable_observer)
+    equal(made)
+
+
+def test_quantisation_aware_training_as_torch_sets_it_up_is_exact() -> None:
+    from torch.ao import quantization
+
+    torch.manual_seed(2)
+    layers = [quantization.QuantStub(), nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), quantization.DeQuantStub()]
+    module = nn.Sequential(*layers).train()
+    module.qconfig = quantization.get_default_qat_qconfig("x86")  # fused, weights per channel
+    quantization.prepare_qat(module, inplace=True)
+    for _ in range(3):
+        module(torch.randn(50, 3))
+    with pytest.raises(UnsupportedError, match=r"its observer is on.*disable_observer.*; 1"):
+        equal(module.eval())
+    imported = codesign.import_model(module.apply(disable_observer), example_input=torch.zeros(1, 3))
+    (agreement,) = imported.report.agreement
+    assert agreement.equal + agreement.explained == agreement.tried > 1000
+    module[0].activation_post_process.quant_max = 300
+    with pytest.raises(UnsupportedError, match="codes from 0 to 300"):
+        equal(module)
+
+
 def test_a_quantiser_that_does_otherwise_than_it_says_is_found() -> None:
     made = network(0, 1, 1, round_mode="TRN")
     lying = made[3]

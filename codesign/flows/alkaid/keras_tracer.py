@@ -18,11 +18,12 @@ from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.probes import probe_codes
 from codesign.graph.interval import tightest_type
+from codesign.importing.keras.held_keras import predict
 from codesign.importing.keras.keras_library import load_keras
-from codesign.importing.keras.keras_worker import load, predict
+from codesign.importing.keras.keras_worker import HGQ
 from codesign.importing.own_process import answer_job
 
-__all__ = ("work_on",)
+__all__ = ("declare_inputs", "work_on")
 
 #: layers that run code or open files of their own
 _NEVER = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "Wrapper"}
@@ -41,7 +42,7 @@ def traced_classes() -> set[str]:
     return {kind.__name__ for kind in _registry if kind.__module__.split(".")[0] in ("keras", "hgq")} - _NEVER
 
 
-def _declare(shapes: list[tuple[int, ...]], kinds: Sequence[Sequence[int]] | None) -> Any:
+def declare_inputs(shapes: list[tuple[int, ...]], kinds: Sequence[Sequence[int]] | None) -> Any:
     """Signals of each input, (1, ...), of types (k, i, f): one for all, or one for each element; None to be found."""
     from alkaid.trace import FVArray, HWConfig
 
@@ -81,10 +82,10 @@ def work_on(job: dict[str, Any]) -> dict[str, Any]:
     from codesign.flows.alkaid.alkaid_files import save_program
 
     work = Path(job["work"])
-    model, checked, versions = load(Path(job["file"]), work, traced_classes())
+    model, checked, versions = HGQ.load(Path(job["file"]), work, traced_classes())
     shapes = [tuple(int(n) for n in x.shape[1:]) for x in model.inputs]
     try:
-        signals = trace_model(model, HWConfig(1, -1, -1), inputs=_declare(shapes, job["kinds"]))
+        signals = trace_model(model, HWConfig(1, -1, -1), inputs=declare_inputs(shapes, job["kinds"]))
         circuit = trace(*signals, optimize=False)
     except InputError:
         raise

@@ -7,44 +7,44 @@ written, and optionally values to predict. It ends with ``answer.json`` in that 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
-from codesign.core.errors import InputError, UnsupportedError
 from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
-from codesign.importing.keras.keras_container import Checked, check
+from codesign.importing.keras.held_keras import HeldKeras, fixed_shapes
+from codesign.importing.keras.keras_container import KERAS_3
 from codesign.importing.keras.keras_library import load_keras
+from codesign.importing.keras.layer_reader import LayerReader
 from codesign.importing.keras.layer_readers import readers
 from codesign.importing.keras.layer_walk import LayerWalk
 from codesign.importing.own_process import answer_job
 
-__all__ = ("load", "predict")
-
-_BATCH = 1000
+__all__ = ("HGQ", "HeldHgq")
 
 
-def load(path: Path, work: Path, more: Collection[str] = ()) -> tuple[Any, Checked, dict[str, str]]:
-    """The model of a file that was checked, what it says of itself, and versions; ``more``: classes beside readers'."""
-    checked = check(path, work / "model", {*readers(), *more})
-    keras, classes, versions = load_keras()
-    classes |= {name: known for reader in readers().values() for name, known in reader.classes().items()}
-    copy = next(p for p in (work / "model.keras", work / "model.h5") if p.exists())
-    try:
-        model = keras.saving.load_model(copy, custom_objects=classes, compile=False, safe_mode=True)
-    except Exception as error:  # Keras and HGQ2 raise what they like
-        said = " ".join(str(error).split())[:300]
-        raise InputError(f"{path}: Keras cannot load it ({type(error).__name__}: {said})") from None
-    copy.unlink()
-    if not model.built:
-        model.build(model.input_shape)
-    return model, checked, versions
+class HeldHgq(HeldKeras):
+    """Keras 3 with HGQ2."""
+
+    title = "Keras"
+    rules = KERAS_3
+
+    def readers(self) -> Mapping[str, LayerReader]:
+        """By name of a class, what reads it."""
+        return readers()
+
+    def library(self) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        """Keras, HGQ2's classes, and versions."""
+        return load_keras()
+
+    def convert(self, model: Any) -> tuple[bytes, dict[str, Any]]:
+        """The graph of a model, and the facts of it."""
+        return _convert(model)
 
 
-def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
-    """The graph of a model, and the facts of it; UnsupportedError with every layer that cannot be read."""
+HGQ = HeldHgq()
+
+
+def _convert(model: Any) -> tuple[bytes, dict[str, Any]]:
     walk = LayerWalk(GraphWriter(), readers())
     graph = walk.graph
 
@@ -55,9 +55,7 @@ def convert(model: Any) -> tuple[bytes, dict[str, Any]]:
         return called
 
     function = getattr(model, "_functional", None) or model
-    shapes = [tuple(x.shape)[1:] for x in function.inputs]
-    if any(n is None for shape in shapes for n in shape):
-        raise UnsupportedError(f"inputs of shapes {shapes}: only the events' axis may be open")
+    shapes = fixed_shapes(function.inputs)
     outputs = function._run_through_graph([graph.input(shape) for shape in shapes], operation_fn=run)
     walk.finish()
     ends = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
@@ -86,28 +84,5 @@ def _called(operation: Any, args: tuple[Any, ...], named: dict[str, Any], walk: 
     return walk.step(operation, signals, shape, others, named)
 
 
-def predict(model: Any, values: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    """Keras' own outputs (events, m), heads one after another; values of each input by its place, float32."""
-    given = [values[f"in{i}"].astype(np.float32) for i in range(len(model.inputs))]
-    found = model.predict(given if len(given) > 1 else given[0], batch_size=_BATCH, verbose=0)
-    heads = found if isinstance(found, list | tuple) else [found]
-    return np.concatenate([np.asarray(h, dtype=np.float64).reshape(len(h), -1) for h in heads], axis=1)
-
-
-def work_on(job: dict[str, Any]) -> dict[str, Any]:
-    """Do one job."""
-    work = Path(job["work"])
-    model, checked, versions = load(Path(job["file"]), work)
-    answer: dict[str, Any] = {"versions": versions, "keras_version": checked.keras_version, "backend": checked.backend}
-    if job["convert"]:
-        content, facts = convert(model)
-        (work / "model.onnx").write_bytes(content)
-        answer |= facts
-    if job["predict"]:
-        with np.load(work / "values.npz", allow_pickle=False) as values:
-            np.save(work / "outputs.npy", predict(model, dict(values)))
-    return answer
-
-
 if __name__ == "__main__":
-    sys.exit(answer_job(sys.argv[1:], work_on))
+    sys.exit(answer_job(sys.argv[1:], HGQ.work_on))

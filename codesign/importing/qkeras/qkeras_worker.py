@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from codesign.core.errors import InputError, UnsupportedError
 from codesign.importing.keras.graph_writer import GraphWriter, WrittenSignal
-from codesign.importing.keras.keras_container import Checked, ConfigRules, check
-from codesign.importing.keras.keras_worker import predict
+from codesign.importing.keras.held_keras import HeldKeras, fixed_shapes
+from codesign.importing.keras.keras_container import ConfigRules
 from codesign.importing.keras.layer_reader import LayerReader
 from codesign.importing.keras.layer_readers import readers_of
 from codesign.importing.keras.layer_walk import LayerWalk
@@ -23,7 +20,7 @@ from codesign.importing.own_process import answer_job
 from codesign.importing.qkeras.qkeras_layers import READERS
 from codesign.importing.qkeras.qkeras_library import load_qkeras
 
-__all__ = ("QKERAS_RULES", "convert_qkeras", "load_checked", "qkeras_readers", "scores_of")
+__all__ = ("HELD_QKERAS", "HeldQKeras")
 
 _QUANTISERS = {
     "quantized_bits", "quantized_relu", "quantized_tanh", "quantized_sigmoid", "quantized_po2", "quantized_relu_po2",
@@ -58,38 +55,41 @@ def qkeras_readers() -> dict[str, LayerReader]:
     return readers_of("qkeras", READERS)
 
 
-def load_checked(path: Path, work: Path) -> tuple[Any, Checked, dict[str, str]]:
-    """The model of a file that was checked, what it says of itself, and versions of what runs it."""
-    known = qkeras_readers()
-    checked = check(path, work / "model", known, QKERAS_RULES)
-    keras, classes, versions = load_qkeras()
-    classes |= {name: made for reader in known.values() for name, made in reader.classes().items()}
-    copy = next(p for p in (work / "model.keras", work / "model.h5") if p.exists())
-    try:
-        model = keras.models.load_model(copy, custom_objects=classes, compile=False, safe_mode=True)
-    except Exception as error:  # Keras and QKeras raise what they like
-        said = " ".join(str(error).split())[:300]
-        raise InputError(f"{path}: QKeras cannot load it ({type(error).__name__}: {said})") from None
-    copy.unlink()
-    return model, checked, versions
+class HeldQKeras(HeldKeras):
+    """Keras 2 with QKeras."""
+
+    title = "QKeras"
+    rules = QKERAS_RULES
+
+    def readers(self) -> Mapping[str, LayerReader]:
+        """By name of a class, what reads it."""
+        return qkeras_readers()
+
+    def library(self) -> tuple[Any, dict[str, Any], dict[str, str]]:
+        """Keras 2, QKeras' classes, and versions."""
+        return load_qkeras()
+
+    def convert(self, model: Any) -> tuple[bytes, dict[str, Any]]:
+        """The graph of a model, and the facts of it."""
+        shapes = fixed_shapes(model.inputs)
+        walk = LayerWalk(GraphWriter(), qkeras_readers())
+        ends = _walked(model, [walk.graph.input(shape) for shape in shapes], walk)
+        walk.finish()
+        facts = {
+            "layers": walk.layers,
+            "inputs": [{"name": str(x.name), "shape": list(s)} for x, s in zip(model.inputs, shapes, strict=True)],
+            "outputs": [list(e.shape) for e in ends],
+            "read_as": [],
+            "read_bare": [],
+        }
+        return walk.graph.finish(ends), facts
+
+    def scored(self, model: Any) -> Any:
+        """The model without what keeps the order at its ends."""
+        return _scores_of(model)
 
 
-def convert_qkeras(model: Any) -> tuple[bytes, dict[str, Any]]:
-    """The graph of a model, and the facts of it; UnsupportedError with every layer that cannot be read."""
-    shapes = [tuple(x.shape)[1:] for x in model.inputs]
-    if any(n is None for shape in shapes for n in shape):
-        raise UnsupportedError(f"inputs of shapes {shapes}: only the events' axis may be open")
-    walk = LayerWalk(GraphWriter(), qkeras_readers())
-    ends = _walked(model, [walk.graph.input(shape) for shape in shapes], walk)
-    walk.finish()
-    facts = {
-        "layers": walk.layers,
-        "inputs": [{"name": str(x.name), "shape": list(s)} for x, s in zip(model.inputs, shapes, strict=True)],
-        "outputs": [list(e.shape) for e in ends],
-        "read_as": [],
-        "read_bare": [],
-    }
-    return walk.graph.finish(ends), facts
+HELD_QKERAS = HeldQKeras()
 
 
 def _walked(model: Any, signals: list[WrittenSignal], walk: LayerWalk) -> list[WrittenSignal]:
@@ -121,8 +121,7 @@ def _walked(model: Any, signals: list[WrittenSignal], walk: LayerWalk) -> list[W
     return [known[id(x)] for x in nest.flatten(model.outputs)]
 
 
-def scores_of(model: Any) -> Any:
-    """The model without what keeps the order at its ends: what the design is compared with."""
+def _scores_of(model: Any) -> Any:
     from tensorflow import nest
     from tf_keras import Model
     from tf_keras.activations import linear
@@ -148,20 +147,5 @@ def _is_last(layer: Any, name: str) -> bool:
     return type(layer).__name__ == "Softmax" or name in _LAST
 
 
-def work_on(job: dict[str, Any]) -> dict[str, Any]:
-    """Do one job."""
-    work = Path(job["work"])
-    model, checked, versions = load_checked(Path(job["file"]), work)
-    answer: dict[str, Any] = {"versions": versions, "keras_version": checked.keras_version, "backend": checked.backend}
-    if job["convert"]:
-        content, facts = convert_qkeras(model)
-        (work / "model.onnx").write_bytes(content)
-        answer |= facts
-    if job["predict"]:
-        with np.load(work / "values.npz", allow_pickle=False) as values:
-            np.save(work / "outputs.npy", predict(scores_of(model), dict(values)))
-    return answer
-
-
 if __name__ == "__main__":
-    sys.exit(answer_job(sys.argv[1:], work_on))
+    sys.exit(answer_job(sys.argv[1:], HELD_QKERAS.work_on))

@@ -82,7 +82,8 @@ def networks() -> dict[str, Any]:
         made["line"] = whole([a, b], QDense(3)(layers.ReLU()(r)))
 
         x = keras.Input((4,))
-        with QuantizerConfigScope(place="table", default_q_type="kif", i0=2, f0=5):
+        wide = QuantizerConfigScope(place="datalane", default_q_type="kif", i0=3, f0=4, round_mode="RND")
+        with wide, QuantizerConfigScope(place="table", default_q_type="kif", i0=3, f0=5):
             y = QDenseT(6, d_hl=8)(x)
             y = QUnaryFunctionLUT("tanh")(y)
             y = QEinsumDenseT("bc,cC->bC", (4,), d_hl=4)(y)

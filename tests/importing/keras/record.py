@@ -17,14 +17,15 @@ import numpy as np
 def record(file: Path) -> dict[str, np.ndarray]:
     """One network."""
     from codesign.core.probes import probe_codes
+    from codesign.importing.keras.held_keras import predict
     from codesign.importing.keras.keras_file import blocks_of, design_of_keras
     from codesign.importing.keras.keras_process import KerasFacts
-    from codesign.importing.keras.keras_worker import convert, load, predict
+    from codesign.importing.keras.keras_worker import HGQ
     from tests.benchmarks.imports_keras import wider
 
     with tempfile.TemporaryDirectory() as work:
-        model, checked, versions = load(file, Path(work))
-    graph, facts = convert(model)
+        model, checked, versions = HGQ.load(file, Path(work))
+    graph, facts = HGQ.convert(model)
     told = {"versions": versions, "keras_version": checked.keras_version, "backend": checked.backend, **facts}
     facts = KerasFacts.model_validate_json(json.dumps(told))
     kept = {"graph": np.frombuffer(graph, np.uint8), "facts": np.frombuffer(json.dumps(told).encode(), np.uint8)}

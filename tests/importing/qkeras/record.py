@@ -21,18 +21,18 @@ def record(file: Path) -> dict[str, np.ndarray]:
     """One network."""
     from codesign.core.probes import probe_codes
     from codesign.importing.declared import DeclaredInputs
+    from codesign.importing.keras.held_keras import predict
     from codesign.importing.keras.keras_process import KerasFacts
-    from codesign.importing.keras.keras_worker import predict
     from codesign.importing.qkeras.qkeras_file import design_of_qkeras
-    from codesign.importing.qkeras.qkeras_worker import convert_qkeras, load_checked, scores_of
+    from codesign.importing.qkeras.qkeras_worker import HELD_QKERAS
 
     with tempfile.TemporaryDirectory() as work:
-        model, checked, versions = load_checked(file, Path(work))
-    graph, facts = convert_qkeras(model)
+        model, checked, versions = HELD_QKERAS.load(file, Path(work))
+    graph, facts = HELD_QKERAS.convert(model)
     told = {"versions": versions, "keras_version": checked.keras_version, "backend": checked.backend, **facts}
     facts = KerasFacts.model_validate_json(json.dumps(told))
     kept = {"graph": np.frombuffer(graph, np.uint8), "facts": np.frombuffer(json.dumps(told).encode(), np.uint8)}
-    scores = scores_of(model)
+    scores = HELD_QKERAS.scored(model)
 
     def run(inputs: list[np.ndarray]) -> list[np.ndarray]:
         return [predict(scores, {f"in{i}": v for i, v in enumerate(inputs)})]
