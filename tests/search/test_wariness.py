@@ -106,13 +106,14 @@ def test_some_trials_are_drawn_whatever_is_expected_and_a_retry_always_is():
     study = changed(search={"trials": 30, "sampler": "random"})
     search, left = optuna.create_study(directions=["maximize", "minimize"]), {}
     drawer = Drawer(study, search)
+    given = None
     for number in range(2 * FREE):
         before = len(search.trials)
-        given = dict(drawn.asked.params) if number == 2 * FREE - 2 else None
         drawn = drawer.draw(number, lambda asked, config: None, given)
         left[number] = len(search.trials) - before - 1
         drawn.asked.set_constraint("target", 0.5)
         search.tell(drawn.asked, WORST)
+        given = dict(drawn.asked.params) if number == 2 * FREE - 3 else None
     assert left[LEAST - 1] == left[FREE - 1] == left[2 * FREE - 1] == left[2 * FREE - 2] == 0
     assert left[LEAST] == left[FREE] == 9
     said = {t.user_attrs.get("reason") for t in search.trials if t.state == optuna.trial.TrialState.FAIL}
