@@ -24,8 +24,9 @@ _SHIPPED = {
     "brevitas": "codesign.importing.brevitas_module:BrevitasModule",
 }
 _ADVICE = (
-    "what enters: ONNX and QONNX files, .keras and .h5 files of HGQ2 and QKeras, torch modules with Brevitas' "
-    "quantisers (codesign.import_model), and what installed importers take; an hls4ml project is not read: export the "
+    "what enters: ONNX and QONNX files, trees as XGBoost, LightGBM, conifer and skops save them (no pickle), .keras "
+    "and .h5 files of HGQ2 and QKeras, torch modules with Brevitas' quantisers (codesign.import_model), and what "
+    "installed importers take; an hls4ml project is not read: export the "
     "model that it was made from"
 )
 

@@ -16,11 +16,13 @@ from codesign.search.distributions import choose
 from codesign.search.members import DIMENSION, StudyFamily, members_of, seeds_of
 from codesign.search.storage import derived_seed, make_sampler
 from codesign.search.telling import fail
+from codesign.search.wariness import FREE, Wariness
 from codesign.study.definition import Study
 
 __all__ = ("Draw", "Drawer")
 
-#: draws that may repeat earlier trials before the sampler gives way to a random one, and that one gives up
+#: draws that may repeat earlier trials, or be expected to fail, before the sampler gives way to a random one, and that
+#: one gives up
 _DRAWS, _RANDOM_DRAWS = 10, 40
 
 
@@ -36,12 +38,15 @@ class Draw:
 
 
 class Drawer:
-    """Draws for one study from its Optuna study."""
+    """Draws for one study from its Optuna study; a ``wary`` one draws again what it expects to fail."""
 
-    def __init__(self, study: Study, search: Any) -> None:
-        self._study, self._search = study, search
+    def __init__(self, study: Study, search: Any, *, wary: bool = True) -> None:
+        self._study, self._search, self._wary = study, search, wary
         self._members = {member.name: member for member in members_of(study)}
         self._seeds = seeds_of(study, tuple(self._members.values()))
+        self._wariness = {
+            member.name: Wariness(search, member.name if member.several else None) for member in self._members.values()
+        }
 
     def draw(
         self,
@@ -54,7 +59,8 @@ class Drawer:
 
         ``repeats(asked, config)`` gives the trial that a configuration repeats, None of a new one. The study's seeds
         come first, each to the trial of its number. ``parameters`` of an earlier draw are drawn again. Of several
-        families one is named, unless it is a seed's.
+        families one is named, unless it is a seed's. What looks like trials that failed is left out
+        (:mod:`codesign.search.wariness`), as long as there is something else.
         """
         refused: Exception | None = None
         first = parameters
@@ -86,6 +92,10 @@ class Drawer:
                 refused = error
                 continue
             refused = None
+            free = attempt >= _DRAWS - 1 or number % FREE == FREE - 1 or (attempt == 0 and first is not None)
+            if self._wary and not free and (bound := self._wariness[member.name].expected(asked)) is not None:
+                fail(self._search, asked, f"drawn again: by the trials before it is expected to break '{bound}'")
+                continue
             config = member.config(candidate, settings, training)
             repeated = repeats(asked, config)
             if repeated is None:

@@ -11,29 +11,14 @@ import shutil
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codesign.core.errors import InputError, ToolError, of_study
-from codesign.core.layout import view_blocks
+from codesign.core.errors import InputError, ToolError
 from codesign.core.records import Front, State, TrialStatus
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import NO_STORE, Store
-from codesign.data.preparation.prefix import Preparation
-from codesign.families.teaching import learnable_weights, must_be_able, subject_of
-from codesign.pipeline.front import pareto
-from codesign.pipeline.parts import (
-    is_known,
-    part_path,
-    record,
-    restore_test,
-    sample_facts,
-    splits_of,
-    withhold_test,
-    write_part,
-)
-from codesign.pipeline.scoring import Score
+from codesign.pipeline.parts import restore_test
 from codesign.search import messages
 from codesign.search.alone import alone, terminable
 from codesign.search.foresight import expected_splits, must_have_tools, too_few_events
@@ -42,18 +27,13 @@ from codesign.search.members import DIMENSION
 from codesign.search.pool import Died, Pool, Worker
 from codesign.search.progress import Progress, Shown, Silent
 from codesign.search.proving import Proof
-from codesign.search.recovery import (
-    adopt,
-    begin_again,
-    config_key,
-    must_agree,
-    recover,
-    retries,
-)
+from codesign.search.recovery import adopt, begin_again, config_key, must_agree, recover, retries
 from codesign.search.resolve import Resolved, resolve
+from codesign.search.search_sample import make_sample, must_be_learnable
 from codesign.search.shares import Shares
 from codesign.search.storage import derived_seed, must_be_there, open_study, repair_journal
-from codesign.search.telling import TRIES, conclude, fail, finished_trials, recorded_score, scored_trials, tell
+from codesign.search.tally import Tally
+from codesign.search.telling import TRIES, conclude, fail, finished_trials, scored_trials, tell
 from codesign.study.definition import FAMILY, Study
 
 __all__ = ("run_study",)
@@ -118,12 +98,10 @@ class _Search:
         self._run, self._settings = RunFolder(Path(settings.run)), settings
         self._wanted, self._workers = wanted, workers
         self._progress, self._cluster = progress, cluster
-        self._directions = [o.direction for o in self._study.objectives]
         columns = tuple(f"{o.name} ({o.fidelity or 'validation'})" for o in self._study.objectives)
         self._shown = Shown(wanted=wanted, columns=columns)
         self._keys: dict[str, int] = {}
-        self._scores: dict[int, Score] = {}
-        self._best: list[Score] = []
+        self._tally = Tally(self._study, self._shown)
         self._deaths: Counter[int] = Counter()
         #: what a trial drew whose worker died: it is tried again as it was
         self._drew: dict[int, dict[str, Any]] = {}
@@ -152,10 +130,10 @@ class _Search:
             self._progress.note(f"trial {number} is run again: it failed for want of {names}, which is here now")
         for number, status in statuses.items():
             self._count(number, status)
-        self._put(list(self._scores.values()))
+        self._tally.rank()
         todo = deque(n for n in range(self._wanted) if n not in statuses)
-        climb = Climb(run, study, self._resolved.target, lambda: list(self._scores))
-        proof = Proof(run, study, self._progress, self._front, climb)
+        climb = Climb(run, study, self._resolved.target, self._tally.trials)
+        proof = Proof(run, study, self._progress, self._tally.front, climb)
         if not todo and (done := proof.done()) is not None:
             self._show("nothing left to do")
             return done
@@ -169,7 +147,7 @@ class _Search:
         try:
             facts = self._sample(searching=bool(todo))
             if ours:
-                self._must_be_able()
+                must_be_learnable(self._run, self._resolved)
             if ours and expected is None:
                 self._tell(too_few_events(study, facts["splits"]))
             with self._pool() as pool:
@@ -190,45 +168,11 @@ class _Search:
         return ClusterPool(self._cluster, self._settings, self._optuna, self._claim)
 
     def _sample(self, searching: bool) -> dict[str, Any]:
-        """Make the sample, or see that it is still the same, and say what it is; a search never has the test split at
-        hand before it."""
+        """Make the sample, or see that it is still the same; what is known of it."""
         self._show("sample")
-        study, run = self._study, self._run
-        problem = self._resolved.task.open(study.sample, study.seed, self._making)
-        with of_study("sample"):
-            sample = problem.sample.filled(splits_of(study))
-            self._tell(problem.remarks(sample, splits_of(study)))
-        for member in self._resolved.members:
-            view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
-        sample = replace(sample, view=study.view)
-        facts = record(sample, splits_of(study))
-        facts["outputs"] = list(problem.outputs(sample))
-        if meanings := dict(problem.meanings(sample)):
-            facts["meanings"] = meanings
-        if sample.weights is not None:  # told before anything is fitted
-            for name in ("train", "validation"):
-                learnable_weights(problem, sample.part(name, splits_of(study)))
-        known = is_known(run, facts)
-        for name in ("train", "validation"):
-            if not known or not part_path(run, name).is_file():
-                write_part(run, sample, splits_of(study), name)
-        if not known:
-            run.write("sample.json", facts)
-        if searching:
-            withhold_test(run)
-        self._test = lambda: write_part(run, sample, splits_of(study), "test")
-        return facts
-
-    def _must_be_able(self) -> None:
-        """UnsupportedError where a family cannot learn what the task wants learned: no candidate of it could."""
-        problem, facts = self._resolved.problem, sample_facts(self._run)
-        for member in self._resolved.members:
-            trigger = problem.trigger if member.flow.triggers else None
-            seen = facts.model_copy(update={"view": member.study.view})
-            taught, inputs = member.study.training.teaching(), member.study.inputs
-            taught.must_fit(seen)
-            preparation = None if inputs is None else Preparation.of(inputs, seen.seen)
-            must_be_able(member.family, subject_of(problem, seen, trigger, preparation, taught=taught))
+        made = make_sample(self._run, self._resolved, searching, self._making, self._tell)
+        self._test = made.write_test
+        return made.facts
 
     def _making(self, done: int, total: int) -> None:
         self._show(f"sample: {done} of {total} events")
@@ -264,8 +208,7 @@ class _Search:
             elif isinstance(message, messages.Exhausted):
                 worker.job = None
                 self._shown.running.pop(message.trial, None)
-                if (family := self._shares.end(message.trial)) is not None:
-                    self._shares.exhaust(family)
+                self._exhaust(message.trial)
                 self._todo.appendleft(message.trial)
             elif isinstance(message, Died) and isinstance(message.job, messages.Evaluate):
                 number = message.job.trial
@@ -278,9 +221,18 @@ class _Search:
         self._drive(pool, jobs, hear)
         if self._todo:
             self._progress.note(
-                f"stopped after {self._shown.finished} of {self._wanted} trials: "
-                "the sampler finds no configuration that was not tried already"
+                f"stopped after {self._shown.finished} of {self._wanted} trials: there seem to be no other candidates "
+                "in the study's space; for more, widen a range of it or leave a bit width open"
             )
+
+    def _exhaust(self, number: int) -> None:
+        """The family whose turn this trial was has no candidate left; where there are others, they go on."""
+        family = self._shares.end(number)
+        if family is None:
+            return
+        self._shares.exhaust(family)
+        if self._shares.next() is not None:
+            self._progress.note(f"family '{family}' has no other candidates in its space: the other families go on")
 
     def _prove(self, pool: Any, proof: Proof) -> Front:
         self._test()
@@ -297,10 +249,7 @@ class _Search:
                 self._deaths_in_a_row = 0
                 self._shown.running.pop(getattr(message, "trial", -1), None)
                 if (number := proof.hear(message)) is not None:
-                    self._scores.pop(number)
-                    self._put(list(self._scores.values()))
-                    self._shown.complete -= 1
-                    self._shown.failed += 1
+                    self._tally.withdraw(number)
                 self._shown.stage = proof.stage()
             elif isinstance(message, Died) and message.job is not None:
                 died[message.job] += message.begun
@@ -425,31 +374,15 @@ class _Search:
     def _ended(self, number: int, status: TrialStatus) -> None:
         """Count a trial of this start, and put it on the front if it belongs there."""
         self._count(number, status)
-        self._shown.found_here += 1
-        if number in self._scores:  # against the front alone: with thousands of trials, all of them take a while
-            self._put([*self._best, self._scores[number]])
+        self._tally.add(number)
 
     def _count(self, number: int, status: TrialStatus) -> None:
-        shown, folder = self._shown, self._run.trial(number)
+        folder = self._run.trial(number)
         self._shares.end(number)
         if (config := folder.read_json("config.json")) is not None:
             self._keys.setdefault(config_key(config), number)
             self._shares.add(self._study.of(config, str(folder.path / "config.json")).family, status.spent)
-        if status.state == State.COMPLETE:
-            shown.complete += 1
-            self._scores[number] = recorded_score(folder, self._study)
-        elif status.state == State.INFEASIBLE:
-            shown.infeasible += 1
-        else:
-            shown.failed += 1
-
-    def _put(self, scores: list[Score]) -> None:
-        """The front is now that of these."""
-        self._best = pareto(scores, self._directions)
-        self._shown.front = [(s.trial, s.values) for s in self._best]
-
-    def _front(self) -> list[Score]:
-        return self._best
+        self._tally.count(folder, status)
 
     def _tell(self, texts: Iterable[str]) -> None:
         for text in texts:

@@ -117,7 +117,7 @@ def test_the_front_of_a_run_with_many_trials_is_made_once(study, tmp_path, monke
         sizes.append(len(scores))
         return pareto(scores, directions)
 
-    monkeypatch.setattr("codesign.search.engine.pareto", counted)
+    monkeypatch.setattr("codesign.search.tally.pareto", counted)
     front = search(study, tmp_path, 12)
     complete = [n for n, s in statuses(tmp_path).items() if s.state == State.COMPLETE]
     scores = [recorded_score(RunFolder(tmp_path).trial(n), study) for n in complete]

@@ -44,17 +44,24 @@ def member_arrays(
 
 
 def arrays_of(
-    stream: BinaryIO, source: str, names: Iterable[str] | None = None, most: int = PACKED_BYTES
+    stream: BinaryIO,
+    source: str,
+    names: Iterable[str] | None = None,
+    most: int = PACKED_BYTES,
+    *,
+    records: bool = False,
+    other: tuple[str, ...] = (),
 ) -> dict[str, NDArray[Any]]:
-    """The same of an open stream, ``source`` being named in errors."""
+    """The same of an open stream, ``source`` being named in errors. ``records``: arrays of rows of numbers, too;
+    ``other``: entries that are no arrays, and left out."""
     wanted = None if names is None else set(names)
     found = {}
     with opened_zip(stream, source, most=most) as archive:
         for entry in archive.infolist():
             name = entry.filename.removesuffix(".npy")
-            if wanted is None or name in wanted:
+            if entry.filename not in other and (wanted is None or name in wanted):
                 with archive.open(entry) as packed:
-                    found[name] = _array(packed, entry.file_size, f"{source}: array '{name}'")
+                    found[name] = _array(packed, entry.file_size, f"{source}: array '{name}'", records)
     return found
 
 
@@ -67,7 +74,13 @@ def npy_array(path: Path, most: int = PACKED_BYTES) -> NDArray[Any]:
         return _array(stream, size, str(path))
 
 
-def _array(stream: Any, size: int, source: str) -> NDArray[Any]:
+def _is_record(kind: np.dtype[Any]) -> bool:
+    """Whether it is a row of numbers, each with its name."""
+    columns = [column[0] for column in (kind.fields or {}).values()]
+    return bool(columns) and all(c.kind in "biuf" and c.subdtype is None for c in columns)
+
+
+def _array(stream: Any, size: int, source: str, records: bool = False) -> NDArray[Any]:
     try:
         version = npy.read_magic(stream)
         if version not in ((1, 0), (2, 0)):  # the third is for names of fields, which no array here has
@@ -80,7 +93,8 @@ def _array(stream: Any, size: int, source: str) -> NDArray[Any]:
         raise
     except Exception as error:  # NumPy evaluates the header as a literal: its errors are of many types
         raise InputError(f"{source}: not a NumPy array ({' '.join(str(error).split())[:120]})") from None
-    if kind.hasobject or kind.kind not in _KINDS or kind.subdtype is not None:
+    known = kind.kind in _KINDS or (records and _is_record(kind))
+    if kind.hasobject or not known or kind.subdtype is not None:
         what = "pickled objects" if kind.hasobject else str(kind)
         raise InputError(f"{source}: holds {what}, and only numbers and text are read")
     elements = math.prod(shape)

@@ -70,6 +70,7 @@ def sklearn_margins(model: TreeModel) -> tuple[str, Margins]:
     empty._predictors = list(map(list, zip(*rounds, strict=True)))
 
     def margins(x: NDArray[np.float64]) -> NDArray[np.floating[Any]]:
-        return np.asarray(empty._raw_predict(x, n_threads=1))
+        seen = x.astype(np.float32).astype(np.float64) if model.single else x
+        return np.asarray(empty._raw_predict(seen, n_threads=1))
 
     return f"scikit-learn {sklearn.__version__}", margins

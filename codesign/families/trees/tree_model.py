@@ -26,7 +26,7 @@ __all__ = ("LEAF_BITS", "Kind", "LeafRounding", "TreeModel")
 
 #: bits of the largest leaf, its sign included
 LEAF_BITS = 12
-Kind: TypeAlias = Literal["xgboost-json", "xgboost-ubj", "lightgbm", "onnx", "conifer", "nodes"]
+Kind: TypeAlias = Literal["xgboost-json", "xgboost-ubj", "lightgbm", "onnx", "conifer", "skops", "nodes"]
 _OPSET, _ML_OPSET, _IR_VERSION = 20, 3, 10
 
 

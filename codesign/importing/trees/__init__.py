@@ -1,4 +1,4 @@
-"""Boosted trees that were trained elsewhere: XGBoost (JSON, UBJ), LightGBM (text), conifer (JSON), trees in ONNX.
+"""Boosted trees trained elsewhere: XGBoost (JSON, UBJ), LightGBM (text), conifer (JSON), skops, trees in ONNX.
 
     model = read_trees(Path("model.json"))        # InputError: damaged; UnsupportedError: what has no exact hardware
     design = model.design(inputs, leaf_bits=12)   # inputs: codesign.core.fixedpoint.InputQuantisation

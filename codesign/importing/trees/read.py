@@ -13,6 +13,7 @@ from codesign.families.trees.tree_model import Kind, TreeModel
 from codesign.families.trees.xgboost_file import read_xgboost
 from codesign.importing.trees.conifer_json import read_conifer
 from codesign.importing.trees.onnx_trees import read_onnx_trees
+from codesign.importing.trees.skops_file import read_skops
 
 __all__ = ("is_trees", "read_trees")
 
@@ -27,6 +28,8 @@ def _kind(content: bytes) -> Kind | None:
         if b'"splitting_convention"' in content:
             return "conifer"
         return "nodes" if f'"format": "{NODES}"'.encode() in content[:100] else None
+    if content.startswith(b"PK\x03\x04") and b"schema.json" in content:
+        return "skops"
     return "onnx" if b"ai.onnx.ml" in content and b"TreeEnsemble" in content else None
 
 
@@ -57,12 +60,14 @@ def _read(content: bytes, source: str) -> TreeModel:
             return read_lightgbm(content, source)
         case "conifer":
             return read_conifer(content, source)
+        case "skops":
+            return read_skops(content, source)
         case "nodes":
             return read_nodes(content, source)
         case "onnx":
             return read_onnx_trees(content, source)
     raise InputError(
         f"{source}: no trees that are read here: XGBoost's save_model (JSON or UBJ; not a pickle, not the binary "
-        "format of before 1.0), LightGBM's save_model (text), conifer's save (JSON), ONNX by skl2onnx, or a "
-        "model of the family trees"
+        "format of before 1.0), LightGBM's save_model (text), conifer's save (JSON), ONNX by skl2onnx, "
+        "scikit-learn's boosting by skops, or a model of the family trees"
     )

@@ -81,7 +81,7 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
             return f"XGBoost {_version_of('xgboost')}", _apart("xgboost", xgboost_json(model))
         case "lightgbm" if find_spec("lightgbm"):
             return f"LightGBM {_version_of('lightgbm')}", _apart("lightgbm", lightgbm_text(model).encode())
-        case "nodes":
+        case "nodes" | "skops":
             return sklearn_margins(model)
         case "conifer" if find_spec("conifer"):
             return _conifer(model)

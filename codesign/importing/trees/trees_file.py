@@ -25,12 +25,13 @@ _KINDS = {
     "lightgbm": "LightGBM text",
     "onnx": "trees in ONNX",
     "conifer": "conifer JSON",
+    "skops": "scikit-learn's trees by skops",
     "nodes": "trees of the family trees",
 }
 
 
 class TreesFile(Importer):
-    """XGBoost's JSON and UBJ, LightGBM's text, conifer's JSON, and ONNX of one ensemble of trees."""
+    """XGBoost's JSON and UBJ, LightGBM's text, conifer's JSON, scikit-learn's by skops, ONNX of one ensemble."""
 
     name = "trees"
 

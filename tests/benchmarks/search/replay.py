@@ -27,7 +27,9 @@ from tests.benchmarks.search.volume import Box, Step
 __all__ = ("replayed",)
 
 
-def replayed(study: Study, table: Mapping[str, Entry], seconds: float, box: Box) -> dict[str, Any]:
+def replayed(
+    study: Study, table: Mapping[str, Entry], seconds: float, box: Box, *, wary: bool = True
+) -> dict[str, Any]:
     """One search from nothing, ended after so many processor seconds, or where all candidates have been drawn.
 
     The seconds are those of the table, a training's once, and what the sampler takes now, of which the record says how
@@ -45,7 +47,7 @@ def replayed(study: Study, table: Mapping[str, Entry], seconds: float, box: Box)
     with tempfile.TemporaryDirectory() as place, contextlib.redirect_stderr(io.StringIO()):
         run = RunFolder(Path(place))
         search = optuna.create_study(directions=[f"{d.removesuffix('se')}ze" for d in directions])
-        drawer = Drawer(study, search)
+        drawer = Drawer(study, search, wary=wary)
 
         def repeats(asked: Any, config: dict[str, Any]) -> int | None:
             known = str(config) in seen

@@ -22,12 +22,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from codesign.study.definition import Study
 from tests.benchmarks.search.record import OUTPUT, Searches, spread
 from tests.benchmarks.search.replay import replayed
 from tests.benchmarks.search.tables import BOXES, TABLES, Entry, described, every, read_tables, small_study
-from tests.benchmarks.search.volume import at, ranks
+from tests.benchmarks.search.volume import Box, at, ranks
 
-__all__ = ("SAMPLERS", "summary")
+__all__ = ("SAMPLERS", "SECONDS", "summary", "whole_share")
 
 SAMPLERS = ("nsga2", "tpe", "random")
 #: those that were compared, gained nothing, and are offered no more: what they came to stays in the record
@@ -100,16 +101,15 @@ def _key(search: Search) -> tuple[str, int, str]:
     return search["study"], search["seed"], search["sampler"]
 
 
-def whole_share(study: str, table: Mapping[str, Entry]) -> float:
-    """Share of a study's box that its table's feasible candidates dominate together."""
-    chosen = small_study(study, "random", 1)
-    limits = {c.name: c.max for c in chosen.constraints if c.max is not None}
+def whole_share(study: Study, table: Mapping[str, Entry], box: Box) -> float:
+    """Share of the box that a table's candidates which are feasible in the study dominate together."""
+    limits = {c.name: c.max for c in study.constraints if c.max is not None}
     points = [
-        [e.figures[o.name] if o.name in e.figures else e.metrics[o.name][0] for o in chosen.objectives]
+        [e.figures[o.name] if o.name in e.figures else e.metrics[o.name][0] for o in study.objectives]
         for e in table.values()
         if e.refused is None and all(e.figures.get(name, 0.0) <= most for name, most in limits.items())
     ]
-    return BOXES[study].share(points)
+    return box.share(points)
 
 
 def main() -> None:
@@ -125,7 +125,7 @@ def main() -> None:
     tables = {n: t for n, t in tables.items() if len(t) == sum(1 for _ in every(small_study(n, "random", 1)))}
     names = [name for name in options.studies.split(",") if name in tables]
     hashes = {n: hashlib.sha256(repr(sorted(t.items())).encode()).hexdigest()[:16] for n, t in tables.items()}
-    whole = {n: whole_share(n, t) for n, t in tables.items()}
+    whole = {n: whole_share(small_study(n, "random", 1), t, BOXES[n]) for n, t in tables.items()}
     problems = {
         n: described(n) | {
             "candidates": len(t), "refused": sum(e.refused is not None for e in t.values()), "table": hashes[n],

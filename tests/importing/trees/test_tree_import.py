@@ -21,7 +21,7 @@ from tests.graph.everywhere import equal_everywhere
 FOLDER = Path(__file__).parent / "files"
 MARGINS = json.loads((FOLDER / "margins.json").read_text(encoding="utf-8"))
 FILES = sorted(p.name for p in FOLDER.iterdir() if p.name not in ("VERSIONS", "margins.json"))
-KINDS = [f for f in FILES if not f.endswith(".ubj") and not f.startswith(("forest", "xgboost-"))]
+KINDS = [f for f in FILES if not f.endswith(".ubj") and not f.startswith(("forest", "xgboost-", "skops"))]
 #: codes of a quarter, as in training and beyond
 INPUTS = port_of_one_kind(kind_of(6, True, 2), 5)
 BITS = 10
