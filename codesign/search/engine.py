@@ -55,6 +55,7 @@ from codesign.search.shares import Shares
 from codesign.search.storage import derived_seed, must_be_there, open_study, repair_journal
 from codesign.search.telling import TRIES, conclude, fail, finished_trials, recorded_score, scored_trials, tell
 from codesign.study.definition import FAMILY, Study
+from codesign.study.opened_problem import open_problem
 
 __all__ = ("run_study",)
 
@@ -194,9 +195,9 @@ class _Search:
         hand before it."""
         self._show("sample")
         study, run = self._study, self._run
-        problem = self._resolved.task.open(study.sample, study.seed, self._making)
+        problem = open_problem(study, self._making)
         with of_study("sample"):
-            sample = problem.sample.filled(splits_of(study))
+            sample = problem.completed(problem.sample, splits_of(study))
             self._tell(problem.remarks(sample, splits_of(study)))
         for member in self._resolved.members:
             view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
