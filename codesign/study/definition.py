@@ -21,7 +21,7 @@ from codesign.core.targets import Target
 from codesign.core.validation import validate
 from codesign.data.preparation.raw_codes import InputsSection
 from codesign.study.training_settings import Training
-from codesign.tasks.teacher import TeacherChoice
+from codesign.tasks.teacher_contract import TeacherChoice
 
 __all__ = (
     "FAMILY",

@@ -29,7 +29,7 @@ from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.outcome import Outcome, Tabulated
 from codesign.tasks.problem import Baseline, Problem, Scores, Settings, Target
-from codesign.tasks.teacher import Lecture, Teacher, TeacherChoice
+from codesign.tasks.teacher_contract import Lecture, Teacher, TeacherChoice
 from codesign.tasks.weighting import event_weights, quantile, replicas_of, some
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ class Distilled(Problem):
         heads = self._own.heads(whole)
         if (why := self._teacher.can(heads)) is not None:
             raise UnsupportedError(f"the teacher '{self._choice.name}' cannot teach this: {why}: choose another")
-        seen = replace(whole, view=self._choice.view or whole.view)
-        layouts = view_blocks(self._own.blocks(seen), seen.view, "teacher")
+        view = self._choice.view or whole.view
+        layouts = view_blocks(self._own.blocks(whole), view, "teacher")
+        seen = replace(whole, view=view)
         train = seen.part("train", splits)
         key = store.digest(
             {

@@ -42,6 +42,8 @@ class MLPLearned(TorchFamily):
             fraction_bits=choose("fraction_bits", space.fraction_bits),
             input_bits=choose("input_bits", space.input_bits),
             granularity=choose("granularity", space.granularity),
+            overflow=choose("overflow", space.overflow),
+            weight_range=choose("weight_range", space.weight_range),
             budget=choose("budget", space.budget),
             starts=choose("starts", space.starts),
         )

@@ -22,14 +22,14 @@ from codesign.physics.detector.simulate import GENERATION_VERSION, pool_of
 from codesign.physics.detector.soft_pool import SoftPool
 from codesign.physics.processes import Piece, Progress, make_pieces
 
-__all__ = ("TIERS", "Arrays", "Tier", "joined", "tier_pieces")
+__all__ = ("TIERS", "Arrays", "SeenTier", "joined", "tier_pieces")
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 _Make: TypeAlias = Callable[[EventCard, int, int, SoftPool, Callable[[int], None] | None], Arrays]
 
 
 @dataclass(frozen=True)
-class Tier:
+class SeenTier:
     """What sees events: how a piece is made, the names of its arrays, and a number that is raised by hand whenever what
     is made of the same crossings changes."""
 
@@ -38,9 +38,9 @@ class Tier:
     version: int = 1
 
 
-TIERS: Mapping[str, Tier] = {
-    "regions": Tier(make_regions, ("regions",)),
-    "cones": Tier(make_cones, ("items", "class", "raw_pt", "reference_pt", "eta", "phi", "number", "event")),
+TIERS: Mapping[str, SeenTier] = {
+    "regions": SeenTier(make_regions, ("regions",)),
+    "cones": SeenTier(make_cones, ("items", "class", "raw_pt", "reference_pt", "eta", "phi", "number", "event")),
 }
 
 
@@ -87,7 +87,7 @@ def tier_pieces(
     return whole
 
 
-def _read(path: Path, tier: Tier) -> Arrays | None:
+def _read(path: Path, tier: SeenTier) -> Arrays | None:
     """A piece; None where it is missing or damaged, to be made again."""
     try:
         data = npz_arrays(path)

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from codesign.core.layout import Layout
 from codesign.data.sample import Part
 from codesign.tasks.heads import OBJECTIVES, Head
-from codesign.tasks.teacher import Lecture, Says, Teacher
+from codesign.tasks.teacher_contract import Lecture, Says, Teacher
 from codesign.training.objectives import HeadsLoss
-from codesign.training.teachers.float_parts import FloatSettings, Scaled, dense, on_one_thread, trained
+from codesign.training.teachers.float_parts import FloatSettings, ScaledBlocks, dense, on_one_thread, trained
 
 __all__ = ("FloatNetwork",)
 
@@ -43,7 +43,7 @@ class FloatNetwork(Teacher):
         """Train it."""
         assert isinstance(settings, _Settings)
         with on_one_thread(seed):
-            scaled, loss = Scaled(lecture.train, lecture.layouts), HeadsLoss(lecture.heads)
+            scaled, loss = ScaledBlocks(lecture.train, lecture.layouts), HeadsLoss(lecture.heads)
             network = _Network(settings, lecture.layouts, sum(len(head.outputs) for head in lecture.heads))
             inputs = scaled(lecture.train)
             targets = [torch.from_numpy(_plain(lecture.target[head.name])) for head in lecture.heads]

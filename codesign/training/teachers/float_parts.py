@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from codesign.core.layout import Layout
 from codesign.data.sample import Part
 
-__all__ = ("FloatSettings", "Scaled", "dense", "on_one_thread", "trained")
+__all__ = ("FloatSettings", "ScaledBlocks", "dense", "on_one_thread", "trained")
 
 
 class FloatSettings(BaseModel):
@@ -41,7 +41,7 @@ def on_one_thread(seed: int) -> Iterator[None]:
         torch.set_rng_state(state)
 
 
-class Scaled:
+class ScaledBlocks:
     """Blocks of a part as tensors (events, *shape), each field less its mean and over its spread, as the training
     events have them; what is not there stays 0."""
 
@@ -85,13 +85,13 @@ def trained(
 ) -> None:
     """Adam with one cycle of the rate through so many events; ``loss`` of the places of a batch's events."""
     order, batch = np.random.default_rng(seed), min(settings.batch, count)
-    steps = settings.epochs * (count // batch)
+    steps = settings.epochs * -(-count // batch)
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
     network.train()
     for _ in range(settings.epochs):
         places = order.permutation(count)
-        for i in range(0, count - batch + 1, batch):
+        for i in range(0, count, batch):
             optimiser.zero_grad()
             loss(places[i : i + batch]).backward()  # type: ignore[no-untyped-call]
             optimiser.step()

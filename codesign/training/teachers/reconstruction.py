@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from codesign.core.errors import UnsupportedError
 from codesign.data.sample import Part
 from codesign.tasks.heads import Head
-from codesign.tasks.teacher import Lecture, Says, Teacher
-from codesign.training.teachers.float_parts import FloatSettings, Scaled, dense, on_one_thread, trained
+from codesign.tasks.teacher_contract import Lecture, Says, Teacher
+from codesign.training.teachers.float_parts import FloatSettings, ScaledBlocks, dense, on_one_thread, trained
 
 __all__ = ("Reconstruction",)
 
@@ -53,7 +53,7 @@ class Reconstruction(Teacher):
         if not image and len(shapes) > 1:
             raise UnsupportedError("the teacher 'autoencoder' sees one block: give teacher.view one")
         with on_one_thread(seed):
-            scaled = Scaled(lecture.train, lecture.layouts, by_field=not image)
+            scaled = ScaledBlocks(lecture.train, lecture.layouts, by_field=not image)
             network: nn.Module = (
                 _Convolutional(settings, *shapes[0]) if image else _dense(settings, lecture.layouts[0].size)
             )
