@@ -9,7 +9,10 @@ from codesign.core.errors import InputError, UnsupportedError
 from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
 from codesign.data.sample import Sample, Splits
-from codesign.families.teaching import heads_for, lesson_of
+from codesign.families.learned.family import MLPLearned
+from codesign.families.mlp.family import MLP
+from codesign.families.teaching import heads_for, lesson_of, must_be_able
+from codesign.graph.reference import qonnx_codes
 from codesign.pipeline.parts import record
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
@@ -20,9 +23,11 @@ from codesign.tasks.distilled import Distilled
 from codesign.tasks.problem import working_points
 from codesign.tasks.tagging.jet_tagging import ClassificationProblem
 from codesign.tasks.teacher_contract import TeacherChoice
+from codesign.training.lesson import Budget
 from codesign.training.objectives import HeadsLoss
 
 SPLITS = Splits(0.4, 0.3, 0.3, 1)
+MLP_CONFIG = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [5], "input_bits": 7, "sparsity": 0.5}
 
 
 class Three(ClassificationProblem):
@@ -123,6 +128,17 @@ def test_an_anomaly_score_is_learned_from_the_teacher_alone_and_signals_teach_no
     lesson = lesson_of(problem, facts, 7, train, validation, "score")
     assert lesson.train.shape == (len(train), 252)
     assert lesson.inputs.blocks[0].name == "regions"
+    # a network of flat inputs takes an image as it lies
+    candidate = MLP().read(MLP_CONFIG, "test")
+    trained = MLP().pick(MLP().fit(candidate, lesson, Budget(1, 256, 0.01), seed=1), candidate, lesson)
+    design = trained.design()
+    codes = design.input_quantisation.codes(test.x[:100])
+    assert design.inputs.blocks[0].shape == (18, 14, 1)
+    found = trained.references()["Brevitas"](codes)
+    assert np.array_equal(found, qonnx_codes(design, codes))
+    assert len(np.unique(found)) > 5
+    with pytest.raises(UnsupportedError, match="an image have one for each field"):
+        must_be_able(MLPLearned(), lesson.subject)
 
 
 def test_regions_become_the_triggers_own_integers_shifted(anomaly):
