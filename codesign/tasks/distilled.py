@@ -105,8 +105,8 @@ class Distilled(Problem):
 
     def said(self, part: Part) -> Scores:
         """What the teacher said of a part's events, (events, outputs)."""
-        names = [name for name in part.truth if name.startswith(_SAID)]
-        return np.column_stack([part.truth[name] for name in names]).astype(np.float64)
+        outputs = [output for head in self._own.heads(_empty(part)) for output in head.outputs]
+        return np.column_stack([part.truth[f"{_SAID}{name}"] for name in outputs]).astype(np.float64)
 
     # -------------------------------------------------------------------------------------------------- what is learned
     def heads(self, sample: Sample) -> tuple[Head, ...]:

@@ -1,5 +1,7 @@
 """A teacher's word in the place of the truth, or beside it: what is learned, judged, and in every key."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -79,6 +81,8 @@ def test_a_teacher_of_classes_knows_them_and_is_shown_as_a_ceiling(taught):
     test = sample.part("test", SPLITS)
     said = problem.said(test)
     assert said.shape == (len(test), 3)
+    shuffled = replace(test, truth=dict(sorted(test.truth.items(), reverse=True)))  # files have an order of their own
+    assert np.array_equal(problem.said(shuffled), said)
     found = problem.judge(said, test, {})
     assert found["accuracy"].value > 0.6
     assert found["agreement"].value == 1
