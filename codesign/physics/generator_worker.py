@@ -61,7 +61,7 @@ def _tier(request: dict[str, Any], done: Done) -> None:
     card, pool = EventCard.model_validate(request["card"]), read_pool([Path(p) for p in request["pool"]])
     arrays = TIERS[request["tier"]].make(card, request["number"], request["events"], pool, done)
     with written_atomically(Path(request["path"])) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, **arrays)
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 #: What can be asked for: name -> function of the request and of a function that is told how much is done.

@@ -331,7 +331,7 @@ def _keep(key: str, said: NDArray[np.float32]) -> None:
 def _against(name: str, score: NDArray[np.float64], said: NDArray[np.float64], part: Part) -> Plot:
     edges = np.quantile(said, np.linspace(0, 1, _BINS + 1))
     place, weights = np.clip(np.searchsorted(edges, said, side="right") - 1, 0, _BINS - 1), event_weights(part)
-    x, middle, low, high = [], [], [], []
+    x, middle, low, high = (list[float]() for _ in range(4))
     for number in np.unique(place):
         inside = place == number
         if inside.sum() >= _LEAST:

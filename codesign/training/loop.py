@@ -49,14 +49,14 @@ class History:
 @dataclass(frozen=True)
 class Events:
     """What a training goes through: inputs (events, n), their targets, of several heads one for each, and their weights
-    (events,) or None. With ``lsbs`` (n,) the inputs are kept as codes, of which each batch becomes values; ``codes``
-    are those as an array, which may lie in a file."""
+    (events,) or None. With ``lsbs`` (n,) the inputs are kept as codes, of which each batch becomes values; ``coded``
+    is whence they are: they may lie in a file."""
 
     kept: Tensor
     targets: Tensors
     weights: Tensor | None = None
     lsbs: Tensor | None = None
-    codes: NDArray[np.signedinteger] | None = None
+    coded: Coded | None = None
 
     @classmethod
     def of(
@@ -76,7 +76,7 @@ class Events:
             else torch.as_tensor(y, device=device),
             None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=device),
             torch.as_tensor(x.lsbs, dtype=torch.float32, device=device) if isinstance(x, Coded) else None,
-            x.codes if isinstance(x, Coded) else None,
+            x if isinstance(x, Coded) else None,
         )
 
     def __len__(self) -> int:
@@ -94,8 +94,8 @@ class Events:
 
     def forget(self) -> None:
         """Let the system take back what it holds in memory of inputs that lie in a file."""
-        if self.codes is not None:
-            forget(self.codes)
+        if self.coded is not None:
+            forget(self.coded.codes)
 
 
 class Course(ABC):

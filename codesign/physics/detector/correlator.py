@@ -74,7 +74,8 @@ def candidates_of(crossing: Crossing) -> Candidates:
     if crossing.primary is not None:
         pieces.append(_tracks(crossing.primary, random))
     columns = np.concatenate(pieces)
-    return Candidates(*columns[:, :3].T, columns[:, 3].astype(np.int64), *columns[:, 4:].T)
+    pt, eta, phi, kind, z0, dxy, weight = columns.T
+    return Candidates(pt, eta, phi, kind.astype(np.int64), z0, dxy, weight)
 
 
 def _tracks(c: Collision, random: np.random.Generator) -> Floats:
@@ -125,13 +126,13 @@ def _confused(crossing: Crossing) -> Floats:
     z0, dxy = random.uniform(-_WINDOW, _WINDOW, len(pt)), np.hypot(0.01, 0.04 / pt) * random.normal(size=len(pt))
     kind = 6 + random.integers(0, 2, len(pt))
     rows = np.column_stack([pt, eta, phi, kind, z0, dxy, np.ones(len(pt))])
-    return rows[np.abs(eta) < _MOST_ETA]
+    return np.asarray(rows[np.abs(eta) < _MOST_ETA])
 
 
 def seeded_jets(found: Candidates) -> list[SeededJet]:
     """Jets above 15 GeV, at most 12: each of all candidates within 0.4 of the hardest that is in no jet before, its
     axis that of their pT."""
-    left, jets = np.argsort(-found.pt, kind="stable"), []
+    left, jets = np.argsort(-found.pt, kind="stable"), list[SeededJet]()
     while len(left) and len(jets) < _MOST_JETS:
         seed = left[0]
         d_eta, d_phi = found.eta[left] - found.eta[seed], _turned(found.phi[left] - found.phi[seed])

@@ -28,7 +28,7 @@ def regions_of(towers: NDArray[np.int32]) -> NDArray[np.int32]:
     """Transverse energies (18, 14) in steps of 0.5 GeV of trigger towers (2, rings, phis)."""
     total = (towers[0] + towers[1])[_RINGS]  # 56 rings, 72 phis
     cells = total.reshape(REGION_COLUMNS, 4, REGION_ROWS, 4).sum(axis=(1, 3))
-    return np.minimum(cells.T, _MOST).astype(np.int32)
+    return np.asarray(np.minimum(cells.T, _MOST), dtype=np.int32)
 
 
 def make_regions(

@@ -47,7 +47,7 @@ class _OfRegions:
 
     def __call__(self, part: Part) -> NDArray[np.float64]:
         x = part.block(REGIONS.name).reshape(len(part), -1).astype(np.float64)
-        return (x.max(axis=1) if self._largest else x.sum(axis=1))[:, None]
+        return np.asarray((x.max(axis=1) if self._largest else x.sum(axis=1))[:, None])
 
 
 def region_baselines(train: Part) -> list[Baseline]:

@@ -93,7 +93,7 @@ def trained(
         places = order.permutation(count)
         for i in range(0, count, batch):
             optimiser.zero_grad()
-            loss(places[i : i + batch]).backward()  # type: ignore[no-untyped-call]
+            loss(places[i : i + batch]).backward()
             optimiser.step()
             schedule.step()
     network.eval()

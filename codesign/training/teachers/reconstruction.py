@@ -78,8 +78,8 @@ class Reconstruction(Teacher):
 
 
 def _errors(network: nn.Module, x: Tensor) -> Tensor:
-    flat: Tensor = x.flatten(1)
-    return (network(x).flatten(1) - flat).square().mean(dim=1)
+    away: Tensor = network(x).flatten(1) - x.flatten(1)
+    return away.square().mean(dim=1)
 
 
 def _dense(settings: _Settings, size: int) -> nn.Module:

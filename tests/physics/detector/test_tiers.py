@@ -20,15 +20,15 @@ from codesign.physics.detector.soft_pool import read_pool
 from codesign.physics.detector.tiers import joined, tier_pieces
 
 
+@pytest.mark.slow
 def test_regions_are_those_of_the_very_events(
     simulated: Callable[..., Any], small: Callable[..., str], event_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their sum is the Level-1 trigger's total transverse energy, event by event, as the event file has it."""
     monkeypatch.setenv("CODESIGN_CACHE", str(event_cache))
     events = simulated("ttbar", 120)
-    (pool,) = event_cache.rglob("soft-*.npz") if len(list(event_cache.rglob("soft-*.npz"))) == 1 else (None,)
     card = load_event_card(small("ttbar"))
-    pools = [p for p in event_cache.rglob("soft-*.npz") if p.stem.endswith("300")] if pool is None else [pool]
+    pools = [p for p in event_cache.rglob("soft-*.npz") if p.stem.endswith("300")]
     total = events.L1EtSum.pt[events.L1EtSum.etSumType == 0]
     for place, crossing in enumerate(crossings(card, 0, 12, read_pool(pools))):
         see_truth(crossing)
@@ -71,6 +71,7 @@ def cones(small: Callable[..., str], event_cache: Path) -> SimpleNamespace:
     return SimpleNamespace(**make_cones(card, 0, 60, read_pool(pools)), card=card, pools=pools)
 
 
+@pytest.mark.slow
 def test_jets_of_the_correlator_are_what_they_say(cones: Any) -> None:
     """Candidates by falling pT that add up to the jet, one kind each, zeros where there is none; b jets among top pairs
     with tracks from far away; and a pT that is measured to a third."""
@@ -92,6 +93,7 @@ def test_jets_of_the_correlator_are_what_they_say(cones: Any) -> None:
     assert np.median(far[bottom]) > 1.3 * np.median(far[getattr(cones, "class") == CLASSES.index("uds")])
 
 
+@pytest.mark.slow
 def test_pieces_are_the_same_again_and_kept(
     small: Callable[..., str], event_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
