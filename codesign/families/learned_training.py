@@ -80,7 +80,7 @@ def front_of(
     run_course(Autograd(network), events, loss, course, size, generator, progress)
     names = network.state_dict().keys()
     found = [
-        _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson)
+        _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson, events.inputs)
         for point in front.thinned(_KEPT)
     ]
     return _drop_dominated(found)
@@ -95,10 +95,13 @@ def _drop_dominated(found: list[Checkpoint]) -> list[Checkpoint]:
     return kept
 
 
-def _checkpoint(network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson) -> Checkpoint:
+def _checkpoint(
+    network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson, inputs: Tensor
+) -> Checkpoint:
     network.load_state_dict(state)
     network.eval()
     assert network.precision is not None
+    network.precision.settle(network, inputs.cpu())
     network.precision.freeze()
     network.fold()
     return Checkpoint(network, LearnedNetwork.of(network, lesson).cost(), point.score, point.epoch)

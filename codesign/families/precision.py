@@ -16,6 +16,7 @@ from codesign.core.space import Choose, Dimension, Fixed, FloatDimension, IntDim
 from codesign.families.base import Candidate
 from codesign.families.torch_family import TorchFamily
 from codesign.families.trained import Trained
+from codesign.training.learned_choices import Overflow, WeightRange
 from codesign.training.lesson import Budget, Lesson, Progress, Subject, quiet
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ class PrecisionCandidate(Candidate):
     beta_low: float = Field(default=1e-6, gt=0, description="learned: price of a bit operation when training begins")
     beta_high: float = Field(default=1e-3, gt=0, description="learned: the same when training ends")
     fraction_bits: int = Field(default=5, ge=1, le=8, description="learned: fraction bits at the start")
+    overflow: Overflow = Field(
+        default="saturate",
+        exclude_if=lambda overflow: overflow == "saturate",
+        description="learned: what becomes of an activation beyond its range; wrap costs no logic",
+    )
+    weight_range: WeightRange = Field(
+        default="magnitude",
+        exclude_if=lambda weight_range: weight_range == "magnitude",
+        description="learned: where a weight's integer bits come from; learned: it saturates at them",
+    )
     budget: float | None = Field(
         default=None,
         gt=0,
@@ -44,7 +55,9 @@ class PrecisionCandidate(Candidate):
         "through. Trainings that differ in this alone are one. None: the best of all",
     )
     #: names of the fields above, which a candidate of fixed precision does not write
-    own: ClassVar[frozenset[str]] = frozenset({"precision", "beta_low", "beta_high", "fraction_bits", "budget"})
+    own: ClassVar[frozenset[str]] = frozenset(
+        {"precision", "beta_low", "beta_high", "fraction_bits", "budget", "overflow", "weight_range"}
+    )
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
@@ -73,6 +86,8 @@ class PrecisionSpace(BaseModel):
     beta_low: FloatDimension = Field(default=Fixed(1e-6), description="learned: price of a bit operation at the start")
     beta_high: FloatDimension = Field(default=Fixed(1e-3), description="learned: price of a bit operation at the end")
     fraction_bits: IntDimension = Field(default=Fixed(5), description="learned: fraction bits at the start")
+    overflow: Dimension = Field(default=Fixed("saturate"), description="learned: saturate or wrap")
+    weight_range: Dimension = Field(default=Fixed("magnitude"), description="learned: magnitude or learned")
     budget: Dimension = Field(default=Fixed(None), description="learned: bit operations of the network that is picked")
 
 
@@ -86,6 +101,8 @@ def drawn_precision(space: PrecisionSpace, choose: Choose) -> dict[str, object]:
         "beta_low": choose("beta_low", space.beta_low),
         "beta_high": choose("beta_high", space.beta_high),
         "fraction_bits": choose("fraction_bits", space.fraction_bits),
+        "overflow": choose("overflow", space.overflow),
+        "weight_range": choose("weight_range", space.weight_range),
         "budget": choose("budget", space.budget),
     }
 
@@ -152,7 +169,10 @@ class PrecisionFamily(TorchFamily):
         assert isinstance(candidate, PrecisionCandidate)
         network = self.build(candidate, subject)
         prices = Prices(candidate.beta_low, candidate.beta_high)
-        learn_precision(network, subject, prices, candidate.fraction_bits, candidate.input_width())
+        learn_precision(
+            network, subject, prices, candidate.fraction_bits, candidate.input_width(), candidate.overflow,
+            candidate.weight_range,
+        )  # fmt: skip
         return network
 
 

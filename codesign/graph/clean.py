@@ -17,13 +17,16 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 
 from codesign.graph.nodes import CODESIGN
-from codesign.graph.table_shapes import know_tables
+from codesign.graph.table_shapes import know_own_operators
 
 __all__ = ("clean_model",)
 
 _DOMAIN = "qonnx.custom_op.general"
 #: of these, Brevitas leaves the domain out; those that stay although all they take is constant
-_QONNX, _KEPT = ("Quant", "Trunc", "BipolarQuant"), ["Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear"]
+_QONNX, _KEPT = (
+    ("Quant", "Trunc", "BipolarQuant"),
+    ["Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear", "FixedPoint"],
+)
 
 
 def clean_model(exported: ModelProto) -> ModelProto:
@@ -32,7 +35,7 @@ def clean_model(exported: ModelProto) -> ModelProto:
         if node.op_type in _QONNX:
             node.domain = _DOMAIN
     if any(node.domain == CODESIGN for node in exported.graph.node):
-        know_tables()
+        know_own_operators()
     model = ModelWrapper(exported).transform(InferShapes(), make_deepcopy=False)
     _fold_constant_nodes(model)
     left = [n for n in model.graph.node if n.op_type not in _KEPT]

@@ -42,7 +42,7 @@ from codesign.handoff.signature import sign
 from codesign.pipeline.parts import load_part, part_path, seeing
 from codesign.rtl.firmware import Firmware
 from codesign.study.imported_run import REPORT, ImportedRun, Origin, made_of, origin_of
-from codesign.tasks.base import Task
+from codesign.study.opened_problem import open_problem
 
 __all__ = ("write_bundle",)
 
@@ -229,7 +229,7 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
     """Tables for generator-level work, where the task can give any and the run still has its splits."""
     if isinstance(trial.study, ImportedRun):
         return
-    problem = plugins.load(Task, trial.study.task).open(trial.study.sample, trial.study.seed)
+    problem = open_problem(trial.study)
     if not problem.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
         return
     flow = plugins.load(Flow, trial.study.flow.name)

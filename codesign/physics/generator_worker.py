@@ -50,11 +50,26 @@ def _events(request: dict[str, Any], done: Done) -> None:
     write_events(Path(request["path"]), [events], metadata=request["metadata"])
 
 
+def _tier(request: dict[str, Any], done: Done) -> None:
+    import numpy as np
+
+    from codesign.core.runfolder import written_atomically
+    from codesign.physics.detector.event_card import EventCard
+    from codesign.physics.detector.soft_pool import read_pool
+    from codesign.physics.detector.tiers import TIERS
+
+    card, pool = EventCard.model_validate(request["card"]), read_pool([Path(p) for p in request["pool"]])
+    arrays = TIERS[request["tier"]].make(card, request["number"], request["events"], pool, done)
+    with written_atomically(Path(request["path"])) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
+
+
 #: What can be asked for: name -> function of the request and of a function that is told how much is done.
 MAKERS: dict[str, Callable[[dict[str, Any], Done], None]] = {
     "jets": _jets,
     "collisions": _collisions,
     "events": _events,
+    "tier": _tier,
 }
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core import plugins
 from codesign.core.errors import InputError
 from codesign.core.reading.npz import member_arrays
 from codesign.data.sample import Sample, Splits
 from codesign.study.definition import Study
-from codesign.tasks.base import Task, working_points
+from codesign.study.opened_problem import open_problem
+from codesign.tasks.base import working_points
 
 __all__ = ("judge_baselines", "read_replicas", "read_scores")
 
@@ -27,7 +27,7 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     same form) and the scores of all on the test split, as :func:`read_scores` reads them, with their metrics in each
     replica of it, as :func:`read_replicas` does.
     """
-    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    problem = open_problem(study)
     validation, test = sample.part("validation", splits), sample.part("test", splits)
     records: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[Any]] = {}

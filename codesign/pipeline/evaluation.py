@@ -38,7 +38,7 @@ from codesign.pipeline.stages import StageReport, Stages
 from codesign.pipeline.trial import load_trained
 from codesign.rtl.provenance import provenance
 from codesign.study.definition import Study
-from codesign.tasks.base import Task
+from codesign.study.opened_problem import open_problem
 from codesign.tasks.problem import working_points
 from codesign.tasks.weighting import effective_events
 
@@ -64,7 +64,7 @@ def evaluate(
     if folder.path.is_dir():
         refuse_links(folder.path)
     stages = Stages(stage)
-    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    problem = open_problem(study)
     family = plugins.load(Family, study.family)
     flow, target = plugins.load(Flow, study.flow.name), load_target(study.target)
     run = RunFolder(folder.path.parent.parent)

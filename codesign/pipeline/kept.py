@@ -94,7 +94,9 @@ def training_key(
             "training": study.training.record(),
             "seed": seed,
             "trigger": trigger,
-            "code": store.source_hash(*_TRAINING_CODE, _module(problem), _module(family), *_loss_code(study)),
+            "code": store.source_hash(
+                *_TRAINING_CODE, *map(_module, problem.made_of()), _module(family), *_loss_code(study)
+            ),
             "packages": [
                 plugins.release(Task, study.task),
                 plugins.release(Family, study.family),

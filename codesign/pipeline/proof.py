@@ -45,7 +45,7 @@ from codesign.rtl.provenance import count, provenance
 from codesign.statistics.comparison import differences
 from codesign.statistics.replicas import WorkingPoints
 from codesign.study.definition import Study
-from codesign.tasks.base import Task
+from codesign.study.opened_problem import open_problem
 from codesign.tasks.problem import Problem, working_points
 from codesign.tasks.weighting import effective_events
 from codesign.tools.verilator import WaveFormat
@@ -87,7 +87,7 @@ def prove(
     sample = seeing(sample, study.view)
     part = sample.part("test", splits_of(study))
     design = design_of(folder)
-    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    problem = open_problem(study)
     flow = plugins.load(Flow, study.flow.name)
     target = load_target(study.target)
     firmware = open_firmware(folder, flow, design, target, again)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core import plugins
 from codesign.core.design import Design
 from codesign.core.errors import InputError
 from codesign.core.records import BesideOther, Comparisons
@@ -14,7 +13,7 @@ from codesign.data.sample import Part
 from codesign.pipeline.parts import load_sample, sample_facts, seeing, splits_of
 from codesign.pipeline.trial import design_of, trial_of
 from codesign.study.definition import Study
-from codesign.tasks.base import Task
+from codesign.study.opened_problem import open_problem
 from codesign.tasks.problem import working_points
 from codesign.tasks.weighting import effective_events
 
@@ -51,7 +50,7 @@ def compare_trials(run: RunFolder, one: int, other_run: RunFolder, other: int) -
             "designs that were judged on the same events are compared"
         )
     sample, splits = load_sample(run), splits_of(first)
-    problem = plugins.load(Task, first.task).open(first.sample, first.seed)
+    problem = open_problem(first)
     scores, points = [], []
     for folder, number, study in ((run, one, first), (other_run, other, second)):
         design, seen = design_of(folder.trial(number)), seeing(sample, study.view)

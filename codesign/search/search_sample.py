@@ -13,6 +13,7 @@ from codesign.data.preparation.prefix import Preparation
 from codesign.families.teaching import learnable_weights, must_be_able, subject_of
 from codesign.pipeline.parts import is_known, part_path, record, sample_facts, splits_of, withhold_test, write_part
 from codesign.search.resolve import Resolved
+from codesign.study.opened_problem import open_problem
 
 __all__ = ("SearchSample", "make_sample", "must_be_learnable")
 
@@ -35,9 +36,9 @@ def make_sample(
     """Make the sample, or see that it is still the same, and write what it is; a search (``searching``) never has the
     test split at hand before it. ``show`` is told how many events of how many are made, ``tell`` the task's remarks."""
     study = resolved.study
-    problem = resolved.task.open(study.sample, study.seed, show)
+    problem = open_problem(study, show)
     with of_study("sample"):
-        sample = problem.sample.filled(splits_of(study))
+        sample = problem.completed(problem.sample, splits_of(study))
         tell(problem.remarks(sample, splits_of(study)))
     for member in resolved.members:
         view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")

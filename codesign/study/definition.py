@@ -21,6 +21,7 @@ from codesign.core.targets import Target
 from codesign.core.validation import validate
 from codesign.data.preparation.raw_codes import InputsSection
 from codesign.study.training_settings import Training
+from codesign.tasks.teacher_contract import TeacherChoice
 
 __all__ = (
     "FAMILY",
@@ -238,6 +239,11 @@ class Study(_Section):
         default_factory=dict, description="of the family; of several that are named only, by name a space each"
     )
     training: Training = Training()
+    teacher: TeacherChoice | None = Field(
+        default=None,
+        exclude_if=lambda teacher: teacher is None,
+        description="what every family learns from beside the truth, or instead of it; null: from the truth alone",
+    )
     flow: FlowChoice = FlowChoice(name="alkaid")
     target: str
     objectives: tuple[Goal, ...] = Field(min_length=1)

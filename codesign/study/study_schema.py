@@ -14,6 +14,7 @@ from codesign.flows.base import Flow
 from codesign.study.definition import Study
 from codesign.tasks.base import Task
 from codesign.tasks.losses import Loss
+from codesign.tasks.teacher_contract import Teacher
 
 __all__ = ("study_schema",)
 
@@ -43,6 +44,7 @@ def study_schema() -> _Schema:
         "description": "a shipped target, or the file of one",
     }
     definitions["Training"]["properties"]["loss"] |= {"enum": ["", *plugins.names(Loss)]}
+    definitions["TeacherChoice"]["properties"]["name"] = _names(plugins.names(Teacher))
     flow = {"anyOf": [_names(flows), *({"allOf": [_ref(f"flow {name}")]} for name in flows)]}
     for name in flows:
         own = definitions[f"flow {name}"]

@@ -99,6 +99,14 @@ class Problem(ABC):
         """What beside the sample's events decides what is learned and how it is judged: it enters every key."""
         return {}
 
+    def completed(self, sample: Sample, splits: Splits) -> Sample:
+        """The sample with what can only be said once it is known how it is split: missing values."""
+        return sample.filled(splits)
+
+    def made_of(self) -> tuple[Problem, ...]:
+        """This problem, and those that it stands for: the code of all decides what is learned."""
+        return (self,)
+
     def must_read(self) -> None:  # noqa: B027 - nothing to look at is the default
         """See, before anything runs, that the files of the settings are there and hold what those name; InputError says
         what is wrong. Cheap: nothing is made, and no file is read in full."""

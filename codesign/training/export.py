@@ -68,10 +68,9 @@ def export(
 def _inputs_of(network: Network, port: Port) -> tuple[list[str], tuple[torch.Tensor, ...]]:
     """Names of the graph's inputs, one for each block, and what the network is given of one event."""
     shapes = tuple(block.shape for block in port.blocks)
-    flat = ((port.size,),)
-    if (network.shapes or flat) != shapes:
+    if network.shapes and network.shapes != shapes:
         raise UnsupportedError(
-            f"the network {type(network).__name__} takes blocks of shape {_show(network.shapes or flat)}, and is to "
+            f"the network {type(network).__name__} takes blocks of shape {_show(network.shapes)}, and is to "
             f"see {', '.join(b.name for b in port.blocks)} of shape {_show(shapes)}: choose another view or family"
         )
     names = [FEATURES] if port.is_flat else [block.name for block in port.blocks]
@@ -82,11 +81,12 @@ def _heads_of(
     network: Network, given: tuple[torch.Tensor, ...], outputs: tuple[str, ...], heads: Sequence[Head]
 ) -> tuple[dict[str, tuple[str, ...]], torch.nn.Module]:
     """By the name of each head of the network, the names of its outputs; and what gives a tensor for each."""
+    flat = not network.shapes and (len(given) > 1 or given[0].dim() > 2)
+    module: torch.nn.Module = _Flattened(network) if flat else network
     with torch.no_grad():
-        found = network(*given)
+        found = module(*given)
     parts = found if isinstance(found, tuple) else (found,)
     sizes = [part.shape[1] for part in parts]
-    module: torch.nn.Module = network
     if sum(sizes) != len(outputs):
         raise UnsupportedError(
             f"the network {type(network).__name__} has {sum(sizes)} outputs, and {len(outputs)} are to be learned: "
@@ -94,7 +94,7 @@ def _heads_of(
         )
     wanted = [len(head.outputs) for head in heads]
     if len(wanted) > 1 and not isinstance(found, tuple):
-        sizes, module = wanted, _Divided(network, wanted)
+        sizes, module = wanted, _Divided(module, wanted)
     if len(sizes) == 1:
         return {"scores": outputs}, module
     if heads and sizes != wanted:
@@ -107,10 +107,22 @@ def _heads_of(
     return {name: outputs[low:high] for name, (low, high) in zip(names, pairwise(ends), strict=True)}, module
 
 
+class _Flattened(torch.nn.Module):
+    """A network of flat inputs, which is given blocks of any shape, one after another."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *blocks: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        flat = [block.flatten(1) if block.dim() > 2 else block for block in blocks]
+        return self.network(flat[0] if len(flat) == 1 else torch.cat(flat, dim=1))  # type: ignore[no-any-return]
+
+
 class _Divided(torch.nn.Module):
     """A network of one tensor, which gives that of each head."""
 
-    def __init__(self, network: Network, sizes: list[int]) -> None:
+    def __init__(self, network: torch.nn.Module, sizes: list[int]) -> None:
         super().__init__()
         self.network, self.sizes = network, sizes
 

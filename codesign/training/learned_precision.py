@@ -22,9 +22,11 @@ from torch import Tensor, nn
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS, FixedPoint, InputQuantisation, QuantisedBlock
 from codesign.core.layout import Layout
+from codesign.training.learned_choices import Overflow, WeightRange
 from codesign.training.learned_quantisers import (
     BIT_PRICE,
     FRACTION_LIMITS,
+    INTEGER_LIMITS,
     LearnedBits,
     LearnedWeightQuantiser,
     LiveActivationQuantiser,
@@ -42,6 +44,8 @@ _LN2 = log(2.0)
 #: quantile of what reaches a channel, within which its range begins
 _WITHIN = 0.999
 _LEAST_RANGE = 2.0**-4
+#: training events that are looked at together
+_TOGETHER = 8192
 
 
 @dataclass(frozen=True)
@@ -86,15 +90,43 @@ class LearnedPrecision:
         return float(sum(_operations(o, weight_bits(o.layer), widths) for o in self._wiring.operands))
 
     @torch.no_grad()
+    def settle(self, network: Network, x: Tensor) -> None:
+        """Have activations that wrap hold all that training events ``x`` (events, n) give."""
+        own = [(s.module, bits_of(s.module)) for s in self._wiring.signals]
+        wrapping = {module: bits for module, bits in own if bits.wraps}
+        if not wrapping:
+            return
+        for bits in wrapping.values():
+            bits.integer.value.fill_(INTEGER_LIMITS[0])
+
+        def stand(module: nn.Module) -> Any:
+            if (bits := wrapping.get(module)) is None:
+                return None
+            kind: Any = type(module)
+
+            def forward(values: Tensor) -> Tensor:
+                bits.follow(values, 0.0)
+                return kind.forward(module, values)  # type: ignore[no-any-return]
+
+            return forward
+
+        with stand_ins(network, stand):
+            for some in x.split(_TOGETHER):
+                network.of_flat(some)
+
+    @torch.no_grad()
     def freeze(self) -> None:
         """Put every weight on its own grid, before the network is folded; what is exported has one grid for a row."""
         for operand in self._wiring.operands:
             layer: Any = operand.layer
             layer.weight.copy_(layer.quant_weight().value)
-            _quantiser(layer).fraction.value.fill_(FRACTION_LIMITS[1])  # it stays as it is
+            _quantiser(layer).freeze()
 
     def _all_bits(self) -> Tensor:
         found = [_quantiser(o.layer).fraction.value.sum() for o in self._wiring.operands]
+        found += [
+            q.integer.value.sum() for o in self._wiring.operands if (q := _quantiser(o.layer)).integer is not None
+        ]
         for signals, read in zip(self._wiring.signals, self.learned, strict=True):
             bits = bits_of(signals.module)
             mask = read.to(bits.fraction.value)
@@ -134,11 +166,18 @@ class LearnedPrecision:
 
 
 def learn_precision(
-    network: Network, subject: Subject, prices: Prices, fraction_bits: int, input_bits: int
+    network: Network,
+    subject: Subject,
+    prices: Prices,
+    fraction_bits: int,
+    input_bits: int,
+    overflow: Overflow = "saturate",
+    weight_range: WeightRange = "magnitude",
 ) -> LearnedPrecision:
     """Replace the quantisers of a network that was just built for a subject by those that learn.
 
     Weights and signals begin with ``fraction_bits``, inputs on a grid of ``input_bits`` bits, sign included.
+    ``overflow``: of activations behind the inputs, ``weight_range``: see :mod:`codesign.training.learned_ranges`.
     UnsupportedError where an activation is reached more than once, or not at all.
     """
     wiring = wiring_of(network, len(subject.inputs))
@@ -151,9 +190,15 @@ def learn_precision(
         )
     finest = input_bits - 1 - INPUT_INTEGER_BITS
     for signals in wiring.signals:
-        _replace_activation(signals, fraction_bits if signals.block is None else min(fraction_bits, finest))
+        begin = fraction_bits if signals.block is None else min(fraction_bits, finest)
+        _replace_activation(signals, begin, overflow == "wrap" and signals.block is None)
     for operand in wiring.operands:
-        QuantWeightMixin.__init__(operand.layer, LearnedWeightQuantiser, weight_fraction_init=fraction_bits)
+        QuantWeightMixin.__init__(
+            operand.layer,
+            LearnedWeightQuantiser,
+            weight_fraction_init=fraction_bits,
+            weight_learns_range=weight_range == "learned",
+        )
     precision = LearnedPrecision(wiring, prices, subject.blocks)
     for signals, read in zip(wiring.signals, precision.learned, strict=True):
         if signals.block is not None:  # such as a validity: stays as it is
@@ -166,7 +211,7 @@ def learn_precision(
     return precision
 
 
-def _replace_activation(signals: ActivationSignals, fraction_bits: int) -> None:
+def _replace_activation(signals: ActivationSignals, fraction_bits: int, wraps: bool) -> None:
     layer: Any = signals.module
     proxy = layer.act_quant.fused_activation_quant_proxy
     rectified, first = isinstance(proxy.activation_impl, nn.ReLU), signals.block is not None
@@ -180,6 +225,7 @@ def _replace_activation(signals: ActivationSignals, fraction_bits: int) -> None:
         fraction_init=fraction_bits,
         integer_init=INPUT_INTEGER_BITS,
         rounds=first,
+        wraps=wraps,
     )
 
 
@@ -189,10 +235,12 @@ def _quantiser(layer: Any) -> Any:
 
 def weight_bits(layer: Any) -> Tensor:
     """Bits of each weight of a layer that learns them, without its sign; 0 of one that is 0. They follow its magnitude
-    and its fraction bits."""
+    and its fraction bits, or are those of its learned range."""
     fraction = _quantiser(layer).fraction()
     code = torch.round(layer.weight.detach() * torch.exp2(fraction.detach())).abs()
     whole = torch.where(code > 0, torch.floor(torch.log2(code.clamp_min(1))) + 1, 0.0)
+    if (own := _quantiser(layer).integer) is not None:
+        return torch.where(code > 0, (own() + fraction).clamp_min(0.0), 0.0)
     smooth = torch.log(layer.weight.abs().clamp_min(2.0 ** (FRACTION_LIMITS[0] - 8))) / _LN2 + fraction
     return torch.where(code > 0, smooth + (whole - smooth).detach(), 0.0)
 

@@ -20,6 +20,8 @@ from brevitas.inject.enum import FloatToIntImplType
 from brevitas.proxy import ActQuantProxyFromInjector, WeightQuantProxyFromInjector
 from torch import Tensor, nn
 
+from codesign.training.learned_ranges import SINK, needed_integers, ranged_weights, wrapped
+
 __all__ = (
     "BIT_PRICE",
     "EDGE",
@@ -154,21 +156,35 @@ def row_grid(quantised: Tensor) -> Tensor:
 
 
 class LearnedWeightQuant(nn.Module):
-    """A learned number of fraction bits; integer bits follow from the weight's magnitude, so nothing saturates.
+    """A learned number of fraction bits; integer bits follow from the weight's magnitude, so nothing saturates, or are
+    learned, too.
 
     To Brevitas (and in the exported graph) it reports one scale per row and the one width that holds every code.
     """
 
-    def __init__(self, tracked_parameter_list: list[Tensor], granularity: Granularity, fraction_init: float) -> None:
+    def __init__(
+        self, tracked_parameter_list: list[Tensor], granularity: Granularity, fraction_init: float, learns_range: bool
+    ) -> None:
         super().__init__()
         whole = tuple(tracked_parameter_list[0].shape)
         ones = (1,) * (len(whole) - 1)
         shape = {"weight": whole, "channel": (whole[0], *ones), "tensor": (1, *ones)}[granularity]
         self.fraction = LearnedBits(shape, fraction_init, FRACTION_LIMITS)
+        #: integer bits of its own, at which a weight saturates; None: they follow from its magnitude
+        self.integer = LearnedBits(shape, 0.0, INTEGER_LIMITS) if learns_range else None
 
     def values(self, x: Tensor) -> Tensor:
         """The quantised weights."""
+        if self.integer is not None:
+            return ranged_weights(x, self.fraction(), self.integer())
         return _Weight.apply(x, self.fraction())  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Have weights that lie on their own grids stay as they are."""
+        self.fraction.value.fill_(FRACTION_LIMITS[1])
+        if self.integer is not None:
+            self.integer.value.fill_(INTEGER_LIMITS[1])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Value, scale (out, 1, ...), zero point, and width with the sign."""
@@ -183,17 +199,27 @@ class LearnedActivationQuant(nn.Module):
     """Learned fraction and integer bits per channel; no bits, and the channel is always 0.
 
     ``behind``: axes behind that of the channels. ``rounds``: rounds half up by itself; what lies on the grid already,
-    as the inputs of a network that is exported, stays as it is.
+    as the inputs of a network that is exported, stays as it is. ``wraps``: what is beyond the range wraps, and the
+    integer bits follow what is there instead of being learned (:mod:`codesign.training.learned_ranges`).
     """
 
     def __init__(
-        self, channels: int, signed: bool, fraction_init: float, integer_init: float, behind: int, rounds: bool
+        self,
+        channels: int,
+        signed: bool,
+        fraction_init: float,
+        integer_init: float,
+        behind: int,
+        rounds: bool,
+        wraps: bool,
     ) -> None:
         super().__init__()
         self.signed = signed
-        self._shape, self.rounds = (channels, *(1,) * behind), rounds
+        self._shape, self.rounds, self.wraps = (channels, *(1,) * behind), rounds, wraps
         self.fraction = LearnedBits((channels,), fraction_init, FRACTION_LIMITS)
         self.integer = LearnedBits((channels,), integer_init, INTEGER_LIMITS)
+        if wraps:
+            self.integer.hold(torch.ones(channels, dtype=torch.bool))
 
     def scale(self) -> Tensor:
         """Value of each channel's LSB, without a gradient: HGQ's is of the rounding half up as a whole."""
@@ -201,6 +227,10 @@ class LearnedActivationQuant(nn.Module):
 
     def values(self, x: Tensor) -> Tensor:
         """What comes of ``x`` (events, ...)."""
+        if self.wraps:
+            if not torch.is_grad_enabled():
+                return wrapped(x, *self.type_of())
+            self.follow(x, SINK)
         fraction, integer = self.fraction().view(self._shape), self.integer().view(self._shape)
         bits = (fraction + integer).detach()
         live = bits >= 1
@@ -211,6 +241,21 @@ class LearnedActivationQuant(nn.Module):
         quantise = (_CompiledActivation if compiles else _Activation).apply
         given = x + 0.5 * self.scale() if self.rounds else x
         return quantise(given, fraction, integer, low, top)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def follow(self, x: Tensor, sink: float) -> None:
+        """Have the integer bits hold what is there, ``x`` (events, ...), having sunk before."""
+        least = float(INTEGER_LIMITS[0])
+        found = needed_integers(x, self.fraction().view(self._shape), self.signed, least)
+        self.integer.value.copy_(torch.maximum(found, self.integer.value - sink).clamp(*INTEGER_LIMITS))
+
+    def type_of(self) -> tuple[Tensor, Tensor, Tensor]:
+        """1 of a signed type, integer bits, fraction bits, in a shape that broadcasts; a channel without bits has none
+        of any kind."""
+        fraction, integer = (bits().detach().view(self._shape) for bits in (self.fraction, self.integer))
+        live = fraction + integer >= 1
+        keep = live * float(self.signed)
+        return keep, torch.where(live, integer, -fraction - keep), fraction
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Value, scale (channels,), zero point, and width (channels,) with the sign."""
@@ -242,9 +287,13 @@ class LearnedActivationHandler(BrevitasActQuantProxyHandler):
         self.signed = bool(module.is_signed)
         # inputs need no saturation of their own: they arrive in their types' ranges
         self.saturates = not self.signed
+        quantiser = module.fused_activation_quant_proxy.tensor_quant
+        self.wrapped = quantiser.type_of() if quantiser.wraps else None
 
     def symbolic_execution(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Emit the nodes."""
+        if self.wrapped is not None:
+            return wrapped(x, *self.wrapped), self.scale, torch.zeros(()), self.width
         zero, widest = torch.zeros(()), self.width.max()
         scales = [self.scale]
         if self.saturates and (self.width < widest).any():
@@ -289,7 +338,7 @@ def bits_of(activation: Any) -> LearnedActivationQuant:
 
 def width_of(bits: LearnedActivationQuant) -> Tensor:
     """Width of each channel, sign included; 0 of a channel without bits."""
-    whole = bits.fraction() + bits.integer()
+    whole = bits.fraction() + (bits.integer().detach() if bits.wraps else bits.integer())
     return torch.where(whole >= 1, whole + int(bits.signed), 0.0)
 
 
@@ -303,6 +352,7 @@ class LearnedWeightQuantiser(ExtendedInjector):
     float_to_int_impl_type = FloatToIntImplType.ROUND
     granularity = "weight"
     fraction_init = 6.0
+    learns_range = False
 
 
 class LearnedActivationQuantiser(ExtendedInjector):
@@ -317,6 +367,7 @@ class LearnedActivationQuantiser(ExtendedInjector):
     integer_init = 2.0
     behind = 0
     rounds = False
+    wraps = False
 
 
 class LearnedInputQuantiser(LearnedActivationQuantiser):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codesign.core.errors import InputError
+from codesign.core.mapped import forget
 from codesign.tasks.heads import TorchLoss
 from codesign.training.coded import Coded
 from codesign.training.early_stop import EarlyStop
@@ -31,6 +32,8 @@ Values: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
 _STEPS = StepSettings()
 #: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
 _PRUNED_BY = 0.6
+#: steps after which the pages of a file of inputs are given back: each step reads some of any of them
+_REMEMBERED = 64
 #: events of the batch from which ranges are set
 _CALIBRATION = 2048
 
@@ -46,12 +49,14 @@ class History:
 @dataclass(frozen=True)
 class Events:
     """What a training goes through: inputs (events, n), their targets, of several heads one for each, and their weights
-    (events,) or None. With ``lsbs`` (n,) the inputs are kept as codes, of which each batch becomes values."""
+    (events,) or None. With ``lsbs`` (n,) the inputs are kept as codes, of which each batch becomes values; ``coded``
+    is whence they are: they may lie in a file."""
 
     kept: Tensor
     targets: Tensors
     weights: Tensor | None = None
     lsbs: Tensor | None = None
+    coded: Coded | None = None
 
     @classmethod
     def of(
@@ -71,6 +76,7 @@ class Events:
             else torch.as_tensor(y, device=device),
             None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=device),
             torch.as_tensor(x.lsbs, dtype=torch.float32, device=device) if isinstance(x, Coded) else None,
+            x if isinstance(x, Coded) else None,
         )
 
     def __len__(self) -> int:
@@ -85,6 +91,11 @@ class Events:
         """The inputs of these events, as values."""
         some = self.kept.index_select(0, index)
         return some if self.lsbs is None else some * self.lsbs
+
+    def forget(self) -> None:
+        """Let the system take back what it holds in memory of inputs that lie in a file."""
+        if self.coded is not None:
+            forget(self.coded.codes)
 
 
 class Course(ABC):
@@ -199,6 +210,8 @@ def run_course(
             total += twin.gradients(values, target, own, course.progress(epoch, step))
             optimiser.step()
             course.stepped()
+            if step % _REMEMBERED == _REMEMBERED - 1:
+                events.forget()
         course.after(epoch)
         losses.append(total / steps)
         progress(epoch + 1, course.epochs)

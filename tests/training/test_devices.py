@@ -26,6 +26,7 @@ CODER = {"widths": [6], "latent": 2, "square_bits": 6, "score_bits": 10, "input_
 FLAT = [
     (MLP, MLP_CONFIG, 2),
     (MLPLearned, {"widths": [6], "input_bits": 6}, 2),
+    (MLPLearned, {"widths": [6], "input_bits": 6, "overflow": "wrap", "weight_range": "learned"}, 2),
     (VAE, CODER | {"weight_bits": [4, 4], "activation_bits": [4]}, 1),
     (Autoencoder, CODER | {"weight_bits": [4] * 4, "activation_bits": [4] * 3}, 1),
 ]

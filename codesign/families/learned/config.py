@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.space import Dimension, Fixed, FloatDimension, IntDimension
 from codesign.families.base import Candidate
-
-if TYPE_CHECKING:
-    pass
+from codesign.training.learned_choices import Overflow, WeightRange
 
 __all__ = ("LearnedMLPConfig", "LearnedMLPSpace")
 
@@ -33,6 +31,17 @@ class LearnedMLPConfig(Candidate):
     granularity: Literal["weight", "channel", "tensor"] = Field(
         default="weight", description="what has a width of its own: each weight, each neuron's weights, or each layer"
     )
+    overflow: Overflow = Field(
+        default="saturate",
+        exclude_if=lambda overflow: overflow == "saturate",
+        description="what becomes of an activation beyond its range; wrap costs no logic, and its range holds all that "
+        "training events give",
+    )
+    weight_range: WeightRange = Field(
+        default="magnitude",
+        exclude_if=lambda weight_range: weight_range == "magnitude",
+        description="where a weight's integer bits come from; learned: it saturates at them",
+    )
     budget: float | None = Field(
         default=None,
         gt=0,
@@ -52,6 +61,11 @@ class LearnedMLPConfig(Candidate):
         if self.budget is None and self.starts > 1:
             raise ValueError("several starts make one front: give a budget, which picks from it")
         return self
+
+    @property
+    def plain(self) -> bool:
+        """Whether the compiled training knows its ranges."""
+        return self.overflow == "saturate" and self.weight_range == "magnitude"
 
     def beta(self, progress: float) -> float:
         """Price of one effective bit operation at ``progress`` (0 to 1) of the training."""
@@ -85,5 +99,7 @@ class LearnedMLPSpace(BaseModel):
     fraction_bits: IntDimension = Field(default=Fixed(5), description="fraction bits at the start")
     input_bits: IntDimension = Field(default=Fixed(12), description="bits of the inputs' grid")
     granularity: Dimension = Field(default=Fixed("weight"), description="what has a width: weight, channel or tensor")
+    overflow: Dimension = Field(default=Fixed("saturate"), description="of activations: saturate or wrap")
+    weight_range: Dimension = Field(default=Fixed("magnitude"), description="of weights: magnitude or learned")
     budget: Dimension = Field(default=Fixed(None), description="effective bit operations of the network picked")
     starts: IntDimension = Field(default=Fixed(1), description="trainings that make one front to pick from")

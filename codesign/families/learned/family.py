@@ -42,9 +42,17 @@ class MLPLearned(TorchFamily):
             fraction_bits=choose("fraction_bits", space.fraction_bits),
             input_bits=choose("input_bits", space.input_bits),
             granularity=choose("granularity", space.granularity),
+            overflow=choose("overflow", space.overflow),
+            weight_range=choose("weight_range", space.weight_range),
             budget=choose("budget", space.budget),
             starts=choose("starts", space.starts),
         )
+
+    def can(self, subject: Subject) -> str | None:
+        """Nor items and images: each input learns a width of its own, and an item's field has one for all items."""
+        if any(len(block.shape) > 1 for block in subject.blocks) or len(subject.blocks) > 1:
+            return "it learns a width for each input, and items or an image have one for each field"
+        return super().can(subject)
 
     def heeds(self, candidate: Candidate) -> frozenset[str]:
         """None with a budget: that training has a course of its own, and takes the best networks on its way."""

@@ -101,13 +101,16 @@ def checkpoints(
         course = PriceClimb(share, learning_rate, warm, bits, partial(visit, network, first, twin))
         run_course(twin, events, total, course, size, generator, progress)
     sizes = (events.inputs.shape[1], *config.widths, outputs)
-    found = [_checkpoint(config, point, sizes) for point in front.thinned(limit)]
+    found = [_checkpoint(config, point, sizes, events.inputs) for point in front.thinned(limit)]
     return [c for c in found if c.ebops > 0]
 
 
-def _checkpoint(config: LearnedMLPConfig, point: PassedNetwork, sizes: tuple[int, ...]) -> Checkpoint:
+def _checkpoint(
+    config: LearnedMLPConfig, point: PassedNetwork, sizes: tuple[int, ...], inputs: torch.Tensor
+) -> Checkpoint:
     network = LearnedMLP(config, sizes[0], sizes[-1])
     network.set_flat_parameters(point.parameters)
     network.eval()
+    network.settle(inputs.cpu())
     network.fold()
     return Checkpoint(network, network.ebops(), point.score, point.epoch)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from brevitas.nn import QuantIdentity, QuantLinear, QuantReLU
@@ -16,7 +17,7 @@ from codesign.graph.cost import products
 from codesign.training.learned_precision import weight_bits
 from codesign.training.learned_quantisers import (
     BIT_PRICE,
-    FRACTION_LIMITS,
+    INTEGER_LIMITS,
     LearnedActivationQuantiser,
     LearnedInputQuantiser,
     LearnedWeightQuantiser,
@@ -24,10 +25,15 @@ from codesign.training.learned_quantisers import (
     row_grid,
     width_of,
 )
-from codesign.training.network import Loss, Network, Tensors, loss_gradient
+from codesign.training.network import Autograd, Loss, Network, Tensors, loss_gradient
 from codesign.training.network import Twin as TrainingTwin
 
 __all__ = ("LearnedMLP", "LearnedTwin")
+
+T = TypeVar("T")
+
+#: training events that are looked at together
+_TOGETHER = 8192
 
 
 class LearnedMLP(Network):
@@ -57,11 +63,17 @@ class LearnedMLP(Network):
                 weight_quant=LearnedWeightQuantiser,
                 weight_granularity=config.granularity,
                 weight_fraction_init=config.fraction_bits,
+                weight_learns_range=config.weight_range == "learned",
             )
             for a, b in pairwise(sizes)
         ]
         activations = [
-            QuantReLU(act_quant=LearnedActivationQuantiser, channels=n, fraction_init=config.fraction_bits)
+            QuantReLU(
+                act_quant=LearnedActivationQuantiser,
+                channels=n,
+                fraction_init=config.fraction_bits,
+                wraps=config.overflow == "wrap",
+            )
             for n in config.widths
         ]
         self.linears: Any = nn.ModuleList(linears)
@@ -87,28 +99,56 @@ class LearnedMLP(Network):
         """The same function as :meth:`forward` of the unfolded network and the same gradients, as one operation on the
         processor, whose loops are compiled for it."""
         flat = self.flat_parameters()
-        if x.device.type == "cpu":
+        if x.device.type == "cpu" and self.config.plain:
             out, self._ebops = learned_forward(x, flat, self.layout)
         else:
-            out, self._ebops = self.forward(x), self.priced()
-        self._bits = flat[1].sum() + flat[3].sum() + flat[4].sum()
+            out = self._plainly(x)
+            self._ebops = self.priced()
+        self._bits = flat[1].sum() + sum(bits.sum() for bits in flat[3:])
         return out
+
+    def _plainly(self, x: Tensor) -> Tensor:
+        """:meth:`forward` of the unfolded network without what Brevitas needs around it."""
+        bits = bits_of(self.input)
+        x = bits.values(x + 0.5 * bits.scale())
+        for linear, activation in zip(self.linears, self.activations, strict=False):
+            bits, weights = bits_of(activation), linear.weight_quant.tensor_quant.values(linear.weight)
+            x = bits.values(nn.functional.linear(x, weights, linear.bias + 0.5 * bits.scale()).relu())
+        last = self.linears[-1]
+        return nn.functional.linear(x, last.weight_quant.tensor_quant.values(last.weight), last.bias)
+
+    @torch.no_grad()
+    def settle(self, x: Tensor) -> None:
+        """Have activations that wrap hold all that training events ``x`` (events, n) give."""
+        if self.config.overflow != "wrap":
+            return
+        for activation in self.activations:
+            bits_of(activation).integer.value.fill_(INTEGER_LIMITS[0])
+        for some in x.split(_TOGETHER):
+            bits = bits_of(self.input)
+            signal = bits.values(some + 0.5 * bits.scale())
+            for linear, activation in zip(self.linears, self.activations, strict=False):
+                bits, weights = bits_of(activation), linear.weight_quant.tensor_quant.values(linear.weight)
+                given = nn.functional.linear(signal, weights, linear.bias + 0.5 * bits.scale()).relu()
+                bits.follow(given, 0.0)
+                signal = bits.values(given)
 
     def priced(self) -> Tensor:
         """Effective bit operations as they are priced, with their gradients."""
         layers = zip(self.linears, (self.input, *self.activations), strict=True)
         return torch.stack([(weight_bits(m) * width_of(bits_of(q))).sum() for m, q in layers]).sum()
 
-    def twin(self, events: int) -> LearnedTwin:
+    def twin(self, events: int) -> TrainingTwin:
         """What trains this network in steps of ``events`` events, with the least around the arithmetic."""
-        return LearnedTwin(self, events)
+        return LearnedTwin(self, events) if self.config.plain else Autograd(self)
 
     def penalty(self, progress: float) -> Tensor:
         """The price of the last :meth:`fused`, to add to its loss: beta times EBOPs, and a little for every bit."""
         return self.config.beta(progress) * self._ebops + BIT_PRICE * self._bits
 
     def flat_parameters(self) -> list[Tensor]:
-        """Weights, their fraction bits, biases, fraction and integer bits of the signals; each flat over all layers."""
+        """Weights, their fraction bits, biases, fraction and integer bits of the signals, and where they are learned
+        integer bits of the weights; each flat over all layers."""
         signals = [bits_of(self.input), *(bits_of(a) for a in self.activations)]
         return [
             torch.cat([m.weight.flatten() for m in self.linears]),
@@ -116,7 +156,13 @@ class LearnedMLP(Network):
             torch.cat([m.bias for m in self.linears]),
             torch.cat([s.fraction.value for s in signals]),
             torch.cat([s.integer.value for s in signals]),
+            *self._own_ranges(lambda ranges: torch.cat([value.flatten() for value in ranges])),
         ]
+
+    def _own_ranges(self, of: Callable[[list[Tensor]], T]) -> list[T]:
+        """Of the integer bits of the weights of each layer, where they are learned."""
+        learned = [m.weight_quant.tensor_quant.integer for m in self.linears]
+        return [] if learned[0] is None else [of([bits.value for bits in learned])]
 
     @torch.no_grad()
     def set_flat_parameters(self, flat: list[Tensor]) -> None:
@@ -128,6 +174,7 @@ class LearnedMLP(Network):
             [m.bias for m in self.linears],
             [s.fraction.value for s in signals],
             [s.integer.value for s in signals],
+            *self._own_ranges(list),
         ]
         for parameters, values in zip(places, flat, strict=True):
             for p, v in zip(parameters, values.split([p.numel() for p in parameters]), strict=True):
@@ -181,7 +228,7 @@ class LearnedMLP(Network):
             return
         for linear in self.linears:
             linear.weight.copy_(linear.quant_weight().value)
-            linear.weight_quant.tensor_quant.fraction.value.fill_(FRACTION_LIMITS[1])  # on the grid: stays as it is
+            linear.weight_quant.tensor_quant.freeze()
         quantisers = [bits_of(self.input), *(bits_of(a) for a in self.activations)]
         for linear, quantiser in zip(self.linears, quantisers, strict=True):
             linear.weight[:, width_of(quantiser) == 0] = 0

@@ -31,7 +31,7 @@ from codesign.physics.detector.smearing import Grid, fill, new_grid, wipe
 from codesign.physics.detector.soft_pool import BEAMS, HARD_SCALE, HARD_SHARE, SoftPool, overlay, turned_muons
 from codesign.physics.detector.towers import PHIS
 
-__all__ = ("CHUNK_EVENTS", "make_events")
+__all__ = ("CHUNK_EVENTS", "Crossing", "crossings", "make_events", "see_level1", "see_truth")
 
 #: Events per piece: starting Pythia costs about as much as 200 events.
 CHUNK_EVENTS = 2000
@@ -65,6 +65,19 @@ class Event:
     objects: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
+@dataclass
+class Crossing:
+    """One crossing before any tier looks at it: the detector's towers of the ``primary`` collision (None in some of
+    zero bias, whose towers are a pool's) and of pile-up, both overwritten by the next, all muons, and its generator."""
+
+    event: Event
+    primary: Collision | None
+    hard: NDArray[np.float32]
+    soft: NDArray[np.float32]
+    muons: NDArray[np.float64]
+    random: np.random.Generator
+
+
 def make_events(
     card: EventCard, number: int, events: int, pool: SoftPool, done: Callable[[int], None] | None = None
 ) -> Any:
@@ -73,25 +86,45 @@ def make_events(
     Returns awkward records in NanoAOD's names (``record``). InputError if the card's settings do not work, ToolError if
     Pythia is missing or fails.
     """
+    found = []
+    for c in crossings(card, number, events, pool, done):
+        see_truth(c)
+        see_level1(c)
+        _high_level(c.event, c.hard, c.soft, c.random)
+        _offline(c.event, c.hard, c.soft, c.random)
+        found.append(c.event)
+    return record.assemble(found, number * CHUNK_EVENTS, number)
+
+
+def crossings(
+    card: EventCard,
+    number: int,
+    events: int,
+    pool: SoftPool,
+    done: Callable[[int], None] | None = None,
+    origins: bool = False,
+) -> Iterator[Crossing]:
+    """The first ``events`` crossings of piece ``number``, each of which is looked at before the next is asked for.
+
+    ``origins``: whether primary collisions know where their particles come from. Errors as of :func:`make_events`.
+    """
     what = f"card '{card.name}'"
     seed = seed_of_name(card.seed, "events", number)
     signal: Iterator[Collision] | None = None
     if card.settings:
-        signal = collisions_of(started_pythia(what, seed, (*BEAMS, *card.settings)), what, _BATCH)
+        signal = collisions_of(started_pythia(what, seed, (*BEAMS, *card.settings)), what, _BATCH, origins)
     hard: Iterator[Collision] = iter(())
     if card.pile_up.mean:
         settings = (*BEAMS, "HardQCD:all = on", f"PhaseSpace:pTHatMin = {HARD_SCALE}")
         other = seed_of_name(card.seed, "hard pile-up", number)
         hard = collisions_of(started_pythia("pile-up", other, settings), "pile-up", 20)
     grids = new_grid(), new_grid()
-    found = []
     for i in range(events):
         plan = _plan(card, [seed, i])
         primary = next(signal) if signal is not None else None
-        found.append(_simulate(plan, primary, list(islice(hard, plan.hard)), pool, grids))
+        yield _crossing(plan, primary, list(islice(hard, plan.hard)), pool, grids)
         if done is not None and (i + 1) % _BATCH == 0:
             done(i + 1)
-    return record.assemble(found, number * CHUNK_EVENTS, number)
 
 
 def _plan(card: EventCard, seed: list[int]) -> _Plan:
@@ -100,10 +133,10 @@ def _plan(card: EventCard, seed: list[int]) -> _Plan:
     return _Plan(random, mean, int(random.poisson(mean * (1 - HARD_SHARE))), int(random.poisson(mean * HARD_SHARE)))
 
 
-def _simulate(
+def _crossing(
     plan: _Plan, primary: Collision | None, others: list[Collision], pool: SoftPool, grids: tuple[Grid, Grid]
-) -> Event:
-    """One event. Without a primary collision, the hardest of the others is it; else one of the pool's."""
+) -> Crossing:
+    """One crossing. Without a primary collision, the hardest of the others is it; else one of the pool's."""
     random = plan.random
     (hard, hard_used, hard_count), (soft, soft_used, soft_count) = grids
     wipe(hard, hard_used, hard_count)
@@ -145,15 +178,12 @@ def _simulate(
         pile_up,
         1 + int(random.binomial(pile_up, chance)),
     )
-    _truth(event, primary, random)
-    _level1(event, hard, soft, np.concatenate(muons), random)
-    _high_level(event, hard, soft, random)
-    _offline(event, hard, soft, random)
-    return event
+    return Crossing(event, primary, hard, soft, np.concatenate(muons), random)
 
 
-def _truth(event: Event, primary: Collision | None, random: np.random.Generator) -> None:
+def see_truth(crossing: Crossing) -> None:
     """Generated jets with their flavours, invisible momentum, and leptons as the offline reconstruction finds them."""
+    event, primary, random = crossing.event, crossing.primary, crossing.random
     if primary is None:
         event.objects["gen"] = np.zeros((0, 7))
         event.objects["leptons"] = np.zeros((0, 6))
@@ -170,13 +200,16 @@ def _truth(event: Event, primary: Collision | None, random: np.random.Generator)
     event.values |= {"gen_x": float(lost[0]), "gen_y": float(lost[1])}
 
 
-def _level1(event: Event, hard: Any, soft: Any, muons: Any, random: np.random.Generator) -> None:
-    towers = level1.trigger_towers(hard, soft, random)
+def see_level1(crossing: Crossing) -> Any:
+    """What the Level-1 trigger finds in its towers, (2, rings, phis), which are given back; behind the truth."""
+    event, random = crossing.event, crossing.random
+    towers = level1.trigger_towers(crossing.hard, crossing.soft, random)
     jets = level1.jets(towers)
     event.objects["l1_jets"] = np.column_stack([jets, random.normal(size=len(jets))])
     event.objects["l1_eg"] = level1.candidates(towers)
-    event.objects["l1_muons"] = level1.measured_muons(muons, random)
+    event.objects["l1_muons"] = level1.measured_muons(crossing.muons, random)
     event.objects["l1_sums"] = level1.sums(towers, level1.PILE_UP_SLOPE)[None]
+    return towers
 
 
 def _high_level(event: Event, hard: Any, soft: Any, random: np.random.Generator) -> None:

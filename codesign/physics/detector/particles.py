@@ -23,7 +23,8 @@ _TRIES = 100
 
 @dataclass(frozen=True)
 class Collision:
-    """One collision: PDG codes, Pythia's status, momenta (px, py, pz, e) in GeV; its weight and hardest pT scale."""
+    """One collision: PDG codes, Pythia's status, momenta (px, py, pz, e) in GeV; its weight and hardest pT scale; where
+    asked for, (3, particles) where each particle comes from, mm from the collision."""
 
     kind: NDArray[np.int32]
     status: NDArray[np.int32]
@@ -33,9 +34,10 @@ class Collision:
     e: NDArray[np.float64]
     weight: float
     pt_hat: float
+    origin: NDArray[np.float64] | None = None
 
 
-def collisions_of(pythia: Any, what: str, batch: int) -> Iterator[Collision]:
+def collisions_of(pythia: Any, what: str, batch: int, origins: bool = False) -> Iterator[Collision]:
     """Collisions without end, generated ``batch`` by ``batch``; ToolError where Pythia makes none."""
     import awkward as ak
 
@@ -51,12 +53,15 @@ def collisions_of(pythia: Any, what: str, batch: int) -> Iterator[Collision]:
         first = np.asarray(layout.offsets.data)
         content = layout.content
         flat = [np.asarray((content if f in ("id", "status") else content["p"])[f].data) for f in fields]
+        made_at = ak.flatten(made.prt.vProd, axis=1) if origins else None
+        places = None if made_at is None else [ak.to_numpy(ak.fill_none(made_at[f], 0.0)) for f in ("px", "py", "pz")]
         weights = np.asarray(made.info.weights[:, 0])
         pt_hat = np.sqrt(np.asarray(made.info.pT2Hat))
         for i in range(len(made)):
             part = slice(first[i], first[i + 1])
             kind, status, px, py, pz, e = (array[part] for array in flat)
-            yield Collision(kind, status, px, py, pz, e, float(weights[i]), float(pt_hat[i]))
+            origin = None if places is None else np.stack([place[part] for place in places])
+            yield Collision(kind, status, px, py, pz, e, float(weights[i]), float(pt_hat[i]), origin)
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

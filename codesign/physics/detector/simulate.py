@@ -18,7 +18,7 @@ from codesign.physics.detector.event_chunk import CHUNK_EVENTS
 from codesign.physics.detector.soft_pool import readable
 from codesign.physics.processes import Piece, Progress, make_pieces
 
-__all__ = ("GENERATION_VERSION", "pool_files", "provenance_of", "simulated_events")
+__all__ = ("GENERATION_VERSION", "pool_files", "pool_of", "provenance_of", "simulated_events")
 
 #: Raised by hand whenever a change of the code changes the events that come out of the same card.
 GENERATION_VERSION = 2
@@ -65,7 +65,7 @@ def simulated_events(
     if not all(path.is_file() for path in paths):
         with hold_folder(folder):
             missing = [k for k, path in enumerate(paths) if not path.is_file()]
-            pool = _pool(resolved, processes) if missing else []
+            pool = pool_of(resolved, processes) if missing else []
             pieces = [
                 Piece(
                     paths[k],
@@ -102,10 +102,10 @@ def provenance_of(card: EventCard) -> dict[str, Any]:
 
 def pool_files(card: str) -> list[Path]:
     """Files of the soft collisions of a card, made where they are missing."""
-    return _pool(load_event_card(card), len(os.sched_getaffinity(0)))
+    return pool_of(load_event_card(card), len(os.sched_getaffinity(0)))
 
 
-def _pool(card: EventCard, processes: int) -> list[Path]:
+def pool_of(card: EventCard, processes: int) -> list[Path]:
     """Files of the soft collisions that a card needs, made where they are missing."""
     if not card.pile_up.mean:
         pieces = [_pool_piece(card, cache_folder(card.pool(), GENERATION_VERSION, "collisions"), 0, 100)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
@@ -17,8 +18,9 @@ from codesign.data.sample import Part, Sample
 from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
-from codesign.tasks.anomalies.anomaly_sample import SIGNALS, AnomalySample, sample_of
+from codesign.tasks.anomalies.anomaly_sample import REGIONS, SIGNALS, AnomalySample, sample_of
 from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
+from codesign.tasks.anomalies.calorimeter_regions import region_baselines, region_quantisation, standard_regions
 from codesign.tasks.anomalies.judging import judge, replicate, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
@@ -76,6 +78,10 @@ class AnomalyProblem(Problem):
 
     def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
+        if REGIONS in blocks:
+            if len(blocks) > 1:
+                raise InputError("view: the regions stand alone: objects beside them have other units and widths")
+            return region_quantisation(x, bits)
         (features,) = blocks
         return inputs.quantisation_of(x, features.fields, features.units, bits)
 
@@ -84,7 +90,10 @@ class AnomalyProblem(Problem):
         return (Head("score", ("score",), LossObjective("reconstruction")),)
 
     def target(self, part: Part) -> Mapping[str, NDArray[np.float32]]:
-        """The standardised inputs, (events, 57), the angles with a smaller weight."""
+        """The standardised inputs, (events, 57), the angles with a smaller weight; of regions, (events, 252), over the
+        spread of all."""
+        if part.view == (REGIONS.name,):
+            return {"score": standard_regions(part)}
         x = part.features.astype(np.float64)
         middle, spread = moments(x, event_weights(part))
         standard = np.clip((x - middle) / np.maximum(spread, _LEAST_WIDTH), -_MOST, _MOST)
@@ -115,7 +124,7 @@ class AnomalyProblem(Problem):
 
     def baselines(self, train: Part, seed: int) -> list[Baseline]:
         """Isolation forest, principal components, sums and largest of standardised inputs, cuts, and their sum."""
-        return baselines_of(train, seed)
+        return baselines_of(train, seed) + region_baselines(train)
 
     def ceilings(self, train: Part, validation: Part, seed: int) -> list[Baseline]:
         """A searched sum, and a supervised tree, which know the signals of the validation split."""

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.errors import InputError
+from codesign.core.layout import BlockValues, Layout
 from codesign.data.sample import Sample
+from codesign.physics.detector.regions import REGION_COLUMNS, REGION_ROWS
 from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, OTHERS, UNITS, event_inputs
 
-__all__ = ("SIGNALS", "ZERO_BIAS", "AnomalySample", "sample_of")
+__all__ = ("REGIONS", "SIGNALS", "ZERO_BIAS", "AnomalySample", "sample_of")
 
 ZERO_BIAS = "zero_bias"
+#: the calorimeter in regions of 4 x 4 towers, phi and eta
+REGIONS = Layout(name="regions", shape=(REGION_ROWS, REGION_COLUMNS, 1), fields=("et",), units=("L1 units of 0.5 GeV",))
 #: signal -> its card: top pairs, and the four signals of Govorkova et al., Sci. Data 9 (2022) 118
 SIGNALS: dict[str, str] = {
     "ttbar": "ttbar",
@@ -34,6 +38,11 @@ class AnomalySample(BaseModel):
 
     zero_bias: int = Field(default=40000, ge=1000, description="zero-bias events to simulate, or the most to read")
     signal: int = Field(default=1500, ge=100, description="events of each signal to simulate, or the most to read")
+    regions: bool = Field(
+        default=False,
+        exclude_if=lambda regions: not regions,
+        description="beside the objects a block 'regions', the calorimeter in 18 x 14, of simulated events",
+    )
     pile_up: float | None = Field(default=None, ge=0, description="mean number of collisions, instead of the cards'")
     files: tuple[str, ...] = Field(default=(), description="files of zero-bias events, instead of simulated ones")
     signal_files: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="signal -> its files")
@@ -44,6 +53,8 @@ class AnomalySample(BaseModel):
             raise ValueError("give files of zero-bias events and of at least one signal, or neither")
         if self.files and self.pile_up is not None:
             raise ValueError("pile_up is of simulated events; the files have their own")
+        if self.files and self.regions:
+            raise ValueError("regions are of simulated events: files do not hold the calorimeter's towers")
         if wrong := [s for s in self.signal_files if not s.isidentifier() or s == ZERO_BIAS]:
             raise ValueError(f"'{wrong[0]}' is no name of a signal: letters, digits and underscores, not {ZERO_BIAS}")
         return self
@@ -72,9 +83,18 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
             "files": {name: [Path(p).name for p in paths] for name, paths in files.items()},
             "events of each class": {name: len(x) for name, (x, _) in read.items()},
         },
+        blocks=(_regions(chosen, names, most),) if chosen.regions else (),
         truth={"pile_up": np.concatenate([pile_up for _, pile_up in read.values()])},
         held_out=names[1:],
     )
+
+
+def _regions(chosen: AnomalySample, names: tuple[str, ...], most: Mapping[str, int]) -> BlockValues:
+    """The calorimeter's regions of the same events: the same cards, in the same order."""
+    from codesign.physics.detector.tiers import joined, tier_pieces
+
+    each = [joined(tier_pieces("regions", _card(n), most[n], pile_up=chosen.pile_up), "regions") for n in names]
+    return BlockValues(REGIONS, np.concatenate(each).astype(np.float32)[..., None])
 
 
 def _cards(names: tuple[str, ...], pile_up: float | None) -> dict[str, Any]:

@@ -1,0 +1,101 @@
+"""Samples of what one tier sees, arrays by name, made of the same crossings as trigger events, or from the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codesign.core.errors import InputError, ToolError
+from codesign.core.reading.npz import npz_arrays
+from codesign.physics.cache import cache_folder, hold_folder
+from codesign.physics.detector.cone_pieces import make_cones
+from codesign.physics.detector.event_card import EventCard, load_event_card
+from codesign.physics.detector.event_chunk import CHUNK_EVENTS
+from codesign.physics.detector.regions import make_regions
+from codesign.physics.detector.simulate import GENERATION_VERSION, pool_of
+from codesign.physics.detector.soft_pool import SoftPool
+from codesign.physics.processes import Piece, Progress, make_pieces
+
+__all__ = ("TIERS", "Arrays", "SeenTier", "joined", "tier_pieces")
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+_Make: TypeAlias = Callable[[EventCard, int, int, SoftPool, Callable[[int], None] | None], Arrays]
+
+
+@dataclass(frozen=True)
+class SeenTier:
+    """What sees events: how a piece is made, the names of its arrays, and a number that is raised by hand whenever what
+    is made of the same crossings changes."""
+
+    make: _Make
+    arrays: tuple[str, ...]
+    version: int = 1
+
+
+TIERS: Mapping[str, SeenTier] = {
+    "regions": SeenTier(make_regions, ("regions",)),
+    "cones": SeenTier(make_cones, ("items", "class", "raw_pt", "reference_pt", "eta", "phi", "number", "event")),
+}
+
+
+def tier_pieces(
+    tier: str,
+    card: str,
+    events: int,
+    pile_up: float | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> list[Arrays]:
+    """What a tier sees of so many events, piece by piece, simulated once and then from the cache.
+
+    ``pile_up``, ``seed``: instead of the card's mean number of collisions and its seed. InputError and ToolError as of
+    :func:`codesign.physics.detector.simulated_events`.
+    """
+    resolved = load_event_card(card, pile_up=pile_up, seed=seed)
+    if events < 1:
+        raise InputError(f"the number of events must be at least 1, not {events}")
+    processes = workers or len(os.sched_getaffinity(0))
+    made = TIERS[tier]
+    folder = cache_folder(resolved, GENERATION_VERSION, f"{tier}-{made.version}")
+    sizes = [min(CHUNK_EVENTS, events - start) for start in range(0, events, CHUNK_EVENTS)]
+    paths = [folder / f"{resolved.name}-{number:05d}-{size}.npz" for number, size in enumerate(sizes)]
+    found = [_read(path, made) for path in paths]
+    if any(piece is None for piece in found):
+        with hold_folder(folder):
+            missing = [k for k, path in enumerate(paths) if _read(path, made) is None]
+            pool = [str(p) for p in pool_of(resolved, processes)] if missing else []
+            request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": pool}
+            make_pieces(
+                [Piece(paths[k], sizes[k], request | {"number": k, "events": sizes[k]}) for k in missing],
+                processes,
+                events,
+                progress,
+            )
+        found = [_read(path, made) for path in paths]
+    if progress is not None:
+        progress(events, events)
+    whole = [piece for piece in found if piece is not None]
+    if len(whole) < len(paths):
+        raise ToolError(f"{folder}: a piece that was just made cannot be read; is the disk full?")
+    return whole
+
+
+def _read(path: Path, tier: SeenTier) -> Arrays | None:
+    """A piece; None where it is missing or damaged, to be made again."""
+    try:
+        data = npz_arrays(path)
+        return {name: data[name] for name in tier.arrays}
+    except (InputError, ValueError, KeyError, TypeError):
+        return None
+
+
+def joined(pieces: list[Arrays], name: str) -> NDArray[Any]:
+    """One array of all pieces."""
+    return np.concatenate([piece[name] for piece in pieces])

@@ -1,0 +1,1 @@
+"""Teachers in floating point, of torch: what designs learn from is no part of them."""
