@@ -12,7 +12,6 @@ from codesign.core.runfolder import write_atomically
 from codesign.handoff.inference import codes_model, features_model, write_repository
 from codesign.rtl.axi import axi_stream
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.transport import Beats
 from codesign.tools.vendor.project import write_vivado_project
 
 __all__ = ("write_around_firmware", "write_inference")
@@ -34,7 +33,7 @@ def write_around_firmware(
     """
     from codesign.verify.testbench import write_testbench
 
-    if firmware.rtl is not None and not isinstance(firmware.rtl.transport, Beats):
+    if firmware.rtl is not None:
         axi_stream(firmware, bundle / "axi")
     if firmware.rtl is not None and firmware.rtl.protocol == "pipelined":
         write_testbench(firmware, inputs, outputs, bundle / "testbench")

@@ -6,7 +6,8 @@ out with the event it went in with. ``aresetn`` is synchronous and active low: i
 event leaves the wrapper of a pipeline two clocks later than the firmware alone (three where it takes one every k
 clocks), and one event each clock passes where nobody stalls. How it is done is said in ``targets/boards/axi_stream.v``.
 
-RTL that takes an event every k clocks is fed every k clocks, and RTL that has handshakes itself gets ``tlast`` and the
+RTL that takes an event every k clocks is fed every k clocks, in beats if that is how it takes it, and RTL that has
+handshakes itself gets ``tlast`` and the
 same ports: whoever uses a wrapper need not know which flow made what is inside.
 
 A design that triggers has one more input, ``threshold``, which may change at any time (it holds for the events whose
@@ -19,8 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codesign.core import resources
-from codesign.core.errors import UnsupportedError
 from codesign.core.runfolder import write_atomically
+from codesign.rtl.beats import beat_bits, beat_port
+from codesign.rtl.bits import concatenate
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.packing import packed_widths, port_width
 from codesign.rtl.top_module import connections
@@ -114,8 +116,7 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
     address = (max(depth, latency + 4) - 1).bit_length()
     above = "threshold, " if every > wide else ""
     started = firmware.rtl is not None and firmware.rtl.protocol == "started"
-    if started and isinstance(firmware.rtl.transport, Beats):  # type: ignore[union-attr]
-        raise UnsupportedError("an event comes to this firmware in beats: compile it with transport parallel")
+    way, inputs = (firmware.rtl.transport if firmware.rtl is not None else None), wide
     if interval > 1:
         bits = (interval - 1).bit_length()
         source, gate = "held", " & free"
@@ -131,6 +132,10 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
         if (!aresetn) left <= 0;
     end
 """
+        if isinstance(way, Beats):
+            inputs = beat_port(firmware.design.inputs, way.items).width
+            holding += _beats(firmware, way, inputs, bits)
+            source = "beat"
     else:
         source, gate, holding = f"s_axis_tdata[{wide - 1}:0]", "", ""
     # what is told when an event comes: in the first clock in which it is held
@@ -141,9 +146,9 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
     wire [{out - 1}:0] result;
     wire [{out - 1}:0] data;
     wire ready;
-{holding}    wire [{every - 1}:0] word = {{{above}{source}}};
+{holding}    wire [{inputs + every - wide - 1}:0] word = {{{above}{source}}};
     assign s_axis_tready = ready{gate};
-{starts}    {firmware.top} firmware (.clk(aclk), {connections(firmware.design, "word", "result")}{control});
+{starts}    {firmware.top} firmware (.clk(aclk), {connections(firmware.design, "word", "result", inputs)}{control});
     codesign_axi_control #(.OUTPUT_BITS({out}), .LATENCY({latency}), .ADDRESS_BITS({address})) control (
         .clk(aclk), .aresetn(aresetn), .s_valid(s_axis_tvalid{gate}), .s_ready(ready), .s_last(s_axis_tlast),
         .result(result), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready), .m_last(m_axis_tlast), .m_data(data)
@@ -152,6 +157,15 @@ def _around_pipeline(firmware: Firmware, wide: int, every: int, out: int, depth:
 """,
         address,
     )
+
+
+def _beats(firmware: Firmware, way: Beats, width: int, bits: int) -> str:
+    """The wire ``beat``: one after another of the event that is ``held``, while ``left`` counts down."""
+    terms = [
+        f"({{{width}{{left == {bits}'d{way.interval - 1 - beat}}}}} & {concatenate(parts)})"
+        for beat, parts in enumerate(beat_bits(firmware.design.inputs, way, "held"))
+    ]
+    return f"    wire [{width - 1}:0] beat = " + "\n        | ".join(terms) + ";\n"
 
 
 _STARTS = """\

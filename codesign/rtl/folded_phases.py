@@ -88,7 +88,8 @@ class PhaseWriter:
             self.lines.append(f"    assign {bus} = 1'b0;")
         return bus
 
-    def _register(self, width: int, next_: str, when: str = "") -> str:
+    def register(self, width: int, next_: str, when: str = "") -> str:
+        """The name of a register of so many bits, which takes ``next_`` in every clock, or ``when`` told."""
         name = self.fresh("r")
         condition = f"if ({when}) " if when else ""
         self.lines.append(f"    reg [{width - 1}:0] {name};")
@@ -101,7 +102,7 @@ class PhaseWriter:
         if clocks < 1 or not width:
             return bus
         if clocks == 1:
-            return self._register(width, bus)
+            return self.register(width, bus)
         name = self.fresh("d")
         self.lines.append(f"    wire [{width - 1}:0] {name};")
         self.lines.append(
@@ -119,7 +120,7 @@ class PhaseWriter:
         if self.schedule.interval == 1:
             return self.delay(bus, width, start - self.schedule.clocks[name])
         for load in self.schedule.holds(name, start, words):
-            bus = self._register(width, bus, f"at[{load}]") if width else bus
+            bus = self.register(width, bus, f"at[{load}]") if width else bus
         return bus
 
     def arriving(self, phase: FoldPhase, name: str) -> str:
@@ -289,7 +290,7 @@ endmodule
         while len(lanes) > 1:
             start += 1
             groups = [lanes[i : i + tree] for i in range(0, len(lanes), tree)]
-            lanes = [self._register(width, self._combine(phase, group, total)) for group in groups]
+            lanes = [self.register(width, self._combine(phase, group, total)) for group in groups]
         (word,) = lanes
         if phase.words == 1:
             return word
@@ -325,7 +326,7 @@ endmodule
         stream, width = self._stream(name), self.bits(name) * self.lanes(name)
         words = [self.arriving(phase, name)]
         for _ in range(phase.right + phase.left):
-            words.append(self._register(width, words[-1]))
+            words.append(self.register(width, words[-1]))
         value = self.schedule.folded.values[name]
         places = np.arange(value.size).reshape(value.shape)
         offsets = np.arange(len(phase.offsets)) * value.size
@@ -334,8 +335,9 @@ endmodule
         for lane in range(phase.lanes):
             seen = []
             for offset in phase.offsets:
-                word, place = divmod(lane + offset, phase.lanes)
-                positions = [n * phase.lanes + lane + offset for n in range(phase.words)]
+                at = phase.stride * lane + offset
+                word, place = divmod(at, stream.lanes)
+                positions = [n * stream.lanes + at for n in range(phase.words)]
                 outside = [
                     f"at[{start + phase.right + n}]" for n, p in enumerate(positions) if not 0 <= p < stream.items
                 ]
@@ -360,7 +362,7 @@ endmodule
         stream, width = self._stream(name), self.bits(name) * self.lanes(name)
         words = [self.arriving(phase, name)]
         for _ in range(phase.words - 1):
-            words.insert(0, self._register(width, words[0]) if width else words[0])
+            words.insert(0, self.register(width, words[0]) if width else words[0])
         value = self.schedule.folded.values[name]
         places = np.arange(stream.items * value.size).reshape(1, stream.items, *value.shape)
         parts, lows = [], offsets_of(self.types(name))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from codesign.core.design import Design
-from codesign.core.errors import ToolError
+from codesign.core.errors import InputError, ToolError
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.graph.schedule import Schedule
 from codesign.graph.streams import Stream
@@ -54,18 +54,27 @@ class FoldedTop:
     copies: Mapping[str, int]
 
 
-def transport_of(schedule: Schedule, kind: str) -> Transport:
-    """How events come: ``parallel``, or in beats as many items at once as the schedule takes.
+def transport_of(schedule: Schedule, kind: str, items: int | None = None) -> Transport:
+    """How events come: ``parallel``, or in beats of ``items``; without, of as many as the schedule takes at once.
 
-    ToolError where several blocks of items would come in different numbers of beats.
+    ToolError where several blocks of items would come in different numbers of beats, InputError where so few items a
+    beat take longer than the items that the schedule takes in a clock.
     """
     if kind == "parallel":
         return Parallel(schedule.interval)
     streams = {s.layout: s for s in (schedule.folded.values[n].stream for n in schedule.folded.inputs) if s}
     if len(streams) != 1:
         raise ToolError("a stream needs one number of items; use the transport parallel")
+    if any(len(schedule.folded.given[n]) == 1 for n in schedule.folded.inputs if schedule.folded.values[n].stream):
+        raise ToolError("an input of one axis does not say what its items are; use the transport parallel")
     (stream,) = streams.values()
-    return Beats(stream.lanes, stream.words, schedule.interval)
+    items = min(items or stream.lanes, stream.items)
+    if items < stream.lanes:
+        raise InputError(
+            f"{stream.items} items, {items} a beat, take {-(-stream.items // items)} clocks, and the interval is "
+            f"{schedule.interval}: give a beat at least {stream.lanes} items, or a longer interval"
+        )
+    return Beats(items, -(-stream.items // items), schedule.interval)
 
 
 def folded_top(
@@ -147,9 +156,8 @@ def _inputs(writer: PhaseWriter, port: Port, transport: Transport) -> int:
             _select(writer, name, stream, own, low)
             low += total_width(own)
         else:
-            width = total_width(types) * stream.lanes
-            writer.wire(name, [element("model_inp", low, width)])
-            low += width
+            _gather(writer, name, stream, transport.items, low)
+            low += total_width(types) * transport.items
     return low
 
 
@@ -173,11 +181,44 @@ def _select(writer: PhaseWriter, name: str, stream: Stream, own: Sequence[FixedP
                 at = item * value.size + index
                 parts += convert("model_inp", low + places[at], own[at], kind)
         words.append(parts)
-    width = total_width(types) * stream.lanes
+    _wire_words(writer, name, stream, words)
+
+
+def _gather(writer: PhaseWriter, name: str, stream: Stream, items: int, low: int) -> None:
+    """The word of each clock, of beats of so many items, at least as many as a word has: what it needs has come."""
+    one = writer.bits(name)
+    if items == stream.lanes or not one:
+        writer.wire(name, [element("model_inp", low, one * stream.lanes)])
+        return
+    beats = -(-stream.items // items)
+    kept, firsts = [], []
+    for beat in range(beats):  # what a later clock takes stays until the next event's beat comes
+        first = max(beat * items, min((beat + 1) * stream.lanes, (beat + 1) * items))
+        last = min((beat + 1) * items, stream.items)
+        firsts.append(first)
+        given = element("model_inp", low + (first - beat * items) * one, (last - first) * one)
+        kept.append(writer.register((last - first) * one, given, _at(beat)) if last > first else "")
+    words: list[list[str]] = [[] for _ in range(stream.words)]
+    for item in range(stream.items):
+        beat, place = divmod(item, items)
+        part = element("model_inp", low + place * one, one)
+        if item >= firsts[beat]:
+            part = element(kept[beat], (item - firsts[beat]) * one, one)
+        words[item // stream.lanes].append(part)
+    _wire_words(writer, name, stream, words)
+
+
+def _at(clock: int) -> str:
+    return "start" if not clock else f"after[{clock}]"
+
+
+def _wire_words(writer: PhaseWriter, name: str, stream: Stream, words: Sequence[Sequence[str]]) -> None:
+    """One word in each clock."""
+    width = writer.bits(name) * stream.lanes
     if stream.words == 1:
         writer.wire(name, words[0])
         return
-    terms = [f"({{{width}{{{'start' if not w else f'after[{w}]'}}}}} & {concatenate(p)})" for w, p in enumerate(words)]
+    terms = [f"({{{width}{{{_at(w)}}}}} & {concatenate(p)})" for w, p in enumerate(words)]
     selected = writer.fresh("s")
     writer.lines.append(f"    wire [{width - 1}:0] {selected} = " + "\n        | ".join(terms) + ";")
     writer.wire(name, [selected])

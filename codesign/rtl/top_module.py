@@ -84,13 +84,13 @@ def comparison(outputs: Port, trigger: int, found: str) -> list[str]:
     ]
 
 
-def connections(design: Design, word: str, result: str) -> str:
+def connections(design: Design, word: str, result: str, width: int | None = None) -> str:
     """Port connections of a firmware's top module, but for the clock.
 
     Vector ``word`` holds the packed inputs, and above them the threshold of a design that triggers; ``result`` the
-    packed outputs, and above them the trigger bit.
+    packed outputs, and above them the trigger bit. ``width``: of the inputs, where they are those of a beat.
     """
-    wide, out = design.inputs.width, design.outputs.width
+    wide, out = width or design.inputs.width, design.outputs.width
     made = f".model_inp({word}[{wide - 1}:0]), .model_out({result}[{out - 1}:0])"
     if design.threshold is not None:
         above = f"{word}[{wide + design.threshold.width - 1}:{wide}]"

@@ -29,10 +29,11 @@ from codesign.core.availability import Availability
 from codesign.core.errors import InputError, ToolError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.process import run_tool
+from codesign.rtl.beats import beat_port
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.rtl.packing import packed_widths
 from codesign.rtl.top_module import connections
-from codesign.rtl.transport import Parallel
+from codesign.rtl.transport import Beats
 from codesign.tools.nextpnr_family import FAMILIES, DeviceFamily, family_of
 from codesign.tools.nextpnr_synth import write_netlist
 from codesign.tools.yosys import used_sources
@@ -143,14 +144,19 @@ def _release(family: DeviceFamily) -> str:
 
 def _is_placed(rtl: Rtl) -> bool:
     """Whether RTL of this protocol has the ports that the harness connects."""
-    return rtl.protocol == "pipelined" or (rtl.protocol == "started" and isinstance(rtl.transport, Parallel))
+    return rtl.protocol in ("pipelined", "started")
 
 
 def harness(firmware: Firmware) -> str:
     """Verilog of the module that place and route sees: ``clk``, ``serial_in``, ``serial_out`` and the firmware."""
     wide, out = packed_widths(firmware.design)
+    inputs, way = firmware.design.inputs.width, firmware.rtl.transport if firmware.rtl is not None else None
+    if isinstance(way, Beats):
+        above = wide - inputs
+        inputs = beat_port(firmware.design.inputs, way.items).width
+        wide = inputs + above
     vector, started = wide, firmware.rtl is not None and firmware.rtl.protocol == "started"
-    ports = connections(firmware.design, "word", "result")
+    ports = connections(firmware.design, "word", "result", inputs)
     if started:  # its reset and its start come from the line too
         vector = wide + 2
         ports += f", .rst(word[{wide}]), .first(word[{wide + 1}]), .valid(), .error()"

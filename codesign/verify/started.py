@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from codesign.core import resources
 from codesign.core.errors import ToolError
-from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.process import run_tool
 from codesign.core.records import Verified
+from codesign.rtl.beats import beat_port, beat_words
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.packing import observed_port, pack, port_width, unpack, with_trigger
 from codesign.rtl.transport import Beats
@@ -27,7 +27,7 @@ from codesign.tools import verilator
 from codesign.tools.verilator import WaveFormat
 from codesign.verify.harness import port_defines, write_threshold
 
-__all__ = ("beat_words", "verify_started")
+__all__ = ("verify_started",)
 
 _TOP = "started_harness"
 _SECONDS = 3600.0
@@ -57,57 +57,23 @@ class _Script:
             self.rows.append((index, int(clock == 0), 0))
 
 
-def beat_words(firmware: Firmware, codes: Codes, rng: np.random.Generator) -> tuple[list[str], int]:
-    """Words of every event, one event after another, and how many there are of each; open slots hold anything.
-
-    InputError for codes that do not fit the design's input types.
-    """
-    port, rtl = firmware.design.inputs, firmware.rtl
-    assert rtl is not None
-    whole = pack(port, codes)
-    if not isinstance(rtl.transport, Beats):
-        return whole, 1
-    items, beats = rtl.transport.items, rtl.transport.beats
-    kinds: list[FixedPoint] = []
-    columns: list[list[Codes]] = [[] for _ in range(beats)]
-    for block, place in port.places:
-        own = codes[:, place]
-        if len(block.shape) < 2:
-            kinds += block.types
-            noise = _random(block.types, own.shape, rng)
-            for beat in range(beats):
-                columns[beat].append(noise if beat else own)
-            continue
-        each = block.types * (block.items // block.shape[0])
-        rows = own.reshape(len(codes), block.shape[0], len(each))
-        slots = _random(each, (len(codes), max(0, items * beats - block.shape[0]), len(each)), rng)
-        rows = np.concatenate([rows, slots], axis=1)[:, : items * beats]
-        kinds += each * items
-        for beat in range(beats):
-            columns[beat].append(rows[:, beat * items : (beat + 1) * items].reshape(len(codes), -1))
-    beat_port = Port(name="beat", types=tuple(kinds), labels=tuple(f"b{i}" for i in range(len(kinds))))
-    packed = [pack(beat_port, np.concatenate(c, axis=1)) for c in columns]
-    return [packed[beat][event] for event in range(len(codes)) for beat in range(beats)], beats
-
-
-def _random(kinds: tuple[FixedPoint, ...], shape: tuple[int, ...], rng: np.random.Generator) -> Codes:
-    low, high = (np.array([getattr(k, end) for k in kinds], dtype=np.int64) for end in ("minimum", "maximum"))
-    return rng.integers(low, high + 1, shape)
-
-
 class _Started:
     """A compiled firmware with its words, which plays scripts."""
 
     def __init__(self, firmware: Firmware, codes: Codes, work: Path, waves: WaveFormat | None) -> None:
         self.firmware, self.work, self.waves, self.codes = firmware, work, waves, codes
         rng = np.random.default_rng(0)
-        words, self.beats = beat_words(firmware, codes, rng)
         design, rtl = firmware.design, firmware.rtl
         assert rtl is not None
+        port, way = design.inputs, rtl.transport
+        # a whole event is held for the interval, a beat is there for one clock
+        if isinstance(way, Beats):
+            words, self.beats, self.held = beat_words(port, way, codes, rng), way.beats, 1
+            port = beat_port(port, way.items)
+        else:
+            words, self.beats, self.held = pack(port, codes), 1, rtl.initiation_interval
         self.rtl, self.garbage = rtl, len(words)
-        width = port_width(design.inputs)
-        if isinstance(rtl.transport, Beats):
-            width = _beat_width(design.inputs, rtl.transport.items)
+        width = port_width(port)
         digits = -(-width // 4)
         bits = rng.integers(0, 2, (_GARBAGE, width))
         words += [f"{int(''.join(map(str, row)), 2):0{digits}x}" for row in bits.tolist()]
@@ -149,21 +115,13 @@ class _Started:
     def event(self, script: _Script, event: int, until: int) -> None:
         """An event at the input: held for the interval, or its beats."""
         start = event * self.beats
-        held = self.rtl.initiation_interval if self.beats == 1 else 1
-        words = [w for beat in range(self.beats) for w in [start + beat] * held]
+        words = [w for beat in range(self.beats) for w in [start + beat] * self.held]
         script.event(words, until)
 
     def clean(self) -> None:
         for name in ("stimulus.hex", "schedule.txt", "response.hex", "threshold.hex", "simulation", "results.xml"):
             (self.work / name).unlink(missing_ok=True)
         shutil.rmtree(self.work / "generated", ignore_errors=True)
-
-
-def _beat_width(port: Port, items: int) -> int:
-    return sum(
-        sum(t.width for t in block.types) * (items * (block.items // block.shape[0]) if len(block.shape) > 1 else 1)
-        for block in port.blocks
-    )
 
 
 def verify_started(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from codesign.core.figures import Fidelity, find
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings, AlkaidSpace
-from codesign.rtl.axi import axi_stream
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.transport import Beats, Parallel
 from codesign.rtl.uart import SerialBoard
@@ -155,10 +155,66 @@ def test_events_through_the_serial_line_of_a_board(tmp_path: Path) -> None:
     assert np.array_equal(found, exact_codes(design, codes))
 
 
-def test_beats_are_refused_by_the_wrapper(jedi: Firmware, tmp_path: Path) -> None:
-    beats = replace(jedi, rtl=replace(jedi.rtl, transport=Beats(3, 4, 4)))
-    with pytest.raises(UnsupportedError, match="transport parallel"):
-        axi_stream(beats, tmp_path)
+def in_beats(folder: Path, interval: int = 4, items: int | None = None, kind: str = "JEDI-linear") -> Firmware:
+    made = network(kind, 10, seed=11, width=4, outputs=3)
+    settings = AlkaidSettings(interval=interval, transport="beats", items=items)
+    return Alkaid().compile(made, TARGET, folder / "firmware", settings)
+
+
+def test_beats_of_more_items_than_are_taken_at_once(tmp_path: Path) -> None:
+    """As links deliver them: five items in each of two clocks, where three are taken in each of four."""
+    firmware = in_beats(tmp_path, items=5)
+    assert firmware.rtl.transport == Beats(5, 2, 4)
+    assert Alkaid().load(firmware.design, TARGET, firmware.folder).rtl == firmware.rtl
+    verdict = checked(firmware, tmp_path, 40)
+    assert verdict.exact, verdict.first_difference
+    assert (verdict.latency_cycles, verdict.initiation_interval) == (firmware.latency_cycles, 4)
+
+
+def test_beats_of_too_few_items_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"10 items, 2 a beat, take 5 clocks, and the interval is 4: .* at least 3"):
+        in_beats(tmp_path, items=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("items", [4, 7, 10, 16])
+@pytest.mark.parametrize("kind", ["conv1d", "deep set, validity bit", "event beside items", "mixer"])
+def test_beats_of_any_number_of_items(kind: str, items: int, tmp_path: Path) -> None:
+    firmware = in_beats(tmp_path, 5, items, kind)
+    assert firmware.rtl.transport == Beats(min(items, 10), -(-10 // items), 5)
+    verdict = checked(firmware, tmp_path, 100)
+    assert verdict.exact, verdict.first_difference
+
+
+@pytest.mark.slow
+def test_an_item_that_is_not_kept_for_its_clock_is_seen(tmp_path: Path) -> None:
+    """The registers between beats and words: one that takes the next beat too is of another item."""
+    firmware = in_beats(tmp_path, items=5)
+    path = firmware.folder / "src" / "codesign_top.v"
+    text, found = re.subn(r"if \(start\) (r\d+ <= model_inp)", r"\1", path.read_text())
+    assert found
+    path.write_text(text)
+    assert not checked(firmware, tmp_path).exact
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("items", [None, 7])
+def test_the_wrapper_feeds_beats(items: int | None, tmp_path: Path) -> None:
+    firmware = in_beats(tmp_path, items=items, kind="event beside items")
+    codes = probe_codes(firmware.design.inputs, 400)
+    episodes = episodes_for(len(codes))
+    received = simulate_axi(firmware, codes, episodes, tmp_path)
+    assert first_difference(episodes, received, exact_codes(firmware.design, codes)) is None
+
+
+@pytest.mark.slow
+def test_a_board_gets_its_events_in_beats(tmp_path: Path) -> None:
+    design = network("JEDI-linear", 8, seed=2, width=4, outputs=3)
+    settings = AlkaidSettings(interval=4, transport="beats", items=3)
+    firmware = Alkaid().compile(design, load_target("ulx3s-85f"), tmp_path / "f", settings)
+    codes = probe_codes(design.inputs, 40)
+    found = SerialBoard(design, SimulatedPort(firmware, tmp_path / "w")).run(codes)
+    assert np.array_equal(found, exact_codes(design, codes))
 
 
 @pytest.mark.slow

@@ -139,6 +139,32 @@ def _conv(n: Network, items: int, fields: int, kernel: int = 3, layers: int = 2,
     return n.head(n.reduce(pool, x, axis=2), n.width)
 
 
+def _strided(n: Network, items: int, fields: int) -> str:
+    """Every second place of a convolution, the larger of two neighbours, another convolution."""
+    x = n.node("Transpose", n.block("items", items, fields), perm=[0, 2, 1])
+    weight, bias = n.constant(n.weights(n.width, fields, 3)), n.constant(n.bias(x, n.width))
+    x = n.active(n.node("Conv", x, weight, bias, kernel_shape=[3], pads=[1, 1], strides=[2]))
+    if items > 2:
+        x = n.node("MaxPool", x, kernel_shape=[2], strides=[1])
+    weight, bias = n.constant(n.weights(n.width, n.width, 3)), n.constant(n.bias(x, n.width))
+    x = n.active(n.node("Conv", x, weight, bias, kernel_shape=[3], pads=[1, 1]))
+    return n.head(n.reduce("ReduceSum", x, axis=2), n.width)
+
+
+def _image(n: Network, rows: int, channels: int, stride: int = 1, window: int = 2) -> str:
+    """Two convolutions of an image of six columns, the largest of each window, the sum over all places."""
+    x = n.node("Transpose", n.block("items", rows, 6, channels), perm=[0, 3, 1, 2])
+    for layer in range(2):
+        weight, bias = n.constant(n.weights(n.width, channels, 3, 3)), n.constant(n.bias(x, n.width)[:, None, None])
+        steps = [stride, stride] if layer == 0 else [1, 1]
+        x = n.node("Conv", x, weight, kernel_shape=[3, 3], pads=[1] * 4, strides=steps)
+        x, channels = n.active(n.node("Add", x, bias)), n.width
+    if window > 1 and -(-rows // stride) >= window:
+        x = n.node("MaxPool", x, kernel_shape=[window, window], strides=[window, window])
+    summed = n.node("ReduceSum", x, n.integers([2, 3]), keepdims=0)
+    return n.head(summed, n.width)
+
+
 def _mixer(n: Network, items: int, fields: int) -> str:
     x = n.node("Transpose", n.block("items", items, fields), perm=[0, 2, 1])
     x = n.active(n.dense(x, items, items))  # along the items: of every field the same
@@ -176,6 +202,10 @@ KINDS: dict[str, Callable[[Network, int, int], str]] = {
     "conv1d, max": lambda n, i, f: _conv(n, i, f, 3, 1, "ReduceMax"),
     "conv1d, even kernel": lambda n, i, f: _conv(n, i, f, 4, 1),
     "conv1d, wide kernel": lambda n, i, f: _conv(n, i, f, 7, 1),
+    "conv1d, strides and pools": _strided,
+    "conv2d": lambda n, i, f: _image(n, i, f, 1, 1),
+    "conv2d, pools": _image,
+    "conv2d, strides and pools": lambda n, i, f: _image(n, i, f, 2),
     "mixer": _mixer,
     "event beside items": _beside,
     "linear attention": _attention,

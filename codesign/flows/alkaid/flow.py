@@ -85,6 +85,9 @@ class AlkaidSettings(BaseModel):
     transport: Literal["parallel", "beats"] | None = Field(
         default=None, description="of a folded design: a whole event at once (None), or items beat by beat"
     )
+    items: int | None = Field(
+        default=None, ge=1, le=MOST_ELEMENTS, description="of the transport beats: items a beat. None: what it takes"
+    )
     modules: Literal["whole", "items"] | None = Field(
         default=None,
         description="of an unrolled design: one circuit, or one for each item, all alike. None: what its size asks for",
@@ -126,6 +129,12 @@ class AlkaidSpace(BaseModel):
     transport: Literal["parallel", "beats"] = Field(
         default="parallel", description="of a folded design: a whole event at once, or items beat by beat"
     )
+    items: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_ELEMENTS,
+        description="of the transport beats: items a beat, as links deliver them; by default as many as it takes",
+    )
     modules: Literal["whole", "items"] | None = Field(
         default=None, description="of an unrolled design: one circuit, or one for each item; by default by its size"
     )
@@ -157,7 +166,8 @@ class Alkaid(Flow):
         if interval == 1:
             return AlkaidSettings(stage_delay=stage_delay, modules=space.modules)
         transport = space.transport if space.transport != "parallel" else None
-        return AlkaidSettings(stage_delay=stage_delay, interval=interval, transport=transport)
+        items = space.items if transport is not None else None
+        return AlkaidSettings(stage_delay=stage_delay, interval=interval, transport=transport, items=items)
 
     def available(self) -> Availability:
         """alkaid comes with codesign; it is missing only in a damaged installation."""
@@ -230,7 +240,7 @@ class Alkaid(Flow):
         interval = settings.interval or 1
         shutil.rmtree(folder, ignore_errors=True)
         made = compile_folded(
-            design, target, folder, TOP, interval, settings.transport or "parallel", stage_delay, codes
+            design, target, folder, TOP, interval, settings.transport or "parallel", stage_delay, codes, settings.items
         )
         compared = design.threshold.width if design.threshold is not None else 0
         record = {

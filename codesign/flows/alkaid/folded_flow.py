@@ -80,14 +80,18 @@ def compile_folded(
     transport: str,
     stage_delay: float,
     codes: NDArray[np.int64],
+    items: int | None = None,
 ) -> FoldedFirmware:
-    """Write the sources into ``folder/src``; every module is tried on what comes to it of ``codes`` (events, n)."""
+    """Write the sources into ``folder/src``; every module is tried on what comes to it of ``codes`` (events, n).
+
+    ``items``: of a beat, where the transport is beats; None: as many as the schedule takes at once.
+    """
     folded = folded_of(design, interval)
     (folder / "src").mkdir(parents=True)
     modules = compile_modules(folded, design.inputs.values(codes), target, folder, stage_delay)
     tree = 4 if stage_delay >= 3 else 2
     schedule = folded.timed({name: m.latency for name, m in modules.items()}, tree)
-    way = transport_of(schedule, transport)
+    way = transport_of(schedule, transport, items)
     written = folded_top(top, design, schedule, {name: m.name for name, m in modules.items()}, way)
     write_atomically(folder / "src" / f"{top}.v", written.text.encode())
     copies = {name: m.phase.lanes for name, m in modules.items()}

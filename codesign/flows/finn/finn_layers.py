@@ -21,6 +21,7 @@ from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array, Domain, Taken
 from codesign.graph.exact import Exact
+from codesign.graph.flat_chain import flat_chain
 from codesign.graph.interval import grid
 from codesign.graph.joined import join_heads
 from codesign.graph.quantiser import QuantSpec
@@ -214,7 +215,8 @@ def layers_of(design: Design) -> FinnLayers:
     shift = np.where(live, np.rint(np.log2(port.lsbs / lsb)), 0).astype(np.int64)
     low, high = (bound << shift for bound in port.bounds)
     start = _Wire((), None, (low, high), low, high, np.full(port.size, lsb))
-    out = read_graph(join_heads(design.onnx)).run(start, _Domain())
+    content = flat_chain(join_heads(design.onnx), port.size, "finn")
+    out = read_graph(content).run(start, _Domain())
     if not out.affine:
         out = _write(out)
     steps = out.steps

@@ -21,6 +21,7 @@ from codesign.core.design import Design
 from codesign.core.errors import UnsupportedError
 from codesign.core.fixedpoint import FixedPoint
 from codesign.core.reading.onnx import onnx_model
+from codesign.graph.flat_chain import flat_chain
 from codesign.graph.interval import Interval, Intervals, grid, tightest_type
 from codesign.graph.joined import join_heads
 from codesign.graph.reader import read_graph
@@ -109,7 +110,7 @@ def _rewritten(design: Design) -> onnx.ModelProto:
 
     UnsupportedError names what hls4ml cannot do exactly.
     """
-    content = join_heads(design.onnx)
+    content = flat_chain(join_heads(design.onnx), design.inputs.size, "hls4ml")
     constants = read_graph(content).constants
     source = onnx_model(content).graph
     nodes: list[Any] = []

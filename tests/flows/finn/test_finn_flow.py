@@ -21,6 +21,8 @@ from tests.families.test_learned import exported, scattered
 from tests.families.test_qmlp import CONFIGS
 from tests.flows.finn.test_layers import KIND, small
 from tests.flows.test_alkaid import design_of
+from tests.graph.everywhere import exact_codes
+from tests.graph.item_networks import network
 
 TARGET = load_target("vu13p-360")
 
@@ -177,3 +179,15 @@ def test_record_names_what_is_not_in_the_layers(finn, tmp_path):
     record = json.loads((tmp_path / "fw" / "firmware.json").read_text())
     assert "threshold layer on floating-point inputs" in record["stripped"][0]
     assert all((firmware.folder / name).is_file() for name in [*firmware.sources, *record["data"]])
+
+
+@pytest.mark.slow
+def test_a_chain_of_convolutions_is_taken(finn, tmp_path):
+    """As the matrices that they are on the whole event."""
+    design = network("conv1d", 4, 2, seed=2, width=3, outputs=3)
+    firmware = finn.compile(design, TARGET, tmp_path / "fw", FinnSettings(initiation_interval=16))
+    codes = probe_codes(design.inputs)[::20]
+    truth = exact_codes(design, codes)
+    assert np.array_equal(finn.predict(firmware, codes), truth)
+    verdict = verify(firmware, codes, {"exact": truth}, tmp_path / "sim")
+    assert verdict.exact, verdict.first_difference

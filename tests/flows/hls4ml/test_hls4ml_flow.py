@@ -15,8 +15,10 @@ from codesign.flows.hls4ml.flow import Hls4ml, Hls4mlSettings, Hls4mlSpace
 from codesign.training import export
 from tests.families.test_qmlp import CONFIGS
 from tests.flows.test_alkaid import TARGET, design_of
+from tests.graph.everywhere import exact_codes
 from tests.graph.graphs import GraphBuilder
 from tests.graph.graphs import design_of as graph_design
+from tests.graph.item_networks import network
 
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)
 
@@ -161,3 +163,16 @@ def test_record_of_the_project(trained, firmware):
     assert record["design"] == trained[1].hash
     assert record["hls4ml"] == "1.3.0"
     assert [layer["inputs"] for layer in record["layers"]] == [16, 8]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("io", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize("kind", ["conv1d", "conv2d", "deep set, sum"])
+def test_chains_over_items_and_images_are_taken(kind, io, tmp_path):
+    """A convolution is the matrix that it is on the whole event."""
+    design, flow = network(kind, 4, 2, seed=2, width=3, outputs=3), Hls4ml()
+    made = flow.compile(design, TARGET, tmp_path / "fw", Hls4mlSettings(io=io))
+    codes = probe_codes(design.inputs)
+    truth = exact_codes(design, codes)
+    assert len(np.unique(truth, axis=0)) > 3
+    assert np.array_equal(flow.predict(made, codes), truth)
