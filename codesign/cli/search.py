@@ -148,7 +148,8 @@ def compare(
         {"metric": name, **gap.model_dump(mode="json"), "reading": f"{beside.one} {reading(gap)} {beside.other}"}
         for name, gap in beside.metrics.items()
     ]
-    print_rows(rows, as_json, ("metric", "value", "error", "better", "reading"))
+    systematic = ("systematic",) if any("systematic" in row for row in rows) else ()
+    print_rows(rows, as_json, ("metric", "value", "error", *systematic, "better", "reading"))
 
 
 def front(folder: Run, as_json: Json = False) -> None:

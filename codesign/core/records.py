@@ -48,7 +48,7 @@ class _Record(BaseModel):
 
 
 class Metric(_Record):
-    """A physics metric and its statistical uncertainty (one standard deviation)."""
+    """A physics metric, its statistical uncertainty (one standard deviation), and its systematic one."""
 
     value: float = Field(allow_inf_nan=False)
     error: float = Field(ge=0, allow_inf_nan=False)
@@ -60,6 +60,13 @@ class Metric(_Record):
     )
     high: float | None = Field(
         default=None, allow_inf_nan=False, exclude_if=lambda end: end is None, description="the upper end"
+    )
+    systematic: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda error: error is None,
+        description="its systematic error, by the study's variations of inputs; absent where the study has none",
     )
 
 
@@ -111,6 +118,11 @@ class Metrics(_Record):
         allow_inf_nan=False,
         exclude_if=lambda number: number is None,
         description="effective number of events, where they have weights",
+    )
+    variations: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        exclude_if=lambda variations: not variations,
+        description="values under each of the study's variations of inputs, by its name and way, by metric",
     )
 
 
@@ -193,6 +205,9 @@ class JudgedBaseline(_Record):
     name: str = "baseline"
     metrics: dict[str, Metric] = Field(default_factory=dict, description="on the test split")
     validation: dict[str, Metric] = Field(default_factory=dict)
+    variations: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="of the test split, under each of the study's variations of inputs"
+    )
 
 
 class Baselines(JudgedBaseline):

@@ -200,6 +200,9 @@ class _Search:
             self._tell(problem.remarks(sample, splits_of(study)))
         for member in self._resolved.members:
             view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
+        for place, variation in enumerate(study.systematics):
+            with of_study("systematics", place):
+                variation.must_fit(sample.layouts, tuple(sample.truth))
         sample = replace(sample, view=study.view)
         facts = record(sample, splits_of(study))
         facts["outputs"] = list(problem.outputs(sample))
