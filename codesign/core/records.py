@@ -34,6 +34,9 @@ __all__ = (
     "PairedDifference",
     "Plot",
     "Plots",
+    "RepeatedDesign",
+    "RepeatedMetric",
+    "Repeats",
     "SampleFacts",
     "SearchName",
     "Series",
@@ -241,6 +244,34 @@ class LearnedFigure(_Record):
     factor: float = Field(gt=0, allow_inf_nan=False, description="measured over the figure below, geometric mean")
     error: float = Field(ge=0, allow_inf_nan=False, description="of a prediction by it, as a share: one deviation")
     trials: int = Field(ge=2, description="measured, from which it is learned")
+
+
+class RepeatedMetric(_Record):
+    """A metric on the test split of a design and of the same one trained again, all on the same events."""
+
+    values: list[float] = Field(description="the design's own first")
+    mean: float = Field(allow_inf_nan=False)
+    training: float = Field(ge=0, allow_inf_nan=False, description="standard deviation over trainings")
+    events: float = Field(ge=0, allow_inf_nan=False, description="mean statistical error: what other events would do")
+
+
+class RepeatedDesign(_Record):
+    """A design of the front, trained again from other seeds."""
+
+    trial: int = Field(ge=0)
+    seeds: list[int] = Field(description="of the trainings that came through")
+    metrics: dict[str, RepeatedMetric] = Field(default_factory=dict)
+    figures: dict[str, list[float]] = Field(
+        default_factory=dict, description="compiled figures of each, by quantity, the design's own first"
+    )
+    failed: dict[int, str] = Field(default_factory=dict, description="number of the repetition -> why it failed")
+
+
+class Repeats(_Record):
+    """``repeats.json`` of a run: its best designs, each trained again from other seeds."""
+
+    repeats: int = Field(ge=1, description="further trainings of each that were asked for")
+    designs: list[RepeatedDesign]
 
 
 class FidelityFront(_Record):
@@ -486,4 +517,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "explained.json": Explanations,
     "layers.json": LayerCosts,
     "comparisons.json": Comparisons,
+    "repeats.json": Repeats,
 }

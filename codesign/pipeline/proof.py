@@ -14,7 +14,7 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import Baselines, BesideOther, Comparisons, Figures, Metrics, Plots, SampleFacts
+from codesign.core.records import Baselines, BesideOther, Comparisons, Figures, Metric, Metrics, Plots, SampleFacts
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Part, Sample
@@ -51,7 +51,7 @@ from codesign.tasks.problem import Problem, working_points
 from codesign.tasks.weighting import effective_events
 from codesign.tools.verilator import WaveFormat
 
-__all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
+__all__ = ("is_measured", "judge_on_test", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
 #: replicas of a design that are kept, for its comparison with others: an error from so many is right to 7 %
 _KEPT = 100
@@ -102,13 +102,7 @@ def prove(
         with stages("test"):
             scores = design.outputs.values(flow.predict(firmware, codes))
             usual = problem.judge(scores, part, points())
-            scored = partial(scores_of, design)  # as the flow's, event by event
-            varied = judge_varied(study, problem, scored, part, usual, points(), sample.layouts)
-            judged = Metrics(
-                split="test", events=len(part), metrics=varied.metrics, points=dict(points()),
-                effective=effective_events(part), variations=varied.under,
-            )  # fmt: skip
-            folder.write("test.json", judged)
+            folder.write("test.json", _judged(study, problem, design, part, usual, points(), sample))
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points())))
     if not (folder.path / "comparisons.json").is_file():
@@ -144,6 +138,29 @@ def prove(
         say(folder, text)
     add_seconds(folder, stages.seconds)
     return simulated
+
+
+def judge_on_test(study: Study, folder: TrialFolder, sample: Sample, stage: StageReport) -> None:
+    """Judge a candidate on the test split by its exact graph, and write its ``test.json``."""
+    sample, design = seeing(sample, study.view), design_of(folder)
+    part = sample.part("test", splits_of(study))
+    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    with Stages(stage)("test"):
+        points, scored = _points(study, problem, folder, sample, design), partial(scores_of, design)
+        usual = problem.judge(scored(part), part, points)
+        folder.write("test.json", _judged(study, problem, design, part, usual, points, sample))
+
+
+def _judged(
+    study: Study, problem: Problem, design: Design, part: Part, usual: Mapping[str, Metric],
+    points: Mapping[str, float], sample: Sample,
+) -> Metrics:  # fmt: skip
+    """``test.json``: the metrics as they are, with what the study's variations do to them."""
+    varied = judge_varied(study, problem, partial(scores_of, design), part, usual, points, sample.layouts)
+    return Metrics(
+        split="test", events=len(part), metrics=varied.metrics, points=dict(points),
+        effective=effective_events(part), variations=varied.under,
+    )  # fmt: skip
 
 
 def open_firmware(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool) -> Firmware:
