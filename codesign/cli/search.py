@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,9 @@ from codesign.cli.arguments import Json, Run, in_standing_folder
 from codesign.core.errors import InputError
 from codesign.core.interrupt import keeps
 from codesign.core.printing import print_front, print_json, print_made, print_rows, say, visible
+
+if TYPE_CHECKING:
+    from codesign.core.records import Repeats
 
 __all__ = ("compare", "dashboard", "front", "init", "new", "report", "run")
 
@@ -41,6 +44,10 @@ def run(
     cluster: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="A Dask scheduler, or a YAML file of a batch system, instead of workers."),
+    ] = None,
+    repeat: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Then train the best designs so many times more, from other seeds."),
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Make everything anew, and keep nothing.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the HTML report at the end.")] = True,
@@ -78,12 +85,35 @@ def run(
         print_front(front, folder)
         if not ended.whole:
             say("\n".join(visible(line) for line in ended.lines()))
+    if repeat is not None and front.points:
+        from codesign.search.repeats import repeat_best
+
+        again = repeat_best(
+            loaded, folder, repeat, workers or cores, make_progress(), storage=storage, store=None if no_cache else kept
+        )
+        if not as_json:
+            print_rows(_spread_rows(again), False, ("trial", "metric", "mean", "by training", "by events"))
     if report:
         from codesign.report import write_report
 
         say(f"report: {write_report(folder)}", error=as_json)
     if not ended.whole:
         raise typer.Exit(EXIT_UNPROVEN)
+
+
+def _spread_rows(repeats: Repeats) -> list[dict[str, object]]:
+    """Of each design that was trained again: its metrics' spread by training beside that by events."""
+    return [
+        {
+            "trial": design.trial,
+            "metric": name,
+            "mean": f"{of.mean:.4f}",
+            "by training": f"{of.training:.4f}",
+            "by events": f"{of.events:.4f}",
+        }
+        for design in repeats.designs
+        for name, of in design.metrics.items()
+    ]
 
 
 def report(
@@ -148,7 +178,8 @@ def compare(
         {"metric": name, **gap.model_dump(mode="json"), "reading": f"{beside.one} {reading(gap)} {beside.other}"}
         for name, gap in beside.metrics.items()
     ]
-    print_rows(rows, as_json, ("metric", "value", "error", "better", "reading"))
+    systematic = ("systematic",) if any("systematic" in row for row in rows) else ()
+    print_rows(rows, as_json, ("metric", "value", "error", *systematic, "better", "reading"))
 
 
 def front(folder: Run, as_json: Json = False) -> None:

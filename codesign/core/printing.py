@@ -152,7 +152,9 @@ def print_front(front: Any, folder: Path) -> None:
         for objective in front.objectives:
             if objective.fidelity is None:
                 metric = point.metrics.get(objective.name)
-                cells.append("" if metric is None else f"{metric.value:.4f} ± {metric.error:.4f}")
+                both = metric is not None and metric.systematic is not None
+                more = f" ± {metric.systematic:.4f} (syst.)" if both else ""
+                cells.append("" if metric is None else f"{metric.value:.4f} ± {metric.error:.4f}{more}")
             else:
                 values = [
                     f.value for f in point.figures if (f.quantity, f.fidelity) == (objective.name, objective.fidelity)

@@ -34,6 +34,9 @@ __all__ = (
     "PairedDifference",
     "Plot",
     "Plots",
+    "RepeatedDesign",
+    "RepeatedMetric",
+    "Repeats",
     "SampleFacts",
     "SearchName",
     "Series",
@@ -48,7 +51,7 @@ class _Record(BaseModel):
 
 
 class Metric(_Record):
-    """A physics metric and its statistical uncertainty (one standard deviation)."""
+    """A physics metric, its statistical uncertainty (one standard deviation), and its systematic one."""
 
     value: float = Field(allow_inf_nan=False)
     error: float = Field(ge=0, allow_inf_nan=False)
@@ -60,6 +63,13 @@ class Metric(_Record):
     )
     high: float | None = Field(
         default=None, allow_inf_nan=False, exclude_if=lambda end: end is None, description="the upper end"
+    )
+    systematic: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        exclude_if=lambda error: error is None,
+        description="its systematic error, by the study's variations of inputs; absent where the study has none",
     )
 
 
@@ -111,6 +121,11 @@ class Metrics(_Record):
         allow_inf_nan=False,
         exclude_if=lambda number: number is None,
         description="effective number of events, where they have weights",
+    )
+    variations: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        exclude_if=lambda variations: not variations,
+        description="values under each of the study's variations of inputs, by its name and way, by metric",
     )
 
 
@@ -193,6 +208,9 @@ class JudgedBaseline(_Record):
     name: str = "baseline"
     metrics: dict[str, Metric] = Field(default_factory=dict, description="on the test split")
     validation: dict[str, Metric] = Field(default_factory=dict)
+    variations: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="of the test split, under each of the study's variations of inputs"
+    )
 
 
 class Baselines(JudgedBaseline):
@@ -226,6 +244,34 @@ class LearnedFigure(_Record):
     factor: float = Field(gt=0, allow_inf_nan=False, description="measured over the figure below, geometric mean")
     error: float = Field(ge=0, allow_inf_nan=False, description="of a prediction by it, as a share: one deviation")
     trials: int = Field(ge=2, description="measured, from which it is learned")
+
+
+class RepeatedMetric(_Record):
+    """A metric on the test split of a design and of the same one trained again, all on the same events."""
+
+    values: list[float] = Field(description="the design's own first")
+    mean: float = Field(allow_inf_nan=False)
+    training: float = Field(ge=0, allow_inf_nan=False, description="standard deviation over trainings")
+    events: float = Field(ge=0, allow_inf_nan=False, description="mean statistical error: what other events would do")
+
+
+class RepeatedDesign(_Record):
+    """A design of the front, trained again from other seeds."""
+
+    trial: int = Field(ge=0)
+    seeds: list[int] = Field(description="of the trainings that came through")
+    metrics: dict[str, RepeatedMetric] = Field(default_factory=dict)
+    figures: dict[str, list[float]] = Field(
+        default_factory=dict, description="compiled figures of each, by quantity, the design's own first"
+    )
+    failed: dict[int, str] = Field(default_factory=dict, description="number of the repetition -> why it failed")
+
+
+class Repeats(_Record):
+    """``repeats.json`` of a run: its best designs, each trained again from other seeds."""
+
+    repeats: int = Field(ge=1, description="further trainings of each that were asked for")
+    designs: list[RepeatedDesign]
 
 
 class FidelityFront(_Record):
@@ -471,4 +517,5 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "explained.json": Explanations,
     "layers.json": LayerCosts,
     "comparisons.json": Comparisons,
+    "repeats.json": Repeats,
 }

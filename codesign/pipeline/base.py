@@ -57,6 +57,10 @@ class Pipeline(PlugIn):
     def prove(self, study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport) -> None:
         """Judge a trial of the front on the test split, synthesise it, and simulate its RTL."""
 
+    def judge(self, study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport) -> None:
+        """Judge a candidate on the test split, and no more: write its ``test.json``. By default all of a proof."""
+        self.prove(study, folder, sample, seed, stage)
+
     @abstractmethod
     def measure(self, study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageReport) -> None:
         """Measure a trial at a fidelity; one that was is left as it is."""

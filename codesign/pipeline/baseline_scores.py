@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
 from codesign.core.reading.npz import member_arrays
-from codesign.data.sample import Sample, Splits
+from codesign.data.sample import Part, Sample, Splits
+from codesign.pipeline.systematics import judge_varied
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
-from codesign.tasks.base import working_points
+from codesign.tasks.base import Scores, working_points
 
 __all__ = ("judge_baselines", "read_replicas", "read_scores")
 
@@ -36,12 +37,15 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     for number, baseline in enumerate(made):
         searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
         points = working_points(problem, searched, validation)
+        scored: Callable[[Part], Scores] = lambda part, b=baseline: np.asarray(b(part), dtype=np.float64)  # type: ignore[misc]  # noqa: E731
+        varied = {
+            key: judge_varied(study, problem, scored, part, problem.judge(scores, part, points), points, sample.layouts)
+            for key, scores, part in (("metrics", unseen, test), ("validation", searched, validation))
+        }
         records.append(
             {"name": baseline.name}
-            | {
-                key: {k: m.model_dump(mode="json") for k, m in problem.judge(scores, part, points).items()}
-                for key, scores, part in (("metrics", unseen, test), ("validation", searched, validation))
-            }
+            | {key: {k: m.model_dump(mode="json") for k, m in of.metrics.items()} for key, of in varied.items()}
+            | ({"variations": varied["metrics"].under} if study.systematics else {})
         )
         arrays[f"scores{number}"] = unseen
         rows = problem.replicate(unseen, test, points, problem.replicas(test))

@@ -35,6 +35,7 @@ from codesign.pipeline.kept import compiled, keep_training, kept_model, training
 from codesign.pipeline.parts import sample_facts, seeing
 from codesign.pipeline.shared import shared_training
 from codesign.pipeline.stages import StageReport, Stages
+from codesign.pipeline.systematics import judge_varied
 from codesign.pipeline.trial import load_trained
 from codesign.rtl.provenance import provenance
 from codesign.study.definition import Study
@@ -136,7 +137,13 @@ def evaluate(
         more = design.input_quantisation.codes(validation.x[len(known) :])
         scores = design.outputs.values(np.concatenate([known, flow.predict(firmware, more)]) if len(more) else known)
         points = working_points(problem, scores, validation)
-        metrics = problem.judge(scores, validation, points)
+        usual = problem.judge(scores, validation, points)
+
+        def scored(part: Part) -> NDArray[np.float64]:
+            return design.outputs.values(flow.predict(firmware, design.input_quantisation.codes(part.x)))
+
+        varied = judge_varied(study, problem, scored, validation, usual, points, facts.layouts)
+        metrics = varied.metrics
     notes += store.put_aside()
     judged = Metrics(
         split="validation",
@@ -144,6 +151,7 @@ def evaluate(
         metrics=metrics,
         points=dict(points),
         effective=effective_events(validation),
+        variations=varied.under,
     )
     folder.write("metrics.json", judged)
     folder.write("figures.json", Figures(figures=figures))

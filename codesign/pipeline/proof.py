@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from codesign.core import plugins, store
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError, InputError, ToolError
 from codesign.core.figures import Fidelity
-from codesign.core.records import BesideOther, Comparisons, Figures, Metrics, Plots, SampleFacts
+from codesign.core.records import Baselines, BesideOther, Comparisons, Figures, Metric, Metrics, Plots, SampleFacts
 from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Part, Sample
@@ -38,6 +38,7 @@ from codesign.pipeline.stages import (
     note,
     say,
 )
+from codesign.pipeline.systematics import differences_with_systematics, judge_varied
 from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of
 from codesign.pipeline.trial_comparison import scores_of
 from codesign.rtl.firmware import Firmware
@@ -50,7 +51,7 @@ from codesign.tasks.problem import Problem, working_points
 from codesign.tasks.weighting import effective_events
 from codesign.tools.verilator import WaveFormat
 
-__all__ = ("is_measured", "measure", "open_firmware", "prove", "save_golden", "simulate")
+__all__ = ("is_measured", "judge_on_test", "measure", "open_firmware", "prove", "save_golden", "simulate")
 
 #: replicas of a design that are kept, for its comparison with others: an error from so many is right to 7 %
 _KEPT = 100
@@ -100,16 +101,13 @@ def prove(
     if not (folder.path / "plots.json").is_file():
         with stages("test"):
             scores = design.outputs.values(flow.predict(firmware, codes))
-            metrics = problem.judge(scores, part, points())
-            judged = Metrics(
-                split="test", events=len(part), metrics=metrics, points=dict(points()), effective=effective_events(part)
-            )
-            folder.write("test.json", judged)
+            usual = problem.judge(scores, part, points())
+            folder.write("test.json", _judged(study, problem, design, part, usual, points(), sample))
             baselines = _baseline_scores(study, folder, sample)
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points())))
     if not (folder.path / "comparisons.json").is_file():
         with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
-            folder.write("comparisons.json", _beside_baselines(problem, folder, part, design, points()))
+            folder.write("comparisons.json", _beside_baselines(study, problem, folder, part, design, points()))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -140,6 +138,29 @@ def prove(
         say(folder, text)
     add_seconds(folder, stages.seconds)
     return simulated
+
+
+def judge_on_test(study: Study, folder: TrialFolder, sample: Sample, stage: StageReport) -> None:
+    """Judge a candidate on the test split by its exact graph, and write its ``test.json``."""
+    sample, design = seeing(sample, study.view), design_of(folder)
+    part = sample.part("test", splits_of(study))
+    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    with Stages(stage)("test"):
+        points, scored = _points(study, problem, folder, sample, design), partial(scores_of, design)
+        usual = problem.judge(scored(part), part, points)
+        folder.write("test.json", _judged(study, problem, design, part, usual, points, sample))
+
+
+def _judged(
+    study: Study, problem: Problem, design: Design, part: Part, usual: Mapping[str, Metric],
+    points: Mapping[str, float], sample: Sample,
+) -> Metrics:  # fmt: skip
+    """``test.json``: the metrics as they are, with what the study's variations do to them."""
+    varied = judge_varied(study, problem, partial(scores_of, design), part, usual, points, sample.layouts)
+    return Metrics(
+        split="test", events=len(part), metrics=varied.metrics, points=dict(points),
+        effective=effective_events(part), variations=varied.under,
+    )  # fmt: skip
 
 
 def open_firmware(folder: TrialFolder, flow: Flow, design: Design, target: Target, again: bool) -> Firmware:
@@ -244,16 +265,23 @@ def _points(study: Study, problem: Problem, folder: TrialFolder, sample: Sample,
 
 
 def _beside_baselines(
-    problem: Problem, folder: TrialFolder, part: Part, design: Design, points: Mapping[str, float]
+    study: Study, problem: Problem, folder: TrialFolder, part: Part, design: Design, points: Mapping[str, float]
 ) -> Comparisons:
     """A trial beside each of the baselines on the same events of the test split, and its own replicas."""
     path = _baseline_path(folder)
     baselines = read_replicas(path) if path.is_file() else {}
     own = problem.replicate(scores_of(design, part), part, points, problem.replicas(part))
-    compared = [
-        BesideOther(one=f"trial {folder.number}", other=name, metrics=differences(own, rows, problem.metrics))
-        for name, rows in baselines.items()
-    ]
+    gaps = {name: differences(own, rows, problem.metrics) for name, rows in baselines.items()}
+    if study.systematics:
+        judged = folder.read("test.json", Metrics)
+        known = RunFolder(folder.path.parent.parent).read("baseline.json", Baselines)
+        of_others = {b.name: b.variations for b in (known, *known.others)} if known else {}
+        under = judged.variations if judged else {}
+        gaps = {
+            name: differences_with_systematics(found, study.systematics, under, of_others.get(name, {}))
+            for name, found in gaps.items()
+        }
+    compared = [BesideOther(one=f"trial {folder.number}", other=name, metrics=found) for name, found in gaps.items()]
     facts = RunFolder(folder.path.parent.parent).read("sample.json", SampleFacts)
     whole = {name: rows[: 1 + _KEPT] for name, rows in own.items() if np.isfinite(rows[: 1 + _KEPT]).all()}
     return Comparisons(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from codesign.core.records import BesideOther, Comparisons
 from codesign.core.runfolder import RunFolder
 from codesign.data.sample import Part
 from codesign.pipeline.parts import load_sample, sample_facts, seeing, splits_of
+from codesign.pipeline.systematics import differences_with_systematics, values_under
 from codesign.pipeline.trial import design_of, trial_of
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
@@ -27,6 +30,10 @@ def scores_of(design: Design, part: Part) -> NDArray[np.float64]:
 
     codes = design.input_quantisation.codes(part.x)
     return np.asarray(read_graph(design.onnx).run(design.inputs.values(codes), Exact()), dtype=np.float64)
+
+
+def _of_view(design: Design, view: tuple[str, ...], part: Part) -> NDArray[np.float64]:
+    return scores_of(design, seeing(part, view))
 
 
 def compare_trials(run: RunFolder, one: int, other_run: RunFolder, other: int) -> Comparisons:
@@ -51,9 +58,10 @@ def compare_trials(run: RunFolder, one: int, other_run: RunFolder, other: int) -
         )
     sample, splits = load_sample(run), splits_of(first)
     problem = open_problem(first)
-    scores, points = [], []
+    designs, scores, points = [], [], []
     for folder, number, study in ((run, one, first), (other_run, other, second)):
         design, seen = design_of(folder.trial(number)), seeing(sample, study.view)
+        designs.append(design)
         validation = seen.part("validation", splits)
         points.append(working_points(problem, scores_of(design, validation), validation))
         scores.append(scores_of(design, seen.part("test", splits)))
@@ -63,5 +71,11 @@ def compare_trials(run: RunFolder, one: int, other_run: RunFolder, other: int) -
         f"trial {other}" if run.path == other_run.path else f"{other_run.path.name}, trial {other}",
     ]
     found = problem.compare(scores[0], scores[1], part, (points[0], points[1]))
+    if first.systematics and first.systematics == second.systematics:
+        under = [
+            values_under(first.systematics, problem, partial(_of_view, design, study.view), part, at, sample.layouts)
+            for design, study, at in zip(designs, studies, points, strict=True)
+        ]
+        found = differences_with_systematics(found, first.systematics, under[0], under[1])
     beside = BesideOther(one=names[0], other=names[1], metrics=found)
     return Comparisons(split="test", events=len(part), effective=effective_events(part), compared=[beside])

@@ -37,6 +37,10 @@ class WholePipeline(Pipeline):
         """See :func:`codesign.pipeline.proof.prove`."""
         proof.prove(study, folder, sample, seed, stage)
 
+    def judge(self, study: Study, folder: TrialFolder, sample: Sample, seed: int, stage: StageReport) -> None:
+        """See :func:`codesign.pipeline.proof.judge_on_test`."""
+        proof.judge_on_test(study, folder, sample, stage)
+
     def measure(self, study: Study, folder: TrialFolder, fidelity: Fidelity, stage: StageReport) -> None:
         """See :func:`codesign.pipeline.proof.measure`."""
         proof.measure(study, folder, fidelity, stage)

@@ -27,6 +27,8 @@ from codesign.core.records import (
     Metrics,
     Plot,
     Plots,
+    RepeatedDesign,
+    Repeats,
     SampleFacts,
     State,
     TrialStatus,
@@ -153,6 +155,8 @@ class Run:
     fronts: list[FidelityFront] = field(default_factory=list)
     #: of imported models, by trial: what was done to each on its way to its design
     reports: dict[int, ImportReport] = field(default_factory=dict)
+    #: by trial: what training it again from other seeds gave
+    repeats: dict[int, RepeatedDesign] = field(default_factory=dict)
 
     @property
     def imported(self) -> bool:
@@ -245,6 +249,7 @@ def collect(path: Path) -> Run:
     else:
         points = [_point(read, folder, None, t) for t in _drop_dominated(trials, objectives)]
     points.sort(key=lambda p: _cost(p.trial, objectives))
+    repeats: Repeats | None = read.record(folder, "repeats.json", Repeats)
     return Run(
         path=folder.path,
         study=study,
@@ -259,6 +264,7 @@ def collect(path: Path) -> Run:
         problems=read.problems,
         fronts=front.fronts if front else [],
         reports=_imports(read, folder) if imported else {},
+        repeats={design.trial: design for design in repeats.designs} if repeats else {},
     )
 
 

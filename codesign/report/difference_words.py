@@ -59,7 +59,7 @@ def against(run: Run, point: Point, name: str, baseline: BaselineBand | None = N
     if point.compared is not None and not run.provisional:
         found = next((b.metrics for b in point.compared.compared if b.other == base.name), {})
         if name in found:
-            gap = Metric(value=found[name].value, error=found[name].error)
+            gap = Metric(value=found[name].value, error=found[name].error, systematic=found[name].systematic)
             return spoken(gap, better_when_more(run, point, name), True)
     own, theirs = (point.trial.metrics, base.validation) if run.provisional else (point.test, base.test)
     if name not in own or name not in theirs:

@@ -121,11 +121,12 @@ def short(value: float) -> str:
 
 
 def measurement(metric: Metric) -> str:
-    """A metric with its error, both to two significant digits of the error."""
+    """A metric with its error, both to two significant digits of the error; its systematic error stands behind it."""
     digits = 4
     if metric.error > 0:
         digits = min(8, max(0, 1 - math.floor(math.log10(metric.error))))
-    return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}"
+    systematic = "" if metric.systematic is None else f" ± {metric.systematic:.{digits}f} (syst.)"
+    return f"{metric.value:.{digits}f} ± {metric.error:.{digits}f}{systematic}"
 
 
 def signed_measurement(metric: Metric) -> str:

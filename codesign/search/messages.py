@@ -21,6 +21,8 @@ __all__ = (
     "Measured",
     "Prove",
     "Proven",
+    "Repeat",
+    "Repeated",
     "Retry",
     "Settings",
     "Stage",
@@ -96,6 +98,16 @@ class Measure:
     fidelity: Fidelity
 
 
+@dataclass(frozen=True)
+class Repeat:
+    """Train this trial of the front again, for the ``number``-th time, from a seed of its own; or, once no training is
+    to come, judge that on the test split."""
+
+    trial: int
+    number: int
+    judge: bool = False
+
+
 # ------------------------------------------------------------------------------------------ from a worker to the driver
 @dataclass(frozen=True)
 class Drawn:
@@ -150,6 +162,15 @@ class Measured:
 
     trial: int
     fidelity: Fidelity
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A trial was trained again, or failed with this reason."""
+
+    trial: int
+    number: int
     error: str | None
 
 

@@ -82,8 +82,8 @@ def resolve(study: Study) -> Resolved:
     with of_study("sample"):
         problem.must_read()
     for m in members:
-        _check_objectives(m.study, problem.metrics, m.flow)
-        _check_constraints(m.study, problem.metrics, m.flow, target)
+        _check_objectives(m.study, m.study.judged(problem.metrics), m.flow)
+        _check_constraints(m.study, m.study.judged(problem.metrics), m.flow, target)
     with of_study("search", "ladder", "measured"):
         _check_rungs(study, target)
     for m in members:

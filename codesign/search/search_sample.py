@@ -42,6 +42,9 @@ def make_sample(
         tell(problem.remarks(sample, splits_of(study)))
     for member in resolved.members:
         view_blocks(problem.blocks(sample), member.study.view, f"study '{study.name}'")
+    for place, variation in enumerate(study.systematics):
+        with of_study("systematics", place):
+            variation.must_fit(sample.layouts, tuple(sample.truth))
     sample = replace(sample, view=study.view)
     facts = record(sample, splits_of(study))
     facts["outputs"] = list(problem.outputs(sample))

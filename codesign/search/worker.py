@@ -296,6 +296,31 @@ class Bench:
 
         return self._guarded(work, self._run.trial(number).path / "log.txt")
 
+    def repeat(self, number: int, place: int, judge: bool) -> str | None:
+        """Train a trial again from another seed, or judge that on the test split; why that failed, if it did."""
+        from codesign.core import plugins
+        from codesign.search.repeats import repeat_folder, repeat_seed
+
+        again, folder = repeat_folder(self._run, number, place), self._run.trial(number)
+
+        def work() -> None:
+            whole, source = folder.read_json("config.json") or {}, str(folder.path / "config.json")
+            study, pipeline = self._own(folder), self._pipeline
+            seed = repeat_seed(study.seed, number, place)
+            if judge:
+                pipeline.judge(study, again, self._sample, seed, lambda name: self._send(messages.Stage(number, name)))
+                return
+            candidate = plugins.load(Family, study.family).read(family_config(whole), source)
+            settings = flow_settings(plugins.load(Flow, study.flow.name), whole)
+            train, validation = self._parts
+            other = study.model_copy(update={"seed": seed})  # several candidates of one training have the study's
+            again.write("config.json", whole)
+            stage: Callable[[str], None] = lambda name: self._send(messages.Stage(number, name))  # noqa: E731
+            stage("start")
+            pipeline.evaluate(other, candidate, again, seed, train, validation, stage, settings)
+
+        return self._guarded(work, again.path / "log.txt")
+
     def baseline(self) -> str | None:
         """Judge the classical baselines; why that failed, if it did."""
         return self._guarded(self._baseline, self._run.path / "baseline.log")
@@ -361,6 +386,8 @@ class _Worker(Bench):
             self._send(messages.Proven(job.trial, self.prove(job.trial)))
         elif isinstance(job, messages.Measure):
             self._send(messages.Measured(job.trial, job.fidelity, self.measure(job.trial, job.fidelity)))
+        elif isinstance(job, messages.Repeat):
+            self._send(messages.Repeated(job.trial, job.number, self.repeat(job.trial, job.number, job.judge)))
         else:
             self._send(messages.BaselineDone(self.baseline()))
 

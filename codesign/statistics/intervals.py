@@ -1,7 +1,8 @@
 """The one efficiency, its standard error, and its interval.
 
 The interval is Clopper and Pearson's (Biometrika 26 (1934) 404) of one standard deviation; of events with weights, with
-their effective number. The standard error is binomial at (k + 1) / (n + 2), so that none of n is not known exactly.
+their effective number. The standard error is binomial at k, of at least one event that passes and one that does not, so
+that none of n is not known exactly.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ ONE_SIGMA = float(norm.cdf(1) - norm.cdf(-1))
 
 def standard_error(share: float, number: float) -> float:
     """Of a share of effectively so many events."""
-    smoothed = float(np.clip((share * number + 1) / (number + 2), 0, 1))
-    return sqrt(smoothed * (1 - smoothed) / (number + 2))
+    if number < 2:
+        return 0.5
+    passed = float(np.clip(share * number, 1, number - 1))
+    return sqrt(passed * (number - passed) / number) / number
 
 
 def clopper_pearson(share: float, number: float, level: float = ONE_SIGMA) -> tuple[float, float]:

@@ -20,11 +20,13 @@ from codesign.core.reading.yaml_places import YamlPlaces
 from codesign.core.targets import Target
 from codesign.core.validation import validate
 from codesign.data.preparation.raw_codes import InputsSection
+from codesign.data.variations import Variation
 from codesign.study.training_settings import Training
 from codesign.tasks.teacher_contract import TeacherChoice
 
 __all__ = (
     "FAMILY",
+    "WORST",
     "Constraint",
     "FamilyChoice",
     "FlowChoice",
@@ -42,6 +44,9 @@ __all__ = (
 
 #: of a trial's ``config.json`` in a study of several families: the one that it is of. No family's parameter has a dot
 FAMILY = "study.family"
+
+#: before the name of a metric: its worst value under the study's variations of inputs
+WORST = "worst_"
 
 #: what each family of a study may have of its own, in the place of what the study says
 _OF_EACH = ("view", "training", "flow")
@@ -248,6 +253,12 @@ class Study(_Section):
     target: str
     objectives: tuple[Goal, ...] = Field(min_length=1)
     constraints: tuple[Constraint, ...] = ()
+    systematics: tuple[Variation, ...] = Field(
+        default=(),
+        max_length=32,
+        exclude_if=lambda variations: not variations,
+        description="variations of the inputs, under which every metric is judged, too: its systematic error",
+    )
     search: SearchSettings = SearchSettings()
     verification: Verification = Verification()
 
@@ -283,6 +294,21 @@ class Study(_Section):
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"families: '{min(twice)}' is there twice: remove one")
         return self
+
+    @model_validator(mode="after")
+    def _variations_apart(self) -> Self:
+        names = [way for variation in self.systematics for way in variation.ways]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"systematics: '{min(twice)}' is there twice: give each a name of its own")
+        goals = [goal.name for goal in (*self.objectives, *self.constraints) if goal.name.startswith(WORST)]
+        if goals and not self.systematics:
+            raise ValueError(f"'{goals[0]}' is the worst under the study's systematics, and it has none")
+        return self
+
+    def judged(self, metrics: Mapping[str, str]) -> dict[str, str]:
+        """A task's metrics with their directions, and the worst of each where the study has systematics."""
+        worst = {WORST + name: way for name, way in metrics.items()} if self.systematics else {}
+        return dict(metrics) | worst
 
     @property
     def named(self) -> tuple[str, ...]:

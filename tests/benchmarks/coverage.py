@@ -39,8 +39,9 @@ from tests.tasks.jets.toy_events import toy_events
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = 100
-#: seed of the first validation split; each split has the next one
-FIRST_SEED = 190_000
+#: seed of the first validation split; each split has the next one. Those from 190,000 on were seen before formulas of
+#: tagging and of anomalies were changed
+FIRST_SEED = 290_000
 LOW, HIGH = 0.85, 1.15
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,14 +14,14 @@ from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
-from codesign.data.sample import Part, Sample
+from codesign.data.sample import Part, Sample, Splits
 from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
 from codesign.tasks.anomalies.anomaly_sample import REGIONS, SIGNALS, AnomalySample, sample_of
 from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.calorimeter_regions import region_baselines, region_quantisation, standard_regions
-from codesign.tasks.anomalies.judging import judge, replicate, thresholds_of
+from codesign.tasks.anomalies.judging import judge, menu_events, replicate, thresholds_of
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
@@ -84,6 +84,15 @@ class AnomalyProblem(Problem):
             return region_quantisation(x, bits)
         (features,) = blocks
         return inputs.quantisation_of(x, features.fields, features.units, bits)
+
+    def remarks(self, sample: Sample, splits: Splits) -> Iterable[str]:
+        """Whether there are too few zero-bias events for what is beside a menu."""
+        usual = int((sample.labels[sample.places("validation", splits)] == 0).sum())
+        if usual < menu_events():
+            yield (
+                f"{usual} zero-bias events in the validation split set no cuts of a menu: unique_* and added_* are not "
+                f"measured, which takes {menu_events()}"
+            )
 
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """The score, of a network that reproduces its inputs."""

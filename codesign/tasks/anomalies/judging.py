@@ -18,18 +18,23 @@ from codesign.tasks.anomalies import menu
 from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, LEAST_EVENTS, RATES, supported
 from codesign.tasks.weighting import effective, event_weights, replicas_of, some
 
-__all__ = ("judge", "rates_in", "replicate", "thresholds_of")
+__all__ = ("judge", "menu_events", "rates_in", "replicate", "thresholds_of")
 
 Array = NDArray[np.float64]
 Scores = NDArray[np.float64]
+
+#: events of each trigger of a menu at half its rate, from which on its cuts are told
+_LEAST_EACH = 5
 
 
 def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
     """Working points: ``threshold_1e-3`` and so on for every rate that the zero bias can tell.
 
-    ``threshold`` is that of the smallest rate, ``rate``; at the same rate ``menu_*`` are the cuts of the plain triggers
-    alone, and ``half_*`` those of half the rate with the score's that fills the rest. InputError where the zero bias is
-    too little for any rate.
+    ``threshold`` is that of the smallest rate, ``rate``. ``menu_rate`` is the smallest at which each of the plain
+    triggers of a menu has at least ``_LEAST_EACH`` events of its own, absent where there is none: cuts that single events
+    set spread in no bootstrap as they do in nature. At it ``menu_*`` are the cuts of the plain triggers alone,
+    ``menu_score`` is the score's alone, and ``half_*`` are those of half the rate with the score's that fills the rest.
+    InputError where the zero bias is too little for any rate.
     """
     usual = validation.y == 0
     score, values, weights = scores[usual, 0], menu.objects(validation.features[usual]), event_weights(validation)
@@ -39,18 +44,28 @@ def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
             f"{len(score)} zero-bias events in the validation split cannot tell a false-positive rate of "
             f"{max(RATES.values()):g}: that takes {LEAST_EVENTS / max(RATES.values()):.0f}; make the sample larger"
         )
-    rate = RATES[told[-1]]
+    rate, events = RATES[told[-1]], effective(some(weights, usual), len(score))
+    shared = [name for name in told if RATES[name] / 2 * events / len(menu.OBJECTS) >= _LEAST_EACH]
 
     def fix(rows: DrawnRows) -> dict[str, Array]:
         drawn = rows.some(usual).weights
         cuts = rowwise.thresholds(score, [RATES[name] for name in told], drawn)
         found = {f"threshold_{name}": cuts[:, place] for place, name in enumerate(told)}
         found |= {"threshold": cuts[:, -1], "rate": np.full(len(cuts), rate)}
-        half, found["half_score"] = menu.menus_and_score(values, score, rate, drawn)
+        if not shared:
+            return found
+        beside = RATES[shared[-1]]
+        found |= {"menu_rate": np.full(len(cuts), beside), "menu_score": found[f"threshold_{shared[-1]}"]}
+        half, found["half_score"] = menu.menus_and_score(values, score, beside, drawn)
         found |= {f"half_{name}": cut for name, cut in half.items()}
-        return found | {f"menu_{name}": cut for name, cut in menu.menus(values, rate, drawn).items()}
+        return found | {f"menu_{name}": cut for name, cut in menu.menus(values, beside, drawn).items()}
 
     return WorkingPoints.of(replicas_of(validation).collect(fix))
+
+
+def menu_events() -> int:
+    """Zero-bias events of which the largest rate gives every trigger of a menu enough."""
+    return round(2 * len(menu.OBJECTS) * _LEAST_EACH / max(RATES.values()))
 
 
 def rates_in(points: Mapping[str, float]) -> list[str]:
@@ -72,7 +87,9 @@ def replicate(scores: Scores, part: Part, points: Mapping[str, float], replicas:
             found[f"fpr_{rate}"] = rowwise.means(fired[:, usual], rows.some(usual).weights)
         fired = score[None, :] >= rows.point(points, "threshold")[:, None]
         found["rate_khz"] = CROSSINGS_KHZ * rowwise.means(fired[:, usual], rows.some(usual).weights)
-        found |= _beside_the_menu(score, fired, usual, signals, values, points, rows)
+        if "half_score" in points:
+            alone = rows.point(points, "menu_score" if "menu_score" in points else "threshold")  # of old: at its rate
+            found |= _beside_the_menu(score, score[None, :] >= alone[:, None], usual, signals, values, points, rows)
         along = part.truth["pile_up"][usual].astype(np.float64)
         if np.ptp(along) > 0:
             found["pile_up_slope"] = rowwise.slopes(fired[:, usual], along, rows.some(usual).weights)
@@ -143,7 +160,7 @@ def _beside_the_menu(
 ) -> dict[str, Array]:
     """What only the anomaly trigger takes, and what is won by giving it a part of a menu's rate.
 
-    ``unique_*``: of events that fire the score and none of the plain triggers, both at the working rate.
+    ``unique_*``: of events that fire the score and none of the plain triggers, both at the menu's rate.
     ``added_tpr_*``: efficiency of the menu at half the rate with the score filling the rest, less that of the menu with
     all of it.
     """

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from codesign.core.resources import locate
-from codesign.tasks.anomalies.menu import OBJECTS
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def test_score_and_trigger_bit_are_exact_at_the_threshold_of_validation(run):
         lsb = 2.0 ** -design["outputs"]["types"][0]["fraction_bits"]
         assert len(verdict["thresholds"]) == len(verdict["fired"]) == 2
         assert verdict["thresholds"][1] * lsb == fixed["threshold"]
-        assert {f"menu_{name}" for name in OBJECTS} <= set(fixed)
+        assert not any(name.startswith("menu_") for name in fixed), "too few events for the cuts of a menu"
         figures = {(f["quantity"], f["fidelity"]): f["value"] for f in point["figures"]}
         assert figures["latency_ns", "simulated"] <= 50
         assert figures["initiation_interval", "simulated"] == 1

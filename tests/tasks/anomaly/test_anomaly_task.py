@@ -17,6 +17,7 @@ from codesign.tasks.base import Task, working_points
 from codesign.training.lesson import Subject
 from codesign.training.loop import train as fit
 from codesign.training.objectives import HeadsLoss
+from tests.benchmarks.coverage import anomaly
 
 #: opened, and never asked for a sample
 TASK = Anomaly().open({}, 1)
@@ -91,8 +92,23 @@ def test_a_perfect_score_and_one_that_knows_nothing(toy_parts):
         assert "tpr_mean_1e-3" not in found  # 2700 events cannot tell
         assert points["rate"] == 0.01
         assert points["threshold"] == points["threshold_1e-2"]
-        assert (found["added_tpr_mean"].value > 0.2) == perfect
+        assert "menu_rate" not in points, "single events would set the cuts of a menu"
+        assert "added_tpr_mean" not in found
         assert abs(found["pile_up_slope"].value) < 4 * found["pile_up_slope"].error
+
+
+def test_a_menu_is_told_where_each_of_its_triggers_has_events():
+    validation, _ = anomaly(9_000_000, "validation")
+    for perfect in (True, False):
+        random = np.random.default_rng(0)
+        scores = random.random((len(validation), 1)) + (2.0 * (validation.y > 0)[:, None] if perfect else 0.0)
+        points = working_points(TASK, scores, validation)
+        assert points["rate"] == 0.001
+        assert points["menu_rate"] == 0.01
+        assert points["menu_score"] == points["threshold_1e-2"]
+        found = TASK.judge(scores, validation, points)
+        assert (found["added_tpr_mean"].value > 0.2) == perfect
+        assert found["unique_rate_khz"].value <= 286
 
 
 def test_too_little_zero_bias_is_refused(toy_parts):

@@ -1,0 +1,116 @@
+"""Metrics under a study's variations: the systematic error of each, and the worst of those that a study asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import hypot, isfinite
+
+from codesign.core.layout import Layout
+from codesign.core.records import Metric, PairedDifference
+from codesign.data.sample import Part
+from codesign.data.variations import Variation
+from codesign.study.definition import WORST, Study
+from codesign.tasks.problem import Problem, Scores
+
+__all__ = (
+    "Varied",
+    "differences_with_systematics",
+    "judge_varied",
+    "values_under",
+    "with_systematics",
+    "worst_wanted",
+)
+
+#: scores of the events of a part
+Scored = Callable[[Part], Scores]
+#: by the way of each variation, by metric
+Under = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Varied:
+    """Metrics with both errors, and their values under each way of each variation."""
+
+    metrics: dict[str, Metric]
+    under: Under = field(default_factory=dict)
+
+
+def worst_wanted(study: Study, known: Iterable[str]) -> tuple[str, ...]:
+    """Metrics whose worst the study's objectives and constraints name."""
+    names = {goal.name.removeprefix(WORST) for goal in (*study.objectives, *study.constraints)
+             if study.systematics and goal.name.startswith(WORST)}  # fmt: skip
+    return tuple(sorted(names & set(known)))
+
+
+def values_under(
+    variations: Sequence[Variation], problem: Problem, scored: Scored, part: Part, points: Mapping[str, float],
+    blocks: Sequence[Layout],
+) -> Under:  # fmt: skip
+    """Every metric under each way of each variation, at the same working points."""
+    found = {}
+    for variation in variations:
+        for name, way in variation.ways.items():
+            varied = variation.of(part, blocks, way)
+            found[name] = problem.values(scored(varied), varied, points)
+    return found
+
+
+def judge_varied(
+    study: Study, problem: Problem, scored: Scored, part: Part, metrics: Mapping[str, Metric],
+    points: Mapping[str, float], blocks: Sequence[Layout],
+) -> Varied:  # fmt: skip
+    """The metrics of a part with their systematic errors: the sum in quadrature, over variations, of the larger change
+    upwards or downwards. What a study asks for as the worst stands beside them, with the error of counting there."""
+    if not study.systematics:
+        return Varied(dict(metrics))
+    under = values_under(study.systematics, problem, scored, part, points, blocks)
+    found = with_systematics(metrics, study.systematics, under)
+    ways = {name: (variation, way) for variation in study.systematics for name, way in variation.ways.items()}
+    for name in worst_wanted(study, problem.metrics):
+        if name not in metrics:
+            continue
+        least = min if problem.metrics[name] == "maximise" else max
+        values = {way: values[name] for way, values in under.items() if name in values}
+        worst = least(values, key=values.__getitem__)
+        if least(values[worst], metrics[name].value) == metrics[name].value:
+            found[WORST + name] = metrics[name]
+            continue
+        variation, way = ways[worst]
+        varied = variation.of(part, blocks, way)
+        found[WORST + name] = problem.judge(scored(varied), varied, points)[name]
+    return Varied(found, under)
+
+
+def with_systematics(
+    metrics: Mapping[str, Metric], variations: Sequence[Variation], under: Mapping[str, Mapping[str, float]]
+) -> dict[str, Metric]:
+    """The metrics with their systematic errors, by their values under the ways of each variation."""
+    return {name: metric.model_copy(update={"systematic": _error(name, metric.value, variations, under)})
+            for name, metric in metrics.items()}  # fmt: skip
+
+
+def differences_with_systematics(
+    gaps: Mapping[str, PairedDifference], variations: Sequence[Variation],
+    one: Mapping[str, Mapping[str, float]], other: Mapping[str, Mapping[str, float]],
+) -> dict[str, PairedDifference]:  # fmt: skip
+    """Differences with theirs: by how much the difference itself moves, which is less than each of the two does."""
+    under = {
+        way: {name: values[name] - other[way][name] for name in values if name in other[way]}
+        for way, values in one.items() if way in other
+    }  # fmt: skip
+    return {name: gap.model_copy(update={"systematic": _error(name, gap.value, variations, under)})
+            for name, gap in gaps.items()}  # fmt: skip
+
+
+def _error(
+    name: str, usual: float, variations: Sequence[Variation], under: Mapping[str, Mapping[str, float]]
+) -> float | None:
+    """None where a variation leaves nothing to judge it by."""
+    total = 0.0
+    for variation in variations:
+        moved = [abs(under[way][name] - usual) for way in variation.ways if way in under and name in under[way]]
+        if len(moved) < len(variation.ways) or not all(isfinite(size) for size in moved):
+            return None
+        total = hypot(total, max(moved))
+    return total
