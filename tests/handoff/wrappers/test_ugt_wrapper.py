@@ -12,7 +12,8 @@ import pytest
 from wrapper_designs import needs_ghdl
 
 from codesign.core.errors import InputError
-from codesign.handoff.emulator import build_emulator, write_emulator
+from codesign.core.fixedpoint import InputQuantisation
+from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model, heads_of
 from codesign.handoff.patterns.ugt_vectors import UgtCrossing, read_ugt_vectors, ugt_vectors
 from codesign.handoff.wrappers.destination import Golden, simulate_destination, write_destination
@@ -56,8 +57,7 @@ def test_from_a_vector_file_to_score_and_bit(tmp_path, level1, written):
     onnx = Session(codes_model(level1.design)).run(codes.astype(np.int32))
     scores = np.concatenate([onnx[name] for _, name in heads_of(level1.design.outputs)], axis=1).astype(np.int64)
     if shutil.which("g++") and shutil.which("make"):
-        write_emulator(level1.design, "level1", tmp_path / "emulator")
-        emulator = build_emulator(tmp_path / "emulator", "level1", tmp_path / "built")
+        emulator = load_emulator(build_emulator(write_emulator(level1.design, "level1", tmp_path / "emulator")))
         np.testing.assert_array_equal(emulator.predict(codes.astype(np.int32)), scores)
     assert len(np.unique(scores)) > 20
 
@@ -76,6 +76,7 @@ def test_from_a_vector_file_to_score_and_bit(tmp_path, level1, written):
     assert again == decided
 
 
+@pytest.mark.slow
 @needs_ghdl
 def test_translated_by_ghdl_it_is_the_same_in_verilator(tmp_path, written):
     folder, made = written
@@ -85,6 +86,7 @@ def test_translated_by_ghdl_it_is_the_same_in_verilator(tmp_path, written):
     assert (events, difference) == (made.benches[0].events, None)
 
 
+@pytest.mark.slow
 @needs_ghdl
 def test_the_bundles_own_bench_needs_ghdl_alone(tmp_path, written):
     folder = shutil.copytree(written[0], tmp_path / "ugt")
@@ -99,6 +101,7 @@ def test_the_bundles_own_bench_needs_ghdl_alone(tmp_path, written):
     assert "FAIL: " in wrong.stdout + wrong.stderr
 
 
+@pytest.mark.slow
 @needs_ghdl
 @pytest.mark.parametrize(
     ("right", "wrong"),
@@ -154,16 +157,16 @@ class _Of:
 
 
 def test_what_does_not_fit_is_refused_in_one_line(tmp_path, level1):
-    design, network = level1.design, None
+    design = level1.design
     q = design.input_quantisation
-    coarse = q.model_copy(update={"blocks": (q.blocks[0].model_copy(update={"step": (0.3,) * 57}),)})
+    n = len(FEATURES)
+    coarse = InputQuantisation(features=FEATURES, units=("",) * n, offset=(0.0,) * n, step=(0.3,) * n, types=q.types)
     with pytest.raises(InputError, match=r"ugt: input 'met_pt' has steps of 0.3 raw units"):
         ugt_inputs(_Of(coarse))
     names = tuple("jet12_pt" if n == "jet9_pt" else n for n in FEATURES)
-    renamed = q.model_copy(update={"blocks": (q.blocks[0].model_copy(update={"fields": names}),)})
+    renamed = InputQuantisation(features=names, units=("",) * n, offset=(0.0,) * n, step=(1.0,) * n, types=q.types)
     with pytest.raises(InputError, match=r"input 'jet12_pt' is no object's"):
         ugt_inputs(_Of(renamed))
-    del network
     with pytest.raises(InputError, match=r"unknown place 'utg'"):
         write_destination("utg", level1.firmware, Golden(level1.inputs, level1.outputs), tmp_path)
     two = dataclasses.replace(design, outputs=design.outputs.model_copy(update={"blocks": _twice(design.outputs)}))
@@ -196,8 +199,7 @@ def test_a_bad_vector_file_is_one_line(tmp_path, text, said):
         read_ugt_vectors(path)
 
 
-def test_the_triggers_own_lines_are_read():
-    """The first line of a public file: ids of objects of a simulated event, three electrons, ten jets."""
+def test_a_line_is_as_wide_as_the_triggers_own():
     assert LINE.split()[0] == "0007"
     assert len(LINE.split()) == 60
     assert len(LINE.split()[-2]) == 128
