@@ -21,6 +21,8 @@ class Destination(StrEnum):
 
     CMSSW = "cmssw"
     UGT = "ugt"
+    CTP7 = "ctp7"
+    CTP7_192 = "ctp7-192"
 
 
 Key = Annotated[

@@ -11,6 +11,7 @@ import numpy as np
 
 from codesign.core.errors import InputError, nearest
 from codesign.core.runfolder import write_atomically
+from codesign.handoff.wrappers.ctp7_wrapper import CTP7_MHZ, Ctp7Wrapper
 from codesign.handoff.wrappers.test_files import bench_files, makefile
 from codesign.handoff.wrappers.ugt_wrapper import CROSSINGS_MHZ, UgtWrapper
 from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper, network_of, play
@@ -44,8 +45,16 @@ def _ugt(firmware: Firmware, folder: Path, threshold: int | None) -> Wrapper:
     return UgtWrapper.of(firmware.design, network_of(firmware, folder, CROSSINGS_MHZ), threshold)
 
 
+def _ctp7(firmware: Firmware, folder: Path, bits: int) -> Wrapper:
+    return Ctp7Wrapper.of(firmware.design, network_of(firmware, folder, CTP7_MHZ), bits)
+
+
 _Maker = Callable[[Firmware, Path, int | None], Wrapper]
-DESTINATIONS: Mapping[str, _Maker] = {"ugt": _ugt}
+DESTINATIONS: Mapping[str, _Maker] = {
+    "ugt": _ugt,
+    "ctp7": lambda firmware, folder, threshold: _ctp7(firmware, folder, 128),
+    "ctp7-192": lambda firmware, folder, threshold: _ctp7(firmware, folder, 192),
+}
 
 
 def write_destination(name: str, firmware: Firmware, golden: Golden, folder: Path) -> Written:
