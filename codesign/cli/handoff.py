@@ -23,6 +23,7 @@ class Destination(StrEnum):
     UGT = "ugt"
     CTP7 = "ctp7"
     CTP7_192 = "ctp7-192"
+    EMP = "emp"
 
 
 Key = Annotated[

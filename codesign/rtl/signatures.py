@@ -79,12 +79,13 @@ class Pin:
 
 @dataclass(frozen=True)
 class Signature:
-    """An entity's clock and pins; ``packages`` are those that its types come from."""
+    """An entity's clock and pins; ``packages`` are those that its types come from, ``tied`` associations of others."""
 
     entity: str
     clock: str
     pins: tuple[Pin, ...]
     packages: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
 
     def places(self, direction: Direction) -> dict[str, Place]:
         """Every name of the inputs or outputs, and where it lies in ``d`` or ``q``."""
@@ -114,15 +115,15 @@ class Signature:
 
     def vhdl_harness(self) -> str:
         """VHDL of the entity :data:`HARNESS`, with ``clk``, ``d`` and ``q`` around this one."""
-        signals = "".join(f"    signal {p.name} : {p.vhdl_type};\n" for p in self.pins)
+        signals = "".join(f"    signal pin_{p.name} : {p.vhdl_type};\n" for p in self.pins)
         lines = []
         for place in self.places("in").values():
             high = place.low + place.width - 1
-            lines.append(f"    {place.vhdl} <= d({place.low if place.scalar else f'{high} downto {place.low}'});\n")
+            lines.append(f"    pin_{place.vhdl} <= d({place.low if place.scalar else f'{high} downto {place.low}'});\n")
         for place in self.places("out").values():
             high = place.low + place.width - 1
-            lines.append(f"    q({place.low if place.scalar else f'{high} downto {place.low}'}) <= {place.vhdl};\n")
-        connected = ", ".join([f"{self.clock} => clk", *(f"{p.name} => {p.name}" for p in self.pins)])
+            lines.append(f"    q({place.low if place.scalar else f'{high} downto {place.low}'}) <= pin_{place.vhdl};\n")
+        connected = ", ".join([f"{self.clock} => clk", *(f"{p.name} => pin_{p.name}" for p in self.pins), *self.tied])
         return f"""{self.uses}
 entity {HARNESS} is
     port (

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from codesign.core import quoting
 from codesign.core.errors import InputError, ToolError
-from codesign.core.process import near, run_tool
+from codesign.core.process import last_words, near, run_tool
 
 __all__ = ("GHDL", "analyse", "find_ghdl", "ghdl_version", "run_bench", "to_verilog")
 
@@ -78,6 +78,5 @@ def to_verilog(sources: Sequence[Path], top: str, work: Path) -> str:
     ]  # fmt: skip
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if "error" in line.lower()] or ["no reason given"]
-        raise ToolError(f"ghdl --synth: {lines[0][:300]}")
+        raise ToolError(f"ghdl --synth: {last_words(done.stderr)}")
     return done.stdout

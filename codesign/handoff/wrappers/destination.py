@@ -12,6 +12,7 @@ import numpy as np
 from codesign.core.errors import InputError, nearest
 from codesign.core.runfolder import write_atomically
 from codesign.handoff.wrappers.ctp7_wrapper import CTP7_MHZ, Ctp7Wrapper
+from codesign.handoff.wrappers.emp_wrapper import EmpWrapper
 from codesign.handoff.wrappers.test_files import bench_files, makefile
 from codesign.handoff.wrappers.ugt_wrapper import CROSSINGS_MHZ, UgtWrapper
 from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper, network_of, play
@@ -53,6 +54,7 @@ _Maker = Callable[[Firmware, Path, int | None], Wrapper]
 DESTINATIONS: Mapping[str, _Maker] = {
     "ugt": _ugt,
     "ctp7": lambda firmware, folder, threshold: _ctp7(firmware, folder, 128),
+    "emp": lambda firmware, folder, threshold: EmpWrapper.of(firmware, network_of(firmware, folder)),
     "ctp7-192": lambda firmware, folder, threshold: _ctp7(firmware, folder, 192),
 }
 
