@@ -47,7 +47,8 @@ def handoff(
         Path | None, typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key, such as ~/.ssh/id_ed25519.")
     ] = None,
     destination: Annotated[
-        Destination | None, typer.Option("--for", help="Also write what this place takes: cmssw, with --profile, or ugt.")
+        Destination | None,
+        typer.Option("--for", help="Also write what this place takes: cmssw, with --profile, or ugt."),
     ] = None,
     profile: Annotated[
         str | None,

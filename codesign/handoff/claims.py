@@ -67,7 +67,6 @@ _KNOWN = (
 )
 
 
-
 def claims(received: ReceivedBundle, signer: Signer | None) -> list[Statement]:
     """Statements that are not computed again: the word of ``signer``, or of whoever made the bundle."""
     m = received.manifest

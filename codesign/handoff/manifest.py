@@ -154,6 +154,6 @@ class Manifest(_Part):
         default=None,
         pattern="^[a-z0-9-]{1,20}$",
         exclude_if=lambda destination: destination is None,
-        description="the place whose entities and pattern files the folder of that name has; absent where there is none",
+        description="the place whose entities and pattern files are in the folder of its name; absent where none are",
     )
     files: list[BundleFile] = Field(description="every file but this one")

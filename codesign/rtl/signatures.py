@@ -1,8 +1,8 @@
 """Interfaces as objects: the pins of an entity, from which VHDL, Verilog, benches and documentation are made.
 
-A pin is a vector, or ``count`` words of an array type of a package, each a vector or a record. A signature lays all inputs side by
-side into one vector ``d`` and all outputs into ``q``, lowest first, so that one bench plays any interface: arrays of
-records are not seen over VPI.
+A pin is a vector, or ``count`` words of an array type of a package, each a vector or a record. A signature lays all
+inputs side by side into one vector ``d`` and all outputs into ``q``, lowest first, so that one bench plays any
+interface: arrays of records are not seen over VPI.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def pin_simulator(name: str) -> str:
 
 
 def play_in_ghdl(signature: Signature, sources: Sequence[Path], clocks: Clocks, work: Path) -> Recorded:
-    """Play in GHDL; ``sources`` are VHDL in the order of their analysis, the entity's last. ToolError where it fails."""
+    """Play in GHDL; ``sources`` are VHDL in the order of their analysis. ToolError where it fails."""
     work = _prepare(signature, clocks, work)
     ghdl.analyse([*(s.resolve() for s in sources), work / "harness.vhd"], work)
     bench = resources.folder("sim") / "pins_bench.py"

@@ -61,10 +61,12 @@ def _pairs(fronts: dict[str, Front], runs: dict[str, RunFolder], rates: list[str
     for point in fronts[one].points:
         rival = beside(known, _lut(point))
         if rival is None:
-            found.append({"trial": point.trial, "beside": None, "why": "every autoencoder of the front takes more LUTs"})
+            found.append(
+                {"trial": point.trial, "beside": None, "why": "every autoencoder of the front takes more LUTs"}
+            )
             continue
         (compared,) = compare_trials(runs[one], point.trial, runs[other], rival).compared
-        names = [n for n in compared.metrics if n == "auc_mean" or n.startswith("tpr_") and n.endswith(tuple(rates))]
+        names = [n for n in compared.metrics if n == "auc_mean" or (n.startswith("tpr_") and n.endswith(tuple(rates)))]
         found.append(
             {
                 "trial": point.trial,

@@ -65,9 +65,7 @@ def write_vhdl(firmware: Firmware, folder: Path, stage_delay: float) -> VhdlNetw
     pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
     with tempfile.TemporaryDirectory(prefix="codesign-vhdl-") as scratch:
         part = quoting.plain(firmware.target.part, "part")
-        rtl = RTLModel(
-            pipeline, scratch, _CORE, flavor="vhdl", part_name=part, ternary_fuse=False, print_latency=False
-        )
+        rtl = RTLModel(pipeline, scratch, _CORE, flavor="vhdl", part_name=part, ternary_fuse=False, print_latency=False)
         vars(rtl.fsm)["save"] = lambda path: None
         try:
             rtl.write()

@@ -49,7 +49,9 @@ def read_ctp7_patterns(path: Path, bits: int) -> list[list[int]]:
         if wrong:
             raise InputError(f"{path}:{number}: '{wrong[0][:40]}' is no hexadecimal word of 32 bits")
         if len(parts) < 2 or (rows and len(parts) - 1 != len(rows[0])):
-            raise InputError(f"{path}:{number}: {len(parts) - 1} links, the first line has {len(rows[0]) if rows else 0}")
+            raise InputError(
+                f"{path}:{number}: {len(parts) - 1} links, the first line has {len(rows[0]) if rows else 0}"
+            )
         rows.append([int(p, 16) for p in parts[1:]])
     each = bits // _WORD
     if not rows or len(rows) % each:

@@ -1,8 +1,8 @@
 """Text vectors of the EMP framework (version 2): a frame a line, of each link four bits of metadata and 64 of data.
 
-``ID: x0``, ``Metadata: ...``, an empty line, ``Link`` and the links' numbers, then ``Frame 0000    1101 00000000deadbeef``,
-with two blanks at least between words and their metadata, as p2l1pfp's and cms-L1TK's files have them
-(cms-L1TK/l1tk-for-emp at 575c27b58cc8, script/convert_emData2EMP_FT.py and dr/firmware/emData/in.txt).
+``ID: x0``, ``Metadata: ...``, an empty line, ``Link`` and the links' numbers, then ``Frame 0000    1101
+00000000deadbeef``, with two blanks at least between words and their metadata, as the files of p2l1pfp and cms-L1TK
+have them (cms-L1TK/l1tk-for-emp at 575c27b58cc8, script/convert_emData2EMP_FT.py and dr/firmware/emData/in.txt).
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ class EmpWord:
 def emp_vectors(frames: Sequence[Mapping[int, EmpWord]], name: str = "x0") -> str:
     """The text of a file for words by link, one mapping a frame; InputError where links come and go."""
     links = sorted(frames[0]) if frames else []
-    lines = [f"ID: {name}", _METADATA, "", "      Link  " + "".join(f"            {link:03d}        " for link in links)]
+    lines = [
+        f"ID: {name}",
+        _METADATA,
+        "",
+        "      Link  " + "".join(f"            {link:03d}        " for link in links),
+    ]
     for number, frame in enumerate(frames):
         if sorted(frame) != links:
             raise InputError(f"frame {number} has other links than the first")
@@ -64,10 +69,14 @@ def read_emp_vectors(path: Path) -> list[dict[int, EmpWord]]:
 def _frame(line: str, links: Sequence[int], at: int, where: str) -> dict[int, EmpWord]:
     match = re.fullmatch(r"Frame (\d{4,})((?:\s\s+[01]{4,5} [0-9A-Fa-f]{16})*)\s*", line)
     if match is None:
-        raise InputError(f"{where}: expected 'Frame 0000' and, two blanks apart, '0000 ' and 16 hexadecimal digits each")
+        raise InputError(
+            f"{where}: expected 'Frame 0000' and, two blanks apart, '0000 ' and 16 hexadecimal digits each"
+        )
     words = match[2].split()
     if int(match[1]) != at or len(words) != 2 * len(links):
-        raise InputError(f"{where}: frame {match[1]} of {len(words) // 2} links, expected frame {at:04d} of {len(links)}")
+        raise InputError(
+            f"{where}: frame {match[1]} of {len(words) // 2} links, expected frame {at:04d} of {len(links)}"
+        )
     found = {}
     for link, flags, data in zip(links, words[::2], words[1::2], strict=True):
         orbit, start, last, valid = (flag == "1" for flag in flags[-4:])

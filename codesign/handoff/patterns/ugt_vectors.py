@@ -1,7 +1,7 @@
 """Test-vector files of the global trigger: a line a crossing, hexadecimal words in the order of its own simulation.
 
-Crossing, 8 muons of 64 bits, 12 electrons or photons, 12 taus, 12 jets of 32 bits, ett, htt, etm, htm, etmhf, htmhf, six
-words of CICADA, 256 external conditions, 512 algorithms, and finor. After cms-l1-globaltrigger/mp7_ugt_legacy at
+Crossing, 8 muons of 64 bits, 12 electrons or photons, 12 taus, 12 jets of 32 bits, ett, htt, etm, htm, etmhf, htmhf,
+six words of CICADA, 256 external conditions, 512 algorithms, and finor. After cms-l1-globaltrigger/mp7_ugt_legacy at
 6892efd3829a: firmware/sim/testbench/lhc_data_debug_util_pkg.vhd (``string_to_lhc_data_t``), and the files themselves,
 such as firmware/sim/adt_test/l1menu_adt_v6/TestVector_L1Menu_adt_v6_01.txt.
 """

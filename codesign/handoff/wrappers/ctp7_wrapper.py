@@ -1,8 +1,8 @@
 """CTP7 and APx boards: ``algo_unpacked(link_in[N], link_out[M])``, a crossing every four clocks, as an entity.
 
-After cms-hls4ml/CICADA at 0aafbd2c82d8, CICADA_v2p2p0/algo_unpacked.cpp lines 15-24 (a link of 128 bits keeps its lowest
-and highest byte for alignment and checksum; seven numbers of 16 bits between), 31-38 (links of 192 bits out, interval
-4), 71-75 (region 7 l + k is at bit 8 + 16 k of link l) and 82-85 (where the score's four nibbles go). Links of 192 bits
+After cms-hls4ml/CICADA at 0aafbd2c82d8, CICADA_v2p2p0/algo_unpacked.cpp lines 15-24 (a link of 128 bits keeps its
+lowest and highest byte for alignment and checksum; seven numbers of 16 bits between), 31-38 (links of 192 bits out,
+interval 4), 71-75 (region 7 l + k is at bit 8 + 16 k of link l) and 82-85 (where the score's four nibbles go). Links of 192 bits
 keep their lowest 16 bits, after GitoPR/ctp7cpp at d8597a151a14, vivado_hls/src/algo_unpacked.cpp. Ports are named as
 Vivado HLS names those of such a function.
 """
@@ -80,7 +80,11 @@ class Ctp7Wrapper(Wrapper):
         """As HLS gives the function."""
         _, slots = _LINKS[self.bits]
         outs = 1 + max(place.link for place in self.places)
-        reserved = "the lowest byte and the highest are the link's own" if self.bits == 128 else "bits 15..0 are the link's own"
+        reserved = (
+            "the lowest byte and the highest are the link's own"
+            if self.bits == 128
+            else "bits 15..0 are the link's own"
+        )
         return Signature(
             "algo_unpacked",
             "ap_clk",
@@ -94,7 +98,10 @@ class Ctp7Wrapper(Wrapper):
                     Pin(f"link_in_{i}_V", "in", self.bits, f"a link of a crossing; {reserved}")
                     for i in range(-(-self.design.inputs.size // slots))
                 ),
-                *(Pin(f"link_out_{i}_V", "out", _OUT_BITS, "held until the next result; other bits are 0") for i in range(outs)),
+                *(
+                    Pin(f"link_out_{i}_V", "out", _OUT_BITS, "held until the next result; other bits are 0")
+                    for i in range(outs)
+                ),
                 *(Pin(f"link_out_{i}_V_ap_vld", "out", meaning="as ap_done") for i in range(outs)),
             ),
         )
@@ -120,7 +127,10 @@ class Ctp7Wrapper(Wrapper):
             f"number_{n}({p.low + p.width - 1} downto {p.low});\n"
             for n, p in enumerate(self.places)
         )
-        signals = "".join(f"    signal link_{i} : std_logic_vector({_OUT_BITS - 1} downto 0) := (others => '0');\n" for i in range(outs))
+        signals = "".join(
+            f"    signal link_{i} : std_logic_vector({_OUT_BITS - 1} downto 0) := (others => '0');\n"
+            for i in range(outs)
+        )
         numbers = ", ".join(f"number_{n}" for n in range(len(self.places)))
         driven = "".join(f"    link_out_{i}_V <= link_{i};\n    link_out_{i}_V_ap_vld <= done;\n" for i in range(outs))
         text = f"""{signature.vhdl_entity()}
@@ -134,7 +144,9 @@ architecture rtl of algo_unpacked is
     signal left : unsigned(1 downto 0) := "00";
     signal done, take : std_logic := '0';
 begin
-{self.words.vhdl("model_inp")}{"".join(fields)}    network : {net.top} port map (clk => ap_clk, model_inp => model_inp, model_out => model_out);
+{self.words.vhdl("model_inp")}{"".join(fields)}    network : {net.top} port map (
+        clk => ap_clk, model_inp => model_inp, model_out => model_out
+    );
     take <= '1' when ap_start = '1' and left = 0 and ap_rst = '0' else '0';
     process (ap_clk) begin
         if rising_edge(ap_clk) then
@@ -246,8 +258,8 @@ end architecture rtl;
         for place in self.places:
             label = self.design.outputs.labels[place.output]
             rows.append(
-                f"| `{visible(label)}` | `link_out_{place.link}_V({place.at + place.width - 1} downto {place.at})` | bits "
-                f"{place.low + place.width - 1} to {place.low} of its code << {place.shift} |"
+                f"| `{visible(label)}` | `link_out_{place.link}_V({place.at + place.width - 1} downto {place.at})` | "
+                f"bits {place.low + place.width - 1} to {place.low} of its code << {place.shift} |"
             )
         return [
             "# Into a CTP7 or APx",
@@ -287,7 +299,7 @@ def _event_of(events: list[dict[str, int]], pins: dict[str, int], event: int) ->
 
 
 def _places(design: Design) -> tuple[_OutputField, ...]:
-    """One score that an ``ap_ufixed<16,8>`` holds goes where CICADA's does; numbers else in slots, one after another."""
+    """One score that an ``ap_ufixed<16,8>`` holds goes where CICADA's does; numbers else in slots of 16 bits."""
     kinds = design.outputs.types
     if len(kinds) == 1 and _is_score(kinds[0]):
         shift = 8 - kinds[0].fraction_bits

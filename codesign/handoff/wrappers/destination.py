@@ -11,9 +11,9 @@ import numpy as np
 
 from codesign.core.errors import InputError, nearest
 from codesign.core.runfolder import write_atomically
+from codesign.handoff.wrappers.bench_sources import bench_files, makefile
 from codesign.handoff.wrappers.ctp7_wrapper import CTP7_MHZ, Ctp7Wrapper
 from codesign.handoff.wrappers.emp_wrapper import EmpWrapper
-from codesign.handoff.wrappers.test_files import bench_files, makefile
 from codesign.handoff.wrappers.ugt_wrapper import CROSSINGS_MHZ, UgtWrapper
 from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper, network_of, play
 from codesign.rtl.firmware import Firmware

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from codesign.core.errors import InputError
 from codesign.handoff.patterns.emp_vectors import EmpWord, emp_vectors
 from codesign.handoff.wrappers.emp_links import FRAMES, LINK_BITS, EmpLinks
+from codesign.handoff.wrappers.emp_packets import PacketClock, PacketRules, hard_traffic, multiplexed_traffic
 from codesign.handoff.wrappers.emp_stub import emp_stub
 from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper
 from codesign.rtl.firmware import Firmware
@@ -24,6 +23,8 @@ from codesign.rtl.vhdl_top import HEADER
 
 __all__ = ("EmpWrapper",)
 
+#: events of a bench at a packet every 54 clocks
+_MULTIPLEXED = 60
 #: fields of a word, as the framework declares them; 0 is one bit
 _LWORD = {"data": LINK_BITS, "valid": 0, "start": 0, "start_of_orbit": 0, "last": 0, "strobe": 0}
 #: a word without anything in it
@@ -55,7 +56,9 @@ class EmpWrapper(Wrapper):
         """InputError where an event does not fit a packet."""
         made = cls(firmware, network, EmpLinks.of(firmware))
         if made._delay < 0:
-            raise InputError("emp: the network's result is there before its last word: compile it with another interval")
+            raise InputError(
+                "emp: the network's result is there before its last word: compile it with another interval"
+            )
         return made
 
     @property
@@ -116,7 +119,9 @@ class EmpWrapper(Wrapper):
         first = "begins" if links.beats else "go"
         told = f"rst => rst, first => {first}, " if net.started else ""
         ends = ", valid => open, error => open" if net.started else ""
-        frame = "".join(f"    frame({LINK_BITS * (i + 1) - 1} downto {LINK_BITS * i}) <= r({i}).data;\n" for i in range(k))
+        frame = "".join(
+            f"    frame({LINK_BITS * (i + 1) - 1} downto {LINK_BITS * i}) <= r({i}).data;\n" for i in range(k)
+        )
         good = " and ".join(
             f"r({i}).valid = '1' and r({i}).start = begin_bit and r({i}).last = last_bit" for i in range(k)
         )
@@ -165,7 +170,9 @@ architecture rtl of codesign_emp is
     -- of a packet that is whole, until its result is there
     signal passed, orbit : std_logic_vector({delay} downto 0) := (others => '0');
 begin
-{frame}{assigned}    network : {net.top} port map (clk => clk, {told}model_inp => model_inp, model_out => model_out{ends});
+{frame}{assigned}    network : {net.top} port map (
+        clk => clk, {told}model_inp => model_inp, model_out => model_out{ends}
+    );
     begin_bit <= '1' when count = 0 else '0';
     last_bit <= '1' when count = FRAMES - 1 else '0';
     good <= '1' when {good} else '0';
@@ -261,7 +268,10 @@ end architecture rtl;
         for i, event in enumerate(self.links.words(self.firmware, inputs)):
             last = len(event) - 1
             found.append(
-                [[EmpWord(w, True, f == 0, f == last, f == 0 and i % 10 == 0) for w in row] for f, row in enumerate(event)]
+                [
+                    [EmpWord(w, True, f == 0, f == last, f == 0 and i % 10 == 0) for w in row]
+                    for f, row in enumerate(event)
+                ]
             )
         return found
 
@@ -284,74 +294,25 @@ end architecture rtl;
 
     def benches(self, inputs: Codes, outputs: Codes) -> list[Bench]:
         """Time multiplexed by 6, and as close as may be with gaps, broken packets and resets."""
-        few = slice(0, 60)
+        packets = self._packets(inputs)
+        least = max(self.network.interval, self.links.frames)
         return [
-            self._bench("time multiplexed by 6: 54 words at 360 MHz", self._multiplexed(inputs[few]), outputs[few]),
-            self._bench("gaps, broken packets and resets", self._hard(inputs), outputs),
+            self._bench(
+                "time multiplexed by 6: 54 words at 360 MHz", multiplexed_traffic(packets[:_MULTIPLEXED]), outputs
+            ),
+            self._bench("gaps, broken packets and resets", hard_traffic(packets, least), outputs),
         ]
 
-    def _multiplexed(self, inputs: Codes) -> list[tuple[list[EmpWord], int, int]]:
-        rows: list[tuple[list[EmpWord], int, int]] = []
-        for i, event in enumerate(self._packets(inputs)):
-            rows += [(row, i, 0) for row in event]
-            rows += [([EmpWord(w.data) for w in event[0]], -1, 0)] * (FRAMES - len(event))
-        return rows
-
-    def _hard(self, inputs: Codes) -> list[tuple[list[EmpWord], int, int]]:
-        """Words of each clock, the event that they are of, and the reset."""
-        rng, frames = np.random.default_rng(9), self.links.frames
-        least = max(self.network.interval, frames)
-        rows: list[tuple[list[EmpWord], int, int]] = []
-        for i, event in enumerate(self._packets(inputs)):
-            junk = [EmpWord(int(rng.integers(1 << 62)), bool(rng.integers(2))) for _ in event[0]]
-            at, own = int(rng.integers(frames)), [list(row) for row in event]
-            word = own[at][-1]
-            match int(rng.integers(10)):
-                case 0:
-                    own[at][-1] = EmpWord(word.data, False, word.start, word.last)
-                case 1:
-                    own[at][-1] = EmpWord(word.data, True, not word.start, word.last)
-                case 2:
-                    own[at][-1] = EmpWord(word.data, True, word.start, not word.last)
-                case 3:
-                    own.insert(at, junk)
-                case 4:
-                    own = own[: max(1, at)]
-            rows += [(row, i, 0) for row in own]
-            wait = least - len(own) + int(rng.integers(-1, 3))
-            rows += [(junk, -1, 0)] * max(0, wait)
-        for at in rng.integers(0, len(rows), 5):
-            rows[int(at)] = (*rows[int(at)][:2], 1)
-        return rows
-
-    def _bench(self, name: str, rows: Sequence[tuple[list[EmpWord], int, int]], outputs: Codes) -> Bench:
-        frames, delay, k = self.links.frames, self._delay, self.links.links
-        interval = max(self.network.interval, frames)
-        null = [EmpWord()] * k
+    def _bench(self, name: str, traffic: Sequence[PacketClock], outputs: Codes) -> Bench:
+        nothing = [EmpWord()] * self.links.links
         # registers start with anything: a reset comes first
-        rows = [(null, -1, 1)] * 2 + [*rows] + [(null, -1, 0)] * (delay + 4)
-        held, tag, count, since, of, orbit = null, -1, 0, interval, -1, False
-        line: list[tuple[int, bool]] = [(-1, False)] * (delay + 1)
-        clocks, expected, taken = [], [], 0
-        for words, event, reset in rows:
-            good = all(w.valid and w.start == (count == 0) and w.last == (count == frames - 1) for w in held)
-            begins = good and count == 0 and since >= interval
-            of, orbit = (tag, held[0].start_of_orbit) if count == 0 else (of, orbit)
-            whole = good and count == frames - 1 and (count > 0 or begins)
-            line = [(of if whole else -1, orbit), *line[:-1]] if delay else [(of if whole else -1, orbit)]
-            found, soo = line[delay]
-            count = count + 1 if good and not whole and (count > 0 or begins) else 0
-            since = 1 if begins else min(interval, since + 1)
-            if reset:
-                held, tag, count, since, found = null, -1, 0, interval, -1
-                line = [(-1, False)] * (delay + 1)
-            else:
-                held, tag = words, event
-            taken += found >= 0
-            clocks.append(self._pins(words, reset))
-            expected.append(self._expected(self._result(outputs[found]) if found >= 0 else None, soo))
+        clocks = [PacketClock(nothing, -1, True)] * 2 + [*traffic] + [PacketClock(nothing)] * (self._delay + 4)
+        rules = PacketRules(self.links.frames, max(self.network.interval, self.links.frames), self._delay)
+        found = list(rules.results(clocks))
+        expected = [self._expected(self._result(outputs[i]) if i >= 0 else None, orbit) for i, orbit in found]
+        played = [self._pins(clock.words, int(clock.reset)) for clock in clocks]
         sources = ("test/emp_stub.vhd", "codesign_emp.vhd", "emp_payload.vhd")
-        return Bench(name, self.signature, sources, clocks, expected, taken)
+        return Bench(name, self.signature, sources, played, expected, sum(i >= 0 for i, _ in found))
 
     def _pins(self, words: list[EmpWord], reset: int) -> dict[str, int]:
         pins = {"rst_loc": reset}
@@ -379,20 +340,24 @@ end architecture rtl;
         where = (
             [f"| `d({p.link}).data({p.width - 1} downto 0)` | {p.meaning} |" for p in links.parts]
             if links.beats
-            else ["| `d(l).data` of frame f | bits from 64 (f x links + l) on of the packed inputs, as the bundle's README has them |"]
+            else [
+                "| `d(l).data` of frame f | bits from 64 (f x links + l) on of the packed inputs, as the bundle's "
+                "README has them |"
+            ]
         )
         clocks = links.frames + 1 + self._delay
         return [
             "# Into the EMP framework",
             "",
-            f"An event is a packet of {links.frames} words on {links.links} links: `start` with the first, `last` with the "
-            f"last, `valid` with all. The next begins {max(self.network.interval, links.frames)} clocks after it or later "
-            f"(time multiplexed by 6 at 360 MHz: {FRAMES}). Its result is one word on {self._results} links, {clocks} clocks "
-            "after the first word. A packet that is not whole is dropped, and so is one that comes too early.",
+            f"An event is a packet of {links.frames} words on {links.links} links: `start` with the first, `last` with "
+            "the last, `valid` with all. The next begins "
+            f"{max(self.network.interval, links.frames)} clocks after it or later (time multiplexed by 6 at 360 MHz: "
+            f"{FRAMES}). Its result is one word on {self._results} links, {clocks} clocks after the first word. A "
+            "packet that is not whole is dropped, and so is one that comes too early.",
             "",
-            "Copy `network/`, `codesign_emp.vhd` and `emp_payload.vhd`, as VHDL-2008. `test/emp_stub.vhd` holds stubs of "
-            "ours for the framework's packages, which are not public: leave it here. `test/in.txt` is for the boards' "
-            "buffers, and `test/results.txt` the word of each event, packed as the bundle's README says.",
+            "Copy `network/`, `codesign_emp.vhd` and `emp_payload.vhd`, as VHDL-2008. `test/emp_stub.vhd` holds stubs "
+            "of ours for the framework's packages, which are not public: leave it here. `test/in.txt` is for the "
+            "boards' buffers, and `test/results.txt` the word of each event, packed as the bundle's README says.",
             "",
             *self.signature.markdown(),
             "",

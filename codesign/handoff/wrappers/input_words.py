@@ -91,9 +91,9 @@ class InputRule:
             return f'"{code:0{kind.width}b}"'
         taken = f"{self.field.pin}({self.field.high} downto {self.field.low})"
         low, high = self.field.span
-        if not self.field.turn and (self.added, self.shift) == (0, 0) and self.field.width == kind.width:
-            if self.field.signed == kind.signed:
-                return taken
+        alike = (self.field.width, self.field.signed) == (kind.width, kind.signed)
+        if alike and not self.field.turn and (self.added, self.shift) == (0, 0):
+            return taken
         bits = max(abs(v).bit_length() for v in (low + self.added, high + self.added, low, high, self.field.turn)) + 2
         bits = max(bits, kind.width + 1)
         way = str(self.field.signed and not self.field.turn).lower()

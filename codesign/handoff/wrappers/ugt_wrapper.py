@@ -74,7 +74,10 @@ WRAPPER = Signature(
     "lhc_clk",
     (
         Pin("mu", "in", _MUON_BITS, "muons", 8, "muon_objects_array", True),
-        *(Pin(own, "in", _CALO_BITS, "calorimeter objects", 12, "calo_objects_array", True) for own in ("eg", "jet", "tau")),
+        *(
+            Pin(own, "in", _CALO_BITS, "calorimeter objects", 12, "calo_objects_array", True)
+            for own in ("eg", "jet", "tau")
+        ),
         *(Pin(own, "in", _SUM_BITS, "sums") for _, own in SUMS),
         Pin("adt_out", "out", meaning="whether the score reaches the threshold, a generic"),
         Pin("anomaly_score_o", "out", SCORE_BITS, "the score"),
@@ -148,7 +151,9 @@ architecture rtl of codesign_ugt is
     signal alive : std_logic_vector({latency} downto 0) := (others => '0');
     constant NONE : std_logic_vector({latency} downto 0) := (others => '0');
 begin
-{self.words.vhdl("model_inp")}    network : {net.top} port map (clk => ap_clk, model_inp => model_inp, model_out => model_out);
+{self.words.vhdl("model_inp")}    network : {net.top} port map (
+        clk => ap_clk, model_inp => model_inp, model_out => model_out
+    );
     process (ap_clk) begin
         if rising_edge(ap_clk) then
             if ap_rst = '1' then
@@ -174,9 +179,7 @@ end architecture rtl;
             *(f"{name}_{i} => {own}({i})" for name, own, count, _ in OBJECTS for i in range(count)),
             *(f"{name} => {own}_i" for name, own in SUMS),
         ]
-        widened = "".join(
-            f"    {o}_i <= std_logic_vector(resize(unsigned({o}), 32));\n" for _, o in SUMS
-        )
+        widened = "".join(f"    {o}_i <= std_logic_vector(resize(unsigned({o}), 32));\n" for _, o in SUMS)
         signals = ", ".join(f"{own}_i" for _, own in SUMS)
         return f"""{own}
 architecture rtl of codesign_ugt_wrapper is
@@ -185,7 +188,7 @@ architecture rtl of codesign_ugt_wrapper is
 begin
 {widened}    trigger : entity work.codesign_ugt port map (
         ap_clk => lhc_clk, ap_rst => '0', ap_start => '1', ap_done => open, ap_idle => open, ap_ready => open,
-        {(","+chr(10)+"        ").join(connected)},
+        {("," + chr(10) + "        ").join(connected)},
         anomaly_score => score, anomaly_score_ap_vld => open
     );
     adt_out <= '1' when to_integer(unsigned(score)) >= threshold else '0';
@@ -268,8 +271,8 @@ end architecture rtl;
         return [
             "# Into the global trigger of Run 3 (uGT)",
             "",
-            f"`codesign_ugt` takes an event each crossing; the score is there {self.network.latency} crossings after the "
-            f"edge that samples the event. `codesign_ugt_wrapper` compares it with the generic `threshold` "
+            f"`codesign_ugt` takes an event each crossing; the score is there {self.network.latency} crossings after "
+            f"the edge that samples the event. `codesign_ugt_wrapper` compares it with the generic `threshold` "
             f"({self.threshold}): `score >= threshold`.",
             "",
             "Copy `network/`, `codesign_ugt.vhd` and `codesign_ugt_wrapper.vhd`, in the order of the Makefile, as "
@@ -289,7 +292,9 @@ end architecture rtl;
 
 def _score_type(design: Design) -> FixedPoint:
     if design.trigger_index is None and design.outputs.size != 1:
-        raise InputError(f"ugt: the design has {design.outputs.size} outputs and no trigger: the trigger takes one score")
+        raise InputError(
+            f"ugt: the design has {design.outputs.size} outputs and no trigger: the trigger takes one score"
+        )
     return design.outputs.types[design.trigger_index or 0]
 
 

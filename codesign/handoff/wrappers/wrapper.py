@@ -1,4 +1,4 @@
-"""What every wrapper is: entities around a design's network, and benches that say what every pin does in every clock."""
+"""What every wrapper is: entities around a network, and benches that say what every pin does in every clock."""
 
 from __future__ import annotations
 

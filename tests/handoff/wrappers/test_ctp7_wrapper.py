@@ -81,7 +81,7 @@ def test_several_signed_numbers_and_wide_links(tmp_path, bits):
     [
         ("ap_start = '1' and left = 0", "ap_start = '1'"),
         ("left <= to_unsigned(3, 2);", "left <= to_unsigned(2, 2);"),
-        ("if alive(", "if alive'high > 0 or alive("),
+        ("= '1' and ap_rst = '0' then", "= '1' or ap_rst = '0' then"),
         ("link_in_0_V(17 downto 8)", "link_in_0_V(16 downto 7)"),
         ("number_1(7 downto 4)", "number_1(3 downto 0)"),
         ("done <= '0';", "null;"),

@@ -49,7 +49,7 @@ def test_from_a_vector_file_to_score_and_bit(tmp_path, level1, written):
     """Raw words, inputs prepared in the firmware: emulator == ONNX == RTL of the wrapper, and the bit of each."""
     folder, made = written
     path = tmp_path / "vectors.txt"
-    path.write_text(ugt_vectors(vectors(300)))
+    path.write_text(ugt_vectors(vectors(150)))
     crossings = read_ugt_vectors(path)
     words = {pin: [c.words.get(pin, 0) for c in crossings] for pin in {p for c in crossings for p in c.words}}
     codes = ugt_inputs(level1.design).codes_of(words, len(crossings))
@@ -66,7 +66,7 @@ def test_from_a_vector_file_to_score_and_bit(tmp_path, level1, written):
     fired = scores[:, 0] >= made.wrapper.threshold
     assert 0 < fired.sum() < len(fired)
     for bench in made.wrapper.benches_of(events, scores[:, 0]):
-        assert bench.events == 300
+        assert bench.events == 150
         assert play(bench, made.network, folder, tmp_path / bench.name) is None
 
     decided = [c.decided(0, bool(f)) for c, f in zip(crossings, fired, strict=True)]
@@ -123,6 +123,7 @@ def test_a_planted_fault_is_seen(tmp_path, written, right, wrong):
     assert play(made.benches[0], made.network, copy, tmp_path / "work") is not None
 
 
+@pytest.mark.slow
 @needs_ghdl
 def test_a_threshold_off_by_one_is_seen(tmp_path, written):
     folder, made = written
