@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codesign.handoff.wrappers.wrapper import Bench, Network
+from codesign.handoff.wrappers.wrapper import PinBench, WrappedNetwork
 from codesign.rtl.signatures import HARNESS
 from codesign.rtl.vhdl_top import HEADER
 
@@ -13,7 +13,7 @@ __all__ = ("bench_files", "makefile")
 _TB = "codesign_tb"
 
 
-def bench_files(bench: Bench, place: str) -> dict[str, str]:
+def bench_files(bench: PinBench, place: str) -> dict[str, str]:
     """The files of one bench in the folder ``place``."""
     signature = bench.signature
     wide, out = signature.width("in"), signature.width("out")
@@ -35,7 +35,7 @@ def bench_files(bench: Bench, place: str) -> dict[str, str]:
     }
 
 
-def _bench_text(place: str, padded: int, wide: int, out: int, bench: Bench) -> str:
+def _bench_text(place: str, padded: int, wide: int, out: int, bench: PinBench) -> str:
     return f"""{HEADER}use std.textio.all;
 use std.env.all;
 
@@ -89,7 +89,7 @@ end architecture bench;
 """
 
 
-def makefile(network: Network, benches: Sequence[tuple[Bench, str]]) -> str:
+def makefile(network: WrappedNetwork, benches: Sequence[tuple[PinBench, str]]) -> str:
     """``make test`` for benches and their folders, where all is VHDL."""
     rules = []
     for bench, place in benches:

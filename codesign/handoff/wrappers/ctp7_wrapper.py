@@ -1,10 +1,10 @@
 """CTP7 and APx boards: ``algo_unpacked(link_in[N], link_out[M])``, a crossing every four clocks, as an entity.
 
-After cms-hls4ml/CICADA at 0aafbd2c82d8, CICADA_v2p2p0/algo_unpacked.cpp lines 15-24 (a link of 128 bits keeps its
+After cms-hls4ml/CICADA at 0aafbd2c82d8, CICADA_v2p2p0/algo_unpacked.cpp: lines 15-24 (a link of 128 bits keeps its
 lowest and highest byte for alignment and checksum; seven numbers of 16 bits between), 31-38 (links of 192 bits out,
-interval 4), 71-75 (region 7 l + k is at bit 8 + 16 k of link l) and 82-85 (where the score's four nibbles go). Links of 192 bits
-keep their lowest 16 bits, after GitoPR/ctp7cpp at d8597a151a14, vivado_hls/src/algo_unpacked.cpp. Ports are named as
-Vivado HLS names those of such a function.
+interval 4), 71-75 (region 7 l + k is at bit 8 + 16 k of link l), 82-85 (where the score's four nibbles go). Links of
+192 bits keep their lowest 16 bits, after GitoPR/ctp7cpp at d8597a151a14, vivado_hls/src/algo_unpacked.cpp. Ports are
+named as Vivado HLS names those of such a function.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from codesign.core.fixedpoint import FixedPoint
 from codesign.core.printing import visible
 from codesign.handoff.patterns.ctp7_patterns import ctp7_patterns
 from codesign.handoff.wrappers.input_words import InputWords, WordField
-from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper
+from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.rtl.packing import offsets
 from codesign.rtl.signatures import Pin, Signature
 
@@ -52,7 +52,7 @@ class Ctp7Wrapper(Wrapper):
     """Around a network with numbers of at most 16 bits; ``bits`` of a link in."""
 
     design: Design
-    network: Network
+    network: WrappedNetwork
     words: InputWords
     places: tuple[_OutputField, ...]
     bits: int
@@ -60,7 +60,7 @@ class Ctp7Wrapper(Wrapper):
     destination = "ctp7"
 
     @classmethod
-    def of(cls, design: Design, network: Network, bits: int = 128) -> Ctp7Wrapper:
+    def of(cls, design: Design, network: WrappedNetwork, bits: int = 128) -> Ctp7Wrapper:
         """InputError where a number is wider than its place."""
         if network.started:
             raise InputError("ctp7: the network takes a new event each clock: compile the design with interval 1")
@@ -209,11 +209,11 @@ end architecture rtl;
             "test/patterns_out_ref.txt": ctp7_patterns(self.links_out(outputs), _OUT_BITS),
         }
 
-    def benches(self, inputs: Codes, outputs: Codes) -> list[Bench]:
+    def benches(self, inputs: Codes, outputs: Codes) -> list[PinBench]:
         """A crossing every four clocks, and one with gaps, starts that are held too long, and resets."""
         return [self._bench(inputs, outputs, calm) for calm in (True, False)]
 
-    def _bench(self, inputs: Codes, outputs: Codes, calm: bool) -> Bench:
+    def _bench(self, inputs: Codes, outputs: Codes, calm: bool) -> PinBench:
         rng, latency = np.random.default_rng(4), self.network.latency
         events, results = self._links_in(inputs, 1), self.links_out(outputs)
         clocks: list[dict[str, int]] = []
@@ -250,7 +250,7 @@ end architecture rtl;
                 row |= {f"link_out_{i}_V": word, f"link_out_{i}_V_ap_vld": int(done)}
             expected.append(row)
         name = "a crossing every four clocks" if calm else "gaps, early starts and resets"
-        return Bench(name, self.signature, ("algo_unpacked.vhd",), clocks, expected, len(events))
+        return PinBench(name, self.signature, ("algo_unpacked.vhd",), clocks, expected, len(events))
 
     def readme(self) -> list[str]:
         """Ports, where each input and output lies."""

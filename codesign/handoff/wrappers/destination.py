@@ -15,10 +15,10 @@ from codesign.handoff.wrappers.bench_sources import bench_files, makefile
 from codesign.handoff.wrappers.ctp7_wrapper import CTP7_MHZ, Ctp7Wrapper
 from codesign.handoff.wrappers.emp_wrapper import EmpWrapper
 from codesign.handoff.wrappers.ugt_wrapper import CROSSINGS_MHZ, UgtWrapper
-from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper, network_of, play
+from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper, network_of, play
 from codesign.rtl.firmware import Firmware
 
-__all__ = ("DESTINATIONS", "Golden", "Written", "simulate_destination", "write_destination")
+__all__ = ("DESTINATIONS", "Golden", "WrittenDestination", "simulate_destination", "write_destination")
 
 #: events that travel with the sources
 _MOST_EVENTS = 1000
@@ -34,12 +34,12 @@ class Golden:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenDestination:
     """What lies in a destination's folder."""
 
-    network: Network
+    network: WrappedNetwork
     wrapper: Wrapper
-    benches: tuple[Bench, ...]
+    benches: tuple[PinBench, ...]
 
 
 def _ugt(firmware: Firmware, folder: Path, threshold: int | None) -> Wrapper:
@@ -59,7 +59,7 @@ DESTINATIONS: Mapping[str, _Maker] = {
 }
 
 
-def write_destination(name: str, firmware: Firmware, golden: Golden, folder: Path) -> Written:
+def write_destination(name: str, firmware: Firmware, golden: Golden, folder: Path) -> WrittenDestination:
     """Write the destination ``name`` into an empty ``folder``; InputError where the design does not fit it."""
     if name not in DESTINATIONS:
         raise InputError(f"--for: unknown place '{name}'{nearest(name, DESTINATIONS)}; {', '.join(DESTINATIONS)} are")
@@ -80,10 +80,12 @@ def write_destination(name: str, firmware: Firmware, golden: Golden, folder: Pat
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / path, text.encode())
-    return Written(wrapper.network, wrapper, tuple(benches))
+    return WrittenDestination(wrapper.network, wrapper, tuple(benches))
 
 
-def simulate_destination(written: Written, folder: Path, work: Path, verilator: bool = False) -> tuple[int, str | None]:
+def simulate_destination(
+    written: WrittenDestination, folder: Path, work: Path, verilator: bool = False
+) -> tuple[int, str | None]:
     """Events of all benches, and the first difference in words; see :func:`codesign.handoff.wrappers.wrapper.play`."""
     for number, bench in enumerate(written.benches):
         if (difference := play(bench, written.network, folder, work / str(number), verilator)) is not None:

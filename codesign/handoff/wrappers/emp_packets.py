@@ -35,7 +35,7 @@ def multiplexed_traffic(packets: Sequence[Packet]) -> list[PacketClock]:
 
 
 def hard_traffic(packets: Sequence[Packet], least: int) -> list[PacketClock]:
-    """As close as ``least`` clocks allow and closer; half of them broken in one of five ways, and five resets."""
+    """As close as ``least`` clocks allow and closer; half of them broken in one of five ways, and resets."""
     rng = np.random.default_rng(9)
     clocks: list[PacketClock] = []
     for i, packet in enumerate(packets):
@@ -56,7 +56,8 @@ def hard_traffic(packets: Sequence[Packet], least: int) -> list[PacketClock]:
                 own = own[: max(1, at)]
         clocks += [PacketClock(row, i) for row in own]
         clocks += [PacketClock(junk)] * max(0, least - len(own) + int(rng.integers(-1, 3)))
-    for at in rng.integers(0, len(clocks), 5):
+    starts = [n for n, clock in enumerate(clocks) if clock.event >= 0 and all(w.valid and w.start for w in clock.words)]
+    for at in (*rng.integers(0, len(clocks), 3), *starts[len(starts) // 3 :: max(1, len(starts) // 3)]):
         clocks[int(at)] = replace(clocks[int(at)], reset=True)
     return clocks
 

@@ -15,7 +15,7 @@ from codesign.handoff.patterns.emp_vectors import EmpWord, emp_vectors
 from codesign.handoff.wrappers.emp_links import FRAMES, LINK_BITS, EmpLinks
 from codesign.handoff.wrappers.emp_packets import PacketClock, PacketRules, hard_traffic, multiplexed_traffic
 from codesign.handoff.wrappers.emp_stub import emp_stub
-from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper
+from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.packing import pack
 from codesign.rtl.signatures import Pin, Signature
@@ -46,13 +46,13 @@ class EmpWrapper(Wrapper):
     """Around a network whose events come on links."""
 
     firmware: Firmware
-    network: Network
+    network: WrappedNetwork
     links: EmpLinks
 
     destination = "emp"
 
     @classmethod
-    def of(cls, firmware: Firmware, network: Network) -> EmpWrapper:
+    def of(cls, firmware: Firmware, network: WrappedNetwork) -> EmpWrapper:
         """InputError where an event does not fit a packet."""
         made = cls(firmware, network, EmpLinks.of(firmware))
         if made._delay < 0:
@@ -292,7 +292,7 @@ end architecture rtl;
         ]
         return {"test/in.txt": emp_vectors(frames), "test/results.txt": emp_vectors(results)}
 
-    def benches(self, inputs: Codes, outputs: Codes) -> list[Bench]:
+    def benches(self, inputs: Codes, outputs: Codes) -> list[PinBench]:
         """Time multiplexed by 6, and as close as may be with gaps, broken packets and resets."""
         packets = self._packets(inputs)
         least = max(self.network.interval, self.links.frames)
@@ -303,7 +303,7 @@ end architecture rtl;
             self._bench("gaps, broken packets and resets", hard_traffic(packets, least), outputs),
         ]
 
-    def _bench(self, name: str, traffic: Sequence[PacketClock], outputs: Codes) -> Bench:
+    def _bench(self, name: str, traffic: Sequence[PacketClock], outputs: Codes) -> PinBench:
         nothing = [EmpWord()] * self.links.links
         # registers start with anything: a reset comes first
         clocks = [PacketClock(nothing, -1, True)] * 2 + [*traffic] + [PacketClock(nothing)] * (self._delay + 4)
@@ -312,7 +312,7 @@ end architecture rtl;
         expected = [self._expected(self._result(outputs[i]) if i >= 0 else None, orbit) for i, orbit in found]
         played = [self._pins(clock.words, int(clock.reset)) for clock in clocks]
         sources = ("test/emp_stub.vhd", "codesign_emp.vhd", "emp_payload.vhd")
-        return Bench(name, self.signature, sources, played, expected, sum(i >= 0 for i, _ in found))
+        return PinBench(name, self.signature, sources, played, expected, sum(i >= 0 for i, _ in found))
 
     def _pins(self, words: list[EmpWord], reset: int) -> dict[str, int]:
         pins = {"rst_loc": reset}

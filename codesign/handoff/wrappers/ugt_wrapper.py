@@ -20,7 +20,7 @@ from codesign.core.fixedpoint import FixedPoint
 from codesign.core.printing import visible
 from codesign.handoff.patterns.ugt_vectors import UgtCrossing, ugt_vectors
 from codesign.handoff.wrappers.input_words import CODE_OF, InputWords, WordField
-from codesign.handoff.wrappers.wrapper import Bench, Codes, Network, Wrapper
+from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.physics.events.l1_scales import SCALES
 from codesign.rtl.packing import bit_range
 from codesign.rtl.signatures import Pin, Signature
@@ -113,14 +113,14 @@ class UgtWrapper(Wrapper):
     """Around a network that gives one score; ``threshold`` is a code of it."""
 
     design: Design
-    network: Network
+    network: WrappedNetwork
     words: InputWords
     threshold: int
 
     destination = "ugt"
 
     @classmethod
-    def of(cls, design: Design, network: Network, threshold: int | None) -> UgtWrapper:
+    def of(cls, design: Design, network: WrappedNetwork, threshold: int | None) -> UgtWrapper:
         """InputError where the design has not one whole score of at most 18 bits; without threshold nothing fires."""
         kind = _score_type(design)
         if network.started:
@@ -201,7 +201,7 @@ end architecture rtl;
         """The score's codes, (events,), of the design's output codes."""
         return np.asarray(outputs[:, self.design.trigger_index or 0])
 
-    def benches(self, inputs: Codes, outputs: Codes) -> list[Bench]:
+    def benches(self, inputs: Codes, outputs: Codes) -> list[PinBench]:
         """The block with gaps and resets, and the wrapper with an event each crossing."""
         return self.benches_of(*self._events(inputs, outputs))
 
@@ -222,11 +222,11 @@ end architecture rtl;
             raise InputError("ugt: no event of these can be written in the trigger's words")
         return [{pin: held[i] for pin, held in words.items()} for i in chosen], self.scores(outputs)[chosen]
 
-    def benches_of(self, events: list[dict[str, int]], scores: Codes) -> list[Bench]:
+    def benches_of(self, events: list[dict[str, int]], scores: Codes) -> list[PinBench]:
         """For events as words by the block's pins, and their scores."""
         return [self._gaps(events, scores), self._crossings(events, scores)]
 
-    def _gaps(self, events: list[dict[str, int]], scores: Codes) -> Bench:
+    def _gaps(self, events: list[dict[str, int]], scores: Codes) -> PinBench:
         """Every event; after every fifth a clock without start, whose words are another's; four resets."""
         rng, latency = np.random.default_rng(len(events)), self.network.latency
         clocks: list[dict[str, int]] = []
@@ -250,9 +250,9 @@ end architecture rtl;
                 "ap_ready": pins["ap_start"], "ap_idle": idle, "ap_done": alive[-1], "anomaly_score_ap_vld": alive[-1],
             }  # fmt: skip
             expected.append(row | ({"anomaly_score": given[at - latency]} if at >= latency else {}))
-        return Bench("gaps and resets", BLOCK, ("codesign_ugt.vhd",), clocks, expected, len(events))
+        return PinBench("gaps and resets", BLOCK, ("codesign_ugt.vhd",), clocks, expected, len(events))
 
-    def _crossings(self, events: list[dict[str, int]], scores: Codes) -> Bench:
+    def _crossings(self, events: list[dict[str, int]], scores: Codes) -> PinBench:
         """An event each crossing, without a gap."""
         latency = self.network.latency
         names = {f"{name}_{i}": f"{own}[{i}]" for name, own, count, _ in OBJECTS for i in range(count)} | dict(SUMS)
@@ -263,7 +263,7 @@ end architecture rtl;
         expected: list[dict[str, int]] = [{} for _ in range(latency)]
         expected += [{"anomaly_score_o": int(s), "adt_out": int(s >= self.threshold)} for s in scores]
         sources = ("test/gtl_pkg.vhd", "codesign_ugt.vhd", "codesign_ugt_wrapper.vhd")
-        return Bench("an event each crossing", WRAPPER, sources, clocks, expected, len(events))
+        return PinBench("an event each crossing", WRAPPER, sources, clocks, expected, len(events))
 
     # ----------------------------------------------------------------------------------------------------- words
     def readme(self) -> list[str]:

@@ -18,7 +18,7 @@ from codesign.rtl.signatures import Signature
 from codesign.rtl.transport import Beats, Transport
 from codesign.verify.pin_simulation import Clocks, play_in_ghdl, play_in_verilator
 
-__all__ = ("Bench", "Network", "Wrapper", "first_difference", "network_of", "play")
+__all__ = ("PinBench", "WrappedNetwork", "Wrapper", "first_difference", "network_of", "play")
 
 Codes = NDArray[np.int64]
 #: what the outputs must be after a clock's edge, by name; what is not named may be anything
@@ -26,7 +26,7 @@ Expected = Sequence[Mapping[str, int]]
 
 
 @dataclass(frozen=True)
-class Network:
+class WrappedNetwork:
     """The network that a wrapper holds: an entity in VHDL, or a module in Verilog that is taken as a component.
 
     Attributes
@@ -64,7 +64,7 @@ class Network:
 """
 
 
-def network_of(firmware: Firmware, folder: Path, clock_mhz: float | None = None) -> Network:
+def network_of(firmware: Firmware, folder: Path, clock_mhz: float | None = None) -> WrappedNetwork:
     """Write the network's sources into ``folder/network``; as VHDL where it is one circuit.
 
     ``clock_mhz``: pipelined for another clock than the target's, with as much more logic between two registers as a
@@ -78,7 +78,7 @@ def network_of(firmware: Firmware, folder: Path, clock_mhz: float | None = None)
         longer = 1.0 if clock_mhz is None else firmware.target.clock_mhz / clock_mhz
         made = write_vhdl(firmware, place, float(own) * longer)
         sources = tuple(f"network/{name}" for name in made.sources)
-        return Network(made.top, sources, (), design.inputs.width, design.outputs.width, made.latency_cycles)
+        return WrappedNetwork(made.top, sources, (), design.inputs.width, design.outputs.width, made.latency_cycles)
     if design.trigger is not None or rtl.protocol == "axi-stream":
         raise UnsupportedError("firmware in Verilog is wrapped where it has no threshold and no handshakes of its own")
     names = []
@@ -88,7 +88,7 @@ def network_of(firmware: Firmware, folder: Path, clock_mhz: float | None = None)
         names.append(f"network/{source.name}")
     if len(set(names)) != len(names):
         raise ToolError("two sources of the firmware have one name")
-    return Network(
+    return WrappedNetwork(
         rtl.top,
         (),
         tuple(names),
@@ -110,7 +110,7 @@ def beat_width(design: Design, transport: Transport) -> int:
 
 
 @dataclass(frozen=True)
-class Bench:
+class PinBench:
     """What is played at an entity, and what must come out.
 
     ``sources``: of the wrapper, relative to its folder, in the order of their analysis, without the network's.
@@ -129,14 +129,14 @@ class Wrapper(ABC):
 
     #: its name in ``--for``
     destination: str
-    network: Network
+    network: WrappedNetwork
 
     @abstractmethod
     def files(self) -> dict[str, str]:
         """Every file of it but the network's, by its path: sources, stubs of others' packages, pattern files."""
 
     @abstractmethod
-    def benches(self, inputs: Codes, outputs: Codes) -> list[Bench]:
+    def benches(self, inputs: Codes, outputs: Codes) -> list[PinBench]:
         """Benches for events (events, n) and the codes (events, m) that the design gives: gaps, resets, bad headers."""
 
     def patterns(self, inputs: Codes, outputs: Codes) -> dict[str, str]:
@@ -149,7 +149,7 @@ class Wrapper(ABC):
         """What it is, pin by pin, and what to copy."""
 
 
-def play(bench: Bench, network: Network, folder: Path, work: Path, verilator: bool = False) -> str | None:
+def play(bench: PinBench, network: WrappedNetwork, folder: Path, work: Path, verilator: bool = False) -> str | None:
     """Simulate a bench of what lies in ``folder``; the first difference in words, None where there is none.
 
     In GHDL where all is VHDL and ``verilator`` does not ask for its translation; else in Verilator.
@@ -164,7 +164,7 @@ def play(bench: Bench, network: Network, folder: Path, work: Path, verilator: bo
     return first_difference(bench, found)
 
 
-def first_difference(bench: Bench, found: Sequence[Mapping[str, int | None]]) -> str | None:
+def first_difference(bench: PinBench, found: Sequence[Mapping[str, int | None]]) -> str | None:
     """Where what came out is not what must."""
     for clock, (expected, seen) in enumerate(zip(bench.expected, found, strict=True)):
         for name, value in expected.items():
