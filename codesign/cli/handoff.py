@@ -24,6 +24,7 @@ class Destination(StrEnum):
     CTP7 = "ctp7"
     CTP7_192 = "ctp7-192"
     EMP = "emp"
+    L1TOPO = "l1topo"
 
 
 Key = Annotated[
@@ -48,7 +49,7 @@ def handoff(
     ] = None,
     destination: Annotated[
         Destination | None,
-        typer.Option("--for", help="Also write what this place takes: cmssw, with --profile, or ugt."),
+        typer.Option("--for", help="Also write what this place takes: cmssw, with --profile, ugt, ctp7, emp, l1topo."),
     ] = None,
     profile: Annotated[
         str | None,

@@ -40,7 +40,8 @@ class Pin:
     ----------
     width: bits of the vector; 0 is a single std_logic.
     count, record: for an array, how many, and for one of records the fields of one, each with its width as here.
-    type, upward: of such an array, its name in VHDL, and whether its index goes ``0 to count - 1``.
+    type, upward, whole: of such an array, its name in VHDL, whether its index goes ``0 to count - 1``, and whether the
+        type itself says how many.
     meaning: in words, for the documentation.
     """
 
@@ -51,6 +52,7 @@ class Pin:
     count: int = 0
     type: str = ""
     upward: bool = False
+    whole: bool = False
     record: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,6 +61,8 @@ class Pin:
     @property
     def vhdl_type(self) -> str:
         """Of the port."""
+        if self.count and self.whole:
+            return self.type
         if self.count:
             return f"{self.type}({f'0 to {self.count - 1}' if self.upward else f'{self.count - 1} downto 0'})"
         return f"std_logic_vector({self.width - 1} downto 0)" if self.width else "std_logic"
@@ -123,7 +127,7 @@ class Signature:
         for place in self.places("out").values():
             high = place.low + place.width - 1
             lines.append(f"    q({place.low if place.scalar else f'{high} downto {place.low}'}) <= pin_{place.vhdl};\n")
-        connected = ", ".join([f"{self.clock} => clk", *(f"{p.name} => pin_{p.name}" for p in self.pins), *self.tied])
+        connected = ", ".join([f"{self.clock} => clk", *self.tied, *(f"{p.name} => pin_{p.name}" for p in self.pins)])
         return f"""{self.uses}
 entity {HARNESS} is
     port (

@@ -14,6 +14,7 @@ from codesign.core.runfolder import write_atomically
 from codesign.handoff.wrappers.bench_sources import bench_files, makefile
 from codesign.handoff.wrappers.ctp7_wrapper import CTP7_MHZ, Ctp7Wrapper
 from codesign.handoff.wrappers.emp_wrapper import EmpWrapper
+from codesign.handoff.wrappers.l1topo_wrapper import L1TopoWrapper
 from codesign.handoff.wrappers.ugt_wrapper import CROSSINGS_MHZ, UgtWrapper
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper, network_of, play
 from codesign.rtl.firmware import Firmware
@@ -54,6 +55,9 @@ _Maker = Callable[[Firmware, Path, int | None], Wrapper]
 DESTINATIONS: Mapping[str, _Maker] = {
     "ugt": _ugt,
     "ctp7": lambda firmware, folder, threshold: _ctp7(firmware, folder, 128),
+    "l1topo": lambda firmware, folder, threshold: L1TopoWrapper.of(
+        firmware.design, network_of(firmware, folder, CROSSINGS_MHZ), threshold
+    ),
     "emp": lambda firmware, folder, threshold: EmpWrapper.of(firmware, network_of(firmware, folder)),
     "ctp7-192": lambda firmware, folder, threshold: _ctp7(firmware, folder, 192),
 }

@@ -35,15 +35,16 @@ def multiplexed_traffic(packets: Sequence[Packet]) -> list[PacketClock]:
 
 
 def hard_traffic(packets: Sequence[Packet], least: int) -> list[PacketClock]:
-    """As close as ``least`` clocks allow and closer; half of them broken in one of five ways, and resets."""
+    """As close as ``least`` clocks allow and closer; five of eight broken, each in its way, and resets."""
     rng = np.random.default_rng(9)
     clocks: list[PacketClock] = []
     for i, packet in enumerate(packets):
         junk = [EmpWord(int(rng.integers(1 << 62)), bool(rng.integers(2))) for _ in packet[0]]
-        at, own = int(rng.integers(len(packet))), [list(row) for row in packet]
-        link = int(rng.integers(len(packet[0])))
+        # every way of breaking one meets every link and frame in turn
+        at, own = i // 3 % len(packet), [list(row) for row in packet]
+        link = i // 8 % len(packet[0])
         word = own[at][link]
-        match int(rng.integers(10)):
+        match i % 8:
             case 0:
                 own[at][link] = replace(word, valid=False)
             case 1:
@@ -57,7 +58,7 @@ def hard_traffic(packets: Sequence[Packet], least: int) -> list[PacketClock]:
         clocks += [PacketClock(row, i) for row in own]
         clocks += [PacketClock(junk)] * max(0, least - len(own) + int(rng.integers(-1, 3)))
     starts = [n for n, clock in enumerate(clocks) if clock.event >= 0 and all(w.valid and w.start for w in clock.words)]
-    for at in (*rng.integers(0, len(clocks), 3), *starts[len(starts) // 3 :: max(1, len(starts) // 3)]):
+    for at in (*rng.integers(0, len(clocks), 3), *starts[3::9]):
         clocks[int(at)] = replace(clocks[int(at)], reset=True)
     return clocks
 
