@@ -46,7 +46,7 @@ def test_a_place_that_the_design_does_not_fit_gives_no_bundle(tmp_path, run, tri
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("ghdl") is None, reason="ghdl is missing: apt install ghdl")
-@pytest.mark.parametrize("place", ["emp"])
+@pytest.mark.parametrize("place", ["emp", "ctp7"])
 def test_it_is_simulated_at_its_receiver(tmp_path, run, trial, place):
     bundle = write_bundle(run.path, trial, tmp_path / "bundle", destination=place)
     said = outcomes(bundle, rtl=True)[f"{place}/, run"]

@@ -1,8 +1,8 @@
 """An algorithm as ATLAS's L1Topo has them: generic trigger objects in, parameters, a result bit; in VHDL and in C++.
 
-Types as in the package ``L1TopoDataTypes`` of L1Topo's Run-2 firmware as it is publicly stored: ``GenericTOB`` with Et of
-10 bits, Eta of 7 and Phi of 6, ``TOBArray``, five parameters of 32 bits, and ``ClockBus``, whose lowest is the crossings'
-clock. An event comes each crossing; ``Results(0)`` says whether the score reaches ``Parameters(0)``.
+Types as in the package ``L1TopoDataTypes`` of L1Topo's Run-2 firmware as it is publicly stored: ``GenericTOB`` with Et
+of 10 bits, Eta of 7 and Phi of 6, ``TOBArray``, five parameters of 32 bits, and ``ClockBus``, whose lowest is the
+crossings' clock. An event comes each crossing; ``Results(0)`` says whether the score reaches ``Parameters(0)``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class L1TopoWrapper(Wrapper):
             raise InputError("l1topo: an event comes each crossing and clock: compile the design with interval 1")
         if design.trigger_index is None and design.outputs.size != 1:
             raise InputError(
-                f"l1topo: the design has {design.outputs.size} outputs and no trigger: one score is compared"
+                f"l1topo: the design has {design.outputs.size} outputs and no trigger: one score is wanted"
             )
         objects: dict[str, int] = {}
         fields = []
@@ -58,7 +58,8 @@ class L1TopoWrapper(Wrapper):
             match = re.fullmatch(r"(.+)_(pt|et|eta|phi)", label)
             if match is None:
                 raise InputError(
-                    f"l1topo: input '{visible(label)}' is no object's: expected names that end in _pt, _et, _eta or _phi"
+                    f"l1topo: input '{visible(label)}' is no object's: expected a name that ends in _pt, _et, _eta or "
+                    "_phi"
                 )
             place = objects.setdefault(match[1], len(objects))
             name = _NAMES[match[2]]
@@ -180,12 +181,10 @@ end architecture rtl;
     def patterns(self, inputs: Codes, outputs: Codes) -> dict[str, str]:
         """Objects and score of every event, a line each: for the C++."""
         words, usable = self.words.words_of(inputs)
-        rows = []
-        for i in np.flatnonzero(usable):
-            fields = [
-                words.get(f"Tobs({k}).{name}", [0] * len(inputs))[i] for k in range(len(self.objects)) for name in _TOB
-            ]
-            rows.append(" ".join(map(str, [*fields, outputs[i, self.design.trigger_index or 0]])))
+        none = [0] * len(inputs)
+        pins = [words.get(f"Tobs({k}).{name}", none) for k in range(len(self.objects)) for name in _TOB]
+        scores = outputs[:, self.design.trigger_index or 0]
+        rows = [" ".join(map(str, [*(held[i] for held in pins), scores[i]])) for i in np.flatnonzero(usable)]
         return {"test/objects.txt": "\n".join(rows) + "\n"}
 
     def readme(self) -> list[str]:
@@ -193,8 +192,8 @@ end architecture rtl;
         return [
             "# Into an L1Topo of ATLAS",
             "",
-            f"`codesign_l1topo` takes an event each crossing; the bit is there {self.network.latency} crossings after the "
-            f"edge that samples the event. `Parameters(0)` is the threshold, the trial's own {self.threshold}.",
+            f"`codesign_l1topo` takes an event each crossing; the bit is there {self.network.latency} crossings after "
+            f"the edge that samples the event. `Parameters(0)` is the threshold, the trial's own {self.threshold}.",
             "",
             "Copy `network/` and `codesign_l1topo.vhd` as VHDL-2008; `test/L1TopoDataTypes.vhd` is a stub of ours for "
             "L1Topo's package. `cpp/l1topo.h` is the same in C++: it needs the bundle's `emulator/`. For Athena, "
@@ -233,7 +232,8 @@ end package;
 """
 
 _CXX = """\
-// The algorithm of codesign_l1topo.vhd in C++, equal to it for any bits of the objects. Link it with the bundle's emulator.
+// The algorithm of codesign_l1topo.vhd in C++, equal to it for any bits of the objects: link it with the bundle's
+// emulator.
 #pragma once
 #include <algorithm>
 #include <cstddef>

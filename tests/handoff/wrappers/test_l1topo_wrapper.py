@@ -16,10 +16,8 @@ from codesign.handoff.wrappers.destination import Golden, simulate_destination, 
 from codesign.handoff.wrappers.wrapper import play
 from tests.graph.graphs import GraphBuilder
 
-NAMES = tuple(f"{kind}_{value}" for kind in ("em0", "em1", "jet0") for value in ("et", "eta", "phi")) + (
-    "met_et",
-    "met_phi",
-)
+OBJECTS = {"em0": ("et", "eta", "phi"), "em1": ("et", "eta", "phi"), "jet0": ("et", "eta", "phi"), "met": ("et", "phi")}
+NAMES = tuple(f"{kind}_{value}" for kind, values in OBJECTS.items() for value in values)
 
 
 def design():
