@@ -197,8 +197,8 @@ end architecture rtl;
             "",
             "Copy `network/` and `codesign_l1topo.vhd` as VHDL-2008; `test/L1TopoDataTypes.vhd` is a stub of ours for "
             "L1Topo's package. `cpp/l1topo.h` is the same in C++: it needs the bundle's `emulator/`. For Athena, "
-            "`onnx/codes.onnx` of the bundle with `athena_inputs.json`, which says of every input from which object and "
-            "field it comes, and by which integers.",
+            "`onnx/codes.onnx` of the bundle with `athena_inputs.json`, which says of every input from which object "
+            "and field it comes, and by which integers.",
             "",
             *self.signature.markdown(),
             "",

@@ -79,6 +79,7 @@ def test_vhdl_gives_the_integers_of_the_verilog(tmp_path):
         np.testing.assert_array_equal(found, own.outputs)
 
 
+@pytest.mark.slow
 @needs_ghdl
 def test_a_wrong_bit_in_the_vhdl_is_seen(tmp_path):
     design = various()
