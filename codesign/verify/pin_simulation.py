@@ -5,6 +5,7 @@ In GHDL as it is, or as Verilog that GHDL wrote of it in Verilator, where the ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ Clocks = Sequence[Mapping[str, int]]
 Recorded = list[dict[str, int | None]]
 _SECONDS = 3600.0
 _TOP = "pins_harness"
+_MODULE = re.compile(r"^\s*module\s+(\w+)", re.MULTILINE)
 
 
 def pin_simulator(name: str) -> str:
@@ -77,7 +79,7 @@ def _recorded(signature: Signature, clocks: Clocks, work: Path, said: str) -> Re
 
 def _without_black_boxes(translated: str, verilog: Sequence[Path]) -> str:
     """What GHDL wrote, without its empty modules for those that a file in Verilog has."""
-    known = {path.stem for path in verilog}
+    known = {name for path in verilog for name in _MODULE.findall(path.read_text(encoding="utf-8"))}
     blocks = translated.split("endmodule\n")
     kept = [b for b in blocks if not any(b.lstrip().startswith(f"module {name}\n") for name in known)]
     return "endmodule\n".join(kept)

@@ -9,7 +9,7 @@ comes each crossing, at 40 MHz.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from codesign.core.design import Design
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import FixedPoint
 from codesign.core.printing import visible
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
 from codesign.handoff.patterns.ugt_vectors import UgtCrossing, ugt_vectors
 from codesign.handoff.wrappers.input_words import CODE_OF, InputWords, WordField
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
@@ -26,7 +28,15 @@ from codesign.rtl.packing import bit_range
 from codesign.rtl.signatures import Pin, Signature
 from codesign.rtl.vhdl_top import HEADER
 
-__all__ = ("BLOCK", "CROSSINGS_MHZ", "SCORE_BITS", "WRAPPER", "UgtWrapper", "ugt_inputs")
+__all__ = (
+    "BLOCK",
+    "CROSSINGS_MHZ",
+    "SCORE_BITS",
+    "WRAPPER",
+    "UgtWrapper",
+    "ugt_decisions",
+    "ugt_inputs",
+)
 
 CROSSINGS_MHZ = 40.0
 SCORE_BITS = 18
@@ -84,6 +94,22 @@ WRAPPER = Signature(
     ),
     ("gtl_pkg",),
 )
+
+
+def ugt_decisions(
+    design: Design, crossings: Sequence[UgtCrossing], threshold: int, algorithm: int = 0
+) -> tuple[list[UgtCrossing], Codes]:
+    """Crossings of a vector file with the bit of ``algorithm`` as the design decides it, and its scores, (crossings,).
+
+    By the design's exact graph, from raw words on; the threshold is a code.
+    """
+    pins = {pin for crossing in crossings for pin in crossing.words}
+    words = {pin: [crossing.words.get(pin, 0) for crossing in crossings] for pin in pins}
+    codes = ugt_inputs(design).codes_of(words, len(crossings))
+    found = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
+    scores = np.asarray(found[:, design.trigger_index or 0])
+    decided = [c.decided(algorithm, bool(s >= threshold)) for c, s in zip(crossings, scores, strict=True)]
+    return decided, scores
 
 
 def ugt_inputs(design: Design) -> InputWords:

@@ -17,7 +17,7 @@ from codesign.handoff.emulator import build_emulator, load_emulator, write_emula
 from codesign.handoff.inference import Session, codes_model, heads_of
 from codesign.handoff.patterns.ugt_vectors import UgtCrossing, read_ugt_vectors, ugt_vectors
 from codesign.handoff.wrappers.destination import Golden, simulate_destination, write_destination
-from codesign.handoff.wrappers.ugt_wrapper import UgtWrapper, ugt_inputs
+from codesign.handoff.wrappers.ugt_wrapper import UgtWrapper, ugt_decisions, ugt_inputs
 from codesign.handoff.wrappers.wrapper import network_of, play
 from codesign.tasks.anomalies.level1_inputs import FEATURES, UNITS, quantisation_of
 
@@ -69,7 +69,8 @@ def test_from_a_vector_file_to_score_and_bit(tmp_path, level1, written):
     assert bench.events == 80
     assert play(bench, made.network, folder, tmp_path / "work") is None
 
-    decided = [c.decided(0, bool(f)) for c, f in zip(crossings, fired, strict=True)]
+    decided, found = ugt_decisions(level1.design, crossings, made.wrapper.threshold)
+    np.testing.assert_array_equal(found, scores[:, 0])
     path.write_text(ugt_vectors(decided))
     again = read_ugt_vectors(path)
     assert [c.finor for c in again] == fired.astype(int).tolist()
