@@ -50,7 +50,7 @@ def play_in_verilator(
     translated = ghdl.to_verilog([*(s.resolve() for s in sources), work / "harness.vhd"], HARNESS, work)
     (work / "translated.v").write_text(_without_black_boxes(translated, verilog), encoding="utf-8")
     ours, bench = (resources.folder("sim").resolve() / name for name in ("pins_harness.sv", "pins_bench.py"))
-    widths = {f"CODESIGN_{vector}_WIDTH": str(signature.width(way)) for vector, way in (("D", "in"), ("Q", "out"))}
+    widths = {"CODESIGN_D_WIDTH": str(signature.width("in")), "CODESIGN_Q_WIDTH": str(signature.width("out"))}
     program = verilator.build([ours, work / "translated.v", *(v.resolve() for v in verilog)], _TOP, widths, work)
     environment = verilator.simulate_environment(bench, _TOP, work / "results.xml")
     arguments: list[str | Path] = [program, "+verilator+rand+reset+2", "+verilator+seed+1"]

@@ -57,7 +57,7 @@ def _pairs(fronts: dict[str, Front], runs: dict[str, RunFolder], rates: list[str
     one, other = STUDIES
     goodness = f"tpr_mean_{rates[-1]}"
     known = {p.trial: (p.validation[goodness].value, _lut(p)) for p in fronts[other].points}
-    found = []
+    found: list[dict[str, Any]] = []
     for point in fronts[one].points:
         rival = beside(known, _lut(point))
         if rival is None:

@@ -232,7 +232,7 @@ end architecture rtl;
         of += [0] * (latency + 3)
         alive, left, done, links = [-1] * (latency + 1), 0, False, [0] * len(results[0])
         expected = []
-        for pins, event in zip(clocks, of, strict=True):
+        for pins, own in zip(clocks, of, strict=True):
             take = bool(pins["ap_start"]) and not left and not pins.get("ap_rst")
             if pins.get("ap_rst"):
                 alive, left, after = [-1] * (latency + 1), 0, False
@@ -240,7 +240,7 @@ end architecture rtl;
                 after = alive[latency] >= 0
                 links = results[alive[latency]] if after else links
                 # whatever starts an event in this clock is sampled: the event's own words, or another's in a gap
-                alive = [_event_of(events, pins, event) if take else -1, *alive[:-1]]
+                alive = [_event_of(events, pins, own) if take else -1, *alive[:-1]]
                 left = INTERVAL - 1 if take else max(0, left - 1)
             done = after
             ready = bool(pins["ap_start"]) and not left and not pins.get("ap_rst")

@@ -325,7 +325,7 @@ end architecture rtl;
         return pins
 
     def _expected(self, result: list[int] | None, orbit: bool) -> dict[str, int]:
-        row = {}
+        row: dict[str, int] = {}
         for i in range(4 * self._regions):
             is_result = result is not None and i < self._results
             row |= {f"q[{i}].{flag}": int(is_result) for flag in ("valid", "start", "last")}

@@ -76,12 +76,12 @@ class InputRule:
 
     def codes(self, raw: Codes) -> Codes:
         """Codes of raw integers."""
-        return np.clip((raw + self.added) >> self.shift, self.kind.minimum, self.kind.maximum)
+        return np.asarray(np.clip((raw + self.added) >> self.shift, self.kind.minimum, self.kind.maximum), np.int64)
 
     def raw_of(self, codes: Codes) -> Codes:
         """A raw integer of each code, where there is one; else another's."""
         low, high = self.field.span if self.field is not None else (0, 0)
-        return np.clip((codes << self.shift) - self.added, low, high)
+        return np.asarray(np.clip((codes << self.shift) - self.added, low, high), np.int64)
 
     def vhdl(self) -> str:
         """Its bits, as an expression."""
