@@ -20,6 +20,11 @@ class Destination(StrEnum):
     """A place that takes more than a bundle has by itself."""
 
     CMSSW = "cmssw"
+    UGT = "ugt"
+    CTP7 = "ctp7"
+    CTP7_192 = "ctp7-192"
+    EMP = "emp"
+    L1TOPO = "l1topo"
 
 
 Key = Annotated[
@@ -43,7 +48,8 @@ def handoff(
         Path | None, typer.Option("--sign", metavar="KEY", help="Sign it with this SSH key, such as ~/.ssh/id_ed25519.")
     ] = None,
     destination: Annotated[
-        Destination | None, typer.Option("--for", help="Also write what this place takes: cmssw, with --profile.")
+        Destination | None,
+        typer.Option("--for", help="Also write what this place takes: cmssw, with --profile, ugt, ctp7, emp, l1topo."),
     ] = None,
     profile: Annotated[
         str | None,
@@ -63,12 +69,14 @@ def handoff(
     from codesign.handoff.bundle import write_bundle
     from codesign.handoff.cmssw import load_profile
 
-    if (destination is None) != (profile is None):
+    if (destination is Destination.CMSSW) != (profile is not None):
         raise InputError("--for cmssw and --profile NAME stand together: give both, or none")
     if model_version is not None and profile is None:
         raise InputError("--model-version is that of a --profile: give one, with --for cmssw")
     cmssw = None if profile is None else load_profile(profile, model_version)
-    print_made(write_bundle(RunFolder.open(folder).path, trial, output, key=key, cmssw=cmssw), as_json)
+    place = None if destination in (None, Destination.CMSSW) else destination.value
+    made = write_bundle(RunFolder.open(folder).path, trial, output, key=key, cmssw=cmssw, destination=place)
+    print_made(made, as_json)
 
 
 def check(

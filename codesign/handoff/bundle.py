@@ -39,6 +39,7 @@ from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, Targ
 from codesign.handoff.pieces import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
 from codesign.handoff.signature import sign
+from codesign.handoff.wrappers.destination import Golden, write_destination
 from codesign.pipeline.parts import load_part, part_path, seeing
 from codesign.rtl.firmware import Firmware
 from codesign.study.imported_run import REPORT, ImportedRun, Origin, made_of, origin_of
@@ -59,13 +60,15 @@ def write_bundle(
     licence: str = "Apache-2.0",
     key: Path | None = None,
     cmssw: Profile | None = None,
+    destination: str | None = None,
 ) -> Path:
     """Write the bundle of a verified trial into a new folder ``output``, or into one file if it ends in ``.zip``.
 
     The same trial gives the same bytes. InputError where the trial was not verified, failed its verification, or no
     longer is what was verified. ``licence`` is the SPDX expression of the design itself, the user's to choose.
     ``key`` is an SSH key to sign with (:mod:`codesign.handoff.signature`). With a profile for ``cmssw`` the bundle has
-    a library of its types as well (:mod:`codesign.handoff.cmssw`); InputError where the design does not fit it.
+    a library of its types as well (:mod:`codesign.handoff.cmssw`), and with a ``destination`` the entities and pattern
+    files of that (:mod:`codesign.handoff.wrappers`); InputError where the design does not fit it.
     """
     output = Path(output)
     if output.exists():
@@ -77,7 +80,7 @@ def write_bundle(
     workshop = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         made = workshop / "bundle"
-        _fill(made, trial_, licence, cmssw)
+        _fill(made, trial_, licence, cmssw, destination)
         if key is not None:
             sign(made, key)
         if output.suffix.lower() == ".zip":
@@ -184,6 +187,13 @@ def _view(trial: _Trial) -> dict[str, Any]:
     return {"view": list(trial.study.view)} if several and not isinstance(trial.study, ImportedRun) else {}
 
 
+def _threshold_code(trial: _Trial) -> int | None:
+    """Of the output that is compared, as the validation split fixed it."""
+    validation = trial.folder.read("metrics.json", Metrics)
+    found = trigger_of(trial.design, validation.points.get("threshold") if validation else None)
+    return None if found is None else found.threshold_code
+
+
 def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     try:
         stored = member_arrays(path.parent, path.name, ("inputs", "outputs"), PACKED_BYTES)
@@ -197,11 +207,14 @@ def _golden(path: Path, design: Design) -> tuple[NDArray[np.int64], NDArray[np.i
     return inputs.astype(np.int64), outputs.astype(np.int64)
 
 
-def _fill(bundle: Path, trial: _Trial, licence: str, cmssw: Profile | None) -> None:
+def _fill(bundle: Path, trial: _Trial, licence: str, cmssw: Profile | None, destination: str | None) -> None:
     """Write every file of the bundle, the manifest last."""
     bundle.mkdir()
     if cmssw is not None:
         write_cmssw(trial.design, cmssw, trial.inputs, trial.outputs, bundle / "cmssw")
+    if destination is not None:
+        golden = Golden(trial.inputs, trial.outputs, _threshold_code(trial))
+        write_destination(destination, trial.firmware, golden, bundle / destination)
     for name in _copy(trial.study):
         copy_member(trial.folder.path, name, bundle / name)
     if isinstance(trial.study, ImportedRun) and (trial.folder.path / "source").is_dir():
@@ -213,7 +226,7 @@ def _fill(bundle: Path, trial: _Trial, licence: str, cmssw: Profile | None) -> N
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
     write_inference(trial.design, trial.study.name, bundle)
     _write_tables(trial, bundle / "fastsim")
-    manifest = _manifest(trial, licence, cmssw)
+    manifest = _manifest(trial, licence, cmssw, destination)
     (bundle / "README.md").write_text(readme(manifest, (bundle / "fastsim").is_dir()), encoding="utf-8")
     files = []
     for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
@@ -260,7 +273,7 @@ def _copy_tree(source: Path, destination: Path) -> None:
         copy_member(source, name, destination / relative)
 
 
-def _manifest(trial: _Trial, licence: str, cmssw: Profile | None) -> Manifest:
+def _manifest(trial: _Trial, licence: str, cmssw: Profile | None, destination: str | None) -> Manifest:
     study, folder, firmware, target = trial.study, trial.folder, trial.firmware, trial.firmware.target
     test, validation = folder.read("test.json", Metrics), folder.read("metrics.json", Metrics)
     figures = folder.read("figures.json", Figures)
@@ -303,7 +316,8 @@ def _manifest(trial: _Trial, licence: str, cmssw: Profile | None) -> Manifest:
         tools=tools_of(study.flow.name, cmssw is not None, firmware.extra),
         parameters=list(_parameters(study)),
         licence=licence,
-        components=components_of(study.flow.name, firmware.folder, cmssw is not None),
+        components=components_of(study.flow.name, firmware.folder, cmssw is not None, destination),
         cmssw=cmssw,
+        destination=destination,
         files=[],
     )

@@ -32,6 +32,7 @@ FIELDS: dict[str, str] = {
     "latency_cycles": "interface",
     "components": "components",
     "cmssw": "cmssw/",
+    "destination": "destination",
     "figures": "figures, others",
     "codesign": "maker",
     "tools": "maker",
@@ -92,7 +93,8 @@ def claims(received: ReceivedBundle, signer: Signer | None) -> list[Statement]:
 
 def other_files(received: ReceivedBundle) -> list[str]:
     """Files that codesign does not write into a bundle."""
-    known = (*_KNOWN, *_UNKNOWN, *received.manifest.parameters)
+    made_for = received.manifest.destination
+    known = (*_KNOWN, *_UNKNOWN, *received.manifest.parameters, *([f"{made_for}/"] if made_for else []))
     return sorted(file for file in received.files if not any(_is_of(file, part) for part in known))
 
 

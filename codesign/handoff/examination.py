@@ -30,6 +30,7 @@ from codesign.handoff.apply.executors import EmulatorEngine, OnnxEngine, built_e
 from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest
 from codesign.handoff.claims import claims, other_files
 from codesign.handoff.cmssw import write_cmssw
+from codesign.handoff.destination_check import destination_statements, destination_unmade
 from codesign.handoff.emulator import emulator_name, write_emulator
 from codesign.handoff.inference import Session, heads_of
 from codesign.handoff.interface import input_blocks, input_signals, output_signals
@@ -274,6 +275,7 @@ def _firmware(
     except CodesignError as error:
         why = f"{error}; nothing of it was run"
         yield from (not_checked(name, why) for name in (*FIRMWARE, *(["firmware/, run"] if rtl else [])))
+        yield from destination_unmade(received, why)
         return
     same = same_files(received, maker, scratch, "firmware/")
     if same.outcome is Finding.WRONG and (left_out := other_passes(received, firmware)):
@@ -283,6 +285,7 @@ def _firmware(
         yield from (not_checked(name, "the firmware is not the one compiled here") for name in FIRMWARE[1:])
         if rtl:
             yield not_checked("firmware/, run", "it is not the one compiled here, and is not simulated")
+        yield from destination_unmade(received, "the firmware is not the one compiled here")
         return
     yield from firmware_facts(received, firmware, maker)
     yield compiled_figures(received, firmware, maker)
@@ -294,6 +297,7 @@ def _firmware(
         yield from (same_files(received, maker, scratch, name) for name in ("axi/", "testbench/", "vivado/"))
     if rtl:
         yield _simulate(firmware, scratch, len(inputs))
+    yield from destination_statements(received, maker, scratch, firmware, golden, rtl)
 
 
 def _simulate(firmware: Firmware, scratch: Path, events: int) -> Statement:

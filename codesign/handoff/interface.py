@@ -52,10 +52,13 @@ def trigger_of(design: Design, threshold: float | None) -> Trigger | None:
     return Trigger(output=design.trigger, threshold=threshold, threshold_code=code)
 
 
-def components_of(flow: str, folder: Path, cmssw: bool) -> list[Component]:
-    """Files of others, under their own licence: the flow's, in its firmware's ``folder``, and headers of ``cmssw/``."""
+def components_of(flow: str, folder: Path, cmssw: bool, destination: str | None = None) -> list[Component]:
+    """Files of others, under their own licence: the flow's, in its firmware's ``folder``, headers of ``cmssw/``, and
+    the flow's in a ``destination``."""
     types = [Component(files="cmssw/include/ap_types", origin="ap_types of Xilinx", licence="Apache-2.0")]
-    return _modules(flow, folder) + (types if cmssw else [])
+    found = _modules(flow, folder)
+    again = [c.model_copy(update={"files": f"{destination}/network"}) for c in found] if destination else []
+    return found + (types if cmssw else []) + again
 
 
 def _modules(flow: str, folder: Path) -> list[Component]:

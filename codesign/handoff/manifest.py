@@ -150,4 +150,10 @@ class Manifest(_Part):
         exclude_if=lambda profile: profile is None,
         description="what the library in cmssw/ is made for; absent where the bundle has none",
     )
+    destination: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9-]{1,20}$",
+        exclude_if=lambda destination: destination is None,
+        description="the place whose entities and pattern files are in the folder of its name; absent where none are",
+    )
     files: list[BundleFile] = Field(description="every file but this one")

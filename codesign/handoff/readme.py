@@ -108,6 +108,7 @@ def readme(manifest: Manifest, tables: bool = False) -> str:
         "- `firmware/`: the Verilog",
         "- `emulator/`: the design in C++",
         *([f"- `cmssw/`: `{m.cmssw.library}.so` behind the types of CMSSW, see its `README.md`"] if m.cmssw else []),
+        *([f"- `{m.destination}/`: entities and pattern files for it, see its `README.md`"] if m.destination else []),
         "- `manifest.json`: all of this for programs, with the SHA-256 of every file; `manifest.json.sig`, where its "
         "maker signed it: `ssh-keygen -Y verify -n codesign-bundle`",
         "",

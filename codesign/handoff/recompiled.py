@@ -111,7 +111,8 @@ def firmware_facts(received: ReceivedBundle, firmware: Firmware, maker: Maker) -
         yield checked("interface", f"{', '.join(facts)}: as compiled")
     if "latency_cycles" not in facts:
         yield not_checked("latency_cycles", "is not fixed by construction: the word of the maker")
-    if manifest.components == components_of(manifest.flow, firmware.folder, manifest.cmssw is not None):
+    own = components_of(manifest.flow, firmware.folder, manifest.cmssw is not None, manifest.destination)
+    if manifest.components == own:
         yield checked("components", "modules of others, and their licences")
     else:
         yield maker.differs("components", "others than the firmware has here")

@@ -59,6 +59,7 @@ _PROGRAMS: tuple[tuple[str, str, str, str | None], ...] = (
     ("g++", "RTL simulation; hls4ml's C simulation", _SYSTEM.format("g++", "gcc-c++"), "-dumpfullversion"),
     ("make", "the hand-off's testbench with Verilator", _SYSTEM.format("make", "make"), "--version"),
     ("perl", "Verilator's own command line", _SYSTEM.format("perl", "perl"), None),
+    ("ghdl", "simulating what is handed on as VHDL", _SYSTEM.format("ghdl", "ghdl"), None),
 )
 
 #: Python packages: name shown, distribution, what it enables, how to get it

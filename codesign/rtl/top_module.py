@@ -7,30 +7,33 @@ from collections.abc import Sequence
 from codesign.core.design import Design
 from codesign.core.errors import ToolError, UnsupportedError
 from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.rtl.bit_parts import Bits, Part, Repeated, Zeros, verilog_of
 from codesign.rtl.packing import bit_range, offsets
 
 __all__ = (
     "connections",
+    "input_bits",
+    "output_bits",
     "top_module",
 )
 
 
-def _input_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
+def input_bits(port: Port, core: Sequence[FixedPoint]) -> list[Part]:
     """What the core's input consists of, lowest first."""
-    parts = []
+    parts: list[Part] = []
     for low, outer, inner in zip(offsets(port), port.types, core, strict=True):
         if inner.width == 0:
             continue
         start = low + outer.fraction_bits - inner.fraction_bits
         if start < low or start + inner.width > low + outer.width:
             raise ToolError(f"the circuit reads {inner} from an input of type {outer}: its bits are not all there")
-        parts.append(f"model_inp[{start + inner.width - 1}:{start}]")
+        parts.append(Bits("model_inp", start + inner.width - 1, start))
     return parts
 
 
-def _output_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
+def output_bits(port: Port, core: Sequence[FixedPoint]) -> list[Part]:
     """What the output port consists of, lowest first: each element shifted to its grid and sign extended."""
-    parts: list[str] = []
+    parts: list[Part] = []
     position = 0
     for outer, inner in zip(port.types, core, strict=True):
         taken, position = position, position + inner.width
@@ -41,19 +44,19 @@ def _output_bits(port: Port, core: Sequence[FixedPoint]) -> list[str]:
             raise ToolError(f"the circuit makes {inner}, finer than the output type {outer}")
         zeros = min(zeros, outer.width)
         if zeros:
-            parts.append(f"{zeros}'b0")
+            parts.append(Zeros(zeros))
         kept = min(inner.width, outer.width - zeros)
         if kept:
-            parts.append(f"core_out[{taken + kept - 1}:{taken}]")
+            parts.append(Bits("core_out", taken + kept - 1, taken))
         missing = outer.width - zeros - kept
         if missing:
-            extension = f"core_out[{taken + inner.width - 1}]" if inner.signed and inner.width else "1'b0"
-            parts.append(f"{{{missing}{{{extension}}}}}")
+            signed = inner.signed and inner.width
+            parts.append(Repeated("core_out" if signed else None, taken + inner.width - 1, missing))
     return parts
 
 
-def _join(parts: list[str]) -> str:
-    return "{" + ",\n        ".join(reversed(parts)) + "}"
+def _join(parts: list[Part]) -> str:
+    return "{" + ",\n        ".join(map(verilog_of, reversed(parts))) + "}"
 
 
 def _compare(outputs: Port, trigger: int, joined: str) -> tuple[list[str], list[str]]:
@@ -117,7 +120,7 @@ def top_module(
     width_in, width_out = sum(t.width for t in core_inputs), sum(t.width for t in core_outputs)
     if not width_in or not width_out:
         raise UnsupportedError("the circuit is constant: its outputs do not depend on its inputs, there is no hardware")
-    joined = _join(_output_bits(outputs, core_outputs))
+    joined = _join(output_bits(outputs, core_outputs))
     ports: list[str] = []
     result = [f"    assign model_out = {joined};"]
     if trigger is not None:
@@ -138,7 +141,7 @@ def top_module(
         "    // verilator lint_off UNUSEDSIGNAL",
         f"    wire [{width_out - 1}:0] core_out;",
         "    // verilator lint_on UNUSEDSIGNAL",
-        f"    {core} core (.clk(clk), .model_inp({_join(_input_bits(inputs, core_inputs))}), .model_out(core_out));",
+        f"    {core} core (.clk(clk), .model_inp({_join(input_bits(inputs, core_inputs))}), .model_out(core_out));",
         *result,
         "endmodule",
         "",

@@ -35,6 +35,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "the detector simulation beside CMS's published performance",
         "python -m codesign.physics.detector.validate",
     ),
+    "embedding_front.json": (
+        "the anomaly trigger by an embedding beside the plain autoencoder",
+        "python -m tests.benchmarks.embedding_front",
+    ),
     "families.json": ("networks and trees in one search", "python -m tests.benchmarks.families"),
     "flows.json": ("the demo's front through alkaid, FINN and hls4ml", "codesign flows runs/jet-tagger"),
     "folded_board.json": ("a folded deep set on an ULX3S", "python -m tests.benchmarks.folded_board"),

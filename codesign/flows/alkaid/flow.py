@@ -48,16 +48,20 @@ if TYPE_CHECKING:
     from alkaid.types import CombLogic
 
 __all__ = (
+    "PROGRAM",
+    "TOP",
     "Alkaid",
     "AlkaidSettings",
     "AlkaidSpace",
+    "element_types",
 )
 
 TOP = "codesign_top"
 #: clocks between two events: a bunch crossing at 1.6 GHz
 MOST_INTERVAL = 64
 _CORE = "codesign_core"
-_PROGRAM = "program.json.gz"
+#: the circuit, as alkaid's interpreter takes it
+PROGRAM = "program.json.gz"
 #: LUTs for each effective bit operation that is expected before training. Of the calibration's 43 networks of the
 #: family mlp (reports/reference/calibration.json) three, pruned to a tenth, took 0.21 to 0.23, all others 0.35 to 0.93
 _LEAST_LUT = 0.1
@@ -203,8 +207,8 @@ class Alkaid(Flow):
         pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
         shutil.rmtree(folder, ignore_errors=True)
         rtl = write_verilog(pipeline, folder, _CORE, target)
-        save_program(circuit, folder / _PROGRAM)
-        core_in, core_out = (_types(signals[0]) for signals in (rtl.fsm.inp_signals, rtl.fsm.out_signals))
+        save_program(circuit, folder / PROGRAM)
+        core_in, core_out = (element_types(signals[0]) for signals in (rtl.fsm.inp_signals, rtl.fsm.out_signals))
         top = top_module(TOP, _CORE, design.inputs, design.outputs, core_in, core_out, design.trigger_index)
         # a comparator is an adder as wide as its operands; result and trigger bit have a register of their own
         compared = design.threshold.width if design.threshold is not None else 0
@@ -347,11 +351,11 @@ class Alkaid(Flow):
                 return predict_folded(firmware.design, firmware.folder, interval, codes)
             except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
                 raise _damage(firmware.folder, error) from None
-        program = _program(firmware.folder / _PROGRAM, firmware.design.hash)
+        program = _program(firmware.folder / PROGRAM, firmware.design.hash)
         try:
             values = _interpret(program, firmware.design.inputs.values(codes))
         except (RuntimeError, ValueError, TypeError, IndexError, OverflowError) as error:
-            raise _damage(firmware.folder / _PROGRAM, error) from None
+            raise _damage(firmware.folder / PROGRAM, error) from None
         return firmware.design.outputs.codes(values)
 
 
@@ -403,7 +407,8 @@ def _program(path: Path, design: str) -> CombLogic:
     return load_program(path)
 
 
-def _types(signal: object) -> list[FixedPoint]:
+def element_types(signal: object) -> list[FixedPoint]:
+    """Types of the elements of one of alkaid's signals, of width 0 where there are no bits."""
     return [
         FixedPoint(signed=bool(k), integer_bits=int(i), fraction_bits=int(f))
         if k + i + f > 0
