@@ -158,9 +158,7 @@ def apply(
     with open_bundle(bundle) as folder, make_progress() as progress:
         if key is not None:
             signer(folder, key)
-        applied = apply_bundle(
-            folder, files, output, form, chunk, threads, histograms, tell, emulator, tree, force
-        )
+        applied = apply_bundle(folder, files, output, form, chunk, threads, histograms, tell, emulator, tree, force)
     if before := sum(a.before for a in applied):
         say(f"{before} of {len(applied)} were finished before (--force scores them anew)", error=True)
     rows = [{"file": a.source, "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]

@@ -1,6 +1,6 @@
 """Score NanoAOD in coffea with a bundle, and compare with what ``codesign apply`` wrote.
 
-    python coffea_job.py jets.zip nano.root scores.root
+    python coffea_job.py jets.zip nano.root scores.root [iterative] [futures] [dask] [dask-awkward]
 
 runs the job in the Iterative, Futures and Dask executors, and lazily with dask-awkward where that is installed; it ends
 with 1 where one of them differs from the file of scores.
@@ -40,7 +40,7 @@ class Scores(processor.ProcessorABC):
         return accumulator
 
 
-def main(bundle, nano, written):
+def main(bundle, nano, written, *wanted):
     """Run the job everywhere; how many executors differ from the file of scores."""
     job, wrong = Scores(bundle), 0
     branch = f"{job.scorer.outputs[0]}_code"
@@ -54,9 +54,16 @@ def main(bundle, nano, written):
         print(f"{name}: {len(code)} rows, {'equal' if equal else 'NOT EQUAL'} to codesign apply")
         return not equal
 
+    def asked(name):
+        return not wanted or name in wanted
+
     def executors():
-        yield "iterative", processor.IterativeExecutor(status=False)
-        yield "futures", processor.FuturesExecutor(workers=2, status=False)
+        if asked("iterative"):
+            yield "iterative", processor.IterativeExecutor(status=False)
+        if asked("futures"):
+            yield "futures", processor.FuturesExecutor(workers=2, status=False)
+        if not asked("dask"):
+            return
         from distributed import Client
 
         with Client(n_workers=2, threads_per_worker=1, dashboard_address=None) as client:
@@ -66,6 +73,8 @@ def main(bundle, nano, written):
         run = processor.Runner(executor, chunksize=100, schema=NanoAODSchema)
         found = run({"data": [nano]}, job, treename="Events")
         wrong += judge(name, found["event"].value, found["code"].value)
+    if not asked("dask-awkward"):
+        return wrong
     if importlib.util.find_spec("dask_awkward") is None:
         print("dask-awkward: not installed, not tried")
         return wrong

@@ -33,7 +33,9 @@ def free_port():
 def served(packed, tmp_path_factory):
     """A bundle, and the address of a server of its repository."""
     # one at a time: both describe the same protocol, and cannot be imported into one process
-    tried = [subprocess.run([PYTHON, "-c", f"import {m}"], capture_output=True) for m in ("mlserver", "tritonclient.grpc")]
+    tried = [
+        subprocess.run([PYTHON, "-c", f"import {m}"], capture_output=True) for m in ("mlserver", "tritonclient.grpc")
+    ]
     if any(t.returncode for t in tried):
         pytest.skip("no mlserver and tritonclient[grpc] in CODESIGN_SERVING's Python: pip install them there")
     (repository,) = (packed / "triton").iterdir()

@@ -31,8 +31,9 @@ _ENDS = 1 << 20
 
 
 class Source(BaseModel):
-    """Which file was scored: its name, size, time of change, and the SHA-256 of its first and last MiB; of a remote one,
-    that of its first MiB and of what its server says of its version."""
+    """Which file was scored: its name, size, time of change, and the SHA-256 of its first and last MiB.
+
+    Of a remote one, that of its first MiB and of what its server says of its version."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

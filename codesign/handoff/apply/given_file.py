@@ -1,4 +1,4 @@
-"""A file that is to be scored: one that lies here, or one at a URL, which is copied here for as long as it is scored."""
+"""A file to be scored: one that lies here, or one at a URL, which is copied here for as long as it is scored."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ class RemoteFile(GivenFile):
         try:
             importlib.import_module(module)
         except ImportError:
-            raise InputError(f"{given}: reading {scheme}:// needs the package '{package}': pip install {package}") from None
+            raise InputError(
+                f"{given}: reading {scheme}:// needs the package '{package}': pip install {package}"
+            ) from None
 
     @property
     def name(self) -> str:
@@ -209,7 +211,6 @@ def given_file(given: str | Path) -> GivenFile:
     text = str(given)
     if _SCHEME.match(text):
         return RemoteFile(text)
-    if found := _MANGLED.match(text):
-        if not Path(text).exists():
-            raise InputError(f"{text}: is it {found[1]}://...? A URL has two slashes, and is given as text, not as a Path")
+    if (found := _MANGLED.match(text)) and not Path(text).exists():
+        raise InputError(f"{text}: is it {found[1]}://...? A URL has two slashes, and is given as text, not as a Path")
     return LocalFile(text)

@@ -18,11 +18,11 @@ from typing import Any
 
 from codesign.core.errors import InputError
 from codesign.data.input_tables import Rows, table_chunks
-from codesign.handoff.apply.destinations import form_of, free, places_of
 from codesign.handoff.apply.advance import Advance, Tally
+from codesign.handoff.apply.destinations import form_of, free, places_of
 from codesign.handoff.apply.finished import Written, scores_in, written_in
-from codesign.handoff.apply.histograms import Histograms
 from codesign.handoff.apply.given_file import given_file
+from codesign.handoff.apply.histograms import Histograms
 from codesign.handoff.apply.inputs_check import Readable, check_all, read_as
 from codesign.handoff.apply.names import PREFIX
 from codesign.handoff.apply.scorer import Scorer

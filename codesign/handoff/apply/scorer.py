@@ -71,11 +71,14 @@ class Scorer:
         units = tuple(s.unit for s in self.manifest.inputs)
         self.blocks = tuple(self.manifest.blocks) or (Layout.of_features(self.features, units),)
         self.outputs = branch_names([s.name for s in self.manifest.outputs])
-        self._engine  # noqa: B018: a design without an engine is refused here, not in the first chunk
+        vars(self)["_engine"] = self._make()  # a design without an engine is refused here, not in the first chunk
 
     @cached_property
     def _engine(self) -> Engine:
         """What computes: made in each process, as neither a session nor a library can be sent to another."""
+        return self._make()
+
+    def _make(self) -> Engine:
         if self._emulator:
             return EmulatorEngine(built_emulator(self._design), self.manifest)
         return OnnxEngine(self._design, self.manifest, self._threads)

@@ -35,7 +35,10 @@ def write_tables(
     ]
     named = list(axes.items())
     nodes = {name: (meaning, _node(named, np.round(values, 6))) for name, (meaning, values) in tables.items()}
-    nodes[IN_RANGE] = ("1 where every input is within its bins, 0 where a first or last bin stands for it", _inside(named))
+    nodes[IN_RANGE] = (
+        "1 where every input is within its bins, 0 where a first or last bin stands for it",
+        _inside(named),
+    )
     corrections = [
         cs.Correction(
             name=name,

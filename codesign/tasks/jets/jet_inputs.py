@@ -76,13 +76,15 @@ def advice_of(collection: str, columns: Collection[str]) -> str:
     if all(f"{other}_{field}" in columns for field in ("pt", "eta", "rawFactor")):
         if collection == "HLTJet" and "TrigObj_pt" in columns:
             return (
-                "NanoAOD keeps of an HLT jet its pT alone (TrigObj), which is not enough for a network; for its offline "
-                f"jets take a bundle of '{task}' (codesign run jet-energy-offline), for HLT jets a scouting NanoAOD"
+                "NanoAOD keeps of an HLT jet its pT alone (TrigObj), which is not enough for a network; for its "
+                f"offline jets take a bundle of '{task}' (codesign run jet-energy-offline), for HLT jets a file of "
+                "scouting"
             )
         return f"the file has jets of the other tier ({other}): take a bundle of the task '{task}'"
     if any(name.startswith(f"{collection}_") for name in columns):
         return f"the jets of {collection} lack what a network is given of them"
-    return f"the file has no jets ({', '.join(tiers)}): give a NanoAOD, a scouting NanoAOD, or a file of 'codesign data make'"
+    known = "a NanoAOD, a scouting NanoAOD, or a file of 'codesign data make'"
+    return f"the file has no jets ({', '.join(tiers)}): give {known}"
 
 
 def density_of(events: Any, collection: str) -> Any:

@@ -81,7 +81,11 @@ def corrections_of(path: Path, name: str) -> Factors:
     chosen = found.compound[name] if name in found.compound else found[name]
     names = [i.name for i in chosen.inputs]
     if unknown := set(names) - _INPUTS:
-        fitting = [n for n in known if {i.name for i in (found.compound if n in found.compound else found)[n].inputs} <= _INPUTS]
+        fitting = [
+            n
+            for n in known
+            if {i.name for i in (found.compound if n in found.compound else found)[n].inputs} <= _INPUTS
+        ]
         also = f"; it has {_listed(fitting)} without such inputs" if fitting else ""
         raise InputError(f"{path}: '{name}' needs {', '.join(sorted(unknown))}, which is not known here{also}")
 
