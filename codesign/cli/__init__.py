@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from codesign import __version__
-from codesign.cli import about, handoff, hardware, importing, search
+from codesign.cli import about, handoff, hardware, importing, operation, search
 from codesign.cli import data as data_
 from codesign.cli.door import CLOSED, Door, drop_output, steady_streams
 from codesign.core.errors import CodesignError, system_errors
@@ -79,10 +79,10 @@ def _global(
 for command in (
     *(search.run, search.report, search.front, search.compare, search.dashboard, search.init, search.new),
     *(hardware.verify, hardware.synth, hardware.flows, hardware.bitstream),
-    *(handoff.handoff, handoff.check, handoff.apply),
+    *(handoff.handoff, handoff.check, handoff.apply, operation.stream),
     *(about.targets, about.studies, about.examples, about.doctor, about.schema),
 ):
     app.command()(tell_when_interrupted(command))
 app.command("import")(tell_when_interrupted(importing.import_))
-for of_data in (data_.make, data_.show, data_.response):
+for of_data in (data_.make, data_.show, data_.response, data_.correct):
     data.command()(tell_when_interrupted(of_data))

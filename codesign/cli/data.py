@@ -10,7 +10,7 @@ import typer
 from codesign.cli.arguments import Json, in_standing_folder
 from codesign.core.printing import print_facts, print_made, print_rows
 
-__all__ = ("make", "response", "show")
+__all__ = ("correct", "make", "response", "show")
 
 
 def make(
@@ -76,3 +76,22 @@ def response(
     chosen = None if corrections is None else (corrections, correction)
     rows = jet_response(file, chosen, None if run is None else (run, trial), pictures)
     print_rows(rows, as_json, ("tier", "jets", "response", "resolution"))
+
+
+def correct(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Event files with generated jets.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", callback=in_standing_folder, help="A .json file to write."),
+    ],
+    tag: Annotated[str, typer.Option(metavar="TAG", help="What the corrections' names begin with.")] = "codesign",
+    jets: Annotated[str, typer.Option(metavar="NAME", help="Whose energy: Jet (offline) or HLTJet.")] = "Jet",
+    as_json: Json = False,
+) -> None:
+    """Fit the factorised jet energy correction (L1 offset, L2 relative, L3 absolute), and write it for correctionlib.
+
+    Example: codesign data correct nano_1.root nano_2.root -o corrections.json --tag Mine2026_V1
+    """
+    from codesign.tasks.jets.corrections import fit_corrections
+
+    print_facts(fit_corrections(files, output, tag, jets), as_json)

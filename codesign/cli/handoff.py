@@ -118,7 +118,9 @@ def check(
 
 def apply(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle: its folder, or its .zip.")],
-    files: Annotated[list[Path], typer.Argument(metavar="EVENTS...", help="Files of events, or tables of features.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="EVENTS...", help="Files of events, or tables of features; URLs too.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="A .root or .parquet file, or a folder for several.")
     ],
@@ -150,20 +152,22 @@ def apply(
 
     Example: codesign apply jet-energy-7 nano_1.root nano_2.root -o scores
     """
-    from codesign.handoff.apply import apply_bundle
+    from codesign.handoff.apply import Advance, apply_bundle
     from codesign.handoff.archive import open_bundle
     from codesign.handoff.signature import signer
     from codesign.search.progress import Shown, make_progress
 
-    keeps("files of scores that are finished stay, and the same command goes on")
+    keeps("nothing was finished, and the same command begins again")
+
+    def tell(advance: Advance) -> None:
+        keeps(advance.kept())
+        progress.show(Shown(advance.line()))
+
     with open_bundle(bundle) as folder, make_progress() as progress:
         if key is not None:
             signer(folder, key)
-        applied = apply_bundle(
-            folder, files, output, form, chunk, threads, histograms,
-            lambda name, events: progress.show(Shown(f"{name}: {events:,} events")), emulator, tree, force,
-        )  # fmt: skip
+        applied = apply_bundle(folder, files, output, form, chunk, threads, histograms, tell, emulator, tree, force)
     if before := sum(a.before for a in applied):
         say(f"{before} of {len(applied)} were finished before (--force scores them anew)", error=True)
-    rows = [{"file": str(a.source), "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
+    rows = [{"file": a.source, "scores": str(a.output), "events": a.events, "rows": a.rows} for a in applied]
     print_rows(rows, as_json, ("file", "scores", "events", "rows"))

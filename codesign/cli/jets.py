@@ -69,7 +69,7 @@ def scores_of(run: RunFolder, number: int) -> Any:
     if isinstance(origin, Study) and origin.task != JetEnergyOffline.name:
         raise InputError(
             f"trial {number} of {run.path} is of the task '{origin.task}': what it learned is not of offline jets, to "
-            f"which it would be applied here; give a run of '{JetEnergyOffline.name}'"
+            f"which it would be applied here; give a run of '{JetEnergyOffline.name}' (codesign run jet-energy-offline)"
         )
     folder, firmware = firmware_for(run, number, None)
     design, flow = Design.load(folder.path), flow_of(run, number)

@@ -27,7 +27,7 @@ from codesign.physics.events.container import ChunkSize, Container
 from codesign.physics.events.parquet_events import ParquetTable
 from codesign.physics.events.root_events import open_root
 
-__all__ = ("KEPT", "Rows", "columns_of", "lacking", "table_chunks")
+__all__ = ("KEPT", "Rows", "columns_of", "entries_of", "lacking", "table_chunks")
 
 #: columns that tell which row is which, kept where a table has them as numbers
 KEPT = ("run", "luminosityBlock", "event", "collision", "label")
@@ -63,6 +63,12 @@ def columns_of(path: Path, tree: str | None = None) -> list[str]:
         if kind_of(head_of(path)) in ("Parquet", "ROOT"):
             raise
         return []
+
+
+def entries_of(path: Path, tree: str | None = None) -> int | None:
+    """How many rows a table has, where that is known without reading it; InputError as above."""
+    with _open(path, tree) as container:
+        return container.entries
 
 
 @contextmanager

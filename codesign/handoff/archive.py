@@ -43,7 +43,7 @@ def open_bundle(bundle: Path, most: int = MOST_BYTES) -> Iterator[Path]:
         yield bundle
         return
     if not bundle.is_file():
-        raise InputError(f"{bundle} does not exist")
+        raise InputError(f"{bundle}: there is no bundle: give its folder or its .zip, as 'codesign handoff' writes it")
     if not zipfile.is_zipfile(bundle):
         raise InputError(f"{bundle} is neither a bundle's folder nor a .zip archive")
     folder = Path(tempfile.mkdtemp(prefix="codesign-bundle-"))

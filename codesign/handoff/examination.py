@@ -236,7 +236,7 @@ def _emulate(
         return
     inputs, outputs = golden
     try:
-        built = built_emulator(received.folder)
+        built = built_emulator(received.design)
     except CodesignError as error:
         yield not_checked("emulator/, run", str(error))
         return
@@ -246,7 +246,7 @@ def _emulate(
         try:
             manifest = _describe(received)
             features = _draw(manifest, drawn)
-            engines = OnnxEngine(received.folder, manifest), EmulatorEngine(built, manifest)
+            engines = OnnxEngine(received.design, manifest), EmulatorEngine(built, manifest)
             events = compare(*engines, features, ("onnx", "the emulator"))
         except CodesignError as error:
             yield wrong(name, str(error))

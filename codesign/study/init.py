@@ -92,7 +92,7 @@ def _of_a_task(file: Path, facts: dict[str, Any]) -> tuple[str, dict[str, str]] 
             f"\n  files: [{where}]\n  reference: generated   # or offline, where there is no generator"
             "\n  heads: {correction: 1.0, quantiles: 0.5, closure: 10.0}   # weights in the loss"
         )
-        return "hlt-jet-energy", {"task": task, "sample": sample}
+        return "hlt-jet-energy" if task == "jet-energy" else task, {"task": task, "sample": sample}
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -86,6 +86,11 @@ class Task(PlugIn):
         (:mod:`codesign.physics.events`) where an event cannot have any.
         """
         raise InputError(f"the task '{self.name}' does not compute its inputs from events: give tables of its features")
+
+    def advice(self, columns: Collection[str]) -> str:
+        """Of a file with these columns, flat names of the common record, that lacks what :meth:`inputs` needs: what the
+        file holds instead, and what to do. Nothing, unless the task knows better than "is missing"."""
+        return ""
 
     def arrange(self, block: Layout, items: NDArray[np.float32]) -> NDArray[np.float32]:
         """A block of the sample (rows, *shape) of a table's items (rows, k, fields), zero padded, in any number.

@@ -15,13 +15,15 @@ __all__ = ("Axis", "Outcome", "Tabulated")
 class Axis:
     """A quantity of every row, and its bins: ``edges``, or ``names`` of which ``values`` are the places.
 
-    Rows outside of the edges count in the first or last bin.
+    Rows outside of the edges count in the first or last bin. ``absolute``: whoever looks something up gives a signed
+    number, of which the size counts; ``values`` are sizes.
     """
 
     values: NDArray[np.float64]
     edges: tuple[float, ...] = ()
     names: tuple[str, ...] = ()
     meaning: str = ""
+    absolute: bool = False
 
     def __post_init__(self) -> None:
         if bool(self.edges) == bool(self.names):

@@ -26,6 +26,7 @@ import numpy as np
 import uproot
 
 from codesign.core import plugins
+from codesign.core.design import Design
 from codesign.core.errors import CodesignError
 from codesign.core.records import Front
 from codesign.core.runfolder import RunFolder
@@ -73,7 +74,8 @@ def on_sample(run: RunFolder, folder: Path) -> int:
     study = parse_study((run.path / "study.yaml").read_text(encoding="utf-8"), str(run.path))
     sample = plugins.load(Task, study.task).open(study.sample, study.seed).sample
     manifest = read_manifest(folder)
-    engines = OnnxEngine(folder, manifest), EmulatorEngine(built_emulator(folder), manifest)
+    design = Design.load(folder)
+    engines = OnnxEngine(design, manifest), EmulatorEngine(built_emulator(design), manifest)
     return compare(*engines, sample.features.astype(np.float32), ("onnx", "the emulator"))
 
 

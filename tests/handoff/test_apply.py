@@ -128,11 +128,18 @@ def test_a_network_of_events_gives_plain_branches(bundle, per_event, tmp_path):
             assert same(file["Events"][f"codesign_{name}_code"].array(), codes[:, index])
 
 
-def test_several_files_go_to_a_folder_and_a_bad_one_costs_only_itself(bundle, per_jet, tmp_path):
+def test_several_files_go_to_a_folder_and_a_bad_value_costs_only_its_file(bundle, per_jet, tmp_path):
     for number in range(2):
         write_events(tmp_path / f"good{number}.root", some_events(50, number))
     (tmp_path / "bad.root").write_bytes((tmp_path / "good0.root").read_bytes()[:900])
     files = [tmp_path / name for name in ("good0.root", "good1.root", "bad.root")]
+    with pytest.raises(InputError, match=r"bad\.root.*none of the 3 files was scored"):
+        apply_bundle(bundle, files, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+    events = some_events(50)
+    jets = events.Jet
+    jets["pt"] = ak.where(jets.pt == ak.max(jets.pt), np.nan, jets.pt)
+    write_events(tmp_path / "bad.root", ak.with_field(events, jets, "Jet"))
     with pytest.raises(InputError, match=r"bad\.root"):
         apply_bundle(bundle, files, tmp_path / "out")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"good0-scores.root", "good1-scores.root"}
@@ -257,7 +264,7 @@ def test_engines_that_differ_are_told_apart(bundle):
             codes[7, 2] += 1
             return scores, codes
 
-    engine = OnnxEngine(bundle, read_manifest(bundle))
+    engine = OnnxEngine(Design.load(bundle), read_manifest(bundle))
     features = np.random.default_rng(4).normal(size=(20, 16)).astype(np.float32)
     assert compare(engine, engine, features) == 20
     with pytest.raises(InputError, match="row 7: first gives"):

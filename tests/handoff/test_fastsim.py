@@ -11,6 +11,7 @@ import pytest
 
 from codesign.core.errors import InputError
 from codesign.handoff.fastsim import write_fast_simulation
+from codesign.handoff.fastsim.correction_tables import write_tables
 from codesign.handoff.fastsim.grid import LEAST, efficiency, estimated, middle
 from codesign.tasks.outcome import Axis, Outcome, Tabulated
 
@@ -50,7 +51,8 @@ def folder(tmp_path_factory):
 
 def test_tables_hold_the_truth_within_their_errors(folder):
     tables = correctionlib.CorrectionSet.from_file(str(folder / "parametrisation.json"))
-    assert set(tables) == {f"{q}{e}" for q in ("efficiency", "response", "resolution") for e in ("", "_error")}
+    made = {f"{q}{e}" for q in ("efficiency", "response", "resolution") for e in ("", "_error")}
+    assert set(tables) == made | {"in_range"}
     pulls = []
     for (low, high), process in product(pairwise(PT), PROCESSES):
         at = ((low + high) / 2, process)
@@ -88,6 +90,35 @@ def test_the_tables_loss_in_resolution_is_stated(folder):
     assert loss["loss"]["resolution"] == loss["table"]["resolution"] / loss["network"]["resolution"] - 1
     correction = correctionlib.CorrectionSet.from_file(str(folder / "correction.json"))["correction"]
     assert correction.evaluate(5.0) == correction.evaluate(25.0), "outside of the edges the first bin counts"
+
+
+def test_what_lies_outside_of_the_bins_is_flagged_and_a_name_that_is_none_refused(folder):
+    tables = correctionlib.CorrectionSet.from_file(str(folder / "parametrisation.json"))
+    flag = tables["in_range"]
+    assert [flag.evaluate(pt, "top") for pt in (5.0, 25.0, 299.0, 301.0)] == [0, 1, 1, 0]
+    with pytest.raises(IndexError):
+        flag.evaluate(25.0, "tau")
+
+
+def test_eta_is_signed(tmp_path):
+    axes = {"JetEta": Axis(np.array([0.5, 1.5]), (0.0, 1, 2), absolute=True)}
+    write_tables(tmp_path / "t.json", axes, {"table": ("of eta", np.array([1.0, 2.0]))}, "")
+    found = correctionlib.CorrectionSet.from_file(str(tmp_path / "t.json"))
+    assert [found["table"].evaluate(eta) for eta in (-1.5, -0.5, 0.5, 1.5)] == [2, 1, 1, 2]
+    assert [found["in_range"].evaluate(eta) for eta in (-2.5, -1.5, 2.5)] == [0, 1, 0]
+
+
+def test_the_tables_distance_from_the_network_is_stated_jet_by_jet(folder):
+    """The toy's network is 1 + 10 / pT with a noise of 1 %: the table's bins are wide at low pT."""
+    loss = json.loads((folder / "correction-loss.json").read_text())["distance"]
+    test = Trigger().table(None, 2)
+    table = correctionlib.CorrectionSet.from_file(str(folder / "correction.json"))["correction"]
+    apart = np.abs(table.evaluate(test.axes["JetPt"].values) / test.factor - 1)
+    assert loss["largest"] == pytest.approx(apart.max(), abs=1e-5)
+    assert loss["within_95"] == pytest.approx(np.quantile(apart, 0.95), abs=1e-5)
+    assert 0 < loss["median"] < loss["within_95"] < loss["largest"]
+    described = json.loads((folder / "correction.json").read_text())["description"]
+    assert f"{100 * loss['largest']:.0f} % for the worst" in described
 
 
 def test_a_thin_bin_takes_what_the_wider_one_says():

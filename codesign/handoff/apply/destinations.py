@@ -9,6 +9,7 @@ from pathlib import Path
 from codesign.core.errors import InputError
 from codesign.core.places import require_folder_name, require_parent
 from codesign.handoff.apply.finished import written_in
+from codesign.handoff.apply.given_file import GivenFile
 from codesign.physics.events.writing import FORMATS
 
 __all__ = ("form_of", "free", "places_of")
@@ -17,7 +18,7 @@ _SUFFIXES = tuple(dict.fromkeys(FORMATS.values()))
 _KNOWN = "NAME.root, NAME.parquet, or a folder"
 
 
-def places_of(files: Sequence[Path], output: Path, form: str | None) -> list[tuple[Path, Path]]:
+def places_of(files: Sequence[GivenFile], output: Path, form: str | None) -> list[tuple[GivenFile, Path]]:
     """Each file with the place of its scores; a folder is made, but no folders above it.
 
     InputError for a place whose name is of no form that is known, or lies in no folder; where two files would get one
@@ -31,12 +32,12 @@ def places_of(files: Sequence[Path], output: Path, form: str | None) -> list[tup
     if single and form is not None and FORMATS[form] != output.suffix.lower():
         raise InputError(f"{output}: {form} is written as {FORMATS[form]}, not as {output.suffix}")
     suffix = FORMATS[form or "ttree"]
-    places = [output] if single else [output / f"{file.stem}-scores{suffix}" for file in files]
+    places = [output] if single else [output / f"{Path(file.name).stem}-scores{suffix}" for file in files]
     if len(set(places)) < len(places):
         raise InputError("two of the files have the same name, and would get the same file of scores")
     for place in places:
         for file in files:
-            if _same(file, place):
+            if file.path is not None and _same(file.path, place):
                 raise InputError(f"{file} would be overwritten by scores: give another output")
     require_parent(output)
     if not single:

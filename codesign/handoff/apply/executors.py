@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.handoff.inference import Session, features_model, heads_of
 from codesign.handoff.manifest import Manifest
-from codesign.handoff.received import in_one_line, read_design
+from codesign.handoff.received import in_one_line
 from codesign.handoff.scales import Scales
 
 if TYPE_CHECKING:
+    from codesign.core.design import Design
     from codesign.handoff.emulator import Emulator
 
 __all__ = ("EmulatorEngine", "Engine", "OnnxEngine", "built_emulator", "compare")
@@ -41,15 +42,14 @@ class Engine(Protocol):
 class OnnxEngine:
     """A bundle's design in onnxruntime, as standard ONNX that is made here: nothing of the bundle runs.
 
-    ``threads``: 0 for all cores. InputError for a design that is none, or not the manifest's.
+    ``threads``: 0 for all cores. InputError for a design that cannot be computed with, or is not the manifest's.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, threads: int = 1) -> None:
-        design = read_design(folder)
+    def __init__(self, design: Design, manifest: Manifest, threads: int = 1) -> None:
         self._values, self._codes = zip(*heads_of(design.outputs), strict=True)
-        self._session = Session(in_one_line(f"{folder}: its design", lambda: features_model(design)), threads)
+        self._session = Session(in_one_line("the bundle's design", lambda: features_model(design)), threads)
         if self._session.size != len(manifest.inputs):
-            raise InputError(f"{folder}: its network takes {self._session.size} features, its manifest names others")
+            raise InputError(f"the bundle's network takes {self._session.size} features, its manifest names others")
 
     def run(self, features: Features) -> Scored:
         """Scores and their integers; ToolError where onnxruntime fails."""
@@ -58,16 +58,16 @@ class OnnxEngine:
         return np.concatenate(scores, axis=1), np.concatenate(codes, axis=1)
 
 
-def built_emulator(folder: Path) -> Emulator:
-    """The C++ emulator of the bundle in ``folder``, written here from its design, built and loaded: no code of the
-    bundle runs. InputError for a design that is none, ToolError where the emulator cannot be built.
+def built_emulator(design: Design) -> Emulator:
+    """The C++ emulator of a bundle's design, written here, built and loaded: no code of the bundle runs.
+
+    InputError for a design that cannot be computed with, ToolError where the emulator cannot be built.
     """
     from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 
-    design = read_design(folder)
     workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
     try:
-        made = in_one_line(f"{folder}: its design", lambda: write_emulator(design, "design", workshop / "emulator"))
+        made = in_one_line("the bundle's design", lambda: write_emulator(design, "design", workshop / "emulator"))
         return load_emulator(build_emulator(made))  # what is loaded stays
     finally:
         shutil.rmtree(workshop, ignore_errors=True)

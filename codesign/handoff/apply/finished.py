@@ -31,13 +31,15 @@ _ENDS = 1 << 20
 
 
 class Source(BaseModel):
-    """Which file was scored: its name, size, time of change, and the SHA-256 of its first and last MiB."""
+    """Which file was scored: its name, size, time of change, and the SHA-256 of its first and last MiB.
+
+    Of a remote one, that of its first MiB and of what its server says of its version."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     size: int = Field(ge=0, description="bytes")
-    changed: int = Field(description="nanoseconds since 1970")
+    changed: int = Field(description="nanoseconds since 1970; 0 where a server does not say it")
     ends: str = Field(pattern="^[0-9a-f]{64}$")
 
     @classmethod
@@ -70,14 +72,14 @@ class Written(BaseModel):
 
     @classmethod
     def of(
-        cls, bundle: Path, form: str, tree: str | None, *files: Path, meanings: Mapping[str, str] | None = None
+        cls, bundle: Path, form: str, tree: str | None, *sources: Source, meanings: Mapping[str, str] | None = None
     ) -> Written:
-        """The record of what is made with this bundle of these files."""
+        """The record of what is made with this bundle of these sources."""
         return cls(
             bundle=checksum(bundle / "manifest.json"),
             form=form,
             tree=tree,
-            sources=tuple(Source.of(file) for file in files),
+            sources=sources,
             meanings=dict(meanings or {}),
         )
 

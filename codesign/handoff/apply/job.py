@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from codesign.core.errors import InputError, nearest
-from codesign.data.input_tables import Rows, columns_of, lacking, table_chunks
+from codesign.core.errors import InputError
+from codesign.data.input_tables import Rows, table_chunks
+from codesign.handoff.apply.advance import Advance, Tally
 from codesign.handoff.apply.destinations import form_of, free, places_of
 from codesign.handoff.apply.finished import Written, scores_in, written_in
+from codesign.handoff.apply.given_file import given_file
 from codesign.handoff.apply.histograms import Histograms
+from codesign.handoff.apply.inputs_check import Readable, check_all, read_as
 from codesign.handoff.apply.names import PREFIX
-from codesign.handoff.apply.scorer import NoInputs, Scorer
+from codesign.handoff.apply.scorer import Scorer
 from codesign.physics.events import read_events, write_events
-from codesign.physics.events.container import NotEvents
 
 __all__ = ("Applied", "apply_bundle")
 
@@ -40,7 +40,7 @@ class Applied:
     ``before``: whether they were finished before, and are as they were.
     """
 
-    source: Path
+    source: str
     output: Path
     events: int
     rows: int
@@ -49,13 +49,13 @@ class Applied:
 
 def apply_bundle(
     bundle: Path,
-    files: Sequence[Path],
+    files: Sequence[Path | str],
     output: Path,
     form: str | None = None,
     chunk: int = 50_000,
     threads: int | None = None,
     histograms: Path | None = None,
-    progress: Callable[[str, int], None] | None = None,
+    progress: Callable[[Advance], None] | None = None,
     emulator: bool = False,
     tree: str | None = None,
     force: bool = False,
@@ -65,13 +65,14 @@ def apply_bundle(
     Parameters
     ----------
     bundle: folder of a bundle; it is checked first.
-    files: NanoAOD, Delphes, Parquet and whatever else ``read_events`` reads; or tables with a column per feature.
+    files: NanoAOD, Delphes, Parquet and whatever else ``read_events`` reads; or tables with a column per feature. A URL
+        (``root://``, ``http://``, ``https://``) is copied into a temporary folder, one file at a time.
     output: a ``.root`` or ``.parquet`` file for one input, else a folder (``<name>-scores.root``).
     form: ``ttree``, ``rntuple`` or ``parquet``; by default told by the suffix, a folder gets ``ttree``.
     chunk: events held in memory at once by each thread, and by the reader.
     threads: chunks scored at the same time; by default one per core that this process may use.
     histograms: a ROOT file that gets a histogram of every output, over all files.
-    progress: called as ``progress(file, events)`` after each chunk.
+    progress: told after each chunk and each file how far the whole is.
     emulator: build the bundle's C++ emulator and score with it, instead of the ONNX in onnxruntime.
     tree: which tree of ROOT files that have several.
     force: write over files that something else wrote, and score anew what is finished.
@@ -86,82 +87,55 @@ def apply_bundle(
     if chunk < 1 or (threads is not None and threads < 1):
         raise InputError("chunk and threads are whole numbers from 1")
     scorer = Scorer(bundle, emulator=emulator)
-    sources = [Path(f) for f in files]
-    places = places_of(sources, Path(output), form)
-    for _, place in places:
+    sources = [given_file(f) for f in files]
+    places = [place for _, place in places_of(sources, Path(output), form)]
+    for place in places:
         free(place, force)
     if histograms is not None:
         if histograms.suffix.lower() != ".root":
             raise InputError(f"{histograms}: histograms are written as .root")
-        free(histograms, force, [*sources, *(place for _, place in places)])
+        free(histograms, force, [*(s.path for s in sources if s.path is not None), *places])
+    readable = check_all(scorer, sources, tree)
     told = scorer.meanings
-    records = [Written.of(bundle, form_of(place, form), tree, source, meanings=told) for source, place in places]
-    count = Histograms(scorer.manifest.outputs) if histograms is not None else None
+    records = [
+        Written.of(bundle, form_of(place, form), tree, source.source(), meanings=told)
+        for source, place in zip(sources, places, strict=True)
+    ]
+    tally = Tally(Histograms(scorer.manifest.outputs) if histograms is not None else None, readable, progress)
     done = []
     workers = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
-        for (source, place), record in zip(places, records, strict=True):
-            tally = _Tally(source.name, count, progress)
+        for source, place, record, how in zip(sources, places, records, readable, strict=True):
+            tally.begin(source.name)
             before = not force and written_in(place) == record
             if before:
                 for events, columns in scores_in(place, scorer.outputs, chunk):
-                    tally.add(events, columns)
+                    tally.add(events, columns, scored=False)
             else:
-                scored = _in_order(pool, workers, _jobs(scorer, source, chunk, tree))
-                write_events(place, map(tally.count, scored), form, record.model_dump(mode="json"))
-            done.append(Applied(source, place, tally.events, tally.rows, before))
-    if count is not None and histograms is not None:
-        whole = Written.of(bundle, "histograms", tree, *sources)
-        count.write(histograms, whole.model_dump_json())
+                with source.here() as path:
+                    scored = _in_order(pool, workers, _jobs(scorer, path, how, chunk, tree))
+                    write_events(place, map(tally.count, scored), form, record.model_dump(mode="json"))
+            done.append(Applied(source.given, place, tally.events, tally.rows, before))
+            tally.end()
+    if tally.histograms is not None and histograms is not None:
+        whole = Written.of(bundle, "histograms", tree, *(r.sources[0] for r in records))
+        tally.histograms.write(histograms, whole.model_dump_json())
     return done
 
 
-@dataclass
-class _Tally:
-    """Counts of one file, and its part in the histograms."""
-
-    name: str
-    histograms: Histograms | None
-    progress: Callable[[str, int], None] | None
-    events: int = 0
-    rows: int = 0
-
-    def add(self, events: int, columns: Mapping[str, Any]) -> None:
-        """Count events, and the rows of their outputs, (rows,) each."""
-        self.events += events
-        self.rows += len(next(iter(columns.values())))
-        if self.histograms is not None:
-            self.histograms.fill(columns)
-        if self.progress is not None:
-            self.progress(self.name, self.events)
-
-    def count(self, piece: Any) -> Any:
-        """Count a piece on its way to the file."""
-        import awkward as ak
-
-        scores = piece[PREFIX]
-        flat = ak.flatten(scores) if scores.ndim > 1 else scores
-        self.add(len(piece), {name: np.asarray(flat[name]) for name in flat.fields})
-        return piece
-
-
-def _jobs(scorer: Scorer, source: Path, chunk: int, tree: str | None) -> Iterator[Callable[[], Any]]:
+def _jobs(
+    scorer: Scorer, source: Path, readable: Readable | None, chunk: int, tree: str | None
+) -> Iterator[Callable[[], Any]]:
     """One call for each chunk of a file, that gives the chunk's scores."""
-    present = columns_of(source, tree)
-    missing = lacking(scorer.blocks, present)
-    if missing is None:
+    how = readable or read_as(scorer, source, tree)
+    if how.table:
         for rows in table_chunks(source, scorer.blocks, chunk, tree, scorer.arrange, scorer.fill):
             yield partial(_table_scores, scorer, rows)
         return
-    try:
-        first = 0
-        for events in read_events(source, scorer.task.collections, chunk, _IDENTITY, empty=True, tree=tree):
-            yield partial(_event_scores, scorer, source, first, events)
-            first += len(events)
-    except (NotEvents, NoInputs) as error:
-        said = str(error) if isinstance(error, NotEvents) else f"{source}: {error}"
-        column = f"as a table, it has no column '{missing}'{nearest(missing, present)}"
-        raise InputError(f"{said}; {column}") from None
+    first = 0
+    for events in read_events(source, scorer.task.collections, chunk, _IDENTITY, empty=True, tree=tree):
+        yield partial(_event_scores, scorer, source, first, events)
+        first += len(events)
 
 
 def _table_scores(scorer: Scorer, rows: Rows) -> Any:

@@ -8,6 +8,7 @@ the manifest names, not by anything in the bundle.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,9 @@ from codesign.core.records import SampleFacts
 from codesign.core.validation import validate
 from codesign.handoff.agreement import require_agreement
 from codesign.handoff.apply.executors import EmulatorEngine, Engine, OnnxEngine, built_emulator
+from codesign.handoff.apply.lazy import is_lazy, read_traced, score_lazily
 from codesign.handoff.apply.names import INTEGER, OBJECT, PREFIX, TRIGGER, branch_names
+from codesign.handoff.archive import open_bundle
 from codesign.handoff.check import checked_manifest, read_manifest
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import ReceivedBundle, read_design
@@ -49,24 +52,43 @@ class Scorer:
     (``<output>_code``, int32), for objects ``object``, the place in their collection, and where the firmware compares
     an output with a threshold ``trigger``, its bit at the threshold that was fixed on the validation split.
 
-    ``emulator`` builds the design's C++ and runs it instead of the ONNX: the same integers. InputError where the bundle
-    is damaged (``checked`` leaves the check of its hashes out), its manifest says other than its design, or its task is
-    not installed or knows no events.
+    The bundle, a folder or a ``.zip``, is read once, here. What is pickled or sent to a worker (coffea's executors,
+    Dask) is the design, not the bundle's place: a worker needs no file of it, and makes the engine anew. Of a
+    collection of ``dask_awkward`` it gives one, lazily, partition by partition.
+
+    ``emulator`` builds the design's C++ and runs it instead of the ONNX: the same integers. InputError where there is
+    no bundle, or it is damaged (``checked=False`` leaves the check of its hashes out), or its manifest says other than
+    its design; when it is first called, where its task is not installed or knows no events.
     """
 
     def __init__(self, bundle: Path | str, threads: int = 1, checked: bool = True, emulator: bool = False) -> None:
-        folder = Path(bundle)
-        self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
-        require_agreement(ReceivedBundle(folder, self.manifest, read_design(folder)))
+        with open_bundle(Path(bundle)) as folder:
+            self.manifest: Manifest = checked_manifest(folder) if checked else read_manifest(folder)
+            self._design = read_design(folder)
+            require_agreement(ReceivedBundle(folder, self.manifest, self._design))
+        self._threads, self._emulator = threads, emulator
         self.features = tuple(s.name for s in self.manifest.inputs)
         units = tuple(s.unit for s in self.manifest.inputs)
         self.blocks = tuple(self.manifest.blocks) or (Layout.of_features(self.features, units),)
         self.outputs = branch_names([s.name for s in self.manifest.outputs])
-        self._engine: Engine = (
-            EmulatorEngine(built_emulator(folder), self.manifest)
-            if emulator
-            else OnnxEngine(folder, self.manifest, threads)
-        )
+        vars(self)["_engine"] = self._make()  # a design without an engine is refused here, not in the first chunk
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """What computes: made in each process, as neither a session nor a library can be sent to another."""
+        return self._make()
+
+    def _make(self) -> Engine:
+        if self._emulator:
+            return EmulatorEngine(built_emulator(self._design), self.manifest)
+        return OnnxEngine(self._design, self.manifest, self._threads)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_engine"}
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        """What tells this scorer from others in Dask's graphs."""
+        return type(self).__qualname__, self.manifest.model_dump_json(), self._threads, self._emulator
 
     @property
     def task(self) -> Task:
@@ -110,14 +132,25 @@ class Scorer:
         """Score a chunk of events; ``name`` says in an error which event of the chunk it is."""
         import awkward as ak
 
-        if not len(events):  # whether its network judges events or objects shows at an event, if it has no objects
-            one = ak.Array(ak.to_packed(events).layout.form.length_one_array(highlevel=False))
-            return self(one, name)[:0]
+        if is_lazy(events):
+            return score_lazily(self, events)
+        if ak.backend(events) == "typetracer":  # what Dask calls to see which columns are read, and what is given
+            return ak.to_backend(self.none_of(read_traced(events, self.task.collections)), "typetracer")
+        if not len(events):
+            return self.none_of(events)
         try:
             inputs: Inputs = self.task.inputs(events)
         except BadEvent as error:
             raise InputError(f"{name(error.place)}: {error}") from None
         return self.of_inputs(inputs, len(events), name)
+
+    def none_of(self, events: ak.Array) -> ak.Array:
+        """Scores of no event, in the structure that those of ``events`` have."""
+        import awkward as ak
+
+        # whether its network judges events or objects shows at an event, if it has no objects
+        packed = events if ak.backend(events) == "typetracer" else ak.to_packed(events)
+        return self(ak.Array(packed.layout.form.length_one_array(highlevel=False)))[:0]
 
     def rows(
         self, features: NDArray[np.float32], where: Callable[[int], str] = "row {}".format

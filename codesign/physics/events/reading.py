@@ -86,11 +86,15 @@ class EventFile:
         empty: bool = False,
     ) -> Iterator[Any]:
         """Chunks of the fields, as ``read_events`` gives them."""
+        return self._chunks(self.require(fields, optional), chunk_size(chunk), empty)
+
+    def require(self, fields: Iterable[str] | None = None, optional: Iterable[str] = ()) -> list[str]:
+        """Flat names of what was asked for; InputError names what is missing, or does not hold numbers."""
         names = wanted_names(self.path, fields, optional, self.columns)
         for name in names:
             if problem := self.problem(name):
                 raise InputError(f"{self.path}: branch '{self.columns[name].needs[0]}' {problem}")
-        return self._chunks(names, chunk_size(chunk), empty)
+        return names
 
     def _chunks(self, names: list[str], size: ChunkSize, empty: bool) -> Iterator[Any]:
         first = 0

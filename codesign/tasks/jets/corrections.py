@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from codesign.core.errors import InputError
 from codesign.core.runfolder import write_atomically
 from codesign.tasks.jets.factorised import ETA_BINS, LEAST_FACTOR, Curve, Factorised
 
 if TYPE_CHECKING:
     import correctionlib.schemav2 as schema
 
-__all__ = ("LEVELS", "correction_set", "write_corrections")
+__all__ = ("LEVELS", "correction_set", "fit_corrections", "write_corrections")
 
+#: reference pT above which the closure is stated, GeV
+_CLOSURE_PT = 30.0
 #: the three steps; their product, each with the pT that the steps before give, is the compound correction "L1L2L3"
 LEVELS = ("L1Offset", "L2Relative", "L3Absolute")
 
@@ -26,7 +33,7 @@ def correction_set(fitted: Factorised, tag: str, description: str) -> schema.Cor
 
     meaning = {
         "JetPt": "uncorrected pT of the jet in GeV; of L2 and L3, what the steps before give",
-        "JetEta": "pseudorapidity of the jet",
+        "JetEta": f"pseudorapidity of the jet, signed; an error beyond {ETA_BINS[-1]:g}",
         "Rho": "density of pile-up in GeV per unit of eta times phi",
         "JetA": "area of the jet",
     }
@@ -38,7 +45,7 @@ def correction_set(fitted: Factorised, tag: str, description: str) -> schema.Cor
         return cs.Formula(nodetype="formula", expression=expression, parser="TFormula", variables=list(names))
 
     def by_eta(contents: list[Any]) -> Any:
-        bins = cs.Binning(nodetype="binning", input="JetEta", edges=list(ETA_BINS), content=contents, flow="clamp")
+        bins = cs.Binning(nodetype="binning", input="JetEta", edges=list(ETA_BINS), content=contents, flow="error")
         return cs.Transform(nodetype="transform", input="JetEta", rule=formula("abs(x)", "JetEta"), content=bins)
 
     def correction(level: str, inputs: list[Any], data: Any) -> Any:
@@ -85,3 +92,40 @@ def write_corrections(path: Path, fitted: Factorised, tag: str, description: str
     """Write the JSON, whole or not at all."""
     made = correction_set(fitted, tag, description)
     write_atomically(path, made.model_dump_json(exclude_unset=True, indent=1).encode())
+
+
+def fit_corrections(files: Sequence[Path], output: Path, tag: str, collection: str = "Jet") -> dict[str, float | str]:
+    """Fit the factorised correction on event files with generated jets, and write it for correctionlib.
+
+    Returns the names of what was written, and the median of corrected over generated pT before and after, of jets
+    above 30 GeV on the half that was not fitted. InputError for a tag that is no name, or too few jets.
+    """
+    from codesign.data.sample import Splits
+    from codesign.tasks.jets.jet_inputs import kinematics
+    from codesign.tasks.jets.jet_sample import JetEnergySample, sample_of
+
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", tag):
+        raise InputError(f"'{tag}' is no tag: letters, digits and '_', as Mine2026_V1")
+    if output.suffix != ".json":
+        raise InputError(f"{output}: corrections are written as .json")
+    names = [f.name for f in files]
+    sample = sample_of(files, collection, JetEnergySample(files=tuple(map(str, files))), {"files": names})
+    splits = Splits(train=0.5, validation=0.1, test=0.4, seed=1)
+    train, test = sample.part("train", splits), sample.part("test", splits)
+    fitted = Factorised.fit(*kinematics(train.features), train.truth["reference_pt"])
+    jets = kinematics(test.features)
+    wanted, high = test.truth["reference_pt"], test.truth["reference_pt"] > _CLOSURE_PT
+    if not high.any():
+        raise InputError(f"no jet above {_CLOSURE_PT:g} GeV is left to judge the correction: give more events")
+    before, after = (float(np.median((pt / wanted)[high])) for pt in (jets[0], jets[0] * fitted(*jets)))
+    write_corrections(
+        output, fitted, tag, f"Factorised correction of {collection}, fitted on {len(train)} jets of {', '.join(names)}"
+    )
+    return {
+        "file": str(output),
+        "correction": f"{tag}_L1L2L3",
+        "jets fitted": len(train),
+        "jets judged": int(high.sum()),
+        "median response before": round(before, 4),
+        "median response after": round(after, 4),
+    }

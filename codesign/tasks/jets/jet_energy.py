@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from codesign.tasks.heads import Head
 from codesign.tasks.jets import jet_plots as drawing
 from codesign.tasks.jets.jet_baseline import FactorisedBaseline, TreesBaseline, UncorrectedBaseline
 from codesign.tasks.jets.jet_heads import ENERGY, FLAVOUR, QUANTILES, heads_for
-from codesign.tasks.jets.jet_inputs import fields_of, jet_inputs
+from codesign.tasks.jets.jet_inputs import advice_of, fields_of, jet_inputs
 from codesign.tasks.jets.jet_judging import corrected_pt, replicate
 from codesign.tasks.jets.jet_outcome import outcome_of, table_of
 from codesign.tasks.jets.jet_sample import FLAVOURS, JetEnergySample, sample_of
@@ -50,6 +50,10 @@ class JetEnergy(Task):
     def collections(self) -> tuple[str, ...]:
         """What :meth:`inputs` needs of event files."""
         return fields_of(self.jets)
+
+    def advice(self, columns: Collection[str]) -> str:
+        """Which tier of jets the file has, and which task is for those."""
+        return advice_of(self.jets, columns)
 
     def inputs(self, events: ak.Array) -> Inputs:
         """Features of every jet of a chunk of events (:mod:`codesign.tasks.jets.jet_inputs` says what they are)."""

@@ -20,6 +20,7 @@ The uncorrected pT is ``pt (1 - rawFactor)``, as in NanoAOD.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from codesign.tasks.base import Inputs
 __all__ = (
     "FEATURES",
     "UNITS",
+    "advice_of",
     "density_of",
     "fields_of",
     "jet_inputs",
@@ -65,6 +67,24 @@ def fields_of(collection: str) -> tuple[str, ...]:
     """Fields that :func:`jet_inputs` needs, as :func:`codesign.physics.events.read_events` names them."""
     own = ("pt", "eta", "phi", "rawFactor", "area", "nConstituents", *_FRACTIONS)
     return (*(f"{collection}.{field}" for field in own), "Rho", "PV.npvs")
+
+
+def advice_of(collection: str, columns: Collection[str]) -> str:
+    """What to do with a file that lacks what :func:`jet_inputs` needs of a collection."""
+    tiers = {"HLTJet": "jet-energy", "Jet": "jet-energy-offline"}
+    (other, task) = next((c, t) for c, t in tiers.items() if c != collection)
+    if all(f"{other}_{field}" in columns for field in ("pt", "eta", "rawFactor")):
+        if collection == "HLTJet" and "TrigObj_pt" in columns:
+            return (
+                "NanoAOD keeps of an HLT jet its pT alone (TrigObj), which is not enough for a network; for its "
+                f"offline jets take a bundle of '{task}' (codesign run jet-energy-offline), for HLT jets a file of "
+                "scouting"
+            )
+        return f"the file has jets of the other tier ({other}): take a bundle of the task '{task}'"
+    if any(name.startswith(f"{collection}_") for name in columns):
+        return f"the jets of {collection} lack what a network is given of them"
+    known = "a NanoAOD, a scouting NanoAOD, or a file of 'codesign data make'"
+    return f"the file has no jets ({', '.join(tiers)}): give {known}"
 
 
 def density_of(events: Any, collection: str) -> Any:

@@ -26,7 +26,7 @@ def outcome_of(scores: NDArray[np.float64], part: Part, points: Mapping[str, flo
     pt = kinematics(part.features)[0] * np.exp(heads_of(scores).correction)
     axes = {
         "GenPt": Axis(truth["generated_pt"], _PT, meaning="pT of the generated jet in GeV"),
-        "GenEta": Axis(np.abs(truth["eta"]), _ETA, meaning="absolute pseudorapidity of the jet"),
+        "GenEta": Axis(np.abs(truth["eta"]), _ETA, meaning="pseudorapidity of the jet", absolute=True),
         "PileUp": Axis(truth["pile_up"], _PILE_UP, meaning="mean number of collisions in the crossing"),
     }
     threshold = points.get("threshold_gev")
@@ -39,7 +39,7 @@ def table_of(scores: NDArray[np.float64], part: Part) -> Tabulated:
     assert part.targets is not None
     axes = {
         "JetPt": Axis(pt, _PT, meaning="uncorrected pT of the jet in GeV"),
-        "JetEta": Axis(eta, _ETA, meaning="absolute pseudorapidity of the jet"),
+        "JetEta": Axis(eta, _ETA, meaning="pseudorapidity of the jet", absolute=True),
         "Rho": Axis(rho, _DENSITY, meaning="density of pile-up in GeV per unit of eta times phi"),
     }
     right = np.exp(part.targets[:, 0].astype(np.float64))

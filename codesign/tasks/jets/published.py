@@ -8,7 +8,7 @@ offline pT; and a trained network on the jets that it reads.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ Scores = Callable[[NDArray[np.float32]], Array]
 _HLT_JET = 1
 _PT_EDGES = (20.0, 30.0, 45.0, 60.0, 90.0, 130.0, 200.0, 400.0)
 _LEAST = 20
+#: what a correction of a jet may depend on
+_INPUTS = frozenset({"JetPt", "JetEta", "Rho", "JetA"})
 #: the bin in which resolutions of tiers are quoted, GeV
 _QUOTED = (60.0, 120.0)
 
@@ -75,17 +77,33 @@ def corrections_of(path: Path, name: str) -> Factors:
         raise InputError(f"{path}: not a file of corrections for correctionlib ({str(error)[:80]})") from None
     known = [*found.compound, *found]
     if name not in known:
-        raise InputError(f"{path}: no correction '{name}'{nearest(name, known)}")
+        raise InputError(f"{path}: no correction '{name}'{nearest(name, known)}; it has {_listed(known)}")
     chosen = found.compound[name] if name in found.compound else found[name]
     names = [i.name for i in chosen.inputs]
-    if unknown := set(names) - {"JetPt", "JetEta", "Rho", "JetA"}:
-        raise InputError(f"{path}: '{name}' needs {', '.join(sorted(unknown))}, which is not known here")
+    if unknown := set(names) - _INPUTS:
+        fitting = [
+            n
+            for n in known
+            if {i.name for i in (found.compound if n in found.compound else found)[n].inputs} <= _INPUTS
+        ]
+        also = f"; it has {_listed(fitting)} without such inputs" if fitting else ""
+        raise InputError(f"{path}: '{name}' needs {', '.join(sorted(unknown))}, which is not known here{also}")
 
     def factors(pt: Array, eta: Array, rho: Array, area: Array) -> Array:
         values = {"JetPt": pt, "JetEta": eta, "Rho": rho, "JetA": area}
-        return np.asarray(chosen.evaluate(*(values[n] for n in names)), dtype=np.float64)
+        try:
+            return np.asarray(chosen.evaluate(*(values[n] for n in names)), dtype=np.float64)
+        except (RuntimeError, IndexError) as error:
+            ranges = ", ".join(f"{n} {values[n].min():g} to {values[n].max():g}" for n in names if len(pt))
+            raise InputError(f"{path}: '{name}' is not for jets of {ranges} ({str(error)[:120]})") from None
 
     return factors
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names for a message, the first twelve."""
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(names[:12]) + more
 
 
 def tiers_of(
