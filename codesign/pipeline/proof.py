@@ -144,7 +144,7 @@ def judge_on_test(study: Study, folder: TrialFolder, sample: Sample, stage: Stag
     """Judge a candidate on the test split by its exact graph, and write its ``test.json``."""
     sample, design = seeing(sample, study.view), design_of(folder)
     part = sample.part("test", splits_of(study))
-    problem = plugins.load(Task, study.task).open(study.sample, study.seed)
+    problem = open_problem(study)
     with Stages(stage)("test"):
         points, scored = _points(study, problem, folder, sample, design), partial(scores_of, design)
         usual = problem.judge(scored(part), part, points)

@@ -1,4 +1,4 @@
-"""A stream of crossings: rates, prescales, dead time, drift, budgets, and the alarm when firmware and emulator differ."""
+"""A stream of crossings: rates, prescales, dead time, drift, budgets; the alarm when firmware and emulator differ."""
 
 from __future__ import annotations
 
