@@ -24,6 +24,7 @@ __all__ = (
     "flow_settings",
     "record_settings",
     "resolve_space",
+    "settings_config",
     "stage_delay_for",
     "whole_config",
 )
@@ -72,4 +73,9 @@ def flow_settings(flow: Flow, config: Mapping[str, Any]) -> BaseModel:
 
 def whole_config(config: Candidate, settings: BaseModel) -> dict[str, Any]:
     """What ``config.json`` holds of a candidate: the family's configuration, and the flow's settings."""
-    return config.record() | {_PREFIX + k: v for k, v in record_settings(settings).items()}
+    return config.record() | settings_config(settings)
+
+
+def settings_config(settings: BaseModel) -> dict[str, Any]:
+    """The flow's part of ``config.json`` alone, as of a design that no family made."""
+    return {_PREFIX + k: v for k, v in record_settings(settings).items()}

@@ -20,6 +20,7 @@ def improved_import(imported: Imported, measure: Measure | None = None) -> Impor
         update={
             "improvements": tuple(map(_record, found.savings)),
             "put_back": found.put_back,
+            "notes": (*imported.report.notes, *(() if found.savings else ("made no smaller: no pass found anything",))),
             "operations": facts.operations,
             "ebops": facts.ebops,
         }

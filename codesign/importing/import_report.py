@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.core.fixedpoint import Port
@@ -98,6 +100,11 @@ class ImportReport(_Part):
     improvements: tuple[Improvement, ...] = ()
     put_back: tuple[str, ...] = Field(default=(), description="passes that would have cost more, and what")
     notes: tuple[str, ...] = ()
+
+    def source_values(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The design's values (events, outputs) in the source's units, in which outputs are to be compared."""
+        scale = np.asarray(self.output_scale or 1.0)
+        return np.asarray(values * scale + np.asarray(self.output_offset or 0.0))
 
     @property
     def checked_on(self) -> str:

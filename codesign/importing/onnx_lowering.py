@@ -88,11 +88,27 @@ class _Scaling(Lowering):
             parts = [affine(f) for f in signal.functions().ravel()]
             if any(p is None or _float(p[0]) == 0 for p in parts):
                 raise
-            factor, offset = (np.array([_float(p[i]) for p in parts if p is not None]).reshape(shape) for i in (0, 1))
+            bare = GraphSignal(signal.name, signal.interval)
+            factors = [p[0] for p in parts if p is not None]
+            if (steps := _powers_of_two(factors)) is not None:  # outputs in steps of one another stay comparable
+                bare = self._domain.emit("Mul", bare, np.array(steps).reshape(shape)) if len(set(steps)) > 1 else bare
+                factors = [factors[steps.index(1.0)]] * len(factors) if len(set(steps)) > 1 else factors
+            factor = np.array([_float(f) for f in factors]).reshape(shape)
+            offset = np.array([_float(p[1]) for p in parts if p is not None]).reshape(shape)
             self.heads[name] = factor, offset, signal.origin
-            return GraphSignal(signal.name, signal.interval)
+            return bare
         self.heads[name] = np.ones(shape), np.zeros(shape), ""
         return plain
+
+
+def _powers_of_two(factors: list[Real]) -> list[float] | None:
+    """Each factor over the smallest, where all these are powers of two; None where one is not."""
+    rational = [f for f in factors if isinstance(f, Fraction) and f > 0]
+    if not rational or len(rational) < len(factors):
+        return None
+    ratios = [f / min(rational) for f in rational]
+    whole = all(r.denominator == 1 and r.numerator & (r.numerator - 1) == 0 for r in ratios)
+    return [float(r) for r in ratios] if whole else None
 
 
 def _float(value: Real | Any) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,8 +23,7 @@ from codesign.core.records import Objective as Compares
 from codesign.core.runfolder import IMPORT, RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.flows.base import Flow
-from codesign.flows.reopening import seal_firmware
-from codesign.graph.passes.improvement import Measure
+from codesign.flows.settings import settings_config
 from codesign.importing.base import Question, Source
 from codesign.importing.declared import DeclaredInputs, declared_inputs
 from codesign.importing.event_table import LabelledEvents, read_events_of
@@ -34,6 +32,7 @@ from codesign.importing.import_report import ImportReport
 from codesign.importing.importers import importer_of, read_source
 from codesign.importing.source_agreement import Compared, compare
 from codesign.pipeline.front import pareto
+from codesign.pipeline.imported_firmware import compile_import, luts_of
 from codesign.pipeline.imported_proof import SOURCE
 from codesign.pipeline.scoring import Score
 from codesign.rtl.provenance import provenance
@@ -45,7 +44,6 @@ __all__ = ("TARGET", "import_run")
 
 #: where the user names none
 TARGET = "vu13p-360"
-_PREDICTED_AT_ONCE = 5000
 
 
 def import_run(
@@ -89,14 +87,14 @@ def import_run(
             imported = read_source(source, Question(declared, example_input))
             if improve:
                 tick(f"{name}: improving")
-                imported = improved_import(imported, _luts(flow, target))
+                imported = improved_import(imported, luts_of(flow, target))
             given = None if events is None else read_events_of(events, imported.design().inputs)
             tick(f"{name}: comparing")
             codes = None if given is None else imported.design().input_quantisation.codes(given.x)
             found = compare(imported, codes)
             models.append(ImportedModel(trial=number, name=name, sha256=found.imported.report.source.sha256))
             tick(f"{name}: compiling")
-            points.append(_trial(trial, found, given, flow, target))
+            points.append(_trial(trial, found, given, flow, target, improve))
             judged = given or judged
         except CodesignError as error:
             if len(opened) == 1:
@@ -141,23 +139,8 @@ def import_run(
     return front
 
 
-def _luts(flow: Flow, target: Target) -> Measure:
-    """What a flow's compiler counts of a design; None where it does not compile."""
-
-    def measure(design: Design) -> float | None:
-        with tempfile.TemporaryDirectory(prefix="codesign-improve-") as scratch:
-            try:
-                firmware = flow.compile(design, target, Path(scratch) / "firmware")
-            except CodesignError:
-                return None
-            figure = find(flow.figures(firmware), "lut", Fidelity.COMPILED)
-            return None if figure is None else figure.value
-
-    return measure
-
-
 def _trial(
-    folder: TrialFolder, found: Compared, events: LabelledEvents | None, flow: Flow, target: Target
+    folder: TrialFolder, found: Compared, events: LabelledEvents | None, flow: Flow, target: Target, fold: bool
 ) -> FrontPoint:
     """One model: what it was read from, its design, its firmware and figures."""
     start = time.perf_counter()
@@ -166,26 +149,20 @@ def _trial(
     design.save(folder.path)
     for name, content in imported.files().items():
         write_atomically(folder.path / "source" / relative_path(name), content)
-    folder.write(REPORT, imported.report)
-    folder.write("config.json", {})
     _save_rows(folder, found)
-    firmware = flow.compile(design, target, folder.firmware, probe=found.codes)
-    seal_firmware(flow, firmware)
-    predicted = np.concatenate(
-        [flow.predict(firmware, found.codes[i : i + _PREDICTED_AT_ONCE])
-         for i in range(0, len(found.codes), _PREDICTED_AT_ONCE)]
-    )  # fmt: skip
-    if not np.array_equal(predicted, found.outputs):
-        wrong = int((predicted != found.outputs).any(axis=1).sum())
-        raise CodesignError(f"not exact: the {flow.model} of {flow.name} differs on {wrong} of {len(predicted)} rows")
+    made = compile_import(flow, design, target, folder.firmware, found.codes, found.outputs, imported.report, fold)
+    firmware, report = made.firmware, made.report
+    config = {} if made.settings is None else settings_config(made.settings)
+    folder.write(REPORT, report)
+    folder.write("config.json", config)
     figures = provenance(flow.figures(firmware), firmware)
-    if imported.report.ebops is not None:
-        ebops = Figure.of("ebops", round(imported.report.ebops, 1), Fidelity.ANALYTIC, "codesign", __version__)
+    if report.ebops is not None:
+        ebops = Figure.of("ebops", round(report.ebops, 1), Fidelity.ANALYTIC, "codesign", __version__)
         figures = [ebops, *figures]
     folder.write("figures.json", Figures(figures=figures))
     metrics: dict[str, Metric] = {}
     if events is not None and events.labels is not None:
-        metrics = _judge(design.outputs.values(found.outputs[: found.events]), events.labels)
+        metrics = _judge(report.source_values(design.outputs.values(found.outputs[: found.events])), events.labels)
         if metrics:
             folder.write("test.json", Metrics(split="test", events=len(events.x), metrics=metrics))
     status = TrialStatus(
@@ -194,10 +171,10 @@ def _trial(
         seed=1,
         seconds={"import": round(time.perf_counter() - start, 4)},
         design=design.hash,
-        notes=[*_notes(imported.report), *firmware.notes],
+        notes=[*_notes(report), *firmware.notes],
     )
     folder.write("status.json", status)
-    return FrontPoint(trial=folder.number, config={}, metrics=metrics, figures=figures, verified=None)
+    return FrontPoint(trial=folder.number, config=config, metrics=metrics, figures=figures, verified=None)
 
 
 def _notes(report: ImportReport) -> list[str]:

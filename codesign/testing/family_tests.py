@@ -20,7 +20,7 @@ from codesign.families.base import Candidate, Family
 from codesign.families.trained import Reference
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.graph.reference import qonnx_codes
+from codesign.graph.reference import qonnx_codes, reference_name
 from codesign.tasks.heads import Head, LossObjective
 from codesign.testing.drawing import Draw, Recorded, at_random, highest, lowest
 from codesign.testing.nonconformity import must
@@ -267,6 +267,7 @@ class FamilyTests:
     def _exact(self, family: Family, references: Mapping[str, Reference], design: Design) -> None:
         codes = probe_codes(design.inputs, 200)
         truth = design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(codes), Exact()))
-        for tool, found in [("QONNX", qonnx_codes(design, codes)), *((n, run(codes)) for n, run in references.items())]:
+        by_reference = (reference_name(design), qonnx_codes(design, codes))
+        for tool, found in [by_reference, *((n, run(codes)) for n, run in references.items())]:
             wrong = int((found != truth).any(axis=1).sum())
             must(wrong == 0, f"{family.name}: {tool} differs from exact arithmetic on {wrong} of {len(codes)} events")

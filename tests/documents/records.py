@@ -47,6 +47,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "fuzz.json": ("damaged files given to every command", "make fuzz"),
     "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
     "items.json": ("families on items in every domain", "python -m tests.benchmarks.item_flows"),
+    "import_destinations.json": (
+        "a network of each source on a board",
+        "python -m tests.benchmarks.import_destinations",
+    ),
     "imports.json": ("public trained networks", "python -m tests.benchmarks.imports FOLDER"),
     "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),

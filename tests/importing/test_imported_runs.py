@@ -22,7 +22,8 @@ from codesign.pipeline.trial import design_of, trial_of
 from codesign.report import plots
 from codesign.report.collect import collect
 from codesign.study.imported_run import REPORT, ImportedRun, origin_of, study_of
-from tests.importing.small import mlp, model, saved
+from tests.graph.item_networks import network
+from tests.importing.small import mlp, model, quant, saved
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,7 @@ def test_improve_is_exact_and_says_what_it_saved(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.exception
     assert "improved, " in done.output
     assert "look-up tables; equal on" in done.output
+    assert "not improved, folding: the design has no items" in done.output
     report = RunFolder.open(tmp_path / "run").trial(0).read(REPORT, ImportReport)
     assert report is not None
     for step in report.improvements:
@@ -123,6 +125,39 @@ def test_improve_is_exact_and_says_what_it_saved(tmp_path: Path) -> None:
         assert step.luts[1] <= step.luts[0]
     (agreement,) = report.agreement  # of the source beside the graph as it is now
     assert agreement.equal == agreement.tried
+
+
+def test_outputs_of_different_factors_are_judged_in_the_units_of_the_source(tmp_path: Path) -> None:
+    """The second output is the larger one of the source wherever the first is 1, and the smaller integer."""
+    nodes = [quant("x", "q", "in"), onnx.helper.make_node("Mul", ["q", "row"], ["y"], "m")]
+    constants = {"zero": 0.0, "four": 4.0, "in": 0.25, "row": [[0.3, 0.7, 0.11, 0.05]]}
+    path = saved(model(nodes, constants), tmp_path / "m.onnx")
+    x = np.tile([1.0, 0.75, -1.0, -1.0], (40, 1))
+    np.savez(tmp_path / "events.npz", x=x, y=np.tile([1, 1, 1, 2], 10))
+    import_run([path], tmp_path / "run", events=tmp_path / "events.npz")
+    judged = RunFolder.open(tmp_path / "run").trial(0).read("test.json", Metrics)
+    assert judged is not None
+    assert judged.metrics["accuracy"].value == 0.75
+
+
+@pytest.mark.slow
+def test_items_are_folded_to_the_free_interval_where_that_saves(tmp_path: Path) -> None:
+    made = network("deep set, sum", 12, 3)
+    (tmp_path / "set.onnx").write_bytes(made.onnx)
+    kind = str(made.inputs.types[0])
+    front = import_run([tmp_path / "set.onnx"], tmp_path / "run", inputs=kind, improve=True)
+    assert front.points[0].config == {"flow.interval": 9}
+    report = RunFolder.open(tmp_path / "run").trial(0).read(REPORT, ImportReport)
+    assert report is not None
+    folded = report.improvements[-1]
+    assert folded.step == "folded"
+    assert folded.luts is not None
+    assert folded.luts[1] < folded.luts[0] / 2
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "run"), "0"])
+    assert done.exit_code == 0, done.exception
+    verified = RunFolder.open(tmp_path / "run").trial(0).read("verify.json", Verified)
+    assert verified is not None
+    assert (verified.exact, verified.proven) == (True, "RTL")
 
 
 def test_the_command_prints_and_refuses(tmp_path: Path) -> None:

@@ -131,6 +131,20 @@ def test_a_scale_for_each_output_is_recorded_and_said(tmp_path: Path) -> None:
     assert any("before outputs are compared" in how for how in changes(report, "dropped"))
 
 
+def test_outputs_in_steps_of_one_another_stay_comparable(tmp_path: Path) -> None:
+    """One scale, and a column of even weights: no factor of its own for it."""
+    nodes = [
+        quant("x", "q", "in"), helper.make_node("Mul", ["q", "third"], ["r"], "r"),
+        helper.make_node("MatMul", ["r", "w"], ["y"], "m"),
+    ]  # fmt: skip
+    weights = [[1, 2, 4], [3, 2, 0], [0, 4, 8], [1, 6, 0]]
+    constants = {"zero": 0.0, "four": 4.0, "in": 0.25, "third": 0.3, "w": weights}
+    report = taken(model(nodes, constants), tmp_path).report
+    assert len(set(report.output_scale)) == 1
+    assert not report.output_offset
+    assert any("the order stays" in how for how in changes(report, "dropped"))
+
+
 @pytest.mark.parametrize("narrow", [0, 1])
 def test_a_narrow_input_quantiser_stays_narrow(narrow: int, tmp_path: Path) -> None:
     nodes = [quant("x", "q", "in", narrow=narrow), helper.make_node("MatMul", ["q", "w"], ["y"], "m")]
