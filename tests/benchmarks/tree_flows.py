@@ -48,7 +48,7 @@ INPUTS, BITS, LEAF_BITS = 16, 8, 10
 TARGET = "vu13p-360"
 _SECONDS = 900.0
 #: of each step of conifer's way
-_CONIFER_SECONDS = 300.0
+_CONIFER_SECONDS = 1200.0
 #: the name of its way
 CONIFER = "conifer, VHDL"
 
