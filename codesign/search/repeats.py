@@ -1,5 +1,5 @@
-"""``codesign run --repeat N``: the best designs of a front trained again from other seeds, so that the spread by training
-stands beside the spread by events. Resumable: what was trained again is on disk, and is not trained once more."""
+"""``codesign run --repeat N``: the best designs of a front trained again from other seeds, so that the spread by
+training stands beside the spread by events. Resumable: what was trained again is not trained once more."""
 
 from __future__ import annotations
 

@@ -300,7 +300,10 @@ class Study(_Section):
         return self
 
     def judged(self, metrics: Mapping[str, str]) -> dict[str, str]:
-        """A task's metrics with their directions, and the worst of each where the study has systematics."""
+        """A task's metrics with their directions, with that of a decorrelated training, and the worst of each where the
+        study has systematics."""
+        own = self.training.decorrelate
+        metrics = dict(metrics) | ({} if own is None else {own.metric: "minimise"})
         worst = {WORST + name: way for name, way in metrics.items()} if self.systematics else {}
         return dict(metrics) | worst
 
