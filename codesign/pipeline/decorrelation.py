@@ -62,4 +62,4 @@ def _score(
     rivals = [k for k, name in enumerate(outputs) if name in part.class_names and k != place]
     if not rivals:
         return scores[:, place]
-    return scores[:, place] - np.logaddexp.reduce(scores[:, rivals], axis=1)
+    return np.asarray(scores[:, place] - np.logaddexp.reduce(scores[:, rivals], axis=1))

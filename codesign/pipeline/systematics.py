@@ -39,8 +39,10 @@ class Varied:
 
 def worst_wanted(study: Study, known: Iterable[str]) -> tuple[str, ...]:
     """Metrics whose worst the study's objectives and constraints name."""
-    names = {goal.name.removeprefix(WORST) for goal in (*study.objectives, *study.constraints)
-             if study.systematics and goal.name.startswith(WORST)}  # fmt: skip
+    if not study.systematics:
+        return ()
+    named = [goal.name for goal in study.objectives] + [bound.name for bound in study.constraints]
+    names = {name.removeprefix(WORST) for name in named if name.startswith(WORST)}
     return tuple(sorted(names & set(known)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -137,7 +137,7 @@ class Lesson:
     quantisation: InputQuantisation
     train: Fold
     validation: Fold
-    decorrelate: Decorrelation | None = None
+    decorrelate: Decorrelation | None = field(default=None, kw_only=True)
 
     @property
     def inputs(self) -> Port:

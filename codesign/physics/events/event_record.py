@@ -105,8 +105,8 @@ def _advice(missing: str, present: Mapping[str, Any]) -> str:
         return ": a file of Delphes has it where its card runs FastJetGridMedianEstimator and writes the branch Rho"
     if any(name.startswith(("AnalysisJets", "AntiKt4EMPFlowJets")) for name in present):
         return (
-            ": this is ATLAS' PHYSLITE (AnalysisJetsAuxDyn...), in MeV and by names of its own: write it as NanoAOD's first, "
-            "with pt, eta, phi of Jet in GeV"
+            ": this is ATLAS' PHYSLITE (AnalysisJetsAuxDyn...), in MeV and by names of its own: write it as NanoAOD's "
+            "first, with pt, eta, phi of Jet in GeV"
         )
     others = {"Jet": "HLTJet", "HLTJet": "Jet"}
     if collection in others and any(name.startswith(f"{others[collection]}_") for name in present):

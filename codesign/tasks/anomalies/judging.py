@@ -31,8 +31,8 @@ def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
     """Working points: ``threshold_1e-3`` and so on for every rate that the zero bias can tell.
 
     ``threshold`` is that of the smallest rate, ``rate``. ``menu_rate`` is the smallest at which each of the plain
-    triggers of a menu has at least ``_LEAST_EACH`` events of its own, absent where there is none: cuts that single events
-    set spread in no bootstrap as they do in nature. At it ``menu_*`` are the cuts of the plain triggers alone,
+    triggers of a menu has at least ``_LEAST_EACH`` events of its own, absent where there is none: cuts that single
+    events set spread in no bootstrap as they do in nature. At it ``menu_*`` are the cuts of the plain triggers alone,
     ``menu_score`` is the score's alone, and ``half_*`` are those of half the rate with the score's that fills the rest.
     InputError where the zero bias is too little for any rate.
     """
