@@ -151,7 +151,8 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
         raise InputError(
             f"no jet of {collection} in {seen} events is left: of {found}, {outside} are beyond |eta| "
             f"{chosen.max_eta:g} or below {_LEAST_RAW_PT:g} GeV, {unmatched} have no {chosen.reference} partner, "
-            f"generated above {chosen.min_pt:g} GeV, {unknown} no known flavour: give files with generated jets, or a lower min_pt"
+            f"generated above {chosen.min_pt:g} GeV, {unknown} no known flavour: give files with generated jets, or "
+            "a lower min_pt"
         )
     whole = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
     target = np.log(whole["reference_pt"] / whole["raw_pt"])
