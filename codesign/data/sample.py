@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -15,7 +15,7 @@ from codesign.core.errors import InputError
 from codesign.core.layout import FEATURES, BlockValues, Layout
 from codesign.core.mapped import chunks, taken
 
-__all__ = ("Part", "Sample", "Splits")
+__all__ = ("Part", "Sample", "Splits", "joined")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,24 @@ class Part:
             weights=None if self.weights is None else self.weights[index],
             collisions=None if self.collisions is None else self.collisions[index],
         )
+
+
+def joined(parts: Sequence[Part]) -> Part:
+    """Parts of the same kind of events, one behind the other."""
+    first = parts[0]
+    weights = [np.ones(len(p), np.float32) if p.weights is None else p.weights for p in parts]
+    return replace(
+        first,
+        features=np.concatenate([p.features for p in parts]),
+        y=np.concatenate([p.y for p in parts]),
+        targets=None if first.targets is None else np.concatenate([p.targets for p in parts if p.targets is not None]),
+        truth={name: np.concatenate([p.truth[name] for p in parts]) for name in first.truth},
+        blocks={name: np.concatenate([p.blocks[name] for p in parts]) for name in first.blocks},
+        weights=None if all(p.weights is None for p in parts) else np.concatenate(weights),
+        collisions=None
+        if first.collisions is None
+        else np.concatenate([p.collisions for p in parts if p.collisions is not None]),
+    )
 
 
 @dataclass(frozen=True)

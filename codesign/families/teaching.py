@@ -12,13 +12,15 @@ from codesign.core.errors import InputError, UnsupportedError, nearest
 from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
 from codesign.data.preparation.prefix import Preparation
-from codesign.data.sample import Part, Sample
+from codesign.data.sample import Part, Sample, joined
+from codesign.data.variations import Variation
 from codesign.families.base import Family
 from codesign.tasks.heads import Head, require_heads
 from codesign.tasks.losses import with_loss
 from codesign.tasks.problem import Problem
 from codesign.training.coded import EXACT_BITS, Coded
 from codesign.training.lesson import Fold, Lesson, Subject
+from codesign.training.nuisance import Decorrelation
 
 #: numbers from which on inputs are kept as codes: fewer are faster as values
 _MANY = 1 << 24
@@ -41,13 +43,22 @@ class Teaching:
 
     ``loss``: the name of one in the place of the task's own; ``class_weights``: by the name of a class, a factor of its
     events' weights, ``balanced`` the one by which all classes count alike, or ``none``.
+    ``decorrelate``: what an output shall not know; ``vary``: variations of the inputs that are trained on, too.
     """
 
     loss: str = ""
     class_weights: str | Mapping[str, float] = "none"
+    decorrelate: Decorrelation | None = None
+    vary: tuple[Variation, ...] = ()
 
     def must_fit(self, facts: SampleFacts) -> None:
-        """InputError where the sample has no such classes."""
+        """InputError where the sample has no such classes, outputs or inputs; what its events know beside them shows
+        when there are events."""
+        for variation in self.vary:
+            variation.must_fit(facts.layouts, ("pile_up",))
+        if self.decorrelate is not None:
+            known = (*facts.feature_names, self.decorrelate.quantity)
+            self.decorrelate.must_fit(known, (), outputs_of(facts), facts.class_names)
         if self.class_weights == "none":
             return
         names = facts.class_names
@@ -166,11 +177,15 @@ def lesson_of(
 
     With a ``preparation`` the inputs are what the firmware makes of the raw codes.
     """
+    own = train
+    if taught.vary:
+        ways = [(variation, way) for variation in taught.vary for way in variation.ways.values()]
+        train = joined([train, *(variation.of(train, facts.layouts, way) for variation, way in ways)])
     parts = train, validation
     arriving: list[NDArray[np.float32] | NDArray[np.float64]]
     if preparation is None:
         arriving = [part.x for part in parts]
-        quantisation = problem.input_quantisation(train.x, facts.seen, width)
+        quantisation = problem.input_quantisation(own.x, facts.seen, width)
     else:
         prepared = [preparation.of_features(part.x) for part in parts]
         arriving, quantisation = [*prepared], preparation.input_quantisation(prepared[0], width)
@@ -182,6 +197,10 @@ def lesson_of(
             weights = factors[part.y] * (1.0 if weights is None else weights)
         coded = Coded.of(quantisation, values)
         many = coded.codes.size > _MANY and width <= EXACT_BITS
-        folds.append(Fold(coded if many else coded.values, problem.target(part), weights))
+        beside = None
+        if taught.decorrelate is not None:
+            taught.decorrelate.must_fit(facts.feature_names, tuple(part.truth), outputs_of(facts), facts.class_names)
+            beside = taught.decorrelate.beside(part, facts.feature_names)
+        folds.append(Fold(coded if many else coded.values, problem.target(part), weights, beside))
     subject = subject_of(problem, facts, trigger, preparation, folds[0].weights is not None, taught)
-    return Lesson(subject, quantisation, *folds)
+    return Lesson(subject, quantisation, *folds, decorrelate=taught.decorrelate)

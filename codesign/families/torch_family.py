@@ -54,8 +54,9 @@ class TorchFamily(Family):
         return None
 
     def heeds(self, candidate: Candidate) -> frozenset[str]:
-        """All of them."""
-        return frozenset({"optimiser", "schedule", "weight_decay", "patience"})
+        """All of them; what reproduces its inputs has no outputs that could know a quantity."""
+        own = {"optimiser", "schedule", "weight_decay", "patience"}
+        return frozenset(own if self.reproduces else own | {"decorrelate"})
 
     def prepare(self, threads: int) -> None:
         """Load torch, and let it use so many threads."""

@@ -18,6 +18,7 @@ from codesign.families.trained import WEIGHTS, Reference, Trained
 from codesign.tasks.heads import Head
 from codesign.training import export
 from codesign.training.devices import device_named
+from codesign.training.distance_correlation import DecorrelatedLoss
 from codesign.training.lesson import Budget, Fold, Lesson, Progress, Subject
 from codesign.training.loop import Truths, train
 from codesign.training.network import Network
@@ -30,8 +31,10 @@ Build: TypeAlias = Callable[[Candidate, Subject], Network]
 
 
 def truths_of(fold: Fold, heads: Sequence[Head]) -> Truths:
-    """The targets of the heads: of one its own, of several one for each."""
+    """The targets of the heads: of one its own, of several one for each; behind them what a decorrelated one needs."""
     found = tuple(fold.target[head.name] for head in heads)
+    if fold.beside is not None:
+        return (*found, fold.beside)
     return found[0] if len(found) == 1 else found
 
 
@@ -51,13 +54,19 @@ def fit_network(
     heads = lesson.subject.heads
     network = build(candidate, lesson.subject)
     train(
-        network, lesson.train.inputs, truths_of(lesson.train, heads), HeadsLoss(heads), epochs=budget.epochs,
+        network, lesson.train.inputs, truths_of(lesson.train, heads), loss_for(lesson), epochs=budget.epochs,
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
         weights=lesson.train.weights, device=device_named(device), progress=progress, how=budget.steps,
         patience=budget.patience,
         validation=(lesson.validation.x, truths_of(lesson.validation, heads), lesson.validation.weights),
     )  # fmt: skip
     return FittedFiles(network.eval())
+
+
+def loss_for(lesson: Lesson) -> HeadsLoss:
+    """What a training makes smaller."""
+    heads, wanted = lesson.subject.heads, lesson.decorrelate
+    return HeadsLoss(heads) if wanted is None else DecorrelatedLoss(heads, wanted)
 
 
 def pack_parameters(network: Network) -> bytes:

@@ -32,14 +32,16 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
     validation, test = sample.part("validation", splits), sample.part("test", splits)
     records: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[Any]] = {}
-    train = sample.part("train", splits)
+    train, outputs = sample.part("train", splits), problem.outputs(sample)
     made = [*problem.baselines(train, study.seed), *problem.ceilings(train, validation, study.seed)]
     for number, baseline in enumerate(made):
         searched, unseen = (np.asarray(baseline(part), dtype=np.float64) for part in (validation, test))
         points = working_points(problem, searched, validation)
         scored: Callable[[Part], Scores] = lambda part, b=baseline: np.asarray(b(part), dtype=np.float64)  # type: ignore[misc]  # noqa: E731
         varied = {
-            key: judge_varied(study, problem, scored, part, problem.judge(scores, part, points), points, sample.layouts)
+            key: judge_varied(
+                study, problem, scored, part, problem.judge(scores, part, points), points, sample.layouts, outputs
+            )
             for key, scores, part in (("metrics", unseen, test), ("validation", searched, validation))
         }
         records.append(

@@ -21,7 +21,7 @@ from codesign.data.preparation.prefix import Preparation
 from codesign.data.sample import Part
 from codesign.families.base import Candidate, Family
 from codesign.families.prepared import PreparedModel
-from codesign.families.teaching import lesson_of, must_be_able, subject_of
+from codesign.families.teaching import lesson_of, must_be_able, outputs_of, subject_of
 from codesign.families.trained import Reference, Trained
 from codesign.flows.base import Flow
 from codesign.flows.reopening import refuse_links
@@ -142,7 +142,7 @@ def evaluate(
         def scored(part: Part) -> NDArray[np.float64]:
             return design.outputs.values(flow.predict(firmware, design.input_quantisation.codes(part.x)))
 
-        varied = judge_varied(study, problem, scored, validation, usual, points, facts.layouts)
+        varied = judge_varied(study, problem, scored, validation, usual, points, facts.layouts, outputs_of(facts))
         metrics = varied.metrics
     notes += store.put_aside()
     judged = Metrics(

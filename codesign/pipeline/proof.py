@@ -156,7 +156,8 @@ def _judged(
     points: Mapping[str, float], sample: Sample,
 ) -> Metrics:  # fmt: skip
     """``test.json``: the metrics as they are, with what the study's variations do to them."""
-    varied = judge_varied(study, problem, partial(scores_of, design), part, usual, points, sample.layouts)
+    scored, outputs = partial(scores_of, design), design.outputs.labels
+    varied = judge_varied(study, problem, scored, part, usual, points, sample.layouts, outputs)
     return Metrics(
         split="test", events=len(part), metrics=varied.metrics, points=dict(points),
         effective=effective_events(part), variations=varied.under,

@@ -10,6 +10,7 @@ from codesign.core.layout import Layout
 from codesign.core.records import Metric, PairedDifference
 from codesign.data.sample import Part
 from codesign.data.variations import Variation
+from codesign.pipeline.decorrelation import divergence_of
 from codesign.study.definition import WORST, Study
 from codesign.tasks.problem import Problem, Scores
 
@@ -38,8 +39,10 @@ class Varied:
 
 def worst_wanted(study: Study, known: Iterable[str]) -> tuple[str, ...]:
     """Metrics whose worst the study's objectives and constraints name."""
-    names = {goal.name.removeprefix(WORST) for goal in (*study.objectives, *study.constraints)
-             if study.systematics and goal.name.startswith(WORST)}  # fmt: skip
+    if not study.systematics:
+        return ()
+    named = [goal.name for goal in study.objectives] + [bound.name for bound in study.constraints]
+    names = {name.removeprefix(WORST) for name in named if name.startswith(WORST)}
     return tuple(sorted(names & set(known)))
 
 
@@ -58,27 +61,37 @@ def values_under(
 
 def judge_varied(
     study: Study, problem: Problem, scored: Scored, part: Part, metrics: Mapping[str, Metric],
-    points: Mapping[str, float], blocks: Sequence[Layout],
+    points: Mapping[str, float], blocks: Sequence[Layout], outputs: Sequence[str],
 ) -> Varied:  # fmt: skip
-    """The metrics of a part with their systematic errors: the sum in quadrature, over variations, of the larger change
-    upwards or downwards. What a study asks for as the worst stands beside them, with the error of counting there."""
+    """The metrics of a part, that of a decorrelated training among them, with their systematic errors: the sum in
+    quadrature, over variations, of the larger change upwards or downwards. What a study asks for as the worst stands
+    beside them, with the error of counting there."""
+
+    def more(part: Part, replicas: int | None = None) -> dict[str, Metric]:
+        if study.training.decorrelate is None:
+            return {}
+        return divergence_of(study, scored(part), part, outputs, blocks[0].fields, replicas)
+
+    usual = dict(metrics) | more(part)
     if not study.systematics:
-        return Varied(dict(metrics))
+        return Varied(usual)
     under = values_under(study.systematics, problem, scored, part, points, blocks)
-    found = with_systematics(metrics, study.systematics, under)
     ways = {name: (variation, way) for variation in study.systematics for name, way in variation.ways.items()}
-    for name in worst_wanted(study, problem.metrics):
-        if name not in metrics:
+    for name, (variation, way) in ways.items():
+        under[name] |= {of: metric.value for of, metric in more(variation.of(part, blocks, way), 0).items()}
+    found, directions = with_systematics(usual, study.systematics, under), study.judged(problem.metrics)
+    for name in worst_wanted(study, directions):
+        if name not in usual:
             continue
-        least = min if problem.metrics[name] == "maximise" else max
+        least = min if directions[name] == "maximise" else max
         values = {way: values[name] for way, values in under.items() if name in values}
-        worst = least(values, key=values.__getitem__)
-        if least(values[worst], metrics[name].value) == metrics[name].value:
-            found[WORST + name] = metrics[name]
+        worst = least(values, key=values.__getitem__, default="")
+        if not worst or least(values[worst], usual[name].value) == usual[name].value:
+            found[WORST + name] = usual[name]
             continue
         variation, way = ways[worst]
         varied = variation.of(part, blocks, way)
-        found[WORST + name] = problem.judge(scored(varied), varied, points)[name]
+        found[WORST + name] = (problem.judge(scored(varied), varied, points) | more(varied))[name]
     return Varied(found, under)
 
 

@@ -1,8 +1,5 @@
-"""``codesign run --repeat N``: the best designs of a front trained again from other seeds.
-
-So the spread by training stands beside the spread by events. Resumable: what was trained again is on disk, and is not
-trained once more.
-"""
+"""``codesign run --repeat N``: the best designs of a front trained again from other seeds, so that the spread by
+training stands beside the spread by events. Resumable: what was trained again is not trained once more."""
 
 from __future__ import annotations
 
@@ -15,30 +12,20 @@ import numpy as np
 from codesign.core.errors import InputError, ToolError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Figures, Front, FrontPoint, Metrics, RepeatedDesign, RepeatedMetric, Repeats
-from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.runfolder import RunFolder
 from codesign.pipeline.parts import restore_test, withhold_test
 from codesign.search import messages
 from codesign.search.alone import alone, terminable
 from codesign.search.pool import Died, Pool
 from codesign.search.progress import Progress, Shown, Silent
-from codesign.search.storage import derived_seed
+from codesign.search.repeat_places import repeat_folder, repeat_seed
 from codesign.search.telling import TRIES
 from codesign.study.definition import Study
 
-__all__ = ("MOST_DESIGNS", "best_of", "repeat_best", "repeat_folder", "repeat_seed")
+__all__ = ("MOST_DESIGNS", "best_of", "repeat_best")
 
 #: designs that are trained again, at most
 MOST_DESIGNS = 5
-
-
-def repeat_folder(run: RunFolder, trial: int, number: int) -> TrialFolder:
-    """Where the ``number``-th further training of a trial lies."""
-    return TrialFolder(run.path / f"repeats-{trial:04d}" / f"{number:04d}", run.path)
-
-
-def repeat_seed(seed: int, trial: int, number: int) -> int:
-    """Its seed."""
-    return derived_seed(seed, "repeat", trial, number)
 
 
 def best_of(front: Front) -> list[int]:

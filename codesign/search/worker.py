@@ -299,7 +299,7 @@ class Bench:
     def repeat(self, number: int, place: int, judge: bool) -> str | None:
         """Train a trial again from another seed, or judge that on the test split; why that failed, if it did."""
         from codesign.core import plugins
-        from codesign.search.repeats import repeat_folder, repeat_seed
+        from codesign.search.repeat_places import repeat_folder, repeat_seed
 
         again, folder = repeat_folder(self._run, number, place), self._run.trial(number)
 

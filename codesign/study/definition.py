@@ -300,13 +300,17 @@ class Study(_Section):
         names = [way for variation in self.systematics for way in variation.ways]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"systematics: '{min(twice)}' is there twice: give each a name of its own")
-        goals = [goal.name for goal in (*self.objectives, *self.constraints) if goal.name.startswith(WORST)]
+        named = [goal.name for goal in self.objectives] + [bound.name for bound in self.constraints]
+        goals = [name for name in named if name.startswith(WORST)]
         if goals and not self.systematics:
             raise ValueError(f"'{goals[0]}' is the worst under the study's systematics, and it has none")
         return self
 
     def judged(self, metrics: Mapping[str, str]) -> dict[str, str]:
-        """A task's metrics with their directions, and the worst of each where the study has systematics."""
+        """A task's metrics with their directions, with that of a decorrelated training, and the worst of each where the
+        study has systematics."""
+        own = self.training.decorrelate
+        metrics = dict(metrics) | ({} if own is None else {own.metric: "minimise"})
         worst = {WORST + name: way for name, way in metrics.items()} if self.systematics else {}
         return dict(metrics) | worst
 

@@ -10,14 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 
 from codesign.core.errors import InputError, nearest
 from codesign.core.space import Choice, Choose, Dimension, Fixed, FloatDimension, IntDimension, Range, parse, plain
+from codesign.data.variations import Variation
 from codesign.families.teaching import Teaching
 from codesign.training.lesson import OPTIMISERS, SCHEDULES, Budget, StepSettings
+from codesign.training.nuisance import Decorrelation
 
 __all__ = ("OWN", "Training")
 
 _PREFIX = "training."
 #: settings that not every family heeds
-OWN = ("optimiser", "schedule", "weight_decay", "patience")
+OWN = ("optimiser", "schedule", "weight_decay", "patience", "decorrelate")
 _DRAWN = ("batch", "learning_rate", "optimiser", "schedule", "weight_decay")
 
 
@@ -66,6 +68,18 @@ class Training(BaseModel):
         default="",
         exclude_if=_is(""),
         description="in the place of the task's own: a shipped one, or one of an installed package (codesign.losses)",
+    )
+
+    decorrelate: Decorrelation | None = Field(
+        default=None,
+        exclude_if=_is(None),
+        description="a quantity that an output shall not know, such as a mass",
+    )
+    vary: tuple[Variation, ...] = Field(
+        default=(),
+        max_length=16,
+        exclude_if=_is(()),
+        description="robust training: the training events as they are and under each of these variations of inputs",
     )
 
     @field_validator("optimiser", "schedule", mode="after")
@@ -131,7 +145,7 @@ class Training(BaseModel):
 
     def teaching(self) -> Teaching:
         """What is changed of what the task wants learned."""
-        return Teaching(self.loss, self.class_weights)
+        return Teaching(self.loss, self.class_weights, self.decorrelate, self.vary)
 
     def _one(self, name: str) -> Any:
         return _values(getattr(self, name))[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from codesign.core.fixedpoint import InputQuantisation, Port
 from codesign.core.layout import Layout
 from codesign.tasks.heads import Head, LossObjective, require_heads
 from codesign.training.coded import Coded
+from codesign.training.nuisance import Decorrelation
 
 __all__ = (
     "OPTIMISERS",
@@ -93,11 +94,13 @@ class Subject:
 class Fold:
     """Events of one split. ``inputs``: (events, n) float64, values on the inputs' grid, or the codes that stand for
     them; ``target``: by the name of each head, (events,) or (events, t), what its objective is given; ``weights``:
-    (events,) float64, 0 or more, of a channel of their own, or None."""
+    (events,) float64, 0 or more, of a channel of their own, or None; ``beside``: (events, 2) float32, what a
+    decorrelated training knows of each event (:meth:`codesign.training.nuisance.Decorrelation.beside`), or None."""
 
     inputs: NDArray[np.float64] | Coded
     target: Mapping[str, FoldTarget]
     weights: NDArray[np.float64] | None = None
+    beside: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """ValueError where the arrays are not of the same events, or a weight is negative or not finite."""
@@ -134,6 +137,7 @@ class Lesson:
     quantisation: InputQuantisation
     train: Fold
     validation: Fold
+    decorrelate: Decorrelation | None = field(default=None, kw_only=True)
 
     @property
     def inputs(self) -> Port:

@@ -7,7 +7,8 @@ from codesign.core.errors import InputError
 from codesign.core.figures import Fidelity, Figure
 from codesign.core.records import Front, FrontPoint, Metric, Objective, Repeats, Verified
 from codesign.core.runfolder import RunFolder
-from codesign.search.repeats import best_of, repeat_best, repeat_folder
+from codesign.search.repeat_places import repeat_folder
+from codesign.search.repeats import best_of, repeat_best
 from tests.search.test_engine import search
 
 

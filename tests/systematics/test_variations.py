@@ -131,7 +131,7 @@ def test_both_errors_and_the_worst():
         return -((of.features.astype(float) - np.arange(5)) ** 2)
 
     usual = problem.judge(scored(part), part, {})
-    found = judge_varied(study, problem, scored, part, usual, {}, blocks)
+    found = judge_varied(study, problem, scored, part, usual, {}, blocks, tuple("gqwzt"))
     assert set(found.under) == {"up_up", "up_down", "wide"}
     accuracy, values = found.metrics["accuracy"], {k: v["accuracy"] for k, v in found.under.items()}
     moved = max(abs(values["up_up"] - accuracy.value), abs(values["up_down"] - accuracy.value))

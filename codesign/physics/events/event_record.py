@@ -91,11 +91,28 @@ def wanted_names(
         if not found and needed:
             shown = flat_name(field)
             known = [*present, *groups]
-            raise InputError(f"{path}: branch '{shown}' is missing{nearest(shown, known)}")
+            raise InputError(f"{path}: branch '{shown}' is missing{nearest(shown, known)}{_advice(shown, present)}")
         names |= dict.fromkeys(found)
     if not names:
         raise InputError(f"{path}: none of the fields that were asked for is in the file")
     return list(names)
+
+
+def _advice(missing: str, present: Mapping[str, Any]) -> str:
+    """What a file of this kind has in its place, where that is known."""
+    collection = missing.partition("_")[0]
+    if missing == "Rho_fixedGridRhoFastjetAll":
+        return ": a file of Delphes has it where its card runs FastJetGridMedianEstimator and writes the branch Rho"
+    if any(name.startswith(("AnalysisJets", "AntiKt4EMPFlowJets")) for name in present):
+        return (
+            ": this is ATLAS' PHYSLITE (AnalysisJetsAuxDyn...), in MeV and by names of its own: write it as NanoAOD's "
+            "first, with pt, eta, phi of Jet in GeV"
+        )
+    others = {"Jet": "HLTJet", "HLTJet": "Jet"}
+    if collection in others and any(name.startswith(f"{others[collection]}_") for name in present):
+        what = "a scouting file's jets are the trigger's own" if collection == "Jet" else "jets here are offline ones"
+        return f": the file has {others[collection]} ({what}): choose the task or collection of those"
+    return ""
 
 
 def _matching(field: str, present: Mapping[str, Any], groups: Mapping[str, list[str]]) -> list[str]:

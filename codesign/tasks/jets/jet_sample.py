@@ -129,7 +129,7 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
 
     fields = (*fields_of(collection), "GenJet")
     pieces: list[dict[str, NDArray[Any]]] = []
-    seen = kept = unmatched = unknown = 0
+    seen = kept = unmatched = unknown = found = outside = 0
     for piece in read_located(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi", "Pileup.nTrueInt")):
         with piece.named():
             jets = jets_of(piece.events, collection)
@@ -138,6 +138,7 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
         reference = jets["generated_pt" if chosen.reference == "generated" else "offline_pt"]
         jets["reference_pt"] = reference
         inside = (np.abs(jets["eta"]) < chosen.max_eta) & (jets["raw_pt"] > _LEAST_RAW_PT)
+        found, outside = found + len(inside), outside + int((~inside).sum())
         partner = inside & (jets["generated_pt"] >= chosen.min_pt) & (reference > 0)
         unmatched += int((inside & ~partner).sum())
         unknown += int((partner & (jets["flavour"] < 0)).sum())
@@ -148,8 +149,10 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
             break
     if not kept:
         raise InputError(
-            f"no jet of {collection} in {seen} events has a generated partner above {chosen.min_pt:g} GeV "
-            "and a known flavour: give files with generated jets, or a lower min_pt"
+            f"no jet of {collection} in {seen} events is left: of {found}, {outside} are beyond |eta| "
+            f"{chosen.max_eta:g} or below {_LEAST_RAW_PT:g} GeV, {unmatched} have no {chosen.reference} partner, "
+            f"generated above {chosen.min_pt:g} GeV, {unknown} no known flavour: give files with generated jets, or "
+            "a lower min_pt"
         )
     whole = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
     target = np.log(whole["reference_pt"] / whole["raw_pt"])
