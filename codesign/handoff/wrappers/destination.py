@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +63,9 @@ DESTINATIONS: Mapping[str, _Maker] = {
 
 
 def write_destination(name: str, firmware: Firmware, golden: Golden, folder: Path) -> WrittenDestination:
-    """Write the destination ``name`` into an empty ``folder``; InputError where the design does not fit it."""
+    """Write the destination ``name`` into a new ``folder``; InputError where the design does not fit it."""
     if name not in DESTINATIONS:
         raise InputError(f"--for: unknown place '{name}'{nearest(name, DESTINATIONS)}; {', '.join(DESTINATIONS)} are")
-    shutil.rmtree(folder, ignore_errors=True)
     wrapper = DESTINATIONS[name](firmware, folder, golden.threshold)
     few = slice(0, _MOST_EVENTS)
     benches = wrapper.benches(golden.inputs[few], np.asarray(golden.outputs[few]))

@@ -103,10 +103,11 @@ def beat_width(design: Design, transport: Transport) -> int:
     """Bits of ``model_inp``: of the whole event, or of one beat."""
     if not isinstance(transport, Beats):
         return design.inputs.width
-    return sum(
-        sum(block.types[i].width for i in range(len(block.fields))) * (transport.items if block.items > 1 else 1)
-        for block in design.inputs.blocks
-    )
+    width = 0
+    for block in design.inputs.blocks:
+        slots, each = (1, 1) if len(block.shape) < 2 else (transport.items, block.items // block.shape[0])
+        width += slots * each * sum(kind.width for kind in block.types)
+    return width
 
 
 @dataclass(frozen=True)
