@@ -11,10 +11,10 @@ from codesign.core.errors import InputError
 from codesign.core.fixedpoint import FixedPoint
 from codesign.core.printing import visible
 from codesign.handoff.wrappers.wrapper import Codes
+from codesign.rtl.beats import beat_words
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.packing import pack, port_width
 from codesign.rtl.transport import Beats
-from codesign.verify.started import beat_words
 
 __all__ = ("FRAMES", "LINK_BITS", "EmpLinks", "LinkPart")
 
@@ -62,9 +62,10 @@ class EmpLinks:
 
     def words(self, firmware: Firmware, codes: Codes) -> list[list[list[int]]]:
         """Data of each link in each frame for input codes (events, n): [event][frame][link]."""
-        if self.beats:
-            given, beats = beat_words(firmware, codes, np.random.default_rng(0))
-            rows = [[int(word, 16) for word in given[i * beats : (i + 1) * beats]] for i in range(len(codes))]
+        way = firmware.rtl.transport if firmware.rtl is not None else None
+        if isinstance(way, Beats):
+            given = beat_words(firmware.design.inputs, way, codes, np.random.default_rng(0))
+            rows = [[int(word, 16) for word in given[i * way.beats : (i + 1) * way.beats]] for i in range(len(codes))]
             return [[self._of_beat(beat) for beat in row] for row in rows]
         mask, found = (1 << LINK_BITS) - 1, []
         for word in (int(text, 16) for text in pack(firmware.design.inputs, codes)):
