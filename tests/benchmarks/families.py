@@ -1,11 +1,11 @@
 """``python -m tests.benchmarks.families``: the shipped studies of several families, and what each family gave.
 
 ``jet-tagger-all`` is made smaller (12,000 jets, short trainings, accuracy against look-up tables), ``l1-anomaly-all``
-has its own sample and trainings, and more trials; each with several seeds, one worker. Of the front: points by family,
-its hypervolume, and what that is without each family or by each alone (all on the validation split, of all candidates
-that keep the bounds); processor seconds by family, which are to be equal shares; and whether every point was exact in
-RTL simulation. Writes ``reports/reference/families.json`` after each search, and a picture of the first seed of each
-study, ``families-STUDY.svg``: the candidates, and the front coloured by family. What is in the record is not made again
+is as it is shipped; each with several seeds, one worker. Of the front: points by family, its hypervolume, and what that
+is without each family or by each alone (all on the validation split, of all candidates that keep the bounds); processor
+seconds by family, which are to be equal shares; and whether every point was exact in RTL simulation. Writes
+``reports/reference/families.json`` after each search, and a picture of the first seed of each study,
+``families-STUDY.svg``: the candidates, and the front coloured by family. What is in the record is not made again
 (``--again`` makes it). With ``--runs`` the run folders are kept, and an interrupted one goes on.
 """
 
@@ -57,7 +57,7 @@ _SETUPS = {
         box=Box(("maximise", "minimise"), (1.0, 0.0), (0.5, 6000.0)),
     ),
     "l1-anomaly-all": _Setup(
-        trainings={}, sample={}, trials=100, box=Box(("maximise", "minimise"), (0.5, 0.0), (0.0, 8000.0))
+        trainings={}, sample={}, trials=40, box=Box(("maximise", "minimise"), (0.5, 0.0), (0.0, 8000.0))
     ),
 }
 _COLOURS = {

@@ -1,5 +1,6 @@
 """The flow of trees: its Verilog is exact, as alkaid's is, and what is no ensemble of trees is refused."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,8 @@ DESIGNS = {
     "five": lambda: imported("lightgbm_five.txt"),
     "number": lambda: imported("sklearn_number.onnx"),
     "mixed": mixed,
+    # of one bit, -1 and 0, beside a wider one: in a register between stages its sign is told by a place
+    "one bit": lambda: design_for(one([("BRANCH_LT", 0, 0.25, -0.25, 0.0), TREE, TREE], 2), [kind_of(4, True, 2)] * 2),
     "one decision": lambda: design_for(one([("BRANCH_LT", 0, 0.25, 1.0, -2.0)], 1), [kind_of(3, True, 1)]),
 }
 
@@ -52,6 +55,17 @@ DESIGNS = {
 def test_it_keeps_the_contract_of_flows(name, tmp_path):
     made = conforms(Trees(), DESIGNS[name](), TARGET, tmp_path, simulate=False)
     assert made.firmware is not None
+
+
+@pytest.mark.parametrize("stage_delay", [0.3, 1.0])
+def test_what_is_told_by_a_place_has_a_range(stage_delay, tmp_path):
+    """Verilator refuses a place of a scalar, which Yosys reads."""
+    Trees().compile(DESIGNS["one bit"](), TARGET, tmp_path, TreeSettings(stage_delay=stage_delay))
+    text = "\n".join(path.read_text() for path in tmp_path.rglob("*.v"))
+    scalars = set(re.findall(r"(?m)^ *(?:reg|wire)(?: signed)? (\w+)\b", text))
+    assert scalars
+    assert "{{" in text
+    assert not scalars & set(re.findall(r"(\w+)\[", text))
 
 
 @pytest.mark.slow

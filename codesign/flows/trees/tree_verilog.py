@@ -56,7 +56,8 @@ class TreeCore:
         """The name of a register that holds a signal of one clock before."""
         kept = self.name("r")
         sign = "signed " if signed else ""
-        self.wires.append(f"    reg {sign}[{width - 1}:0] {kept};" if width > 1 else f"    reg {kept};")
+        # a number has its range, also of one bit: its sign is told by a place
+        self.wires.append(f"    reg {sign}[{width - 1}:0] {kept};" if signed or width > 1 else f"    reg {kept};")
         self.clocked.append(f"        {kept} <= {name};")
         self.flip_flops += width
         return kept
