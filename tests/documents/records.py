@@ -48,6 +48,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
     "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
+    "learned_ranges.json": (
+        "activations that wrap, and weights with ranges of their own",
+        "python -m tests.benchmarks.learned_ranges",
+    ),
     "peers.json": ("beside HGQ2 and FINNAS's way", "make bench-peers"),
     "published.json": (
         "a published design rebuilt from its authors' checkpoint",
