@@ -22,48 +22,49 @@ import torch
 
 from codesign.core.runfolder import write_atomically
 from tests.benchmarks.learned_front import Bench
-from tests.benchmarks.peers.fronts import lut_ratio
 from tests.trees import ROOT
 
 RECORD = ROOT / "reports" / "reference" / "learned_ranges.json"
 #: overflow of activations, range of weights; the first is what the others are compared with
 CHOICES = (("saturate", "magnitude"), ("wrap", "magnitude"), ("saturate", "learned"), ("wrap", "learned"))
-#: accuracy from which on networks are of use to a trigger
-ABOVE = 0.675
+#: budgets of LUT (alkaid's cost) at which the best network on validation is taken
+BUDGETS = (150, 300, 600, 1200, 2400)
 
 
-def front_of(rows: list[dict[str, Any]], above: float = 0.0) -> tuple[Any, Any]:
-    """LUT and test accuracy of the networks that are best on validation, rising in LUT."""
-    kept, best = [], -1.0
-    for row in sorted(rows, key=lambda r: (r["lut"], -r["validation"])):
-        if row["validation"] > best:
-            best = row["validation"]
-            kept.append(row)
-    kept = [r for r in kept if r["test"] >= above] or kept[-1:]
-    return np.array([float(r["lut"]) for r in kept]), np.array([r["test"] for r in kept])
+def at_budgets(rows: list[dict[str, Any]]) -> list[float | None]:
+    """Test accuracy of the network that is best on validation within each budget; None where none is."""
+    found: list[float | None] = []
+    for budget in BUDGETS:
+        within = [row for row in rows if row["lut"] <= budget]
+        found.append(max(within, key=lambda row: row["validation"])["test"] if within else None)
+    return found
+
+
+def averaged(fronts: list[list[dict[str, Any]]]) -> list[list[float] | None]:
+    """At each budget, the mean over seeds and the error of that mean; None where a seed has no network."""
+    columns = zip(*(at_budgets(rows) for rows in fronts), strict=True)
+    found: list[list[float] | None] = []
+    for column in columns:
+        values = [value for value in column if value is not None]
+        spread = float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        found.append([round(float(np.mean(values)), 4), round(spread, 4)] if len(values) == len(fronts) else None)
+    return found
 
 
 def summary(record: dict[str, Any]) -> dict[str, Any]:
-    """LUT beside the first choice and beside HGQ2 at equal accuracy above :data:`ABOVE`, and the best accuracies."""
+    """Of each choice, and of HGQ2's networks of ``peers.json``, the accuracy at each budget, over the seeds."""
     peers = json.loads((ROOT / "reports" / "reference" / "peers.json").read_text())["peers"]["hgq2"]["runs"]
-    hgq2 = {run["seed"]: [p | {"lut": p["cost"]} for p in run["hgq2"]["points"]] for run in peers}
-    fronts = {(e["overflow"], e["weight_range"], e["seed"]): e["points"] for e in record["fronts"]}
-    found = {}
-    for choice in CHOICES:
-        seeds = [s for o, w, s in fronts if (o, w) == choice]
-        each: dict[str, list[float]] = {"to_first": [], "to_hgq2": []}
-        for seed in seeds:
-            ours = front_of(fronts[*choice, seed], ABOVE)
-            for name, other in (("to_first", fronts.get((*CHOICES[0], seed))), ("to_hgq2", hgq2.get(seed))):
-                if other is not None and np.isfinite(ratio := lut_ratio(ours, front_of(other, ABOVE))):
-                    each[name].append(round(ratio, 3))
-        best = [max(p["test"] for p in fronts[*choice, s]) for s in seeds]
-        found[" ".join(choice)] = {
-            "lut_ratio_to_saturating": each["to_first"],
-            "lut_ratio_to_hgq2": each["to_hgq2"],
-            "best_accuracy": [round(b, 4) for b in best],
-            "seeds": seeds,
-        }
+    found: dict[str, Any] = {"budgets": list(BUDGETS)}
+    for overflow, weight_range in CHOICES:
+        own = [e for e in record["fronts"] if (e["overflow"], e["weight_range"]) == (overflow, weight_range)]
+        if own:
+            found[f"{overflow} {weight_range}"] = {
+                "accuracy": averaged([e["points"] for e in own]),
+                "training_seconds": [e["training_seconds"] for e in own],
+                "seeds": [e["seed"] for e in own],
+            }
+    hgq2 = [[point | {"lut": point["cost"]} for point in run["hgq2"]["points"]] for run in peers]
+    found["hgq2"] = {"accuracy": averaged(hgq2), "seeds": [run["seed"] for run in peers]}
     return found
 
 
@@ -83,7 +84,6 @@ def main() -> None:
     record |= {
         "events": given.events,
         "epochs": given.epochs,
-        "accuracy_above": ABOVE,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
         "versions": {name: version(name) for name in ("torch", "brevitas", "alkaid")},
     }

@@ -27,6 +27,10 @@ INDEX = RECORDS / "index.json"
 MADE_BY: dict[str, tuple[str, str]] = {
     "bench.json": ("training steps, event rates, candidates an hour, trigger events", "make bench"),
     "calibration.json": ("how well each cheap figure foretells a dear one", "make calibration"),
+    "constituents.json": (
+        "JEDI-linear on jets that nobody chose it by",
+        "python -m tests.benchmarks.constituents_judged JETS",
+    ),
     "coverage.json": (
         "stated errors beside the spread over independent samples",
         "python -m tests.benchmarks.coverage",
@@ -56,6 +60,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
     "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
+    "learned_ranges.json": (
+        "activations that wrap, and weights with ranges of their own",
+        "python -m tests.benchmarks.learned_ranges",
+    ),
     "peers.json": ("beside HGQ2 and FINNAS's way", "make bench-peers"),
     "published.json": (
         "a published design rebuilt from its authors' checkpoint",
