@@ -48,14 +48,18 @@ def worst_wanted(study: Study, known: Iterable[str]) -> tuple[str, ...]:
 
 def values_under(
     variations: Sequence[Variation], problem: Problem, scored: Scored, part: Part, points: Mapping[str, float],
-    blocks: Sequence[Layout],
+    blocks: Sequence[Layout], wanted: Iterable[str] = (),
 ) -> Under:  # fmt: skip
     """Every metric under each way of each variation, at the same working points."""
     found = {}
     for variation in variations:
         for name, way in variation.ways.items():
             varied = variation.of(part, blocks, way)
-            found[name] = problem.values(scored(varied), varied, points)
+            scores = scored(varied)
+            found[name] = problem.values(scores, varied, points)
+            if set(wanted) - found[name].keys():  # what a task judges beside its replicas
+                judged = problem.judge(scores, varied, points)
+                found[name] |= {of: judged[of].value for of in wanted if of in judged}
     return found
 
 
@@ -75,7 +79,7 @@ def judge_varied(
     usual = dict(metrics) | more(part)
     if not study.systematics:
         return Varied(usual)
-    under = values_under(study.systematics, problem, scored, part, points, blocks)
+    under = values_under(study.systematics, problem, scored, part, points, blocks, metrics)
     ways = {name: (variation, way) for variation in study.systematics for name, way in variation.ways.items()}
     for name, (variation, way) in ways.items():
         under[name] |= {of: metric.value for of, metric in more(variation.of(part, blocks, way), 0).items()}

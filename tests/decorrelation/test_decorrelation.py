@@ -145,6 +145,7 @@ def test_a_training_on_variations_survives_them(problem):
         scored = fitted(problem, teaching, train, validation)
         usual = problem.judge(scored(test), test, {})
         worst[name] = judge_varied(chosen, problem, scored, test, usual, {}, blocks, ("qcd", "top")).metrics
+    assert all(metric.systematic is not None for name, metric in worst["plain"].items() if name != "worst_auc_top")
     assert worst["robust"]["worst_auc_top"].value > worst["plain"]["worst_auc_top"].value + 0.03
     assert len(joined([train, train])) == 8000
 
