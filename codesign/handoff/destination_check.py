@@ -24,9 +24,10 @@ def destination_statements(
     golden: tuple[Codes, Codes],
     rtl: bool,
 ) -> Iterator[Statement]:
-    """Of a bundle that names a destination; ``rtl``: its benches are simulated too."""
+    """Of the destination that a bundle names, if any; ``rtl``: its benches are simulated too."""
     name, trigger = received.manifest.destination, received.manifest.trigger
     if name is None:
+        yield checked("destination", "the bundle names none")
         return
     if name not in DESTINATIONS:
         yield not_checked("destination", f"'{visible(name)}' is none that this codesign knows")
@@ -39,6 +40,7 @@ def destination_statements(
     except CodesignError as error:
         yield not_checked("destination", str(error))
         return
+    yield checked("destination", f"{name}: the firmware fits it")
     same = same_files(received, maker, scratch, f"{name}/")
     yield same
     if not rtl:
@@ -60,6 +62,8 @@ def destination_statements(
 
 
 def destination_unmade(received: ReceivedBundle, why: str) -> Iterator[Statement]:
-    """Of a bundle that names a destination, and whose firmware is not made here."""
-    if received.manifest.destination is not None:
+    """Of a bundle whose firmware is not made here."""
+    if received.manifest.destination is None:
+        yield checked("destination", "the bundle names none")
+    else:
         yield not_checked("destination", why)
