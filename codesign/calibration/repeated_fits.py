@@ -35,7 +35,7 @@ def fits_of_items(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The fits of each kind of circuit of which enough was measured."""
     found = []
     for kind in _KINDS:
-        own = [r for r in rows if _circuit(r) == kind]
+        own = [r for r in rows if _circuit(r) == kind and "refused" not in r]
         for quantity in ("lut", "ff") if len(own) >= _LEAST else ():
             pairs = np.array([(r[f"compiled_{quantity}"], r[quantity]) for r in own], dtype=np.float64)
             judged = asdict(judge(pairs[:, 0], pairs[:, 1], same_unit=True))
