@@ -130,7 +130,7 @@ def test_studies_are_checked(monkeypatch):
 
 def test_tables_are_readable():
     lines = CliRunner().invoke(app, ["targets"]).stdout.splitlines()
-    assert lines[0].split() == ["name", "part", "clock_mhz", "free_interval", "description", "reached"]
+    assert lines[0].split() == ["name", "part", "clock_mhz", "free_interval", "placed", "description", "reached"]
     assert any(line.startswith("vu13p-240 ") for line in lines[1:])
 
 

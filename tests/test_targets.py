@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -14,10 +15,21 @@ from codesign.core.targets import load_target
 from codesign.pipeline.scoring import limits
 from codesign.report.words import bound
 from codesign.study.definition import Constraint, load_study
+from codesign.tools.placed_examples import EXAMPLES, placed_examples
+from tests.benchmarks.folded_board import RECORD, examples_of
 
 _PER_ADDER = {"xcup": (0.65, 1.1), "xcu": (0.8, 1.4), "xc7": (1.2, 2.2), "ecp5": (3, 6), "nexus": (2.5, 8)}
 _PARTS = {"xcup": "xc", "xcu": "xc", "xc7": "xc7", "ecp5": "LFE5U", "nexus": "LIFCL"}
 SHIPPED = resources.available("targets")
+
+
+def test_what_was_placed_is_shown_from_its_record() -> None:
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    assert examples_of(record) == json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    shown = placed_examples("ulx3s-85f")
+    assert {e.interval for e in shown} == {8, 1}
+    assert {(e.fidelity, e.tool) for e in shown} == {("placed", "nextpnr-ecp5")}
+    assert placed_examples("vu13p-360") == ()
 
 
 def test_the_promised_targets_are_there() -> None:

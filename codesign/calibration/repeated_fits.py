@@ -1,9 +1,11 @@
-"""Calibration of networks on items: what alkaid's count of look-up tables is worth beside Yosys' netlist, one fit for
-networks with a module for each item, and one for folded ones.
+"""Calibration of circuits that are not fully connected: what alkaid's count of look-up tables is worth beside Yosys'
+netlist, one fit for each kind: a module for each item, folded, and unrolled as a whole on items, with tables, or with
+products.
 
-    python -m codesign.calibration.repeated_fits RECORD
+    python -m codesign.calibration.repeated_fits RECORD ...
 
-RECORD is what ``tests.benchmarks.folding`` measured. Writes the fits that :mod:`codesign.flows.expected` ships.
+Each RECORD is what ``tests.benchmarks.folding`` or ``tests.benchmarks.circuit_kinds`` measured. Writes the fits that
+:mod:`codesign.flows.expected` ships.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from codesign.flows.expected import REPEATED_FITS
 __all__ = ("fits_of_items", "main")
 
 _SHIPPED = ("networks", "low", "high", "spearman", "error_fitted", "slope", "intercept", "band")
+_KINDS = ("repeated", "folded", "items", "tables", "products")
 #: what is written of a circuit: a fit needs ten of a kind
 _LEAST = 10
 
@@ -31,10 +34,8 @@ _LEAST = 10
 def fits_of_items(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The fits of each kind of circuit of which enough was measured."""
     found = []
-    for kind, own in (
-        ("repeated", [r for r in rows if r["asked"] == 1]),
-        ("folded", [r for r in rows if r["asked"] > 1]),
-    ):
+    for kind in _KINDS:
+        own = [r for r in rows if _circuit(r) == kind and "refused" not in r]
         for quantity in ("lut", "ff") if len(own) >= _LEAST else ():
             pairs = np.array([(r[f"compiled_{quantity}"], r[quantity]) for r in own], dtype=np.float64)
             judged = asdict(judge(pairs[:, 0], pairs[:, 1], same_unit=True))
@@ -43,12 +44,19 @@ def fits_of_items(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def _circuit(row: dict[str, Any]) -> str:
+    """The kind of a circuit that was measured."""
+    if "circuit" in row:
+        return str(row["circuit"])
+    return "repeated" if row["asked"] == 1 else "folded"
+
+
 def main() -> None:
     """Write the fits of a record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("record", type=Path)
-    record = json.loads(parser.parse_args().record.read_text(encoding="utf-8"))
-    made = fits_of_items(record["rows"])
+    parser.add_argument("record", type=Path, nargs="+")
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in parser.parse_args().record]
+    made = fits_of_items([row for record in records for row in record["rows"]])
     write_atomically(REPEATED_FITS, (json.dumps(made, indent=1) + "\n").encode())
     for fit in made:
         print(

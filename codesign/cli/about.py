@@ -17,18 +17,24 @@ __all__ = ("doctor", "examples", "schema", "studies", "targets")
 def targets(as_json: Json = False) -> None:
     """List the FPGA targets that are shipped, and what the tools that are here reach for each.
 
+    free_interval: clocks from one bunch crossing to the next, by the declared clock. placed: the clock that nextpnr
+    found for one network (a deep set of 32 items), folded and unrolled.
+
     Example: codesign targets
     """
     from codesign.core.resources import available
     from codesign.core.targets import load_target
+    from codesign.tools.placed_examples import placed_examples
     from codesign.tools.reach import reach
 
     found = [load_target(name) for name in available("targets")]
-    rows = [
-        {**target.model_dump(mode="json"), "free_interval": target.free_interval, "reached": reach(target)}
-        for target in found
-    ]
-    print_rows(rows, as_json, ("name", "part", "clock_mhz", "free_interval", "description", "reached"))
+    rows = []
+    for target in found:
+        examples = placed_examples(target.name)
+        placed = [e.model_dump(mode="json") for e in examples] if as_json else [str(e) for e in examples]
+        row = {**target.model_dump(mode="json"), "free_interval": target.free_interval}
+        rows.append(row | {"placed": placed, "reached": reach(target)})
+    print_rows(rows, as_json, ("name", "part", "clock_mhz", "free_interval", "placed", "description", "reached"))
 
 
 def studies(

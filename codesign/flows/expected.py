@@ -26,7 +26,8 @@ TREE_FITS = FITS.with_name("tree_fits.json")
 REPEATED_FITS = FITS.with_name("repeated_fits.json")
 #: how many models of a kind there are, in words
 _MANY = {"network": "networks", "trees": "ensembles of trees", "repeated": "networks of a module for each item",
-         "folded": "folded networks"}  # fmt: skip
+         "folded": "folded networks", "items": "networks on items", "tables": "networks with tables",
+         "products": "networks with products"}  # fmt: skip
 
 
 class Fit(BaseModel):

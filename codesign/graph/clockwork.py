@@ -76,7 +76,7 @@ def evaluate(folded: FoldedGraph, values: Array, module: Compute | None = None) 
             found[phase.outputs[0]] = split(x, _stream(folded, phase.outputs[0]))
         else:
             axis = _stream(folded, phase.inputs[0]).axis
-            places = np.arange(phase.items)[:, None] + np.array(phase.offsets)
+            places = phase.stride * np.arange(phase.items)[:, None] + np.array(phase.offsets)
             inside = (places >= 0) & (places < x.shape[1])
             seen = x[:, np.clip(places, 0, x.shape[1] - 1)]  # (events, items, window, ...)
             seen = np.where(inside.reshape(1, *inside.shape, *[1] * (seen.ndim - 3)), seen, 0.0)
@@ -142,7 +142,7 @@ class _Trace:
         words: Array = np.where(
             last.reshape(-1, *[1] * (x.ndim - 2)), over(x[:, : phase.rest], axis=1), over(x, axis=1)
         )
-        tree = tree_clocks(phase.lanes, self.schedule.tree)
+        tree = tree_clocks(phase.together, self.schedule.tree)
         words, begins = np.roll(words, tree, axis=0), self.first_at(start + tree)
         if phase.words == 1:
             return np.asarray(words)
@@ -159,10 +159,11 @@ class _Trace:
         for offset in phase.offsets:
             lanes = []
             for lane in range(phase.lanes):
-                word, place = divmod(lane + offset, phase.lanes)
+                at = phase.stride * lane + offset
+                word, place = divmod(at, stream.lanes)
                 there = np.zeros(self.clocks, dtype=bool)
                 for number in range(phase.words):
-                    if 0 <= number * phase.lanes + lane + offset < stream.items:
+                    if 0 <= number * stream.lanes + at < stream.items:
                         there |= self.first_at(start + phase.right + number)
                 seen = np.roll(x[:, place], phase.right - word, axis=0)
                 lanes.append(np.where(there.reshape(-1, *[1] * (seen.ndim - 1)), seen, 0.0))

@@ -14,12 +14,13 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codesign.core.errors import UnsupportedError
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import CHANNELS_LAST, CODESIGN, QONNX, STANDARD, Call, Node, Operand, result_of
-from codesign.graph.reader import Graph, read_graph
+from codesign.graph.reader import Graph, Operands, read_graph
 
 __all__ = ("flat_chain",)
 
@@ -45,7 +46,7 @@ class _Flat:
 
     name: str
     shape: tuple[int, ...]
-    order: Array
+    order: NDArray[np.int64]
     matrix: Array | None = None
     offset: Array | None = None
 
@@ -152,7 +153,7 @@ class _Chain:
         rows = self.run(node, probes).reshape(size + 1, outputs)
         return rows[1:] - rows[0], rows[0]
 
-    def moved(self, node: Node, shape: tuple[int, ...]) -> Array:
+    def moved(self, node: Node, shape: tuple[int, ...]) -> NDArray[np.int64]:
         """Where each element was, of a node that only moves them."""
         numbered = np.arange(prod(shape), dtype=np.float64).reshape(1, *shape)
         return self.run(node, numbered).ravel().astype(np.int64)
@@ -160,7 +161,7 @@ class _Chain:
     def run(self, node: Node, values: Array) -> Array:
         """A node on values (events, ...) of its one signal."""
         constants = self.graph.constants
-        operands = tuple(
+        operands: Operands = tuple(
             None if not i else Operand(i, constants[i], True) if i in constants else Operand(i, values, False)
             for i in node.inputs
         )

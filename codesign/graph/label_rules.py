@@ -299,14 +299,12 @@ def _conv(labelled: Labelled, node: Node) -> None:
     axes = len(lengths)
     stride = int(node.attributes.get("strides", [1] * axes)[place])
     spread = int(node.attributes.get("dilations", [1] * axes)[place])
-    if stride != 1:
-        raise CannotFold(node.name, f"a stride of {stride} along the items")
     before, _ = _borders(node, place, axes, kernel[place], stride, spread, lengths[place])
     items = labelled.full[node.outputs[0]][stream.axis - 1]
     offsets = [spread * k - before for k in range(kernel[place])]
-    if offsets != [0] or items != stream.items:
-        x = labelled.window(node, x, offsets, items)
-        stream = replace(stream, items=items)
+    if offsets != [0] or items != stream.items or stride != 1:
+        x = labelled.window(node, x, offsets, items, stride)
+        stream = labelled.stream_of(x) or stream
     cut = _cut_window(node, place, lengths, kernel, kernel[place])
     labelled.item(replace(cut, inputs=(x, *node.inputs[1:])), stream)
 
@@ -351,9 +349,17 @@ def _pool(labelled: Labelled, node: Node) -> None:
         labelled.item(_cut_window(node, place, lengths, kernel, 1), stream)
         return
     left = labelled.full[node.outputs[0]][stream.axis - 1]
-    whole = _borders(node, place, axes, kernel[place], 1, 1, lengths[place]) == (0, 0)
-    if kernel[place] != stream.items or left != 1 or stream.size != 1 or not whole:
-        raise CannotFold(node.name, f"pools {kernel[place]} of {stream.items} items")
+    stride = int(node.attributes.get("strides", [1] * axes)[place])
+    spread = int(node.attributes.get("dilations", [1] * axes)[place])
+    if _borders(node, place, axes, kernel[place], stride, spread, lengths[place]) != (0, 0) or stream.size != 1:
+        raise CannotFold(node.name, f"pools {kernel[place]} of {stream.items} items, and what is beyond the border")
+    if kernel[place] != stream.items or left != 1:
+        if stride * (left - 1) + spread * (kernel[place] - 1) >= stream.items:
+            raise CannotFold(node.name, f"pools {kernel[place]} of {stream.items} items, and some beyond the border")
+        x = labelled.window(node, node.inputs[0], [spread * k for k in range(kernel[place])], left, stride)
+        cut = _cut_window(node, place, lengths, kernel, kernel[place])
+        labelled.item(replace(cut, inputs=(x, *node.inputs[1:])), labelled.stream_of(x) or stream)
+        return
     cut = node if node.op.startswith("Global") else _cut_window(node, place, lengths, kernel, 1)
     mean = "Average" in node.op
     labelled.reduce(cut, Combine.SUM if mean else Combine.MAX, 1 / stream.items if mean else 1.0)

@@ -18,7 +18,7 @@ from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import STANDARD, Call, Node, Operand, result_of
 from codesign.graph.reader import Graph, Operands
-from codesign.graph.streams import CannotFold, Combine, Kind, Step, Stream, Value
+from codesign.graph.streams import CannotFold, Combine, Kind, Step, Stream, UnevenWord, Value
 
 __all__ = ("Labelled", "Rule")
 
@@ -26,8 +26,10 @@ __all__ = ("Labelled", "Rule")
 class Labelled:
     """A graph as steps over cut values, for an interval of so many clocks; CannotFold names what has no such form."""
 
-    def __init__(self, graph: Graph, inputs: int, interval: int, rules: Mapping[tuple[str, str], Rule]) -> None:
-        self.interval = interval
+    def __init__(
+        self, graph: Graph, inputs: int, interval: int, rules: Mapping[tuple[str, str], Rule], multiple: int = 1
+    ) -> None:
+        self.interval, self._multiple = interval, multiple
         self.constants: dict[str, Array] = dict(graph.constants)
         #: shapes without the events' axis, of all items
         self.full: dict[str, tuple[int, ...]] = {}
@@ -104,8 +106,9 @@ class Labelled:
 
     # ------------------------------------------------------------------------------------------------- what rules use
     def stream(self, axis: int, items: int, size: int) -> Stream:
-        """A new stream, of as few items a word as the interval allows."""
-        return Stream(axis, items, size, -(-items // self.interval))
+        """A new stream, of as few items a word as the interval and the strides allow."""
+        least = -(-items // self.interval)
+        return Stream(axis, items, size, -(-least // self._multiple) * self._multiple)
 
     def stream_of(self, name: str) -> Stream | None:
         """The stream of a value, None where it is of the event."""
@@ -183,19 +186,22 @@ class Labelled:
         """A stream along another axis."""
         return self.turn(self.collect(name), self.stream(axis, self.full[name][axis - 1], 1))
 
-    def window(self, node: Node, name: str, offsets: Sequence[int], items: int) -> str:
-        """Each item of a stream with its neighbours beside it along the axis, zeros beyond the borders."""
+    def window(self, node: Node, name: str, offsets: Sequence[int], items: int, stride: int = 1) -> str:
+        """Each item of a stream, or each of so many, with its neighbours beside it along the axis, zeros beyond the
+        borders."""
         stream = self.stream_of(name)
         assert stream is not None
-        made = f"{name}#window{'_'.join(map(str, offsets))}of{items}"
-        out = replace(stream, items=items)
+        if stream.lanes % stride:
+            raise UnevenWord(node.name, stream.lanes, stride)
+        made = f"{name}#window{'_'.join(map(str, offsets))}by{stride}of{items}"
+        out = replace(stream, items=items, lanes=stream.lanes // stride)
         if out.words > max(stream.words, 1):
             raise CannotFold(node.name, "the borders make it longer than the interval")
         if made not in self.values:
             shape = list(self.values[name].shape)
             shape[stream.axis - 1] = len(offsets)
             self._add(made, out, tuple(shape))
-            self.steps.append(Step(Kind.WINDOW, (name,), (made,), offsets=tuple(offsets)))
+            self.steps.append(Step(Kind.WINDOW, (name,), (made,), offsets=tuple(offsets), stride=stride))
         return made
 
     def reduce(self, node: Node, combine: Combine, factor: float = 1.0) -> None:

@@ -19,10 +19,12 @@ from codesign.graph.label_rules import RULES
 from codesign.graph.labels import Labelled
 from codesign.graph.levels import Levels
 from codesign.graph.reader import Graph
-from codesign.graph.streams import Combine, Kind, Step, Value
+from codesign.graph.streams import Combine, Kind, Step, UnevenWord, Value
 
 __all__ = ("FoldPhase", "FoldedGraph", "Schedule", "fold")
 
+#: items of a word that strides ask for at most
+_MOST_TOGETHER = 64
 #: nodes that only say where an element stands
 _WIRES = ("Reshape", "Transpose", "Identity")
 
@@ -60,6 +62,11 @@ class FoldPhase:
         return self.items - (self.words - 1) * self.lanes
 
     @property
+    def together(self) -> int:
+        """Items that are at it in a clock at most."""
+        return self.lanes if self.words > 1 else self.items
+
+    @property
     def combine(self) -> Combine | None:
         """Of a reduction."""
         return self.steps[0].combine
@@ -70,14 +77,19 @@ class FoldPhase:
         return self.steps[0].offsets
 
     @property
+    def stride(self) -> int:
+        """Of a window, items of the words that come in from one of its middles to the next one's."""
+        return self.steps[0].stride
+
+    @property
     def right(self) -> int:
         """Words that a window waits for."""
-        return max(0, self.lanes - 1 + max(self.offsets)) // self.lanes if max(self.offsets) > 0 else 0
+        return max(0, self.stride * (self.lanes - 1) + max(self.offsets)) // (self.stride * self.lanes)
 
     @property
     def left(self) -> int:
         """Words that a window keeps."""
-        return -(min(0, *self.offsets) // self.lanes) if self.offsets else 0
+        return -(min(0, *self.offsets) // (self.stride * self.lanes)) if self.offsets else 0
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ class FoldedGraph:
             start = starts[phase.name] = max(streams + held)
             match phase.kind:
                 case Kind.REDUCE:
-                    takes = tree_clocks(phase.lanes, tree) + (phase.words if phase.words > 1 else 0)
+                    takes = tree_clocks(phase.together, tree) + (phase.words if phase.words > 1 else 0)
                 case Kind.WINDOW:
                     takes = phase.right
                 case Kind.COLLECT:
@@ -179,7 +191,7 @@ def fold(graph: Graph, port: Port, interval: int) -> FoldedGraph:
 
     CannotFold names the first node that does not treat all items alike.
     """
-    labelled = Labelled(graph, port.size, interval, RULES)
+    labelled = _labelled(graph, port, interval)
     found = intervals_of(labelled, graph, port)
     identities(labelled, found)
     types = {name: types_of(x) for name, x in found.items()}
@@ -194,6 +206,18 @@ def fold(graph: Graph, port: Port, interval: int) -> FoldedGraph:
         outputs=labelled.outputs,
         given=labelled.given,
     )
+
+
+def _labelled(graph: Graph, port: Port, interval: int) -> Labelled:
+    """Labels of a graph, with words of as many items as its strides go into."""
+    multiple = 1
+    while True:
+        try:
+            return Labelled(graph, port.size, interval, RULES, multiple)
+        except UnevenWord as uneven:
+            multiple *= uneven.times
+            if multiple > _MOST_TOGETHER:
+                raise
 
 
 def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> tuple[FoldPhase, ...]:

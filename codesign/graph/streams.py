@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from math import prod
+from math import gcd, prod
 
 from codesign.core.errors import UnsupportedError
 from codesign.graph.nodes import Node
 
-__all__ = ("CannotFold", "Combine", "Kind", "Step", "Stream", "Value")
+__all__ = ("CannotFold", "Combine", "Kind", "Step", "Stream", "UnevenWord", "Value")
 
 
 class CannotFold(UnsupportedError):
@@ -23,6 +23,14 @@ class CannotFold(UnsupportedError):
     def __init__(self, node: str, why: str) -> None:
         self.node, self.why = node, why
         super().__init__(f"{node}: cannot be folded: {why}; compile it with interval 1")
+
+
+class UnevenWord(CannotFold):
+    """A stride that does not go into the items of a word: with words of ``times`` as many it would."""
+
+    def __init__(self, node: str, lanes: int, stride: int) -> None:
+        self.times = stride // gcd(lanes, stride)
+        super().__init__(node, f"a stride of {stride} over words of {lanes} items")
 
 
 class Kind(StrEnum):
@@ -99,6 +107,7 @@ class Step:
     node: of an item's or event's step, a node that takes cut signals and cut constants.
     combine: of a reduction.
     offsets: of a window, the neighbours that an item is put together with, along the axis.
+    stride: of a window, items from one of its middles to the next one's.
     """
 
     kind: Kind
@@ -107,6 +116,7 @@ class Step:
     node: Node | None = None
     combine: Combine | None = None
     offsets: tuple[int, ...] = ()
+    stride: int = 1
 
     @property
     def name(self) -> str:

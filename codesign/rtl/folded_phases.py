@@ -241,9 +241,8 @@ endmodule
                 results.append(f"{total.width}'b0")
                 continue
             if phase.words == 1:
-                results.append(
-                    self._tree(phase, x, [lane * self.bits(name) + low for lane in range(phase.lanes)], kind, total)
-                )
+                places = [lane * self.bits(name) + low for lane in range(phase.together)]
+                results.append(self._tree(phase, x, places, kind, total))
                 continue
             lanes = []
             for lane in range(phase.lanes):

@@ -28,7 +28,8 @@ from codesign.graph import reference
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.uart import SerialBoard
 from codesign.tools.bitstream import MissedClock, bitstream
-from codesign.tools.nextpnr import place_and_route
+from codesign.tools.nextpnr import available, place_and_route
+from codesign.tools.placed_examples import EXAMPLES
 from codesign.verify.bitstream_simulation import SimulatedPort
 from tests.graph.item_networks import network
 
@@ -56,10 +57,12 @@ def made_bitstream(work: Path, seconds: float) -> dict[str, Any]:
             delay = next_stage_delay(delay, missed.fmax_mhz, firmware.target.clock_mhz)
     else:
         raise CodesignError("no pipeline reaches the board's clock")
+    assert firmware.rtl is not None
     codes = probe_codes(firmware.design.inputs)[:EVENTS]
     truth = reference.qonnx_codes(firmware.design, codes)
     answered = SerialBoard(firmware.design, SimulatedPort(firmware, work / "simulation")).run(codes)
     return {
+        "tool": "nextpnr-ecp5", "version": available("ecp5").version, "interval": firmware.rtl.initiation_interval,
         "stage_delay": delay, "latency_cycles": firmware.latency_cycles, "fmax_mhz": round(made.fmax_mhz, 1),
         "clock_mhz": firmware.target.clock_mhz, "bytes": made.path.stat().st_size, "events": len(codes),
         "different_results": len(np.unique(truth, axis=0)), "equal": int((answered == truth).all(axis=1).sum()),
@@ -69,11 +72,25 @@ def made_bitstream(work: Path, seconds: float) -> dict[str, Any]:
 def placed(work: Path, interval: int, seconds: float) -> dict[str, Any]:
     """nextpnr's figures of the circuit, or what it says instead."""
     firmware = firmware_of(work / "firmware", interval)
-    found: dict[str, Any] = {"latency_cycles": firmware.latency_cycles, "compiled_lut": round(firmware.extra["lut"])}
+    assert firmware.rtl is not None
+    tool = {"tool": "nextpnr-ecp5", "version": available("ecp5").version}
+    found: dict[str, Any] = {"latency_cycles": firmware.latency_cycles, "compiled_lut": round(firmware.extra["lut"]),
+                             "interval": firmware.rtl.initiation_interval, **tool}  # fmt: skip
     try:
         return found | {f.quantity: f.value for f in place_and_route(firmware, work / "placed", seconds)}
     except CodesignError as error:
         return found | {"failed": " ".join(str(error).split())}
+
+
+def examples_of(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """What ``codesign targets`` shows of a record."""
+    shown = ("interval", "fmax", "lut", "failed", "tool", "version")
+    about = {"target": record["target"], "network": f"{KIND}, {ITEMS} x {FIELDS}"}
+    parts = [record[part] for part in ("folded", "unrolled") if part in record]
+    if "folded" not in record:  # as it was placed with all of the board around it
+        made = record["bitstream"]
+        parts.insert(0, {**made, "fmax": made["fmax_mhz"]})
+    return [about | {key: part[key] for key in shown if key in part} for part in parts]
 
 
 def main() -> None:
@@ -95,6 +112,7 @@ def main() -> None:
         record[part] = found | {"seconds": round(time.monotonic() - start, 1)}
         print(part, record[part], flush=True)
         write_atomically(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+        write_atomically(EXAMPLES, (json.dumps(examples_of(record), indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -13,12 +13,16 @@ from codesign.graph.model_kind import kind_of_circuit
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of, weights
 from tests.graph.item_networks import network
 
-RECORD = Path(__file__).resolve().parents[2] / "reports" / "reference" / "folding.json"
+REFERENCE = Path(__file__).resolve().parents[2] / "reports" / "reference"
+RECORDS = [n for n in ("folding.json", "circuit_kinds.json") if (REFERENCE / n).is_file()]
 
 
 def test_the_shipped_fits_are_those_of_the_record():
-    made = fits_of_items(json.loads(RECORD.read_text(encoding="utf-8"))["rows"])
+    records = [json.loads((REFERENCE / name).read_text(encoding="utf-8")) for name in RECORDS]
+    made = fits_of_items([row for record in records for row in record["rows"]])
     assert made == json.loads(REPEATED_FITS.read_text(encoding="utf-8"))
+    assert {f["kind"] for f in made} >= {"repeated", "folded"}
+    assert all(f["error_fitted"] < 0.15 for f in made if f["quantity"] == "lut")
 
 
 def test_a_fit_is_of_its_kind(monkeypatch, tmp_path):
@@ -50,3 +54,8 @@ def test_what_a_network_is_made_of():
     assert kind_of_circuit(dense) == "network"
     assert [kind_of_circuit(network(k, 4, width=4)) for k in kinds] == ["items", "items", "products", "products"]
     assert expect("lut", 1000, "xcup", "items") is None, "the fit of the fully connected is 1.45 times too low"
+    folded = expect("lut", 5000, "xcup", "folded")
+    assert folded is not None
+    assert "20 folded networks" in folded.source
+    assert expect("lut", 5000, "ecp5", "folded") is None
+    assert expect("lut", 1e6, "xcup", "folded") is None

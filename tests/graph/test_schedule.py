@@ -188,6 +188,33 @@ def test_events_closer_than_the_interval_are_refused_and_would_be_wrong() -> Non
     assert (play(schedule, values, close, np.random.default_rng(0), check=False) != truth).any()
 
 
+@pytest.mark.parametrize("interval", [3, 9])
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.startswith("conv2d") or k.endswith("strides and pools")])
+def test_an_image_is_folded_by_rows(kind: str, interval: int) -> None:
+    """Rows are the items; words have as many rows as the strides go into, and a row of neighbours waits."""
+    design = network(kind, 18, 1, seed=3, width=4, outputs=3)
+    folded = folded_of(design, interval)
+    assert folded.interval <= interval
+    first = next(p for p in folded.phases if p.kind is Kind.WINDOW)
+    rows = folded.values[first.inputs[0]].stream
+    assert (rows.items, rows.lanes % first.stride) == (18, 0)
+    assert differ(folded, design) == 0
+    values, truth = events_of(design)
+    assert np.array_equal(evaluate(folded, values), truth)
+
+
+def test_a_stride_that_is_forgotten_is_seen() -> None:
+    design = network("conv2d, strides and pools", 18, 1, seed=3, width=4, outputs=3)
+    folded = folded_of(design, 9)
+
+    def forget(phase: FoldPhase) -> FoldPhase:
+        steps = tuple(replace(s, offsets=tuple(o + (s.stride > 1) for o in s.offsets)) for s in phase.steps)
+        return replace(phase, steps=steps)
+
+    assert differ(folded, design) == 0
+    assert differ(planted(folded, forget), design) > 0
+
+
 def test_a_maximum_below_zero_leaves_slots_out(monkeypatch) -> None:
     """A slot that counts as zero is the maximum of items that all are negative."""
     b = GraphBuilder(20)
@@ -250,17 +277,17 @@ def _pairs(b: GraphBuilder, x: str) -> str:
 REFUSED: dict[str, tuple[Callable[[GraphBuilder, str], str], str]] = {
     "gather": (lambda b, x: _summed(b, b.node("Gather", x, b.constant([0, 2, 4], np.int64), axis=1)), "takes some of"),
     "constants": (lambda b, x: _summed(b, b.node("Add", x, b.constant(np.arange(8.0)[:, None]))), "from item to item"),
-    "stride": (
-        lambda b, x: _summed(
-            b, b.node("Conv", b.node("Transpose", x, perm=[0, 2, 1]), b.constant(np.ones((3, 3, 2))), strides=[2]), 2
-        ),
-        "a stride of 2",
-    ),
     "pool": (
         lambda b, x: _summed(
-            b, b.node("MaxPool", b.node("Transpose", x, perm=[0, 2, 1]), kernel_shape=[2], strides=[2]), 2
+            b, b.node("MaxPool", b.node("Transpose", x, perm=[0, 2, 1]), kernel_shape=[3], strides=[2], pads=[1, 1]), 2
         ),
-        "pools 2 of 8 items",
+        "pools 3 of 8 items, and what is beyond the border",
+    ),
+    "wide stride": (
+        lambda b, x: _summed(
+            b, b.node("Conv", b.node("Transpose", x, perm=[0, 2, 1]), b.constant(np.ones((3, 3, 2))), strides=[67]), 2
+        ),
+        "a stride of 67 over words of 3 items",
     ),
     "concat": (lambda b, x: _summed(b, b.node("Concat", x, x, axis=1)), "items are put behind items"),
     "pairs": (_pairs, "pairs of items"),

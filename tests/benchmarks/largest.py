@@ -1,0 +1,132 @@
+"""Time and memory of compiling, simulating and synthesising the largest design of each kind of network on items.
+
+    python -m tests.benchmarks.largest [KIND ...] [--minutes 20]
+
+Folded into nine clocks, and unrolled with a module for each item. Each stage runs in a process of its own: processor
+seconds of it and its children, and the most memory that one of them had. Simulation: 60 events, their gaps and resets
+included, Verilator's build counted. Each row is kept in ``reports/reference/largest.json`` as soon as it is there, and
+not measured again; nothing new is begun after ``--minutes``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import codesign
+from codesign.core.errors import CodesignError
+from codesign.core.probes import probe_codes
+from codesign.core.runfolder import write_atomically
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
+from codesign.graph.reference import qonnx_codes
+from codesign.verify.rtl import verify
+from tests.graph.item_networks import network
+
+RECORD = Path(__file__).parents[2] / "reports" / "reference" / "largest.json"
+TARGET = "vu13p-360"
+#: kind, items (rows of an image), fields (channels)
+LARGEST: tuple[tuple[str, int, int], ...] = (
+    ("deep set, sum", 128, 3),
+    ("JEDI-linear", 64, 16),
+    ("conv1d", 32, 3),
+    ("conv2d, pools", 18, 1),
+    ("mixer", 16, 16),
+    ("linear attention", 16, 3),
+)
+INTERVALS = (9, 1)
+_EVENTS, _LIMIT = 60, 900.0
+
+
+def _settings(interval: int) -> AlkaidSettings:
+    return AlkaidSettings(interval=interval) if interval > 1 else AlkaidSettings(modules="items")
+
+
+def _compile(key: dict[str, Any], folder: Path) -> dict[str, Any]:
+    made = network(key["kind"], key["items"], key["fields"])
+    firmware = Alkaid().compile(made, load_target(TARGET), folder / "firmware", _settings(key["asked"]))
+    return {"compiled_lut": round(firmware.extra["lut"]), "latency_cycles": firmware.latency_cycles}
+
+
+def _simulate(key: dict[str, Any], folder: Path) -> dict[str, Any]:
+    made = network(key["kind"], key["items"], key["fields"])
+    firmware = Alkaid().load(made, load_target(TARGET), folder / "firmware")
+    codes = probe_codes(made.inputs, _EVENTS)[:_EVENTS]
+    verdict = verify(firmware, codes, {"exact": qonnx_codes(made, codes)}, folder / "simulation")
+    return {"exact": verdict.exact, "interval": verdict.initiation_interval}
+
+
+def _synthesise(key: dict[str, Any], folder: Path) -> dict[str, Any]:
+    made = network(key["kind"], key["items"], key["fields"])
+    firmware = Alkaid().load(made, load_target(TARGET), folder / "firmware")
+    found = Alkaid().synthesise(firmware, folder / "yosys", _LIMIT)
+    return {f.quantity: f.value for f in found if f.quantity in ("lut", "ff")} | {"tool": found[0].tool}
+
+
+STAGES: dict[str, Callable[[dict[str, Any], Path], dict[str, Any]]] = {
+    "compile": _compile, "simulate": _simulate, "synthesise": _synthesise,
+}  # fmt: skip
+
+
+def _stage(stage: str, key: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """One stage in this process: what it found, and what it took."""
+    before = time.process_time()
+    try:
+        found = STAGES[stage](key, folder)
+    except CodesignError as error:
+        found = {"failed": " ".join(str(error).split())[:200]}
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+    seconds = time.process_time() - before + children.ru_utime + children.ru_stime
+    return found | {"cpu_seconds": round(seconds, 1), "mb": max(own, children.ru_maxrss) // 1024}
+
+
+def measured(key: dict[str, Any]) -> dict[str, Any]:
+    """A row: every stage in a process of its own."""
+    row: dict[str, Any] = dict(key)
+    with tempfile.TemporaryDirectory() as folder:
+        for stage in STAGES:
+            command = [sys.executable, "-m", "tests.benchmarks.largest", "--stage", stage, json.dumps(key), folder]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            row[stage] = json.loads(done.stdout.splitlines()[-1])
+            if "failed" in row[stage]:
+                break
+    return row
+
+
+def main() -> None:
+    """Measure what is not in the record yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kinds", nargs="*")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stage:
+        stage, key, folder = options.stage
+        print(json.dumps(_stage(stage, json.loads(key), Path(folder))))
+        return
+    record = json.loads(RECORD.read_text()) if RECORD.is_file() else {"codesign": codesign.__version__, "rows": []}
+    record |= {"target": TARGET, "events": _EVENTS}
+    start = time.monotonic()
+    for interval in INTERVALS:
+        for kind, items, fields in LARGEST:
+            key = {"kind": kind, "items": items, "fields": fields, "asked": interval}
+            done = any(key.items() <= row.items() for row in record["rows"])
+            late = time.monotonic() - start > 60 * options.minutes
+            if done or late or (options.kinds and kind not in options.kinds):
+                continue
+            record["rows"].append(measured(key))
+            print(record["rows"][-1], flush=True)
+            write_atomically(RECORD, (json.dumps(record, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()
