@@ -51,12 +51,12 @@ def stream(
     Example: codesign stream l1-anomaly-17.zip zero_bias.root --for 60s --rate-budget 1kHz --rtl 256
     """
     from codesign.handoff.archive import open_bundle
-    from codesign.handoff.stream import Asked, stream_bundle
+    from codesign.handoff.stream import StreamSettings, stream_bundle
     from codesign.search.progress import Shown, make_progress
 
     if bool(files) == simulate:
         raise InputError("give either files of events, or --simulate")
-    asked = Asked(
+    asked = StreamSettings(
         tuple(files or ()), quantity(rate, "hz"), quantity(duration, "s"), menu,
         None if budget is None else quantity(budget, "hz"), rtl, keep, plant, None, seed,
     )  # fmt: skip

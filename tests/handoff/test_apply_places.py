@@ -148,8 +148,8 @@ def test_an_interrupted_run_goes_on_where_it_was(bundle, table, tmp_path, scored
     undisturbed = apply_bundle(bundle, files, tmp_path / "whole", form, histograms=tmp_path / "whole.root")
     jobs = module._jobs
 
-    def broken(scorer, source, chunk, tree):
-        for number, job in enumerate(jobs(scorer, source, chunk, tree)):
+    def broken(scorer, source, how, chunk, tree):
+        for number, job in enumerate(jobs(scorer, source, how, chunk, tree)):
             if source.name == "c.parquet" and number == 2:
                 raise KeyboardInterrupt
             yield job
@@ -214,4 +214,4 @@ def test_the_command_says_what_was_finished_and_how_to_go_on(bundle, table, tmp_
     done = CliRunner().invoke(app, [*command, "--force"])
     assert signal.getsignal(signal.SIGTERM) is handler
     assert done.exit_code == 130
-    assert "interrupted; files of scores that are finished stay, and the same command goes on" in done.output
+    assert "interrupted; nothing was finished, and the same command begins again" in done.output

@@ -138,3 +138,34 @@ def test_a_thin_bin_takes_what_the_wider_one_says():
 def test_no_efficiency_is_certain():
     assert efficiency(np.ones(100)) == (1.0, pytest.approx(1 / 202))
     assert efficiency(np.zeros(100))[1] > 0
+
+
+class OfJets(Trigger):
+    """A trigger of jets, with the axes that Delphes knows."""
+
+    def outcome(self, scores, part, points):
+        rng, n = np.random.default_rng(part), 40_000
+        pt, eta = rng.uniform(20, 300, n), rng.uniform(-3, 3, n)
+        axes = {
+            "GenPt": Axis(pt, PT, meaning="pT in GeV"),
+            "GenEta": Axis(np.abs(eta), (0.0, 1.5, 2.5), meaning="eta", absolute=True),
+        }
+        return Outcome(axes, rng.random(n) < truth(pt, np.abs(eta) > 1.5))
+
+
+def test_a_delphes_card_has_the_efficiency_of_the_tables(tmp_path):
+    """Read by a real Tcl, as Delphes reads it; its formula is evaluated, and equal to correctionlib's table."""
+    tkinter = pytest.importorskip("tkinter")
+    write_fast_simulation(OfJets(), {}, (1, None), (2, None), tmp_path)
+    interpreter = tkinter.Tcl()
+    interpreter.eval("proc module {kind name body} {global found; set found(kind) $kind; eval $body\n"
+                     "set found(formula) $EfficiencyFormula; set found(in) $InputArray}")  # fmt: skip
+    interpreter.eval(f"source {{{tmp_path / 'delphes.tcl'}}}")
+    assert interpreter.eval("set found(kind)") == "Efficiency"
+    assert interpreter.eval("set found(in)") == "JetEnergyScale/jets"
+    formula = interpreter.eval("set found(formula)").replace("&&", "and").replace("\n", " ")
+    table = correctionlib.CorrectionSet.from_file(str(tmp_path / "parametrisation.json"))["efficiency"]
+    rng = np.random.default_rng(2)
+    for pt, eta in zip(rng.uniform(20, 500, 200), rng.uniform(-3.5, 3.5, 200), strict=True):
+        assert eval(formula, {"pt": pt, "eta": eta, "abs": abs}) == pytest.approx(table.evaluate(pt, eta), abs=1e-9)
+    assert eval(formula, {"pt": 10.0, "eta": 0.0, "abs": abs}) == 0

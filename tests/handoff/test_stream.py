@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from codesign.cli.operation import quantity
 from codesign.core.errors import InputError
 from codesign.handoff.apply import Scorer
-from codesign.handoff.stream import Asked, stream_bundle
+from codesign.handoff.stream import StreamSettings, stream_bundle
 from codesign.handoff.stream.budget import tuned_threshold
 from codesign.handoff.stream.drift import drifts
 from codesign.handoff.stream.orbit import CROSSINGS, Orbit
@@ -110,7 +110,7 @@ def events(named_bundle, names, tmp_path_factory):
 
 
 def asked(events, **more):
-    return Asked(**({"files": (str(events[0]),), "rate_hz": 1e6, "seconds": 2.0, "budget_hz": 2e4} | more))
+    return StreamSettings(**({"files": (str(events[0]),), "rate_hz": 1e6, "seconds": 2.0, "budget_hz": 2e4} | more))
 
 
 @pytest.fixture(scope="module")

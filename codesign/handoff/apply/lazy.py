@@ -23,9 +23,7 @@ def is_lazy(events: object) -> bool:
 
 def score_lazily(scorer: Callable[[ak.Array], ak.Array], events: Any) -> Any:
     """One call of the scorer for each partition."""
-    import dask_awkward
-
-    return dask_awkward.map_partitions(scorer, events, label="codesign")
+    return sys.modules["dask_awkward"].map_partitions(scorer, events, label="codesign")
 
 
 def read_traced(events: ak.Array, fields: Sequence[str]) -> ak.Array:

@@ -14,6 +14,7 @@ from codesign.core.runfolder import write_atomically
 from codesign.data.sample import Part
 from codesign.handoff.fastsim.closure import closure_along, closure_plot
 from codesign.handoff.fastsim.correction_tables import write_tables
+from codesign.handoff.fastsim.delphes_card import MAPPED, write_card
 from codesign.handoff.fastsim.grid import Estimate, efficiency, estimated, middle, width
 from codesign.tasks.jets.response import resolution
 from codesign.tasks.outcome import Outcome, Tabulated
@@ -37,8 +38,9 @@ def write_fast_simulation(
 
     ``parametrisation.json`` (correctionlib): efficiency, response and resolution with an ``_error`` table each;
     ``closure.json`` and ``closure/*.svg``: the tables, fitted on the validation split, beside the test split;
-    ``correction.json`` (correctionlib) and ``correction-loss.json``: the network's correction as a table, and what the
-    table loses in resolution on the test split. ``points`` are the working points of the trial.
+    ``delphes.tcl``: the efficiency in pT and eta as a module of a Delphes card; ``correction.json`` (correctionlib) and
+    ``correction-loss.json``: the network's correction as a table, and what the table loses in resolution on the test
+    split. ``points`` are the working points of the trial.
     """
     written = False
     made, unseen = (problem.outcome(scores, part, points) for part, scores in (validation, test))
@@ -73,6 +75,9 @@ def _parametrise(made: Outcome, unseen: Outcome, folder: Path) -> bool:
                 plots.append(closure_plot(quantity, name, found, log_x=name.endswith("Pt")))
     if not tables:
         return False
+    if made.passed is not None and all(name in made.axes for name in MAPPED):
+        pt, eta = (made.axes[name] for name in MAPPED)
+        write_card(folder / "delphes.tcl", pt, eta, estimated(made.passed.astype(np.float64), [pt, eta], efficiency)[0])
     write_tables(folder / "parametrisation.json", made.axes, tables, "Trigger as seen from generated objects")
     write_atomically(folder / "closure.json", _text({q: {"bins": e} | _pulls(e) for q, e in entries.items()}))
     from codesign.report.plot_picture import plot_pictures

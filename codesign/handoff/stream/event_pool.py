@@ -17,13 +17,13 @@ from codesign.handoff.apply.scorer import Scorer
 from codesign.handoff.scales import Scales
 from codesign.physics.events import read_located
 
-__all__ = ("Pool", "pool_of")
+__all__ = ("EventPool", "pool_of")
 
 _CHUNK = 50_000
 
 
 @dataclass(frozen=True)
-class Pool:
+class EventPool:
     """Input codes (rows, n) int32; ``event``: (rows,) of each row, rising; ``events``: how many; several rows of an
     event are objects, of which the largest score counts."""
 
@@ -39,7 +39,7 @@ class Pool:
         return found
 
 
-def pool_of(scorer: Scorer, files: Sequence[str], tree: str | None = None) -> Pool:
+def pool_of(scorer: Scorer, files: Sequence[str], tree: str | None = None) -> EventPool:
     """All events of the files, quantised; InputError as of ``codesign apply``, and where there is none."""
     given = [given_file(f) for f in files]
     readable = check_all(scorer, given, tree)
@@ -68,4 +68,4 @@ def pool_of(scorer: Scorer, files: Sequence[str], tree: str | None = None) -> Po
     if not events or not sum(map(len, codes)):
         raise InputError("the files have no events to stream")
     names = ", ".join(Path(f.name).name for f in given)
-    return Pool(np.concatenate(codes), np.concatenate(places), events, names)
+    return EventPool(np.concatenate(codes), np.concatenate(places), events, names)

@@ -24,15 +24,15 @@ from codesign.handoff.check import checksum
 from codesign.handoff.received import ReceivedBundle, golden_vectors
 from codesign.handoff.stream.budget import Tuned, rate_and_error, tuned_threshold
 from codesign.handoff.stream.drift import drifts
-from codesign.handoff.stream.event_pool import Pool, pool_of
+from codesign.handoff.stream.event_pool import EventPool, pool_of
 from codesign.handoff.stream.kept_events import Kept
 from codesign.handoff.stream.orbit import Orbit
 from codesign.handoff.stream.processors import Emulated, Interpreted, Processor, Simulated, planted
-from codesign.handoff.stream.stream_record import Alarm, Compared, PathRate, Section, StreamRecord
+from codesign.handoff.stream.stream_record import Alarm, FirmwareAgreement, PathRate, StreamRecord, StreamSection
 from codesign.handoff.stream.trigger_menu import DeadTime, Menu, Prescales, load_menu
 from codesign.handoff.stream.trigger_menu import Path as MenuPath
 
-__all__ = ("Asked", "stream_bundle")
+__all__ = ("StreamSettings", "stream_bundle")
 
 _SECTION_S = 1.0
 _MOST_SECTIONS = 86_400
@@ -42,7 +42,7 @@ Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Asked:
+class StreamSettings:
     """What a stream shall be.
 
     ``files``: distinct events; the bundle's golden vectors where there are none. ``rate_hz``: crossings a second;
@@ -64,7 +64,7 @@ class Asked:
 
 
 def stream_bundle(
-    bundle: Path, asked: Asked, output: Path, progress: Callable[[str], None] | None = None
+    bundle: Path, asked: StreamSettings, output: Path, progress: Callable[[str], None] | None = None
 ) -> StreamRecord:
     """Run a stream, and write ``stream.json``, ``index.html`` with its pictures, and ``kept.parquet`` into ``output``.
 
@@ -77,7 +77,7 @@ def stream_bundle(
     received = ReceivedBundle.open(bundle)
     scorer = Scorer(bundle)
     golden, _ = golden_vectors(bundle, received.design)
-    reference = Pool(golden.astype(np.int32), np.arange(len(golden)), len(golden), "golden vectors of the bundle")
+    reference = EventPool(golden.astype(np.int32), np.arange(len(golden)), len(golden), "golden vectors of the bundle")
     tell("stream: reading events")
     pool = pool_of(scorer, asked.files, asked.tree) if asked.files else reference
     orbit, names = Orbit.trains(), received.design.outputs.labels
@@ -92,7 +92,7 @@ def stream_bundle(
     run = _Run(pool, orbit, menu, changed, names, asked)
     began = time.perf_counter()
     slices: list[Codes] = []
-    compared: Compared | None = None
+    compared: FirmwareAgreement | None = None
     seconds_left, number = asked.seconds, 0
     while seconds_left > 1e-9:
         seconds = min(_SECTION_S, seconds_left)
@@ -141,7 +141,9 @@ def stream_bundle(
     return record
 
 
-def _menu(received: ReceivedBundle, asked: Asked, outputs: Codes, collisions_hz: float) -> tuple[Menu, Tuned | None]:
+def _menu(
+    received: ReceivedBundle, asked: StreamSettings, outputs: Codes, collisions_hz: float
+) -> tuple[Menu, Tuned | None]:
     """The menu that was asked for: a file's, or the bundle's own path; of one path tuned to the budget."""
     trigger, names = received.manifest.trigger, received.design.outputs.labels
     if asked.menu is not None:
@@ -169,7 +171,13 @@ class _Run:
     """Counts of a stream, section by section."""
 
     def __init__(
-        self, pool: Pool, orbit: Orbit, menu: Menu, emulated_menu: Menu, names: Sequence[str], asked: Asked
+        self,
+        pool: EventPool,
+        orbit: Orbit,
+        menu: Menu,
+        emulated_menu: Menu,
+        names: Sequence[str],
+        asked: StreamSettings,
     ) -> None:
         self._pool, self._orbit, self._menu, self._names = pool, orbit, emulated_menu, tuple(names)
         self._rate = asked.rate_hz * orbit.share
@@ -179,7 +187,7 @@ class _Run:
         self._count = np.zeros((3, len(menu.paths)), dtype=np.int64)
         self._began = 0
         self.kept = Kept(asked.keep)
-        self.sections: list[Section] = []
+        self.sections: list[StreamSection] = []
         self.accepted = self._prescaled = self.emulated = 0
         self.emulated_s = 0.0
         self._seconds = 0.0
@@ -208,7 +216,7 @@ class _Run:
         accepted = left[some][alive]
         self._count += np.stack([here.sum(axis=0), left.sum(axis=0), accepted.sum(axis=0)])
         self.sections.append(
-            Section(
+            StreamSection(
                 number=len(self.sections), seconds=seconds, collisions=collisions, fired=fired,
                 prescaled=int(some.sum()), accepted=int(alive.sum()),
             )
@@ -256,7 +264,7 @@ class _Run:
 
 def _compare(
     firmware: Processor, menu: Menu, emulator: Processor, emulated: Menu, codes: NDArray[np.int32], names: Sequence[str]
-) -> Compared:
+) -> FirmwareAgreement:
     """The firmware's integers and bits beside the emulator's."""
     labels = tuple(names)
     one, other = firmware.predict(codes), emulator.predict(codes)
@@ -267,7 +275,7 @@ def _compare(
         row = int(np.argmax(integers | differ))
         what = f"outputs {one[row].tolist()} and {other[row].tolist()}" if integers[row] else "the bits of its paths"
         first = f"firmware and emulator differ in {what} for inputs {codes[row].tolist()}"
-    return Compared(
+    return FirmwareAgreement(
         how=firmware.how,
         events=len(codes),
         integers_differ=int(integers.sum()),
@@ -276,10 +284,10 @@ def _compare(
     )
 
 
-def _add(one: Compared | None, other: Compared) -> Compared:
+def _add(one: FirmwareAgreement | None, other: FirmwareAgreement) -> FirmwareAgreement:
     if one is None:
         return other
-    return Compared(
+    return FirmwareAgreement(
         how=one.how,
         events=one.events + other.events,
         integers_differ=one.integers_differ + other.integers_differ,

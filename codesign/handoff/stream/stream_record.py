@@ -11,7 +11,7 @@ from codesign.handoff.stream.budget import Tuned
 from codesign.handoff.stream.drift import Drift
 from codesign.handoff.stream.trigger_menu import Menu
 
-__all__ = ("Alarm", "Compared", "PathRate", "Section", "StreamRecord")
+__all__ = ("Alarm", "FirmwareAgreement", "PathRate", "StreamRecord", "StreamSection")
 
 
 class _Part(BaseModel):
@@ -31,7 +31,7 @@ class PathRate(_Part):
     accepted: float
 
 
-class Section(_Part):
+class StreamSection(_Part):
     """One second of simulated time, or less: crossings with collisions, and what was accepted."""
 
     number: int
@@ -42,7 +42,7 @@ class Section(_Part):
     accepted: int
 
 
-class Compared(_Part):
+class FirmwareAgreement(_Part):
     """Firmware beside emulator: ``how`` the firmware was run, on how many events, how many of them differ in an integer
     or a path's bit."""
 
@@ -75,12 +75,12 @@ class StreamRecord(_Part):
     simulated_s: float
     menu: Menu
     tuned: Tuned | None
-    sections: tuple[Section, ...]
+    sections: tuple[StreamSection, ...]
     paths: tuple[PathRate, ...]
     accepted_hz: float
     dead_time: float = Field(description="share of what was left after prescales that fell into dead time")
     drift: tuple[Drift, ...]
-    compared: tuple[Compared, ...]
+    compared: tuple[FirmwareAgreement, ...]
     alarms: tuple[Alarm, ...]
     kept: int
     wall_s: float

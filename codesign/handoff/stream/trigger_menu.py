@@ -95,10 +95,10 @@ class DeadTime:
 
     def keep(self, crossings: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Of rising crossings, those in which the trigger was not dead."""
-        return _accept(crossings, self._number, self._crossings, self._last)
+        return np.asarray(_accept(crossings, self._number, self._crossings, self._last), dtype=np.bool_)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _accept(crossings, number, width, last):  # type: ignore[no-untyped-def]
     kept = np.zeros(len(crossings), dtype=np.bool_)
     for i in range(len(crossings)):

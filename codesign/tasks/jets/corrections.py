@@ -112,12 +112,13 @@ def fit_corrections(files: Sequence[Path], output: Path, tag: str, collection: s
     sample = sample_of(files, collection, JetEnergySample(files=tuple(map(str, files))), {"files": names})
     splits = Splits(train=0.5, validation=0.1, test=0.4, seed=1)
     train, test = sample.part("train", splits), sample.part("test", splits)
-    fitted = Factorised.fit(*kinematics(train.features), train.truth["reference_pt"])
-    jets = kinematics(test.features)
+    pt, eta, rho, area = kinematics(train.features)
+    fitted = Factorised.fit(pt, eta, rho, area, train.truth["reference_pt"])
+    pt, eta, rho, area = kinematics(test.features)
     wanted, high = test.truth["reference_pt"], test.truth["reference_pt"] > _CLOSURE_PT
     if not high.any():
         raise InputError(f"no jet above {_CLOSURE_PT:g} GeV is left to judge the correction: give more events")
-    before, after = (float(np.median((pt / wanted)[high])) for pt in (jets[0], jets[0] * fitted(*jets)))
+    before, after = (float(np.median((found / wanted)[high])) for found in (pt, pt * fitted(pt, eta, rho, area)))
     write_corrections(
         output, fitted, tag, f"Factorised correction of {collection}, fitted on {len(train)} jets of {', '.join(names)}"
     )
