@@ -16,7 +16,7 @@ from make_run import make_run
 
 from codesign.cli import schemas
 from codesign.core.errors import InputError
-from codesign.core.records import SCHEMAS, FlowResult, Flows
+from codesign.core.records import SCHEMAS, FlowResult, Flows, RepeatedDesign, RepeatedMetric, Repeats
 from codesign.core.runfolder import RunFolder
 from codesign.core.validation import validate
 
@@ -33,6 +33,7 @@ PLACES = {
     "explained.json": "trials/*/explained.json",
     "layers.json": "trials/*/layers.json",
     "comparisons.json": "trials/*/comparisons.json",
+    "repeats.json": "repeats.json",
 }
 
 
@@ -41,6 +42,10 @@ def run(tmp_path_factory) -> RunFolder:
     made = make_run(tmp_path_factory.mktemp("runs") / "made-up", trials=12, front=3)
     results = [FlowResult(trial=1, flow="alkaid", equal=True, events=9), FlowResult(trial=1, flow="finn")]
     made.write("flows.json", Flows(study="made-up", target="vu13p-360", results=results))
+    metric = RepeatedMetric(values=[0.7, 0.72], mean=0.71, training=0.014, events=0.01)
+    made.write(
+        "repeats.json", Repeats(repeats=1, designs=[RepeatedDesign(trial=1, seeds=[5], metrics={"auc": metric})])
+    )
     return made
 
 
