@@ -59,6 +59,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
+    "largest.json": ("time and memory of the largest folded designs", "python -m tests.benchmarks.largest"),
     "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
     "learned_ranges.json": (
         "activations that wrap, and weights with ranges of their own",

@@ -22,6 +22,7 @@ from codesign.rtl.firmware import Firmware
 from codesign.rtl.transport import Beats, Parallel
 from codesign.rtl.uart import SerialBoard
 from codesign.testing.graphs import kind_of, weights
+from codesign.tools.yosys import used_sources
 from codesign.verify.axi_simulation import episodes_for, first_difference, simulate_axi
 from codesign.verify.bitstream_simulation import SimulatedPort
 from codesign.verify.rtl import verify
@@ -163,7 +164,7 @@ def test_products_of_signals_are_no_multipliers(tmp_path: Path) -> None:
     """A product written as one would become a DSP slice."""
     design = network("linear attention", 10, seed=2, width=5)
     firmware = compiled(design, tmp_path, 3)
-    for path in firmware.source_paths:
+    for path in used_sources(firmware.source_paths, firmware.top):  # alkaid's own multiplier lies there, unused
         text = re.sub(r"//.*|@ ?\(\*\)|\(\*.*?\*\)|\[[^\]]*\]", "", path.read_text())
         assert " * " not in text, path.name
     folded = fold(read_graph(design.onnx), design.inputs, 3)
