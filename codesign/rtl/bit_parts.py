@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ("Bits", "Part", "Repeated", "Zeros", "verilog_of", "vhdl_assignments")
+__all__ = ("Bits", "Part", "Replicated", "Zeros", "verilog_of", "vhdl_assignments")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Zeros:
 
 
 @dataclass(frozen=True)
-class Repeated:
+class Replicated:
     """One bit of the vector ``bus``, ``width`` times: a sign; a zero where ``bus`` is None."""
 
     bus: str | None
@@ -39,7 +39,7 @@ class Repeated:
     width: int
 
 
-Part: TypeAlias = Bits | Zeros | Repeated
+Part: TypeAlias = Bits | Zeros | Replicated
 
 
 def verilog_of(part: Part) -> str:
@@ -49,7 +49,7 @@ def verilog_of(part: Part) -> str:
             return f"{bus}[{high}:{low}]"
         case Zeros(width):
             return f"{width}'b0"
-        case Repeated(bus, bit, width):
+        case Replicated(bus, bit, width):
             taken = "1'b0" if bus is None else f"{bus}[{bit}]"
             return f"{{{width}{{{taken}}}}}"
 
@@ -62,7 +62,7 @@ def vhdl_assignments(target: str, parts: Sequence[Part]) -> Iterator[str]:
         match part:
             case Bits(bus, top, bottom):
                 value = f"{bus}({top} downto {bottom})"
-            case Repeated(str() as bus, bit, _):
+            case Replicated(str() as bus, bit, _):
                 value = f"(others => {bus}({bit}))"
             case _:
                 value = "(others => '0')"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from codesign.core.design import Design
 from codesign.core.errors import ToolError, UnsupportedError
 from codesign.core.fixedpoint import FixedPoint, Port
-from codesign.rtl.bit_parts import Bits, Part, Repeated, Zeros, verilog_of
+from codesign.rtl.bit_parts import Bits, Part, Replicated, Zeros, verilog_of
 from codesign.rtl.packing import bit_range, offsets
 
 __all__ = (
@@ -51,7 +51,7 @@ def output_bits(port: Port, core: Sequence[FixedPoint]) -> list[Part]:
         missing = outer.width - zeros - kept
         if missing:
             signed = inner.signed and inner.width
-            parts.append(Repeated("core_out" if signed else None, taken + inner.width - 1, missing))
+            parts.append(Replicated("core_out" if signed else None, taken + inner.width - 1, missing))
     return parts
 
 

@@ -13,7 +13,7 @@ from codesign.handoff.apply.histograms import Histograms
 from codesign.handoff.apply.inputs_check import Readable
 from codesign.handoff.apply.names import PREFIX
 
-__all__ = ("Advance", "Tally")
+__all__ = ("Advance", "ScoreCounts")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Advance:
         return f"{more} files of scores are finished and stay, and the same command goes on with the others"
 
 
-class Tally:
+class ScoreCounts:
     """Counts of the file that is scored now and of the whole, and the histograms of all."""
 
     def __init__(

@@ -18,7 +18,7 @@ from typing import Any
 
 from codesign.core.errors import InputError
 from codesign.data.input_tables import Rows, table_chunks
-from codesign.handoff.apply.advance import Advance, Tally
+from codesign.handoff.apply.advance import Advance, ScoreCounts
 from codesign.handoff.apply.destinations import form_of, free, places_of
 from codesign.handoff.apply.finished import Written, scores_in, written_in
 from codesign.handoff.apply.given_file import given_file
@@ -101,7 +101,7 @@ def apply_bundle(
         Written.of(bundle, form_of(place, form), tree, source.source(), meanings=told)
         for source, place in zip(sources, places, strict=True)
     ]
-    tally = Tally(Histograms(scorer.manifest.outputs) if histograms is not None else None, readable, progress)
+    tally = ScoreCounts(Histograms(scorer.manifest.outputs) if histograms is not None else None, readable, progress)
     done = []
     workers = threads or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from codesign.core.layout import Layout
 from codesign.data.sample import Part
+from codesign.training.loop import Events, Scheduled, run_course
+from codesign.training.network import Loss, Tensors, Twin
+from codesign.training.objectives import HeadsLoss
 
 __all__ = ("FloatSettings", "ScaledBlocks", "dense", "on_one_thread", "trained")
 
@@ -76,6 +79,24 @@ def dense(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+class _Steps(Twin):
+    """A float network whose loss is of the places of a batch's events."""
+
+    def __init__(self, network: nn.Module, loss: Callable[[NDArray[np.int64]], Tensor]) -> None:
+        self.parameters, self.prunable, self._loss = list(network.parameters()), [], loss
+
+    def gradients(self, x: Tensor, target: Tensors, loss: Loss, progress: float) -> float:
+        """The loss of a step, its gradients left in the parameters; ``x`` are the places."""
+        for parameter in self.parameters:
+            parameter.grad = None
+        value = self._loss(x.numpy())
+        value.backward()
+        return float(value)
+
+    def finish(self) -> None:
+        """The parameters are the network's own."""
+
+
 def trained(
     network: nn.Module,
     count: int,
@@ -84,16 +105,9 @@ def trained(
     seed: int,
 ) -> None:
     """Adam with one cycle of the rate through so many events; ``loss`` of the places of a batch's events."""
-    order, batch = np.random.default_rng(seed), min(settings.batch, count)
-    steps = settings.epochs * -(-count // batch)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, total_steps=steps)
+    places = torch.arange(count)
+    course = Scheduled(settings.epochs, settings.learning_rate)
+    generator, batch = torch.Generator().manual_seed(seed), min(settings.batch, count)
     network.train()
-    for _ in range(settings.epochs):
-        places = order.permutation(count)
-        for i in range(0, count, batch):
-            optimiser.zero_grad()
-            loss(places[i : i + batch]).backward()
-            optimiser.step()
-            schedule.step()
+    run_course(_Steps(network, loss), Events(places, places), HeadsLoss(()), course, batch, generator)
     network.eval()
