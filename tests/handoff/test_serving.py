@@ -1,7 +1,7 @@
 """A bundle's model repository in a real inference server, asked over gRPC with the files of the documentation.
 
 The packages (mlserver, tritonclient[grpc], onnxruntime) conflict with the lock: put them into an environment of their
-own, and its Python into CODESIGN_SERVING. CODESIGN_TRITON does the same for nvidia-pytriton's tritonserver.
+own, and its Python into CODESIGN_SERVING.
 """
 
 from __future__ import annotations
