@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from codesign.cli import app
+from codesign.cli import app, listed
 from codesign.core.targets import load_target
 from tests.processes import PATIENCE
 
@@ -171,3 +171,9 @@ def test_a_verdict_says_what_was_proven_and_what_not(capsys):
     assert "exact on 10 events in C simulation" in said
     assert "not proven: its RTL" in said
     assert "None" not in said
+
+
+def test_the_list_of_commands_is_that_of_the_whole():
+    said = [CliRunner().invoke(each, ["--help"]).output for each in (app, listed(app))]
+    assert said[0] == said[1]
+    assert "codesign run" in said[0] or "run " in said[0]

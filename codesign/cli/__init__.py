@@ -6,9 +6,11 @@ Nothing heavy is imported before a command needs it: ``codesign --help`` answers
 from __future__ import annotations
 
 import sys
+from copy import copy
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo
 
 from codesign import __version__
 from codesign.cli import about, handoff, hardware, importing, operation, search
@@ -18,7 +20,10 @@ from codesign.core.errors import CodesignError, system_errors
 from codesign.core.interrupt import tell_when_interrupted
 from codesign.core.printing import print_error
 
-__all__ = ("app", "main")
+__all__ = ("app", "listed", "main")
+
+#: what is asked with where all commands are listed
+_LISTS: tuple[list[str], ...] = ([], ["--help"], ["-h"])
 
 app = typer.Typer(
     name="codesign",
@@ -43,7 +48,7 @@ def main() -> None:
     try:
         with system_errors():
             try:
-                app()
+                (listed(app) if sys.argv[1:] in _LISTS else app)()
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
             if sys.stdout is not None:
@@ -59,6 +64,28 @@ def main() -> None:
     except OSError:  # it was told above
         drop_output()
     sys.exit(CLOSED if output is not None and output.gone else code)
+
+
+def listed(whole: typer.Typer) -> typer.Typer:
+    """The same commands without their options, which a list does not show: to make these takes as long as the list."""
+
+    def of_words(info: CommandInfo) -> CommandInfo:
+        def command() -> None: ...
+
+        for name in ("__name__", "__doc__"):
+            setattr(command, name, getattr(info.callback, name, ""))
+        found = copy(info)
+        found.callback = command
+        return found
+
+    found = copy(whole)
+    found.registered_commands = [of_words(info) for info in whole.registered_commands]
+    found.registered_groups = []
+    for group in whole.registered_groups:
+        shown = copy(group)
+        shown.typer_instance = listed(group.typer_instance) if group.typer_instance is not None else None
+        found.registered_groups.append(shown)
+    return found
 
 
 def _version(wanted: bool) -> None:

@@ -135,6 +135,10 @@ class Family(PlugIn):
         """
         if name in record:
             return record[name]
+        field = self.config.model_fields.get(name)
+        if field is not None and field.exclude_if is not None:  # a record leaves it out where it is the default
+            default: JsonValue = field.default
+            return default
         if name == "depth":
             return len(_list_of(record, "widths"))
         if name == "bits":  # one for the whole network

@@ -22,6 +22,7 @@ import numpy as np
 import pandas
 import torch
 from torch import nn
+from torch.ao.quantization import FakeQuantizeBase
 from typer.testing import CliRunner
 
 import codesign
@@ -110,7 +111,14 @@ def _traced(folder: Path) -> tuple[nn.Module, torch.Tensor]:
         for _ in range(4):
             module(torch.randn(64, FEATURES))
     module.apply(disable_observer)
-    return torch.fx.GraphModule(module, torch.fx.Tracer().trace(module)).eval(), torch.zeros(1, FEATURES)
+    return torch.fx.GraphModule(module, _Tracer().trace(module)).eval(), torch.zeros(1, FEATURES)
+
+
+class _Tracer(torch.fx.Tracer):
+    """Keeps fake quantisers as modules, as prepare_qat_fx does."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, FakeQuantizeBase) or super().is_leaf_module(m, module_qualified_name)
 
 
 def _pquant(folder: Path) -> tuple[nn.Module, torch.Tensor]:

@@ -74,8 +74,8 @@ def test_items_are_exact_in_rtl(tmp_path):
 
 
 @pytest.mark.parametrize("flow", [Hls4ml, Finn])
-def test_a_flow_without_items_refuses_them_by_name(flow, tmp_path):
-    design = design_for(on_items("ReduceSum"), [KIND] * (3 * ITEMS))
+def test_a_flow_without_a_maximum_over_items_refuses_it_by_name(flow, tmp_path):
+    design = design_for(on_items("ReduceMax"), [KIND] * (3 * ITEMS))
     if not flow().available().available:
         pytest.skip(f"{flow.name}: {flow().available().reason}")
     with pytest.raises(UnsupportedError, match=f"flow {flow.name}"):

@@ -104,7 +104,7 @@ def test_a_family_without_candidates_left_leaves_the_rest_to_the_others(tmp_path
     found = family_of(RunFolder(tmp_path))
     assert sorted(found) == list(range(9))
     assert sum(f == "narrow" for f in found.values()) == 2
-    assert not notes.notes
+    assert notes.notes == ["family 'narrow' has no other candidates in its space: the other families go on"]
     only = several(["narrow", "toy"], {"narrow": {"taps": 1}, "toy": {"width": 1, "sparsity": 0.1}})
     search(only, tmp_path / "all", progress=notes)
     assert any("stopped after 2 of 10 trials" in note for note in notes.notes)

@@ -91,7 +91,7 @@ class _Steps(Twin):
             parameter.grad = None
         value = self._loss(x.numpy())
         value.backward()
-        return float(value)
+        return float(value.detach())
 
     def finish(self) -> None:
         """The parameters are the network's own."""
