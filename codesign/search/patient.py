@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DBAPIError
 
-from codesign.core.errors import ToolError
+from codesign.core.errors import CodesignError, ToolError
 
-__all__ = ("PatientStorage",)
+__all__ = ("PatientStorage", "open_again")
 
 #: how long a database may be gone
 SECONDS_GONE = 600.0
@@ -30,6 +30,9 @@ _METHODS = (
 )  # fmt: skip
 
 
+T = TypeVar("T")
+
+
 class PatientStorage(RDBStorage):
     """Optuna's relational storage, each call of which is tried again while the database cannot be reached."""
 
@@ -44,6 +47,19 @@ def _lost(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def open_again(opened: Callable[[], T]) -> T:
+    """Open a storage that the search has open elsewhere: tried again while its database cannot be reached."""
+    began, wait = time.monotonic(), _BETWEEN[0]
+    while True:
+        try:
+            return opened()
+        except (CodesignError, DBAPIError) as error:
+            if not _lost(error) or time.monotonic() - began > SECONDS_GONE:
+                raise
+            time.sleep(wait)
+            wait = min(2 * wait, _BETWEEN[1])
 
 
 def _patient(method: Callable[..., Any]) -> Callable[..., Any]:

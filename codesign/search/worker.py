@@ -401,7 +401,12 @@ class _Worker(Bench):
     def _search(self) -> Any:
         from codesign.search.storage import open_study
 
-        return open_study(self._run, self._study, self._settings.storage)
+        storage = self._settings.storage
+        if storage is None:
+            return open_study(self._run, self._study, None)
+        from codesign.search.patient import open_again
+
+        return open_again(lambda: open_study(self._run, self._study, storage))
 
     def _draw(self, job: messages.Evaluate) -> Draw | None:
         number = job.trial

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from codesign.core.errors import ToolError
+from codesign.core.errors import InputError, ToolError
 from codesign.core.records import State
 from codesign.core.runfolder import RunFolder
 from codesign.search import patient
@@ -108,3 +108,13 @@ def test_a_database_that_stays_away_ends_the_search_in_order(server, study, tmp_
     server.start()
     search(study, tmp_path, 4, storage=server.url)
     assert known(tmp_path, study, server.url) == [0, 1, 2, 3]
+
+
+def test_a_worker_that_begins_while_the_database_is_gone_waits_for_it(server, study, tmp_path):
+    search(study, tmp_path, 2, storage=server.url)
+    server.stop()
+    with pytest.raises(InputError, match="cannot open the postgresql"):
+        open_study(RunFolder(tmp_path), study, server.url)
+    threading.Timer(0.7, server.start).start()
+    opened = patient.open_again(lambda: open_study(RunFolder(tmp_path), study, server.url))
+    assert len(opened.get_trials(deepcopy=False)) >= 2
