@@ -55,6 +55,7 @@ def test_errors(kind, monkeypatch, capsys):
         raise InputError(f"{text}.yaml: unknown key '{text}'")
 
     monkeypatch.setattr("codesign.cli.app", app)
+    monkeypatch.setattr(sys, "argv", ["codesign", "targets"])
     with pytest.raises(SystemExit):
         main()
     said = capsys.readouterr().err
@@ -69,6 +70,7 @@ def test_an_error_has_an_end(monkeypatch, capsys):
         raise InputError("x" * 1_000_000)
 
     monkeypatch.setattr("codesign.cli.app", app)
+    monkeypatch.setattr(sys, "argv", ["codesign", "targets"])
     with pytest.raises(SystemExit):
         main()
     assert len(capsys.readouterr().err) < 2100
