@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import tempfile
 import time
@@ -124,7 +125,15 @@ def by_conifer(depth: int, rounds: int, python: str, cpp: bool) -> dict[str, Any
                 model.rounded(LEAF_BITS), design, codes, truth, python, TARGET, Path(folder), _CONIFER_SECONDS, cpp=cpp
             )
         except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
-            return {"not_measured": " ".join(str(error).split())[:300]}
+            return {"not_measured": _why(error)}
+
+
+def _why(error: Exception) -> str:
+    """Why there is no row, without the paths of this machine."""
+    if isinstance(error, subprocess.TimeoutExpired):
+        tool = next((w for w in map(str, error.cmd) if w.startswith("codesign.")), str(error.cmd[0]))
+        return f"{tool} was stopped after {error.timeout:g} s"
+    return re.sub(r"\S*/([^/\s]+)", r"\1", " ".join(str(error).split()))[:300]
 
 
 def _truth(design: Any) -> tuple[Any, Any]:
