@@ -67,7 +67,7 @@ def test_a_folded_network_fed_over_links(tmp_path, way):
     assert bool(made.network.verilog) == (way != "unrolled")
     events, difference = simulate_destination(made, tmp_path / "emp", tmp_path / "work", verilator=True)
     assert difference is None
-    assert events > 70
+    assert events > 60  # all of the first bench, and of the hard one what is not dropped
 
 
 @pytest.mark.slow
