@@ -15,7 +15,7 @@ from torch.ao.quantization import FakeQuantizeBase
 
 from codesign.core.errors import UnsupportedError
 
-__all__ = ("exported_fake_quantiser", "is_fake_quantiser")
+__all__ = ("ExportedFunction", "exported_fake_quantiser", "is_fake_quantiser")
 
 _QUANT = "qonnx.custom_op.general::Quant"
 
@@ -70,15 +70,17 @@ class _Exported(nn.Module):
         return _Quant.apply(x, scale, self.zero, self.bits, self.signed, self.narrow)
 
 
-class _Quant(torch.autograd.Function):
-    """QONNX' Quant in a graph that torch exports."""
+class ExportedFunction(torch.autograd.Function):
+    """What is a node in a graph that torch exports, and is never run for its values: derive it with ``symbolic``."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, bits: torch.Tensor, signed: int, narrow: int
-    ) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, *given: Any) -> torch.Tensor:
         """Of the same shape, which is all that an export asks."""
         return x.clone()
+
+
+class _Quant(ExportedFunction):
+    """QONNX' Quant in a graph that torch exports."""
 
     @staticmethod
     def symbolic(g: Any, x: Any, scale: Any, zero: Any, bits: Any, signed: int, narrow: int) -> Any:
@@ -100,12 +102,7 @@ class _Shifted(nn.Module):
         return _Clipped.apply(x, *self.given)
 
 
-class _Clipped(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, scale: float, zero: int, low: int, high: int) -> torch.Tensor:
-        """Of the same shape, which is all that an export asks."""
-        return x.clone()
-
+class _Clipped(ExportedFunction):
     @staticmethod
     def symbolic(g: Any, x: Any, scale: float, zero: int, low: int, high: int) -> Any:
         """The nodes."""

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -95,3 +97,16 @@ def named_bundle(tmp_path_factory, names):
 
 def features(rows=600, seed=0):
     return np.random.default_rng(seed).normal(3, 20, (rows, 16)).astype(np.float32)
+
+
+@pytest.fixture
+def table(tmp_path, names):
+    """Write a table of ``rows`` rows, and say where."""
+
+    def write(name="jets.parquet", rows=60, seed=0):
+        values = features(rows, seed)
+        columns = {n: values[:, i] for i, n in enumerate(names)}
+        pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / name)
+        return tmp_path / name
+
+    return write

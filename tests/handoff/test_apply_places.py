@@ -16,25 +16,11 @@ from codesign.cli import app
 from codesign.core.errors import InputError
 from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.apply import job as module
-from tests.handoff.conftest import features
 
 
 @pytest.fixture
 def bundle(named_bundle):
     return named_bundle
-
-
-@pytest.fixture
-def table(tmp_path, names):
-    """Write a table of ``rows`` rows, and say where."""
-
-    def write(name="jets.parquet", rows=60, seed=0):
-        values = features(rows, seed)
-        columns = {n: values[:, i] for i, n in enumerate(names)}
-        pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / name)
-        return tmp_path / name
-
-    return write
 
 
 @pytest.fixture

@@ -18,18 +18,6 @@ from codesign.cli import app
 from codesign.core.errors import InputError
 from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.apply.given_file import LocalFile, RemoteFile, given_file
-from tests.handoff.conftest import features
-
-
-@pytest.fixture
-def table(tmp_path, names):
-    def write(name="jets.parquet", rows=60, seed=0):
-        values = features(rows, seed)
-        columns = {n: values[:, i] for i, n in enumerate(names)}
-        pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / name)
-        return tmp_path / name
-
-    return write
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

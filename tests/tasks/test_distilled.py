@@ -84,7 +84,7 @@ def test_a_teacher_of_classes_knows_them_and_is_shown_as_a_ceiling(taught):
     shuffled = replace(test, truth=dict(sorted(test.truth.items(), reverse=True)))  # files have an order of their own
     assert np.array_equal(problem.said(shuffled), said)
     found = problem.judge(said, test, {})
-    assert found["accuracy"].value > 0.5  # of three classes
+    assert found["accuracy"].value > 0.55
     assert found["agreement"].value == 1
     (ceiling,) = problem.ceilings(test, test, 1)
     assert np.array_equal(ceiling(test), said)
