@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +12,9 @@ from pathlib import Path
 import networkx
 import pytest
 
+from tests.rooms import ROOMS
+
 ROOT = Path(__file__).parents[1] / "codesign"
-#: a room knows those before it
-ROOMS = (
-    "core", "statistics", "graph", "physics", "data", "tasks", "training", "families", "importing", "rtl", "tools",
-    "verify", "flows", "study", "calibration", "pipeline", "search", "report", "handoff", "testing", "cli",
-)  # fmt: skip
 #: what the layout prescribes: a package of a kind has these files
 PRESCRIBED = {"__init__", "__main__", "base", "config", "network", "family", "flow"}
 #: what may stand at the package's root
@@ -103,8 +101,30 @@ def classes_twice(root: Path) -> dict[str, list[str]]:
     return {name: modules for name, modules in where.items() if len(modules) > 1}
 
 
+def modules_of_tests_taken(tests: Path) -> list[str]:
+    """Imports of a module of tests by another file: what two of them need stands in a module of its own."""
+    found = []
+    for path in sorted(tests.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                named = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                named = [alias.name for alias in node.names]
+            else:
+                continue
+            found += [f"{path.name} imports {n}" for n in named if re.fullmatch(r"tests(\.\w+)*\.test_\w+", n)]
+    return found
+
+
 def test_a_room_knows_those_before_it():
     assert wrong_ways(ROOT) == []
+
+
+def test_no_module_of_tests_is_imported(tmp_path):
+    assert modules_of_tests_taken(Path(__file__).parent) == []
+    for number, line in enumerate(("from tests.search.test_kill import start", "from tests.search import test_kill")):
+        (tmp_path / f"taker_{number}.py").write_text(f"def late():\n    {line}\n")
+    assert [found.split()[0] for found in modules_of_tests_taken(tmp_path)] == ["taker_0.py", "taker_1.py"]
 
 
 def test_no_files_import_each_other_in_a_circle():

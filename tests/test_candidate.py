@@ -16,8 +16,7 @@ from codesign.pipeline import evaluation, proof, trial
 from codesign.search.resolve import resolve
 from codesign.study.definition import load_study
 from codesign.tools import nextpnr, nextpnr_family
-
-CONFIG = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [3], "input_bits": 6, "sparsity": 0.2}
+from tests.small_candidate import CONFIG
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-import yaml
 
 from codesign.core import store
 from codesign.core.errors import InputError
-from codesign.core.resources import locate
 from codesign.core.store import Store
 from codesign.core.trust.key import key_id
-from codesign.study.definition import parse_study
 
 FILES = {"weights.safetensors": b"\x00\x01" * 40, "more/design.json": b"{}"}
 KEY = store.digest({"a": 1})
@@ -99,13 +96,3 @@ def test_a_store_that_cannot_be_written_costs_nothing(tmp_path):
 def test_a_scheme_that_is_not_known_is_named():
     with pytest.raises(InputError, match="--store: cannot use 'nosuch://"):
         Store("nosuch://bucket")
-
-
-def small_study():
-    study = yaml.safe_load(locate("search", "jet-tagger").read_text(encoding="utf-8"))
-    study["sample"]["events"] = 3000
-    study["splits"] = {"train": 0.4, "validation": 0.2, "test": 0.4}
-    study["training"] = {"epochs": 2, "batch": 128, "learning_rate": 0.01}
-    study["space"] |= {"depth": 1, "width": [4, 6], "weight_bits": 3, "activation_bits": 2}
-    study["search"] = {"trials": 2, "sampler": "random"}
-    return parse_study(yaml.safe_dump(study), "small.yaml")

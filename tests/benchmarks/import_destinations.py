@@ -122,7 +122,7 @@ class _Tracer(torch.fx.Tracer):
 
 
 def _pquant(folder: Path) -> tuple[nn.Module, torch.Tensor]:
-    from tests.importing.test_torch_quantisers import network
+    from tests.importing.torch_networks import network
 
     return network(1.0, 1.0, 2.0), torch.zeros(1, 3)
 

@@ -32,8 +32,8 @@ from codesign.graph.cost import graph_cost
 from codesign.testing.cases import Case
 from codesign.testing.conformance import conforms
 from tests.blocks.codes import codes_everywhere
+from tests.families.items.dead import one_dead
 from tests.families.items.networks import FAMILIES, Made, image, items, made
-from tests.families.items.test_item_families import one_dead
 from tests.trees import ROOT, commit_of
 
 __all__ = ("measured",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from tests.test_architecture import ROOMS
+from tests.rooms import ROOMS
 
 __all__ = ("pipeline", "rooms")
 

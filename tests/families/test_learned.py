@@ -6,55 +6,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from codesign.core.fixedpoint import InputQuantisation
-from codesign.core.probes import probe_codes
-from codesign.core.targets import load_target
 from codesign.families.learned.config import LearnedMLPConfig, LearnedMLPSpace
 from codesign.families.learned.family import MLPLearned
 from codesign.families.learned.learned_fused import LearnedWorkspace
-from codesign.flows.alkaid.flow import Alkaid
-from codesign.graph.exact import Exact
-from codesign.graph.reader import read_graph
 from codesign.training import export
 from codesign.training.learned_quantisers import BIT_PRICE, row_grid
 from codesign.training.lesson import Subject
 from codesign.training.loop import train
+from tests.families.learned_networks import CLASSES, events, exact_everywhere, exported, scattered
 
 GRANULARITIES = ("weight", "channel", "tensor")
-CLASSES = tuple("abcde")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As in a worker; on a busy machine two threads wait for each other at every step."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def events(number=600, seed=0):
-    """Physical features, their grid, values on it, and labels that depend on them."""
-    rng = np.random.default_rng(seed)
-    physical = rng.normal(size=(number, 16))
-    base = InputQuantisation.fit(physical, tuple(f"f{i}" for i in range(16)), ("1",) * 16, 12)
-    return physical, base, base.port.values(base.codes(physical)), np.abs(physical[:, :5]).argmax(axis=1)
-
-
-def scattered(granularity="weight", widths=(12, 9, 7), seed=1):
-    """A network with bits all over the place: dead neurons and inputs, single bits, saturation."""
-    torch.manual_seed(seed)
-    network = MLPLearned().build(LearnedMLPConfig(widths=widths, granularity=granularity), Subject.of_sizes(16, 5))
-    for linear in network.linears:
-        torch.nn.init.normal_(linear.bias, std=0.2)
-    network.calibrate(torch.as_tensor(events()[2], dtype=torch.float32))
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if "fraction" in name:
-                parameter.add_(torch.randn_like(parameter) * 1.5 - 2.2)
-            if "integer" in name:
-                parameter.add_(torch.randn_like(parameter) * 0.8 - 0.5)
-    return network
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)
@@ -180,25 +141,6 @@ def _last_hidden(network, x):
             x = linear(x)
             x = activation(x if network.folded else x + 0.5 * activation.act_quant.scale())
     return x
-
-
-def exported(network, seed=0):
-    physical, base, _, _ = events(seed=seed)
-    network.fold()
-    quantisation = network.eval().input_quantisation(base)
-    return export.export(network, quantisation, CLASSES), quantisation.codes(physical)
-
-
-def exact_everywhere(network, design, codes, folder):
-    codes = np.concatenate([codes, probe_codes(design.inputs)])
-    brevitas = export.brevitas_codes(network, design, codes)
-    assert np.array_equal(brevitas, export.qonnx_codes(design, codes))
-    ours = read_graph(design.onnx).run(design.inputs.values(codes), Exact())
-    assert np.array_equal(brevitas, design.outputs.codes(ours))
-    flow = Alkaid()
-    firmware = flow.compile(design, load_target("vu13p-360"), folder)
-    assert np.array_equal(brevitas, flow.predict(firmware, codes))
-    return firmware, brevitas
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)

@@ -10,9 +10,7 @@ from codesign.families.learned.learned_front import BudgetFront, accuracy, check
 from codesign.families.learned.learned_fused import learned_forward
 from codesign.families.learned.network import LearnedMLP
 from codesign.training import export
-from tests.families.test_learned import CLASSES, events, exact_everywhere, one_thread
-
-__all__ = ("one_thread",)  # a fixture of every test here, too
+from tests.families.learned_networks import CLASSES, events, exact_everywhere
 
 
 def trained(seed=0, **more):

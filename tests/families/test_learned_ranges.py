@@ -17,8 +17,8 @@ from codesign.training import export
 from codesign.training.learned_quantisers import bits_of
 from codesign.training.learned_ranges import needed_integers, ranged_weights, wrapped
 from codesign.training.lesson import Budget, Fold, Lesson, Subject
+from tests.families.items.lessons import lesson_of
 from tests.families.items.networks import BASE, items
-from tests.families.items.test_learned_items import lesson_of
 from tests.graph.everywhere import equal_everywhere, exact_codes
 
 CHOICES = [("wrap", "magnitude"), ("saturate", "learned"), ("wrap", "learned")]

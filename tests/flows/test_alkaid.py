@@ -19,16 +19,8 @@ from codesign.flows.alkaid.flow import Alkaid
 from codesign.rtl.packing import bit_range
 from codesign.rtl.top_module import top_module
 from codesign.training import export
-from tests.families.test_qmlp import CONFIGS, network_of, quantised
-
-TARGET = load_target("vu13p-360")
-
-
-def design_of(config, seed=0):
-    quantisation, x, _ = quantised(config, seed=seed)
-    network = network_of(config, x, seed)
-    network.fold()
-    return network.eval(), export.export(network, quantisation, tuple("abcde")), quantisation.codes(x)
+from tests.families.mlp_networks import CONFIGS, network_of, quantised
+from tests.flows.small_designs import TARGET, design_of
 
 
 @pytest.mark.parametrize("config", CONFIGS)

@@ -11,7 +11,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.testing import conforms
 from codesign.verify.rtl import verify
-from tests.flows.test_trees_flow import DESIGNS, TARGET
+from tests.flows.tree_designs import DESIGNS, TARGET
 
 VU13P = load_target("vu13p-360")
 

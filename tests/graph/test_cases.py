@@ -5,32 +5,15 @@ import itertools
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from codesign.core.errors import CodesignError
 from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.nodes import QONNX
 from tests.graph.everywhere import QUIET, design_for, equal_everywhere, exact_codes
+from tests.graph.qonnx_models import constant, model
 
 KIND = FixedPoint(signed=True, integer_bits=3, fraction_bits=0)
-
-
-def constant(name, value, dtype=np.float32):
-    return numpy_helper.from_array(np.asarray(value, dtype=dtype), name)
-
-
-def model(nodes, constants=(), shape=("events", 4), out=("events", 4), opset=20, functions=(), extra=()):
-    graph = helper.make_graph(
-        [helper.make_node(op, inputs, outputs, **attributes) for op, inputs, outputs, attributes in nodes],
-        "case",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, list(out))],
-        list(constants),
-    )
-    imports = [helper.make_opsetid("", opset), helper.make_opsetid(QONNX, 2), *(helper.make_opsetid(*e) for e in extra)]
-    made = helper.make_model(graph, opset_imports=imports, functions=list(functions))
-    made.ir_version = 10
-    return made.SerializeToString()
 
 
 def codes_for(size):

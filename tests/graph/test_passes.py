@@ -29,10 +29,9 @@ from codesign.graph.passes.shrunk_tables import LongerTables, ShrunkTables
 from codesign.graph.passes.thresholds import Lines, ThresholdRows
 from codesign.graph.reader import read_graph
 from tests.graph.everywhere import design_for
+from tests.graph.kinds import BITS
 from tests.graph.random_graphs import RandomGraph
 from tests.importing.small import model, quant
-
-BITS = FixedPoint(signed=True, integer_bits=3, fraction_bits=0)
 
 
 def design(nodes: list[onnx.NodeProto], constants: dict[str, object], size: int = 2, kind: FixedPoint = BITS) -> Design:

@@ -10,8 +10,8 @@ from codesign.core.design import Design
 from codesign.graph.nodes import CODESIGN, QONNX
 from codesign.graph.reference import EXACT_ARITHMETIC, ONNXRUNTIME, QONNX_EXECUTOR, qonnx_codes, reference_name
 from tests.graph.everywhere import design_for, exact_codes
+from tests.graph.kinds import BITS
 from tests.graph.random_graphs import RandomGraph
-from tests.graph.test_passes import BITS
 from tests.importing.small import model, quant
 
 

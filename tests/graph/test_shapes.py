@@ -12,7 +12,7 @@ from codesign.flows.hls4ml.flow import Hls4ml
 from codesign.training.export import qonnx_codes
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import design_for, equal_everywhere
-from tests.graph.test_cases import QONNX, constant, model
+from tests.graph.qonnx_models import QONNX, constant, model
 
 KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=1)
 ITEMS = 8

@@ -18,7 +18,7 @@ from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.apply.names import INTEGER, OBJECT, TRIGGER, branch_names
 from codesign.physics.events import write_events
 from tests.handoff.conftest import bundle_called, features
-from tests.handoff.test_apply import PerEvent, PerJet, expected_codes, same, some_events
+from tests.handoff.scored_events import PerEvent, PerJet, expected_codes, same, some_events
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from codesign.handoff.examination import prove_bundle
 from codesign.handoff.statement import Finding
 from codesign.tasks.anomalies.level1_inputs import FEATURES, UNITS, quantisation_of
 from tests.graph.graphs import GraphBuilder
-from tests.handoff.test_proof import forge
+from tests.handoff.forged import forge
 
 HERE = Path(__file__).resolve().parent / "conditions"
 pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is missing")

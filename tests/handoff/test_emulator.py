@@ -20,10 +20,10 @@ from codesign.graph.reader import read_graph
 from codesign.handoff import check_bundle, read_manifest, write_bundle
 from codesign.handoff.emulator import Emulator, build_emulator, emulator_name, load_emulator, write_emulator
 from codesign.handoff.emulator.circuit import Circuit, Integers
-from tests.families.test_qmlp import CONFIGS
-from tests.flows import test_alkaid
+from tests.families.mlp_networks import CONFIGS
+from tests.flows import small_designs
 from tests.graph.graphs import GraphBuilder, design_of
-from tests.graph.test_reader import KIND, everything, squares
+from tests.graph.reader_graphs import KIND, everything, squares
 
 pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is missing")
 
@@ -89,7 +89,7 @@ def wide(bits):
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_networks(config, tmp_path):
-    _, design, codes = test_alkaid.design_of(config)
+    _, design, codes = small_designs.design_of(config)
     emulator = built(design, tmp_path)
     assert (emulator.inputs, emulator.outputs, emulator.design) == (16, 5, design.hash)
     assert_equal(design, emulator, np.concatenate([codes, probe_codes(design.inputs)]))
@@ -153,7 +153,7 @@ def test_no_undefined_behaviour(tmp_path):
 
 
 def test_a_wrong_constant_is_found(tmp_path):
-    _, design, _ = test_alkaid.design_of(CONFIGS[1])
+    _, design, _ = small_designs.design_of(CONFIGS[1])
     codes = probe_codes(design.inputs)
     path = write_emulator(design, "design", tmp_path) / "design_v1.cpp"
     text = path.read_text()
@@ -179,7 +179,7 @@ def test_any_number_of_events_and_the_ports_low_bits(small):
 
 def test_bounds_are_within_the_ports():
     for config in CONFIGS:
-        _, design, _ = test_alkaid.design_of(config)
+        _, design, _ = small_designs.design_of(config)
         low, high = design.outputs.bounds
         for node, least, most in zip(Circuit.of(design).outputs, low, high, strict=True):
             assert least <= node.low <= node.high <= most
@@ -281,7 +281,7 @@ def test_a_host_that_loads_it_as_cmssw_does(tmp_path):
 
 
 def test_the_same_design_gives_the_same_source(tmp_path):
-    _, design, _ = test_alkaid.design_of(CONFIGS[0])
+    _, design, _ = small_designs.design_of(CONFIGS[0])
     one, two = (write_emulator(design, "design", tmp_path / f) for f in "ab")
     assert sorted(p.name for p in one.iterdir()) == ["Makefile", "design_v1.cpp", "design_v1.h", "emulator.h"]
     for path in one.iterdir():

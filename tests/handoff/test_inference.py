@@ -21,7 +21,7 @@ from codesign.graph.quantiser import QUANT_MODES, RoundingMode
 from codesign.graph.reader import read_graph
 from codesign.handoff.inference import Session, codes_model, features_model, write_repository
 from tests.graph.graphs import GraphBuilder, all_codes, design_of
-from tests.graph.test_reader import KIND, squares
+from tests.graph.reader_graphs import KIND, squares
 
 CONFIG = {"widths": [8, 6], "weight_bits": [4, 4, 4], "activation_bits": [4, 4], "input_bits": 6, "sparsity": 0.5}
 

@@ -16,22 +16,11 @@ from onnx import numpy_helper
 from codesign.core.errors import InputError
 from codesign.handoff import received, write_bundle
 from codesign.handoff.archive import open_bundle
-from codesign.handoff.check import checksum
 from codesign.handoff.claims import FIELDS
 from codesign.handoff.examination import Asked, prove_bundle
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.statement import Finding
-
-
-def forge(bundle, name, content):
-    """Change a file and the manifest with it, as somebody would who means harm."""
-    (bundle / name).write_bytes(content)
-    path = bundle / "manifest.json"
-    manifest = json.loads(path.read_text())
-    for entry in manifest["files"]:
-        if entry["path"] == name:
-            entry |= {"size": len(content), "sha256": checksum(bundle / name)}
-    path.write_text(json.dumps(manifest))
+from tests.handoff.forged import forge
 
 
 def wrong(bundle, *asked):

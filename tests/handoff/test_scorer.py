@@ -18,7 +18,7 @@ from codesign.handoff.apply import Scorer, apply_bundle
 from codesign.handoff.archive import pack
 from codesign.physics.events import read_events, write_events
 from tests.handoff.conftest import features
-from tests.handoff.test_apply import PerJet, same, some_events
+from tests.handoff.scored_events import PerJet, same, some_events
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 
 from codesign.core import plugins
 from codesign.core.errors import InputError
-from codesign.core.records import SampleFacts
 from codesign.core.targets import load_target
 from codesign.data.sample import Splits
 from codesign.families.base import Family
@@ -22,7 +21,6 @@ from codesign.flows.alkaid.flow import Alkaid
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model, features_model, heads_of
 from codesign.pipeline.kept import training_key
-from codesign.pipeline.parts import record
 from codesign.report import write_report
 from codesign.search.engine import run_study
 from codesign.search.progress import Silent
@@ -31,6 +29,7 @@ from codesign.tasks.base import Task
 from codesign.testing import TaskTests
 from codesign.training.lesson import Budget
 from tests.graph.everywhere import exact_codes
+from tests.heads.two_heads import facts_of
 
 PLUGIN = Path(__file__).parent / "plugin"
 CONFIG = MLPConfig(widths=(16,), weight_bits=(6, 6), activation_bits=(6,), input_bits=8)
@@ -72,12 +71,6 @@ def problem(plugin):
 @pytest.fixture(scope="module")
 def parts(problem):
     return [problem.sample.part(name, Splits(0.6, 0.2, 0.2, 1)) for name in ("train", "validation", "test")]
-
-
-def facts_of(problem):
-    return SampleFacts.model_validate(
-        record(problem.sample, Splits(0.6, 0.2, 0.2, 1)) | {"outputs": problem.outputs(problem.sample)}
-    )
 
 
 def trained(problem, parts, epochs=25):

@@ -213,7 +213,7 @@ def storage_of(kind, place):
         place.mkdir(parents=True, exist_ok=True)
         yield f"sqlite:///{place}/search.db"
     else:
-        from tests.search.test_postgresql import Server
+        from tests.search.postgresql_server import Server
 
         root = Path(tempfile.mkdtemp(prefix="codesign-pg-", dir="/tmp"))
         server = Server(root)

@@ -14,8 +14,8 @@ from codesign.search.cluster import job_queue
 from codesign.search.engine import run_study
 from tests.processes import wait_for
 from tests.search.conftest import PLUGIN
-from tests.search.test_engine import Notes, changed, optuna_states, refused, search, statuses, trace
-from tests.test_store import small_study
+from tests.search.small_search import Notes, changed, optuna_states, refused, search, statuses, trace
+from tests.small_study import small_study
 
 distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
 

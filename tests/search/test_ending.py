@@ -13,7 +13,7 @@ from codesign.core.runfolder import RunFolder
 from codesign.search import engine
 from codesign.search.ending import ending, group
 from tests.search.conftest import STUDY
-from tests.search.test_engine import changed, search
+from tests.search.small_search import changed, search
 
 DOUBLES = {"pipeline": "toy"}
 

@@ -17,7 +17,7 @@ from codesign.search.storage import open_study
 from codesign.search.worker import Bench
 from codesign.study.definition import FAMILY, parse_study
 from tests.search.conftest import STUDY
-from tests.search.test_engine import Notes, search, statuses
+from tests.search.small_search import Notes, search, statuses
 
 SPACES = {"toy": {"width": {"low": 1, "high": 40}, "sparsity": {"low": 0.0, "high": 0.9}}, "narrow": {"taps": [1, 2]}}
 EACH = [

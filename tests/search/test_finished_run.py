@@ -10,8 +10,8 @@ from codesign.core.errors import CodesignError, InputError
 from codesign.core.runfolder import RunFolder
 from codesign.pipeline.parts import load_sample, part_path
 from tests.processes import wait_for
-from tests.search.test_engine import changed, search
-from tests.search.test_kill import start
+from tests.search.small_search import changed, search
+from tests.search.started import start
 
 
 def content(folder):

@@ -5,7 +5,7 @@ import pytest
 from codesign.core.errors import ToolError
 from codesign.search import engine, foresight
 from codesign.search.engine import run_study
-from tests.search.test_engine import Notes, changed
+from tests.search.small_search import Notes, changed
 
 
 class Begins(Exception):

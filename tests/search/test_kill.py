@@ -2,29 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from codesign.core.errors import InputError
 from codesign.core.records import State
 from tests.processes import PATIENCE, wait_for, wait_until_gone
-from tests.search.conftest import PLUGIN, STUDY
-from tests.search.test_engine import Notes, changed, optuna_states, refused, search, statuses, trace
-
-
-def start(tmp_path, behaviour, trials=6, workers=1, most_bytes=None):
-    (tmp_path / "toy.yaml").write_text(STUDY)
-    root = Path(__file__).parents[2]
-    paths = [root, PLUGIN, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    environment = os.environ | {"TOY": behaviour, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    command = [sys.executable, "-m", "toy_driver", "toy.yaml", "run", str(trials), str(workers)]
-    if most_bytes is not None:
-        command = ["prlimit", f"--fsize={most_bytes}", *command]
-    return subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+from tests.search.conftest import STUDY
+from tests.search.small_search import Notes, changed, optuna_states, refused, search, statuses, trace
+from tests.search.started import start
 
 
 @pytest.fixture

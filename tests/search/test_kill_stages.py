@@ -5,8 +5,8 @@ import pytest
 from codesign.core.records import State
 from codesign.search.engine import run_study
 from tests.search.killing import EVALUATION, PROOF
-from tests.search.test_engine import optuna_states, statuses, trace
-from tests.test_store import small_study
+from tests.search.small_search import optuna_states, statuses, trace
+from tests.small_study import small_study
 
 
 @pytest.mark.slow

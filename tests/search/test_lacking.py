@@ -10,8 +10,8 @@ from codesign.core.runfolder import RunFolder
 from codesign.pipeline.lacking import is_here, lacking
 from codesign.search.ending import ending
 from tests.processes import wait_for
-from tests.search.test_engine import Notes, changed, optuna_states, search, statuses, trace
-from tests.search.test_kill import start
+from tests.search.small_search import Notes, changed, optuna_states, search, statuses, trace
+from tests.search.started import start
 
 
 def raised(work):

@@ -6,12 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codesign.search.ladder import Rung, surely_dominated
+from tests.search.dominance import surely_dominates
 
 BOTH = ("maximise", "minimise")
-
-
-def surely_dominates(one, other, directions):
-    return bool(next(surely_dominated([other, one], directions))[0, 1])
 
 
 def rung(accuracy, lut, error=0.01):

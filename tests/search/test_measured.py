@@ -18,8 +18,8 @@ from codesign.search.measured import Climb, at_fidelity, standing
 from codesign.search.messages import Measure
 from codesign.search.telling import recorded_score
 from codesign.tools.nextpnr_family import FAMILIES
-from tests.search.test_engine import Notes, changed, search, statuses
-from tests.search.test_ladder import surely_dominates
+from tests.search.dominance import surely_dominates
+from tests.search.small_search import Notes, changed, search, statuses
 
 BOTH = ("synthesised", "placed")
 

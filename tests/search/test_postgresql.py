@@ -1,8 +1,6 @@
 """A search in PostgreSQL, its server started here on a Unix socket: shared by runs, stopped and started again."""
 
-import os
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -15,42 +13,11 @@ from codesign.core.records import State
 from codesign.core.runfolder import RunFolder
 from codesign.search import patient
 from codesign.search.storage import open_study
-from tests.processes import PATIENCE, wait_for
-from tests.search.test_engine import search, statuses, trace
+from tests.processes import wait_for
+from tests.search.postgresql_server import Server, binary
+from tests.search.small_search import search, statuses, trace
 
 pytest.importorskip("psycopg", reason="the extra 'postgres' is not installed")
-
-
-def binary(name):
-    found = [*sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True), shutil.which(name)]
-    return str(found[0]) if found[0] else None
-
-
-class Server:
-    """A server that only a Unix socket in its own folder leads to; as root, run by the user nobody."""
-
-    def __init__(self, root):
-        self.root = root
-        self.user = "nobody" if os.getuid() == 0 else None
-        if self.user:
-            shutil.chown(root, self.user)
-        self._run("initdb", "-D", root / "data", "-U", "codesign", "-A", "trust", "--no-sync")
-        self.url = f"postgresql+psycopg://codesign@/postgres?host={root}"
-
-    def _run(self, name, *arguments):
-        command = [binary(name), *map(str, arguments)]
-        more = {"user": self.user, "cwd": self.root, "stdout": subprocess.DEVNULL, "timeout": 2 * PATIENCE}
-        subprocess.run(command, check=True, **more)
-
-    def start(self):
-        options = f"-k {self.root} -c listen_addresses='' -c fsync=off"
-        self._control("-l", self.root / "log", "-o", options, "start")
-
-    def stop(self):
-        self._control("-m", "immediate", "stop")
-
-    def _control(self, *arguments):
-        self._run("pg_ctl", "-D", self.root / "data", "-w", "-t", int(PATIENCE), *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from codesign.core.runfolder import RunFolder
 from codesign.search.recovery import recover
 from codesign.search.storage import open_study
 from tests.benchmarks.search.refused import share_refused, width
-from tests.search.test_engine import changed, refused, search, statuses
+from tests.search.small_search import changed, refused, search, statuses
 
 
 def test_a_refused_candidate_teaches_by_how_much_and_has_no_score(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from codesign.core.runfolder import RunFolder
 from codesign.core.store import pack, unpack
 from codesign.search import remote
 from tests.processes import PATIENCE
-from tests.search.test_engine import search
+from tests.search.small_search import search
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from codesign.core.records import Front, FrontPoint, Metric, Objective, Repeats,
 from codesign.core.runfolder import RunFolder
 from codesign.search.repeat_places import repeat_folder
 from codesign.search.repeats import best_of, repeat_best
-from tests.search.test_engine import search
+from tests.search.small_search import search
 
 
 def test_designs_are_trained_again_and_what_is_there_is_not(study, tmp_path):

@@ -12,7 +12,7 @@ from codesign.flows.base import Flow
 from codesign.search.resolve import resolve
 from codesign.search.seeds import seed_parameters
 from codesign.study.definition import load_study, parse_study
-from tests.search.test_engine import STUDY, changed, search
+from tests.search.small_search import STUDY, changed, search
 
 SEEDS = [{"width": 12, "sparsity": 0.25}, {"width": 3, "sparsity": 0.0}, {"width": 12, "sparsity": 0.25}]
 

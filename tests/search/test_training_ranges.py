@@ -7,7 +7,7 @@ from codesign.core.errors import InputError
 from codesign.core.runfolder import RunFolder
 from codesign.core.space import Fixed
 from codesign.study.definition import parse_study
-from tests.search.test_engine import STUDY, search
+from tests.search.small_search import STUDY, search
 
 
 def test_ranges_are_drawn_kept_and_go_into_the_training(tmp_path):

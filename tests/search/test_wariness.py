@@ -8,7 +8,7 @@ import pytest
 from codesign.search.draw import Drawer
 from codesign.search.wariness import FREE, LEAST, Wariness
 from tests.benchmarks.search.refused import share_refused, width
-from tests.search.test_engine import changed
+from tests.search.small_search import changed
 
 WORST = [-math.inf, math.inf]
 

@@ -408,7 +408,7 @@ def test_a_strangers_run_is_verified_anew_and_then_handed_on(become, tmp_path, m
     from codesign.core.records import Figures
     from codesign.pipeline.trial_proof import prove_trial
     from codesign.search.engine import run_study
-    from tests.test_store import small_study
+    from tests.small_study import small_study
 
     front = run_study(small_study(), tmp_path / "run")
     run, number = RunFolder.open(tmp_path / "run"), front.points[0].trial

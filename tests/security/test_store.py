@@ -352,7 +352,7 @@ def test_a_candidate_survives_a_store_that_is_damaged_through_and_through(become
     from codesign.data.sample import Part
     from codesign.pipeline import evaluation
     from codesign.study.definition import load_study
-    from tests.test_candidate import CONFIG
+    from tests.small_candidate import CONFIG
 
     study = load_study("jet-tagger")
     study = study.model_copy(

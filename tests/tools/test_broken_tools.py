@@ -17,7 +17,7 @@ from codesign.pipeline.stages import add_figures, costs_only_itself
 from codesign.rtl.firmware import Firmware
 from codesign.tools import yosys
 from codesign.tools.nextpnr import place_and_route
-from tests.tools.test_yosys import HEAD, hand_written
+from tests.tools.hand_written import HEAD, hand_written
 
 ADDER = HEAD + "always @(posedge clk) model_out <= model_inp * model_inp + 8'd3; endmodule\n"
 

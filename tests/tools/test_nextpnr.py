@@ -18,8 +18,8 @@ from codesign.rtl.firmware import Firmware, Rtl
 from codesign.tools import nextpnr, nextpnr_family
 from codesign.tools.nextpnr import available, place_and_route
 from codesign.tools.nextpnr_family import FAMILIES
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.test_alkaid import design_of
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.small_designs import design_of
 from tests.verify.small_firmware import make_design, make_small
 
 TARGET = load_target("ulx3s-85f")

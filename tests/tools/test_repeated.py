@@ -11,7 +11,7 @@ from codesign.core.errors import InputError, ToolError
 from codesign.rtl.firmware import Firmware, Rtl
 from codesign.tools.repeated import Copied
 from codesign.tools.yosys import count_all, synthesise
-from tests.tools.test_yosys import hand_written
+from tests.tools.hand_written import hand_written
 
 #: four copies, each of a bit of its own and of a word that all have, of which each keeps the sum in registers
 TEXT = """

@@ -9,26 +9,10 @@ import pytest
 
 from codesign.core.errors import ToolError
 from codesign.core.figures import Fidelity, find
-from codesign.core.fixedpoint import FixedPoint
-from codesign.rtl.firmware import Firmware, Rtl
+from codesign.rtl.firmware import Rtl
 from codesign.tools.yosys import count, synthesise, used_sources
-from tests.verify.small_firmware import TARGET, make_design, make_small
-
-
-def hand_written(folder: Path, text: str, family: str = "xcup") -> Firmware:
-    """Firmware with an 8-bit input and an 8-bit output."""
-    byte = FixedPoint(signed=False, integer_bits=8, fraction_bits=0)
-    folder.mkdir(exist_ok=True)
-    (folder / "top.v").write_text(text)
-    return Firmware(
-        design=make_design((byte,), (byte,)),
-        target=TARGET.model_copy(update={"family": family}),
-        folder=folder,
-        rtl=Rtl((Path("top.v"),), "top", 1),
-    )
-
-
-HEAD = "module top (input clk, input [7:0] model_inp, output reg [7:0] model_out);\n"
+from tests.tools.hand_written import HEAD, hand_written
+from tests.verify.small_firmware import make_small
 
 
 def test_known_circuit_and_a_library_file_that_does_not_parse(tmp_path: Path) -> None:

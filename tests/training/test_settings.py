@@ -22,7 +22,7 @@ from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.losses import Loss, with_loss
 from codesign.tasks.tables.classification import TableClassification
 from codesign.training.objectives import HeadsLoss, WeightedLoss
-from tests.heads.test_two_heads import facts_of
+from tests.heads.two_heads import facts_of
 from tests.search.conftest import STUDY
 from tests.tasks.tables.made import six_tables
 

@@ -26,7 +26,7 @@ from codesign.verify.axi_simulation import Episode, simulate_axi
 from codesign.verify.bitstream_simulation import SimulatedPort
 from codesign.verify.rtl import simulate, verify
 from codesign.verify.testbench import run_testbench, write_testbench
-from tests.families.test_anomaly import CASES, built
+from tests.families.anomaly_cases import CASES, built
 from tests.graph.graphs import GraphBuilder, design_of
 
 TARGET = load_target("vu13p-360")

@@ -32,6 +32,7 @@ from codesign.training import export
 from codesign.training.lesson import Budget, Fold, Lesson, Subject
 from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, GridSignal, Matrix, Walk, mean, total
 from tests.blocks.codes import codes_everywhere
+from tests.families.items.dead import one_dead
 from tests.families.items.networks import BASE, FAMILIES, image, items, made, subject_of
 from tests.graph.everywhere import exact_codes
 
@@ -84,15 +85,6 @@ USUAL = [
     _slowly(f) if f in (Interaction, LinearAttention, Mixer, Attention, Gru) else pytest.param(f, id=f.name)
     for f in FAMILIES
 ]
-
-
-def one_dead(network):
-    """The second channel of the first layer never fires; the last row of every matrix is zero."""
-    first = next(m for m in network.modules() if isinstance(m, ActivationLayer) and not m._signed)
-    first.bias[1] = -100.0
-    for module in network.modules():
-        if isinstance(module, Matrix | ConvolutionLayer):
-            module.weight[-1] = 0.0
 
 
 def codes_of(found, events=200):

@@ -10,7 +10,6 @@ import torch
 
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError
-from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.probes import probe_codes
 from codesign.families.conv1d.family import Conv1d
 from codesign.families.conv2d.family import Conv2d
@@ -21,8 +20,9 @@ from codesign.families.linear_attention.family import LinearAttention
 from codesign.graph.cost import constant_bits, graph_cost
 from codesign.training import export, learned_precision
 from codesign.training.learned_precision import Prices, learn_precision
-from codesign.training.lesson import Budget, Fold, Lesson
-from tests.families.items.networks import BASE, OWN, image, items, subject_of
+from codesign.training.lesson import Budget
+from tests.families.items.lessons import lesson_of
+from tests.families.items.networks import BASE, OWN, image, items
 from tests.graph.everywhere import exact_codes
 
 CASES = [
@@ -33,13 +33,6 @@ CASES = [
     (Interaction, {"item_width": 4}, lambda: items(6, True, True)),
     (LinearAttention, {}, lambda: items(6, True)),
 ]
-
-
-def lesson_of(toy, bits=10):
-    quantisation = InputQuantisation.of_blocks(toy.x, toy.layouts, bits)
-    x = quantisation.port.values(quantisation.codes(toy.x))
-    folds = [Fold(x[part], {"scores": toy.y[part]}) for part in (slice(0, 400), slice(400, None))]
-    return Lesson(subject_of(toy), quantisation, *folds)
 
 
 def candidate_of(family, more, **how):

@@ -10,7 +10,7 @@ from codesign.core.targets import load_target
 from codesign.flows.finn.flow import FinnSettings
 from codesign.verify.axi_simulation import episodes_for, first_difference, simulate_axi
 from codesign.verify.rtl import verify
-from tests.flows.finn.test_layers import small
+from tests.flows.finn.small_networks import small
 
 
 def test_every_event_of_packets_with_random_stalls_and_resets(finn, tmp_path):

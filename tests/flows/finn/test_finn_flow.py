@@ -17,10 +17,10 @@ from codesign.flows.finn.repair import repair
 from codesign.testing.cases import family_design
 from codesign.training import export
 from codesign.verify.rtl import verify
-from tests.families.test_learned import exported, scattered
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.finn.test_layers import KIND, small
-from tests.flows.test_alkaid import design_of
+from tests.families.learned_networks import exported, scattered
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.finn.small_networks import KIND, small
+from tests.flows.small_designs import design_of
 from tests.graph.everywhere import exact_codes
 from tests.graph.item_networks import network
 

@@ -13,7 +13,7 @@ from codesign.core.errors import ToolError
 from codesign.core.own_environment import OwnEnvironment
 from codesign.flows.finn.client import FinnProcess
 from codesign.flows.finn.environment import FINN, environment
-from tests.flows.finn.test_layers import small
+from tests.flows.finn.small_networks import small
 from tests.processes import alive, wait_for, wait_until_gone
 
 

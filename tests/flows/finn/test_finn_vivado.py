@@ -12,7 +12,7 @@ from codesign.core.targets import load_target
 from codesign.flows.finn.environment import FINN, environment
 from codesign.flows.finn.flow import FinnSettings
 from codesign.flows.finn.vivado_build import build, configuration, read_reports
-from tests.flows.finn.test_layers import small
+from tests.flows.finn.small_networks import small
 
 # keys as finn-plus 1.6.1 writes them (finn.util.vivado.parse_ooc_synth_results, finn.builder.build_dataflow_steps)
 OUT_OF_CONTEXT = {

@@ -12,13 +12,13 @@ from codesign.flows.finn.finn_layers import MOST_BITS, layers_of
 from codesign.graph.exact import Exact
 from codesign.graph.quantiser import QUANT_MODES
 from codesign.graph.reader import read_graph
-from tests.families.test_learned import exported, scattered
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.test_alkaid import design_of as trained
+from tests.families.learned_networks import exported, scattered
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.finn.small_networks import KIND, small
+from tests.flows.small_designs import design_of as trained
 from tests.graph.graphs import GraphBuilder, design_of
 
 MODES = [mode.value for mode in QUANT_MODES]
-KIND = FixedPoint(signed=True, integer_bits=2, fraction_bits=3)
 
 
 def same(design, codes=None):
@@ -41,21 +41,6 @@ def test_trained_networks(config):
 def test_widths_of_every_weight_neuron_and_input_of_their_own():
     design, codes = exported(scattered("weight"))
     same(design, codes)
-
-
-def small(seed=0, mode="FLOOR", bits=3, signed=0, kind=KIND, narrow=0, bias=True):
-    rng = np.random.default_rng(seed)
-    build = GraphBuilder(4)
-    x = build.quant("x", kind.lsb, kind.width, int(kind.signed))
-    x = build.node("MatMul", x, build.constant(rng.integers(-7, 8, (4, 6)) / 4))
-    if bias:
-        x = build.node("Add", x, build.constant(rng.integers(-9, 10, 6) / 64))
-    if not signed:
-        x = build.node("Relu", x)
-    x = build.quant(x, 2.0 ** rng.integers(-3, 2), bits, signed, narrow, mode)
-    x = build.node("MatMul", x, build.constant(rng.integers(-3, 4, (6, 2)) / 8))
-    x = build.node("Add", x, build.constant([0.375, -1.0]))
-    return design_of(build.finish(x, 2), kind, 4)
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,8 +13,8 @@ from codesign.core.errors import ToolError
 from codesign.flows.hls4ml import csim
 from codesign.flows.hls4ml.csim import compile_csim
 from codesign.flows.hls4ml.flow import Hls4ml
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.test_alkaid import TARGET, design_of
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.small_designs import TARGET, design_of
 from tests.processes import wait_for, wait_until_gone
 
 

@@ -13,8 +13,8 @@ from codesign.core.targets import load_target
 from codesign.flows.hls4ml import flow as hls4ml_flow
 from codesign.flows.hls4ml.flow import Hls4ml, Hls4mlSettings, Hls4mlSpace
 from codesign.training import export
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.test_alkaid import TARGET, design_of
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.small_designs import TARGET, design_of
 from tests.graph.everywhere import exact_codes
 from tests.graph.graphs import GraphBuilder
 from tests.graph.graphs import design_of as graph_design

@@ -10,8 +10,8 @@ from codesign.core.figures import Fidelity
 from codesign.flows.hls4ml.flow import PROJECT, Hls4ml
 from codesign.pipeline.trial import synthesisers
 from codesign.training import export
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.test_alkaid import TARGET, design_of
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.small_designs import TARGET, design_of
 from tests.tools.vendor.texts import COSIM, CSYNTH, UTILISATION
 
 REPLAY = """#!{python}

@@ -9,7 +9,7 @@ import pytest
 
 from codesign.core.errors import CodesignError, InputError, UnsupportedError
 from codesign.importing.trees import read_trees
-from tests.importing.trees.test_tree_import import FOLDER, INPUTS
+from tests.importing.trees.recorded import FOLDER, INPUTS
 
 
 def entries(name):

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +16,11 @@ from codesign.importing.trees.trained_trees import source_margins
 from codesign.testing.graphs import kind_of, port_of_one_kind
 from codesign.verify.rtl import verify
 from tests.graph.everywhere import equal_everywhere
+from tests.importing.trees.recorded import FOLDER, INPUTS
 
-FOLDER = Path(__file__).parent / "files"
 MARGINS = json.loads((FOLDER / "margins.json").read_text(encoding="utf-8"))
 FILES = sorted(p.name for p in FOLDER.iterdir() if p.name not in ("VERSIONS", "margins.json"))
 KINDS = [f for f in FILES if not f.endswith(".ubj") and not f.startswith(("forest", "xgboost-", "skops"))]
-#: codes of a quarter, as in training and beyond
-INPUTS = port_of_one_kind(kind_of(6, True, 2), 5)
 BITS = 10
 
 

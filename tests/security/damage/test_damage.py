@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import shutil
 import traceback
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.security.damage.damage import Damage, damages, ended, spoilt
+from tests.security.damage.damages import chosen, of_run
 
 #: what each file of a run folder is read by; ``T`` stands for the trial's number
 RUN_READERS: dict[str, tuple[str, ...]] = {
@@ -54,8 +54,6 @@ BUNDLE_FILES = (
     "onnx/features.onnx", "firmware/firmware.json", "firmware/program.json.gz", "README.md", "testbench/tb.sv",
 )  # fmt: skip
 
-#: damages of any file, whatever it holds
-WHOLE = ("missing", "a folder", "empty", "not UTF-8", "cut off", "garbage", "other bytes inside")
 
 #: of the default suite: so many damages of each file, chosen once and for all; the slow test has them all
 _FEW = 2
@@ -91,19 +89,6 @@ def faults(base: Path, damage: Damage, commands: list[list[str]], scratch: Path)
                 continue
             if len(said) > 2000:
                 yield f"{damage}: {command[0]}: says {len(said)} characters"
-
-
-def chosen(every: list[Damage], few: int) -> list[Damage]:
-    """Some damages, always the same: the first half of the whole file, the others of fields where there are any."""
-    whole = [d for d in every if d.how in WHOLE]
-    of_fields = [d for d in every if d.how not in WHOLE] or whole
-    draw = random.Random(every[0].name)
-    first = draw.sample(whole, few // 2)
-    return first + draw.sample([d for d in of_fields if d not in first], few - few // 2)
-
-
-def of_run(name: str, number: int) -> str:
-    return name.replace("/T/", f"/{number:04d}/")
 
 
 def swept(base: Path, number: int, name: str, scratch: Path, few: int | None) -> list[str]:

@@ -15,7 +15,7 @@ from codesign.search.storage import open_study
 from codesign.search.telling import recorded_score
 from codesign.study.definition import parse_study
 from tests.security.damage.damage import Damage, damages, spoilt
-from tests.security.damage.test_damage import chosen, of_run
+from tests.security.damage.damages import chosen, of_run
 
 FILES = (
     "study.yaml", "target.json", "search.json", "study.journal", "front.json", "trials/T/status.json",

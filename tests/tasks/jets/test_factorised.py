@@ -10,7 +10,7 @@ from codesign.core.errors import InputError
 from codesign.tasks.jets.corrections import write_corrections
 from codesign.tasks.jets.factorised import Factorised
 from codesign.tasks.jets.published import corrections_of
-from tests.tasks.jets.test_response import judged
+from tests.tasks.jets.judged_response import judged
 
 
 @pytest.fixture(scope="module")

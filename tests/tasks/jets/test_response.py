@@ -3,15 +3,8 @@
 import numpy as np
 import pytest
 
-from codesign.statistics.comparison import summary
-from codesign.statistics.replicas import Replicas
-from codesign.tasks.jets.response import BinnedResponse, bin_response, median, resolution
-
-
-def judged(response, pt, eta, number=None, name="test"):
-    bins = BinnedResponse.of(response, pt, eta)
-    measured = Replicas.of(name, len(pt), number=number).collect(lambda rows: bins.measure("jets", rows))
-    return summary(bins.metrics("jets", measured))
+from codesign.tasks.jets.response import bin_response, median, resolution
+from tests.tasks.jets.judged_response import judged
 
 
 @pytest.mark.parametrize("jets", [100, 2000])

@@ -21,7 +21,7 @@ from codesign.search.progress import Silent
 from codesign.study.definition import parse_study
 from codesign.tasks.tables.classification import TableClassification
 from codesign.training.lesson import Budget
-from tests.heads.test_two_heads import facts_of
+from tests.heads.two_heads import facts_of
 from tests.tasks.tables.made import LABELS, six_tables
 
 CONFIG = MLPConfig(widths=(5,), weight_bits=(4, 4), activation_bits=(4,), input_bits=6)

@@ -12,8 +12,8 @@ from codesign.core.errors import ToolError, UnsupportedError
 from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.tools.vendor import find, vivado
-from tests.families.test_qmlp import CONFIGS
-from tests.flows.test_alkaid import TARGET, design_of
+from tests.families.mlp_networks import CONFIGS
+from tests.flows.small_designs import TARGET, design_of
 from tests.processes import wait_until_gone
 from tests.tools.vendor.texts import POWER, TIMING, UTILISATION
 
