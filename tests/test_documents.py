@@ -65,6 +65,12 @@ def test_pages_of_reference_say_what_the_code_says(name):
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == made.stdout, "make numbers"
 
 
+@pytest.mark.parametrize("name", [name for name in reference.PAGES if name != "reference_python.md"])
+def test_every_key_of_a_page_of_reference_says_what_it_means(name):
+    untold = [line for line in (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines() if line.endswith("|  |")]
+    assert untold == []
+
+
 def test_the_tutorial_s_page_is_its_notebook():
     assert (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8") == tutorial_page(), "make numbers"
     assert not [c for c in cells() if c.get("outputs")], "commit the notebook without its results"

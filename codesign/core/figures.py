@@ -63,11 +63,11 @@ class Expected(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    value: float = Field(ge=0, allow_inf_nan=False)
+    value: float = Field(ge=0, allow_inf_nan=False, description="in the figure's unit")
     low: float = Field(ge=0, allow_inf_nan=False, description="lower end of a band of one standard deviation")
-    high: float = Field(ge=0, allow_inf_nan=False)
+    high: float = Field(ge=0, allow_inf_nan=False, description="upper end of the band")
     fidelity: Fidelity = Field(description="of what is expected")
-    tool: str = Field(min_length=1)
+    tool: str = Field(min_length=1, description="whose result is expected")
     source: str = Field(min_length=1, description="the calibration")
 
 
@@ -76,12 +76,12 @@ class Figure(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    quantity: Quantity
-    value: float = Field(ge=0, allow_inf_nan=False)
-    unit: str
-    fidelity: Fidelity
-    tool: str = Field(min_length=1)
-    version: str = Field(min_length=1)
+    quantity: Quantity = Field(description="what is counted")
+    value: float = Field(ge=0, allow_inf_nan=False, description="in its unit")
+    unit: str = Field(description="such as LUT, cycles, ns, MHz")
+    fidelity: Fidelity = Field(description="how it was obtained")
+    tool: str = Field(min_length=1, description="what measured it")
+    version: str = Field(min_length=1, description="the tool's")
     settings: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
         exclude_if=lambda settings: not settings,

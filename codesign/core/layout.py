@@ -36,8 +36,10 @@ class Layout(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)
-    shape: tuple[int, ...] = Field(min_length=1, max_length=_MOST_AXES)
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100, description="of the block")
+    shape: tuple[int, ...] = Field(
+        min_length=1, max_length=_MOST_AXES, description="items and fields of an event, such as (32, 3)"
+    )
     fields: tuple[str, ...] = Field(description="names of the last axis")
     units: tuple[str, ...] = Field(default=(), description="of each field, '1' or empty for a number; () for not told")
     absent: Literal["code", "masked"] | None = Field(

@@ -53,8 +53,8 @@ class _Record(BaseModel):
 class Metric(_Record):
     """A physics metric, its statistical uncertainty (one standard deviation), and its systematic one."""
 
-    value: float = Field(allow_inf_nan=False)
-    error: float = Field(ge=0, allow_inf_nan=False)
+    value: float = Field(allow_inf_nan=False, description="in the metric's own unit")
+    error: float = Field(ge=0, allow_inf_nan=False, description="statistical: one standard deviation")
     low: float | None = Field(
         default=None,
         allow_inf_nan=False,
@@ -83,18 +83,22 @@ class PairedDifference(Metric):
 class BesideOther(_Record):
     """Two that were judged on the same events."""
 
-    one: str
-    other: str
-    metrics: dict[str, PairedDifference]
+    one: str = Field(description="name of the first")
+    other: str = Field(description="name of the second")
+    metrics: dict[str, PairedDifference] = Field(description="the first less the second, by metric")
 
 
 class Comparisons(_Record):
     """``comparisons.json`` of a trial on the front: beside each of the baselines, on the test split."""
 
-    split: str = Field(pattern="^(validation|test)$")
-    events: int = Field(gt=0)
-    effective: float | None = Field(default=None, exclude_if=lambda number: number is None)
-    compared: list[BesideOther]
+    split: str = Field(pattern="^(validation|test)$", description="on which both were judged")
+    events: int = Field(gt=0, description="events of the split")
+    effective: float | None = Field(
+        default=None,
+        exclude_if=lambda number: number is None,
+        description="effective number of events, where they have weights",
+    )
+    compared: list[BesideOther] = Field(description="a pair each")
     sample: str | None = Field(
         default=None, description="hash of the sample: designs of two runs belong together by it"
     )
@@ -109,9 +113,9 @@ class Comparisons(_Record):
 class Metrics(_Record):
     """``metrics.json`` of a trial: the metrics on one split of the sample."""
 
-    split: str = Field(pattern="^(train|validation|test)$")
-    events: int = Field(gt=0)
-    metrics: dict[str, Metric]
+    split: str = Field(pattern="^(train|validation|test)$", description="on which it was judged")
+    events: int = Field(gt=0, description="events of the split")
+    metrics: dict[str, Metric] = Field(description="by name")
     points: dict[str, float] = Field(
         default_factory=dict, description="thresholds and the like, fixed on the validation split before judging"
     )
@@ -132,27 +136,27 @@ class Metrics(_Record):
 class Figures(_Record):
     """``figures.json`` of a trial: every hardware figure that was measured, at every fidelity reached."""
 
-    figures: list[Figure]
+    figures: list[Figure] = Field(description="in the order in which they were measured")
 
 
 class Objective(_Record):
     """What the search pulls: a metric's name, or a figure's quantity with its fidelity."""
 
-    name: str
-    direction: str = Field(pattern="^(maximise|minimise)$")
+    name: str = Field(description="a metric's, or a figure's quantity")
+    direction: str = Field(pattern="^(maximise|minimise)$", description="which way is better")
     fidelity: str | None = Field(default=None, description="of a figure: the one compared; absent for a metric")
 
 
 class Verified(_Record):
     """``verify.json`` of a trial: the verdict of the RTL simulation, or of what runs in its place."""
 
-    exact: bool
+    exact: bool = Field(description="whether every integer of every event was equal")
     events: int = Field(ge=0, description="events simulated and compared, a new one every clock")
     latency_cycles: int | None = Field(default=None, ge=1, description="measured; absent where outputs never matched")
     initiation_interval: int | None = Field(default=None, ge=1, description="measured")
     compared: list[str] = Field(default_factory=list, description="models whose integers equal the RTL's, or should")
-    tool: str = ""
-    version: str = ""
+    tool: str = Field(default="", description="what simulated, or ran")
+    version: str = Field(default="", description="the tool's")
     proven: str = Field(default="RTL", description="what was run: RTL, or e.g. C simulation where there is no RTL")
     first_difference: str | None = Field(default=None, description="where it is not exact: event, output, values")
     thresholds: list[int] = Field(
@@ -228,19 +232,19 @@ class SearchName(_Record):
 class FrontPoint(_Record):
     """One Pareto-optimal trial."""
 
-    trial: int = Field(ge=0)
-    config: dict[str, Any]
+    trial: int = Field(ge=0, description="its number in the run")
+    config: dict[str, Any] = Field(description="what was searched, as config.json has it")
     metrics: dict[str, Metric] = Field(description="on the test split, which the search never saw")
     validation: dict[str, Metric] = Field(default_factory=dict, description="on the split the search used")
-    figures: list[Figure]
+    figures: list[Figure] = Field(description="every hardware figure that was measured")
     verified: Verified | None = Field(description="null where the verification could not run; see the trial's status")
 
 
 class LearnedFigure(_Record):
     """What one step closer to the chip does to a figure, from the run's own measurements of a family."""
 
-    family: str
-    quantity: str
+    family: str = Field(description="whose trials taught it")
+    quantity: str = Field(description="of the figure")
     factor: float = Field(gt=0, allow_inf_nan=False, description="measured over the figure below, geometric mean")
     error: float = Field(ge=0, allow_inf_nan=False, description="of a prediction by it, as a share: one deviation")
     trials: int = Field(ge=2, description="measured, from which it is learned")
@@ -250,7 +254,7 @@ class RepeatedMetric(_Record):
     """A metric on the test split of a design and of the same one trained again, all on the same events."""
 
     values: list[float] = Field(description="the design's own first")
-    mean: float = Field(allow_inf_nan=False)
+    mean: float = Field(allow_inf_nan=False, description="of the values")
     training: float = Field(ge=0, allow_inf_nan=False, description="standard deviation over trainings")
     events: float = Field(ge=0, allow_inf_nan=False, description="mean statistical error: what other events would do")
 
@@ -258,9 +262,9 @@ class RepeatedMetric(_Record):
 class RepeatedDesign(_Record):
     """A design of the front, trained again from other seeds."""
 
-    trial: int = Field(ge=0)
+    trial: int = Field(ge=0, description="the design's own trial")
     seeds: list[int] = Field(description="of the trainings that came through")
-    metrics: dict[str, RepeatedMetric] = Field(default_factory=dict)
+    metrics: dict[str, RepeatedMetric] = Field(default_factory=dict, description="by name")
     figures: dict[str, list[float]] = Field(
         default_factory=dict, description="compiled figures of each, by quantity, the design's own first"
     )
@@ -271,13 +275,13 @@ class Repeats(_Record):
     """``repeats.json`` of a run: its best designs, each trained again from other seeds."""
 
     repeats: int = Field(ge=1, description="further trainings of each that were asked for")
-    designs: list[RepeatedDesign]
+    designs: list[RepeatedDesign] = Field(description="each with its trainings")
 
 
 class FidelityFront(_Record):
     """The front at one fidelity: each objective is of the same fidelity for all of its trials."""
 
-    fidelity: Fidelity
+    fidelity: Fidelity = Field(description="at which its figures were measured")
     objectives: list[Objective] = Field(description="as compared here")
     measured: list[int] = Field(description="trials that have these figures")
     trials: list[int] = Field(description="the front: those of the measured that no other one dominates")
@@ -298,8 +302,8 @@ class FidelityFront(_Record):
 class Front(_Record):
     """``front.json`` of a run."""
 
-    study: str
-    objectives: list[Objective]
+    study: str = Field(description="its name")
+    objectives: list[Objective] = Field(description="what the search pulled")
     points: list[FrontPoint] = Field(description="all trials that are on the front, at any of the fidelities compared")
     fronts: list[FidelityFront] = Field(
         default_factory=list,
@@ -317,33 +321,33 @@ class Front(_Record):
 class FlowResult(_Record):
     """One trial through one flow."""
 
-    trial: int = Field(ge=0)
-    flow: str
-    settings: dict[str, Any] = Field(default_factory=dict)
+    trial: int = Field(ge=0, description="its number in the run")
+    flow: str = Field(description="its name")
+    settings: dict[str, Any] = Field(default_factory=dict, description="the flow's")
     equal: bool | None = Field(default=None, description="whether the flow's own model gives QONNX' integers")
     events: int = Field(default=0, ge=0, description="events compared: golden ones, random and extreme codes")
-    figures: list[Figure] = Field(default_factory=list)
+    figures: list[Figure] = Field(default_factory=list, description="what the flow and its tools measured")
     verified: Verified | None = Field(default=None, description="the RTL's simulation, or what runs in its place")
     failed: dict[str, str] = Field(default_factory=dict, description="what could not be done -> why")
-    seconds: float = Field(default=0, ge=0)
+    seconds: float = Field(default=0, ge=0, description="wall-clock time of all of it")
 
 
 class Flows(_Record):
     """``flows.json`` of a run: its trials through every flow."""
 
-    study: str
-    target: str
-    results: list[FlowResult]
+    study: str = Field(description="its name")
+    target: str = Field(description="its name")
+    results: list[FlowResult] = Field(description="a trial through a flow each")
 
 
 class Series(_Record):
     """One line of a plot: equally long lists, and an optional band of one standard deviation."""
 
-    label: str
-    x: list[float]
-    y: list[float]
-    low: list[float] | None = None
-    high: list[float] | None = None
+    label: str = Field(description="in the legend")
+    x: list[float] = Field(description="places along the x axis")
+    y: list[float] = Field(description="values at them")
+    low: list[float] | None = Field(default=None, description="lower end of the band")
+    high: list[float] | None = Field(default=None, description="upper end of the band")
     dashed: bool = Field(default=False, description="drawn dashed: a baseline")
     of: str = Field(
         default="",
@@ -366,17 +370,17 @@ class Series(_Record):
 class Plot(_Record):
     """What one physics plot is drawn from: lines, or a matrix with one label per row and column."""
 
-    name: str
-    title: str
-    x_label: str
-    y_label: str
-    log_x: bool = False
-    log_y: bool = False
-    series: list[Series] = Field(default_factory=list)
+    name: str = Field(description="of its file")
+    title: str = Field(description="above it")
+    x_label: str = Field(description="with the unit")
+    y_label: str = Field(description="with the unit")
+    log_x: bool = Field(default=False, description="whether the axis is logarithmic")
+    log_y: bool = Field(default=False, description="whether the axis is logarithmic")
+    series: list[Series] = Field(default_factory=list, description="its lines")
     matrix: list[list[float]] | None = Field(default=None, description="matrix[row][column], row 0 at the top")
-    x_ticks: list[str] | None = None
-    y_ticks: list[str] | None = None
-    caption: str = ""
+    x_ticks: list[str] | None = Field(default=None, description="names of the columns of a matrix")
+    y_ticks: list[str] | None = Field(default=None, description="names of the rows of a matrix")
+    caption: str = Field(default="", description="what it shows, in words")
 
     @model_validator(mode="after")
     def _rectangular(self) -> Self:
@@ -388,15 +392,15 @@ class Plot(_Record):
 class Plots(_Record):
     """``plots.json`` of a trial on the front: its task's plots on the test split."""
 
-    plots: list[Plot]
+    plots: list[Plot] = Field(description="in the task's order")
 
 
 class InputImportance(_Record):
     """``inputs.json`` of a trial on the front: what a metric loses when one input is shuffled among the events."""
 
-    metric: str
-    split: str = Field(pattern="^test$")
-    events: int = Field(gt=0)
+    metric: str = Field(description="whose loss it is")
+    split: str = Field(pattern="^test$", description="on which it was judged")
+    events: int = Field(gt=0, description="events of the split")
     inputs: dict[str, Metric] = Field(
         description="loss, positive where the input helps; its error over five pieces; of a field, in all items at once"
     )
@@ -419,7 +423,7 @@ class Explained(_Record):
     label: str = Field(default="", description="its class in the sample")
     output: str = Field(description="the output that decided")
     against: str | None = Field(default=None, description="the output that came second: the score is the difference")
-    score: float = Field(allow_inf_nan=False)
+    score: float = Field(allow_inf_nan=False, description="what was decided by")
     base: float = Field(allow_inf_nan=False, description="mean score of the background events")
     threshold: float | None = Field(default=None, description="what the score has to reach for a trigger")
     values: dict[str, float] = Field(
@@ -428,31 +432,31 @@ class Explained(_Record):
     codes: dict[str, int] = Field(
         default_factory=dict, exclude_if=lambda codes: not codes, description="the integers that the firmware reads"
     )
-    shares: dict[str, Metric]
+    shares: dict[str, Metric] = Field(description="what each input adds, by its name")
 
 
 class Explanations(_Record):
     """``explained.json`` of a trial on the front: why single events of the test split were kept or decided so."""
 
-    split: str = Field(pattern="^test$")
+    split: str = Field(pattern="^test$", description="of which the events are")
     background: int = Field(gt=0, description="events of the same split that stand for all others; each is used once")
-    events: list[Explained]
+    events: list[Explained] = Field(description="each with its shares")
 
 
 class LayerCost(_Record):
     """What the circuit costs up to where the next layer begins: cumulative, so that differences are a layer's own."""
 
-    lut: float = Field(ge=0)
-    ff: int = Field(ge=0)
-    latency_cycles: int = Field(ge=0)
+    lut: float = Field(ge=0, description="look-up tables")
+    ff: int = Field(ge=0, description="flip-flops")
+    latency_cycles: int = Field(ge=0, description="clocks")
 
 
 class LayerCosts(_Record):
     """``layers.json`` of a trial on the front: compiled up to each of its layers, the last one the whole circuit."""
 
-    tool: str
-    version: str
-    layers: list[LayerCost]
+    tool: str = Field(description="what counted")
+    version: str = Field(description="the tool's")
+    layers: list[LayerCost] = Field(description="in their order")
 
 
 class State(StrEnum):
@@ -467,11 +471,11 @@ class State(StrEnum):
 class TrialStatus(_Record):
     """``status.json`` of a trial."""
 
-    trial: int = Field(ge=0)
-    state: State
+    trial: int = Field(ge=0, description="its number in the run")
+    state: State = Field(description="how far it got")
     stage: str = Field(default="", description="the stage that is running, or that failed")
     reason: str | None = Field(default=None, description="why it failed, or which constraint it breaks")
-    seed: int
+    seed: int = Field(description="of everything in the trial that is drawn")
     seconds: dict[str, float] = Field(default_factory=dict, description="wall-clock time per stage")
     processor: float | None = Field(
         default=None,

@@ -25,9 +25,9 @@ class Resources(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lut: int = Field(gt=0, le=_MOST)
-    ff: int = Field(gt=0, le=_MOST)
-    dsp: int = Field(ge=0, le=_MOST)
+    lut: int = Field(gt=0, le=_MOST, description="look-up tables of six inputs; of four where the family has those")
+    ff: int = Field(gt=0, le=_MOST, description="flip-flops")
+    dsp: int = Field(ge=0, le=_MOST, description="DSP slices")
     bram: float = Field(ge=0, le=_MOST, allow_inf_nan=False, description="36 kbit blocks")
     slrs: int = Field(
         default=1,
@@ -49,11 +49,13 @@ class Target(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=_NAME, description="letters, digits and any of . _ -: it names files, too")
-    description: str
+    description: str = Field(description="which chip, on which board, in a line")
     part: str = Field(pattern=_NAME, description="ordering code of the vendor's tools")
     family: Literal["xcup", "xcu", "xc7", "ecp5", "nexus"] = Field(description="Yosys' name of the architecture")
-    clock_mhz: float = Field(ge=1e-3, le=1e5)
-    latency_budget_ns: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    clock_mhz: float = Field(ge=1e-3, le=1e5, description="the clock of the design")
+    latency_budget_ns: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="what a design may take, where the experiment says so"
+    )
     stage_delay: float = Field(
         gt=0,
         allow_inf_nan=False,
@@ -62,7 +64,7 @@ class Target(BaseModel):
     board: str | None = Field(
         default=None, pattern=_NAME, description="board for which a bitstream can be made, if any"
     )
-    resources: Resources
+    resources: Resources = Field(description="what the chip has")
 
     @property
     def clock_ns(self) -> float:

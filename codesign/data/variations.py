@@ -34,7 +34,7 @@ class Variation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60, description="of the systematic error, such as scale")
     inputs: tuple[str, ...] = Field(
         default=(), description="names of features, or block.field of all items of a block; * stands for anything"
     )

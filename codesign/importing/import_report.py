@@ -29,7 +29,9 @@ class SourceFile(_Part):
 class Change(_Part):
     """One thing that the design has otherwise than the source, and why the integers stay the same."""
 
-    what: Literal["input", "folded", "cut", "dropped", "thresholds", "table", "narrowed"]
+    what: Literal["input", "folded", "cut", "dropped", "thresholds", "table", "narrowed"] = Field(
+        description="kind of change"
+    )
     where: str = Field(description="the node or layer of the source")
     how: str = Field(description="in words")
 
@@ -37,10 +39,10 @@ class Change(_Part):
 class LayerFacts(_Part):
     """One layer of the source, in order of execution."""
 
-    name: str
+    name: str = Field(description="as the source has it")
     kind: str = Field(description="its operator or class")
-    weights: int = Field(default=0, ge=0)
-    nonzero: int = Field(default=0, ge=0)
+    weights: int = Field(default=0, ge=0, description="all of them")
+    nonzero: int = Field(default=0, ge=0, description="weights that are not 0")
 
 
 class Agreement(_Part):
@@ -70,10 +72,10 @@ class Improvement(_Part):
     Pairs are before and after; absent where they are not counted or measured.
     """
 
-    step: str
+    step: str = Field(description="name of the pass")
     done: tuple[str, ...] = Field(description="a line for each thing: which node, and what")
     operations: tuple[int, int] = Field(description="nodes of the graph")
-    bit_operations: tuple[float, float] | None = None
+    bit_operations: tuple[float, float] | None = Field(default=None, description="effective bit operations")
     luts: tuple[float, float] | None = Field(default=None, description="as the run's compiler counts them")
     checked: int = Field(ge=0, description="input codes on which both graphs were run")
     whole: bool = Field(description="whether those are all that there are")
@@ -82,24 +84,28 @@ class Improvement(_Part):
 class ImportReport(_Part):
     """``imported.json`` of a trial: where its design comes from."""
 
-    source: SourceFile
-    layers: tuple[LayerFacts, ...]
+    source: SourceFile = Field(description="what was imported")
+    layers: tuple[LayerFacts, ...] = Field(description="of the source, in order of execution")
     inputs: tuple[str, ...] = Field(description="name and type of each input, equal ones together")
     outputs: tuple[str, ...] = Field(description="name and type of each output, equal ones together")
-    input_types: Literal["declared", "the model's own quantiser", "the model's own types"]
-    changes: tuple[Change, ...] = ()
+    input_types: Literal["declared", "the model's own quantiser", "the model's own types"] = Field(
+        description="where the types of the inputs come from"
+    )
+    changes: tuple[Change, ...] = Field(default=(), description="what the design has otherwise than the source")
     output_scale: tuple[float, ...] = Field(
         default=(), description="what each output's value is to be multiplied by to give the source's; empty: 1 each"
     )
     output_offset: tuple[float, ...] = Field(default=(), description="what is to be added after that; empty: 0 each")
     operations: int = Field(default=0, ge=0, description="multiplications with weights that are not 0, of one event")
-    weights: int = Field(default=0, ge=0)
-    nonzero_weights: int = Field(default=0, ge=0)
+    weights: int = Field(default=0, ge=0, description="of all layers")
+    nonzero_weights: int = Field(default=0, ge=0, description="weights that are not 0")
     ebops: float | None = Field(default=None, ge=0, description="effective bit operations; absent where not counted")
-    agreement: tuple[Agreement, ...] = ()
-    improvements: tuple[Improvement, ...] = ()
+    agreement: tuple[Agreement, ...] = Field(
+        default=(), description="the source's own execution beside the design, a runner each"
+    )
+    improvements: tuple[Improvement, ...] = Field(default=(), description="of --improve, a pass each")
     put_back: tuple[str, ...] = Field(default=(), description="passes that would have cost more, and what")
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = Field(default=(), description="what a user should know, a line each")
 
     def source_values(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The design's values (events, outputs) in the source's units, in which outputs are to be compared."""

@@ -59,9 +59,11 @@ class _Section(BaseModel):
 class SplitFractions(_Section):
     """Shares of the sample; they add up to 1."""
 
-    train: float = Field(default=0.6, gt=0, lt=1)
-    validation: float = Field(default=0.2, gt=0, lt=1)
-    test: float = Field(default=0.2, gt=0, lt=1)
+    train: float = Field(default=0.6, gt=0, lt=1, description="share that trains")
+    validation: float = Field(
+        default=0.2, gt=0, lt=1, description="share by which the search chooses, and thresholds are fixed"
+    )
+    test: float = Field(default=0.2, gt=0, lt=1, description="share that only the points of the front are judged on")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -86,8 +88,8 @@ def _with_fidelity(data: Any) -> Any:
 class Goal(_Section):
     """One objective: a metric of the task, or a hardware figure at the fidelity that the search compares."""
 
-    name: str
-    direction: Literal["maximise", "minimise"]
+    name: str = Field(description="a metric of the task, or a hardware figure such as lut or latency_cycles")
+    direction: Literal["maximise", "minimise"] = Field(description="which way is better")
     fidelity: Fidelity | None = Field(default=None, description="of a figure: compiled, or another; None for a metric")
 
     @model_validator(mode="before")
@@ -99,9 +101,9 @@ class Goal(_Section):
 class Constraint(_Section):
     """A bound on a metric or a figure: a candidate outside is infeasible, and not on the front."""
 
-    name: str
-    min: float | None = None
-    max: float | None = None
+    name: str = Field(description="a metric of the task, or a hardware figure")
+    min: float | None = Field(default=None, description="at least so much; null: no lower bound")
+    max: float | None = Field(default=None, description="at most so much; null: no upper bound")
     slrs: float | None = Field(
         default=None,
         gt=0,
@@ -153,7 +155,7 @@ class Ladder(_Section):
 class SearchSettings(_Section):
     """Budget and sampler."""
 
-    trials: int = Field(default=40, ge=1)
+    trials: int = Field(default=40, ge=1, description="candidates that are tried")
     sampler: Literal["random", "tpe", "nsga2"] = Field(
         default="random", description="reports/reference/search.json compares them"
     )
@@ -182,7 +184,7 @@ class FlowChoice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    name: str
+    name: str = Field(description="of the flow")
 
     @model_validator(mode="before")
     @classmethod
@@ -202,11 +204,13 @@ class FlowChoice(BaseModel):
 class FamilyChoice(_Section):
     """One of several families of a study. A study may write its name only; what it leaves out is the study's own."""
 
-    name: str
+    name: str = Field(description="of the family")
     view: tuple[str, ...] = Field(min_length=1, description="blocks of the sample that its models see")
-    space: dict[str, Any] = Field(default_factory=dict)
-    training: Training
-    flow: FlowChoice
+    space: dict[str, Any] = Field(
+        default_factory=dict, description="its dimensions, as the page of the family has them"
+    )
+    training: Training = Field(description="where it is other than the study's")
+    flow: FlowChoice = Field(description="where it is other than the study's")
 
 
 class Study(_Section):
@@ -217,11 +221,15 @@ class Study(_Section):
         max_length=100,
         description="small letters, digits and any of . _ -, beginning with a letter or a digit: it names a folder",
     )
-    description: str = ""
-    seed: int = Field(default=1, ge=0)
-    task: str
-    sample: dict[str, Any] = Field(default_factory=dict)
-    splits: SplitFractions = SplitFractions()
+    description: str = Field(default="", description="a line for the report")
+    seed: int = Field(default=1, ge=0, description="of splits, training and sampler: the same seed gives the same run")
+    task: str = Field(description="what the networks do: which sample, metrics and baselines")
+    sample: dict[str, Any] = Field(
+        default_factory=dict, description="the task's own settings: where events come from, and how many"
+    )
+    splits: SplitFractions = Field(
+        default=SplitFractions(), description="how the sample is divided; events of one collision stay together"
+    )
     view: tuple[str, ...] = Field(
         default=(FEATURES,),
         min_length=1,
@@ -233,7 +241,9 @@ class Study(_Section):
         exclude_if=lambda inputs: inputs is None,
         description="raw codes that the firmware is given, and what it prepares of them; null: features as they are",
     )
-    family: str = Field(default="", exclude_if=lambda family: not family)
+    family: str = Field(
+        default="", exclude_if=lambda family: not family, description="the kind of network; or families"
+    )
     families: tuple[FamilyChoice, ...] = Field(
         default=(),
         max_length=32,
@@ -243,24 +253,27 @@ class Study(_Section):
     space: dict[str, Any] = Field(
         default_factory=dict, description="of the family; of several that are named only, by name a space each"
     )
-    training: Training = Training()
+    training: Training = Field(default=Training(), description="how each candidate is trained")
     teacher: TeacherChoice | None = Field(
         default=None,
         exclude_if=lambda teacher: teacher is None,
         description="what every family learns from beside the truth, or instead of it; null: from the truth alone",
     )
-    flow: FlowChoice = FlowChoice(name="alkaid")
+    flow: FlowChoice = Field(
+        default=FlowChoice(name="alkaid"),
+        description="what makes firmware of a design; its name, or a mapping with its settings",
+    )
     target: str
-    objectives: tuple[Goal, ...] = Field(min_length=1)
-    constraints: tuple[Constraint, ...] = ()
+    objectives: tuple[Goal, ...] = Field(min_length=1, description="what the search pulls: the axes of the front")
+    constraints: tuple[Constraint, ...] = Field(default=(), description="what every point of the front has to keep")
     systematics: tuple[Variation, ...] = Field(
         default=(),
         max_length=32,
         exclude_if=lambda variations: not variations,
         description="variations of the inputs, under which every metric is judged, too: its systematic error",
     )
-    search: SearchSettings = SearchSettings()
-    verification: Verification = Verification()
+    search: SearchSettings = Field(default=SearchSettings(), description="how many candidates, and how they are drawn")
+    verification: Verification = Field(default=Verification(), description="on how many events a design is proven")
 
     @model_validator(mode="before")
     @classmethod

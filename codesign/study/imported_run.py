@@ -37,32 +37,32 @@ class _Section(BaseModel):
 class ImportedModel(_Section):
     """One model of the run."""
 
-    trial: int = Field(ge=0)
+    trial: int = Field(ge=0, description="its number in the run")
     name: str = Field(description="of its file, without the folder; of a module, its class")
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="of its content; null of a module")
 
 
 class EventsFile(_Section):
     """The events that the models were compared on, and judged where they have labels."""
 
-    name: str
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    events: int = Field(gt=0)
+    name: str = Field(description="of the file")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="of its content")
+    events: int = Field(gt=0, description="events in it")
     classes: tuple[str, ...] = Field(default=(), description="names of the labels; none where there are none")
 
 
 class ImportedRun(_Section):
     """``import.json`` of a run that has one trial for each imported model, and no study."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)
-    description: str = ""
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100, description="of the run")
+    description: str = Field(default="", description="a line for the report")
     seed: int = Field(default=1, ge=0, description="of the codes that are drawn")
-    flow: FlowChoice = FlowChoice(name="alkaid")
-    target: str
-    objectives: tuple[Goal, ...] = Field(min_length=1)
-    verification: Verification = Verification()
-    models: tuple[ImportedModel, ...] = Field(min_length=1)
-    events: EventsFile | None = None
+    flow: FlowChoice = Field(default=FlowChoice(name="alkaid"), description="what made the firmware")
+    target: str = Field(description="for which it was compiled")
+    objectives: tuple[Goal, ...] = Field(min_length=1, description="the axes of its front")
+    verification: Verification = Field(default=Verification(), description="on how many events each model is proven")
+    models: tuple[ImportedModel, ...] = Field(min_length=1, description="a trial each")
+    events: EventsFile | None = Field(default=None, description="null where none were given")
 
     @property
     def task(self) -> str:

@@ -37,23 +37,24 @@ def study_schema() -> _Schema:
     models |= {f"sample of {n}": m for n, m in samples.items() if m is not None}
     for title, model in models.items():
         definitions |= _definition(title, model)
-    properties["task"] = _names(samples)
-    properties["family"] = _names(spaces)
+    properties["task"] |= _names(samples)
+    properties["family"] |= _names(spaces)
     properties["target"] = {
         "anyOf": [{"enum": available("targets")}, {"type": "string", "pattern": r"\.ya?ml$"}],
         "description": "a shipped target, or the file of one",
     }
     definitions["Training"]["properties"]["loss"] |= {"enum": ["", *plugins.names(Loss)]}
-    definitions["TeacherChoice"]["properties"]["name"] = _names(plugins.names(Teacher))
+    definitions["TeacherChoice"]["properties"]["name"] |= _names(plugins.names(Teacher))
     flow = {"anyOf": [_names(flows), *({"allOf": [_ref(f"flow {name}")]} for name in flows)]}
     for name in flows:
         own = definitions[f"flow {name}"]
-        own["properties"] = {"name": {"const": name}} | own.get("properties", {})
+        own["properties"] = {"name": {"const": name, "description": "of the flow"}} | own.get("properties", {})
         own["required"] = ["name", *own.get("required", ())]
-    properties["flow"] = flow
+    properties["flow"] = flow | {"description": properties["flow"]["description"]}
     family = definitions["FamilyChoice"]
     family["required"] = ["name"]
-    family["properties"] |= {"name": _names(spaces), "flow": flow}
+    family["properties"]["name"] |= _names(spaces)
+    family["properties"]["flow"] = flow | {"description": family["properties"]["flow"]["description"]}
     properties["families"]["items"] = {"anyOf": [_names(spaces), {"$ref": "#/$defs/FamilyChoice"}]}
     family["allOf"] = _by_name("name", "space", {n: f"space of {n}" for n in spaces})
     made["allOf"] = [

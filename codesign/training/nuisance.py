@@ -25,7 +25,7 @@ class Decorrelation(BaseModel):
 
     quantity: str = Field(description="a feature of the sample, or what it knows of each event, such as a mass")
     output: str = Field(description="the output that shall not know it; of several classes the probability of one")
-    strength: float = Field(default=1.0, gt=0, le=1e4)
+    strength: float = Field(default=1.0, gt=0, le=1e4, description="the term's factor in the loss")
     among: tuple[str, ...] = Field(default=(), description="classes of the events; by default all but the output's")
 
     @model_validator(mode="after")

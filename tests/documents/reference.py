@@ -82,10 +82,12 @@ def _sections(name: str, found: _Schema, level: int) -> Iterator[str]:
     for title, inner in sorted(found.get("$defs", {}).items()):
         if "properties" in inner or "enum" in inner:
             yield f"{'#' * (level + 1)} {title}"
-            yield from _table(inner)
+            yield from _table(inner, found)
 
 
-def _table(found: _Schema) -> Iterator[str]:
+def _table(found: _Schema, whole: _Schema | None = None) -> Iterator[str]:
+    """The keys of ``found``, whose definitions are those of ``whole``."""
+    definitions: Mapping[str, _Schema] = (whole or found).get("$defs", {})
     if said := found.get("description"):
         yield _flat(str(said))
     if "enum" in found:
@@ -97,10 +99,17 @@ def _table(found: _Schema) -> Iterator[str]:
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
     for key, value in properties.items():
         default = "required" if key in required else _default(value)
-        rows.append(
-            f"| `{key}` | {_cell(_type(value))} | {_cell(default)} | {_cell(str(value.get('description', '')))} |"
-        )
+        meaning = str(value.get("description", "")) or _sentence(value, definitions)
+        rows.append(f"| `{key}` | {_cell(_type(value))} | {_cell(default)} | {_cell(meaning)} |")
     yield "\n".join(rows)
+
+
+def _sentence(value: _Schema, definitions: Mapping[str, _Schema]) -> str:
+    """What a key of another definition's kind means: the first sentence of what that one says of itself."""
+    referred = [value, *value.get("anyOf", ()), *value.get("allOf", ())]
+    names = [str(v["$ref"]).rsplit("/", 1)[-1].replace("%20", " ") for v in referred if "$ref" in v]
+    said = str(definitions.get(names[0], {}).get("description", "")) if names else ""
+    return _flat(said).split(". ")[0].rstrip(".")
 
 
 def _default(value: _Schema) -> str:

@@ -31,7 +31,7 @@ class RawScale(_Section):
     """How features become codes: ``code = clip(floor(x / step + 1/2))`` in so many bits; ``turn`` codes are 2 pi."""
 
     bits: int = Field(ge=1, le=_MOST_BITS, description="the sign included")
-    signed: bool = False
+    signed: bool = Field(default=False, description="whether codes may be negative")
     step: float = Field(default=1.0, gt=0, description="of the feature for a code of 1")
     turn: int | None = Field(default=None, ge=2, description="codes of a full turn, of an azimuth")
 
@@ -46,7 +46,9 @@ class PreparedInput(_Section):
     fraction: int = Field(default=5, ge=0, le=12, description="binary places of its functions and ratios")
     bits: int | None = Field(default=None, ge=1, le=_MOST_BITS, description="it saturates to; the sign included")
     less: int = Field(default=0, ge=0, le=12, description="bits that it has fewer than the network's other inputs")
-    where: Literal["firmware"] = "firmware"
+    where: Literal["firmware"] = Field(
+        default="firmware", description="it is computed in the firmware, and in every exact model of it"
+    )
 
 
 Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*?\[\]]+$", max_length=100)]

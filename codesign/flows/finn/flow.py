@@ -56,7 +56,9 @@ class FinnSpace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    initiation_interval: IntDimension = Field(default_factory=lambda: parse(16))
+    initiation_interval: IntDimension = Field(
+        default_factory=lambda: parse(16), description="clock cycles between two events that folding aims at"
+    )
 
 
 class Finn(Flow):

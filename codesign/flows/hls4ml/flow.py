@@ -95,9 +95,11 @@ class Hls4mlSpace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    io: Dimension = Fixed("io_parallel")
-    strategy: Dimension = Fixed("latency")
-    reuse_factor: IntDimension = Fixed(1)
+    io: Dimension = Field(
+        default=Fixed("io_parallel"), description="io_parallel: wires; io_stream: FIFOs between layers"
+    )
+    strategy: Dimension = Field(default=Fixed("latency"), description="latency, resource, or distributed_arithmetic")
+    reuse_factor: IntDimension = Field(default=Fixed(1), description="multiplications that share a multiplier")
 
 
 class Hls4ml(Flow):

@@ -66,16 +66,18 @@ class _Described(BaseModel):
 class Followed(_Described):
     """A public file whose types and casts the profile takes."""
 
-    repository: str = Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=_LONGEST)
-    commit: str = Field(pattern=r"^[0-9a-f]{7,40}$")
-    file: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=300)
+    repository: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=_LONGEST, description="owner/name on GitHub"
+    )
+    commit: str = Field(pattern=r"^[0-9a-f]{7,40}$", description="at which it was read")
+    file: str = Field(pattern=r"^[A-Za-z0-9_./-]+$", max_length=300, description="path in the repository")
     lines: str = Field(default="", pattern=r"^[0-9, -]*$", max_length=_LONGEST, description="those of its casts")
 
 
 class InputField(_Described):
     """One number of an item: ``feature = value * factor``, the value brought into half of ``wrap`` about 0 before."""
 
-    name: CxxName
+    name: CxxName = Field(description="of the number")
     factor: float = Field(default=1.0, gt=0, description="of the trial's input for a value of 1")
     unit: str | None = Field(default=None, max_length=_LONGEST, description="that the trial's input must have")
     wrap: int | None = Field(default=None, gt=0, description="values of a full turn, such as 144")
@@ -85,16 +87,20 @@ class InputField(_Described):
 class InputGroup(_Described):
     """So many items, one after another, each of these fields."""
 
-    count: int = Field(gt=0, le=_MOST_ELEMENTS)
-    fields: tuple[InputField, ...] = Field(min_length=1, max_length=_MOST_ELEMENTS)
+    count: int = Field(gt=0, le=_MOST_ELEMENTS, description="items")
+    fields: tuple[InputField, ...] = Field(
+        min_length=1, max_length=_MOST_ELEMENTS, description="of each item, in their order"
+    )
 
 
 class ProfileInput(_Described):
     """What ``prepare_input`` is given a pointer to: the first of numbers of one type, or of structs of fields."""
 
-    type: NumberText | None = None
-    struct: Annotated[str, AfterValidator(_qualified)] | None = Field(default=None, max_length=_LONGEST)
-    groups: tuple[InputGroup, ...] = Field(min_length=1, max_length=100)
+    type: NumberText | None = Field(default=None, description="of each number, such as ap_fixed<16,6>; null of structs")
+    struct: Annotated[str, AfterValidator(_qualified)] | None = Field(
+        default=None, max_length=_LONGEST, description="name of the struct; null of plain numbers"
+    )
+    groups: tuple[InputGroup, ...] = Field(min_length=1, max_length=100, description="of items, one after another")
 
     @model_validator(mode="after")
     def _one_or_the_other(self) -> Self:
@@ -134,9 +140,11 @@ class ProfileInput(_Described):
 class ResultPart(_Described):
     """One number or array of what ``read_result`` fills, and the trial's outputs that it takes, by their places."""
 
-    type: NumberText
+    type: NumberText = Field(description="such as ap_fixed<16,6>")
     count: int | None = Field(default=None, gt=0, le=_MOST_ELEMENTS, description="of a std::array; null: one number")
-    outputs: tuple[Annotated[int, Field(ge=0, lt=_MOST_ELEMENTS)], ...] = Field(min_length=1)
+    outputs: tuple[Annotated[int, Field(ge=0, lt=_MOST_ELEMENTS)], ...] = Field(
+        min_length=1, description="places of the trial's outputs that it takes"
+    )
     holds: Literal["value", "code"] = Field(
         default="value", description="the output's value, or its integer code as the number's own integer"
     )
@@ -159,15 +167,19 @@ class ResultPart(_Described):
 class Profile(_Described):
     """How a design becomes ``<model>_<version>.so``, and what its ``prepare_input`` and ``read_result`` are given."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=_LONGEST)
-    description: str = Field(default="", max_length=1000)
-    follows: tuple[Followed, ...] = Field(min_length=1, max_length=20)
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=_LONGEST, description="by which --profile knows it"
+    )
+    description: str = Field(default="", max_length=1000, description="whose interface it is")
+    follows: tuple[Followed, ...] = Field(
+        min_length=1, max_length=20, description="public files that it was written from"
+    )
     package: CxxName = Field(description="of its repository; the folder is <package>_<version>")
     model: CxxName = Field(description="the library is <model>_<version>.so")
-    version: CxxName = Field(max_length=40)
+    version: CxxName = Field(max_length=40, description="in the names of library, folder and class")
     emulator: VersionedName = Field(description="name of the class")
-    namespace: VersionedName
-    input: ProfileInput
+    namespace: VersionedName = Field(description="of the class, with {version}")
+    input: ProfileInput = Field(description="what prepare_input is given")
     result: tuple[ResultPart, ...] = Field(min_length=1, max_length=2, description="one, or the two of a std::pair")
 
     @model_validator(mode="after")

@@ -79,7 +79,7 @@ class MissingSettings(_Section):
     policy: Literal["refuse", "drop", "median", "value"] = Field(
         default="refuse", description="median: of a feature in the training split; value: the number below"
     )
-    value: float = 0.0
+    value: float = Field(default=0.0, description="of the policy 'value': what stands for a missing number")
 
 
 class SplitSettings(_Section):
@@ -168,8 +168,8 @@ class TargetSettings(_Section):
     """A number that is regressed."""
 
     column: str = Field(description="a column, or an expression over columns")
-    name: str = Field(default="target", pattern=_NAME)
-    unit: str = ""
+    name: str = Field(default="target", pattern=_NAME, description="of the output")
+    unit: str = Field(default="", description="such as GeV; empty: a number")
     middle: float = Field(default=0.0, description="what the output 0 means: about the target's mean")
     spread: float = Field(default=1.0, gt=0, description="what a step of 1 of the output means: about its deviation")
 
