@@ -33,7 +33,7 @@ REFUSED = {
 #: firmware that is simulated in each run of the tests; that of all cases is with -m slow
 SIMULATED = {"single", "dead-neurons", "family-mlp-learned"}
 #: of flows whose compilers take seconds, what is compiled in each run of the tests; the others are with -m slow
-USUAL = {"hls4ml": {"dead-neurons", "weights-1", "signed-16"}, "finn": {"dead-neurons", "signed-5"}}
+USUAL = {"hls4ml": {"dead-neurons", "signed-16"}, "finn": {"dead-neurons", "signed-5"}}
 
 
 def test_cases_are_what_they_say():

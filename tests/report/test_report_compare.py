@@ -44,7 +44,7 @@ def second(tmp_path_factory):
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH: apt-get install chromium")
-@pytest.mark.parametrize("width", [1400, 500])
+@pytest.mark.parametrize("width", [1400, pytest.param(500, marks=pytest.mark.slow)])
 def test_runs_and_designs_side_by_side(finished, second, tmp_path, width):
     path = write_comparison(finished.path, second.path, tmp_path / "two.html")
     assert browse(path, tmp_path, width)[1] == []

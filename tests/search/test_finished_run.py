@@ -56,7 +56,7 @@ def test_a_forgotten_storage_makes_no_journal(tmp_path):
     assert content(tmp_path) == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_search_that_is_broken_off_keeps_the_test_split(tmp_path, number):
     run = RunFolder(tmp_path / "run")
     search(changed(), run.path, 3)

@@ -62,7 +62,7 @@ def test_one_register_and_no_latency(small: Small, tmp_path: Path) -> None:
     assert first_difference(episodes, received, unpack(firmware.design.outputs, words)) is None
 
 
-@pytest.mark.parametrize("interval", [2, 5])
+@pytest.mark.parametrize("interval", [pytest.param(2, marks=pytest.mark.slow), 5])
 def test_a_pipeline_that_takes_an_event_every_few_clocks(interval: int, small: Small, tmp_path: Path) -> None:
     """It gives the event's bits only if they stood at its input for so many edges, and their complement otherwise."""
     firmware = with_top(
