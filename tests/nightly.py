@@ -3,6 +3,9 @@
 Each part is a command with a time limit. What became of it stands in ``runs/nightly/<commit>.json`` with its date, and
 what it printed beside that in a folder of the same name. Called again at the same commit, it goes on with the parts
 that are not there yet; a part that is named runs again. A part whose module does not exist is left out, and said.
+
+Of each part the last run at a clean commit stands in ``reports/reference/nightly.json`` with that commit, and in the
+documentation's page of evidence, which says of an older one that it is.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from codesign.core.runfolder import write_atomically
 from tests.trees import ROOT, changed, commit_of
 
 RUNS = ROOT / "runs" / "nightly"
+#: of each part, its last run
+LAST = ROOT / "reports" / "reference" / "nightly.json"
 MOST_SECONDS = 2400
 _NO_TESTS = 5  # pytest's exit code where nothing was selected
 
@@ -142,7 +147,14 @@ def run(part: Part, log: Path) -> dict[str, Any]:
     return {"date": date, "seconds": round(time.monotonic() - began), "outcome": outcome}
 
 
-def night(chosen: Iterable[Part], again: bool, folder: Path = RUNS) -> bool:
+def _keep(commit: str, name: str, became: dict[str, Any], last: Path) -> None:
+    """What became of a part stands in the place of what became of it before."""
+    kept = json.loads(last.read_text(encoding="utf-8")) if last.is_file() else {"parts": {}}
+    kept["parts"][name] = {"commit": commit[:12]} | became
+    write_atomically(last, (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode())
+
+
+def night(chosen: Iterable[Part], again: bool, folder: Path = RUNS, last: Path = LAST) -> bool:
     """Run the parts that have no record at this commit, or with ``again`` all; whether all that have one passed."""
     commit = commit_of() + "-changed" * changed()
     path, chosen = folder / f"{commit}.json", list(chosen)
@@ -156,6 +168,8 @@ def night(chosen: Iterable[Part], again: bool, folder: Path = RUNS) -> bool:
             print(f"{part.name} ...", end=" ", flush=True)
             record["parts"][part.name] = run(part, folder / commit / f"{part.name}.log")
             write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+            if not commit.endswith("-changed"):
+                _keep(commit, part.name, record["parts"][part.name], last)
             print("{outcome}, {seconds} s".format(**record["parts"][part.name]), flush=True)
     bad = {name: of["outcome"] for name, of in record["parts"].items() if of["outcome"] != "passed"}
     missing = sum(not part.absent and part.name not in record["parts"] for part in parts())

@@ -19,34 +19,44 @@ def at_commit(monkeypatch):
     return at
 
 
-def test_goes_on_where_it_was(at_commit, tmp_path):
+def test_goes_on_where_it_was(at_commit, tmp_path, monkeypatch):
     ran = tmp_path / "ran"
     append = Part("one", ("-c", f"open({str(ran)!r}, 'a').write('x')"))
     fails = Part("two", ("-c", "print('why it fails'); raise SystemExit(3)"))
-    assert night([append], again=False, folder=tmp_path)
-    assert not night([append, fails], again=False, folder=tmp_path)
+    assert night([append], again=False, folder=tmp_path, last=tmp_path / "last.json")
+    assert not night([append, fails], again=False, folder=tmp_path, last=tmp_path / "last.json")
     record = json.loads((tmp_path / f"{'a' * 40}.json").read_text())
     assert record["commit"] == "a" * 40
     assert {name: part["outcome"] for name, part in record["parts"].items()} == {"one": "passed", "two": "failed"}
     assert all(part["date"] for part in record["parts"].values())
     assert "why it fails" in (tmp_path / ("a" * 40) / "two.log").read_text()
     assert ran.read_text() == "x"
-    night([append], again=True, folder=tmp_path)
+    night([append], again=True, folder=tmp_path, last=tmp_path / "last.json")
     assert ran.read_text() == "xx"
     at_commit("b" * 40)
-    assert night([append], again=False, folder=tmp_path)
+    assert night([append], again=False, folder=tmp_path, last=tmp_path / "last.json")
     assert ran.read_text() == "xxx"
+    last = json.loads((tmp_path / "last.json").read_text())["parts"]
+    assert {name: (part["commit"], part["outcome"]) for name, part in last.items()} == {
+        "one": ("b" * 12, "passed"),
+        "two": ("a" * 12, "failed"),
+    }
+    monkeypatch.setattr(nightly, "changed", lambda: True)
+    assert night([append], again=True, folder=tmp_path, last=tmp_path / "last.json")
+    assert json.loads((tmp_path / "last.json").read_text())["parts"] == last, "of no commit"
 
 
 def test_a_part_ends_at_its_limit_with_all_it_started(at_commit, tmp_path):
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
-    assert not night([Part("endless", ("-c", child), seconds=1)], again=False, folder=tmp_path)
+    assert not night(
+        [Part("endless", ("-c", child), seconds=1)], again=False, folder=tmp_path, last=tmp_path / "last.json"
+    )
     record = json.loads((tmp_path / f"{'a' * 40}.json").read_text())
     assert record["parts"]["endless"]["outcome"] == "stopped after 1 s"
 
 
 def test_a_part_that_is_not_here_is_said(at_commit, tmp_path, capsys):
-    assert night([Part("later", ("-m", "tests.not_here"))], again=False, folder=tmp_path)
+    assert night([Part("later", ("-m", "tests.not_here"))], again=False, folder=tmp_path, last=tmp_path / "last.json")
     assert "later: no module tests.not_here here" in capsys.readouterr().out
 
 

@@ -65,12 +65,14 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "activations that wrap, and weights with ranges of their own",
         "python -m tests.benchmarks.learned_ranges",
     ),
+    "nightly.json": ("what runs at night, part by part", "make nightly"),
     "peers.json": ("beside HGQ2 and FINNAS's way", "make bench-peers"),
     "published.json": (
         "a published design rebuilt from its authors' checkpoint",
         "python -m tests.benchmarks.published CHECKPOINT",
     ),
     "random_graphs.json": ("random graphs in all domains", "python -m tests.graph.many"),
+    "remade.json": ("records that were made anew, drawn by a commit", "python -m tests.documents.remade"),
     "report_page.json": ("a report of many trials in a browser", "python -m tests.benchmarks.report_page"),
     "search.json": ("samplers, workers, refused candidates", "python -m tests.benchmarks.search.samplers"),
     "search_tables.json": (
@@ -169,4 +171,19 @@ def page() -> str:
         tools = ", ".join(f"{tool} {version}" for tool, version in own["versions"].items())
         lines.append(f"| `{name}` | {what} | `{command}` | {own['commit']} | {own['date']} | {tools} |")
     lines += ["", "All were measured on two cores of x86-64 without a GPU, where a record does not say otherwise.", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_nights()])
+
+
+def _nights() -> list[str]:
+    """What runs at night, and when each part last ran."""
+    if not (RECORDS / "nightly.json").exists():
+        return []
+    parts = json.loads((RECORDS / "nightly.json").read_text(encoding="utf-8"))["parts"]
+    newest = max(parts.values(), key=lambda part: part["date"])["commit"]
+    rows = [
+        f"| {name} | {part['outcome']} | {part['seconds']} | {part['date'][:10]} | {part['commit']}"
+        f"{'' if part['commit'] == newest else ' (an older one)'} |"
+        for name, part in sorted(parts.items())
+    ]
+    said = "Too long for every change: `make nightly` runs these parts and keeps of each what became of it last."
+    return ["## At night", "", said, "", "| part | outcome | s | date | commit |", "|---|---|---|---|---|", *rows, ""]
