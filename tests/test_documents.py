@@ -12,6 +12,7 @@ import pytest
 from tests.documents import numbers, pictures, records, reference
 from tests.documents.notebook import cells, tutorial_page
 from tests.documents.numbers import SPAN, fill, loose_numbers, value_of
+from tests.documents.tables import TABLE, fill_tables
 from tests.trees import ROOT
 
 README = ROOT / "README.md"
@@ -21,7 +22,7 @@ PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
 def test_numbers_are_those_of_their_records(path):
     text = path.read_text(encoding="utf-8")
-    assert fill(text) == text, "make numbers"
+    assert fill_tables(fill(text)) == text, "make numbers"
 
 
 def test_every_number_of_the_readme_has_a_record():
@@ -42,6 +43,14 @@ def test_one_digit_changed_by_hand_is_found():
     assert fill(changed) == text
     (loose,) = loose_numbers("It takes 17 LUTs, in `2` modules of Python 3.11.")
     assert "17" in loose
+
+
+def test_a_number_of_a_table_changed_by_hand_is_found():
+    text = (ROOT / "docs" / "trees.md").read_text(encoding="utf-8")
+    row = TABLE.search(text)[0].splitlines()[-2]
+    assert fill_tables(text.replace(row, row.replace("8,085", "8,086"))) == text
+    with pytest.raises(ValueError, match="no table 'of nothing'"):
+        fill_tables("<!--| of nothing -->\n<!--|/-->")
 
 
 def test_records_are_listed_and_as_they_were_indexed():

@@ -12,6 +12,7 @@ from tests.documents.numbers import fill
 from tests.documents.pictures import pipeline, rooms
 from tests.documents.records import INDEX, index, page
 from tests.documents.reference import PAGES
+from tests.documents.tables import fill_tables
 from tests.trees import ROOT
 
 
@@ -27,7 +28,7 @@ def main() -> int:
     try:
         for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
             if path not in wanted:
-                wanted[path] = fill(path.read_text(encoding="utf-8"))
+                wanted[path] = fill_tables(fill(path.read_text(encoding="utf-8")))
     except ValueError as error:
         print(f"error: {path.name}: {error}", file=sys.stderr)
         return 1

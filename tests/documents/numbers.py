@@ -89,6 +89,6 @@ def fill(text: str) -> str:
 
 def loose_numbers(text: str) -> list[str]:
     """Numbers of a page that stand in no span, with what is around them."""
-    for pattern in (SPAN.pattern, *_UNREAD, *_NAMES):
+    for pattern in (SPAN.pattern, r"(?s)<!--\| .*?<!--\|/-->", *_UNREAD, *_NAMES):
         text = re.sub(pattern, " ", text, flags=re.DOTALL if pattern == SPAN.pattern else 0)
     return [text[max(0, m.start() - 25) : m.end() + 15].strip() for m in re.finditer(r"(?<![\w.-])\d[\d.,]*", text)]

@@ -1,0 +1,82 @@
+"""Tables of a page that are made from a record, whole.
+
+::
+
+    <!--| trees in hardware -->
+    ...
+    <!--|/-->
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tests.documents.numbers import RECORDS
+
+__all__ = ("TABLE", "TABLES", "fill_tables")
+
+TABLE = re.compile(r"<!--\| (?P<name>[^>/]+?) -->\n.*?<!--\|/-->", re.DOTALL)
+
+
+def fill_tables(text: str) -> str:
+    """The page with each table as its record has it; ValueError, in one line, for a table that nobody makes."""
+    return TABLE.sub(lambda found: f"<!--| {found['name']} -->\n{_made(found['name'])}\n<!--|/-->", text)
+
+
+def _made(name: str) -> str:
+    if name not in TABLES:
+        raise ValueError(f"there is no table '{name}': expected one of {', '.join(TABLES)}")
+    return TABLES[name]()
+
+
+def _record(name: str) -> Any:
+    return json.loads((RECORDS / name).read_text(encoding="utf-8"))
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    heads = list(heads)
+    lines = [heads, ["---"] * len(heads), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _trees_in_hardware() -> str:
+    ways = ("trees", "alkaid", "conifer, VHDL", "alkaid, choices between numbers")
+    heads = ["depth", "rounds"]
+    for way in ways:
+        heads += ["flow `trees`" if way == "trees" else way, "latency"]
+    rows = []
+    for point in sorted(_record("tree_flows.json")["points"], key=lambda p: (p["rounds"], p["depth"])):
+        row = [str(point["depth"]), str(point["rounds"])]
+        for way in ways:
+            found: Mapping[str, Any] = point["ways"].get(way, {})
+            counted = found.get("yosys") if found.get("events_that_differ") == 0 else None
+            if counted is None:
+                row += ["", ""]
+                continue
+            row.append(" / ".join(f"{counted[key]:,.0f}" for key in ("lut", "carry", "ff")))
+            row.append(f"{found['compiled']['latency_cycles']:.0f}")
+        rows.append(row)
+    return _table(heads, rows)
+
+
+def _folded_and_unrolled() -> str:
+    rows = _record("folding.json")["rows"]
+    measured = {(r["kind"], r["items"], r["fields"], r["interval"]): r for r in rows if r.get("lut") is not None}
+    made = []
+    for (kind, items, fields, interval), folded in sorted(measured.items()):
+        unrolled = measured.get((kind, items, fields, 1))
+        if interval == 1 or unrolled is None:
+            continue
+        figures = [f"{r['lut']:,.0f}, {r['ff']:,.0f}, {r['latency_cycles']}" for r in (unrolled, folded)]
+        ratio = f"{unrolled['lut'] / folded['lut']:.1f}"
+        made.append([f"{kind} {items} x {fields}", figures[0], str(interval), figures[1], ratio])
+    return _table(["network", "unrolled LUT, FF, latency", "interval", "folded LUT, FF, latency", "ratio"], made)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "trees in hardware": _trees_in_hardware,
+    "folded and unrolled": _folded_and_unrolled,
+}
