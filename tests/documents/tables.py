@@ -76,7 +76,49 @@ def _folded_and_unrolled() -> str:
     return _table(["network", "unrolled LUT, FF, latency", "interval", "folded LUT, FF, latency", "ratio"], made)
 
 
+def _span(values: list[float]) -> str:
+    low, high = (f"{end:,.0f}" for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _front_through_flows() -> str:
+    rows: dict[str, dict[tuple[str, str], list[float]]] = {}
+    proven: dict[str, str] = {}
+    for result in _record("flows.json")["results"]:
+        asked = result["settings"].get("initiation_interval")
+        name = result["flow"] + (f", interval of {asked} asked" if asked else "")
+        found = rows.setdefault(name, {})
+        proven[name] = result["verified"]["proven"]
+        for figure in result["figures"]:
+            found.setdefault((figure["quantity"], figure["fidelity"]), []).append(figure["value"])
+    wanted = (
+        ("initiation_interval", "simulated"),
+        ("latency_cycles", "simulated"),
+        ("lut", "synthesised"),
+        ("dsp", "synthesised"),
+    )
+    made = []
+    for name, found in rows.items():
+        how = proven[name] if proven[name].endswith("simulation") else f"{proven[name]} simulation"
+        made.append([name, how, *(_span(found[key]) if key in found else "" for key in wanted)])
+    heads = ["flow", "proven in", "interval, cycles", "latency, cycles (simulated)", "LUT (Yosys)", "DSP (Yosys)"]
+    return _table(heads, made)
+
+
+def _imported_and_traced() -> str:
+    rows = []
+    for name, row in _record("imports_keras.json").items():
+        if direct := row.get("direct_alkaid"):
+            ours = row["imported"]["alkaid"]
+            costs = [f"{found['cost']:,.2f}" for found in (ours, direct)]
+            clocks = [f"{found['latency_cycles']:.0f}" for found in (ours, direct)]
+            rows.append([f"`{name}`", costs[0], clocks[0], costs[1], clocks[1]])
+    return _table(["file", "imported: LUT by alkaid", "cycles", "traced by alkaid itself: LUT", "cycles"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
+    "imported and traced by alkaid itself": _imported_and_traced,
+    "the front through the flows": _front_through_flows,
     "folded and unrolled": _folded_and_unrolled,
 }
