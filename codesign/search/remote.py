@@ -218,7 +218,7 @@ def _main(root: Path, connection: Connection, idle: float) -> None:
     from codesign.core.errors import CodesignError
     from codesign.core.runfolder import RunFolder
     from codesign.search import messages
-    from codesign.search.worker import Bench
+    from codesign.search.bench import Bench
     from codesign.study.definition import parse_study
 
     threading.Thread(target=_end_with_parent, args=(root,), daemon=True).start()

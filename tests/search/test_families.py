@@ -10,11 +10,11 @@ from codesign.report.collect import collect
 from codesign.report.compare import write_comparison
 from codesign.report.family_rows import family_rows
 from codesign.report.html import write_report
+from codesign.search.bench import Bench
 from codesign.search.messages import Settings
 from codesign.search.resolve import resolve
 from codesign.search.shares import Shares
 from codesign.search.storage import open_study
-from codesign.search.worker import Bench
 from codesign.study.definition import FAMILY, parse_study
 from tests.search.conftest import STUDY
 from tests.search.small_search import Notes, search, statuses
