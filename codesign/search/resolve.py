@@ -18,7 +18,7 @@ from codesign.search.foresight import must_hold_candidates
 from codesign.search.measured import at_fidelity
 from codesign.search.members import StudyFamily, members_of, seeds_of, way_to
 from codesign.study.definition import Constraint, Goal, Study
-from codesign.study.opened_problem import open_problem
+from codesign.study.opened_problem import taught
 from codesign.tasks.base import Problem, Task
 from codesign.tasks.losses import Loss
 from codesign.tools.nextpnr_family import family_of
@@ -76,9 +76,9 @@ def resolve(study: Study) -> Resolved:
                 plugins.load(Loss, m.study.training.loss)
     seeds_of(study, members)
     with of_study("sample"):
-        task.open(study.sample, study.seed)
+        opened = task.open(study.sample, study.seed)
     with of_study("teacher"):
-        problem = open_problem(study)
+        problem = taught(opened, study)
     with of_study("sample"):
         problem.must_read()
     for m in members:
