@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from codesign.cli import app
+from codesign.core.targets import load_target
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -67,3 +68,9 @@ def test_the_site_builds_and_loads_nothing(tmp_path):
         loading = [t for t in tags if not t.startswith("<link") or "stylesheet" in t or "icon" in t]
         assert loading
         assert not [t for t in loading if "//" in t]
+
+
+def test_the_target_that_is_shown_is_one(tmp_path):
+    (tmp_path / "my-artix.yaml").write_text(next(b for b in blocks("yaml") if b.startswith("name: my-artix")))
+    found = load_target(str(tmp_path / "my-artix.yaml"))
+    assert (found.family, found.board) == ("xc7", None)
