@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.documents import numbers, pictures, records, reference
+from tests.documents import numbers, pictures, records, reference, tables
 from tests.documents.notebook import cells, tutorial_page
 from tests.documents.numbers import SPAN, fill, loose_numbers, value_of
 from tests.documents.tables import TABLE, fill_tables
@@ -51,6 +51,15 @@ def test_a_number_of_a_table_changed_by_hand_is_found():
     assert fill_tables(text.replace(row, row.replace("8,085", "8,086"))) == text
     with pytest.raises(ValueError, match="no table 'of nothing'"):
         fill_tables("<!--| of nothing -->\n<!--|/-->")
+
+
+def test_a_study_that_changes_is_said_beside_its_record(monkeypatch, tmp_path):
+    changed = tmp_path / "l1-anomaly.yaml"
+    changed.write_text((ROOT / "search" / "l1-anomaly.yaml").read_text().replace("seed: 1\n", "seed: 2\n"))
+    assert "`l1-anomaly`" not in tables.TABLES["studies that changed since"]()
+    files = {"l1-anomaly": changed}
+    monkeypatch.setattr(tables, "locate", lambda folder, name: files.get(name, ROOT / folder / f"{name}.yaml"))
+    assert "| `l1-anomaly` | `seed` | `1` | `2` |" in tables.TABLES["studies that changed since"]()
 
 
 def test_records_are_listed_and_as_they_were_indexed():

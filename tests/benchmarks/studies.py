@@ -2,7 +2,8 @@
 
 Of every run: seconds, trials, whether every point of the front was exact in RTL simulation, and the front's metrics on
 the test split beside the baselines'. ``best`` is the point that is best in the first objective on the validation split;
-``over_seeds`` are its metrics' mean and standard deviation over the seeds. In ``reports/reference/studies.json``, the
+``over_seeds`` are its metrics' mean and standard deviation over the seeds, ``study`` is what was searched, as its file
+said then: the page of tasks tells what it says otherwise now. In ``reports/reference/studies.json``, the
 entries of these seeds are replaced after each run; those of other seeds and studies stay.
 """
 
@@ -19,7 +20,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from codesign.core.reading.yaml import read_yaml
 from codesign.core.records import Front, FrontPoint, State, TrialStatus
+from codesign.core.resources import locate
 from codesign.core.runfolder import RunFolder, write_atomically
 from codesign.search.engine import run_study
 from codesign.study.definition import Study, load_study
@@ -100,6 +103,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "studies.json")
     arguments = parser.parse_args()
     base = load_study(arguments.study)
+    written = read_yaml(locate("search", arguments.study))
     with tempfile.TemporaryDirectory() as scratch:
         for seed in arguments.seeds:
             study = base.model_copy(update={"seed": seed})
@@ -112,7 +116,7 @@ def main() -> None:
                 f"all exact: {run['every_point_exact']}, {first} {run['best']['metrics'].get(first)}",
                 flush=True,
             )
-            _write(arguments.output, base, run, arguments.workers)
+            _write(arguments.output, base, run | {"study": written}, arguments.workers)
     print(f"wrote {arguments.output}")
 
 

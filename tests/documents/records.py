@@ -80,7 +80,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "python -m tests.benchmarks.search.tables",
     ),
     "sigkills.json": ("searches that are killed at random", "python -m tests.search.sigkills"),
-    "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies"),
+    "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies STUDY"),
     "training_memory.json": ("a million jets in training", "python -m tests.benchmarks.training_memory"),
     "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),
     "tree_flows.json": ("trees through our Verilog, alkaid and conifer", "python -m tests.benchmarks.tree_flows"),

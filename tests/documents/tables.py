@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from codesign.core.reading.yaml import read_yaml
+from codesign.core.resources import locate
 from tests.documents.numbers import RECORDS
 
 __all__ = ("TABLE", "TABLES", "fill_tables")
@@ -116,9 +118,39 @@ def _imported_and_traced() -> str:
     return _table(["file", "imported: LUT by alkaid", "cycles", "traced by alkaid itself: LUT", "cycles"], rows)
 
 
+def _studies_changed() -> str:
+    """What each shipped study says otherwise than when it was searched."""
+    rows = []
+    for name, of in _record("studies.json").items():
+        now = _plain(read_yaml(locate("search", name)))
+        then = [_plain(run["study"]) for run in of["runs"]]
+        for key in sorted({k for old in then for k in now | old if old.get(k) != now.get(k)}):
+            was = " or ".join(dict.fromkeys(_written(old.get(key)) for old in then))
+            rows.append([f"`{name}`", f"`{key}`", was, _written(now.get(key))])
+    return _table(["study", "key", "as it was searched", "as it is shipped now"], rows)
+
+
+def _plain(study: Any) -> dict[str, Any]:
+    """Without what does not change a search; the items of lists apart."""
+    found: dict[str, Any] = {}
+    for key, value in study.items():
+        if isinstance(value, list):
+            found |= {f"{key}: {item['name'] if isinstance(item, dict) else item}": item for item in value}
+        elif isinstance(value, dict):
+            found |= {f"{key}.{inner}": of for inner, of in value.items()}
+        elif key != "description":
+            found[key] = value
+    return found
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else f"`{json.dumps(value)}`"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
     "the front through the flows": _front_through_flows,
+    "studies that changed since": _studies_changed,
     "folded and unrolled": _folded_and_unrolled,
 }
