@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
+from codesign.physics.detector.rate_sample import read_rate_sample
 from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
@@ -22,6 +24,7 @@ from codesign.tasks.anomalies.anomaly_sample import REGIONS, SIGNALS, AnomalySam
 from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.calorimeter_regions import region_baselines, region_quantisation, standard_regions
 from codesign.tasks.anomalies.judging import judge, menu_events, replicate, thresholds_of
+from codesign.tasks.anomalies.rate_events import assigned, rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import RATES
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
@@ -65,6 +68,7 @@ class AnomalyProblem(Problem):
 
     def __init__(self, chosen: AnomalySample, progress: Progress | None = None) -> None:
         self._chosen, self._progress = chosen, progress
+        self._rated = 0
         each = [f"auc_{s}" for s in (*SIGNALS, "mean")]
         each += [f"tpr_{s}_{rate}" for rate in RATES for s in (*SIGNALS, "mean")]
         each += [f"{what}_tpr_{s}" for what in ("unique", "added") for s in (*SIGNALS, "mean")]
@@ -73,8 +77,23 @@ class AnomalyProblem(Problem):
 
     @cached_property
     def sample(self) -> Sample:
-        """The cards' events, simulated once and then from the cache, or the files'."""
-        return sample_of(self._chosen, self._progress)
+        """The cards' events, simulated once and then from the cache, or the files'; behind them those of a rate
+        sample."""
+        if self._chosen.rate_sample is None:
+            return sample_of(self._chosen, self._progress)
+        found = rate_events(self._chosen.rate_sample)  # before anything is simulated
+        self._rated = len(found.features)
+        return with_rate_events(sample_of(self._chosen, self._progress), found, self._chosen.rate_sample)
+
+    def completed(self, sample: Sample, splits: Splits) -> Sample:
+        """With a rate sample: validation and test share its events, and no other zero bias."""
+        whole = super().completed(sample, splits)
+        return assigned(whole, self._rated, splits) if self._rated else whole
+
+    def must_read(self) -> None:
+        """The rate sample, where there is one, is whole."""
+        if self._chosen.rate_sample is not None:
+            read_rate_sample(Path(self._chosen.rate_sample))
 
     def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""

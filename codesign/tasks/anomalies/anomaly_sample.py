@@ -44,6 +44,12 @@ class AnomalySample(BaseModel):
         description="beside the objects a block 'regions', the calorimeter in 18 x 14, of simulated events",
     )
     pile_up: float | None = Field(default=None, ge=0, description="mean number of collisions, instead of the cards'")
+    rate_sample: str | None = Field(
+        default=None,
+        exclude_if=lambda folder: folder is None,
+        description="folder of 'codesign data zero-bias': thresholds and rates are of its events, and all "
+        "zero_bias events are learned from",
+    )
     files: tuple[str, ...] = Field(default=(), description="files of zero-bias events, instead of simulated ones")
     signal_files: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="signal -> its files")
 
@@ -55,6 +61,8 @@ class AnomalySample(BaseModel):
             raise ValueError("pile_up is of simulated events; the files have their own")
         if self.files and self.regions:
             raise ValueError("regions are of simulated events: files do not hold the calorimeter's towers")
+        if self.rate_sample is not None and (self.files or self.regions):
+            raise ValueError("rate_sample holds simulated Level-1 objects: it goes with neither files nor regions")
         if wrong := [s for s in self.signal_files if not s.isidentifier() or s == ZERO_BIAS]:
             raise ValueError(f"'{wrong[0]}' is no name of a signal: letters, digits and underscores, not {ZERO_BIAS}")
         return self

@@ -15,7 +15,7 @@ from codesign.statistics.comparison import spread, summary
 from codesign.statistics.intervals import of_share
 from codesign.statistics.replicas import DrawnRows, Replicas, WorkingPoints
 from codesign.tasks.anomalies import menu
-from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, LEAST_EVENTS, RATES, supported
+from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, LEAST_EVENTS, RATES, tail_number, told_rates
 from codesign.tasks.weighting import effective, event_weights, replicas_of, some
 
 __all__ = ("judge", "menu_events", "rates_in", "replicate", "thresholds_of")
@@ -38,7 +38,7 @@ def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
     """
     usual = validation.y == 0
     score, values, weights = scores[usual, 0], menu.objects(validation.features[usual]), event_weights(validation)
-    told = supported(effective(some(weights, usual), len(score)))
+    told = told_rates(score, some(weights, usual))
     if not told:
         raise InputError(
             f"{len(score)} zero-bias events in the validation split cannot tell a false-positive rate of "
@@ -104,15 +104,16 @@ def judge(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, 
     found, weights = summary(rows), event_weights(part)
     counted = {name: effective(some(weights, of), int(of.sum())) for name, of in signals_of(part).items()}
     usual = part.y == 0
-    zero_bias = effective(some(weights, usual), int(usual.sum()))
     for name, metric in found.items():
         if name.startswith(("tpr_", "unique_tpr_")):
             signal = next((s for s in counted if f"tpr_{s}" == name or f"tpr_{s}_" in f"{name}_"), None)
             if signal is not None:
                 found[name] = of_share(metric.value, counted[signal], spread(rows[name]))
         elif name.startswith("fpr_"):
+            zero_bias = tail_number(scores[usual, 0] >= points[f"threshold_{name[4:]}"], some(weights, usual))
             found[name] = of_share(metric.value, zero_bias, spread(rows[name]))
         elif name in ("rate_khz", "unique_rate_khz"):
+            zero_bias = tail_number(scores[usual, 0] >= points["threshold"], some(weights, usual))
             share = of_share(metric.value / CROSSINGS_KHZ, zero_bias, spread(rows[name]) / CROSSINGS_KHZ)
             ends = {end: value * CROSSINGS_KHZ for end, value in share.model_dump().items()}
             found[name] = Metric.model_validate(ends)
