@@ -59,6 +59,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
+    "label_free.json": (
+        "anomaly triggers chosen without looking at signals",
+        "python -m tests.benchmarks.label_free RUN",
+    ),
     "largest.json": ("time and memory of the largest folded designs", "python -m tests.benchmarks.largest"),
     "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
     "learned_ranges.json": (

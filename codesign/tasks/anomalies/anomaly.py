@@ -26,6 +26,7 @@ from codesign.tasks.anomalies.calorimeter_regions import region_baselines, regio
 from codesign.tasks.anomalies.judging import judge, menu_events, replicate, thresholds_of
 from codesign.tasks.anomalies.rate_events import assigned, rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import RATES
+from codesign.tasks.anomalies.synthetic import with_synthetic
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.outcome import Axis, Outcome
@@ -72,6 +73,11 @@ class AnomalyProblem(Problem):
         each = [f"auc_{s}" for s in (*SIGNALS, "mean")]
         each += [f"tpr_{s}_{rate}" for rate in RATES for s in (*SIGNALS, "mean")]
         each += [f"{what}_tpr_{s}" for what in ("unique", "added") for s in (*SIGNALS, "mean")]
+        names = tuple(chosen.signal_files) or tuple(SIGNALS)
+        if "held-out" in chosen.selection:
+            each += [f"tpr_without_{s}_{rate}" for rate in RATES for s in names]
+        if "synthetic" in chosen.selection:
+            each += ["auc_synthetic", *(f"tpr_synthetic_{rate}" for rate in RATES)]
         self.metrics = dict.fromkeys(each, "maximise")
         self.metrics |= dict.fromkeys(("unique_rate_khz", "rate_khz", "pile_up_slope"), "minimise")
 
@@ -86,9 +92,13 @@ class AnomalyProblem(Problem):
         return with_rate_events(sample_of(self._chosen, self._progress), found, self._chosen.rate_sample)
 
     def completed(self, sample: Sample, splits: Splits) -> Sample:
-        """With a rate sample: validation and test share its events, and no other zero bias."""
+        """With a rate sample: validation and test share its events, and no other zero bias. Where networks are chosen
+        by synthetic anomalies, these."""
         whole = super().completed(sample, splits)
-        return assigned(whole, self._rated, splits) if self._rated else whole
+        whole = assigned(whole, self._rated, splits) if self._rated else whole
+        if "synthetic" not in self._chosen.selection:
+            return whole
+        return with_synthetic(whole, self._chosen.signal // 2, splits)
 
     def must_read(self) -> None:
         """The rate sample, where there is one, is whole."""
@@ -134,13 +144,13 @@ class AnomalyProblem(Problem):
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
-        return judge(scores, part, points)
+        return judge(scores, part, points, self._chosen.selection)
 
     def replicate(
         self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float], replicas: Replicas
     ) -> dict[str, NDArray[np.float64]]:
         """All of them at once in every replica."""
-        return replicate(scores, part, points, replicas)
+        return replicate(scores, part, points, replicas, self._chosen.selection)
 
     def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
         """Whether an event fires, by its process and the pile-up."""
