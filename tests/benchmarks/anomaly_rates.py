@@ -3,12 +3,13 @@
 ``RATES`` is a folder of ``codesign data zero-bias``, ``RUN`` are finished runs of ``l1-anomaly``,
 ``l1-anomaly-embedding`` and ``l1-anomaly-all``, which have one sample and split. The methods: of each family of the
 runs the trial that is best on their validation split at 1e-3; the baselines, fitted on what the networks were
-trained on; and the two that are told the signals. Half of the folder's events fix the thresholds, the other half has
-the rates, in which no method was chosen; signals are those of the runs' test split. Differences are paired: the same
-replicas of the same events, in which every threshold is fixed anew. What "beats" says
+trained on; and the two that are told the signals. The folder's events, of which nothing was learned or chosen, fix the
+thresholds; efficiencies are those of the signals of the runs' test split, whose own zero bias shows the rate once more.
+Differences are paired: the same replicas of the same events, in which every threshold is fixed anew. What "beats" says
 :func:`codesign.statistics.comparison.reading`.
 
-Writes ``reports/reference/anomaly_rates.json`` and ``anomaly_rates.svg``.
+Writes ``reports/reference/anomaly_rates.json`` and ``anomaly_rates.svg``. What was judged is kept in
+``build/anomaly_rates``: a measurement that was ended goes on from there.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from codesign.core.records import Front, Metric
 from codesign.core.runfolder import RunFolder, write_atomically
+from codesign.core.store import digest
 from codesign.data.sample import Part
 from codesign.pipeline.parts import load_sample, splits_of
 from codesign.pipeline.trial import design_of, trial_of
@@ -38,17 +40,25 @@ from codesign.statistics.replicas import WorkingPoints
 from codesign.study.definition import Study
 from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.judging import signals_of
-from codesign.tasks.anomalies.rate_events import assigned, rate_events, with_rate_events
+from codesign.tasks.anomalies.rate_events import rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, RATES, tail_number, told_rates
 from codesign.tasks.weighting import event_weights, replicas_of, some
 from tests.trees import ROOT, commit_of
 
 __all__ = ("beside_each_other", "judged")
 
+KEPT = ROOT / "build" / "anomaly_rates"
+
 Array = NDArray[np.float64]
 Method = Callable[[Part], Array]
 
 CHOSEN_BY = "tpr_mean_1e-3"
+#: in the order in which the task has them
+BASELINES = (
+    "isolation forest", "PCA (squared error)", "sum of z^2", "largest |z|", "HT + MET + leptons", "single jet",
+    "HT", "MET",
+)  # fmt: skip
+CEILINGS = ("searched sum (told the signals)", "supervised trees (told the signals)")
 
 
 def networks(runs: list[RunFolder]) -> dict[str, tuple[Method, dict[str, Any]]]:
@@ -140,31 +150,63 @@ def _row(metric: Metric) -> list[float | None]:
     return [None if value is None else float(f"{value:.4g}") for value in ends]
 
 
-def measured(folder: str, runs: list[RunFolder], rates: list[str]) -> dict[str, Any]:
+def _same(method: Method) -> Method:
+    return method
+
+
+def _baseline(train: Part, place: int) -> Method:
+    return baselines_of(train, 1)[place]
+
+
+def _ceiling(train: Part, validation: Part, place: int) -> Method:
+    return ceilings_of(train, validation, 1)[place]
+
+
+def measured(folder: str, runs: list[RunFolder], rates: list[str], kept: Path) -> dict[str, Any]:
     """Judge every method; the record."""
     sample, splits = load_sample(runs[0]), splits_of(trial_of(runs[0], 0)[0])  # type: ignore[arg-type]
     rate = rate_events(folder)
-    train, own_validation = sample.part("train", splits), sample.part("validation", splits)
-    whole = assigned(with_rate_events(sample, rate, folder), len(rate.features), splits)
-    validation, test = whole.part("validation", splits), whole.part("test", splits)
-    methods: dict[str, Method] = {}
+    with_rate_events(sample, rate, folder)  # refuses what was learned from
+    train, own_validation, test = (sample.part(name, splits) for name in ("train", "validation", "test"))
+    number = len(rate.features)
+    fixing = Part("validation", rate.features, np.zeros(number, np.int64), None, {"pile_up": rate.pile_up},
+                  test.class_names, weights=rate.weights)  # fmt: skip
+    methods: dict[str, Callable[[], Method]] = {}
     facts: dict[str, dict[str, Any]] = {}
     for family, (network, of_network) in networks(runs).items():
-        methods[family], facts[family] = network, of_network
-    for base in baselines_of(train, 1):
-        methods[base.name], facts[base.name] = base, {"fitted to": "zero bias of the training split"}
-    for base in ceilings_of(train, own_validation, 1):
-        methods[base.name], facts[base.name] = base, {"fitted to": "zero bias and signals of the validation split"}
+        methods[family], facts[family] = partial(_same, network), of_network
+    for place, name in enumerate(BASELINES):
+        methods[name] = partial(_baseline, train, place)
+        facts[name] = {"fitted to": "zero bias of the training split"}
+    for place, name in enumerate(CEILINGS):
+        methods[name] = partial(_ceiling, train, own_validation, place)
+        facts[name] = {"fitted to": "zero bias of training and signals of the validation split"}
     replicas, shown = {}, {}
-    for name, method in methods.items():
-        scores = [np.asarray(method(part), dtype=np.float64)[:, 0] for part in (validation, test)]
-        replicas[name], metrics, told = judged(scores[0], validation, scores[1], test, rates)
-        shown[name] = facts[name] | {"rates": told, "test": {key: _row(metric) for key, metric in metrics.items()}}
-        print(name, {key: row[:2] for key, row in shown[name]["test"].items() if "mean" in key}, flush=True)
+    for name, made in methods.items():
+        path = kept / f"{digest({'name': name, 'events': number, 'facts': facts[name]})[:16]}.npz"
+        if not path.is_file():
+            method = made()
+            scores = [np.asarray(method(part), dtype=np.float64)[:, 0] for part in (fixing, test)]
+            rows, metrics, _ = judged(scores[0], fixing, scores[1], test, rates)
+            values = {
+                f"metric:{key}": np.array([np.nan if v is None else v for v in _row(m)]) for key, m in metrics.items()
+            }
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **rows, **values)
+        with np.load(path, allow_pickle=False) as stored:
+            whole = {key: stored[key] for key in stored.files}
+        replicas[name] = {key: rows for key, rows in whole.items() if not key.startswith("metric:")}
+        test_row = {
+            key.removeprefix("metric:"): [None if np.isnan(v) else float(v) for v in values]
+            for key, values in whole.items() if key.startswith("metric:")
+        }  # fmt: skip
+        told = [name for name in rates if f"tpr_mean_{name}" in test_row]
+        shown[name] = facts[name] | {"rates": told, "test": test_row}
+        print(name, {key: row[:2] for key, row in test_row.items() if "mean" in key}, flush=True)
     wanted = [f"tpr_mean_{name}" for name in rates]
-    usual = {part.name: part.y == 0 for part in (validation, test)}
     return {
-        "zero_bias": {name: int(of.sum()) for name, of in usual.items()},
+        "zero_bias": {"thresholds": number, "test": int((test.y == 0).sum())},
         "rate_sample": {key: value for key, value in rate.provenance.items() if key != "provenance"},
         "generation": rate.provenance["provenance"],
         "signals": {name: int(of.sum()) for name, of in signals_of(test).items()},
@@ -209,7 +251,7 @@ def main() -> None:
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path)
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "anomaly_rates.json")
     options = parser.parse_args()
-    found = measured(options.rates, [RunFolder.open(path) for path in options.runs], ["1e-3", "1e-4", "1e-5"])
+    found = measured(options.rates, [RunFolder.open(path) for path in options.runs], ["1e-3", "1e-4", "1e-5"], KEPT)
     record = {
         "commit": commit_of(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

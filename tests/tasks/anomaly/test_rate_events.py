@@ -7,10 +7,12 @@ from codesign.core.errors import InputError
 from codesign.statistics.intervals import of_share
 from codesign.tasks.anomalies import anomaly
 from codesign.tasks.anomalies.anomaly import Anomaly
+from codesign.tasks.anomalies.baselines import plain_sums
 from codesign.tasks.anomalies.judging import judge, thresholds_of
 from codesign.tasks.anomalies.level1_inputs import event_inputs
 from codesign.tasks.anomalies.rate_events import RateEvents, with_rate_events
 from codesign.tasks.anomalies.rates import RATES, supported, tail_number, threshold_at, told_rates
+from tests.benchmarks.anomaly_rates import beside_each_other, judged
 from tests.tasks.anomaly.conftest import SPLITS
 from tests.tasks.anomaly.toy_level1 import toy_level1
 
@@ -95,3 +97,23 @@ def test_weighted_events_tell_smaller_rates_and_their_intervals_hold():
     assert np.average(scores >= cut, weights=weights) <= 1e-3
     # who forgets the weights is far off
     assert np.mean(scores >= 15) > 5 * true
+
+
+def test_beats_is_said_by_the_program_from_pairs(toy_parts):
+    """A method beside itself equals it, beside a blind one it beats; thresholds are in the error."""
+    _, validation, test = toy_parts
+    rng = np.random.default_rng(3)
+    scores = {name: plain_sums(part.features)["all_muons"] for name, part in (("v", validation), ("t", test))}
+    blind = {name: rng.random(len(part)) for name, part in (("v", validation), ("t", test))}
+    found = {}
+    for name, of in (("sum", scores), ("same", scores), ("blind", blind)):
+        found[name], metrics, told = judged(of["v"], validation, of["t"], test, ["1e-2", "1e-3"])
+        assert told == ["1e-2"]
+        assert metrics["tpr_mean_1e-2"].error > 0
+    pairs = {
+        (row["one"], row["other"]): row["difference"]["tpr_mean_1e-2"]
+        for row in beside_each_other(found, ["tpr_mean_1e-2"])
+    }
+    assert pairs["sum", "same"] == {"value": 0, "error": 0, "better": 0.5, "reading": "equals"}
+    assert pairs["sum", "blind"]["reading"] == "beats"
+    assert len(pairs) == 3
