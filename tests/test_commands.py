@@ -25,6 +25,7 @@ from codesign.core.records import BesideOther, Comparisons, PairedDifference, Ve
 from codesign.data import files as data_cli
 from codesign.data.sample import Sample
 from codesign.data.writers import write_sample
+from codesign.physics.detector import rate_sample
 from codesign.physics.substructure import FEATURE_NAMES, FEATURE_UNITS
 from codesign.pipeline import board, trial, trial_comparison, trial_proof
 from codesign.pipeline.board import OnBoard
@@ -49,6 +50,7 @@ GAP = PairedDifference(value=0.01, error=0.004, better=0.99, replicas=400)
 COMPARED = Comparisons(
     split="test", events=9, compared=[BesideOther(one="trial 1", other="trial 2", metrics={"accuracy": GAP})]
 )
+RATES = rate_sample.RateFacts(events=20, harder=0, hard_share=0.002, pile_up=46, pile_up_spread=9, seeds=(1,))
 #: tried where what they need is at hand: a search, several flows, a server
 ELSEWHERE = {
     "run": "test_cli.py",
@@ -89,6 +91,7 @@ def arguments(name, folder, run, number):
         "verify": [run, number],
         "bitstream": [run, number, "--target", "ulx3s-85f"],
         "data make": ["jets-13tev", "--events", "20"],
+        "data zero-bias": ["--events", "20", "-o", f"{folder}/zero_bias"],
         "data correct": [f"{folder}/nano.root", "-o", f"{folder}/corrections.json"],
         "data response": [f"{folder}/nano.root"],
         "synth": [run, number],
@@ -115,6 +118,7 @@ def test_in_a_pipe_there_is_the_result_and_nothing_else(name, at_hand, monkeypat
     monkeypatch.setattr(trial_proof, "prove_trial", lambda *_: Verified(exact=True, events=9, tool="t", version="1"))
     monkeypatch.setattr(board, "bitstream_of_trial", lambda *_: OnBoard(folder / "jets.bit"))
     monkeypatch.setattr(data_cli, "make_data", lambda *_: folder / "jets.parquet")
+    monkeypatch.setattr(rate_sample, "make_rate_sample", lambda *_: RATES)
     monkeypatch.setattr(jets_cli, "jet_response", lambda *_: [{"tier": "L1", "jets": 3, "response": 0.9}])
     monkeypatch.setattr(corrections, "fit_corrections", lambda *_: {"file": "corrections.json", "after": 1.0})
     monkeypatch.setattr(trial_comparison, "compare_trials", lambda *_: COMPARED)

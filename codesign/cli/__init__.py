@@ -111,5 +111,5 @@ for command in (
 ):
     app.command()(tell_when_interrupted(command))
 app.command("import")(tell_when_interrupted(importing.import_))
-for of_data in (data_.make, data_.show, data_.response, data_.correct):
+for of_data in (data_.make, data_.zero_bias, data_.show, data_.response, data_.correct):
     data.command()(tell_when_interrupted(of_data))

@@ -10,7 +10,7 @@ import typer
 from codesign.cli.arguments import Json, in_standing_folder
 from codesign.core.printing import print_facts, print_made, print_rows
 
-__all__ = ("correct", "make", "response", "show")
+__all__ = ("correct", "make", "response", "show", "zero_bias")
 
 
 def make(
@@ -39,6 +39,36 @@ def make(
             card, events, output, lambda done, total: progress.show(Shown(f"{done} of {total} events")), pile_up
         )
     print_made(made, as_json)
+
+
+def zero_bias(
+    events: Annotated[int, typer.Option(min=1, help="Zero-bias events, as chance gives them.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", callback=in_standing_folder, help="The folder to write.")
+    ],
+    harder: Annotated[
+        int, typer.Option(min=0, help="More events of which each has one hard collision more, with weights.")
+    ] = 0,
+    card: Annotated[str, typer.Option(metavar="CARD", help="A card of zero bias.")] = "zero-bias-rate",
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of the card's.")] = None,
+    pile_up: Annotated[
+        float | None, typer.Option(min=0, help="Mean number of collisions; the card's by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate what the Level-1 trigger sees of many zero-bias events, and nothing else: for rates of a kilohertz.
+
+    Example: codesign data zero-bias --events 257000 -o zero_bias
+    """
+    from codesign.physics.detector.rate_sample import make_rate_sample
+    from codesign.search.progress import Shown, make_progress
+
+    with make_progress() as progress:
+        made = make_rate_sample(
+            output, events, harder, card, seed, pile_up,
+            lambda done, total: progress.show(Shown(f"{done} of {total} events")),
+        )  # fmt: skip
+    print_facts({"folder": str(output), **made.model_dump(mode="json", exclude={"provenance"})}, as_json)
 
 
 def show(

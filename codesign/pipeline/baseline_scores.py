@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.core.reading.npz import member_arrays
 from codesign.data.sample import Part, Sample, Splits
-from codesign.pipeline.systematics import judge_varied
+from codesign.pipeline.systematics import judge_varied, judged_rows
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
 from codesign.tasks.base import Scores, working_points
@@ -50,7 +50,7 @@ def judge_baselines(study: Study, sample: Sample, splits: Splits) -> tuple[dict[
             | ({"variations": varied["metrics"].under} if study.systematics else {})
         )
         arrays[f"scores{number}"] = unseen
-        rows = problem.replicate(unseen, test, points, problem.replicas(test))
+        rows = judged_rows(study, problem, scored, test, points, sample.layouts, outputs)
         arrays[f"replicas{number}"] = np.array(list(rows.values()), dtype=np.float64)
         arrays[f"metrics{number}"] = np.array(list(rows), dtype=np.str_)
     arrays["names"] = np.array([r["name"] for r in records], dtype=np.str_)

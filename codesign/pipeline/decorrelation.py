@@ -12,12 +12,12 @@ from codesign.data.sample import Part
 from codesign.statistics import rowwise
 from codesign.statistics.comparison import summary
 from codesign.statistics.divergence import divergences
-from codesign.statistics.replicas import DrawnRows
+from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.study.definition import Study
 from codesign.tasks.weighting import replicas_of
 from codesign.training.nuisance import EFFICIENCY, Decorrelation
 
-__all__ = ("divergence_of",)
+__all__ = ("divergence_of", "divergence_rows")
 
 _BINS = 20
 
@@ -26,9 +26,17 @@ def divergence_of(
     study: Study, scores: NDArray[np.float64], part: Part, outputs: Sequence[str], features: Sequence[str],
     replicas: int | None = None,
 ) -> dict[str, Metric]:  # fmt: skip
+    """What :func:`divergence_rows` gives, with its error from so many replicas."""
+    return summary(divergence_rows(study, scores, part, outputs, features, replicas_of(part, replicas)))
+
+
+def divergence_rows(
+    study: Study, scores: NDArray[np.float64], part: Part, outputs: Sequence[str], features: Sequence[str],
+    replicas: Replicas,
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
     """By its name, the Jensen-Shannon divergence of the quantity between the events of other classes that pass and that
-    do not, at the threshold that keeps half of the output's class, in 20 bins of equally many; empty where the study
-    decorrelates nothing, or the part lacks either."""
+    do not, at the threshold that keeps half of the output's class, in 20 bins of equally many, in every replica; empty
+    where the study decorrelates nothing, or the part lacks either."""
     wanted = study.training.decorrelate
     if wanted is None or wanted.output not in outputs:
         return {}
@@ -49,7 +57,7 @@ def divergence_of(
         passed = score[others][None, :] >= cuts
         return {wanted.metric: divergences(places, passed, rows.some(others).weights, len(edges) + 1)}
 
-    return summary(replicas_of(part, replicas).collect(measure))
+    return replicas.collect(measure)
 
 
 def _score(

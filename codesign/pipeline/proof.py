@@ -38,7 +38,7 @@ from codesign.pipeline.stages import (
     note,
     say,
 )
-from codesign.pipeline.systematics import differences_with_systematics, judge_varied
+from codesign.pipeline.systematics import differences_with_systematics, judge_varied, judged_rows
 from codesign.pipeline.trial import design_of, load_trained, synthesisers, threshold_of
 from codesign.pipeline.trial_comparison import scores_of
 from codesign.rtl.firmware import Firmware
@@ -107,7 +107,7 @@ def prove(
             folder.write("plots.json", Plots(plots=problem.plots(scores, part, baselines, points())))
     if not (folder.path / "comparisons.json").is_file():
         with stages("comparison"), costs_only_itself(folder, "comparison with the baselines"):
-            folder.write("comparisons.json", _beside_baselines(study, problem, folder, part, design, points()))
+            folder.write("comparisons.json", _beside_baselines(study, problem, folder, part, design, points(), sample))
     if not (folder.path / "inputs.json").is_file():
         with stages("inputs"), costs_only_itself(folder, "importance of the inputs"):
             searched = folder.read("metrics.json", Metrics)
@@ -266,13 +266,15 @@ def _points(study: Study, problem: Problem, folder: TrialFolder, sample: Sample,
 
 
 def _beside_baselines(
-    study: Study, problem: Problem, folder: TrialFolder, part: Part, design: Design, points: Mapping[str, float]
-) -> Comparisons:
+    study: Study, problem: Problem, folder: TrialFolder, part: Part, design: Design, points: Mapping[str, float],
+    sample: Sample,
+) -> Comparisons:  # fmt: skip
     """A trial beside each of the baselines on the same events of the test split, and its own replicas."""
     path = _baseline_path(folder)
     baselines = read_replicas(path) if path.is_file() else {}
-    own = problem.replicate(scores_of(design, part), part, points, problem.replicas(part))
-    gaps = {name: differences(own, rows, problem.metrics) for name, rows in baselines.items()}
+    scored, directions = partial(scores_of, design), study.judged(problem.metrics)
+    own = judged_rows(study, problem, scored, part, points, sample.layouts, design.outputs.labels)
+    gaps = {name: differences(own, rows, directions) for name, rows in baselines.items()}
     if study.systematics:
         judged = folder.read("test.json", Metrics)
         known = RunFolder(folder.path.parent.parent).read("baseline.json", Baselines)
@@ -288,7 +290,7 @@ def _beside_baselines(
     return Comparisons(
         split="test", events=len(part), effective=effective_events(part), compared=compared,
         sample=facts.hash if facts else None,
-        directions={name: way for name, way in problem.metrics.items() if name in whole},
+        directions={name: way for name, way in directions.items() if name in whole},
         replicas={name: [float(f"{value:.7g}") for value in rows[1:]] for name, rows in whole.items()},
     )  # fmt: skip
 

@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot, isfinite
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codesign.core.layout import Layout
 from codesign.core.records import Metric, PairedDifference
 from codesign.data.sample import Part
 from codesign.data.variations import Variation
-from codesign.pipeline.decorrelation import divergence_of
+from codesign.pipeline.decorrelation import divergence_of, divergence_rows
 from codesign.study.definition import WORST, Study
 from codesign.tasks.problem import Problem, Scores
 
@@ -18,6 +21,7 @@ __all__ = (
     "Varied",
     "differences_with_systematics",
     "judge_varied",
+    "judged_rows",
     "values_under",
     "with_systematics",
     "worst_wanted",
@@ -97,6 +101,32 @@ def judge_varied(
         varied = variation.of(part, blocks, way)
         found[WORST + name] = (problem.judge(scored(varied), varied, points) | more(varied))[name]
     return Varied(found, under)
+
+
+def judged_rows(
+    study: Study, problem: Problem, scored: Scored, part: Part, points: Mapping[str, float],
+    blocks: Sequence[Layout], outputs: Sequence[str],
+) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+    """Every metric in the replicas in which designs are compared, (1 + replicas,) each: the task's, that of a
+    decorrelated training, and the worst that the study asks for, under the variation that is the worst of the sample
+    itself."""
+
+    def rows_of(part: Part) -> dict[str, NDArray[np.float64]]:
+        scores, replicas = scored(part), problem.replicas(part)
+        found = problem.replicate(scores, part, points, replicas)
+        return found | divergence_rows(study, scores, part, outputs, blocks[0].fields, replicas)
+
+    found, directions = rows_of(part), study.judged(problem.metrics)
+    if not (wanted := worst_wanted(study, directions)):
+        return found
+    ways = [variation.of(part, blocks, way) for variation in study.systematics for way in variation.ways.values()]
+    under = [found, *(rows_of(varied) for varied in ways)]
+    for name in wanted:
+        known = [rows[name] for rows in under if name in rows and isfinite(rows[name][0])]
+        if known:
+            least = min if directions[name] == "maximise" else max
+            found[WORST + name] = least(known, key=lambda rows: float(rows[0]))
+    return found
 
 
 def with_systematics(

@@ -13,8 +13,9 @@ from codesign.core.records import BesideOther, Comparisons
 from codesign.core.runfolder import RunFolder
 from codesign.data.sample import Part
 from codesign.pipeline.parts import load_sample, sample_facts, seeing, splits_of
-from codesign.pipeline.systematics import differences_with_systematics, values_under
+from codesign.pipeline.systematics import differences_with_systematics, judged_rows, values_under
 from codesign.pipeline.trial import design_of, trial_of
+from codesign.statistics.comparison import differences
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
 from codesign.tasks.problem import working_points
@@ -58,19 +59,23 @@ def compare_trials(run: RunFolder, one: int, other_run: RunFolder, other: int) -
         )
     sample, splits = load_sample(run), splits_of(first)
     problem = open_problem(first)
-    designs, scores, points = [], [], []
+    designs, points = [], []
     for folder, number, study in ((run, one, first), (other_run, other, second)):
-        design, seen = design_of(folder.trial(number)), seeing(sample, study.view)
+        design, validation = design_of(folder.trial(number)), seeing(sample, study.view).part("validation", splits)
         designs.append(design)
-        validation = seen.part("validation", splits)
         points.append(working_points(problem, scores_of(design, validation), validation))
-        scores.append(scores_of(design, seen.part("test", splits)))
     part = sample.part("test", splits)
     names = [
         f"trial {one}",
         f"trial {other}" if run.path == other_run.path else f"{other_run.path.name}, trial {other}",
     ]
-    found = problem.compare(scores[0], scores[1], part, (points[0], points[1]))
+    rows = [
+        judged_rows(
+            study, problem, partial(_of_view, design, study.view), part, at, sample.layouts, design.outputs.labels
+        )
+        for design, study, at in zip(designs, studies, points, strict=True)
+    ]
+    found = differences(rows[0], rows[1], first.judged(problem.metrics))
     if first.systematics and first.systematics == second.systematics:
         under = [
             values_under(first.systematics, problem, partial(_of_view, design, study.view), part, at, sample.layouts)

@@ -16,7 +16,8 @@ from codesign.families.mlp.family import MLP
 from codesign.families.teaching import Teaching, lesson_of
 from codesign.families.trees.family import BoostedTrees
 from codesign.pipeline.decorrelation import divergence_of
-from codesign.pipeline.systematics import judge_varied
+from codesign.pipeline.systematics import judge_varied, judged_rows
+from codesign.statistics.comparison import differences, reading, spread
 from codesign.statistics.divergence import divergences
 from codesign.study.definition import parse_study
 from codesign.tasks.tables.classification import TableClassification
@@ -118,6 +119,31 @@ def test_a_decorrelated_tagger_sculpts_the_mass_less(problem):
     assert found["plain"].value > 0.3
     assert found["disco"].value < 0.5 * found["plain"].value
     assert 0 < found["disco"].error < 0.1
+
+
+def test_divergence_and_the_worst_are_compared_in_pairs(problem):
+    """As every other metric: from the replicas that both share, and smaller than if they shared nothing."""
+    test, blocks = events("test", 2), (Layout.of_features(NAMES, ("GeV", "1", "1")),)
+    chosen = study(
+        training={"decorrelate": {"quantity": "mass", "output": "top", "strength": 20.0}},
+        systematics=[{"name": "blurred", "inputs": ["shape"], "smear": 0.5}],
+        objectives=[{"name": "worst_auc_top", "direction": "maximise"}],
+    )
+
+    def by(weight):
+        def scored(part):
+            score = part.features[:, 1] + weight * part.features[:, 0] / 100
+            return np.column_stack([-score, score]).astype(np.float64)
+
+        return scored
+
+    found = [judged_rows(chosen, problem, by(w), test, {}, blocks, ("qcd", "top")) for w in (0.0, 0.2)]
+    gaps = differences(*found, chosen.judged(problem.metrics))
+    assert found[0]["worst_auc_top"][0] < found[0]["auc_top"][0]
+    for name in ("jsd_top_50", "worst_auc_top"):
+        assert gaps[name].value == pytest.approx(found[0][name][0] - found[1][name][0])
+        assert 0 < gaps[name].error < np.hypot(*(spread(rows[name]) for rows in found))
+    assert reading(gaps["jsd_top_50"]) == "beats", "less of it is better"
 
 
 def known_too_well(name, seed, size=4000):

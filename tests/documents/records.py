@@ -25,6 +25,10 @@ INDEX = RECORDS / "index.json"
 
 #: record -> what it measures, and the command that makes it
 MADE_BY: dict[str, tuple[str, str]] = {
+    "anomaly_rates.json": (
+        "every method of the anomaly trigger at 1e-3 and below, in pairs",
+        "python -m tests.benchmarks.anomaly_rates RATES RUN...",
+    ),
     "bench.json": ("training steps, event rates, candidates an hour, trigger events", "make bench"),
     "calibration.json": ("how well each cheap figure foretells a dear one", "make calibration"),
     "constituents.json": (
@@ -50,6 +54,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "front.json": ("the demo's front", "make demo"),
     "fuzz.json": ("damaged files given to every command", "make fuzz"),
     "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
+    "hlt_jets.json": (
+        "HLT jets uncorrected, corrected by factors, trees, a network, in pairs",
+        "python -m tests.benchmarks.hlt_jets",
+    ),
     "items.json": ("families on items in every domain", "python -m tests.benchmarks.item_flows"),
     "import_destinations.json": (
         "a network of each source on a board",
@@ -59,6 +67,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
+    "label_free.json": (
+        "anomaly triggers chosen without looking at signals",
+        "python -m tests.benchmarks.label_free RUN",
+    ),
     "largest.json": ("time and memory of the largest folded designs", "python -m tests.benchmarks.largest"),
     "learned.json": ("learned precision: fronts and choices", "python -m tests.benchmarks.learned_front"),
     "learned_ranges.json": (

@@ -23,7 +23,7 @@ from codesign.physics.events.l1_scales import L1_SUMS, SCALES, hardware, physica
 if TYPE_CHECKING:
     from codesign.physics.detector.event_chunk import Event
 
-__all__ = ("assemble", "kinematics", "nearest_jet")
+__all__ = ("assemble", "assemble_level1", "kinematics", "nearest_jet")
 
 #: Jets are kept from this calibrated pT on, GeV: NanoAOD's offline jets start there.
 JET_LEAST = 15.0
@@ -150,6 +150,13 @@ def assemble(events: list[Event], first: int, block: int) -> Any:
     fields["TrigObj"] = _trigger_objects(hlt, hlt_pt, fields["L1Jet"])
     fields |= _leptons(events)
     return ak.Array(ak.contents.RecordArray(list(fields.values()), list(fields)))
+
+
+def assemble_level1(events: list[Event]) -> dict[str, Any]:
+    """The Level-1 collections of the common record alone, by name; the events need the truth and Level 1 only."""
+    gen = _Flat(events, "gen")
+    gen.select(gen.rows[:, 0], gen.rows[:, 0] > 0)
+    return _level1(events, gen)
 
 
 def _jets(

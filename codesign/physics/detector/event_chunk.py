@@ -76,6 +76,8 @@ class Crossing:
     soft: NDArray[np.float32]
     muons: NDArray[np.float64]
     random: np.random.Generator
+    #: collisions that are not the pool's, the primary one of zero bias among them
+    hard_collisions: int = 0
 
 
 def make_events(
@@ -103,10 +105,12 @@ def crossings(
     pool: SoftPool,
     done: Callable[[int], None] | None = None,
     origins: bool = False,
+    harder: int = 0,
 ) -> Iterator[Crossing]:
     """The first ``events`` crossings of piece ``number``, each of which is looked at before the next is asked for.
 
-    ``origins``: whether primary collisions know where their particles come from. Errors as of :func:`make_events`.
+    ``origins``: whether primary collisions know where their particles come from; ``harder``: hard collisions that every
+    crossing has more than chance gives it. Errors as of :func:`make_events`.
     """
     what = f"card '{card.name}'"
     seed = seed_of_name(card.seed, "events", number)
@@ -121,6 +125,7 @@ def crossings(
     grids = new_grid(), new_grid()
     for i in range(events):
         plan = _plan(card, [seed, i])
+        plan.hard += harder
         primary = next(signal) if signal is not None else None
         yield _crossing(plan, primary, list(islice(hard, plan.hard)), pool, grids)
         if done is not None and (i + 1) % _BATCH == 0:
@@ -178,7 +183,7 @@ def _crossing(
         pile_up,
         1 + int(random.binomial(pile_up, chance)),
     )
-    return Crossing(event, primary, hard, soft, np.concatenate(muons), random)
+    return Crossing(event, primary, hard, soft, np.concatenate(muons), random, plan.hard)
 
 
 def see_truth(crossing: Crossing) -> None:

@@ -17,12 +17,13 @@ from codesign.physics.cache import cache_folder, hold_folder
 from codesign.physics.detector.cone_pieces import make_cones
 from codesign.physics.detector.event_card import EventCard, load_event_card
 from codesign.physics.detector.event_chunk import CHUNK_EVENTS
+from codesign.physics.detector.level1_codes import LEVEL1, make_level1, make_level1_hard
 from codesign.physics.detector.regions import make_regions
 from codesign.physics.detector.simulate import GENERATION_VERSION, pool_of
 from codesign.physics.detector.soft_pool import SoftPool
 from codesign.physics.processes import Piece, Progress, make_pieces
 
-__all__ = ("TIERS", "Arrays", "SeenTier", "joined", "tier_pieces")
+__all__ = ("TIERS", "Arrays", "SeenTier", "joined", "read_tier", "tier_files", "tier_pieces")
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 _Make: TypeAlias = Callable[[EventCard, int, int, SoftPool, Callable[[int], None] | None], Arrays]
@@ -41,6 +42,8 @@ class SeenTier:
 TIERS: Mapping[str, SeenTier] = {
     "regions": SeenTier(make_regions, ("regions",)),
     "cones": SeenTier(make_cones, ("items", "class", "raw_pt", "reference_pt", "eta", "phi", "number", "event")),
+    "level1": SeenTier(make_level1, LEVEL1),
+    "level1-hard": SeenTier(make_level1_hard, LEVEL1),
 }
 
 
@@ -58,6 +61,20 @@ def tier_pieces(
     ``pile_up``, ``seed``: instead of the card's mean number of collisions and its seed. InputError and ToolError as of
     :func:`codesign.physics.detector.simulated_events`.
     """
+    return [read_tier(tier, path) for path in tier_files(tier, card, events, pile_up, seed, progress, workers)]
+
+
+def tier_files(
+    tier: str,
+    card: str,
+    events: int,
+    pile_up: float | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> list[Path]:
+    """Files of the pieces, in order, for :func:`read_tier`: of a sample too large for memory. What was made when a
+    process was ended is not made again. The rest as :func:`tier_pieces`."""
     resolved = load_event_card(card, pile_up=pile_up, seed=seed)
     if events < 1:
         raise InputError(f"the number of events must be at least 1, not {events}")
@@ -66,8 +83,7 @@ def tier_pieces(
     folder = cache_folder(resolved, GENERATION_VERSION, f"{tier}-{made.version}")
     sizes = [min(CHUNK_EVENTS, events - start) for start in range(0, events, CHUNK_EVENTS)]
     paths = [folder / f"{resolved.name}-{number:05d}-{size}.npz" for number, size in enumerate(sizes)]
-    found = [_read(path, made) for path in paths]
-    if any(piece is None for piece in found):
+    if any(_read(path, made) is None for path in paths):
         with hold_folder(folder):
             missing = [k for k, path in enumerate(paths) if _read(path, made) is None]
             pool = [str(p) for p in pool_of(resolved, processes)] if missing else []
@@ -78,13 +94,16 @@ def tier_pieces(
                 events,
                 progress,
             )
-        found = [_read(path, made) for path in paths]
     if progress is not None:
         progress(events, events)
-    whole = [piece for piece in found if piece is not None]
-    if len(whole) < len(paths):
-        raise ToolError(f"{folder}: a piece that was just made cannot be read; is the disk full?")
-    return whole
+    return paths
+
+
+def read_tier(tier: str, path: Path) -> Arrays:
+    """A piece that was just made; ToolError where it cannot be read."""
+    if (piece := _read(path, TIERS[tier])) is None:
+        raise ToolError(f"{path}: a piece that was just made cannot be read; is the disk full?")
+    return piece
 
 
 def _read(path: Path, tier: SeenTier) -> Arrays | None:

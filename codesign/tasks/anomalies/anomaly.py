@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from codesign.core.layout import Layout
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
+from codesign.physics.detector.rate_sample import read_rate_sample
 from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.anomalies import anomaly_plots as drawing
 from codesign.tasks.anomalies import level1_inputs as inputs
@@ -22,7 +24,9 @@ from codesign.tasks.anomalies.anomaly_sample import REGIONS, SIGNALS, AnomalySam
 from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.calorimeter_regions import region_baselines, region_quantisation, standard_regions
 from codesign.tasks.anomalies.judging import judge, menu_events, replicate, thresholds_of
+from codesign.tasks.anomalies.rate_events import assigned, rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import RATES
+from codesign.tasks.anomalies.synthetic import with_synthetic
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.outcome import Axis, Outcome
@@ -65,16 +69,41 @@ class AnomalyProblem(Problem):
 
     def __init__(self, chosen: AnomalySample, progress: Progress | None = None) -> None:
         self._chosen, self._progress = chosen, progress
+        self._rated = 0
         each = [f"auc_{s}" for s in (*SIGNALS, "mean")]
         each += [f"tpr_{s}_{rate}" for rate in RATES for s in (*SIGNALS, "mean")]
         each += [f"{what}_tpr_{s}" for what in ("unique", "added") for s in (*SIGNALS, "mean")]
+        names = tuple(chosen.signal_files) or tuple(SIGNALS)
+        if "held-out" in chosen.selection:
+            each += [f"tpr_without_{s}_{rate}" for rate in RATES for s in names]
+        if "synthetic" in chosen.selection:
+            each += ["auc_synthetic", *(f"tpr_synthetic_{rate}" for rate in RATES)]
         self.metrics = dict.fromkeys(each, "maximise")
         self.metrics |= dict.fromkeys(("unique_rate_khz", "rate_khz", "pile_up_slope"), "minimise")
 
     @cached_property
     def sample(self) -> Sample:
-        """The cards' events, simulated once and then from the cache, or the files'."""
-        return sample_of(self._chosen, self._progress)
+        """The cards' events, simulated once and then from the cache, or the files'; behind them those of a rate
+        sample."""
+        if self._chosen.rate_sample is None:
+            return sample_of(self._chosen, self._progress)
+        found = rate_events(self._chosen.rate_sample)  # before anything is simulated
+        self._rated = len(found.features)
+        return with_rate_events(sample_of(self._chosen, self._progress), found, self._chosen.rate_sample)
+
+    def completed(self, sample: Sample, splits: Splits) -> Sample:
+        """With a rate sample: validation and test share its events, and no other zero bias. Where networks are chosen
+        by synthetic anomalies, these."""
+        whole = super().completed(sample, splits)
+        whole = assigned(whole, self._rated, splits) if self._rated else whole
+        if "synthetic" not in self._chosen.selection:
+            return whole
+        return with_synthetic(whole, self._chosen.signal // 2, splits)
+
+    def must_read(self) -> None:
+        """The rate sample, where there is one, is whole."""
+        if self._chosen.rate_sample is not None:
+            read_rate_sample(Path(self._chosen.rate_sample))
 
     def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """Whole numbers of the trigger's own units are taken off, and the rest is shifted."""
@@ -115,13 +144,13 @@ class AnomalyProblem(Problem):
 
     def judge(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
         """AUC and efficiency per signal, rate, what is added to single-object triggers, and dependence on pile-up."""
-        return judge(scores, part, points)
+        return judge(scores, part, points, self._chosen.selection)
 
     def replicate(
         self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float], replicas: Replicas
     ) -> dict[str, NDArray[np.float64]]:
         """All of them at once in every replica."""
-        return replicate(scores, part, points, replicas)
+        return replicate(scores, part, points, replicas, self._chosen.selection)
 
     def outcome(self, scores: NDArray[np.float64], part: Part, points: Mapping[str, float]) -> Outcome:
         """Whether an event fires, by its process and the pile-up."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from codesign.core.records import Plot, Series
 from codesign.data.sample import Part
 from codesign.tasks import metrics
-from codesign.tasks.anomalies.judging import rates_in
+from codesign.tasks.anomalies.judging import rates_in, signals_of
 from codesign.tasks.anomalies.rates import COLLIDING_BUNCHES, CROSSINGS_KHZ, RATES, share, threshold_at
 from codesign.tasks.weighting import Weights, effective, event_weights, mean, some, sums
 
@@ -26,7 +26,7 @@ _PILE_UP_BINS = 6
 def plots(scores: Scores, part: Part, baselines: Mapping[str, Scores], points: Mapping[str, float]) -> list[Plot]:
     """All plots of scores (events, 1) on a part."""
     score, usual, weights = scores[:, 0], part.y == 0, event_weights(part)
-    signals = {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}
+    signals = signals_of(part)
     found = [
         _distributions(score, usual, signals, part.name, points, weights),
         _roc(score, usual, signals, part.name, baselines, weights),

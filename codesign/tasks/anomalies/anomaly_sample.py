@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,18 @@ class AnomalySample(BaseModel):
         description="beside the objects a block 'regions', the calorimeter in 18 x 14, of simulated events",
     )
     pile_up: float | None = Field(default=None, ge=0, description="mean number of collisions, instead of the cards'")
+    selection: tuple[Literal["held-out", "synthetic"], ...] = Field(
+        default=(),
+        exclude_if=lambda ways: not ways,
+        description="more metrics by which networks are chosen without a signal: held-out tpr_without_SIGNAL_RATE, "
+        "synthetic tpr_synthetic_RATE of events made of zero bias",
+    )
+    rate_sample: str | None = Field(
+        default=None,
+        exclude_if=lambda folder: folder is None,
+        description="folder of 'codesign data zero-bias': thresholds and rates are of its events, and all "
+        "zero_bias events are learned from",
+    )
     files: tuple[str, ...] = Field(default=(), description="files of zero-bias events, instead of simulated ones")
     signal_files: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="signal -> its files")
 
@@ -55,8 +67,13 @@ class AnomalySample(BaseModel):
             raise ValueError("pile_up is of simulated events; the files have their own")
         if self.files and self.regions:
             raise ValueError("regions are of simulated events: files do not hold the calorimeter's towers")
-        if wrong := [s for s in self.signal_files if not s.isidentifier() or s == ZERO_BIAS]:
+        if self.rate_sample is not None and (self.files or self.regions):
+            raise ValueError("rate_sample holds simulated Level-1 objects: it goes with neither files nor regions")
+        kept = (ZERO_BIAS, "without_", "synthetic_")
+        if wrong := [s for s in self.signal_files if not s.isidentifier() or s.startswith(kept)]:
             raise ValueError(f"'{wrong[0]}' is no name of a signal: letters, digits and underscores, not {ZERO_BIAS}")
+        if "synthetic" in self.selection and self.regions:
+            raise ValueError("synthetic anomalies are of Level-1 objects: selection takes held-out only beside regions")
         return self
 
 

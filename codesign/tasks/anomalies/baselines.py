@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from codesign.data.sample import Part
 from codesign.statistics.rowwise import thresholds
+from codesign.tasks.anomalies.judging import signals_of
 from codesign.tasks.anomalies.level1_inputs import columns_of
 from codesign.tasks.anomalies.menu import objects
 from codesign.tasks.anomalies.rates import RATES, supported
@@ -82,7 +83,7 @@ class _SearchedSum:
         own = event_weights(validation)
         each = np.ones(len(validation)) if own is None else own
         usual = validation.y == 0
-        signals = [validation.y == k for k in range(1, len(validation.class_names)) if (validation.y == k).any()]
+        signals = list(signals_of(validation).values())
         told = supported(effective(some(own, usual), int(usual.sum())))
         rate = RATES[told[-1]] if told else max(RATES.values())
 
@@ -120,7 +121,7 @@ class _Supervised:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         chosen = np.random.default_rng(seed).permutation(len(train))[:_MOST_USUAL]
-        shown = validation.y > 0
+        shown = np.any(list(signals_of(validation).values()), axis=0)
         x = np.concatenate([train.features[chosen], validation.features[shown]])
         y = np.repeat([0, 1], [len(chosen), int(shown.sum())])
         own, other = (event_weights(part) for part in (train, validation))
@@ -191,7 +192,7 @@ def _largest(x: Scores, weights: Weights) -> Callable[[Scores], Scores]:
 
 def ceilings_of(train: Part, validation: Part, seed: int) -> list[Baseline]:
     """Those that are told the signals of the validation split; none where it has none."""
-    if not (validation.y > 0).any():
+    if not signals_of(validation):
         return []
     return [_SearchedSum(validation), _Supervised(train, validation, seed)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from codesign.statistics.comparison import spread, summary
 from codesign.statistics.intervals import of_share
 from codesign.statistics.replicas import DrawnRows, Replicas, WorkingPoints
 from codesign.tasks.anomalies import menu
-from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, LEAST_EVENTS, RATES, supported
+from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, LEAST_EVENTS, RATES, tail_number, told_rates
+from codesign.tasks.anomalies.synthetic import PREFIX
 from codesign.tasks.weighting import effective, event_weights, replicas_of, some
 
-__all__ = ("judge", "menu_events", "rates_in", "replicate", "thresholds_of")
+__all__ = ("judge", "menu_events", "rates_in", "replicate", "signals_of", "synthetic_of", "thresholds_of")
 
 Array = NDArray[np.float64]
 Scores = NDArray[np.float64]
@@ -38,7 +39,7 @@ def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
     """
     usual = validation.y == 0
     score, values, weights = scores[usual, 0], menu.objects(validation.features[usual]), event_weights(validation)
-    told = supported(effective(some(weights, usual), len(score)))
+    told = told_rates(score, some(weights, usual))
     if not told:
         raise InputError(
             f"{len(score)} zero-bias events in the validation split cannot tell a false-positive rate of "
@@ -73,17 +74,33 @@ def rates_in(points: Mapping[str, float]) -> list[str]:
     return [name for name in RATES if f"threshold_{name}" in points]
 
 
-def replicate(scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas) -> dict[str, Array]:
-    """Every metric of scores (events, 1) of a part, at working points of :func:`thresholds_of`, in every replica."""
+def replicate(
+    scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas, selection: Sequence[str] = ()
+) -> dict[str, Array]:
+    """Every metric of scores (events, 1) of a part, at working points of :func:`thresholds_of`, in every replica.
+
+    ``selection``: ``held-out`` for ``tpr_without_*``, the mean of all signals but one; ``synthetic`` for
+    ``tpr_synthetic_*`` and ``auc_synthetic``, the mean over what is made of zero bias.
+    """
     score, usual = scores[:, 0], part.y == 0
-    signals = signals_of(part)
+    signals, made = signals_of(part), synthetic_of(part) if "synthetic" in selection else {}
     values = menu.objects(part.features)
 
     def measure(rows: DrawnRows) -> dict[str, Array]:
         found = _areas(score, usual, signals, rows)
+        if made:
+            found["auc_synthetic"] = _areas(score, usual, made, rows)["auc_mean"]
         for rate in rates_in(points):
             fired = score[None, :] >= rows.point(points, f"threshold_{rate}")[:, None]
             found |= _shares(f"tpr_{{}}_{rate}", fired, signals, rows)
+            if "held-out" in selection and len(signals) > 1:
+                found |= {
+                    f"tpr_without_{s}_{rate}": np.mean([found[f"tpr_{o}_{rate}"] for o in signals if o != s], axis=0)
+                    for s in signals
+                }
+            if made:
+                each = [rowwise.means(fired[:, of], rows.some(of).weights) for of in made.values()]
+                found[f"tpr_synthetic_{rate}"] = np.mean(each, axis=0)
             found[f"fpr_{rate}"] = rowwise.means(fired[:, usual], rows.some(usual).weights)
         fired = score[None, :] >= rows.point(points, "threshold")[:, None]
         found["rate_khz"] = CROSSINGS_KHZ * rowwise.means(fired[:, usual], rows.some(usual).weights)
@@ -98,21 +115,22 @@ def replicate(scores: Scores, part: Part, points: Mapping[str, float], replicas:
     return replicas.collect(measure)
 
 
-def judge(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
-    """Every metric with its error; of an efficiency or a rate, with its interval."""
-    rows = replicate(scores, part, points, replicas_of(part))
+def judge(scores: Scores, part: Part, points: Mapping[str, float], selection: Sequence[str] = ()) -> dict[str, Metric]:
+    """Every metric of :func:`replicate` with its error; of an efficiency or a rate, with its interval."""
+    rows = replicate(scores, part, points, replicas_of(part), selection)
     found, weights = summary(rows), event_weights(part)
     counted = {name: effective(some(weights, of), int(of.sum())) for name, of in signals_of(part).items()}
     usual = part.y == 0
-    zero_bias = effective(some(weights, usual), int(usual.sum()))
     for name, metric in found.items():
         if name.startswith(("tpr_", "unique_tpr_")):
             signal = next((s for s in counted if f"tpr_{s}" == name or f"tpr_{s}_" in f"{name}_"), None)
             if signal is not None:
                 found[name] = of_share(metric.value, counted[signal], spread(rows[name]))
         elif name.startswith("fpr_"):
+            zero_bias = tail_number(scores[usual, 0] >= points[f"threshold_{name[4:]}"], some(weights, usual))
             found[name] = of_share(metric.value, zero_bias, spread(rows[name]))
         elif name in ("rate_khz", "unique_rate_khz"):
+            zero_bias = tail_number(scores[usual, 0] >= points["threshold"], some(weights, usual))
             share = of_share(metric.value / CROSSINGS_KHZ, zero_bias, spread(rows[name]) / CROSSINGS_KHZ)
             ends = {end: value * CROSSINGS_KHZ for end, value in share.model_dump().items()}
             found[name] = Metric.model_validate(ends)
@@ -121,6 +139,15 @@ def judge(scores: Scores, part: Part, points: Mapping[str, float]) -> dict[str, 
 
 def signals_of(part: Part) -> dict[str, NDArray[np.bool_]]:
     """Which events are of each signal that the part has."""
+    return {name: of for name, of in _others(part).items() if not name.startswith(PREFIX)}
+
+
+def synthetic_of(part: Part) -> dict[str, NDArray[np.bool_]]:
+    """Which events are of each kind of synthetic anomaly that the part has."""
+    return {name: of for name, of in _others(part).items() if name.startswith(PREFIX)}
+
+
+def _others(part: Part) -> dict[str, NDArray[np.bool_]]:
     return {name: part.y == k for k, name in enumerate(part.class_names) if k and (part.y == k).any()}
 
 

@@ -27,6 +27,7 @@ __all__ = (
     "KINDS",
     "OTHERS",
     "UNITS",
+    "coded_inputs",
     "columns_of",
     "event_inputs",
     "quantisation_of",
@@ -100,6 +101,24 @@ def event_inputs(events: Any) -> Inputs:
             rows[:, columns_of(kind, value)] = codes
     place = np.arange(len(events), dtype=np.int64)
     return Inputs(rows, place, np.full(len(events), -1, dtype=np.int64))
+
+
+def coded_inputs(events: NDArray[Any]) -> NDArray[np.float32]:
+    """The same rows, (events, 57), of codes: arrays by kind of object as
+    :data:`codesign.physics.detector.level1_codes.LEVEL1` says, by falling pT and zero padded."""
+    rows = np.zeros((len(events), len(FEATURES)), dtype=np.float32)
+    for kind, (count, scale, _) in KINDS.items():
+        codes = np.asarray(events[kind][:, :count], dtype=np.int64)
+        there = codes[..., 0] > SCALES[scale].pt_zero
+        half = SCALES[scale].phi_codes // 2
+        phi = (codes[..., -1] + half) % (2 * half) - half
+        for value, values in (
+            ("pt", codes[..., 0]),
+            ("phi", phi),
+            *((("eta", codes[..., 1]),) if kind != "met" else ()),
+        ):
+            rows[:, columns_of(kind, value)] = np.where(there, values, 0)
+    return rows
 
 
 def _hardest(objects: Any, count: int) -> dict[str, NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from codesign.core.records import Metric
 from codesign.statistics import intervals
-from codesign.tasks.weighting import Weights, effective, mean, sums
+from codesign.tasks.weighting import Weights, effective, mean, some, sums
 
 __all__ = (
     "CROSSINGS_KHZ",
@@ -26,7 +26,9 @@ __all__ = (
     "share",
     "slope",
     "supported",
+    "tail_number",
     "threshold_at",
+    "told_rates",
 )
 
 #: colliding bunches, and their crossings in kHz
@@ -53,6 +55,27 @@ class Threshold:
 def supported(events: float) -> list[str]:
     """Names of the rates that so many zero-bias events can tell."""
     return [name for name, rate in RATES.items() if rate * events >= LEAST_EVENTS]
+
+
+def tail_number(fired: NDArray[np.bool_], weights: Weights = None) -> float:
+    """Effective number of all events for the share of those that fire: as many as there were if all had the weight of
+    these, the mean of w by w. Where none fires, that of all."""
+    total, number = sums(weights, len(fired))[0], len(fired)
+    alone = some(weights, fired)
+    of_fired, squares = sums(alone, int(fired.sum()))
+    return total * of_fired / squares if squares else effective(weights, number)
+
+
+def told_rates(scores: Scores, weights: Weights = None) -> list[str]:
+    """Names of the rates that zero-bias events with these scores can tell: where there are more of the rare kind, with
+    smaller weights, smaller ones."""
+    if weights is None:
+        return supported(len(scores))
+    return [
+        name
+        for name, rate in RATES.items()
+        if rate * tail_number(scores >= threshold_at(scores, rate, weights).value, weights) >= LEAST_EVENTS
+    ]
 
 
 def threshold_at(scores: Scores, rate: float, weights: Weights = None) -> Threshold:

@@ -35,9 +35,9 @@ def corrected_pt(scores: Array, part: Part) -> Array:
 def replicate(scores: Array, part: Part, points: Mapping[str, float], replicas: Replicas) -> dict[str, Array]:
     """Every metric, (1 + replicas,) each."""
     heads, weights, truth = heads_of(scores), event_weights(part), part.truth
-    assert part.targets is not None
-    target = part.targets[:, 0].astype(np.float64)
-    response, pt = np.exp(heads.correction - target), corrected_pt(scores, part)
+    # of the jets as they are seen: under a variation of the energy scale another correction is right
+    target, pt = np.log(truth["reference_pt"] / kinematics(part.features)[0]), corrected_pt(scores, part)
+    response = pt / truth["reference_pt"]
     every = BinnedResponse.of(response, truth["reference_pt"], truth["eta"], weights=weights)
     of_flavour = {f: np.flatnonzero(part.y == number) for number, f in enumerate(FLAVOURS)}
     each = {

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
+from codesign.statistics.replicas import Replicas
 from codesign.tasks.base import Baseline, Progress, Scores, Settings
 from codesign.tasks.metrics import probabilities
+from codesign.tasks.tables.parametric import HYPOTHESIS, areas_at, metrics_at, with_hypotheses
 from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
 from codesign.tasks.tables.table_metrics import BACKGROUNDS, calibration_error, calibration_plot, efficiency_at
 from codesign.tasks.tables.table_remarks import remarks_of_classes
@@ -41,6 +46,7 @@ class TableClassificationProblem(ClassificationProblem):
         self._chosen = chosen
         at = {f"efficiency_{c}_{p}": "maximise" for p in BACKGROUNDS for c in chosen.classes}
         self.metrics = {**self.metrics, **at, "calibration_error": "minimise"}
+        self.metrics |= metrics_at(chosen.parametric, chosen.classes)
 
     def must_read(self) -> None:
         """The files are there, and have the columns that are named."""
@@ -50,6 +56,21 @@ class TableClassificationProblem(ClassificationProblem):
     def sample(self) -> Sample:
         """The rows of the files."""
         return sample_of_tables(self._chosen, self.classes)
+
+    def completed(self, sample: Sample, splits: Splits) -> Sample:
+        """With a hypothesis of each row, where the study has one."""
+        whole, wanted = super().completed(sample, splits), self._chosen.parametric
+        return whole if wanted is None else with_hypotheses(whole, wanted, splits)
+
+    def replicate(
+        self, scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas
+    ) -> dict[str, NDArray[np.float64]]:
+        """Also the area at each hypothesis."""
+        found, wanted = super().replicate(scores, part, points, replicas), self._chosen.parametric
+        if wanted is None or HYPOTHESIS not in part.truth:
+            return found
+        chance = probabilities(scores)
+        return found | replicas.collect(lambda rows: areas_at(wanted, chance, part, self.classes, rows))
 
     def meanings(self, sample: Sample) -> Mapping[str, str]:
         """Of each logit."""

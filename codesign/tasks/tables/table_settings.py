@@ -10,7 +10,8 @@ from codesign.core.errors import nearest
 from codesign.core.layout import MOST_ELEMENTS, Layout
 
 __all__ = (
-    "ClassificationSettings", "ItemSettings", "LabelSettings", "MissingSettings", "RankingSettings",
+    "ClassificationSettings", "ItemSettings", "LabelSettings", "MissingSettings", "ParametricSettings",
+    "RankingSettings",
     "RegressionSettings", "SplitSettings", "TableSettings", "TargetSettings", "TriggerSettings",
 )  # fmt: skip
 
@@ -117,10 +118,31 @@ class TableSettings(_Section):
     rows: int | None = Field(default=None, ge=100, description="read so many rows at most of each file, the first")
 
 
+class ParametricSettings(_Section):
+    """A feature that is a hypothesis, such as the mass of a signal that is searched for."""
+
+    input: str = Field(description="the feature, as it stands in features")
+    background: str = Field(description="the class whose rows have none: each is given one of the signals' at random")
+    trained: tuple[float, ...] = Field(min_length=1, max_length=50, description="values of signals that are learned")
+    between: tuple[float, ...] = Field(
+        default=(), max_length=50, description="values of signals that are in the test split alone"
+    )
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        values = (*self.trained, *self.between)
+        if len({f"{value:g}" for value in values}) < len(values):
+            raise ValueError("a value is there twice")
+        if self.between and not all(min(self.trained) < value < max(self.trained) for value in self.between):
+            raise ValueError("values of between lie between those of trained: a network is not judged beyond them")
+        return self
+
+
 class ClassificationSettings(TableSettings):
     """Classes of rows: by a column, or by file."""
 
     label: LabelSettings | None = None
+    parametric: ParametricSettings | None = Field(default=None, exclude_if=lambda section: section is None)
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -132,6 +154,12 @@ class ClassificationSettings(TableSettings):
                 raise ValueError("files of one class only: give those of at least two")
             if self.split.validation:
                 raise ValueError("files by class have no files of their own for validation and test: give label")
+        if self.parametric is not None:
+            if self.parametric.background not in self.classes:
+                name = self.parametric.background
+                raise ValueError(f"parametric.background: '{name}' is no class{nearest(name, self.classes)}")
+            if self.split.validation:
+                raise ValueError("parametric shares signals out by their values: there are no files of own splits then")
         return self
 
     @property
@@ -161,6 +189,8 @@ class RankingSettings(ClassificationSettings):
             raise ValueError(
                 f"trigger.background: '{name}' is no class{nearest(name, self.classes)}: {', '.join(self.classes)}"
             )
+        if self.parametric is not None:
+            raise ValueError("parametric is of the task classification: a ranking has one score of all hypotheses")
         return self
 
 

@@ -9,7 +9,9 @@ import yaml
 
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
+from codesign.core.layout import Layout
 from codesign.data.sample import Splits
+from codesign.data.variations import Variation
 from codesign.families.mlp.config import MLPConfig
 from codesign.families.mlp.family import MLP
 from codesign.physics.card import card_data
@@ -123,6 +125,22 @@ def test_uncorrected_jets_and_trees_stand_beside_it(parts):
     assert raw["resolution_raw"].value < raw["resolution"].value, "pile-up lifts jets: the raw one flatters them"
     assert factorised["resolution"].value < raw["resolution"].value
     assert raw["coverage_error"].value < 0.03
+
+
+def test_a_perfect_correction_passes_and_an_energy_scale_is_seen(parts):
+    """By as much as it is: 3 % up or down of jets that a correction leaves as they should be."""
+    test = parts[2]
+    problem = JetEnergy().open({"files": ["none"], "heads": {"flavour": 0.0}}, 1)
+    right = test.targets[:, 0].astype(np.float64)
+    scores = np.column_stack([right, right - 0.01, right + 0.01])
+    perfect = problem.judge(scores, test, {})
+    assert perfect["closure_sure"].value == 0
+    assert perfect["closure_mean"].value < 1e-5
+    assert perfect["resolution"].value < 1e-5
+    scale = Variation(name="jet_scale", inputs=("log2_pt",), shift=float(np.log2(1.03)))
+    for way, off in ((1, 0.03), (-1, 1 - 1 / 1.03)):
+        varied = scale.of(test, (Layout.of_features(FEATURES, ("",) * len(FEATURES)),), way)
+        assert problem.values(scores, varied, {})["closure_mean"] == pytest.approx(off, abs=1e-4)
 
 
 def test_every_metric_has_an_error_and_a_direction(parts, baseline):
