@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from codesign.core.design import Design
+    from codesign.core.errors import InputError
     from codesign.core.layout import BlockValues, Layout
     from codesign.core.records import Metric, Plot, Series
     from codesign.data.sample import Part, Sample
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from codesign.flows.base import Flow
     from codesign.importing.base import Imported, Importer
     from codesign.importing.imports import import_model
+    from codesign.physics.detector.gun import SeenTowers, towers_of
     from codesign.pipeline.imported import import_run
     from codesign.pipeline.trial_proof import prove_run as prove
     from codesign.search.runs import run
     from codesign.tasks.base import Task
     from codesign.tasks.heads import Head, LossObjective
+    from codesign.tasks.measured_problem import MeasuredProblem
     from codesign.tasks.problem import Problem
     from codesign.tasks.tagging.jet_tagging import ClassificationProblem
 
@@ -34,13 +37,16 @@ __all__ = (
     "Head",
     "Imported",
     "Importer",
+    "InputError",
     "Layout",
     "LossObjective",
+    "MeasuredProblem",
     "Metric",
     "Part",
     "Plot",
     "Problem",
     "Sample",
+    "SeenTowers",
     "Series",
     "Task",
     "TorchFamily",
@@ -49,6 +55,7 @@ __all__ = (
     "import_run",
     "prove",
     "run",
+    "towers_of",
 )
 
 __version__ = "0.1.0"
@@ -64,13 +71,16 @@ _HOMES = {
     "Head": "codesign.tasks.heads:Head",
     "Imported": "codesign.importing.base:Imported",
     "Importer": "codesign.importing.base:Importer",
+    "InputError": "codesign.core.errors:InputError",
     "Layout": "codesign.core.layout:Layout",
     "LossObjective": "codesign.tasks.heads:LossObjective",
+    "MeasuredProblem": "codesign.tasks.measured_problem:MeasuredProblem",
     "Metric": "codesign.core.records:Metric",
     "Part": "codesign.data.sample:Part",
     "Plot": "codesign.core.records:Plot",
     "Problem": "codesign.tasks.problem:Problem",
     "Sample": "codesign.data.sample:Sample",
+    "SeenTowers": "codesign.physics.detector.gun:SeenTowers",
     "Series": "codesign.core.records:Series",
     "Task": "codesign.tasks.base:Task",
     "TorchFamily": "codesign.families.torch_family:TorchFamily",
@@ -79,6 +89,7 @@ _HOMES = {
     "import_run": "codesign.pipeline.imported:import_run",
     "run": "codesign.search.runs:run",
     "prove": "codesign.pipeline.trial_proof:prove_run",
+    "towers_of": "codesign.physics.detector.gun:towers_of",
 }
 
 

@@ -27,6 +27,7 @@ from typing import Any
 
 from codesign.core.errors import CodesignError
 from codesign.core.runfolder import write_atomically
+from tests.benchmarks.examples import studies_of_examples
 from tests.trees import ROOT, changed, commit_of
 
 RUNS = ROOT / "runs" / "nightly"
@@ -66,6 +67,12 @@ _GRAPHS = 2000
 def _random_graphs(start: int) -> Part:
     arguments = ("-m", "tests.graph.many", "--start", str(start), "--count", str(_GRAPHS))
     return Part(f"random-graphs-{start}", (*arguments, "-o", f"runs/nightly/random-graphs-{start}.json"))
+
+
+def _example(name: str) -> Part:
+    """A worked example as a user runs it; its record and picture stay with the night."""
+    arguments = ("--runs", "runs/nightly/examples", "--output", "runs/nightly/examples.json")
+    return Part(f"example-{name}", ("-m", "tests.benchmarks.examples", name, *arguments))
 
 
 def _slow(name: str, *arguments: str) -> Part:
@@ -111,6 +118,7 @@ def parts() -> list[Part]:
         Part("kills", ("-m", "tests.search.sigkills")),
         *(_random_graphs(start) for start in range(0, 10_000, _GRAPHS)),
         Part("random-sources", ("-m", "tests.graph.random_sources")),
+        *(_example(name) for name in studies_of_examples()),
         *slow_parts(),
     ]
 

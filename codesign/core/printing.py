@@ -166,4 +166,23 @@ def print_front(front: Any, folder: Path) -> None:
         )
         rows.append(cells)
     _table(["trial", *heads, "exact in"], rows)
+    for line in _beside_baselines(front, folder):
+        say(line)
     say(f"run: {visible(str(folder))}")
+
+
+def _beside_baselines(front: Any, folder: Path) -> list[str]:
+    """Of each baseline, by how much the designs that were compared with it have more of the first metric, paired."""
+    from codesign.core.records import Comparisons
+    from codesign.core.runfolder import RunFolder
+
+    metric = next((o.name for o in front.objectives if o.fidelity is None), None)
+    lines: dict[str, list[str]] = {}
+    for point in front.points:
+        found = RunFolder(folder).trial(point.trial).read("comparisons.json", Comparisons)
+        for one in found.compared if found else ():
+            if difference := one.metrics.get(metric or ""):
+                text = f"{difference.value:+.4f} ± {difference.error:.4f}"
+                lines.setdefault(one.other, []).append(f"trial {point.trial} {text}")
+    said = f"{visible(str(metric))} on the same events, less that of"
+    return [f"{said} {visible(name)}: {', '.join(texts)}" for name, texts in lines.items()]

@@ -19,8 +19,8 @@ from codesign import BlockValues, ClassificationProblem, Layout, Part, Plot, Sam
 CLASSES = ("background", "signal")
 SIZE, PITCH, DEPTH = 8, 28.0, 50.0  # pixels a side, um, um
 PAIRS, NOISE, THRESHOLD, STEP, TOP = 70.0, 25.0, 120.0, 280.0, 15
-FEATURES = ("pixels", "rows", "columns", "charge", "largest", "elongation", "radius", "abs_z")
-UNITS = ("1", "1", "1", "ADC", "ADC", "1", "mm", "mm")
+FEATURES = ("pixels", "rows", "columns", "charge", "largest", "elongation", "expected", "beyond")
+UNITS = ("1", "1", "1", "log(ADC)", "ADC", "1", "1", "1")
 
 
 def clusters(events: int, seed: int) -> Sample:
@@ -65,7 +65,8 @@ def clusters(events: int, seed: int) -> Sample:
 
 
 def _features(codes: np.ndarray, radius: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """What a cluster finder knows: number of pixels, extent, charge, elongation, and where the sensor is."""
+    """What a cluster finder knows: number of pixels, extent, charge, elongation, and how many rows a track from the
+    collision would fire at this place, and how many more there are."""
     fired = codes > 0
     rows, columns = fired.any(axis=2).sum(axis=1), fired.any(axis=1).sum(axis=1)
     x = np.arange(SIZE) - (SIZE - 1) / 2
@@ -75,18 +76,10 @@ def _features(codes: np.ndarray, radius: np.ndarray, z: np.ndarray) -> np.ndarra
                 .sum(axis=1) / total)
         for other in (2, 1)
     ]  # fmt: skip
-    return np.column_stack(
-        [
-            fired.sum(axis=(1, 2)),
-            rows,
-            columns,
-            total,
-            codes.max(axis=(1, 2)),
-            (spread[0] + 0.1) / (spread[1] + 0.1),
-            radius,
-            np.abs(z),
-        ]
-    )
+    expected = np.minimum(1 + DEPTH / PITCH * np.abs(z) / radius, SIZE)
+    elongation = (spread[0] + 0.1) / (spread[1] + 0.1)
+    number, largest = fired.sum(axis=(1, 2)), codes.max(axis=(1, 2))
+    return np.column_stack([number, rows, columns, np.log(total), largest, elongation, expected, rows - expected])
 
 
 class Trees:

@@ -14,8 +14,9 @@ import numpy as np
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from torch import Tensor
 
-from codesign import Head, LossObjective, Metric, Part, Plot, Problem, Sample, Series, Task
+from codesign import Head, LossObjective, MeasuredProblem, Part, Plot, Sample, Series, Task
 
 PARAMETERS = ("coupling", "fragmentation", "width")
 #: observable -> edges of its bins
@@ -89,20 +90,28 @@ def chi2_of_runs(scores: np.ndarray, part: Part) -> np.ndarray:
     return found.mean(axis=1) * len(OUTPUTS) / (len(OUTPUTS) - len(BINS))  # shares of an observable sum to 1
 
 
-def recovered(scores: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Parameters found from each set of pseudo-data, (sets, 3): the mean of the points by their likelihood."""
+def likelihoods(scores: np.ndarray) -> np.ndarray:
+    """Of each set of pseudo-data at each point, (sets, points), over the largest of the set."""
     shares, (_, data) = shares_of(scores), pseudo_data()
-    variance = _variance(data, DATA)
-    found = []
-    for seen, own in zip(data, variance, strict=True):
-        chi2 = ((shares - seen) ** 2 / np.maximum(own, 1e-6)).sum(axis=1)
-        weight = np.exp(-(chi2 - chi2.min()) / 2)
-        found.append((weight[:, None] * points).sum(axis=0) / weight.sum())
-    return np.array(found)
+    variance = np.maximum(_variance(data, DATA), 1e-6)
+    chi2 = np.array([((shares - seen) ** 2 / own).sum(axis=1) for seen, own in zip(data, variance, strict=True)])
+    return np.exp(-(chi2 - chi2.min(axis=1, keepdims=True)) / 2)
 
 
-class TuneProblem(Problem):
-    """Squared error of the shares; judged by the fit to other runs, and by the parameters that it finds."""
+def recovered(likely: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Parameters found from each set of pseudo-data, (sets, 3): the mean of the points by their likelihood."""
+    return likely @ points / np.maximum(likely.sum(axis=1, keepdims=True), 1e-300)
+
+
+def chi2_loss(outputs: Tensor, target: Tensor) -> Tensor:
+    """Squared error in units of a run's own noise, by the shares that the outputs mean: small shares count as they do
+    in chi2. The noise is no function of the weights, so that its size is not learned."""
+    shares = (outputs.detach() * _SPREAD + _MIDDLE).clamp(4e-3, 1 - 4e-3)
+    return 0.1 * ((outputs - target) ** 2 / (shares * (1 - shares))).mean()
+
+
+class TuneProblem(MeasuredProblem):
+    """chi2 of the shares; judged by the fit to other runs, and by the parameters that it finds."""
 
     def __init__(self, points: int, seed: int) -> None:
         self.metrics = {"chi2": "minimise", "parameter_error": "minimise"}
@@ -115,24 +124,28 @@ class TuneProblem(Problem):
 
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """All shares, in one head."""
-        return (Head("shares", OUTPUTS, LossObjective("squared")),)
+        return (Head("shares", OUTPUTS, LossObjective("own", chi2_loss)),)
 
     def target(self, part: Part) -> dict[str, np.ndarray]:
         """The shares of a run."""
         assert part.targets is not None
         return {"shares": part.targets}
 
-    def judge(self, scores: np.ndarray, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
-        """chi2 of the runs, with its error over them; distance of the parameters found, in units of the cube's edge."""
-        chi2 = chi2_of_runs(scores, part)
-        weights = np.ones(len(part)) if part.weights is None else np.asarray(part.weights, dtype=np.float64)
-        mean = float(np.average(chi2, weights=weights))
-        spread = float(np.sqrt((weights**2 * (chi2 - mean) ** 2).sum()) / weights.sum())
-        away = np.sqrt(((recovered(scores, part.features) - pseudo_data()[0]) ** 2).mean(axis=1))
-        return {
-            "chi2": Metric(value=mean, error=spread),
-            "parameter_error": Metric(value=float(away.mean()), error=float(away.std() / np.sqrt(SETS))),
-        }
+    def measure(self, scores: np.ndarray, part: Part) -> object:
+        """chi2 of the runs; distance of the parameters found, in units of the cube edge, over sets of pseudo-data that
+        are drawn again in each replica, the same for all models."""
+        chi2, likely, points = chi2_of_runs(scores, part), likelihoods(scores), part.features.astype(np.float64)
+
+        def measured(weights: np.ndarray, _: Mapping[str, float]) -> dict[str, float]:
+            away = np.sqrt(((recovered(likely * weights, points) - pseudo_data()[0]) ** 2).mean(axis=1))
+            rng = np.random.default_rng(int(weights @ np.arange(len(weights))))
+            sets = np.ones(SETS) if (weights == weights[0]).all() else rng.poisson(1.0, SETS)
+            return {
+                "chi2": float(np.average(chi2, weights=weights)),
+                "parameter_error": float(np.average(away, weights=sets)),
+            }
+
+        return measured
 
     def baselines(self, train: Part, seed: int) -> Sequence[object]:
         """What tunes are made with today: polynomials (Professor, EPJC 65 (2010) 331)."""
@@ -146,7 +159,7 @@ class TuneProblem(Problem):
         self, scores: np.ndarray, part: Part, baselines: Mapping[str, np.ndarray], points: Mapping[str, float]
     ) -> list[Plot]:
         """Found beside hidden parameters."""
-        hidden, found = pseudo_data()[0], recovered(scores, part.features)
+        hidden, found = pseudo_data()[0], recovered(likelihoods(scores), part.features)
         series = [
             Series(label=name, x=hidden[:, i].tolist(), y=found[:, i].tolist()) for i, name in enumerate(PARAMETERS)
         ]
