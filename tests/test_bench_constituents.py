@@ -88,6 +88,6 @@ def test_a_small_run_from_jets_to_record(tmp_path):
     assert "synthesis_seconds" not in done.stdout
     own = json.loads((tmp_path / "r.json").read_text())["items"]["8"]
     sides = {(row["side"], row.get("interval")) for row in own["designs"] if "refused" not in row}
-    assert {("codesign", 1), ("codesign", 8), ("HGQ2", 1)} & sides
+    assert {("codesign", 1), ("codesign", 9)} <= sides
     for row in own["designs"]:
         assert "refused" in row or (0.2 < row["accuracy"] < 0.9 and row["lut"] > 0 and row["dsp"] == 0), row

@@ -50,13 +50,13 @@ RECORD = ROOT / "reports" / "reference" / "constituents_bench.json"
 TARGET = load_target("vu13p-360")
 #: what is asked of the ratio of LUTs at equal accuracy: at interval 1, and of ours at 9 to theirs at 1
 AIMS = {1: 0.5, 9: 0.2}
-#: of ours, the networks that are also folded over this interval
+#: the interval over which one network of the first of our trainings is folded, too
 BETWEEN = 3
 #: trainings of HGQ2: in words, processor time relative to all of ours, whether items share their input types
 THEIRS = (
     ("HGQ2", 1.0, False),
-    ("HGQ2, three times the time", 3.0, False),
     ("HGQ2, items alike", 1.0, True),
+    ("HGQ2, three times the time", 3.0, False),
 )
 
 
@@ -93,7 +93,7 @@ class Bench:
             spent += found[0].facts["training_seconds"]
             for own in found:
                 named = {"side": "codesign", "training": own.training, **own.facts}
-                middle = own.number == (len(found) - 1) // 2
+                middle = what is TRAININGS[0] and own.number == (len(found) - 1) // 2
                 for interval in (1, BETWEEN, 9) if middle else (1, 9):
                     self._design(f"{own.name}, interval {interval}", own.design, interval, named, self.jets.test.x)
         return spent
@@ -113,9 +113,7 @@ class Bench:
                 design = imported(place / str(point["number"]) / "network.keras")
                 x = self.jets.values(self.jets.test).reshape(len(self.jets.test), -1)
                 named = {"side": "HGQ2 imported"} | {k: v for k, v in named.items() if k != "side"}
-                for interval in (BETWEEN, 9):
-                    key = f"{name} {point['number']}, imported, interval {interval}"
-                    self._design(key, design, interval, named, x)
+                self._design(f"{name} {point['number']}, imported, interval 9", design, 9, named, x)
 
     def _design(self, key: str, design: Design, interval: int, named: dict[str, Any], x: NDArray[np.float32]) -> None:
         """A design of ours: through the flow alkaid; judged by its exact graph, which the firmware is compared with."""
@@ -165,6 +163,7 @@ class Bench:
         found: dict[str, Any] = {f.quantity: f.value for f in figures if f.quantity in ("lut", "ff", "dsp", "bram")}
         latency = {"latency_cycles": rtl.latency_cycles, "latency_ns": round(rtl.latency_cycles * TARGET.clock_ns, 1)}
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        latency["initiation_interval"] = rtl.initiation_interval
         return found | latency | {"tool": figures[0].tool, "synthesis_seconds": round(seconds, 1)}
 
 
@@ -205,7 +204,7 @@ def judged(rows: list[dict[str, Any]], folder: Path, jets: Jets) -> dict[str, An
                 summary[f"ours at {interval}, {name} at 1"] = against(chosen("codesign", interval), theirs, gap, aim)
     if folded := chosen("HGQ2 imported", 9):
         summary["ours at 9, HGQ2 imported at 9"] = against(chosen("codesign", 9), folded, gap, 1.0)
-        own = chosen("HGQ2", 1, THEIRS[2][0])
+        own = chosen("HGQ2", 1, THEIRS[1][0])
         summary["HGQ2 imported at 9, itself at 1"] = against(folded, own, gap, 1.0)
     return summary
 
@@ -248,9 +247,9 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[32, 16])
     parser.add_argument("--train", type=int, default=50000, help="jets to train on and choose by")
     parser.add_argument("--test", type=int, default=100000, help="jets to judge on")
-    parser.add_argument("--seconds", type=float, default=60, help="processor time of all our trainings for a number")
+    parser.add_argument("--seconds", type=float, default=40, help="processor time of all our trainings for a number")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, default=4, help="networks of each training of HGQ2")
+    parser.add_argument("--limit", type=int, default=3, help="networks of each training of HGQ2")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for one synthesis")
     parser.add_argument("--published", action="store_true", help="the public checkpoints' cost, too")
     parser.add_argument("--work", type=Path, default=ROOT / "runs" / "bench-constituents")

@@ -45,8 +45,8 @@ class Training:
 
 
 TRAININGS = (
-    Training("jedi-linear, learned", JediLinear, _JEDI | _LEARNED, 0.45, 4),
-    Training("deepsets, learned", DeepSets, _SETS | _LEARNED, 0.25, 3),
+    Training("jedi-linear, learned", JediLinear, _JEDI | _LEARNED, 0.45, 3),
+    Training("deepsets, learned", DeepSets, _SETS | _LEARNED, 0.25, 2),
     Training("jedi-linear, fixed", JediLinear, _JEDI | _FIXED, 0.18, 1),
     Training("deepsets, fixed", DeepSets, _SETS | _FIXED, 0.12, 1),
 )

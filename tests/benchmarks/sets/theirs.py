@@ -26,7 +26,7 @@ HGQ2: dict[str, Any] = {
     "width": 16, "tail": 3, "batch": 1024, "learning_rate": 5e-3, "restarts": 0, "beta": [1e-7, 2e-5],
 }  # fmt: skip
 #: effective bit operations, in equal steps of whose logarithm networks are chosen
-EBOPS = (1000.0, 60000.0)
+EBOPS = (500.0, 100000.0)
 _SCRIPT = Path(environment.__file__).with_name("hgq2_sets.py")
 
 
