@@ -23,10 +23,10 @@ __all__ = ("HGQ2", "classes_of", "imported", "trained", "unrolled")
 
 #: how it is trained: the widths of its published networks; rate, batch and prices were tried on validation jets
 HGQ2: dict[str, Any] = {
-    "width": 16, "tail": 3, "batch": 1024, "learning_rate": 5e-3, "restarts": 0, "beta": [1e-7, 2e-5],
+    "width": 16, "tail": 3, "batch": 512, "learning_rate": 0.02, "restarts": 0, "beta": [5e-7, 1e-4],
 }  # fmt: skip
 #: effective bit operations, in equal steps of whose logarithm networks are chosen
-EBOPS = (500.0, 100000.0)
+EBOPS = (4000.0, 80000.0)
 _SCRIPT = Path(environment.__file__).with_name("hgq2_sets.py")
 
 
