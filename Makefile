@@ -12,7 +12,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup tools finn demo docs test stress fuzz numbers replay replay-trained nightly lint types bench bench-kept bench-peers calibration lock clean
+.PHONY: help setup tools finn demo docs test stress fuzz numbers replay replay-trained nightly lint types bench bench-kept bench-peers bench-constituents calibration lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -91,6 +91,9 @@ calibration: $(READY)  ## measure 72 networks with every tool here, two hours on
 
 bench-peers: $(READY)  ## compare with HGQ2 and alkaid, in an environment of their own in the cache folder
 	@PYTHONPATH=. $(BIN)/python -m tests.benchmarks.peers
+
+bench-constituents: $(READY)  ## compare with HGQ2 on the constituents of jets, unrolled and folded; goes on where it was
+	@PYTHONPATH=. $(BIN)/python -m tests.benchmarks.sets --published
 
 # What is installed, and what builds this package (hatchling, and editables for 'pip install -e'); without what only this machine has: this package itself, local paths, and local version labels.
 lock:  ## write what is installed in .venv into requirements.lock

@@ -90,11 +90,11 @@ class _Scale:
 
 
 def draw_front(
-    run: Run, found: FirstScreen, width: float, height: float, colours: dict[str, str]
+    run: Run, found: FirstScreen, width: float, height: float, colours: dict[int, str]
 ) -> FrontDrawing | None:
     """Draw the first metric against the first hardware figure of the objectives, all scored trials on one split.
 
-    ``colours``: of each family of a study of several. None where fewer than two trials have both.
+    ``colours``: of trials, where a study tells groups of them apart. None where fewer than two trials have both.
     """
     y_axis, x_axis = metric_axis(run), cost_axis(run)
     if y_axis is None or x_axis is None:
@@ -132,7 +132,7 @@ def draw_front(
         outside=len(known) - len(inside),
         words=f"{words.quantity(y_axis.name)} against {words.quantity(x_axis.name)} of {len(known)} trials, "
         f"{len(on_front)} of them on the front.",
-        colours={t.number: colours[t.family] for t in run.trials if t.family in colours},
+        colours=colours,
     )
 
 

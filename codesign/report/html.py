@@ -19,6 +19,7 @@ from codesign.report.explained import Story, stories
 from codesign.report.failures import reasons
 from codesign.report.family_rows import family_rows, flows_of
 from codesign.report.front_drawing import FrontDrawing, draw_front
+from codesign.report.front_groups import groups_of
 from codesign.report.hypervolume import progress
 from codesign.report.layers import Drawing, LayerRow, draw, layers
 from codesign.report.page import page
@@ -59,6 +60,7 @@ def render(run: Run) -> str:
     found = answer(run, _typed(run.path))
     sections = {p.trial.number: _section(run, p) for p in run.points}
     families, whole = family_rows(run)
+    groups = groups_of(run, plots.PALETTE)
     return page(
         "report.html.j2",
         _SCRIPTS,
@@ -67,8 +69,8 @@ def render(run: Run) -> str:
         owner=owner_of(run.path),
         asked=asked(run),
         answer=found,
-        drawings=_drawings(run, found, data.get("families", [])),
-        colours=data.get("families", []),
+        drawings=_drawings(run, found, groups.colours),
+        colours=groups.legend,
         sections=sections,
         overview=_overview(run),
         progress=grown if len({volume for _, volume in grown}) > 1 else [],
@@ -89,9 +91,8 @@ def _typed(path: Path) -> str:
     return f"runs/{path.name}" if path.parent.name == "runs" else path.name
 
 
-def _drawings(run: Run, found: FirstScreen, families: list[list[str]]) -> list[tuple[str, FrontDrawing]]:
+def _drawings(run: Run, found: FirstScreen, colours: dict[int, str]) -> list[tuple[str, FrontDrawing]]:
     """The picture for a wide and for a narrow screen."""
-    colours = {each[0]: each[1] for each in families} if len(families) > 1 else {}
     made = ((kind, draw_front(run, found, w, h, colours)) for kind, w, h in (("wide", 680, 500), ("narrow", 350, 350)))
     return [(kind, drawing) for kind, drawing in made if drawing is not None]
 

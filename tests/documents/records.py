@@ -35,6 +35,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "JEDI-linear on jets that nobody chose it by",
         "python -m tests.benchmarks.constituents_judged JETS",
     ),
+    "constituents_bench.json": (
+        "networks on constituents beside HGQ2's JEDI-linear, unrolled and folded",
+        "make bench-constituents",
+    ),
     "coverage.json": (
         "stated errors beside the spread over independent samples",
         "python -m tests.benchmarks.coverage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -10,11 +11,13 @@ import pytest
 from make_run import HOSTILE, design, plots
 
 from codesign.core.errors import InputError
+from codesign.core.figures import Fidelity, Figure
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.core.records import Metric, Plot, Series
 from codesign.report import front_picture, words
 from codesign.report.collect import collect
 from codesign.report.explained import stories
+from codesign.report.front_groups import groups_of
 from codesign.report.layers import Counted, bits, count_layers, draw, layers
 from codesign.report.plots import describe, physics_figure
 from codesign.report.waterfall import waterfall
@@ -195,3 +198,26 @@ def test_no_picture_without_a_front(own, tmp_path):
     (own.path / "front.json").unlink()
     with pytest.raises(InputError, match="no front with metrics on the test split yet"):
         front_picture(own.path, tmp_path / "front.svg")
+
+
+def trials_of(*each):
+    """Trials that are drawn: (family, clocks between two events)."""
+    return [
+        SimpleNamespace(
+            number=n,
+            family=family,
+            figures=[]
+            if clocks is None
+            else [Figure.of("initiation_interval", clocks, Fidelity.COMPILED, "alkaid", "0")],
+        )
+        for n, (family, clocks) in enumerate(each)
+    ]
+
+
+def test_unrolled_and_folded_designs_have_colours_of_their_own():
+    found = groups_of(SimpleNamespace(trials=trials_of(("", 9), ("", 1), ("", None), ("", 9))), ("red", "blue"))
+    assert found.legend == [("unrolled, an event every clock", "red"), ("folded, one every 9 clocks", "blue")]
+    assert found.colours == {0: "blue", 1: "red", 3: "blue"}  # of trial 2 nothing is known
+    assert groups_of(SimpleNamespace(trials=trials_of(("", 9), ("", 9))), ("red", "blue")).colours == {}
+    both = groups_of(SimpleNamespace(trials=trials_of(("mlp", 1), ("conv1d", 9))), ("red", "blue"))
+    assert both.legend == [("mlp", "red"), ("conv1d", "blue")]  # families come first

@@ -82,15 +82,20 @@ class Front:
 
 
 def trained(job: dict[str, Any], data: dict[str, np.ndarray]) -> tuple[Any, Front, dict[str, Any]]:
-    """Train for ``job['seconds']`` of processor time."""
+    """Train a network for ``job['seconds']`` of processor time."""
     keras.utils.set_random_seed(job["seed"])
     model = network(data["x_train"].shape[1], job["widths"], int(data["y_train"].max()) + 1)
+    return model, *optimised(model, job, data)
+
+
+def optimised(model: Any, job: dict[str, Any], data: dict[str, np.ndarray]) -> tuple[Front, dict[str, Any]]:
+    """Train this network, whatever it is."""
     x, y = jnp.asarray(data["x_train"]), jnp.asarray(data["y_train"])
     x_val, y_val = jnp.asarray(data["x_val"]), jnp.asarray(data["y_val"])
     batch = job["batch"]
     steps = len(x) // batch
     optimiser = keras.optimizers.Adam(learning_rate=1.0)
-    model.build((None, x.shape[1]))
+    model.build((None, *x.shape[1:]))
     model(x[:batch], training=True)
     optimiser.build(model.trainable_variables)
     betas = [v for v in model.non_trainable_variables if v.path.endswith("beta")]
@@ -146,7 +151,7 @@ def trained(job: dict[str, Any], data: dict[str, np.ndarray]) -> tuple[Any, Fron
         "wall_seconds": round(time.perf_counter() - wall, 1),
         "compilation_seconds": round(began - start, 1),
     }
-    return model, front, facts
+    return front, facts
 
 
 def rate_at(progress: float, restarts: int) -> float:

@@ -1,0 +1,272 @@
+"""``make bench-constituents``: networks on the constituents of jets beside HGQ2's JEDI-linear, unrolled and folded.
+
+Both sides get the same training and validation jets, the same three numbers of each constituent on one grid, one thread
+and the same processor time, HGQ2 also three times as much; networks are chosen on validation jets. LUTs are Yosys' for
+all, accuracies those of the firmware's integers on test jets of a seed that nothing was trained, chosen or tuned on;
+differences are paired. HGQ2's networks whose items share their input types are imported and folded, too.
+
+What is measured is kept in ``runs/bench-constituents`` and not measured again; ``reports/reference/
+constituents_bench.json`` is written after each number of items, of all that is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from codesign.core.design import Design
+from codesign.core.errors import CodesignError, ToolError
+from codesign.core.runfolder import write_atomically
+from codesign.core.targets import load_target
+from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.rtl.firmware import Firmware
+from codesign.statistics.comparison import spread
+from codesign.statistics.replicas import DrawnRows, Replicas
+from codesign.tools.yosys import synthesise
+from tests.benchmarks.peers import environment
+from tests.benchmarks.sets.jets import CARD, FIELDS, TEST_SEED, Jets, jets_of
+from tests.benchmarks.sets.ours import TRAININGS, designs_of
+from tests.benchmarks.sets.picture import draw
+from tests.benchmarks.sets.published import anchors
+from tests.benchmarks.sets.ratios import Gap, Placed, against
+from tests.benchmarks.sets.theirs import HGQ2, classes_of, imported, trained, unrolled
+from tests.trees import ROOT
+
+RECORD = ROOT / "reports" / "reference" / "constituents_bench.json"
+TARGET = load_target("vu13p-360")
+#: what is asked of the ratio of LUTs at equal accuracy: at interval 1, and of ours at 9 to theirs at 1
+AIMS = {1: 0.5, 9: 0.2}
+#: the interval over which one network of the first of our trainings is folded, too
+BETWEEN = 3
+#: trainings of HGQ2: in words, processor time relative to all of ours, whether items share their input types
+THEIRS = (
+    ("HGQ2", 1.0, False),
+    ("HGQ2, items alike", 1.0, True),
+    ("HGQ2, three times the time", 3.0, False),
+)
+
+
+class Bench:
+    """One number of items: its jets, what is measured of each design, and where that is kept."""
+
+    def __init__(self, items: int, given: argparse.Namespace) -> None:
+        self.items, self.given = items, given
+        self.folder: Path = given.work / f"{given.train}-{given.seconds:g}" / str(items)
+        self.jets: Jets = jets_of(items, given.train, given.test, self.folder)
+        self.classes: dict[str, NDArray[np.int64]] = {}
+
+    def row(self, key: str, make: Callable[[Path], dict[str, Any]], judge: Callable[[Path], NDArray[Any]]) -> None:
+        """Measure a design, once, and the class that it gives each test jet, once for a number of them."""
+        place = self.folder / "rows" / key.replace(" ", "-").replace(",", "")
+        kept, labels = place / "row.json", _labels(self.folder, key, self.given.test)
+        place.mkdir(parents=True, exist_ok=True)
+        if not kept.is_file():
+            try:
+                row = make(place)
+            except CodesignError as error:
+                row = {"refused": str(error)[:300]}
+            kept.write_text(json.dumps({"key": key, "items": self.items} | row), encoding="utf-8")
+            print(self.items, key, row, flush=True)
+        if not labels.is_file() and "refused" not in json.loads(kept.read_text(encoding="utf-8")):
+            np.save(labels, judge(place).astype(np.uint8))
+
+    def ours(self) -> float:
+        """Our trainings and their designs at each interval; the processor time of all trainings."""
+        spent = 0.0
+        for what in TRAININGS:
+            place = self.folder / "ours" / what.name.replace(", ", "-")
+            found = designs_of(self.jets, what, self.given.seconds * what.share, self.given.seed, place)
+            spent += found[0].facts["training_seconds"]
+            for own in found:
+                named = {"side": "codesign", "training": own.training, **own.facts}
+                middle = what is TRAININGS[0] and own.number == (len(found) - 1) // 2
+                for interval in (1, BETWEEN, 9) if middle else (1, 9):
+                    self._design(f"{own.name}, interval {interval}", own.design, interval, named, self.jets.test.x)
+        return spent
+
+    def theirs(self, seconds: float) -> None:
+        """HGQ2's trainings and their designs."""
+        for name, times, shared in THEIRS:
+            place = self.folder / name.replace(", ", "-").replace(" ", "-")
+            limit = self.given.limit
+            found = trained(self.jets, shared, times * seconds, self.given.seed, limit, TARGET, place)
+            facts = {k: found[k] for k in ("epochs", "training_seconds", "compilation_seconds")}
+            for point in found["points"]:
+                named = {"side": "HGQ2", "training": name, "ebops": point["ebops"], **facts}
+                self._circuit(f"{name} {point['number']}, interval 1", point, place, named)
+                if not shared or "failed" in point:
+                    continue
+                design = imported(place / str(point["number"]) / "network.keras")
+                x = self.jets.values(self.jets.test).reshape(len(self.jets.test), -1)
+                named = {"side": "HGQ2 imported"} | {k: v for k, v in named.items() if k != "side"}
+                self._design(f"{name} {point['number']}, imported, interval 9", design, 9, named, x)
+
+    def _design(self, key: str, design: Design, interval: int, named: dict[str, Any], x: NDArray[np.float32]) -> None:
+        """A design of ours: through the flow alkaid; judged by its exact graph, which the firmware is compared with."""
+        graph, flow = read_graph(design.onnx), Alkaid()
+
+        def scores(part: NDArray[np.float32]) -> NDArray[np.float64]:
+            return graph.run(design.inputs.values(design.input_quantisation.codes(part)), Exact())
+
+        def make(place: Path) -> dict[str, Any]:
+            chosen: dict[str, Any] = {"interval": interval} if interval > 1 else {"modules": "items"}
+            firmware = flow.compile(design, TARGET, place / "firmware", AlkaidSettings.model_validate(chosen))
+            some = x[:4000]
+            found = design.outputs.values(flow.predict(firmware, design.input_quantisation.codes(some)))
+            wrong = int((found != scores(some)).any(axis=1).sum())
+            row = named | {"interval": interval, "rows_that_differ_of_4000": wrong}
+            return row | {"cost": round(float(firmware.extra["lut"]))} | self._synthesised(firmware, place)
+
+        def judge(place: Path) -> NDArray[np.int64]:
+            if design.hash not in self.classes:  # whatever the interval
+                parts = np.array_split(x, max(1, len(x) // 5000))
+                self.classes[design.hash] = np.concatenate([scores(part).argmax(axis=1) for part in parts])
+            return self.classes[design.hash]
+
+        self.row(key, make, judge)
+
+    def _circuit(self, key: str, point: dict[str, Any], place: Path, named: dict[str, Any]) -> None:
+        """What alkaid made of a network of HGQ2's, judged by alkaid's interpreter."""
+
+        def make(own: Path) -> dict[str, Any]:
+            if "failed" in point:
+                raise ToolError(point["failed"])
+            row = named | {"interval": 1, "cost": round(point["cost"])}
+            row |= {"share_that_differs_from_network": point["wrong_on_validation"]}
+            return row | self._synthesised(unrolled(point, TARGET, place), own)
+
+        def judge(own: Path) -> NDArray[np.uint8]:
+            return classes_of(place / str(point["number"]), self.jets.values(self.jets.test))
+
+        self.row(key, make, judge)
+
+    def _synthesised(self, firmware: Firmware, place: Path) -> dict[str, Any]:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        figures = synthesise(firmware, place / "yosys", self.given.timeout)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rtl = firmware.rtl
+        assert rtl is not None
+        found: dict[str, Any] = {f.quantity: f.value for f in figures if f.quantity in ("lut", "ff", "dsp", "bram")}
+        latency = {"latency_cycles": rtl.latency_cycles, "latency_ns": round(rtl.latency_cycles * TARGET.clock_ns, 1)}
+        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        latency["initiation_interval"] = rtl.initiation_interval
+        return found | latency | {"tool": figures[0].tool, "synthesis_seconds": round(seconds, 1)}
+
+
+def judged(rows: list[dict[str, Any]], folder: Path, jets: Jets) -> dict[str, Any]:
+    """Accuracies with their errors into ``rows``, and how ours compare with each training of HGQ2."""
+    good = [row for row in rows if "refused" not in row]
+    places = {row["key"]: i for i, row in enumerate(good)}
+    if not good:
+        return {}
+    labels = [np.load(_labels(folder, row["key"], len(jets.test))) for row in good]
+    right = (np.stack(labels) == jets.test.y).astype(np.float64)
+    replicas = Replicas.of("test", len(jets.test), jets.test.collisions)
+
+    def measure(drawn: DrawnRows) -> dict[str, NDArray[np.float64]]:
+        found = drawn.weights @ right.T / drawn.weights.sum(axis=1, keepdims=True)
+        return {row["key"]: found[:, i] for i, row in enumerate(good)}
+
+    accuracy = replicas.collect(measure)
+    for row in good:
+        values = accuracy[row["key"]]
+        row |= {"accuracy": round(float(values[0]), 4), "accuracy_error": round(spread(values), 4)}
+
+    def gap(one: str, other: str) -> Gap:
+        difference = accuracy[one] - accuracy[other]
+        return Gap(float(difference[0]), spread(difference))
+
+    def chosen(side: str, interval: int, training: str | None = None) -> list[Placed]:
+        return [
+            Placed(row["key"], row["lut"], float(accuracy[row["key"]][0]))
+            for row in (good[i] for i in places.values())
+            if row["side"] == side and row["interval"] == interval and training in (None, row["training"])
+        ]
+
+    summary: dict[str, Any] = {}
+    for name, _, _ in THEIRS:
+        if theirs := chosen("HGQ2", 1, name):
+            for interval, aim in AIMS.items():
+                summary[f"ours at {interval}, {name} at 1"] = against(chosen("codesign", interval), theirs, gap, aim)
+    if folded := chosen("HGQ2 imported", 9):
+        summary["ours at 9, HGQ2 imported at 9"] = against(chosen("codesign", 9), folded, gap, 1.0)
+        own = chosen("HGQ2", 1, THEIRS[1][0])
+        summary["HGQ2 imported at 9, itself at 1"] = against(folded, own, gap, 1.0)
+    return summary
+
+
+def _labels(folder: Path, key: str, test: int) -> Path:
+    return folder / "rows" / key.replace(" ", "-").replace(",", "") / f"labels-{test}.npy"
+
+
+def write(given: argparse.Namespace) -> dict[str, Any]:
+    """Write the record of all that is there."""
+    found: dict[str, Any] = {}
+    base = given.work / f"{given.train}-{given.seconds:g}"
+    for items in given.items:
+        files = sorted((base / str(items) / "rows").glob("*/row.json"))
+        rows = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        if rows:
+            summary = judged(rows, base / str(items), jets_of(items, given.train, given.test, base / str(items)))
+            found[str(items)] = {"summary": summary, "designs": rows}
+    record = {
+        "command": "make bench-constituents",
+        "jets": {"card": CARD, "train_and_validation": given.train, "test": given.test, "seed_of_test": TEST_SEED},
+        "fields": list(FIELDS),
+        "target": {"name": TARGET.name, "stage_delay": TARGET.stage_delay, "clock_ns": TARGET.clock_ns},
+        "seconds": given.seconds,
+        "training": {"codesign": {t.name: t.config | {"share": t.share} for t in TRAININGS}, "hgq2": HGQ2},
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
+        "versions": {n: version(n) for n in ("codesign", "torch", "brevitas", "alkaid", "pyosys")}
+        | {f"HGQ2's {n}": environment.pinned()[n] for n in ("hgq2", "jax", "keras", "alkaid")},
+        "items": found,
+        "published": anchors(base, TARGET, given.timeout) if given.published else [],
+    }
+    write_atomically(given.output, (json.dumps(record, indent=1) + "\n").encode())
+    draw(record, given.output.with_suffix(".svg"))
+    return record
+
+
+def main() -> None:
+    """Measure what is not there, and write after each design."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--items", type=int, nargs="+", default=[32, 16])
+    parser.add_argument("--train", type=int, default=50000, help="jets to train on and choose by")
+    parser.add_argument("--test", type=int, default=100000, help="jets to judge on")
+    parser.add_argument("--seconds", type=float, default=40, help="processor time of all our trainings for a number")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=3, help="networks of each training of HGQ2")
+    parser.add_argument("--timeout", type=float, default=1800, help="seconds for one synthesis")
+    parser.add_argument("--published", action="store_true", help="the public checkpoints' cost, too")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "bench-constituents")
+    parser.add_argument("--output", type=Path, default=RECORD)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    start = time.process_time()
+    for items in given.items:
+        bench = Bench(items, given)
+        bench.theirs(bench.ours())
+        record = write(given)
+    for items, own in record["items"].items():
+        for name, row in own["summary"].items():
+            print(items, name, {k: v for k, v in row.items() if k != "rows"})
+    print(f"{time.process_time() - start:.0f} s of this process; {given.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""How `make bench-constituents` compares: no ratio of networks that are not equal, and a small run of the whole."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.sets.ours import _spread
+from tests.benchmarks.sets.ratios import Gap, Placed, against, lut_ratio
+from tests.trees import ROOT
+
+SMALL, LARGE, THEIRS = Placed("small", 100, 0.60), Placed("large", 300, 0.65), Placed("theirs", 1000, 0.65)
+
+
+def gap(one, other):
+    """By the accuracies, with an error of 0.002."""
+    known = {p.key: p.accuracy for p in (SMALL, LARGE, THEIRS, Placed("best", 4000, 0.7), Placed("tiny", 50, 0.55))}
+    return Gap(known[one] - known[other], 0.002)
+
+
+def test_a_ratio_of_unequal_networks_is_refused():
+    assert lut_ratio(LARGE, THEIRS, gap("large", "theirs")) == pytest.approx(0.3)
+    assert lut_ratio(LARGE, THEIRS, Gap(-0.0019, 0.002)) == pytest.approx(0.3)
+    with pytest.raises(ValueError, match=r"'small' is worse than 'theirs' by 0\.0500, more than the error of 0\.0020"):
+        lut_ratio(SMALL, THEIRS, gap("small", "theirs"))
+
+
+def test_the_cheapest_that_is_as_accurate_counts():
+    found = against([LARGE, SMALL], [THEIRS, Placed("tiny", 50, 0.55)], gap, 0.5)
+    tiny, theirs = found["rows"]
+    assert (tiny["ours"], tiny["ratio"]) == ("small", 2.0)  # where theirs are cheaper it is said
+    assert (theirs["ours"], theirs["ratio"], theirs["difference"]) == ("large", 0.3, 0.0)
+    assert found["ratio"] == pytest.approx(np.sqrt(2 * 0.3), abs=1e-3)
+    assert (found["least"], found["most"], found["met"]) == (0.3, 2.0, False)
+
+
+def test_an_aim_is_not_met_where_one_of_theirs_is_not_reached():
+    found = against([LARGE], [THEIRS, Placed("best", 4000, 0.7)], gap, 0.5)
+    assert (found["networks"], found["reached"], found["ratio"], found["met"]) == (2, 1, 0.3, False)
+    assert "ratio" not in found["rows"][1]
+    assert against([LARGE], [THEIRS], gap, 0.5)["met"]
+    assert not against([LARGE], [THEIRS], gap, 0.2)["met"]
+    nothing = against([SMALL], [THEIRS], gap, 0.5)
+    assert nothing["reached"] == 0
+    assert "ratio" not in nothing
+    assert not nothing["met"]
+
+
+def test_networks_of_a_front_are_spread_over_its_costs():
+    assert _spread([10.0, 12.0, 90.0, 110.0, 900.0, 1000.0], 2) == [2, 5]
+    assert _spread([10.0, 11.0, 1000.0], 3) == [1, 2]  # a step that is empty gives none
+
+
+def test_the_record_has_no_ratio_of_unequal_networks():
+    record = json.loads((ROOT / "reports" / "reference" / "constituents_bench.json").read_text(encoding="utf-8"))
+    for own in record["items"].values():
+        designs = {row["key"]: row for row in own["designs"]}
+        for name, compared in own["summary"].items():
+            ratios = [row for row in compared["rows"] if "ratio" in row]
+            assert len(ratios) == compared["reached"]
+            for row in ratios:
+                ours, theirs = designs[row["ours"]], designs[row["theirs"]]
+                assert row["difference"] >= -row["difference_error"], name
+                assert row["difference"] == pytest.approx(ours["accuracy"] - theirs["accuracy"], abs=2e-4)
+                assert row["ratio"] == pytest.approx(ours["lut"] / theirs["lut"], abs=1e-3)
+        for row in designs.values():
+            assert "refused" in row or not row.get("rows_that_differ_of_4000", 0), row["key"]
+
+
+@pytest.mark.slow
+def test_a_small_run_from_jets_to_record(tmp_path):
+    command = [sys.executable, "-m", "tests.benchmarks.sets", "--items", "8", "--train", "2000", "--test", "1000"]
+    command += [
+        "--seconds",
+        "4",
+        "--limit",
+        "2",
+        "--work",
+        str(tmp_path / "work"),
+        "--output",
+        str(tmp_path / "r.json"),
+    ]
+    for _ in range(2):  # the second time nothing is measured again
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert "synthesis_seconds" not in done.stdout
+    own = json.loads((tmp_path / "r.json").read_text())["items"]["8"]
+    sides = {(row["side"], row.get("interval")) for row in own["designs"] if "refused" not in row}
+    assert {("codesign", 1), ("codesign", 9)} <= sides
+    for row in own["designs"]:
+        assert "refused" in row or (0.2 < row["accuracy"] < 0.9 and row["lut"] > 0 and row["dsp"] == 0), row
