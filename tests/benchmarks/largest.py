@@ -1,6 +1,6 @@
 """Time and memory of compiling, simulating and synthesising the largest design of each kind of network on items.
 
-    python -m tests.benchmarks.largest [KIND ...] [--minutes 20]
+    python -m tests.benchmarks.largest [KIND ...] [--minutes 20] [--table]
 
 Folded into nine clocks, and unrolled with a module for each item. Each stage runs in a process of its own: processor
 seconds of it and its children, and the most memory that one of them had. Simulation: 60 events, their gaps and resets
@@ -130,11 +130,34 @@ def measured(key: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
+def _took(stage: dict[str, Any] | None) -> str:
+    if stage is None:
+        return "not begun"
+    return stage["failed"] if "failed" in stage else f"{stage['cpu_seconds']:.0f} s, {stage['mb']:,} MB"
+
+
+def table(record: dict[str, Any]) -> str:
+    """Each row as the documentation shows it."""
+    heads = ("network", "interval", "compile", "simulate", "synthesise", "LUT, FF")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in sorted(record["rows"], key=lambda r: (r["kind"], r["asked"])):
+        stages = [row.get(stage) for stage in STAGES]
+        made = stages[-1] or {}
+        size = f"{made['lut']:,.0f}, {made['ff']:,.0f}" if "lut" in made else ""
+        about = [
+            f"{row['kind']} {row['items']} x {row['fields']}",
+            str((stages[1] or {}).get("interval", row["asked"])),
+        ]
+        lines.append(f"| {' | '.join([*about, *map(_took, stages), size])} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure what is not in the record yet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--table", action="store_true", help="print the table of the documentation and end")
     parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
@@ -142,6 +165,9 @@ def main() -> None:
         print(json.dumps(_stage(stage, json.loads(key), Path(folder))))
         return
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {"codesign": codesign.__version__, "rows": []}
+    if options.table:
+        print(table(record))
+        return
     record |= {"target": TARGET, "events": _EVENTS}
     start = time.monotonic()
     for interval in INTERVALS:
