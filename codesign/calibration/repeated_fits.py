@@ -23,7 +23,7 @@ from codesign.calibration.fit import judge
 from codesign.core.runfolder import write_atomically
 from codesign.flows.expected import REPEATED_FITS
 
-__all__ = ("fits_of_items", "main")
+__all__ = ("fits_of_items", "main", "table")
 
 _SHIPPED = ("networks", "low", "high", "spearman", "error_fitted", "slope", "intercept", "band")
 _KINDS = ("repeated", "folded", "items", "tables", "products")
@@ -51,6 +51,19 @@ def _circuit(row: dict[str, Any]) -> str:
     return "repeated" if row["asked"] == 1 else "folded"
 
 
+def table(fits: Sequence[dict[str, Any]]) -> str:
+    """What each is worth, as the documentation shows it."""
+    heads = ("kind of circuit", "networks", "LUT that alkaid counts", "error of LUT, left out", "of FF")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for fit in fits:
+        if fit["quantity"] == "lut":
+            (other,) = (f for f in fits if (f["kind"], f["quantity"]) == (fit["kind"], "ff"))
+            cells = (fit["kind"], fit["networks"], f"{fit['low']:,.0f} to {fit['high']:,.0f}",
+                     f"{fit['error_fitted']:.0%}", f"{other['error_fitted']:.0%}")  # fmt: skip
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Write the fits of a record."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -58,10 +71,7 @@ def main() -> None:
     records = [json.loads(path.read_text(encoding="utf-8")) for path in parser.parse_args().record]
     made = fits_of_items([row for record in records for row in record["rows"]])
     write_atomically(REPEATED_FITS, (json.dumps(made, indent=1) + "\n").encode())
-    for fit in made:
-        print(
-            f"{fit['kind']}, {fit['quantity']}: {fit['networks']} networks, error {fit['error_fitted']:.1%}, left out"
-        )
+    print(table(made))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
-from codesign.graph.items import joined, run_step, split, used
+from codesign.graph.items import joined, run_step, used
 from codesign.graph.schedule import FoldedGraph, FoldPhase, Schedule, tree_clocks
-from codesign.graph.streams import Combine, Kind, Stream
+from codesign.graph.streams import Combine, Kind, Stream, split
 
 __all__ = ("Compute", "compute", "evaluate", "play")
 
@@ -60,6 +60,7 @@ def evaluate(folded: FoldedGraph, values: Array, module: Compute | None = None) 
     """Outputs (events, m) of values (events, n), phase by phase; ``module`` computes in place of the exact domain."""
     run: Compute = module or (lambda phase, inputs: compute(folded, phase, inputs))
     found, events = _blocks(folded, values), len(values)
+    found |= {name: np.repeat(table[None], events, axis=0) for name, table in folded.tables.items()}
     for phase in folded.phases:
         x = found[phase.inputs[0]]
         if phase.is_module:
@@ -119,11 +120,23 @@ class _Trace:
     def input(self, phase: FoldPhase, name: str) -> Array:
         """What is at a phase's input in each clock."""
         start = self.schedule.starts[phase.name]
+        if name in self.folded.tables:
+            return self.read(name, start)
         x = self.values[name]
         if self.folded.values[name].stream is not None:
             return np.roll(x, start - self.schedule.clocks[name], axis=0)
         words = phase.words if phase.kind is Kind.ITEM else 1
         return self.held(x, self.schedule.holds(name, start, words))
+
+    def read(self, name: str, start: int) -> Array:
+        """A table's words, one in each clock from ``start`` after an event's first on; zeros where there is none."""
+        items, stream = self.folded.tables[name], _stream(self.folded, name)
+        slots = np.zeros((stream.words * stream.lanes - stream.items, *items.shape[1:]))
+        words = np.concatenate([items, slots]).reshape(stream.words, stream.lanes, *items.shape[1:])
+        x = np.zeros((self.clocks, *words.shape[1:]))
+        for number, word in enumerate(words):
+            x[self.first_at(start + number)] = word
+        return x
 
     def module(self, phase: FoldPhase) -> None:
         rows = {n: _rows(self.folded, phase, n, self.input(phase, n), phase.lanes) for n in phase.inputs}

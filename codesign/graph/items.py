@@ -11,20 +11,13 @@ from numpy.typing import NDArray
 
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.graph.domain import Array, Domain
-from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, tightest_type
+from codesign.graph.interval import FLOAT64_EXACT, Interval, Intervals, grid, tightest_type
 from codesign.graph.labels import Labelled
 from codesign.graph.nodes import Call, Operand, result_of
 from codesign.graph.reader import Graph
-from codesign.graph.streams import Combine, Kind, Step, Stream, Value
+from codesign.graph.streams import Combine, Kind, Step, Stream, Value, split
 
-__all__ = ("identities", "intervals_of", "joined", "run_step", "split", "types_of", "used")
-
-
-def split(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
-    """A whole value (rows, ...) as its items (rows, items, ...), each cut."""
-    shape, axis = x.shape, stream.axis
-    apart = x.reshape(*shape[:axis], stream.items, stream.size, *shape[axis + 1 :])
-    return np.moveaxis(apart, axis, 1)
+__all__ = ("identities", "intervals_of", "joined", "run_step", "types_of", "used")
 
 
 def used(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
@@ -67,6 +60,8 @@ def intervals_of(labelled: Labelled, graph: Graph, port: Port) -> dict[str, Inte
     for name, block in graph.blocks(Interval.of_port(port), domain).items():
         stream = labelled.values[name].stream
         found[name] = block if stream is None else _hull(*(split(used(p, stream), stream) for p in _parts(block)))
+    for name, table in labelled.tables.items():
+        found[name] = _hull(table[None], table[None], grid(table)[None])
     for step in labelled.steps:
         if not step.is_boundary:
             found.update(zip(step.outputs, run_step(step, found, labelled.constants, domain), strict=True))

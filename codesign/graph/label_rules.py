@@ -23,6 +23,12 @@ _ELEMENTWISE = (
     "GreaterOrEqual", "LessOrEqual", "Not", "And", "Or", "Xor", "Quant", "IntQuant", "BipolarQuant", "Trunc",
 )  # fmt: skip
 
+#: of those the ones whose operands may all be signals, so that a constant of theirs may come from a table
+_OF_SIGNALS = (
+    "Add", "Sub", "Sum", "Mul", "Max", "Min", "Where", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual",
+    "And", "Or", "Xor",
+)  # fmt: skip
+
 
 def _rule(*names: str, domain: str = STANDARD) -> Callable[[Rule], Rule]:
     def register(function: Rule) -> Rule:
@@ -46,9 +52,15 @@ def _whole(labelled: Labelled, node: Node, index: int, attribute: str) -> list[i
 def _elementwise(labelled: Labelled, node: Node) -> None:
     stream = labelled.common(node)
     rank = len(labelled.full[node.outputs[0]]) + 1
+    own = [n for n in node.inputs if n in labelled.constants and labelled.differs(n, stream, rank)]
+    if own and labelled.interval == 1:  # all items are there anyway
+        labelled.event(replace(node, inputs=tuple(n if not n else labelled.whole(n) for n in node.inputs)))
+        return
     inputs = []
     for name in node.inputs:
-        if name in labelled.constants:
+        if name in own and node.op in _OF_SIGNALS:
+            inputs.append(labelled.table(node, name, stream, rank))
+        elif name in labelled.constants:
             inputs.append(labelled.cut_constant(node, name, stream, rank))
         elif name and labelled.stream_of(name) is None:
             inputs.append(_beside(labelled, node, name, stream))

@@ -18,7 +18,7 @@ from codesign.graph.domain import Array
 from codesign.graph.exact import Exact
 from codesign.graph.nodes import STANDARD, Call, Node, Operand, result_of
 from codesign.graph.reader import Graph, Operands
-from codesign.graph.streams import CannotFold, Combine, Kind, Step, Stream, UnevenWord, Value
+from codesign.graph.streams import CannotFold, Combine, Kind, Step, Stream, UnevenWord, Value, split
 
 __all__ = ("Labelled", "Rule")
 
@@ -34,6 +34,8 @@ class Labelled:
         #: shapes without the events' axis, of all items
         self.full: dict[str, tuple[int, ...]] = {}
         self.values: dict[str, Value] = {}
+        #: constants that differ from item to item, (items, ...) each cut: streams that are there whenever they are read
+        self.tables: dict[str, Array] = {}
         self.steps: list[Step] = []
         nodes = self._shapes(graph, inputs)
         self.inputs = tuple(block.name for block in graph.inputs)
@@ -228,16 +230,36 @@ class Labelled:
             raise CannotFold(node.name, "pairs of items" if same else "items of different numbers meet")
         return found.pop()
 
+    def differs(self, name: str, stream: Stream, rank: int) -> bool:
+        """Whether a constant that broadcasts against a stream of so many axes, the events' included, is not the same
+        for every item."""
+        values = self.constants[name]
+        axis = stream.axis - (rank - values.ndim)
+        if axis < 0 or values.ndim == 0 or values.shape[axis] == 1:
+            return False
+        apart = np.moveaxis(values, axis, 0).reshape(stream.items, stream.size, -1)
+        return not (apart == apart[0]).all()
+
     def cut_constant(self, node: Node, name: str, stream: Stream, rank: int) -> str:
-        """A constant that broadcasts against a stream of so many axes, the events' included: of one item."""
+        """A constant that broadcasts against a stream of so many axes, of one item."""
         values = self.constants[name]
         axis = stream.axis - (rank - values.ndim)
         if axis < 0 or values.ndim == 0 or values.shape[axis] == 1:
             return name
-        apart = np.moveaxis(values, axis, 0).reshape(stream.items, stream.size, -1)
-        if not (apart == apart[0]).all():
+        if self.differs(name, stream, rank):
             raise CannotFold(node.name, f"constant '{name}' differs from item to item")
         return self.constant(f"{name}#{axis}of{stream.size}", np.take(values, range(stream.size), axis=axis))
+
+    def table(self, node: Node, name: str, stream: Stream, rank: int) -> str:
+        """A constant that differs from item to item as a stream of its own."""
+        values = self.constants[name]
+        whole = values.reshape((1,) * (rank - values.ndim) + values.shape)
+        if whole.shape[0] != 1:
+            raise CannotFold(node.name, f"constant '{name}' differs from event to event")
+        made = f"{name}#table{stream.axis}of{stream.items}"
+        self.full[made] = whole.shape[1:]
+        self.tables[made] = split(whole, stream)[0]
+        return self._add(made, stream)
 
 
 #: labels a node one of whose operands is a stream

@@ -21,7 +21,7 @@ class Levels:
         for place, step in enumerate(self._steps):
             for name in step.inputs:
                 self._users[name].append(place)
-        of: dict[str, int] = dict.fromkeys(labelled.inputs, 0)
+        of: dict[str, int] = dict.fromkeys((*labelled.inputs, *labelled.tables), 0)
         self._level: list[int] = []
         for step in self._steps:
             level = max(of[i] for i in step.inputs) + step.is_boundary
@@ -77,7 +77,8 @@ class Levels:
         """Streams that enter a set of steps."""
         made = {o for p in cone for o in self._steps[p].outputs}
         entering = dict.fromkeys(i for p in cone for i in self._steps[p].inputs if i not in made)
-        return [n for n in entering if self._labelled.values[n].stream is not None]
+        values, tables = self._labelled.values, self._labelled.tables
+        return [n for n in entering if values[n].stream is not None and n not in tables]
 
     def _waits(self, name: str, cone: set[int], later: int) -> bool:
         """Whether a value is kept until then anyway."""

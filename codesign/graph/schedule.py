@@ -102,6 +102,7 @@ class FoldedGraph:
     values, types: of each value by name, its stream and shape, and the type of each of its elements.
     inputs, outputs: names of the graph's blocks and heads.
     given: shape of each block as it comes; where its stream has fewer items, the others are not used.
+    tables: constants of each item (items, ...) by name, of a stream that is there whenever a phase takes its words.
     """
 
     interval: int
@@ -112,6 +113,7 @@ class FoldedGraph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     given: Mapping[str, tuple[int, ...]]
+    tables: Mapping[str, Array]
 
     def timed(self, latency: Mapping[str, int], tree: int = 2) -> Schedule:
         """When everything happens: ``latency`` in clocks of each module by name, ``tree`` lanes added in one clock.
@@ -122,7 +124,7 @@ class FoldedGraph:
         clocks: dict[str, int] = dict.fromkeys(self.inputs, 0)
         starts: dict[str, int] = {}
         for phase in self.phases:
-            streams = [clocks[n] for n in phase.inputs if self.values[n].stream is not None]
+            streams = [clocks[n] for n in phase.inputs if self.values[n].stream is not None and n not in self.tables]
             events = [clocks[n] for n in phase.inputs if self.values[n].stream is None]
             held = [c + (phase.words > 1) for c in events] if phase.kind is Kind.ITEM else events
             start = starts[phase.name] = max(streams + held)
@@ -205,6 +207,7 @@ def fold(graph: Graph, port: Port, interval: int) -> FoldedGraph:
         inputs=labelled.inputs,
         outputs=labelled.outputs,
         given=labelled.given,
+        tables=labelled.tables,
     )
 
 

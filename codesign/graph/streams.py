@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import gcd, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from codesign.core.errors import UnsupportedError
 from codesign.graph.nodes import Node
 
-__all__ = ("CannotFold", "Combine", "Kind", "Step", "Stream", "UnevenWord", "Value")
+__all__ = ("CannotFold", "Combine", "Kind", "Step", "Stream", "UnevenWord", "Value", "split")
 
 
 class CannotFold(UnsupportedError):
@@ -83,6 +87,13 @@ class Stream:
     def layout(self) -> tuple[int, int]:
         """What two streams must have in common to meet."""
         return self.items, self.lanes
+
+
+def split(x: NDArray[Any], stream: Stream) -> NDArray[Any]:
+    """A whole value (rows, ...) as its items (rows, items, ...), each cut."""
+    shape, axis = x.shape, stream.axis
+    apart = x.reshape(*shape[:axis], stream.items, stream.size, *shape[axis + 1 :])
+    return np.moveaxis(apart, axis, 1)
 
 
 @dataclass(frozen=True)

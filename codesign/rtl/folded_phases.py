@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from codesign.core.fixedpoint import FixedPoint
 from codesign.graph.exact import Exact
-from codesign.graph.items import joined, run_step, split
+from codesign.graph.items import joined, run_step
 from codesign.graph.schedule import FoldPhase, Schedule
-from codesign.graph.streams import Combine, Kind, Stream
+from codesign.graph.streams import Combine, Kind, Stream, split
 from codesign.rtl.bits import concatenate, convert, element, offsets_of, total_width
+from codesign.rtl.folded_constants import neutral, selected, table_gates, table_words
 
 __all__ = ("PhaseWriter",)
 
@@ -126,6 +127,11 @@ class PhaseWriter:
     def arriving(self, phase: FoldPhase, name: str) -> str:
         """A phase's input when it takes its first word."""
         start = self.schedule.starts[phase.name]
+        if (table := self.schedule.folded.tables.get(name)) is not None:
+            words, bus = table_words(table, self.types(name), self.lanes(name)), self.fresh("c")
+            self.lines.append(f"    wire [{len(words[0]) - 1}:0] {bus} = {selected(words, start)};")
+            self.gates += table_gates(words)
+            return bus
         if self.stream(name) is None:
             return self.hold_values(name, start, phase.words if phase.kind is Kind.ITEM else 1)
         return self.delay(self._wires[name], self.bits(name) * self.lanes(name), start - self.schedule.clocks[name])
@@ -151,7 +157,8 @@ class PhaseWriter:
         if phase.wires or copies == 1:
             inputs = {n: self.arriving(phase, n) for n in phase.inputs}
         else:
-            inputs = {n: self._wires[n] if self.stream(n) else self.arriving(phase, n) for n in phase.inputs}
+            own = {n for n in phase.inputs if self.stream(n) and n in self._wires}
+            inputs = {n: self._wires[n] if n in own else self.arriving(phase, n) for n in phase.inputs}
             module = self._lane(phase, module)
         if phase.wires:
             self._rewire(phase, inputs)
@@ -196,7 +203,7 @@ endmodule
     def _lane(self, phase: FoldPhase, module: str) -> str:
         """The module of one item with its delays in front, where there are any."""
         start, low, parts = self.schedule.starts[phase.name], 0, []
-        delays = {n: start - self.schedule.clocks[n] if self.stream(n) else 0 for n in phase.inputs}
+        delays = {n: start - self.schedule.clocks.get(n, start) if self.stream(n) else 0 for n in phase.inputs}
         if not any(delays.values()):
             return module
         name, outputs = f"{module}_lane", sum(self.bits(o) for o in phase.outputs)
@@ -248,7 +255,7 @@ endmodule
             for lane in range(phase.lanes):
                 bits = element(x, lane * self.bits(name) + low, kind.width)
                 if lane >= phase.rest:
-                    none = _nothing(phase.combine, kind)
+                    none = neutral(phase.combine, kind)
                     bits = f"(at[{start + phase.words - 1}] ? {kind.width}'d{none} : {bits})"
                 lanes.append(self._extend(bits, kind, total, f"{phase.name}_{index}_{lane}"))
             results.append(self._accumulate(phase, lanes, total, start))
@@ -390,11 +397,3 @@ endmodule
         self.flip_flops += whole
         self.gates += whole
         self.wire(out, [element(register, 0, width)])
-
-
-def _nothing(combine: Combine | None, kind: FixedPoint) -> int:
-    """The bits that change no sum, maximum or minimum."""
-    if combine is Combine.SUM:
-        return 0
-    smallest, largest = kind.minimum % (1 << kind.width), kind.maximum
-    return smallest if combine is Combine.MAX else largest

@@ -1,15 +1,18 @@
 """A folded deep set on an ULX3S: its bitstream, golden events through the simulated board, Fmax by nextpnr.
 
-    python -m tests.benchmarks.folded_board [bitstream] [folded] [unrolled] [--seconds S]
+    python -m tests.benchmarks.folded_board [bitstream] [folded] [unrolled] [counted] [--seconds S]
 
 ``bitstream``: of 32 items of 3 fields, folded into 8 clocks; ``folded`` and ``unrolled``: what nextpnr says of the
-circuit by itself, or why it says nothing. Kept in ``reports/reference/folded_board.json``.
+circuit by itself, or why it says nothing, and then the cells that it would place; ``counted``: what Yosys counts of the
+unrolled one, which needs no placement. Kept in
+``reports/reference/folded_board.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -79,7 +82,23 @@ def placed(work: Path, interval: int, seconds: float) -> dict[str, Any]:
     try:
         return found | {f.quantity: f.value for f in place_and_route(firmware, work / "placed", seconds)}
     except CodesignError as error:
-        return found | {"failed": " ".join(str(error).split())}
+        return found | {"failed": " ".join(str(error).split()), "cells": cells_of(work / "placed" / "nextpnr.log")}
+
+
+def counted(work: Path, seconds: float) -> dict[str, Any]:
+    """Yosys' count of the unrolled circuit beside what the chip has."""
+    firmware, has = firmware_of(work / "firmware", 1), load_target(TARGET).resources
+    found = Alkaid().synthesise(firmware, work / "yosys", seconds)
+    figures = {f.quantity: f.value for f in found if f.quantity in ("lut", "ff", "carry")}
+    chip = {name: getattr(has, name) for name in ("lut", "ff")}
+    return figures | {"tool": found[0].tool, "version": found[0].version, "chip": chip}
+
+
+def cells_of(log: Path) -> dict[str, str]:
+    """What nextpnr says of the chip before it places: cells of each kind in use, of how many there are."""
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    found = re.findall(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%", text, re.MULTILINE)
+    return {kind: f"{used} of {there}" for kind, used, there in found if used != "0"}
 
 
 def examples_of(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -96,7 +115,7 @@ def examples_of(record: dict[str, Any]) -> list[dict[str, Any]]:
 def main() -> None:
     """Measure what is asked for, each anew."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["bitstream", "folded", "unrolled"])
+    parser.add_argument("parts", nargs="*", default=["bitstream", "folded", "unrolled", "counted"])
     parser.add_argument("--seconds", type=float, default=1200, help="for each tool")
     options = parser.parse_args()
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {"codesign": codesign.__version__}
@@ -107,6 +126,8 @@ def main() -> None:
             work = Path(folder)
             if part == "bitstream":
                 found = made_bitstream(work, options.seconds)
+            elif part == "counted":
+                found = counted(work, options.seconds)
             else:
                 found = placed(work, INTERVAL if part == "folded" else 1, options.seconds)
         record[part] = found | {"seconds": round(time.monotonic() - start, 1)}

@@ -1,11 +1,12 @@
 """Families on items and images through every flow: reports/reference/items.json.
 
-    python -m tests.benchmarks.item_flows [--only deepsets,...] [--minutes 15] [--output FILE]
+    python -m tests.benchmarks.item_flows [--only deepsets,...] [--minutes 15] [--output FILE] [--table]
 
 Of each family a small network is trained with a channel that never fires, dead rows and absent items. Its integers are
 compared: exact arithmetic, Brevitas, QONNX, alkaid's interpreter, the C++ emulator, standard ONNX and the simulated RTL
-at interval 1, and the RTL folded at 3 and 9; hls4ml and FINN where they are there. What is refused is recorded with the
-reason. Written after each entry; what is there already is not made again, and nothing new is begun after ``--minutes``.
+at interval 1, and the RTL folded at 3 and 9; hls4ml and FINN where they are there. These two are also given a network
+that has no validity (``absent: code``), as chains of layers can have none. What is refused is recorded with the reason.
+Written after each entry; what is there already is not made again, and nothing new is begun after ``--minutes``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ from tests.families.items.dead import one_dead
 from tests.families.items.networks import FAMILIES, Made, image, items, made
 from tests.trees import ROOT, commit_of
 
-__all__ = ("measured",)
+__all__ = ("RECORD", "measured", "table")
+
+RECORD = ROOT / "reports" / "reference" / "items.json"
 
 #: models whose integers are compared at interval 1
 EVERYWHERE = ("Brevitas", "QONNX", "alkaid", "C++ emulator", "standard ONNX", "RTL simulation")
@@ -74,6 +77,8 @@ ENTRIES: dict[str, Callable[[Made, Path], dict[str, Any]]] = {
     "interval 9": partial(_through, Alkaid(), AlkaidSettings(interval=9)),
     "hls4ml": partial(_through, Hls4ml(), None),
     "finn": partial(_through, Finn(), None),
+    "hls4ml, absent items as zeros": partial(_through, Hls4ml(), None),
+    "finn, absent items as zeros": partial(_through, Finn(), None),
 }
 
 
@@ -90,14 +95,44 @@ def measured(entry: str, found: Made) -> dict[str, Any]:
     return row | {"seconds": round(time.process_time() - start, 1)}
 
 
+def _said(row: dict[str, Any], refused: bool = True) -> str:
+    """An entry in the words of the documentation."""
+    if "equal" in row:
+        clocks = "" if row.get("latency_cycles") is None else f" {row['latency_cycles']}, {row['initiation_interval']}"
+        return f"={clocks}"
+    if "refused" in row:
+        why = str(row["refused"]).removeprefix("flow hls4ml: ").removeprefix("flow finn: ")
+        return f"no: {why.replace(' cannot be folded:', '').partition(';')[0]}" if refused else "no"
+    return "**not equal**" if "differs" in row else "not there"
+
+
+def table(record: dict[str, Any]) -> str:
+    """Families by flows, as the documentation shows them."""
+    heads = ("family", "interval 1, six models", "folded, 3", "folded, 9", "hls4ml; without a validity",
+             "FINN; without a validity")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for family in FAMILIES:
+        rows = record["families"][family.name]
+        cells = [_said(rows[entry]) for entry in ("interval 1", "interval 3", "interval 9")]
+        for flow in ("hls4ml", "finn"):
+            plain = _said(rows[f"{flow}, absent items as zeros"])
+            cells.append(f"{_said(rows[flow], refused=False)}; {plain}")
+        lines.append(f"| `{family.name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Make what is not there, and write after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="families, by comma")
     parser.add_argument("--minutes", type=float, default=15, help="nothing new is begun after so many")
-    parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "items.json")
+    parser.add_argument("--output", type=Path, default=RECORD)
+    parser.add_argument("--table", action="store_true", help="print the table of the documentation and end")
     given = parser.parse_args()
     record: dict[str, Any] = json.loads(given.output.read_text()) if given.output.is_file() else {"families": {}}
+    if given.table:
+        print(table(record))
+        return
     chosen = [f for f in FAMILIES if not given.only or f.name in given.only.split(",")]
     start = time.monotonic()
     for family in chosen:
@@ -105,13 +140,16 @@ def main() -> None:
         left = [entry for entry in ENTRIES if entry not in rows]
         if not left:
             continue
-        toy = image() if family.axes == 3 else items(5, True)
-        found = made(family, toy, one_dead, OWN.get(family))
-        rows["bit_operations"] = graph_cost(found.design).bit_operations
+        found = {
+            masked: made(family, image() if family.axes == 3 else items(5, masked), one_dead, OWN.get(family))
+            for masked in {"zeros" not in entry for entry in left}
+        }
+        if True in found:
+            rows["bit_operations"] = graph_cost(found[True].design).bit_operations
         for entry in left:
             if time.monotonic() - start > 60 * given.minutes:
                 return
-            rows[entry] = measured(entry, found)
+            rows[entry] = measured(entry, found["zeros" not in entry])
             record |= {"target": TARGET, "date": datetime.now(UTC).date().isoformat(), "commit": commit_of()}
             given.output.write_text(json.dumps(record, indent=1) + "\n")
             print(family.name, entry, json.dumps(rows[entry]), flush=True)

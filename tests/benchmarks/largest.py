@@ -1,23 +1,27 @@
 """Time and memory of compiling, simulating and synthesising the largest design of each kind of network on items.
 
-    python -m tests.benchmarks.largest [KIND ...] [--minutes 20]
+    python -m tests.benchmarks.largest [KIND ...] [--minutes 20] [--table]
 
 Folded into nine clocks, and unrolled with a module for each item. Each stage runs in a process of its own: processor
 seconds of it and its children, and the most memory that one of them had. Simulation: 60 events, their gaps and resets
-included, Verilator's build counted. Each row is kept in ``reports/reference/largest.json`` as soon as it is there, and
-not measured again; nothing new is begun after ``--minutes``.
+included, Verilator's build counted. A stage that takes longer than 600 s by the clock is stopped, and its row says so.
+Each row is kept in ``reports/reference/largest.json`` as soon as it is there, and not measured again; nothing new is
+begun after ``--minutes``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +47,7 @@ LARGEST: tuple[tuple[str, int, int], ...] = (
     ("linear attention", 16, 3),
 )
 INTERVALS = (9, 1)
-_EVENTS, _LIMIT = 60, 900.0
+_EVENTS, _BOUND_S = 60, 600.0
 
 
 def _settings(interval: int) -> AlkaidSettings:
@@ -67,7 +71,7 @@ def _simulate(key: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _synthesise(key: dict[str, Any], folder: Path) -> dict[str, Any]:
     made = network(key["kind"], key["items"], key["fields"])
     firmware = Alkaid().load(made, load_target(TARGET), folder / "firmware")
-    found = Alkaid().synthesise(firmware, folder / "yosys", _LIMIT)
+    found = Alkaid().synthesise(firmware, folder / "yosys", _BOUND_S)
     return {f.quantity: f.value for f in found if f.quantity in ("lut", "ff")} | {"tool": found[0].tool}
 
 
@@ -89,17 +93,63 @@ def _stage(stage: str, key: dict[str, Any], folder: Path) -> dict[str, Any]:
     return found | {"cpu_seconds": round(seconds, 1), "mb": max(own, children.ru_maxrss) // 1024}
 
 
+def _processor_seconds(session: int) -> float:
+    """What the living processes of a session have taken so far."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15])) if int(fields[3]) == session else 0
+    return round(ticks / os.sysconf("SC_CLK_TCK"), 1)
+
+
+def _bounded(stage: str, key: dict[str, Any], folder: str) -> dict[str, Any]:
+    """One stage in a process of its own, which is stopped with its children at the bound."""
+    command = [sys.executable, "-m", "tests.benchmarks.largest", "--stage", stage, json.dumps(key), folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            said, _ = process.communicate(timeout=_BOUND_S)
+        except subprocess.TimeoutExpired:
+            spent = _processor_seconds(process.pid)
+            os.killpg(process.pid, signal.SIGKILL)
+            return {"failed": f"over {_BOUND_S:.0f} s", "cpu_seconds": spent}
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    found: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return found
+
+
 def measured(key: dict[str, Any]) -> dict[str, Any]:
-    """A row: every stage in a process of its own."""
+    """A row: all stages, of a network that compiles."""
     row: dict[str, Any] = dict(key)
     with tempfile.TemporaryDirectory() as folder:
         for stage in STAGES:
-            command = [sys.executable, "-m", "tests.benchmarks.largest", "--stage", stage, json.dumps(key), folder]
-            done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            row[stage] = json.loads(done.stdout.splitlines()[-1])
-            if "failed" in row[stage]:
+            row[stage] = _bounded(stage, key, folder)
+            if stage == "compile" and "failed" in row[stage]:
                 break
     return row
+
+
+def _took(stage: dict[str, Any] | None) -> str:
+    if stage is None:
+        return "not begun"
+    return stage["failed"] if "failed" in stage else f"{stage['cpu_seconds']:.0f} s, {stage['mb']:,} MB"
+
+
+def table(record: dict[str, Any]) -> str:
+    """Each row as the documentation shows it."""
+    heads = ("network", "interval", "compile", "simulate", "synthesise", "LUT, FF")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for row in sorted(record["rows"], key=lambda r: (r["kind"], r["asked"])):
+        stages = [row.get(stage) for stage in STAGES]
+        made = stages[-1] or {}
+        size = f"{made['lut']:,.0f}, {made['ff']:,.0f}" if "lut" in made else ""
+        about = [
+            f"{row['kind']} {row['items']} x {row['fields']}",
+            str((stages[1] or {}).get("interval", row["asked"])),
+        ]
+        lines.append(f"| {' | '.join([*about, *map(_took, stages), size])} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -107,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--table", action="store_true", help="print the table of the documentation and end")
     parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
@@ -114,6 +165,9 @@ def main() -> None:
         print(json.dumps(_stage(stage, json.loads(key), Path(folder))))
         return
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {"codesign": codesign.__version__, "rows": []}
+    if options.table:
+        print(table(record))
+        return
     record |= {"target": TARGET, "events": _EVENTS}
     start = time.monotonic()
     for interval in INTERVALS:

@@ -172,6 +172,14 @@ def _mixer(n: Network, items: int, fields: int) -> str:
     return n.head(n.reduce("ReduceSum", n.active(n.dense(x, fields, n.width))), n.width)
 
 
+def _field_biases(n: Network, items: int, fields: int) -> str:
+    """Along the items of every field, then their sum with a bias of each field: the fields are items by then."""
+    x = n.node("Transpose", n.block("items", items, fields), perm=[0, 2, 1])
+    x = n.reduce("ReduceSum", n.active(n.dense(x, items, items)), axis=2)
+    dead = np.where(np.arange(fields) == 1, -4000.0, n.bias(x, fields))  # one that never fires
+    return n.head(n.active(n.node("Add", x, n.constant(dead))), fields)
+
+
 def _beside(n: Network, items: int, fields: int) -> str:
     """Event features beside the items, as an addend and as fields of each, and beside what they are pooled to."""
     x, g = n.block("items", items, fields), n.block("event", 4)
@@ -207,6 +215,7 @@ KINDS: dict[str, Callable[[Network, int, int], str]] = {
     "conv2d, pools": _image,
     "conv2d, strides and pools": lambda n, i, f: _image(n, i, f, 2),
     "mixer": _mixer,
+    "mixer, field biases": _field_biases,
     "event beside items": _beside,
     "linear attention": _attention,
 }

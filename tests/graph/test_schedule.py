@@ -1,9 +1,10 @@
-"""FoldedGraph networks, word by word and clock by clock, are their graphs; each way to get them wrong is seen."""
+"""Folded networks, word by word and clock by clock, are their graphs; each way to get them wrong is seen: TRAPS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,40 @@ from codesign.testing.graphs import GraphBuilder, design_of, kind_of, weights
 from tests.graph.item_networks import KINDS, Network, network
 
 EVENTS = 24
+#: ways to fold wrongly -> the tests, here or in tests/flows/test_folding.py, that plant them
+TRAPS = {
+    "slots without an item are counted, or fed with zeros": (
+        "test_a_slot_without_an_item_that_is_counted_is_seen", "test_zeros_fed_into_slots_are_not_enough",
+        "test_a_fault_in_what_is_written_is_seen",
+    ),
+    "a border is open at one of the convolutions": (
+        "test_a_right_border_without_its_mask_is_seen_at_every_convolution",
+    ),
+    "an accumulator is read later than its one clock": ("test_an_accumulator_that_is_not_held_is_seen",),
+    "an event's value is held once over two levels": ("test_an_event_value_held_once_over_two_levels_is_seen",),
+    "events come closer than the interval": (
+        "test_events_closer_than_the_interval_are_refused_and_would_be_wrong",
+        "test_a_fault_in_what_is_written_is_seen",
+    ),
+    "a sum has the coarse type of a constant channel": ("test_types_hold_what_comes_with_a_constant_channel",),
+    "ports are taken for the schedule's, not alkaid's": (
+        "test_ports_of_a_module_are_alkaids_element_by_element", "test_ports_that_are_taken_for_the_schedules_are_seen",
+    ),
+    "a maximum below zero meets a zero, a mean the items that are there": (
+        "test_a_maximum_below_zero_leaves_slots_out", "test_a_mean_over_the_items_that_are_there_is_refused",
+    ),
+    "products of signals become DSP slices": ("test_products_of_signals_are_no_multipliers",),
+    "items come out of their order": ("test_items_out_of_their_order_are_seen_by_a_convolution",),
+    "a constant is another item's": (
+        "test_constants_of_each_item_are_read_word_by_word", "test_a_constant_of_another_item_is_seen",
+    ),
+}  # fmt: skip
+
+
+def test_every_trap_is_planted() -> None:
+    texts = [Path(__file__).read_text(), Path(__file__).parents[1].joinpath("flows", "test_folding.py").read_text()]
+    for tests in TRAPS.values():
+        assert all(any(f"def {name}(" in text for text in texts) for name in tests), tests
 
 
 def events_of(design: Design, number: int = EVENTS, seed: int = 0):
@@ -215,6 +250,34 @@ def test_a_stride_that_is_forgotten_is_seen() -> None:
     assert differ(planted(folded, forget), design) > 0
 
 
+def _own_constants(b: GraphBuilder, x: str, axis: int = 1) -> str:
+    """Addends, bounds and factors of each of eight items."""
+    rng = np.random.default_rng(5)
+    x = b.node("Add", x, b.constant(rng.integers(-9, 10, (8, 1)).astype(float)))
+    x = b.node("Max", x, b.constant(rng.integers(-9, 10, (1, 8, 3)).astype(float)))
+    x = b.node("Mul", x, b.constant(2.0 ** rng.integers(-1, 2, (8, 3))))
+    return b.node("ReduceSum", x, b.constant([axis], np.int64), keepdims=0)
+
+
+def test_constants_of_each_item_are_read_word_by_word() -> None:
+    design = items_graph(_own_constants, 3)
+    for interval in (2, 3, 8):
+        folded = folded_of(design, interval)
+        assert [p.kind for p in folded.phases] == [Kind.ITEM, Kind.REDUCE]
+        assert {t.shape for t in folded.tables.values()} == {(8, 1, 1), (8, 1, 3)}
+        assert differ(folded, design) == 0
+        for name, table in folded.tables.items():  # a word too late
+            moved = np.roll(table, folded.phases[0].lanes, axis=0)
+            assert differ(replace(folded, tables={**folded.tables, name: moved}), design) > EVENTS // 2
+
+
+def test_constants_of_each_item_are_there_at_once_where_all_items_are() -> None:
+    design = items_graph(_own_constants, 3)
+    folded = folded_of(design, 1)
+    assert not folded.tables
+    assert differ(folded, design) == 0
+
+
 def test_a_maximum_below_zero_leaves_slots_out(monkeypatch) -> None:
     """A slot that counts as zero is the maximum of items that all are negative."""
     b = GraphBuilder(20)
@@ -276,7 +339,9 @@ def _pairs(b: GraphBuilder, x: str) -> str:
 
 REFUSED: dict[str, tuple[Callable[[GraphBuilder, str], str], str]] = {
     "gather": (lambda b, x: _summed(b, b.node("Gather", x, b.constant([0, 2, 4], np.int64), axis=1)), "takes some of"),
-    "constants": (lambda b, x: _summed(b, b.node("Add", x, b.constant(np.arange(8.0)[:, None]))), "from item to item"),
+    "constants": (
+        lambda b, x: _summed(b, b.quant(x, 2.0 ** np.arange(8.0)[:, None], 5)), "from item to item"
+    ),
     "pool": (
         lambda b, x: _summed(
             b, b.node("MaxPool", b.node("Transpose", x, perm=[0, 2, 1]), kernel_shape=[3], strides=[2], pads=[1, 1]), 2

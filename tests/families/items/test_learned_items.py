@@ -11,16 +11,24 @@ import torch
 from codesign.core.design import Design
 from codesign.core.errors import CodesignError
 from codesign.core.probes import probe_codes
+from codesign.core.targets import load_target
 from codesign.families.conv1d.family import Conv1d
 from codesign.families.conv2d.family import Conv2d
 from codesign.families.deepsets.family import DeepSets
 from codesign.families.interaction.family import Interaction
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.linear_attention.family import LinearAttention
+from codesign.families.mixer.family import Mixer
+from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
+from codesign.flows.alkaid.folded_flow import agrees
 from codesign.graph.cost import constant_bits, graph_cost
+from codesign.graph.exact import Exact
+from codesign.graph.reader import read_graph
+from codesign.testing import Case, conforms
 from codesign.training import export, learned_precision
 from codesign.training.learned_precision import Prices, learn_precision
 from codesign.training.lesson import Budget
+from tests.blocks.codes import codes_everywhere
 from tests.families.items.lessons import lesson_of
 from tests.families.items.networks import BASE, OWN, image, items
 from tests.graph.everywhere import exact_codes
@@ -32,9 +40,14 @@ CASES = [
     (Conv2d, {"pool": "flatten", "depthwise": True, "stride": 2}, image),
     (Interaction, {"item_width": 4}, lambda: items(6, True, True)),
     (LinearAttention, {}, lambda: items(6, True)),
+    (Mixer, {}, lambda: items(5, True)),
 ]
 
 
+from codesign.training.lesson import Budget
+from tests.blocks.codes import codes_everywhere
+from tests.families.items.lessons import lesson_of
+from tests.families.items.networks import BASE, OWN, image, items
 def candidate_of(family, more, **how):
     given = BASE | OWN.get(family, {}) | more | {"input_bits": 10, "precision": "learned", "beta_high": 1e-2} | how
     return family().read(given, "test")
@@ -48,7 +61,7 @@ def learned(family, more, toy, epochs=4):
 @pytest.mark.parametrize(
     ("family", "more", "toy"),
     [CASES[0], *(pytest.param(*case, marks=pytest.mark.slow) for case in CASES[1:])],
-    ids=lambda v: getattr(v, "name", ""),
+    ids=_name,
 )
 def test_the_networks_of_a_front_are_exact_and_counted(family, more, toy):
     toy = toy()
@@ -65,6 +78,52 @@ def test_the_networks_of_a_front_are_exact_and_counted(family, more, toy):
     assert trained.cost() == graph_cost(design).bit_operations > 0
     again = family().load(trained.files(), candidate, design)
     assert np.array_equal(again.references()["Brevitas"](codes), truth)
+
+
+def wrapping(family, more, toy):
+    """A network of the front whose activations wrap and whose weights have ranges of their own."""
+    lesson = lesson_of(toy)
+    candidate = candidate_of(family, more, overflow="wrap", weight_range="learned")
+    files = family().fit(candidate.training(), lesson, Budget(4, 40, 0.02), seed=1)
+    return family().pick(files, candidate, lesson)
+
+
+def wraps(design, codes):
+    """Whether a quantiser has something to wrap, for these codes: what it gives is further off than its rounding."""
+    graph = read_graph(design.onnx)
+    found = graph.signals(design.inputs.values(codes), Exact())
+    own = [n for n in graph.nodes if n.op == "FixedPoint" and n.attributes.get("overflow") == "WRAP"]
+    return any((found[n.inputs[0]] - found[n.outputs[0]] > np.exp2(-graph.constants[n.inputs[3]])).any() for n in own)
+
+
+def test_a_network_that_wraps_is_folded():
+    toy = items(6, True)
+    trained = wrapping(JediLinear, {}, toy)
+    design = trained.design()
+    codes = np.concatenate([design.input_quantisation.codes(toy.x[:100]), probe_codes(design.inputs, 100)])
+    assert wraps(design, codes)
+    assert np.array_equal(trained.references()["Brevitas"](codes), exact_codes(design, codes))
+    for interval in (2, 6):
+        assert agrees(design, interval, codes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("family", "more", "toy"), CASES, ids=_name)
+def test_networks_that_wrap_are_exact_everywhere(family, more, toy, tmp_path):
+    """In every domain and the RTL, unrolled, by modules, folded at once and in beats."""
+    toy = toy()
+    trained = wrapping(family, more, toy)
+    design = trained.design()
+    codes_everywhere(trained.network, design, toy.x, tmp_path, distinct=3)
+    ways = {"modules": AlkaidSettings(modules="items")}
+    ways |= {t: AlkaidSettings(interval=3, transport=t) for t in ("parallel", "beats")}
+    for name, settings in ways.items():
+        case = Case("wraps", lambda: design)
+        outcome = conforms(Alkaid(), case, load_target("vu13p-360"), tmp_path / name, settings)
+        if family is Interaction:
+            assert "pairs of items" in outcome.refused
+        else:
+            assert outcome.verified.exact, outcome.verified.first_difference
 
 
 @pytest.mark.slow
@@ -102,7 +161,7 @@ def priced(family, more, toy, seed=3):
     return lesson, network, precision
 
 
-@pytest.mark.parametrize(("family", "more", "toy"), CASES[:1] + CASES[3:4], ids=lambda v: getattr(v, "name", ""))
+@pytest.mark.parametrize(("family", "more", "toy"), CASES[:1] + CASES[3:4], ids=_name)
 def test_what_is_priced_is_what_the_graph_counts(family, more, toy, monkeypatch):
     """Of untrained networks, whose signals nearly reach their types: a bound, and a close one; planted: without a layer
     it is none. A price is of a weight's bits down to its last one, a count of those that its ones enclose."""
