@@ -43,7 +43,7 @@ def row(record: StreamRecord) -> dict[str, Any]:
             c.how: {"events": c.events, "integers_differ": c.integers_differ, "bits_differ": c.bits_differ}
             for c in record.compared
         },
-        "alarms": {k: sum(a.kind == k for a in record.alarms) for k in ("firmware differs", "drift")},
+        "alarms": {k.split()[0]: sum(a.kind == k for a in record.alarms) for k in ("firmware differs", "drift")},
         "largest_psi": round(max(d.psi for d in record.drift), 4),
         "wall_s": round(record.wall_s, 1),
         "times_real_time": round(record.times_real_time, 3),
@@ -80,14 +80,14 @@ def main() -> None:
         report = {**facts, "streams": {}}
     usual = {"files": tuple(options.events), "seconds": _SECONDS, "budget_hz": _BUDGET_HZ}
     parts: dict[str, dict[str, Any]] = {
-        "as it is": usual | {"rtl": 256},
-        "a threshold changed": usual | {"plant": "threshold"},
-        "a weight changed": usual | {"plant": "weight", "rtl": 256},
-        "pile-up falls": usual | {"pile_up": _PILE_UP},
-        "every collision": usual | {"seconds": _EVERY_S, "every": True},
+        "as-it-is": usual | {"rtl": 256},
+        "threshold-changed": usual | {"plant": "threshold"},
+        "weight-changed": usual | {"plant": "weight", "rtl": 256},
+        "pile-up-falls": usual | {"pile_up": _PILE_UP},
+        "every-collision": usual | {"seconds": _EVERY_S, "every": True},
     }
     if options.shifted:
-        parts["other events"] = usual | {"files": tuple(options.shifted), "seconds": 1.0, "budget_hz": 3e6}
+        parts["other-events"] = usual | {"files": tuple(options.shifted), "seconds": 1.0, "budget_hz": 3e6}
     for name, settings in parts.items():
         if name in report["streams"]:
             continue

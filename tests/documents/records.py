@@ -87,6 +87,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),
     "tree_flows.json": ("trees through our Verilog, alkaid and conifer", "python -m tests.benchmarks.tree_flows"),
     "tree_imports.json": ("model files of the libraries of trees", "python -m tests.benchmarks.tree_imports"),
+    "wrappers.json": ("what each wrapper adds to a network", "python -m tests.benchmarks.wrappers"),
 }
 
 
