@@ -8,6 +8,7 @@ import re
 import shutil
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -20,8 +21,11 @@ from codesign.cli.operation import pile_up_of, quantity
 from codesign.cli.schemas import schema
 from codesign.core.design import Design
 from codesign.core.errors import InputError
+from codesign.handoff import write_bundle
 from codesign.handoff.apply import Scorer, executors
-from codesign.handoff.reference_distribution import distribution_of
+from codesign.handoff.examination import prove_bundle
+from codesign.handoff.reference_distribution import distribution_of, read_distribution
+from codesign.handoff.statement import Finding
 from codesign.handoff.stream import StreamSettings, processors, stream_bundle, stream_job
 from codesign.handoff.stream.budget import tuned_threshold
 from codesign.handoff.stream.drawn_collisions import CountedCollisions, EveryCollision
@@ -32,6 +36,8 @@ from codesign.handoff.stream.orbit import CROSSINGS, Orbit
 from codesign.handoff.stream.pile_up import FillPileUp
 from codesign.handoff.stream.processors import Processor
 from codesign.handoff.stream.trigger_menu import RULES, DeadTime, Menu, Path, Prescales
+from codesign.tasks.anomalies.anomaly import AnomalyProblem
+from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from tests.handoff.conftest import features
 
 
@@ -315,6 +321,28 @@ def test_a_bundles_own_reference_is_taken_and_a_foreign_one_refused(named_bundle
     place(["other", *labels[1:]])
     with pytest.raises(InputError, match="is of other inputs or outputs"):
         stream_bundle(bundle, asked(events, seconds=0.1), tmp_path / "out")
+
+
+def test_a_bundle_has_the_distribution_where_its_thresholds_were_fixed(run, trial, tmp_path):
+    x, y = features(900, 3), np.random.default_rng(1).integers(0, 5, 900)
+    (run.path / "parts").mkdir()
+    np.savez(run.path / "parts" / "validation.npz", index=np.arange(900), x=x, y=y)
+    bundle = write_bundle(run.path, trial, tmp_path / "bundle")
+    found, design = read_distribution(bundle), Design.load(bundle)
+    assert (found.rows, found.effective) == (900, 900)
+    codes = design.input_quantisation.codes(x)
+    for histogram, column in zip(found.quantities, codes.T, strict=False):
+        counts = np.bincount(histogram.places(column), minlength=len(histogram.counts))
+        assert counts.tolist() == list(histogram.counts)
+    statements = {s.name: s for s in prove_bundle(bundle).statements}
+    assert not [s for s in statements.values() if s.outcome is Finding.WRONG]
+    assert "claimed by the maker" in statements["reference.json"].detail
+    jsonschema.validate(json.loads((bundle / "reference.json").read_text()), schema("reference.json"))
+
+
+def test_an_anomaly_triggers_reference_is_zero_bias():
+    part = SimpleNamespace(y=np.array([0, 2, 0, 1]))
+    assert AnomalyProblem(AnomalySample()).undisturbed(part).tolist() == [True, False, True, False]
 
 
 def test_pile_up_wants_events_that_have_it(named_bundle, events, tmp_path):
