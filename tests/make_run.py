@@ -19,9 +19,8 @@ from codesign.core.targets import load_target
 from codesign.graph.interval import Interval, Intervals, tightest_type
 from codesign.graph.reader import read_graph
 from codesign.study.definition import Study
+from tests.made_up_plots import CLASSES, HOSTILE, plots
 
-HOSTILE = "<script>alert(1)</script>"
-CLASSES = ("g", "q", "W", "Z", "t")
 FEATURES = (*(f"feature_{i}" for i in range(14)), "multiplicity", f"<b>mass</b>{HOSTILE}")
 
 STUDY: dict[str, Any] = {
@@ -146,48 +145,6 @@ def _metrics(rng: np.random.Generator, cost: float, split: str) -> r.Metrics:
             "accuracy": r.Metric(value=round(float(accuracy), 5), error=0.0067),
             "auc_mean": r.Metric(value=round(float(accuracy) + 0.24, 5), error=0.0021),
         },
-    )
-
-
-def plots(rng: np.random.Generator) -> r.Plots:
-    """ROC curves with bands and a baseline, a confusion matrix, and a log-log line."""
-    x = np.linspace(0.02, 1, 60)
-    curves = []
-    for label in CLASSES:
-        y = np.clip(x ** (3 + rng.uniform(0, 1)), 1e-4, 1)
-        curves.append(
-            r.Series(
-                label=label,
-                x=x.tolist(),
-                y=y.tolist(),
-                low=(y * 0.85).tolist(),
-                high=(y * 1.15).tolist(),
-            )
-        )
-    curves.append(r.Series(label=f"baseline {HOSTILE}", x=x.tolist(), y=(x**3.5).tolist(), dashed=True))
-    matrix = rng.dirichlet(np.ones(5), 5) * 0.4 + np.eye(5) * 0.6
-    return r.Plots(
-        plots=[
-            r.Plot(
-                name="roc",
-                title="One class against the rest",
-                x_label="efficiency",
-                y_label="background efficiency",
-                log_y=True,
-                series=curves,
-                caption=f"Band: one standard deviation. {HOSTILE}",
-            ),
-            r.Plot(
-                name="confusion",
-                title="Confusion matrix",
-                x_label="predicted class",
-                y_label="true class",
-                matrix=matrix.round(4).tolist(),
-                x_ticks=list(CLASSES),
-                y_ticks=list(CLASSES),
-                caption="Rows add up to 1.",
-            ),
-        ]
     )
 
 

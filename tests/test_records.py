@@ -57,7 +57,14 @@ def records(run, name):
 
 def test_every_record_has_a_schema():
     assert set(PLACES) == set(SCHEMAS)
-    assert set(schemas.NAMES) == {*SCHEMAS, "manifest.json", "import.json", "imported.json"}
+    assert set(schemas.NAMES) == {
+        *SCHEMAS,
+        "manifest.json",
+        "import.json",
+        "imported.json",
+        "stream.json",
+        "reference.json",
+    }
 
 
 def test_committed_schemas_are_the_models(tmp_path):

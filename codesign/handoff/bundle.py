@@ -22,7 +22,7 @@ from codesign.core.reading.limits import PACKED_BYTES
 from codesign.core.reading.npz import member_arrays
 from codesign.core.reading.plain import copy_member, member_names
 from codesign.core.records import Baselines, Figures, Metrics, SampleFacts, TrialStatus, Verified
-from codesign.core.runfolder import RunFolder, TrialFolder
+from codesign.core.runfolder import RunFolder, TrialFolder, write_atomically
 from codesign.core.targets import Target, load_target
 from codesign.data.sample import Part
 from codesign.families.base import Family
@@ -38,6 +38,7 @@ from codesign.handoff.interface import components_of, input_blocks, input_signal
 from codesign.handoff.manifest import FORMAT_VERSION, BundleFile, Manifest, TargetFacts
 from codesign.handoff.pieces import write_around_firmware, write_inference
 from codesign.handoff.readme import readme
+from codesign.handoff.reference_distribution import REFERENCE, distribution_of
 from codesign.handoff.signature import sign
 from codesign.handoff.wrappers.destination import Golden, write_destination
 from codesign.pipeline.parts import load_part, part_path, seeing
@@ -225,7 +226,7 @@ def _fill(bundle: Path, trial: _Trial, licence: str, cmssw: Profile | None, dest
         _copy_made(folder, bundle / "bitstream" / folder.name.removeprefix("bitstream-"))
     write_emulator(trial.design, emulator_name(trial.study.name), bundle / "emulator")
     write_inference(trial.design, trial.study.name, bundle)
-    _write_tables(trial, bundle / "fastsim")
+    _write_facts_of_sample(trial, bundle)
     manifest = _manifest(trial, licence, cmssw, destination)
     (bundle / "README.md").write_text(readme(manifest, (bundle / "fastsim").is_dir()), encoding="utf-8")
     files = []
@@ -238,13 +239,12 @@ def _fill(bundle: Path, trial: _Trial, licence: str, cmssw: Profile | None, dest
     (bundle / "manifest.json").write_text(text, encoding="utf-8")
 
 
-def _write_tables(trial: _Trial, folder: Path) -> None:
-    """Tables for generator-level work, where the task can give any and the run still has its splits."""
-    if isinstance(trial.study, ImportedRun):
+def _write_facts_of_sample(trial: _Trial, bundle: Path) -> None:
+    """The distribution that a stream is compared with, and tables for generator-level work where the task can give any:
+    as far as the run still has its splits."""
+    if isinstance(trial.study, ImportedRun) or not part_path(trial.run, "validation").is_file():
         return
     problem = open_problem(trial.study)
-    if not problem.tabulates or not all(part_path(trial.run, name).is_file() for name in ("validation", "test")):
-        return
     flow = plugins.load(Flow, trial.study.flow.name)
     searched, view = trial.folder.read("metrics.json", Metrics), trial.study.view
 
@@ -253,7 +253,19 @@ def _write_tables(trial: _Trial, folder: Path) -> None:
         codes = trial.design.input_quantisation.codes(part.x)
         return part, trial.design.outputs.values(flow.predict(trial.firmware, codes))
 
-    write_fast_simulation(problem, searched.points if searched else {}, score("validation"), score("test"), folder)
+    validation = score("validation")
+    part, scores = validation
+    usual = problem.undisturbed(part)
+    if usual.any():
+        codes = np.column_stack([trial.design.input_quantisation.codes(part.x), trial.design.outputs.codes(scores)])
+        names = (*trial.design.inputs.labels, *trial.design.outputs.labels)
+        weights = None if part.weights is None else part.weights[usual]
+        origin = f"{int(usual.sum()):,} events of the validation split of {trial.study.name}"
+        known = distribution_of(names, codes[usual], origin, weights)
+        write_atomically(bundle / REFERENCE, (known.model_dump_json(indent=1) + "\n").encode())
+    if problem.tabulates and part_path(trial.run, "test").is_file():
+        points = searched.points if searched else {}
+        write_fast_simulation(problem, points, validation, score("test"), bundle / "fastsim")
 
 
 def _copy_made(source: Path, destination: Path) -> None:

@@ -8,6 +8,7 @@ from codesign.core.figures import Fidelity
 from codesign.core.printing import visible
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.received import ReceivedBundle
+from codesign.handoff.reference_distribution import REFERENCE
 from codesign.handoff.signature import Signer
 from codesign.handoff.statement import Finding, Statement
 
@@ -57,6 +58,7 @@ FIELDS: dict[str, str] = {
 _UNKNOWN = {
     "imported.json": "how the design came out of somebody else's model; the design itself is checked",
     "source/": "the model as its makers gave it, which is not run here",
+    REFERENCE: "how inputs and outputs were distributed where its thresholds were fixed",
     "fastsim/": "tables that were fitted to the sample",
     "bitstream/": "made by the tools of its vendor; never load it unless you trust its maker",
 }

@@ -15,7 +15,7 @@ from codesign.core import quoting
 from codesign.core.errors import InputError
 from codesign.rtl.vhdl_top import HEADER
 
-__all__ = ("HARNESS", "Pin", "Place", "Signature")
+__all__ = ("HARNESS", "Pin", "Place", "Signature", "hls_control")
 
 HARNESS = "codesign_pins"
 Direction = Literal["in", "out"]
@@ -79,6 +79,18 @@ class Pin:
             for name, width in self.record.items():
                 yield Place(f"{self.name}[{item}].{name}", low, max(1, width), f"{self.name}({item}).{name}", not width)
                 low += max(1, width)
+
+
+def hls_control(start: str, done: str, ready: str) -> tuple[Pin, ...]:
+    """The pins of HLS' protocol ``ap_ctrl_hs`` (Vitis HLS, UG1399, "Block-Level Control Protocols"), with what three of
+    them mean."""
+    return (
+        Pin("ap_rst", "in", meaning="synchronous: forgets every event under way"),
+        Pin("ap_start", "in", meaning=start),
+        Pin("ap_done", "out", meaning=done),
+        Pin("ap_idle", "out", meaning="no event is there, nor under way"),
+        Pin("ap_ready", "out", meaning=ready),
+    )
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,11 @@ class Problem(ABC):
         """By how much each event of a part counts in the losses, (events,), at least 0; None where all count alike."""
         return part.weights
 
+    def undisturbed(self, part: Part) -> NDArray[np.bool_]:
+        """Which events of a part, (events,), are as a detector sends them where nothing is wrong: what a stream is
+        compared with. By default all; a task that simulates signals leaves those out."""
+        return np.ones(len(part), dtype=np.bool_)
+
     def working_points(self, scores: Scores, validation: Part) -> dict[str, float]:
         """What has to be fixed before a design is judged, such as a threshold, from scores of the validation split.
 

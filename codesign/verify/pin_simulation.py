@@ -16,7 +16,7 @@ from codesign.core.process import run_tool
 from codesign.rtl.signatures import HARNESS, Signature
 from codesign.tools import ghdl, verilator
 
-__all__ = ("Clocks", "pin_simulator", "play_in_ghdl", "play_in_verilator")
+__all__ = ("Clocks", "pin_simulator", "play_in_ghdl", "play_in_verilator", "without_black_boxes")
 
 #: values of inputs by name, one mapping for each clock
 Clocks = Sequence[Mapping[str, int]]
@@ -48,7 +48,7 @@ def play_in_verilator(
     """Play as Verilog in Verilator: the VHDL ``sources`` as GHDL translates them, beside modules in Verilog."""
     work = _prepare(signature, clocks, work)
     translated = ghdl.to_verilog([*(s.resolve() for s in sources), work / "harness.vhd"], HARNESS, work)
-    (work / "translated.v").write_text(_without_black_boxes(translated, verilog), encoding="utf-8")
+    (work / "translated.v").write_text(without_black_boxes(translated, verilog), encoding="utf-8")
     ours, bench = (resources.folder("sim").resolve() / name for name in ("pins_harness.sv", "pins_bench.py"))
     widths = {"CODESIGN_D_WIDTH": str(signature.width("in")), "CODESIGN_Q_WIDTH": str(signature.width("out"))}
     program = verilator.build([ours, work / "translated.v", *(v.resolve() for v in verilog)], _TOP, widths, work)
@@ -77,7 +77,7 @@ def _recorded(signature: Signature, clocks: Clocks, work: Path, said: str) -> Re
     return [signature.read(line) for line in lines]
 
 
-def _without_black_boxes(translated: str, verilog: Sequence[Path]) -> str:
+def without_black_boxes(translated: str, verilog: Sequence[Path]) -> str:
     """What GHDL wrote, without its empty modules for those that a file in Verilog has."""
     known = {name for path in verilog for name in _MODULE.findall(path.read_text(encoding="utf-8"))}
     blocks = translated.split("endmodule\n")

@@ -96,11 +96,16 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "python -m tests.benchmarks.search.tables",
     ),
     "sigkills.json": ("searches that are killed at random", "python -m tests.search.sigkills"),
+    "stream.json": (
+        "60 s of the 40 MHz stream, alarms for what is changed on purpose, and its pace",
+        "python -m tests.benchmarks.stream BUNDLE EVENTS --shifted OTHERS",
+    ),
     "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies STUDY"),
     "training_memory.json": ("a million jets in training", "python -m tests.benchmarks.training_memory"),
     "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),
     "tree_flows.json": ("trees through our Verilog, alkaid and conifer", "python -m tests.benchmarks.tree_flows"),
     "tree_imports.json": ("model files of the libraries of trees", "python -m tests.benchmarks.tree_imports"),
+    "wrappers.json": ("what each wrapper adds to a network", "python -m tests.benchmarks.wrappers"),
 }
 
 

@@ -59,10 +59,11 @@ def trial(run):
     return build(run)
 
 
-def bundle_called(folder, features, classes):
+def bundle_called(folder, features, classes, task="jet-tagging"):
     """A bundle, as hand-off writes it, whose inputs and outputs have these names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(made_up, "FEATURES", tuple(features))
+        patch.setattr(made_up, "STUDY", made_up.STUDY | {"task": task, "sample": {}})
         patch.setattr(made_up, "CLASSES", tuple(classes))
         patch.setattr(made_up, "SAMPLE", made_up.SAMPLE | {"feature_names": features, "class_names": classes})
         made = make_run(folder / "run" / "made-up", trials=12, front=3)

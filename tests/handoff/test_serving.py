@@ -1,7 +1,7 @@
 """A bundle's model repository in a real inference server, asked over gRPC with the files of the documentation.
 
-The packages (mlserver, tritonclient[grpc], onnxruntime) conflict with the lock: put them into an environment of their
-own, and its Python into CODESIGN_SERVING.
+The packages conflict with the lock: put mlserver, tritonclient[grpc] and onnxruntime into an environment of their own,
+and its Python into CODESIGN_SERVING; nvidia-pytriton and onnxruntime into another, and its Python into CODESIGN_TRITON.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,13 @@ from codesign.handoff.check import read_manifest
 
 CLIENTS = Path(__file__).parents[2] / "docs" / "clients"
 PYTHON = os.environ.get("CODESIGN_SERVING", sys.executable)
+TRITON = os.environ.get("CODESIGN_TRITON", sys.executable)
+#: waits until a model answers
+WAIT = (
+    "import sys, time\nfrom tritonclient import grpc\nc = grpc.InferenceServerClient(sys.argv[1])\n"
+    "for _ in range(240):\n    try:\n        if c.is_model_ready(sys.argv[2]): sys.exit(0)\n"
+    "    except Exception: pass\n    time.sleep(0.5)\nsys.exit(1)"
+)
 
 
 def free_port():
@@ -29,17 +37,32 @@ def free_port():
         return taken.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def served(packed, tmp_path_factory):
-    """A bundle, and the address of a server of its repository."""
-    # one at a time: both describe the same protocol, and cannot be imported into one process
-    tried = [
-        subprocess.run([PYTHON, "-c", f"import {m}"], capture_output=True) for m in ("mlserver", "tritonclient.grpc")
-    ]
-    if any(t.returncode for t in tried):
+def has(python, *modules):
+    """Whether that Python has the modules, each asked alone: two describe one protocol, and cannot be imported both."""
+    return not any(subprocess.run([python, "-c", f"import {m}"], capture_output=True).returncode for m in modules)
+
+
+@contextmanager
+def running(command, folder, python, address, name):
+    """A server that has the model."""
+    with (folder.parent / "server.log").open("w+") as log:
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait = subprocess.run([python, "-c", WAIT, address, name], timeout=200)
+            log.seek(0)
+            assert wait.returncode == 0, log.read()[-3000:]
+            yield
+        finally:
+            server.terminate()
+            server.wait(timeout=60)
+
+
+@contextmanager
+def mlserver(packed, repository, parent):
+    """MLServer with the documentation's model; its address."""
+    if not has(PYTHON, "mlserver", "tritonclient.grpc"):
         pytest.skip("no mlserver and tritonclient[grpc] in CODESIGN_SERVING's Python: pip install them there")
-    (repository,) = (packed / "triton").iterdir()
-    folder = tmp_path_factory.mktemp("server") / repository.name
+    folder = parent / repository.name
     shutil.copytree(repository, folder)
     shutil.copy(CLIENTS / "mlserver_model.py", folder)
     settings = (CLIENTS / "model-settings.json").read_text().replace("NAME", repository.name)
@@ -47,45 +70,53 @@ def served(packed, tmp_path_factory):
     http, grpc, metrics = free_port(), free_port(), free_port()
     ports = {"http_port": http, "grpc_port": grpc, "metrics_port": metrics, "host": "127.0.0.1", "parallel_workers": 0}
     (folder / "settings.json").write_text(json.dumps(ports))
-    mlserver = Path(PYTHON).parent / "mlserver"
-    server = subprocess.Popen([mlserver, "start", "."], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        wait = (
-            "import sys, time\nfrom tritonclient import grpc\nc = grpc.InferenceServerClient(sys.argv[1])\n"
-            "for _ in range(240):\n    try:\n        if c.is_model_ready(sys.argv[2]): sys.exit(0)\n"
-            "    except Exception: pass\n    time.sleep(0.5)\nsys.exit(1)"
-        )
-        address = f"127.0.0.1:{grpc}"
-        subprocess.run([PYTHON, "-c", wait, address, repository.name], check=True, timeout=200)
-        yield packed, address, repository.name
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
+    address = f"127.0.0.1:{grpc}"
+    with running([Path(PYTHON).parent / "mlserver", "start", "."], folder, PYTHON, address, repository.name):
+        yield PYTHON, address
 
 
-def ask(address, bundle, name):
-    command = [PYTHON, str(CLIENTS / "ask_server.py"), address, str(bundle), name]
+@contextmanager
+def triton(packed, repository, parent):
+    """NVIDIA's own server, as the documentation starts it; its address."""
+    if not has(TRITON, "pytriton", "onnxruntime", "tritonclient.grpc"):
+        pytest.skip("no nvidia-pytriton and onnxruntime in CODESIGN_TRITON's Python: pip install them there")
+    port = free_port()
+    address = f"127.0.0.1:{port}"
+    command = [TRITON, str(CLIENTS / "triton_server.py"), str(packed / "triton"), str(parent / "served"), str(port)]
+    with running(command, parent, TRITON, address, repository.name):
+        yield TRITON, address
+
+
+@pytest.fixture(scope="module", params=[mlserver, triton])
+def served(request, packed, tmp_path_factory):
+    """A Python with a client, the address of a server of the bundle's repository, and its model."""
+    (repository,) = (packed / "triton").iterdir()
+    with request.param(packed, repository, tmp_path_factory.mktemp("server")) as (python, address):
+        yield python, address, repository.name
+
+
+def ask(served, bundle):
+    python, address, name = served
+    command = [python, str(CLIENTS / "ask_server.py"), address, str(bundle), name]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.slow
-def test_a_server_gives_the_firmwares_integers_over_grpc(served):
-    bundle, address, name = served
-    done = ask(address, bundle, name)
+def test_a_server_gives_the_firmwares_integers_over_grpc(served, packed):
+    done = ask(served, packed)
     print(done.stdout)
     assert done.returncode == 0, done.stderr
-    events, outputs = np.load(bundle / "golden.npz")["outputs"].shape
+    events, outputs = np.load(packed / "golden.npz")["outputs"].shape
     assert f"{events} events, {events * outputs} integers, 0 differ" in done.stdout
 
 
 @pytest.mark.slow
-def test_one_integer_that_differs_is_seen(served, tmp_path):
-    bundle, address, name = served
-    other = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+def test_one_integer_that_differs_is_seen(served, packed, tmp_path):
+    other = Path(shutil.copytree(packed, tmp_path / "bundle"))
     golden = dict(np.load(other / "golden.npz"))
     golden["outputs"][3, 1] += 1
     np.savez(other / "golden.npz", **golden)
-    done = ask(address, other, name)
+    done = ask(served, other)
     assert done.returncode == 1
     assert " 1 differ" in done.stdout
 

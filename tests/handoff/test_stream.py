@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+import shutil
+import urllib.error
+import urllib.request
+from types import SimpleNamespace
 
+import jsonschema
 import numpy as np
 import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codesign.cli.operation import quantity
+from codesign.cli.operation import pile_up_of, quantity
+from codesign.cli.schemas import schema
+from codesign.core.design import Design
 from codesign.core.errors import InputError
-from codesign.handoff.apply import Scorer
-from codesign.handoff.stream import StreamSettings, stream_bundle
+from codesign.handoff import write_bundle
+from codesign.handoff.apply import Scorer, executors
+from codesign.handoff.examination import prove_bundle
+from codesign.handoff.reference_distribution import distribution_of, read_distribution
+from codesign.handoff.statement import Finding
+from codesign.handoff.stream import StreamSettings, processors, stream_bundle, stream_job
 from codesign.handoff.stream.budget import tuned_threshold
-from codesign.handoff.stream.drift import drifts
+from codesign.handoff.stream.drawn_collisions import CountedCollisions, EveryCollision
+from codesign.handoff.stream.drift import DriftWatch
+from codesign.handoff.stream.event_pool import EventPool
+from codesign.handoff.stream.live_server import LiveServer
 from codesign.handoff.stream.orbit import CROSSINGS, Orbit
+from codesign.handoff.stream.pile_up import FillPileUp
+from codesign.handoff.stream.processors import Processor
 from codesign.handoff.stream.trigger_menu import RULES, DeadTime, Menu, Path, Prescales
+from codesign.tasks.anomalies.anomaly import AnomalyProblem
+from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from tests.handoff.conftest import features
 
 
@@ -65,10 +85,85 @@ def test_prescales_count_on_from_section_to_section():
 
 def test_drift_is_seen_and_no_drift_is_not():
     rng = np.random.default_rng(3)
-    reference, same = (np.round(rng.normal(0, 8, (3000, 2))).astype(int) for _ in range(2))
-    assert not any(d.alarm for d in drifts(["a", "b"], reference, same))
+    reference, same = (np.round(rng.normal(0, width, (3000, 2))).astype(int) for width in (8, 8))
+    known = distribution_of(["a", "b"], reference, "a sample")
+    assert not any(d.alarm for d in DriftWatch(known, same).drifts())
     moved = same + np.array([0, 6])
-    assert [d.alarm for d in drifts(["a", "b"], reference, moved)] == [False, True]
+    assert [d.alarm for d in DriftWatch(known, moved).drifts()] == [False, True]
+    weights = np.where(same[:, 1] > 0, 3.0, 1.0)
+    assert [d.alarm for d in DriftWatch(known, same).drifts(weights)] == [False, True], "weights move it as well"
+    wide = np.round(rng.normal(0, 900, (3000, 1))).astype(int)
+    (histogram,) = distribution_of(["wide"], wide, "a sample").quantities
+    assert (len(histogram.counts), sum(histogram.counts)) == (128, 3000)
+
+
+@given(st.lists(st.integers(-300, 300), min_size=2, max_size=400), st.integers(1, 50))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_a_sample_does_not_drift_from_itself(codes, repeats):
+    sample = np.tile(np.array(codes)[:, None], (repeats, 1))
+    (found,) = DriftWatch(distribution_of(["x"], sample, "itself"), sample).drifts()
+    assert (found.psi, found.ks, found.alarm) == (0.0, 0.0, False)
+
+
+def test_pile_up_falls_over_a_fill_and_chooses_events_by_it():
+    fill = FillPileUp(56, 34)
+    assert (fill.mean(0), fill.mean(1)) == (56, pytest.approx(34))
+    collisions = np.random.default_rng(1).poisson(45, 60_000)
+    for share in (0.0, 0.5, 1.0):
+        weights = fill.weights(collisions, share)
+        assert weights.sum() == pytest.approx(1)
+        mean = (weights * collisions).sum()
+        assert mean == pytest.approx(fill.mean(share), rel=0.01)
+        assert (weights * (collisions - mean) ** 2).sum() == pytest.approx(mean, rel=0.1), "Poisson's"
+    with pytest.raises(InputError, match=r"cover \d+ % of crossings with 200.0 on average"):
+        FillPileUp(200, 100).weights(collisions, 0.0)
+    with pytest.raises(InputError, match="pile-up is above 0"):
+        FillPileUp(0, 10)
+    assert pile_up_of("62:28") == (62, 28)
+    assert pile_up_of("62") == (62, 62)
+    with pytest.raises(InputError, match="give one as 62:28"):
+        pile_up_of("much")
+
+
+class Doubles(Processor):
+    """A network of one input: its output is the input."""
+
+    how = "the input"
+
+    def predict(self, codes):
+        return codes[:, :1]
+
+
+@pytest.mark.parametrize("way", [CountedCollisions, EveryCollision])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_both_ways_draw_the_same_distribution(way, weighted):
+    pool = EventPool(np.arange(1000, dtype=np.int32)[:, None], np.arange(1000), 1000, "made up")
+    menu = Menu(
+        paths=(Path(name="high", output="x", threshold_code=900), Path(name="low", output="x", threshold_code=800))
+    )
+    weights = np.where(np.arange(1000) >= 900, 3.0, 1.0) / 1200 if weighted else None
+    drawn = way(pool, Doubles(), menu, ("x",), seed=5)
+    fired = drawn.fired(200_000, weights)
+    assert (np.diff(fired.when) > 0).all()
+    assert fired.when[-1] < 200_000
+    high = int((fired.which >= 900).sum())
+    expected = 200_000 * (0.25 if weighted else 0.1)
+    assert abs(high - expected) < 5 * np.sqrt(expected)
+    low = len(fired.which) - high
+    expected = 200_000 * (100 / 1200 if weighted else 0.1)
+    assert abs(low - expected) < 5 * np.sqrt(expected)
+    assert fired.which.min() >= 800
+    counts = np.bincount(fired.which[fired.which >= 900] - 900, minlength=100)
+    assert counts.min() > 0.6 * counts.mean()
+    assert drawn.computed == (200_000 if way is EveryCollision else 1000)
+    halves = np.histogram(fired.when, 2, (0, 200_000))[0]
+    assert abs(halves[0] - halves[1]) < 5 * np.sqrt(len(fired.when))
+
+
+def test_every_collision_is_not_for_objects():
+    pool = EventPool(np.zeros((4, 1), np.int32), np.array([0, 0, 1, 1]), 2, "made up")
+    with pytest.raises(InputError, match="--every is for networks that judge events"):
+        EveryCollision(pool, Doubles(), menu_of(1), ("x",), 1)
 
 
 def test_a_threshold_for_a_rate_and_how_well_it_is_known():
@@ -84,6 +179,16 @@ def test_a_threshold_for_a_rate_and_how_well_it_is_known():
         tuned_threshold("p", codes, 1e6, 1e2)
 
 
+def test_a_threshold_of_weighted_events():
+    weights = np.where(np.arange(10_000) % 2, 1.5, 0.5) / 10_000
+    tuned = tuned_threshold("p", np.arange(10_000), collisions_hz=1e6, budget_hz=1e4, weights=weights)
+    assert (tuned.threshold_code, tuned.above) == (9_900, 100)
+    assert tuned.rate_hz == pytest.approx(1e4)
+    assert tuned.rate_error_hz == pytest.approx(1e3 * np.sqrt(1.25), rel=0.02)
+    with pytest.raises(InputError, match="of equal weight, cannot tell it"):
+        tuned_threshold("p", np.arange(10_000), 1e6, 1e3, weights)
+
+
 def test_a_threshold_between_equal_codes_stays_within_the_budget():
     tuned = tuned_threshold("p", np.repeat([1, 2, 3], [900, 80, 20]), 1e6, 5e4)
     assert (tuned.threshold_code, tuned.above) == (3, 20)
@@ -97,6 +202,27 @@ def test_quantities(text, unit, value):
     for wrong in ("fast", "-1s", "3 furlongs", "40MHz" if unit == "s" else "60s"):
         with pytest.raises(InputError, match="give one as"):
             quantity(wrong, unit)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    """Emulators and firmware are the same in most of these streams."""
+    emulators, firmware = {}, {}
+
+    def built(design, flags=""):
+        if design.hash not in emulators:
+            emulators[design.hash] = executors.built_emulator(design, flags)
+        return emulators[design.hash]
+
+    def interpreted(received):
+        if received.design.hash not in firmware:
+            firmware[received.design.hash] = processors.Interpreted(received)
+        return firmware[received.design.hash]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processors, "built_emulator", built)
+        patch.setattr(stream_job, "Interpreted", interpreted)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +259,9 @@ def test_rates_are_those_of_the_events(named_bundle, events, streamed):
     assert [s.collisions for s in record.sections] == [round(collisions)] * 2
     assert json.loads((folder / "stream.json").read_text())["made_by"] == "codesign stream"
     assert "No alarm" in (folder / "index.html").read_text() or record.alarms
+    (score, *_) = record.scores
+    assert sum(score.hz) == pytest.approx(collisions, rel=1e-6)
+    jsonschema.validate(json.loads((folder / "stream.json").read_text()), schema("stream.json"))
 
 
 def test_firmware_and_emulator_agree(streamed):
@@ -140,6 +269,134 @@ def test_firmware_and_emulator_agree(streamed):
     (compared,) = record.compared
     assert (compared.events, compared.integers_differ, compared.bits_differ) == (512, 0, 0)
     assert not [a for a in record.alarms if a.kind == "firmware differs"]
+
+
+def test_every_collision_computed_gives_the_same_rates(named_bundle, events, streamed, tmp_path):
+    record = stream_bundle(named_bundle, asked(events, every=True, seconds=0.4), tmp_path / "out")
+    assert record.emulated_events == record.sections[0].collisions == round(0.4e6 * Orbit.trains().share)
+    rate = streamed[0].paths[0].fires
+    assert record.paths[0].fires == pytest.approx(rate, abs=5 * np.sqrt(rate / 0.4))
+    assert (record.way, streamed[0].way) == ("every", "counted")
+    assert len(pyarrow.parquet.read_table(tmp_path / "out" / "kept.parquet")) == record.sections[0].accepted
+
+
+def test_drift_is_seen_beside_the_sample_that_is_given(named_bundle, events, streamed, names, tmp_path):
+    """The made-up bundle has no splits, so its golden vectors stand in for a reference; files do it better."""
+    import pyarrow
+
+    assert streamed[0].reference == "golden vectors of the bundle"
+    x = features(3000, 8)
+    for name, values in (("same", x), ("hot", x + 40 * (np.arange(16) == 3))):
+        table = pyarrow.table({n: values[:, i] for i, n in enumerate(names)})
+        pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    own = {"reference": (str(tmp_path / "same.parquet"),), "seconds": 0.1}
+    record = stream_bundle(named_bundle, asked(events, **own), tmp_path / "out")
+    assert record.reference == "same.parquet"
+    assert not record.alarms
+    hot = asked(events, files=(str(tmp_path / "hot.parquet"),), **own)
+    record = stream_bundle(named_bundle, hot, tmp_path / "hot")
+    assert "f3" in [a.said.split(":")[0] for a in record.alarms if a.kind == "drift"]
+    assert [d.name for d in record.drift if d.alarm and d.name.startswith("f")] == ["f3"]
+
+
+def test_a_bundles_own_reference_is_taken_and_a_foreign_one_refused(named_bundle, events, names, tmp_path):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(named_bundle, bundle)
+    design = Design.load(bundle)
+    codes = np.random.default_rng(2).integers(-3, 4, (500, len(names) + design.outputs.size))
+    labels = (*names, *design.outputs.labels)
+
+    def place(labels):
+        text = distribution_of(labels, codes, "500 events of the validation split").model_dump_json()
+        (bundle / "reference.json").write_text(text)
+        manifest = json.loads((bundle / "manifest.json").read_text())
+        entry = {"path": "reference.json", "size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+        manifest["files"] = [f for f in manifest["files"] if f["path"] != "reference.json"] + [entry]
+        (bundle / "manifest.json").write_text(json.dumps(manifest))
+
+    place(labels)
+    record = stream_bundle(bundle, asked(events, seconds=0.1), tmp_path / "out")
+    assert record.reference == "500 events of the validation split"
+    assert any(a.kind == "drift" for a in record.alarms)
+    place(["other", *labels[1:]])
+    with pytest.raises(InputError, match="is of other inputs or outputs"):
+        stream_bundle(bundle, asked(events, seconds=0.1), tmp_path / "out")
+
+
+def test_a_bundle_has_the_distribution_where_its_thresholds_were_fixed(run, trial, tmp_path):
+    x, y = features(900, 3), np.random.default_rng(1).integers(0, 5, 900)
+    (run.path / "parts").mkdir()
+    np.savez(run.path / "parts" / "validation.npz", index=np.arange(900), x=x, y=y)
+    bundle = write_bundle(run.path, trial, tmp_path / "bundle")
+    found, design = read_distribution(bundle), Design.load(bundle)
+    assert (found.rows, found.effective) == (900, 900)
+    codes = design.input_quantisation.codes(x)
+    for histogram, column in zip(found.quantities, codes.T, strict=False):
+        counts = np.bincount(histogram.places(column), minlength=len(histogram.counts))
+        assert counts.tolist() == list(histogram.counts)
+    statements = {s.name: s for s in prove_bundle(bundle).statements}
+    assert not [s for s in statements.values() if s.outcome is Finding.WRONG]
+    assert "claimed by the maker" in statements["reference.json"].detail
+    jsonschema.validate(json.loads((bundle / "reference.json").read_text()), schema("reference.json"))
+
+
+def test_an_anomaly_triggers_reference_is_zero_bias():
+    part = SimpleNamespace(y=np.array([0, 2, 0, 1]))
+    assert AnomalyProblem(AnomalySample()).undisturbed(part).tolist() == [True, False, True, False]
+
+
+def test_pile_up_wants_events_that_have_it(named_bundle, events, tmp_path):
+    with pytest.raises(InputError, match="chooses events by Pileup_nPU, which these events do not have"):
+        stream_bundle(named_bundle, asked(events, pile_up=(50.0, 40.0)), tmp_path / "out")
+
+
+def test_a_paced_stream_takes_its_time(named_bundle, events, tmp_path, monkeypatch):
+    slept = []
+    monkeypatch.setattr(stream_job, "sleep", slept.append)
+    stream_bundle(named_bundle, asked(events, seconds=2.0, paced=True), tmp_path / "out")
+    assert len(slept) == 2
+    assert 0 < slept[1] < 2
+
+
+def get(address, path="", host=None):
+    request = urllib.request.Request(address + path, headers={} if host is None else {"Host": host})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, dict(answer.headers), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, dict(error.headers), error.read().decode()
+
+
+def test_a_live_page_and_metrics_for_this_machine_alone(streamed):
+    record, _ = streamed
+    strange = '<script>alert(1)</script>"\n'
+    (path,) = record.paths
+    other = record.model_copy(update={"origin": strange, "paths": (path.model_copy(update={"name": strange}),)})
+    with LiveServer(0) as server:
+        assert server.address.startswith("http://127.0.0.1:")
+        assert get(server.address)[0] == 503
+        server.show(other)
+        status, headers, page = get(server.address)
+        assert status == 200
+        assert "<script" not in page
+        assert "&lt;script&gt;" in page
+        assert 'http-equiv="refresh"' in page
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert get(server.address, host="evil.example")[0] == 403
+        assert get(server.address, host=server.address[7:-1])[0] == 200
+        assert get(server.address, "../etc/passwd")[0] == 404
+        status, headers, text = get(server.address, "metrics")
+        assert "version=0.0.4" in headers["Content-Type"]
+        assert json.loads(get(server.address, "stream.json")[2])["distinct_events"] == 4000
+        port = int(server.address[:-1].rpartition(":")[2])
+        with pytest.raises(InputError, match=f"--live: port {port} cannot be had"):
+            LiveServer(port)
+    label = r'[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*"'
+    sample = re.compile(rf"codesign_stream_\w+(\{{{label}(,{label})*\}})? [-+0-9.e]+")
+    lines = text.splitlines()
+    assert all(line.startswith(("# HELP ", "# TYPE ")) or sample.fullmatch(line) for line in lines)
+    assert f"codesign_stream_accepted_total {float(sum(s.accepted for s in record.sections))}" in lines
+    assert 'codesign_stream_alarms{kind="firmware differs"} 0.0' in lines
 
 
 def test_kept_events_have_the_score_of_their_event(named_bundle, events, streamed):

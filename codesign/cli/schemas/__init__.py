@@ -12,13 +12,16 @@ from codesign.core.errors import InputError, nearest
 from codesign.core.records import SCHEMAS
 from codesign.core.runfolder import IMPORT, write_atomically
 from codesign.handoff.manifest import Manifest
+from codesign.handoff.reference_distribution import REFERENCE, ReferenceDistribution
+from codesign.handoff.stream.stream_record import StreamRecord
 from codesign.importing.import_report import ImportReport
 from codesign.study.imported_run import REPORT, ImportedRun
 
 __all__ = ("NAMES", "STUDY", "schema", "write_schemas")
 
 _MODELS: dict[str, type[BaseModel]] = {
-    **SCHEMAS, "manifest.json": Manifest, IMPORT: ImportedRun, REPORT: ImportReport
+    **SCHEMAS, "manifest.json": Manifest, IMPORT: ImportedRun, REPORT: ImportReport, "stream.json": StreamRecord,
+    REFERENCE: ReferenceDistribution,
 }  # fmt: skip
 #: a study, whose schema is of what is installed, and is not kept
 STUDY = "study"

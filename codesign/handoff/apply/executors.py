@@ -58,17 +58,18 @@ class OnnxEngine:
         return np.concatenate(scores, axis=1), np.concatenate(codes, axis=1)
 
 
-def built_emulator(design: Design) -> Emulator:
+def built_emulator(design: Design, flags: str = "") -> Emulator:
     """The C++ emulator of a bundle's design, written here, built and loaded: no code of the bundle runs.
 
-    InputError for a design that cannot be computed with, ToolError where the emulator cannot be built.
+    ``flags``: more for the compiler, such as ``-march=native``. InputError for a design that cannot be computed with,
+    ToolError where the emulator cannot be built.
     """
     from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 
     workshop = Path(tempfile.mkdtemp(prefix="codesign-emulator-"))
     try:
         made = in_one_line("the bundle's design", lambda: write_emulator(design, "design", workshop / "emulator"))
-        return load_emulator(build_emulator(made))  # what is loaded stays
+        return load_emulator(build_emulator(made, flags))  # what is loaded stays
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 

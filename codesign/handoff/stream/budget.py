@@ -33,43 +33,56 @@ class Tuned(BaseModel):
     above: int
 
 
-def rate_and_error(above: int, events: int, collisions_hz: float) -> tuple[float, float]:
-    """Rate of what ``above`` of ``events`` have, and its standard error, binomial."""
-    share = above / events
-    return collisions_hz * share, collisions_hz * math.sqrt(share * (1 - share) / events)
+def rate_and_error(
+    fires: NDArray[np.bool_], collisions_hz: float, weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
+    """Rate of what fires, (events,), and its standard error; ``weights``: the probability of each event."""
+    events = len(fires)
+    each = np.full(events, 1 / events) if weights is None else weights
+    share = float(each[fires].sum())
+    return collisions_hz * share, collisions_hz * math.sqrt(float((each**2 * (fires - share) ** 2).sum()))
 
 
-def tuned_threshold(path: str, codes: NDArray[np.integer], collisions_hz: float, budget_hz: float) -> Tuned:
-    """The smallest code at which the rate is at most ``budget_hz``.
+def tuned_threshold(
+    path: str,
+    codes: NDArray[np.integer],
+    collisions_hz: float,
+    budget_hz: float,
+    weights: NDArray[np.float64] | None = None,
+) -> Tuned:
+    """The smallest code at which the rate is at most ``budget_hz``; ``weights``: the probability of each event.
 
-    InputError where fewer than ``LEAST`` events of the sample would be above: it says how many are needed.
+    InputError where fewer than ``LEAST`` events of the sample, or what as many equal ones are worth, would be above: it
+    says how many are needed.
     """
-    events = len(codes)
-    allowed = budget_hz / collisions_hz * events
-    if allowed < LEAST:
-        needed = math.ceil(LEAST * collisions_hz / budget_hz)
+    events = len(codes) if weights is None else 1 / float((weights**2).sum())
+    share = budget_hz / collisions_hz
+    if share * events < LEAST:
+        needed = math.ceil(LEAST / share)
+        told = "events" if weights is None else "events, of equal weight,"
         raise InputError(
-            f"a rate of {budget_hz:,.0f} Hz is one in {collisions_hz / budget_hz:,.0f} collisions: {events:,} events "
+            f"a rate of {budget_hz:,.0f} Hz is one in {1 / share:,.0f} collisions: {events:,.0f} {told} "
             f"cannot tell it; give {needed:,} at least, or a budget from {LEAST * collisions_hz / events:,.0f} Hz"
         )
+    values, places = np.unique(codes, return_inverse=True)
+    held = np.bincount(places, weights, len(values)) / (len(codes) if weights is None else 1.0)
+    reached = np.cumsum(held[::-1])[::-1]  # the share with at least this code
 
     def code_for(most: float) -> int:
-        values, counts = np.unique(codes, return_counts=True)
-        above = np.cumsum(counts[::-1])[::-1]  # events with at least this code
-        within = values[above <= most]
+        within = values[reached <= most * (1 + 1e-9)]
         return int(within[0]) if len(within) else int(values[-1]) + 1
 
-    chosen = code_for(allowed)
-    above = int((codes >= chosen).sum())
-    rate, error = rate_and_error(above, events, collisions_hz)
+    spread = math.sqrt(share / events)
+    chosen = code_for(share)
+    rate, error = rate_and_error(codes >= chosen, collisions_hz, weights)
     return Tuned(
         path=path,
         budget_hz=budget_hz,
         threshold_code=chosen,
         rate_hz=rate,
         rate_error_hz=error,
-        low_code=code_for(allowed + math.sqrt(allowed)),
-        high_code=code_for(max(allowed - math.sqrt(allowed), 0)),
-        events=events,
-        above=above,
+        low_code=code_for(share + spread),
+        high_code=code_for(max(share - spread, 0)),
+        events=len(codes),
+        above=int((codes >= chosen).sum()),
     )

@@ -41,12 +41,12 @@ class Processor(ABC):
 
 
 class Emulated(Processor):
-    """The design as C++, built here."""
+    """The design as C++, built here for this machine's own instructions."""
 
     how = "C++ emulator"
 
     def __init__(self, design: Design) -> None:
-        self._emulator = built_emulator(design)
+        self._emulator = built_emulator(design, "-march=native")
 
     def predict(self, codes: Codes) -> Codes:
         """Output codes."""

@@ -1,19 +1,16 @@
 """``codesign stream``: a bundle's emulator at the pace of crossings, with its firmware beside it.
 
-In a stream each crossing with collisions is one draw, with replacement, from the distinct events of a sample. The
-emulator computes every distinct event once a section; how many of the section's collisions fire is then binomial, and
-which events these are, and when, is drawn: the same distribution as of drawing every collision, in the time that those
-which fire take. Prescales count, and the trigger's rules see the very crossings.
+In a stream each crossing with collisions is one draw, with replacement, from the distinct events of a sample
+(:mod:`codesign.handoff.stream.drawn_collisions`). Prescales count, and the trigger's rules see the very crossings.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter, sleep
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +19,22 @@ from codesign.core.errors import InputError
 from codesign.handoff.apply.scorer import Scorer
 from codesign.handoff.check import checksum
 from codesign.handoff.received import ReceivedBundle, golden_vectors
-from codesign.handoff.stream.budget import Tuned, rate_and_error, tuned_threshold
-from codesign.handoff.stream.drift import drifts
-from codesign.handoff.stream.event_pool import EventPool, pool_of
-from codesign.handoff.stream.kept_events import Kept
+from codesign.handoff.reference_distribution import (
+    REFERENCE,
+    ReferenceDistribution,
+    distribution_of,
+    read_distribution,
+)
+from codesign.handoff.stream.budget import Tuned, tuned_threshold
+from codesign.handoff.stream.drawn_collisions import CountedCollisions, EveryCollision
+from codesign.handoff.stream.drift import DriftWatch
+from codesign.handoff.stream.event_pool import EventPool, pool_of, simulated_pool
 from codesign.handoff.stream.orbit import Orbit
-from codesign.handoff.stream.processors import Emulated, Interpreted, Processor, Simulated, planted
-from codesign.handoff.stream.stream_record import Alarm, FirmwareAgreement, PathRate, StreamRecord, StreamSection
-from codesign.handoff.stream.trigger_menu import DeadTime, Menu, Prescales, load_menu
+from codesign.handoff.stream.pile_up import FillPileUp
+from codesign.handoff.stream.processors import Emulated, Interpreted, Simulated, planted
+from codesign.handoff.stream.stream_record import Alarm, FirmwareAgreement, StreamRecord
+from codesign.handoff.stream.stream_run import Machine, StreamRun, compare_firmware, joined_agreement
+from codesign.handoff.stream.trigger_menu import Menu, load_menu
 from codesign.handoff.stream.trigger_menu import Path as MenuPath
 
 __all__ = ("StreamSettings", "stream_bundle")
@@ -38,6 +43,8 @@ _SECTION_S = 1.0
 _MOST_SECTIONS = 86_400
 #: events of a section that the compiled firmware's model computes beside the emulator
 _SLICE = 256
+#: times of a fill at which pile-up is averaged to tune a threshold
+_TIMES = 32
 Codes = NDArray[np.int64]
 
 
@@ -45,10 +52,13 @@ Codes = NDArray[np.int64]
 class StreamSettings:
     """What a stream shall be.
 
-    ``files``: distinct events; the bundle's golden vectors where there are none. ``rate_hz``: crossings a second;
-    ``seconds``: simulated; ``menu``: a YAML file; ``budget_hz``: a rate that the first path is tuned to; ``rtl``:
-    events that the Verilog is simulated with, 0 for none; ``keep``: accepted events to write at most; ``plant``:
-    ``threshold`` or ``weight``, which of the emulator is changed on purpose.
+    ``files``: distinct events; where there are none, ``events`` of our own simulation of zero bias, or the bundle's
+    golden vectors where the network's inputs do not come from events. ``rate_hz``: crossings a second; ``seconds``:
+    simulated; ``menu``: a YAML file; ``budget_hz``: a rate that the first path is tuned to; ``rtl``: events that the
+    Verilog is simulated with, 0 for none; ``keep``: accepted events to write at most; ``plant``: ``threshold`` or
+    ``weight``, which of the emulator is changed on purpose; ``every``: compute each collision; ``pile_up``: mean at the
+    begin and the end of the fill; ``reference``: files whose events the distributions are compared with, instead of the
+    bundle's own reference; ``paced``: take at least a second for a second.
     """
 
     files: tuple[str, ...] = ()
@@ -61,88 +71,167 @@ class StreamSettings:
     plant: str | None = None
     tree: str | None = None
     seed: int = 1
+    events: int = 2000
+    every: bool = False
+    pile_up: tuple[float, float] | None = None
+    reference: tuple[str, ...] = ()
+    paced: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate_hz <= 1e9 or not 0 < self.seconds <= _MOST_SECTIONS or self.rtl < 0 or self.keep < 0:
+            raise InputError(f"the rate is above 0 and at most 1 GHz, the time above 0 and at most {_MOST_SECTIONS} s")
 
 
 def stream_bundle(
-    bundle: Path, asked: StreamSettings, output: Path, progress: Callable[[str], None] | None = None
+    bundle: Path,
+    asked: StreamSettings,
+    output: Path,
+    progress: Callable[[str], None] | None = None,
+    watch: Callable[[StreamRecord], None] | None = None,
 ) -> StreamRecord:
     """Run a stream, and write ``stream.json``, ``index.html`` with its pictures, and ``kept.parquet`` into ``output``.
 
-    InputError for events that the network cannot be given, a menu of outputs that it does not have, or a budget that
-    the sample cannot tell; ToolError where emulator or firmware cannot be built.
+    ``watch`` is given the record so far after each second. InputError for events that the network cannot be given, a
+    menu of outputs that it does not have, or a budget that the sample cannot tell; ToolError where emulator or firmware
+    cannot be built.
     """
-    tell = progress or (lambda text: None)
-    if not 0 < asked.rate_hz <= 1e9 or not 0 < asked.seconds <= _MOST_SECTIONS or asked.rtl < 0 or asked.keep < 0:
-        raise InputError(f"the rate is above 0 and at most 1 GHz, the time above 0 and at most {_MOST_SECTIONS} s")
-    received = ReceivedBundle.open(bundle)
-    scorer = Scorer(bundle)
-    golden, _ = golden_vectors(bundle, received.design)
-    reference = EventPool(golden.astype(np.int32), np.arange(len(golden)), len(golden), "golden vectors of the bundle")
-    tell("stream: reading events")
-    pool = pool_of(scorer, asked.files, asked.tree) if asked.files else reference
-    orbit, names = Orbit.trains(), received.design.outputs.labels
-    collisions_hz = asked.rate_hz * orbit.share
-    tell("stream: building the emulator")
-    truth = Emulated(received.design)
-    menu, tuned = _menu(received, asked, pool.of_events(truth.predict(pool.codes)), collisions_hz)
-    menu.require(names)
-    emulator, changed = planted(received.design, menu, asked.plant, truth, pool.codes)
-    tell("stream: compiling the firmware's model")
-    firmware = Interpreted(received)
-    run = _Run(pool, orbit, menu, changed, names, asked)
-    began = time.perf_counter()
-    slices: list[Codes] = []
-    compared: FirmwareAgreement | None = None
-    seconds_left, number = asked.seconds, 0
-    while seconds_left > 1e-9:
-        seconds = min(_SECTION_S, seconds_left)
-        run.section(emulator, seconds)
-        rows = run.slice(_SLICE)
-        slices.append(rows)
-        compared = _add(compared, _compare(firmware, menu, emulator, changed, pool.codes[rows], names))
-        seconds_left -= seconds
-        number += 1
-        tell(f"stream: {number} of {int(np.ceil(asked.seconds))} seconds simulated")
-    wall = time.perf_counter() - began
-    assert compared is not None
-    found = [compared]
-    if asked.rtl:
-        tell("stream: simulating the Verilog")
-        rows = np.resize(np.concatenate(slices), asked.rtl)
-        with Simulated(firmware.firmware) as simulated:
-            found.append(_compare(simulated, menu, emulator, changed, pool.codes[rows], names))
-    drift = drifts(
-        [*received.design.inputs.labels, *names],
-        np.column_stack([reference.codes, truth.predict(reference.codes)]),
-        np.column_stack([pool.codes, emulator.predict(pool.codes)]),
-    )
-    alarms = [
-        Alarm(kind="firmware differs", said=f"{c.how}: {c.first}") for c in found if c.integers_differ or c.bits_differ
-    ]
-    alarms += [
-        Alarm(kind="drift", said=f"{d.name}: PSI {d.psi:.3f}, KS {d.ks:.3f} (p = {d.ks_p:.1e})")
-        for d in drift
-        if d.alarm
-    ]
-    record = StreamRecord(
-        bundle=checksum(bundle / "manifest.json"), design=received.design.hash, origin=pool.origin,
-        distinct_events=pool.events, crossings_hz=asked.rate_hz, filled=orbit.share, collisions_hz=collisions_hz,
-        simulated_s=asked.seconds, menu=menu, tuned=tuned, sections=tuple(run.sections), paths=run.rates(),
-        accepted_hz=run.accepted / asked.seconds, dead_time=run.dead_time, drift=tuple(drift), compared=tuple(found),
-        alarms=tuple(alarms), kept=min(run.accepted, asked.keep), wall_s=wall, times_real_time=asked.seconds / wall,
-        emulated_events=run.emulated, emulated_per_s=run.emulated / run.emulated_s, planted=asked.plant,
-        seed=asked.seed,
-    )  # fmt: skip
     from codesign.handoff.stream.stream_page import write_page
 
+    stream = _Stream(bundle, asked, progress or (lambda text: None))
+    while stream.second():
+        if watch is not None:
+            watch(stream.record())
+    stream.simulate_verilog()
+    record = stream.record()
+    if watch is not None:
+        watch(record)
     output.mkdir(exist_ok=True)
-    run.kept.write(output / "kept.parquet", received, record)
-    write_page(record, run.histogram(truth), output)
+    stream.run.kept.write(output / "kept.parquet", stream.received, record)
+    write_page(record, output)
     return record
 
 
+class _Stream:
+    """A stream under way."""
+
+    def __init__(self, bundle: Path, asked: StreamSettings, tell: Callable[[str], None]) -> None:
+        self.asked, self._tell = asked, tell
+        self.received = received = ReceivedBundle.open(bundle)
+        self.names = received.design.outputs.labels
+        scorer = Scorer(bundle)
+        tell("stream: reading events")
+        self.pool = pool = _pool(scorer, received, asked)
+        machine = Machine(
+            asked.rate_hz, Orbit.trains(), None if asked.pile_up is None else FillPileUp(*asked.pile_up), asked.seconds
+        )
+        if machine.pile_up is not None and pool.pile_up is None:
+            raise InputError("--pile-up chooses events by Pileup_nPU, which these events do not have")
+        tell("stream: building the emulator")
+        truth = Emulated(received.design)
+        rows = truth.predict(pool.codes)
+        self.menu, self.tuned = _menu(received, asked, pool.of_events(rows), machine, pool.pile_up)
+        self.menu.require(self.names)
+        emulator, changed = planted(received.design, self.menu, asked.plant, truth, pool.codes)
+        tell("stream: compiling the firmware's model")
+        self.firmware = Interpreted(received)
+        reference = _reference(scorer, received, asked, truth)
+        watched = DriftWatch(reference, np.column_stack([pool.codes, emulator.predict(pool.codes)]))
+        way = EveryCollision if asked.every else CountedCollisions
+        self.run = StreamRun(machine, way(pool, emulator, changed, self.names, asked.seed), watched, asked.keep)
+        self._slices: list[Codes] = []
+        self._compared: FirmwareAgreement | None = None
+        self._simulated: FirmwareAgreement | None = None
+        self._began, self._wall = perf_counter(), 0.0
+
+    def second(self) -> bool:
+        """Simulate the next second, or what is left of the last one; False where nothing is left."""
+        seconds = min(_SECTION_S, self.asked.seconds - self.run.seconds)
+        if seconds <= 1e-9:
+            return False
+        self.run.section(seconds)
+        rows = self.run.slice(_SLICE)
+        self._slices.append(rows)
+        drawn = self.run.drawn
+        found = compare_firmware(
+            self.firmware, self.menu, drawn.emulator, drawn.menu, self.pool.codes[rows], self.names
+        )
+        self._compared = joined_agreement(self._compared, found)
+        self._wall = perf_counter() - self._began
+        if self.asked.paced:
+            sleep(max(0.0, self.run.seconds - self._wall))
+        self._tell(f"stream: {len(self.run.sections)} of {int(np.ceil(self.asked.seconds))} seconds simulated")
+        return True
+
+    def simulate_verilog(self) -> None:
+        """Compare with the simulated Verilog, where that is asked for."""
+        if not self.asked.rtl:
+            return
+        self._tell("stream: simulating the Verilog")
+        rows, drawn = np.resize(np.concatenate(self._slices), self.asked.rtl), self.run.drawn
+        with Simulated(self.firmware.firmware) as simulated:
+            self._simulated = compare_firmware(
+                simulated, self.menu, drawn.emulator, drawn.menu, self.pool.codes[rows], self.names
+            )
+
+    def record(self) -> StreamRecord:
+        """The stream so far."""
+        asked, run, pool = self.asked, self.run, self.pool
+        compared = tuple(c for c in (self._compared, self._simulated) if c is not None)
+        alarms = [
+            Alarm(kind="firmware differs", said=f"{c.how}: {c.first}")
+            for c in compared
+            if c.integers_differ or c.bits_differ
+        ]
+        alarms += [
+            Alarm(kind="drift", said=f"{d.name}: PSI {d.psi:.3f}, KS {d.ks:.3f} (p = {d.ks_p:.1e})")
+            for d in run.drift
+            if d.alarm
+        ]
+        per_s = run.drawn.computed / run.drawn.computed_s if run.drawn.computed_s else 0.0
+        return StreamRecord(
+            bundle=checksum(self.received.folder / "manifest.json"), design=self.received.design.hash,
+            origin=pool.origin, distinct_events=pool.events, way=run.drawn.way, pile_up=asked.pile_up,
+            crossings_hz=asked.rate_hz, filled=run.machine.orbit.share, collisions_hz=run.machine.collisions_hz,
+            simulated_s=run.seconds, menu=self.menu, tuned=self.tuned, sections=tuple(run.sections), paths=run.rates(),
+            accepted_hz=run.accepted / run.seconds, dead_time=run.dead_time, scores=run.scores(),
+            reference=run.watch.reference.origin, drift=run.drift, compared=compared, alarms=tuple(alarms),
+            kept=min(run.accepted, asked.keep), wall_s=self._wall, times_real_time=run.seconds / self._wall,
+            emulated_events=run.drawn.computed, emulated_per_s=per_s,
+            emulated_times_real_time=per_s / run.machine.collisions_hz, cores=len(os.sched_getaffinity(0)),
+            planted=asked.plant, seed=asked.seed,
+        )  # fmt: skip
+
+
+def _pool(scorer: Scorer, received: ReceivedBundle, asked: StreamSettings) -> EventPool:
+    """The distinct events."""
+    if asked.files:
+        return pool_of(scorer, asked.files, asked.tree)
+    if (simulated := simulated_pool(scorer, asked.events)) is not None:
+        return simulated
+    golden, _ = golden_vectors(received.folder, received.design)
+    return EventPool(golden.astype(np.int32), np.arange(len(golden)), len(golden), "golden vectors of the bundle")
+
+
+def _reference(
+    scorer: Scorer, received: ReceivedBundle, asked: StreamSettings, truth: Emulated
+) -> ReferenceDistribution:
+    """What the distributions are compared with: files, the bundle's own reference, or its golden vectors."""
+    names = (*received.design.inputs.labels, *received.design.outputs.labels)
+    if not asked.reference and REFERENCE in received.files:
+        found = read_distribution(received.folder)
+        found.require(names)
+        return found
+    if asked.reference:
+        pool = pool_of(scorer, asked.reference, asked.tree)
+        codes, origin = pool.codes, pool.origin
+    else:
+        golden, _ = golden_vectors(received.folder, received.design)
+        codes, origin = golden.astype(np.int32), "golden vectors of the bundle"
+    return distribution_of(names, np.column_stack([codes, truth.predict(codes)]), origin)
+
+
 def _menu(
-    received: ReceivedBundle, asked: StreamSettings, outputs: Codes, collisions_hz: float
+    received: ReceivedBundle, asked: StreamSettings, outputs: Codes, machine: Machine, collisions: Codes | None
 ) -> tuple[Menu, Tuned | None]:
     """The menu that was asked for: a file's, or the bundle's own path; of one path tuned to the budget."""
     trigger, names = received.manifest.trigger, received.design.outputs.labels
@@ -162,135 +251,11 @@ def _menu(
         return menu, None
     first = menu.paths[0]
     budget = asked.budget_hz * first.prescale
-    tuned = tuned_threshold(first.name, outputs[:, names.index(first.output)], collisions_hz, budget)
+    weights = None
+    if machine.pile_up is not None:
+        times = (np.arange(_TIMES) + 0.5) * (machine.seconds / _TIMES)
+        weights = np.mean([machine.weights(collisions, float(at)) for at in times], axis=0)
+    scores = outputs[:, names.index(first.output)]
+    tuned = tuned_threshold(first.name, scores, machine.collisions_hz, budget, weights)
     path = first.model_copy(update={"threshold_code": tuned.threshold_code})
     return Menu(paths=(path, *menu.paths[1:])), tuned
-
-
-class _Run:
-    """Counts of a stream, section by section."""
-
-    def __init__(
-        self,
-        pool: EventPool,
-        orbit: Orbit,
-        menu: Menu,
-        emulated_menu: Menu,
-        names: Sequence[str],
-        asked: StreamSettings,
-    ) -> None:
-        self._pool, self._orbit, self._menu, self._names = pool, orbit, emulated_menu, tuple(names)
-        self._rate = asked.rate_hz * orbit.share
-        self._random = np.random.default_rng(asked.seed)
-        self._prescales, self._dead = Prescales(menu), DeadTime()
-        self._share = np.zeros(len(menu.paths))
-        self._count = np.zeros((3, len(menu.paths)), dtype=np.int64)
-        self._began = 0
-        self.kept = Kept(asked.keep)
-        self.sections: list[StreamSection] = []
-        self.accepted = self._prescaled = self.emulated = 0
-        self.emulated_s = 0.0
-        self._seconds = 0.0
-        self._workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-
-    def section(self, emulator: Processor, seconds: float) -> None:
-        """Simulate some seconds: the emulator computes every distinct event anew."""
-        began = time.perf_counter()
-        pieces = np.array_split(self._pool.codes, max(1, min(8, len(self._pool.codes) // 5000)))
-        rows = np.concatenate(list(self._workers.map(emulator.predict, pieces)))
-        self.emulated_s += time.perf_counter() - began
-        self.emulated += len(rows)
-        outputs = self._pool.of_events(rows)
-        bits = self._menu.bits(outputs, self._names)
-        self._share = bits.mean(axis=0)
-        firing = np.flatnonzero(bits.any(axis=1))
-        collisions = round(self._rate * seconds)
-        fired = int(self._random.binomial(collisions, len(firing) / self._pool.events))
-        when = self._moments(collisions, fired)
-        which = self._random.choice(firing, fired) if fired else np.empty(0, dtype=np.int64)
-        here = bits[which]
-        left = self._prescales.keep(here)
-        some = left.any(axis=1)
-        crossings = self._orbit.crossing(self._began + when[some])
-        alive = self._dead.keep(crossings)
-        accepted = left[some][alive]
-        self._count += np.stack([here.sum(axis=0), left.sum(axis=0), accepted.sum(axis=0)])
-        self.sections.append(
-            StreamSection(
-                number=len(self.sections), seconds=seconds, collisions=collisions, fired=fired,
-                prescaled=int(some.sum()), accepted=int(alive.sum()),
-            )
-        )  # fmt: skip
-        self.kept.add(crossings[alive], which[some][alive], outputs, accepted)
-        self.accepted += int(alive.sum())
-        self._prescaled += int(some.sum())
-        self._began += collisions
-        self._seconds += seconds
-
-    def _moments(self, collisions: int, fired: int) -> Codes:
-        """Different collisions of a section, rising."""
-        if fired * 3 > collisions:
-            return np.sort(self._random.choice(collisions, fired, replace=False)).astype(np.int64)
-        found = np.unique(self._random.integers(0, collisions, fired))
-        while len(found) < fired:
-            more = self._random.integers(0, collisions, fired - len(found))
-            found = np.unique(np.concatenate([found, more]))
-        return found.astype(np.int64)
-
-    def slice(self, events: int) -> Codes:
-        """Rows of the pool, drawn anew."""
-        return self._random.integers(0, len(self._pool.codes), events)
-
-    def rates(self) -> tuple[PathRate, ...]:
-        """Rates of all paths so far."""
-        found = []
-        for i, path in enumerate(self._menu.paths):
-            fires, prescaled, accepted = (float(n) / self._seconds for n in self._count[:, i])
-            above = round(self._share[i] * self._pool.events)
-            error = rate_and_error(above, self._pool.events, self._rate)[1]
-            found.append(PathRate(name=path.name, fires=fires, error=error, prescaled=prescaled, accepted=accepted))
-        return tuple(found)
-
-    @property
-    def dead_time(self) -> float:
-        """Share of what was left after prescales that fell into dead time."""
-        return 1 - self.accepted / self._prescaled if self._prescaled else 0.0
-
-    def histogram(self, emulator: Processor) -> dict[str, Codes]:
-        """Codes of the outputs of all distinct events."""
-        outputs = self._pool.of_events(emulator.predict(self._pool.codes))
-        return {name: outputs[:, i] for i, name in enumerate(self._names)}
-
-
-def _compare(
-    firmware: Processor, menu: Menu, emulator: Processor, emulated: Menu, codes: NDArray[np.int32], names: Sequence[str]
-) -> FirmwareAgreement:
-    """The firmware's integers and bits beside the emulator's."""
-    labels = tuple(names)
-    one, other = firmware.predict(codes), emulator.predict(codes)
-    bits, others = menu.bits(one, labels), emulated.bits(other, labels)
-    integers, differ = (one != other).any(axis=1), (bits != others).any(axis=1)
-    first = None
-    if (integers | differ).any():
-        row = int(np.argmax(integers | differ))
-        what = f"outputs {one[row].tolist()} and {other[row].tolist()}" if integers[row] else "the bits of its paths"
-        first = f"firmware and emulator differ in {what} for inputs {codes[row].tolist()}"
-    return FirmwareAgreement(
-        how=firmware.how,
-        events=len(codes),
-        integers_differ=int(integers.sum()),
-        bits_differ=int(differ.sum()),
-        first=first,
-    )
-
-
-def _add(one: FirmwareAgreement | None, other: FirmwareAgreement) -> FirmwareAgreement:
-    if one is None:
-        return other
-    return FirmwareAgreement(
-        how=one.how,
-        events=one.events + other.events,
-        integers_differ=one.integers_differ + other.integers_differ,
-        bits_differ=one.bits_differ + other.bits_differ,
-        first=one.first or other.first,
-    )

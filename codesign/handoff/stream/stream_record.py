@@ -11,7 +11,7 @@ from codesign.handoff.stream.budget import Tuned
 from codesign.handoff.stream.drift import Drift
 from codesign.handoff.stream.trigger_menu import Menu
 
-__all__ = ("Alarm", "FirmwareAgreement", "PathRate", "StreamRecord", "StreamSection")
+__all__ = ("Alarm", "FirmwareAgreement", "PathRate", "ScoreHistogram", "StreamRecord", "StreamSection")
 
 
 class _Part(BaseModel):
@@ -32,14 +32,25 @@ class PathRate(_Part):
 
 
 class StreamSection(_Part):
-    """One second of simulated time, or less: crossings with collisions, and what was accepted."""
+    """One second of simulated time, or less: crossings with collisions, their mean pile-up where it is simulated, and
+    what was accepted."""
 
     number: int
     seconds: float
+    pile_up: float | None
     collisions: int
     fired: int
     prescaled: int
     accepted: int
+
+
+class ScoreHistogram(_Part):
+    """Of one output: ``hz[i]`` collisions a second have a code from ``edges[i]`` to below ``edges[i + 1]``, the last
+    bin with its upper edge."""
+
+    name: str
+    edges: tuple[float, ...]
+    hz: tuple[float, ...]
 
 
 class FirmwareAgreement(_Part):
@@ -69,6 +80,10 @@ class StreamRecord(_Part):
     design: str
     origin: str = Field(description="the distinct events")
     distinct_events: int
+    way: Literal["counted", "every"] = Field(
+        description="counted: each distinct event is computed once a section; every: each collision is"
+    )
+    pile_up: tuple[float, float] | None = Field(description="mean at the begin and the end of the fill")
     crossings_hz: float
     filled: float = Field(description="share of crossings with collisions")
     collisions_hz: float
@@ -79,13 +94,17 @@ class StreamRecord(_Part):
     paths: tuple[PathRate, ...]
     accepted_hz: float
     dead_time: float = Field(description="share of what was left after prescales that fell into dead time")
-    drift: tuple[Drift, ...]
+    scores: tuple[ScoreHistogram, ...]
+    reference: str = Field(description="what the distributions are compared with")
+    drift: tuple[Drift, ...] = Field(description="of each quantity, where it was largest")
     compared: tuple[FirmwareAgreement, ...]
     alarms: tuple[Alarm, ...]
     kept: int
     wall_s: float
     times_real_time: float = Field(description="simulated over measured seconds, without build, RTL and files")
     emulated_events: int
-    emulated_per_s: float
+    emulated_per_s: float = Field(description="drawing and paths included where every collision is computed")
+    emulated_times_real_time: float = Field(description="computed events over collisions, a second each")
+    cores: int
     planted: str | None = Field(default=None, description="what was changed in the emulator on purpose")
     seed: int

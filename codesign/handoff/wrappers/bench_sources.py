@@ -8,7 +8,7 @@ from codesign.handoff.wrappers.wrapper import PinBench, WrappedNetwork
 from codesign.rtl.signatures import HARNESS
 from codesign.rtl.vhdl_top import HEADER
 
-__all__ = ("bench_files", "makefile")
+__all__ = ("bench_files", "bench_words", "makefile")
 
 _TB = "codesign_tb"
 
@@ -18,6 +18,16 @@ def bench_files(bench: PinBench, place: str) -> dict[str, str]:
     signature = bench.signature
     wide, out = signature.width("in"), signature.width("out")
     digits = -(-wide // 4)
+    return {
+        f"{place}/harness.vhd": signature.vhdl_harness(),
+        f"{place}/tb.vhd": _bench_text(place, 4 * digits, wide, out, bench),
+    } | bench_words(bench, place)
+
+
+def bench_words(bench: PinBench, place: str) -> dict[str, str]:
+    """What is played, and what must come out."""
+    signature = bench.signature
+    out, digits = signature.width("out"), -(-signature.width("in") // 4)
     stimulus = "".join(f"{signature.drive(clock):0{digits}x}\n" for clock in bench.clocks)
     places = signature.places("out")
     lines = []
@@ -27,12 +37,7 @@ def bench_files(bench: PinBench, place: str) -> dict[str, str]:
             for i in range(places[name].width):
                 bits[out - 1 - places[name].low - i] = str(value >> i & 1)
         lines.append("".join(bits) + "\n")
-    return {
-        f"{place}/harness.vhd": signature.vhdl_harness(),
-        f"{place}/tb.vhd": _bench_text(place, 4 * digits, wide, out, bench),
-        f"{place}/stimulus.hex": stimulus,
-        f"{place}/expected.txt": "".join(lines),
-    }
+    return {f"{place}/stimulus.hex": stimulus, f"{place}/expected.txt": "".join(lines)}
 
 
 def _bench_text(place: str, padded: int, wide: int, out: int, bench: PinBench) -> str:
@@ -89,8 +94,8 @@ end architecture bench;
 """
 
 
-def makefile(network: WrappedNetwork, benches: Sequence[tuple[PinBench, str]]) -> str:
-    """``make test`` for benches and their folders, where all is VHDL."""
+def makefile(network: WrappedNetwork, benches: Sequence[tuple[PinBench, str]], more: Sequence[str] = ()) -> str:
+    """``make test`` for benches and their folders, where all is VHDL; ``more``: other rules."""
     rules = []
     for bench, place in benches:
         build = f"build/{place.rpartition('/')[2]}"
@@ -112,6 +117,7 @@ def makefile(network: WrappedNetwork, benches: Sequence[tuple[PinBench, str]]) -
             "test:",
             *rules,
             "",
+            *more,
             "clean:",
             "\trm -rf build",
             "",

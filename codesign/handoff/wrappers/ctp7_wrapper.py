@@ -21,7 +21,7 @@ from codesign.handoff.patterns.ctp7_patterns import ctp7_patterns
 from codesign.handoff.wrappers.input_words import InputWords, WordField
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.rtl.packing import offsets
-from codesign.rtl.signatures import Pin, Signature
+from codesign.rtl.signatures import Pin, Signature, hls_control
 
 __all__ = ("CTP7_MHZ", "Ctp7Wrapper")
 
@@ -89,11 +89,11 @@ class Ctp7Wrapper(Wrapper):
             "algo_unpacked",
             "ap_clk",
             (
-                Pin("ap_rst", "in", meaning="synchronous: forgets every event under way"),
-                Pin("ap_start", "in", meaning="an event is there; not looked at in the three clocks after one"),
-                Pin("ap_done", "out", meaning="a new result is there"),
-                Pin("ap_idle", "out", meaning="no event is there, nor under way"),
-                Pin("ap_ready", "out", meaning="the event that is there is taken"),
+                *hls_control(
+                    "an event is there; not looked at in the three clocks after one",
+                    "a new result is there",
+                    "the event that is there is taken",
+                ),
                 *(
                     Pin(f"link_in_{i}_V", "in", self.bits, f"a link of a crossing; {reserved}")
                     for i in range(-(-self.design.inputs.size // slots))

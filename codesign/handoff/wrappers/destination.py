@@ -15,6 +15,7 @@ from codesign.handoff.wrappers.ctp7_wrapper import CTP7_MHZ, Ctp7Wrapper
 from codesign.handoff.wrappers.emp_wrapper import EmpWrapper
 from codesign.handoff.wrappers.l1topo_wrapper import L1TopoWrapper
 from codesign.handoff.wrappers.ugt_wrapper import CROSSINGS_MHZ, UgtWrapper
+from codesign.handoff.wrappers.verilog_benches import verilog_bench_files, verilog_makefile
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper, network_of, play
 from codesign.rtl.firmware import Firmware
 
@@ -57,7 +58,7 @@ DESTINATIONS: Mapping[str, _Maker] = {
     "l1topo": lambda firmware, folder, threshold: L1TopoWrapper.of(
         firmware.design, network_of(firmware, folder, CROSSINGS_MHZ), threshold
     ),
-    "emp": lambda firmware, folder, threshold: EmpWrapper.of(firmware, network_of(firmware, folder)),
+    "emp": lambda firmware, folder, threshold: EmpWrapper.of(firmware, network_of(firmware, folder), threshold),
     "ctp7-192": lambda firmware, folder, threshold: _ctp7(firmware, folder, 192),
 }
 
@@ -72,11 +73,15 @@ def write_destination(name: str, firmware: Firmware, golden: Golden, folder: Pat
     files = wrapper.files() | wrapper.patterns(golden.inputs[few], golden.outputs[few])
     places = [(bench, f"test/{number}") for number, bench in enumerate(benches, 1)]
     command = f"`codesign check BUNDLE --rtl` simulates {len(benches)} benches of it and compares every word."
-    if wrapper.network.vhdl:
-        for bench, place in places:
-            files |= bench_files(bench, place)
-        files["Makefile"] = makefile(wrapper.network, places)
-        command = f"`make test` needs GHDL alone; {command[0].lower()}{command[1:]}"
+    write, make, needs = (
+        (bench_files, makefile, "GHDL alone")
+        if wrapper.network.vhdl
+        else (verilog_bench_files, verilog_makefile, "GHDL and Verilator 5")
+    )
+    for bench, place in places:
+        files |= write(bench, place)
+    files["Makefile"] = make(wrapper.network, places, wrapper.rules())
+    command = f"`make test` needs {needs}; {command[0].lower()}{command[1:]}"
     listed = [f"- {bench.name}: {bench.events} events, {len(bench.clocks)} clocks" for bench in benches]
     files["README.md"] = "\n".join([*wrapper.readme(), "", "## Test", "", command, "", *listed, ""])
     for path, text in files.items():

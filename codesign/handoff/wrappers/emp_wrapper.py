@@ -14,10 +14,12 @@ from codesign.core.errors import InputError
 from codesign.handoff.patterns.emp_vectors import EmpWord, emp_vectors
 from codesign.handoff.wrappers.emp_links import FRAMES, LINK_BITS, EmpLinks
 from codesign.handoff.wrappers.emp_packets import PacketClock, PacketRules, hard_traffic, multiplexed_traffic
+from codesign.handoff.wrappers.emp_payload import NOTHING, PACKAGES, payload_entity
 from codesign.handoff.wrappers.emp_stub import emp_stub
+from codesign.handoff.wrappers.emp_vector_bench import vector_bench, vector_rules
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.rtl.firmware import Firmware
-from codesign.rtl.packing import pack
+from codesign.rtl.packing import bit_range, pack
 from codesign.rtl.signatures import Pin, Signature
 from codesign.rtl.vhdl_top import HEADER
 
@@ -27,12 +29,8 @@ __all__ = ("EmpWrapper",)
 _MULTIPLEXED = 60
 #: fields of a word, as the framework declares them; 0 is one bit
 _LWORD = {"data": LINK_BITS, "valid": 0, "start": 0, "start_of_orbit": 0, "last": 0, "strobe": 0}
-#: a word without anything in it
-_NOTHING = (
-    "q(i).data <= (others => '0');", "q(i).valid <= '0';", "q(i).start <= '0';", "q(i).start_of_orbit <= '0';",
-    "q(i).last <= '0';", "q(i).strobe <= '1';",
-)  # fmt: skip
-_PACKAGES = ("ipbus", "emp_data_types", "emp_device_decl", "emp_ttc_decl", "emp_slink_types")
+#: of a bench, in the order of their analysis
+_SOURCES = ("test/emp_stub.vhd", "codesign_emp.vhd", "emp_payload.vhd")
 _TIED = (
     "clk => clk", "rst => '0'", "ipb_in => IPB_WBUS_NULL", "clk40 => clk", "clk_payload => (others => clk)",
     "rst_payload => (others => '0')", "clken_loc => (others => '1')", "ctrs => (others => ((others => '0'), '0'))",
@@ -48,13 +46,18 @@ class EmpWrapper(Wrapper):
     firmware: Firmware
     network: WrappedNetwork
     links: EmpLinks
+    threshold: int | None = None
 
     destination = "emp"
 
     @classmethod
-    def of(cls, firmware: Firmware, network: WrappedNetwork) -> EmpWrapper:
-        """InputError where an event does not fit a packet."""
-        made = cls(firmware, network, EmpLinks.of(firmware))
+    def of(cls, firmware: Firmware, network: WrappedNetwork, threshold: int | None = None) -> EmpWrapper:
+        """InputError where an event does not fit a packet. Of a design that triggers ``threshold`` is a code; without
+        one nothing fires until the generic is set."""
+        own = firmware.design.threshold
+        if own is not None and threshold is None:
+            threshold = own.types[0].maximum
+        made = cls(firmware, network, EmpLinks.of(firmware), None if own is None else threshold)
         if made._delay < 0:
             raise InputError(
                 "emp: the network's result is there before its last word: compile it with another interval"
@@ -64,7 +67,12 @@ class EmpWrapper(Wrapper):
     @property
     def _results(self) -> int:
         """Links that hold a result."""
-        return -(-self.network.outputs // LINK_BITS)
+        return -(-self._result_bits // LINK_BITS)
+
+    @property
+    def _result_bits(self) -> int:
+        """The packed outputs, and above them the trigger bit of a design that has one."""
+        return self.network.outputs + int(self.threshold is not None)
 
     @property
     def _regions(self) -> int:
@@ -88,7 +96,7 @@ class EmpWrapper(Wrapper):
                 Pin("d", "in", meaning="links in", count=channels, type="ldata", record=_LWORD),
                 Pin("q", "out", meaning="links out", count=channels, type="ldata", record=_LWORD),
             ),
-            _PACKAGES,
+            PACKAGES,
             _TIED,
         )
 
@@ -97,9 +105,13 @@ class EmpWrapper(Wrapper):
         """The payload, what it holds, and the stubs."""
         return {
             "codesign_emp.vhd": self._inner(),
-            "emp_payload.vhd": self._payload(),
+            "emp_payload.vhd": payload_entity(self.links.links, self._results),
             "test/emp_stub.vhd": emp_stub(self._regions),
-        }
+        } | vector_bench(self.signature, self.links.links, self._results, self.links.frames + self._delay + 2)
+
+    def rules(self) -> list[str]:
+        """``make run VECTORS=FILE``."""
+        return vector_rules(self.network, _SOURCES)
 
     def _inner(self) -> str:
         net, links = self.network, self.links
@@ -126,8 +138,8 @@ class EmpWrapper(Wrapper):
             f"r({i}).valid = '1' and r({i}).start = begin_bit and r({i}).last = last_bit" for i in range(k)
         )
         out = "".join(
-            f"                q({i}).data({min(LINK_BITS, net.outputs - LINK_BITS * i) - 1} downto 0) <= "
-            f"model_out({min(LINK_BITS * (i + 1), net.outputs) - 1} downto {LINK_BITS * i});\n"
+            f"                q({i}).data({min(LINK_BITS, self._result_bits - LINK_BITS * i) - 1} downto 0) <= "
+            f"result({min(LINK_BITS * (i + 1), self._result_bits) - 1} downto {LINK_BITS * i});\n"
             f"                q({i}).valid <= '1';\n                q({i}).start <= '1';\n"
             f"                q({i}).last <= '1';\n                q({i}).start_of_orbit <= orbit({delay});\n"
             for i in range(self._results)
@@ -141,11 +153,11 @@ class EmpWrapper(Wrapper):
             kept = kept.replace("            held <=", "            if whole = '1' then held <=").replace(
                 ";\n            go", "; end if;\n            go"
             )
-        nothing = "".join(f"                {line}\n" for line in _NOTHING)
+        nothing = "".join(f"                {line}\n" for line in NOTHING)
         return f"""{HEADER}use work.emp_data_types.all;
 
 entity codesign_emp is
-    port (
+{self._generic}    port (
         clk : in std_logic;
         rst : in std_logic;
         d : in ldata({k - 1} downto 0);
@@ -161,6 +173,7 @@ architecture rtl of codesign_emp is
     signal frame : std_logic_vector({bits - 1} downto 0);
 {store}    signal model_inp : std_logic_vector({net.inputs - 1} downto 0);
     signal model_out : std_logic_vector({net.outputs - 1} downto 0);
+    signal result : std_logic_vector({self._result_bits - 1} downto 0);
     -- words of this packet so far, and clocks since the last one that began
     signal count : natural range 0 to FRAMES := 0;
     signal since : natural range 0 to INTERVAL := INTERVAL;
@@ -171,9 +184,9 @@ architecture rtl of codesign_emp is
     signal passed, orbit : std_logic_vector({delay} downto 0) := (others => '0');
 begin
 {frame}{assigned}    network : {net.top} port map (
-        clk => clk, {told}model_inp => model_inp, model_out => model_out{ends}
+        clk => clk, {told}{net.tied}model_inp => model_inp, model_out => model_out{ends}
     );
-    begin_bit <= '1' when count = 0 else '0';
+{self._compared}    begin_bit <= '1' when count = 0 else '0';
     last_bit <= '1' when count = FRAMES - 1 else '0';
     good <= '1' when {good} else '0';
     begins <= '1' when count = 0 and good = '1' and since >= INTERVAL else '0';
@@ -220,46 +233,24 @@ begin
 end architecture rtl;
 """
 
-    def _payload(self) -> str:
-        uses = HEADER + "".join(f"use work.{name}.all;\n" for name in _PACKAGES)
-        nothing = "".join(f"        {line}\n" for line in _NOTHING)
-        return f"""{uses}
-entity emp_payload is
-    port (
-        clk : in std_logic;
-        rst : in std_logic;
-        ipb_in : in ipb_wbus;
-        clk40 : in std_logic;
-        clk_payload : in std_logic_vector(2 downto 0);
-        rst_payload : in std_logic_vector(2 downto 0);
-        clk_p : in std_logic;
-        rst_loc : in std_logic_vector(N_REGION - 1 downto 0);
-        clken_loc : in std_logic_vector(N_REGION - 1 downto 0);
-        ctrs : in ttc_stuff_array(N_REGION - 1 downto 0);
-        d : in ldata(4 * N_REGION - 1 downto 0);
-        backpressure : in std_logic_vector(SLINK_MAX_QUADS - 1 downto 0);
-        ipb_out : out ipb_rbus;
-        bc0 : out std_logic;
-        q : out ldata(4 * N_REGION - 1 downto 0);
-        gpio : out std_logic_vector(29 downto 0);
-        gpio_en : out std_logic_vector(29 downto 0);
-        slink_q : out slink_input_data_quad_array(SLINK_MAX_QUADS - 1 downto 0)
-    );
-end entity emp_payload;
+    @property
+    def _generic(self) -> str:
+        if self.threshold is None:
+            return ""
+        return f"    generic (\n        threshold : integer := {self.threshold}\n    );\n"
 
-architecture rtl of emp_payload is
-begin
-    algorithm : entity work.codesign_emp port map (
-        clk => clk_p, rst => rst_loc(0), d => d({self.links.links - 1} downto 0), q => q({self._results - 1} downto 0)
-    );
-    others_out : for i in {self._results} to 4 * N_REGION - 1 generate
-{nothing}    end generate;
-    ipb_out <= IPB_RBUS_NULL;
-    bc0 <= '0';
-    gpio <= (others => '0');
-    gpio_en <= (others => '0');
-end architecture rtl;
-"""
+    @property
+    def _compared(self) -> str:
+        """The result: the packed outputs, and above them whether the score reaches the threshold."""
+        design = self.firmware.design
+        if design.trigger_index is None:
+            return "    result <= model_out;\n"
+        high, low = bit_range(design.outputs, design.trigger_index)
+        kind = "signed" if design.outputs.types[design.trigger_index].signed else "unsigned"
+        return (
+            "    result(result'high - 1 downto 0) <= model_out;\n"
+            f"    result(result'high) <= '1' when {kind}(model_out({high} downto {low})) >= threshold else '0';\n"
+        )
 
     # --------------------------------------------------------------------------------------------------- benches
     def _packets(self, inputs: Codes) -> list[list[list[EmpWord]]]:
@@ -276,9 +267,12 @@ end architecture rtl;
         return found
 
     def _result(self, output: Codes) -> list[int]:
-        (word,) = pack(self.firmware.design.outputs, output[None, :])
-        mask = (1 << LINK_BITS) - 1
-        return [int(word, 16) >> LINK_BITS * i & mask for i in range(self._results)]
+        design, mask = self.firmware.design, (1 << LINK_BITS) - 1
+        (text,) = pack(design.outputs, output[None, :])
+        word = int(text, 16)
+        if self.threshold is not None:
+            word |= int(design.fires(output[None, :], self.threshold)[0]) << self.network.outputs
+        return [word >> LINK_BITS * i & mask for i in range(self._results)]
 
     def patterns(self, inputs: Codes, outputs: Codes) -> dict[str, str]:
         """Text vectors in, a packet every 54 frames, and the results as they come out."""
@@ -311,8 +305,7 @@ end architecture rtl;
         found = list(rules.results(clocks))
         expected = [self._expected(self._result(outputs[i]) if i >= 0 else None, orbit) for i, orbit in found]
         played = [self._pins(clock.words, int(clock.reset)) for clock in clocks]
-        sources = ("test/emp_stub.vhd", "codesign_emp.vhd", "emp_payload.vhd")
-        return PinBench(name, self.signature, sources, played, expected, sum(i >= 0 for i, _ in found))
+        return PinBench(name, self.signature, _SOURCES, played, expected, sum(i >= 0 for i, _ in found))
 
     def _pins(self, words: list[EmpWord], reset: int) -> dict[str, int]:
         pins = {"rst_loc": reset}
@@ -334,6 +327,15 @@ end architecture rtl;
             row[f"q[{i}].strobe"] = 1
         return row
 
+    @property
+    def _told(self) -> str:
+        if self.threshold is None:
+            return ""
+        return (
+            f" Bit {self.network.outputs} of the result says whether the score reaches the generic `threshold` of "
+            f"`codesign_emp` ({self.threshold})."
+        )
+
     def readme(self) -> list[str]:
         """Ports, where each item lies, latency."""
         links = self.links
@@ -353,7 +355,8 @@ end architecture rtl;
             "the last, `valid` with all. The next begins "
             f"{max(self.network.interval, links.frames)} clocks after it or later (time multiplexed by 6 at 360 MHz: "
             f"{FRAMES}). Its result is one word on {self._results} links, {clocks} clocks after the first word. A "
-            "packet that is not whole is dropped, and so is one that comes too early.",
+            f"packet that is not whole is dropped, and so is one that comes too early.{self._told}",
+            "`make run VECTORS=FILE` plays a text vector of yours: `build/results.txt`.",
             "",
             "Copy `network/`, `codesign_emp.vhd` and `emp_payload.vhd`, as VHDL-2008. `test/emp_stub.vhd` holds stubs "
             "of ours for the framework's packages, which are not public: leave it here. `test/in.txt` is for the "

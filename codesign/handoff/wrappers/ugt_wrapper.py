@@ -25,7 +25,7 @@ from codesign.handoff.wrappers.input_words import CODE_OF, InputWords, WordField
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.physics.events.l1_scales import SCALES
 from codesign.rtl.packing import bit_range
-from codesign.rtl.signatures import Pin, Signature
+from codesign.rtl.signatures import Pin, Signature, hls_control
 from codesign.rtl.vhdl_top import HEADER
 
 __all__ = (
@@ -64,11 +64,9 @@ BLOCK = Signature(
     "codesign_ugt",
     "ap_clk",
     (
-        Pin("ap_rst", "in", meaning="synchronous: forgets every event under way"),
-        Pin("ap_start", "in", meaning="an event is there in this clock"),
-        Pin("ap_done", "out", meaning="a score is there in this clock"),
-        Pin("ap_idle", "out", meaning="no event is there, nor under way"),
-        Pin("ap_ready", "out", meaning="the event is taken: as ap_start"),
+        *hls_control(
+            "an event is there in this clock", "a score is there in this clock", "the event is taken: as ap_start"
+        ),
         *(
             Pin(f"{name}_{i}", "in", bits, f"{own} {bits}-bit words, the hardest first")
             for name, own, count, bits in OBJECTS

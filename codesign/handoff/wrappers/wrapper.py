@@ -34,6 +34,7 @@ class WrappedNetwork:
     vhdl, verilog: its sources, relative to the folder that they were written into, in the order of their analysis.
     latency: clocks from the edge that samples an event (its first beat) to the edge after which its result is there.
     interval: clocks from one event to the next at least; above 1 the network has ``rst``, ``first`` and ``valid``.
+    threshold: bits of its port ``threshold``, beside which it has ``trigger``; 0 where it has neither.
     """
 
     top: str
@@ -43,15 +44,24 @@ class WrappedNetwork:
     outputs: int
     latency: int
     interval: int = 1
+    threshold: int = 0
 
     @property
     def started(self) -> bool:
         """Whether it is told when an event comes."""
         return self.interval > 1
 
+    @property
+    def tied(self) -> str:
+        """Associations of a threshold that the wrapper does not use: it compares what comes out."""
+        return "threshold => (others => '1'), trigger => open, " if self.threshold else ""
+
     def component(self) -> str:
         """Its declaration."""
         told = "            rst : in std_logic;\n            first : in std_logic;\n" if self.started else ""
+        if self.threshold:
+            told += f"            threshold : in std_logic_vector({self.threshold - 1} downto 0);\n"
+            told += "            trigger : out std_logic;\n"
         ends = ";\n            valid : out std_logic;\n            error : out std_logic" if self.started else ""
         return f"""\
     component {self.top} is
@@ -79,8 +89,8 @@ def network_of(firmware: Firmware, folder: Path, clock_mhz: float | None = None)
         made = write_vhdl(firmware, place, float(own) * longer)
         sources = tuple(f"network/{name}" for name in made.sources)
         return WrappedNetwork(made.top, sources, (), design.inputs.width, design.outputs.width, made.latency_cycles)
-    if design.trigger is not None or rtl.protocol == "axi-stream":
-        raise UnsupportedError("firmware in Verilog is wrapped where it has no threshold and no handshakes of its own")
+    if rtl.protocol == "axi-stream":
+        raise UnsupportedError("firmware in Verilog is wrapped where it has no handshakes of its own")
     names = []
     for source in rtl.sources:
         (place / source.name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,6 +106,7 @@ def network_of(firmware: Firmware, folder: Path, clock_mhz: float | None = None)
         design.outputs.width,
         firmware.latency_cycles,
         rtl.initiation_interval,
+        0 if design.threshold is None else design.threshold.width,
     )
 
 
@@ -144,6 +155,10 @@ class Wrapper(ABC):
         """Pattern files of the same events, by their path; none where the destination has no form for them."""
         del inputs, outputs
         return {}
+
+    def rules(self) -> list[str]:
+        """More rules of its Makefile."""
+        return []
 
     @abstractmethod
     def readme(self) -> list[str]:

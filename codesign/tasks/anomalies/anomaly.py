@@ -138,6 +138,10 @@ class AnomalyProblem(Problem):
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
         return {"score": np.asarray(standard * weights, dtype=np.float32)}
 
+    def undisturbed(self, part: Part) -> NDArray[np.bool_]:
+        """Zero bias."""
+        return np.asarray(part.y == 0)
+
     def working_points(self, scores: NDArray[np.float64], validation: Part) -> WorkingPoints:
         """Thresholds on the score for every false-positive rate that the validation split can tell, and on the menu."""
         return thresholds_of(scores, validation)

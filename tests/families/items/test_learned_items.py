@@ -44,10 +44,10 @@ CASES = [
 ]
 
 
-from codesign.training.lesson import Budget
-from tests.blocks.codes import codes_everywhere
-from tests.families.items.lessons import lesson_of
-from tests.families.items.networks import BASE, OWN, image, items
+def _name(value):
+    return getattr(value, "name", "")
+
+
 def candidate_of(family, more, **how):
     given = BASE | OWN.get(family, {}) | more | {"input_bits": 10, "precision": "learned", "beta_high": 1e-2} | how
     return family().read(given, "test")

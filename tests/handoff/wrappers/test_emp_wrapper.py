@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from codesign.handoff.wrappers.destination import Golden, simulate_destination, 
 from codesign.handoff.wrappers.emp_links import FRAMES
 from codesign.handoff.wrappers.emp_wrapper import EmpWrapper
 from codesign.handoff.wrappers.wrapper import play
+from codesign.tools import verilator
 from tests.graph.item_networks import network
 
 WAYS = {
@@ -26,9 +30,9 @@ WAYS = {
 }
 
 
-def constituents(folder, way, items=10):
+def constituents(folder, way, items=10, trigger=None):
     """A JEDI-linear network of random weights over items of 18 bits, compiled in one of the ways."""
-    design = network("JEDI-linear", items, seed=11, width=4, outputs=3)
+    design = replace(network("JEDI-linear", items, seed=11, width=4, outputs=3), trigger=trigger)
     return compiled(design, probe_codes(design.inputs, 40)[:80], folder, WAYS[way])
 
 
@@ -68,6 +72,66 @@ def test_a_folded_network_fed_over_links(tmp_path, way):
     events, difference = simulate_destination(made, tmp_path / "emp", tmp_path / "work", verilator=True)
     assert difference is None
     assert events > 60  # all of the first bench, and of the hard one what is not dropped
+
+
+@pytest.mark.slow
+@needs_ghdl
+@pytest.mark.parametrize("way", ["beats", "unrolled"])
+def test_the_word_of_a_network_that_triggers_has_its_bit(tmp_path, way):
+    own = constituents(tmp_path / "firmware", way, trigger="y0")
+    threshold = int(np.median(own.outputs[:, 0]))
+    golden = Golden(own.inputs, own.outputs, threshold)
+    made = write_destination("emp", own.firmware, golden, tmp_path / "emp")
+    assert bool(made.network.threshold) == (way == "beats")
+    assert simulate_destination(made, tmp_path / "emp", tmp_path / "work")[1] is None
+    words = [frame[0].data for frame in read_emp_vectors(tmp_path / "emp" / "test/results.txt")]
+    bits = [word >> own.design.outputs.width for word in words]
+    assert bits == (own.outputs[: len(bits), 0] >= threshold).astype(int).tolist()
+    assert 0 < sum(bits) < len(bits)
+    path = tmp_path / "emp" / "codesign_emp.vhd"
+    path.write_text(path.read_text().replace(f":= {threshold}", f":= {threshold + 1}"))
+    assert any(play(bench, made.network, tmp_path / "emp", tmp_path / bench.name[:4]) for bench in made.benches)
+
+
+def make(folder, *target):
+    """Make in a destination's folder with the Verilator of this environment."""
+    here = verilator.root()
+    own = {"VERILATOR_ROOT": str(here), "VERILATOR": str(here / "bin" / "verilator_bin")}
+    own["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"  # which the package's makefile lacks
+    return subprocess.run(["make", *target], cwd=folder, env=os.environ | own, capture_output=True, text=True)
+
+
+@pytest.mark.slow
+@needs_ghdl
+@pytest.mark.parametrize("way", ["beats", "unrolled"])
+def test_a_bundle_plays_its_benches_and_anybodys_vectors_by_make(tmp_path, way):
+    own = constituents(tmp_path / "firmware", way)
+    made = write_destination("emp", own.firmware, Golden(own.inputs[:20], own.outputs[:20]), tmp_path / "emp")
+    done = make(tmp_path / "emp", "test")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert [bench.events for bench in made.benches] == [
+        int(n) for n in re.findall(r"PASS: (\d+) events", done.stdout + done.stderr)
+    ]
+    order = [3, 1, 4, 1, 5]
+    golden = Golden(own.inputs[order], own.outputs[order])
+    other = write_destination("emp", own.firmware, golden, tmp_path / "other")
+    done = make(tmp_path / "emp", "run", f"VECTORS={tmp_path / 'other' / 'test/in.txt'}")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    frames = read_emp_vectors(tmp_path / "emp" / "build/results.txt")
+    results = [frame for frame in frames if frame[0].valid]
+    assert results == read_emp_vectors(tmp_path / "other" / "test/results.txt")
+    assert len(results) == len(order)
+    assert other.network == made.network
+    done = make(tmp_path / "emp", "run", "VECTORS=nothing.txt")
+    assert done.returncode != 0
+    assert "FAIL: nothing.txt cannot be read" in done.stdout + done.stderr
+    expected = tmp_path / "emp" / "test/1/expected.txt"
+    text = expected.read_text()
+    at = text.index("1", len(text) // 2)
+    expected.write_text(text[:at] + "0" + text[at + 1 :])
+    done = make(tmp_path / "emp", "test")
+    assert done.returncode != 0
+    assert "FAIL: 1 of " in done.stdout + done.stderr
 
 
 @pytest.mark.slow
