@@ -170,7 +170,7 @@ def open_events(path: str | Path, tree: str | None = None) -> EventFile:
     for dialect, columns in _DIALECTS:
         found = columns(container.natives)
         if found is not None:
-            return EventFile(file, container, kind if kind in _TEXTS else dialect, found)
+            return EventFile(file, container, kind if kind is not None and kind in _TEXTS else dialect, found)
     container.close()
     advice = physlite_advice(container.natives)
     raise NotEvents(f"{file}: not a file of events: no columns with names that are known{advice}")

@@ -38,6 +38,7 @@ class _Planned:
 
 
 def _plan(settings: TableSettings) -> list[_Planned]:
+    named: list[tuple[str, int | None, int]]
     if isinstance(settings.files, dict):
         named = [(n, place, 0) for place, names in enumerate(settings.files.values()) for n in names]
     else:
