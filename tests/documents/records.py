@@ -31,6 +31,14 @@ MADE_BY: dict[str, tuple[str, str]] = {
     ),
     "bench.json": ("training steps, event rates, candidates an hour, trigger events", "make bench"),
     "calibration.json": ("how well each cheap figure foretells a dear one", "make calibration"),
+    "cms_response.json": (
+        "`data response` on CMS's own sample, corrections and resolution",
+        "python -m tests.benchmarks.cms_response NANOAOD JSON TEXTS",
+    ),
+    "composition.json": (
+        "offline jets' composition beside CMS's simulation, fitted on one half, judged on the other",
+        "python -m codesign.physics.detector.composition_fit NANOAOD",
+    ),
     "constituents.json": (
         "JEDI-linear on jets that nobody chose it by",
         "python -m tests.benchmarks.constituents_judged JETS",
@@ -56,6 +64,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "folded_board.json": ("a folded deep set on an ULX3S", "python -m tests.benchmarks.folded_board"),
     "folding.json": ("folded and unrolled networks over items", "python -m tests.benchmarks.folding"),
     "front.json": ("the demo's front", "make demo"),
+    "full_jets.json": (
+        "shapes of the ungroomed jet beside its groomed features, on published jets too",
+        "python -m tests.benchmarks.full_jets JETS",
+    ),
     "fuzz.json": ("damaged files given to every command", "make fuzz"),
     "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
     "hlt_jets.json": (

@@ -20,10 +20,10 @@ from codesign.core.fixedpoint import FixedPoint
 from codesign.core.printing import visible
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
-from codesign.handoff.patterns.ugt_vectors import UgtCrossing, ugt_vectors
 from codesign.handoff.wrappers.input_words import CODE_OF, InputWords, WordField
 from codesign.handoff.wrappers.wrapper import Codes, PinBench, WrappedNetwork, Wrapper
 from codesign.physics.events.l1_scales import SCALES
+from codesign.physics.events.ugt_vectors import UgtCrossing, ugt_vectors
 from codesign.rtl.packing import bit_range
 from codesign.rtl.signatures import Pin, Signature, hls_control
 from codesign.rtl.vhdl_top import HEADER

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import InputError, nearest
 
-__all__ = ("IMPLAUSIBLE_GEV", "RECORD", "assemble_events", "collection_of", "flat_name", "wanted_names")
+__all__ = (
+    "IMPLAUSIBLE_GEV",
+    "RECORD",
+    "assemble_events",
+    "collection_of",
+    "flat_name",
+    "physlite_advice",
+    "wanted_names",
+)
 
 #: A median groomed mass or a hardest constituent above this is MeV: no jet of 14 TeV collisions reaches either in GeV.
 IMPLAUSIBLE_GEV = 5e3
@@ -49,7 +57,7 @@ RECORD: dict[str, tuple[str, ...]] = {
     "GenMET": ("pt", "phi"),
     "Rho": (),
     "PV": ("npvs", "npvsGood", "z"),
-    "Pileup": ("nTrueInt", "nPU"),
+    "Pileup": ("nTrueInt", "nPU", "pool", "nSoft", "nFresh"),
 }
 #: Plain values of the common record.
 SCALARS: tuple[str, ...] = ("run", "luminosityBlock", "event", "bunchCrossing", "genWeight", "process")
@@ -98,16 +106,21 @@ def wanted_names(
     return list(names)
 
 
+def physlite_advice(present: Iterable[str]) -> str:
+    """What to do with ATLAS' PHYSLITE, by the names of a file's columns; empty for another file."""
+    if not any(name.startswith(("AnalysisJets", "AntiKt4EMPFlowJets", "EventInfoAux")) for name in present):
+        return ""
+    return (
+        ": this is ATLAS' PHYSLITE (AnalysisJetsAuxDyn...), in MeV and by names of its own: write it as NanoAOD's "
+        "first, with pt, eta, phi of Jet in GeV"
+    )
+
+
 def _advice(missing: str, present: Mapping[str, Any]) -> str:
     """What a file of this kind has in its place, where that is known."""
     collection = missing.partition("_")[0]
-    if missing == "Rho_fixedGridRhoFastjetAll":
+    if missing in ("Rho", "Rho_fixedGridRhoFastjetAll"):
         return ": a file of Delphes has it where its card runs FastJetGridMedianEstimator and writes the branch Rho"
-    if any(name.startswith(("AnalysisJets", "AntiKt4EMPFlowJets")) for name in present):
-        return (
-            ": this is ATLAS' PHYSLITE (AnalysisJetsAuxDyn...), in MeV and by names of its own: write it as NanoAOD's "
-            "first, with pt, eta, phi of Jet in GeV"
-        )
     others = {"Jet": "HLTJet", "HLTJet": "Jet"}
     if collection in others and any(name.startswith(f"{others[collection]}_") for name in present):
         what = "a scouting file's jets are the trigger's own" if collection == "Jet" else "jets here are offline ones"

@@ -15,10 +15,11 @@ from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.physics.events import adc2021, delphes, l1_dataset, nanoaod
 from codesign.physics.events.container import BadEvent, ChunkSize, Column, Container, Native, NotEvents, chunk_size
 from codesign.physics.events.darkmachines import Text, is_darkmachines
-from codesign.physics.events.event_record import assemble_events, wanted_names
+from codesign.physics.events.event_record import assemble_events, physlite_advice, wanted_names
 from codesign.physics.events.hdf5_events import Datasets
 from codesign.physics.events.parquet_events import ParquetTable
 from codesign.physics.events.root_events import open_root
+from codesign.physics.events.ugt_events import VectorText, is_ugt_vectors
 
 __all__ = ("EventFile", "Located", "open_events", "read_events", "read_located")
 
@@ -31,6 +32,9 @@ _DIALECTS: tuple[tuple[str, Callable[[Mapping[str, Native]], dict[str, Column] |
     ("ADC2021", adc2021.columns),
     ("NanoAOD", nanoaod.columns),
 )
+
+#: kinds of text, and what tells one by its beginning
+_TEXTS: Mapping[str, Callable[[bytes], bool]] = {"DarkMachines": is_darkmachines, "test vectors": is_ugt_vectors}
 
 
 @dataclass(frozen=True)
@@ -148,23 +152,28 @@ def open_events(path: str | Path, tree: str | None = None) -> EventFile:
     """
     file = Path(path)
     head = head_of(file)
-    kind = kind_of(head) or ("text" if is_darkmachines(head) else None)
+    kind = kind_of(head) or next((name for name, tells in _TEXTS.items() if tells(head)), None)
     openers: dict[str | None, Callable[[Path], Container]] = {
         "ROOT": partial(open_root, tree=tree),
         "Parquet": ParquetTable,
         "HDF5": Datasets,
-        "text": Text,
+        "DarkMachines": Text,
+        "test vectors": VectorText,
     }
     if kind not in openers:
-        raise NotEvents(f"{file}: not a file of events: neither ROOT, Parquet, HDF5 nor DarkMachines' text")
+        raise NotEvents(
+            f"{file}: not a file of events: neither ROOT, Parquet, HDF5, DarkMachines' text nor the "
+            "global trigger's test vectors"
+        )
     with name_damage(file, kind or ""):
         container = openers[kind](file)
     for dialect, columns in _DIALECTS:
         found = columns(container.natives)
         if found is not None:
-            return EventFile(file, container, "DarkMachines" if kind == "text" else dialect, found)
+            return EventFile(file, container, kind if kind is not None and kind in _TEXTS else dialect, found)
     container.close()
-    raise NotEvents(f"{file}: not a file of events: no columns with names that are known")
+    advice = physlite_advice(container.natives)
+    raise NotEvents(f"{file}: not a file of events: no columns with names that are known{advice}")
 
 
 def read_events(
@@ -178,7 +187,7 @@ def read_events(
     """Read events chunk by chunk, from any kind of file, told by its content.
 
     CMS NanoAOD (any version, scouting too) and files of ours, as TTree, RNTuple or Parquet; Delphes' ROOT files; CMS's
-    Level-1 data, as Parquet or TTree; ADC2021's HDF5; DarkMachines' text.
+    Level-1 data, as Parquet or TTree; ADC2021's HDF5; DarkMachines' text; test vectors of CMS's global trigger.
 
     Parameters
     ----------

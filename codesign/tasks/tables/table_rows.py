@@ -41,6 +41,8 @@ class TableRows:
     targets: NDArray[np.float64] | None = None
     items: NDArray[np.float32] | None = None
     split: int = 0
+    #: weight of all rows that were read, those that are not selected too
+    total: float = 0.0
 
 
 @dataclass
@@ -78,6 +80,7 @@ class RowReader:
         rows = len(keep)
         features = np.column_stack([_numbers(e.values(columns), e.text, rows) for e in parsed.features])
         piece = TableRows(features[keep].astype(np.float32), np.zeros(int(keep.sum()), dtype=np.int64), split=split)
+        piece.total = float(rows)
         if of_class is not None:
             piece.labels[:] = of_class
         elif parsed.label is not None:
@@ -94,7 +97,8 @@ class RowReader:
                 modulo = self.settings.split.modulo
                 piece.groups = values.astype(np.int64) % modulo if modulo is not None else values
             elif name == "weights":
-                piece.weights = _numbers(expression.values(columns), expression.text, rows)[keep]
+                weights = _numbers(expression.values(columns), expression.text, rows)
+                piece.weights, piece.total = weights[keep], float(weights[np.isfinite(weights)].sum())
             else:
                 piece.targets = _numbers(expression.values(columns), expression.text, rows)[keep]
         if parsed.items is not None and self.settings.constituents is not None:

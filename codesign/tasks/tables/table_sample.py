@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from codesign.data.column_expressions import expand_slice
 from codesign.data.readers.checks import digest
 from codesign.data.sample import Sample
 from codesign.data.table_files import TableFile, open_table, table_files
-from codesign.tasks.tables.table_rows import RowReader, must_name_columns
+from codesign.tasks.tables.table_rows import RowReader, TableRows, must_name_columns
 from codesign.tasks.tables.table_settings import (
     ClassificationSettings,
     RegressionSettings,
@@ -26,17 +27,33 @@ from codesign.tasks.tables.table_settings import (
 __all__ = ("must_read_tables", "sample_of_tables")
 
 
-def _plan(settings: TableSettings) -> list[tuple[TableFile, int | None, int]]:
-    """Each file, the class that it is of, and its split: 0 where it is shared out."""
+@dataclass(frozen=True)
+class _Planned:
+    """A file, the entry of the study that names it, the class that it is of, its split (0 where it is shared out)."""
+
+    file: TableFile
+    entry: str
+    of_class: int | None
+    split: int
+
+
+def _plan(settings: TableSettings) -> list[_Planned]:
+    named: list[tuple[str, int | None, int]]
     if isinstance(settings.files, dict):
-        return [(f, place, 0) for place, names in enumerate(settings.files.values()) for f in table_files(names)]
-    own = (settings.files, settings.split.validation, settings.split.test)
-    return [(f, None, place) for place, names in enumerate(own) if names for f in table_files(names)]
+        named = [(n, place, 0) for place, names in enumerate(settings.files.values()) for n in names]
+    else:
+        own = (settings.files, settings.split.validation, settings.split.test)
+        named = [(n, None, place) for place, names in enumerate(own) for n in names]
+    found: dict[tuple[str, int | None, int], _Planned] = {}
+    for name, of_class, split in named:
+        for file in table_files([name]):  # two entries may name one file, which is read once
+            found.setdefault((str(file), of_class, split), _Planned(file, name, of_class, split))
+    return list(found.values())
 
 
 def must_read_tables(settings: TableSettings) -> None:
     """InputError where a file of the study is not there, or lacks a column that it names."""
-    must_name_columns(settings, [file for file, _, _ in _plan(settings)])
+    must_name_columns(settings, [planned.file for planned in _plan(settings)])
 
 
 def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sample:
@@ -54,8 +71,13 @@ def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sa
     """
     reader, pieces = RowReader(settings, tuple(classes)), []
     plan = _plan(settings)
-    for file, of_class, split in plan:
-        pieces += list(reader.rows(file, of_class, split))
+    read: dict[str, list[TableRows]] = {}
+    for one in plan:
+        found = list(reader.rows(one.file, one.of_class, one.split))
+        pieces += found
+        read.setdefault(one.entry, []).extend(found)
+    if settings.cross_sections:
+        _weigh(read, settings.cross_sections)
     if reader.strange:
         assert isinstance(settings, ClassificationSettings)
         assert settings.label is not None
@@ -66,7 +88,7 @@ def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sa
             f"{known}. Declare them in sample.label.classes, or leave them out with sample.select"
         )
     first = pieces[0]
-    names = _names(settings, plan[0][0])
+    names = _names(settings, plan[0].file)
     features = np.concatenate([p.features for p in pieces])
     told: dict[str, JsonValue] = {"rows": reader.read, "selected": reader.selected}
     whole = {
@@ -98,7 +120,7 @@ def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sa
     blocks: tuple[BlockValues, ...] = ()
     if settings.constituents is not None:
         blocks = (BlockValues(settings.constituents.layout, whole["items"]),)
-    told |= {"origin": "tables", "files": [_told_file(file) for file, _, _ in plan]}
+    told |= {"origin": "tables", "files": [_told_file(planned.file) for planned in plan]}
     told |= {"classes": {name: int((labels == place).sum()) for place, name in enumerate(classes)}}
     return Sample(
         features=np.where(unknown, np.float32(0), features) if settings.missing.policy == "median" else features,
@@ -117,6 +139,17 @@ def sample_of_tables(settings: TableSettings, classes: Sequence[str] = ()) -> Sa
         weights=weights,
         assigned=None if not settings.split.validation else whole["split"].astype(np.int8),
     )
+
+
+def _weigh(read: dict[str, list[TableRows]], cross_sections: Mapping[str, float]) -> None:
+    """Scale weights so that all rows of an entry, those that were not selected too, weigh its cross-section."""
+    for entry, pieces in read.items():
+        total = sum(piece.total for piece in pieces)
+        if not total > 0:
+            raise InputError(f"sample.cross_sections: the rows of '{entry}' weigh {total:g} in all: none can be scaled")
+        for piece in pieces:
+            own = np.ones(len(piece.labels)) if piece.weights is None else piece.weights
+            piece.weights = own * (cross_sections[entry] / total)
 
 
 def _names(settings: TableSettings, file: TableFile) -> tuple[str, ...]:

@@ -112,10 +112,29 @@ class TableSettings(_Section):
     units: dict[str, str] = Field(default_factory=dict, description="of features, by their text")
     constituents: ItemSettings | None = Field(default=None, description="a block of items beside the features")
     weights: str | None = Field(default=None, description="an expression: genWeight * xsec; none below 0")
+    cross_sections: dict[str, float] = Field(
+        default_factory=dict,
+        exclude_if=lambda known: not known,
+        description="of each entry of files, in any unit: its rows weigh that in all, before select",
+    )
     select: str | None = Field(default=None, description="rows that are kept: pt > 30 & abs(eta) < 2.4")
     missing: MissingSettings = MissingSettings()
     split: SplitSettings = SplitSettings()
     rows: int | None = Field(default=None, ge=100, description="read so many rows at most of each file, the first")
+
+    @model_validator(mode="after")
+    def _every_process_has_one(self) -> Self:
+        if not self.cross_sections:
+            return self
+        names = [*self.split.validation, *self.split.test]
+        names += [n for of in self.files.values() for n in of] if isinstance(self.files, dict) else [*self.files]
+        for name in self.cross_sections:
+            if name not in names:
+                raise ValueError(f"cross_sections: '{name}' is no entry of files{nearest(name, names)}")
+        for name in names:
+            if not self.cross_sections.get(name, 0) > 0:
+                raise ValueError(f"cross_sections: '{name}' has none above 0; each entry of files has one, or none has")
+        return self
 
 
 class ParametricSettings(_Section):

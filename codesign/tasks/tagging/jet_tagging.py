@@ -17,7 +17,8 @@ from codesign.core.layout import BlockValues, Layout
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
-from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block
+from codesign.physics.jet_shapes import SHAPES, jet_shapes
+from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block, features_of
 from codesign.statistics import rowwise
 from codesign.statistics.comparison import spread, summary
 from codesign.statistics.replicas import DrawnRows, Replicas
@@ -52,6 +53,24 @@ class JetSample(BaseModel):
         min_length=1,
         description=f"of a constituent, in this order, made offline of pt, deta and dphi; of {', '.join(FIELDS)}",
     )
+    features: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=lambda names: not names,
+        description=f"in place of the sixteen; of those and of the shapes of the constituents, {', '.join(SHAPES)}",
+    )
+    leading: int | None = Field(
+        default=None,
+        ge=1,
+        le=32,
+        exclude_if=lambda n: n is None,
+        description="of the hardest constituents that features are made of, as where a file has no more than those",
+    )
+    above: float | None = Field(
+        default=None,
+        ge=0,
+        exclude_if=lambda pt: pt is None,
+        description="GeV: softer constituents are left out, as where a file has none of those",
+    )
     jet: tuple[str, ...] = Field(default=(), description="features that make a block 'jet' beside the constituents")
 
     @model_validator(mode="after")
@@ -62,7 +81,13 @@ class JetSample(BaseModel):
             raise ValueError("class_names are of a file; a generator card has its own")
         if self.class_names is not None and len({c.lower() for c in self.class_names if c}) < len(self.class_names):
             raise ValueError("class_names are different names")
-        for key, chosen, known in (("fields", self.fields or (), tuple(FIELDS)), ("jet", self.jet, FEATURE_NAMES)):
+        every = (*FEATURE_NAMES, *SHAPES)
+        named = (
+            ("fields", self.fields or (), tuple(FIELDS)),
+            ("jet", self.jet, every),
+            ("features", self.features, every),
+        )
+        for key, chosen, known in named:
             for name in chosen:
                 if name not in known:
                     raise ValueError(f"{key}: there is no '{name}'{nearest(name, known)}: choose of {', '.join(known)}")
@@ -235,17 +260,42 @@ class JetTaggingProblem(ClassificationProblem):
     def _completed(self, sample: Sample) -> Sample:
         """The sample with the task's own classes, and the blocks that the study asks for."""
         sample, chosen = self._known_classes(sample), self._chosen
+        if chosen.leading is not None or chosen.above is not None:
+            first = self._constituents(sample, "leading and above")[:, : chosen.leading]
+            first = np.where(first[..., :1] > (chosen.above or 0), first, 0)
+            sample = replace(sample, features=features_of(first), blocks=(constituents_block(first),))
+        known = self._named(sample, (*chosen.features, *chosen.jet))
         if chosen.fields is not None:
             if sample.constituents is None:
                 raise InputError("sample.fields are of constituents, which this sample does not have: leave fields out")
             sample = replace(sample, blocks=(field_block(sample.constituents, chosen.fields),))
         if chosen.jet:
-            places = [FEATURE_NAMES.index(name) for name in chosen.jet]
-            layout = Layout(
-                name="jet", shape=(len(places),), fields=chosen.jet, units=tuple(FEATURE_UNITS[i] for i in places)
+            units = tuple(known[name][0] for name in chosen.jet)
+            layout = Layout(name="jet", shape=(len(chosen.jet),), fields=chosen.jet, units=units)
+            values = np.column_stack([known[name][1] for name in chosen.jet])
+            sample = replace(sample, blocks=(*sample.blocks, BlockValues(layout, values)))
+        if chosen.features:
+            sample = replace(
+                sample,
+                features=np.column_stack([known[name][1] for name in chosen.features]),
+                feature_names=chosen.features,
+                units=tuple(known[name][0] for name in chosen.features),
             )
-            sample = replace(sample, blocks=(*sample.blocks, BlockValues(layout, sample.features[:, places])))
         return sample
+
+    @staticmethod
+    def _constituents(sample: Sample, key: str) -> NDArray[np.float32]:
+        if sample.constituents is None:
+            raise InputError(f"sample.{key}: this sample has no constituents, of which it would be made")
+        return sample.constituents
+
+    def _named(self, sample: Sample, names: tuple[str, ...]) -> dict[str, tuple[str, NDArray[np.float32]]]:
+        """Unit and values (jets,) of the sixteen features, and of shapes where one is among ``names``."""
+        found = dict(zip(FEATURE_NAMES, zip(FEATURE_UNITS, sample.features.T, strict=True), strict=True))
+        if asked := [name for name in names if name in SHAPES]:
+            made = jet_shapes(self._constituents(sample, f"features: {asked[0]}"))
+            found |= dict(zip(SHAPES, zip(SHAPES.values(), made.T, strict=True), strict=True))
+        return found
 
     def _known_classes(self, sample: Sample) -> Sample:
         """The sample with the task's own classes, which it names in any order and in capitals or not."""

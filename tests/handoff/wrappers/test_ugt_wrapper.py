@@ -15,11 +15,12 @@ from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.handoff.emulator import build_emulator, load_emulator, write_emulator
 from codesign.handoff.inference import Session, codes_model, heads_of
-from codesign.handoff.patterns.ugt_vectors import UgtCrossing, read_ugt_vectors, ugt_vectors
 from codesign.handoff.wrappers.destination import Golden, simulate_destination, write_destination
 from codesign.handoff.wrappers.ugt_wrapper import UgtWrapper, ugt_decisions, ugt_inputs
 from codesign.handoff.wrappers.wrapper import network_of, play
-from codesign.tasks.anomalies.level1_inputs import FEATURES, UNITS, quantisation_of
+from codesign.physics.events import read_events
+from codesign.physics.events.ugt_vectors import UgtCrossing, read_ugt_vectors, ugt_vectors
+from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, UNITS, event_inputs, quantisation_of
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,34 @@ def vectors(events, seed=5):
         words |= {name: int(rng.integers(1 << 32)) for name in ("et", "ht", "etmiss", "htmiss", "ethfmiss", "hthfmiss")}
         found.append(UgtCrossing(number, words, conditions=0xF0))
     return found
+
+
+def test_a_vector_file_is_read_as_events(tmp_path, level1):
+    """Events of a file give the codes that its words give in the firmware, for every object that is there."""
+    rng, crossings = np.random.default_rng(8), []
+    for number in range(60):
+        words = {"etmiss": int(rng.integers(1, 4096)) | int(rng.integers(144)) << 12}
+        for name, count, bits, at, turn, phi in (
+            ("jets", 10, 11, 0, 144, 19), ("egammas", 4, 9, 0, 144, 17), ("muons", 4, 9, 10, 576, 0)
+        ):  # fmt: skip
+            energies = sorted(rng.integers(2, 1 << bits, int(rng.integers(0, count + 1))).tolist(), reverse=True)
+            low, width = {"jets": (11, 8), "egammas": (9, 8), "muons": (23, 9)}[name]
+            for i, energy in enumerate(energies):
+                eta = int(rng.integers(1 << width)) << low
+                words[f"{name}_{i}"] = energy << at | int(rng.integers(turn)) << phi | eta
+        crossings.append(UgtCrossing(number, words))
+    path = tmp_path / "vectors.txt"
+    path.write_text(ugt_vectors(crossings))
+    rows = np.concatenate([event_inputs(events).features for events in read_events(path, COLLECTIONS, chunk=25)])
+    pins = {pin for c in crossings for pin in c.words}
+    by_words = ugt_inputs(level1.design).codes_of({p: [c.words.get(p, 0) for c in crossings] for p in pins}, 60)
+    by_events = level1.design.input_quantisation.codes(rows)
+    there = rows[:, [FEATURES.index(f"{name.rpartition('_')[0]}_pt") for name in FEATURES]] > 0
+    assert 0.3 < there.mean() < 0.9
+    eta_of_missing = FEATURES.index("met_eta")
+    there[:, eta_of_missing] = False
+    assert level1.design.inputs.labels == FEATURES
+    np.testing.assert_array_equal(by_events[there], by_words[there])
 
 
 @needs_ghdl

@@ -16,7 +16,7 @@ from pathlib import Path
 from codesign.core.errors import InputError
 from codesign.core.reading.plain import given_text
 
-__all__ = ("UGT_ALGORITHMS", "UgtCrossing", "read_ugt_vectors", "ugt_vectors")
+__all__ = ("UGT_ALGORITHMS", "UgtCrossing", "crossing_of", "read_ugt_vectors", "ugt_vectors")
 
 UGT_ALGORITHMS = 512
 #: name of each column, or of each of several, and its hexadecimal digits
@@ -67,13 +67,14 @@ def read_ugt_vectors(path: Path) -> list[UgtCrossing]:
     found = []
     for number, line in enumerate(given_text(path, _MOST_BYTES).splitlines(), 1):
         if line.strip():
-            found.append(_crossing(line.split(), f"{path}:{number}"))
+            found.append(crossing_of(line.split(), f"{path}:{number}"))
     if not found:
         raise InputError(f"{path}: no crossing in it")
     return found
 
 
-def _crossing(parts: Sequence[str], where: str) -> UgtCrossing:
+def crossing_of(parts: Sequence[str], where: str) -> UgtCrossing:
+    """A line's crossing; InputError, with ``where``, for one that is none."""
     expected = len(_COLUMNS) + 4
     if len(parts) != expected:
         raise InputError(f"{where}: {len(parts)} columns, a crossing of the global trigger has {expected}")
