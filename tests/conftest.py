@@ -28,12 +28,13 @@ assert one_thread.name, "importing it has set what a process may take"
 
 #: files that take longest, first: workers that each take one file after the other then end together
 HEAVY = (
-    "test_tutorial", "test_simulated_events", "test_conformance", "test_end_to_end", "test_finn_flow", "test_install", "test_generate",
-    "test_gates", "test_trigger", "test_engine", "test_report_html", "test_anomaly_study", "test_detector_physics",
-    "test_anomaly", "test_emulator", "test_axi", "test_kill", "test_damage", "test_nextpnr", "test_hls4ml_flow",
-    "test_candidate", "test_cluster", "test_bitstream", "test_published", "test_installed_task", "test_forged",
-    "test_event_faults", "test_apply", "test_rtl", "test_yosys", "test_vitis", "test_report_browser", "test_jet_energy",
-    "test_learned", "test_board_command", "test_new", "test_cli", "test_qmlp",
+    "test_tutorial", "test_simulated_events", "test_conformance", "test_end_to_end", "test_finn_flow",
+    "test_install", "test_generate", "test_gates", "test_trigger", "test_engine", "test_report_html",
+    "test_anomaly_study", "test_detector_physics", "test_anomaly", "test_emulator", "test_axi", "test_kill",
+    "test_damage", "test_nextpnr", "test_hls4ml_flow", "test_candidate", "test_cluster", "test_bitstream",
+    "test_published", "test_installed_task", "test_forged", "test_event_faults", "test_apply", "test_rtl",
+    "test_yosys", "test_vitis", "test_report_browser", "test_jet_energy", "test_learned", "test_board_command",
+    "test_new", "test_cli", "test_qmlp",
 )  # fmt: skip
 
 

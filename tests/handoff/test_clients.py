@@ -23,7 +23,7 @@ from codesign.handoff.apply import apply_bundle
 from codesign.physics.events import read_events
 from codesign.tasks.jets.jet_inputs import FEATURES
 from tests.handoff.conftest import bundle_called
-from tests.handoff.test_serving import free_port
+from tests.processes import free_port
 
 ROOT = Path(__file__).parents[2]
 

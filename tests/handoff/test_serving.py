@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 
 from codesign.handoff.check import read_manifest
+from tests.processes import free_port
 
 CLIENTS = Path(__file__).parents[2] / "docs" / "clients"
 PYTHON = os.environ.get("CODESIGN_SERVING", sys.executable)
@@ -29,12 +29,6 @@ WAIT = (
     "for _ in range(240):\n    try:\n        if c.is_model_ready(sys.argv[2]): sys.exit(0)\n"
     "    except Exception: pass\n    time.sleep(0.5)\nsys.exit(1)"
 )
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def has(python, *modules):
