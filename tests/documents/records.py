@@ -27,6 +27,10 @@ INDEX = RECORDS / "index.json"
 MADE_BY: dict[str, tuple[str, str]] = {
     "bench.json": ("training steps, event rates, candidates an hour, trigger events", "make bench"),
     "calibration.json": ("how well each cheap figure foretells a dear one", "make calibration"),
+    "circuit_kinds.json": (
+        "compiled and synthesised figures of small circuits of each kind",
+        "python -m tests.benchmarks.circuit_kinds",
+    ),
     "constituents.json": (
         "JEDI-linear on jets that nobody chose it by",
         "python -m tests.benchmarks.constituents_judged JETS",
