@@ -39,6 +39,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "offline jets' composition beside CMS's simulation, fitted on one half, judged on the other",
         "python -m codesign.physics.detector.composition_fit NANOAOD",
     ),
+    "circuit_kinds.json": (
+        "compiled and synthesised figures of small circuits of each kind",
+        "python -m tests.benchmarks.circuit_kinds",
+    ),
     "constituents.json": (
         "JEDI-linear on jets that nobody chose it by",
         "python -m tests.benchmarks.constituents_judged JETS",
