@@ -77,10 +77,14 @@ class LearnedPrecision:
                 learned[blocks[signals.block].fields.index(validity)] = False  # it chooses, which no gradient sees
 
     def price(self, progress: float) -> Tensor:
-        """What is added to the objective at ``progress``: of the bit operations, and a little for every bit."""
+        """What is added to the objective at ``progress``: of the bit operations and the bits of all items, which are
+        quantised and added up one by one, and a little for every bit."""
         widths = [width_of(bits_of(s.module)) for s in self._wiring.signals]
         bits = [weight_bits(o.layer) for o in self._wiring.operands]
         operations = sum(_operations(o, b, widths) for o, b in zip(self._wiring.operands, bits, strict=True))
+        for signals, width, learned in zip(self._wiring.signals, widths, self.learned, strict=True):
+            if signals.places > 1 and signals.block is None:  # an item's: a quantiser and an adder for each bit of it
+                operations = operations + signals.places * torch.where(learned.to(width.device), width, 0.0).sum()
         return self._prices.at(progress) * operations + BIT_PRICE * self._all_bits()
 
     @torch.no_grad()

@@ -26,12 +26,14 @@ _EVENTS = 2
 
 @dataclass(frozen=True)
 class ActivationSignals:
-    """What an activation gives: its ``channels``, on the last axis but ``behind``; ``block``: of an input, which."""
+    """What an activation gives: its ``channels``, on the last axis but ``behind``; ``block``: of an input, which;
+    ``places``: how often each channel is there in an event."""
 
     module: nn.Module
     channels: int
     behind: int
     block: int | None = None
+    places: int = 1
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class _Walk:
         block = next((i for i, given in enumerate(self._blocks) if given is x), None)
         behind = 0 if block is not None else min(self._behind, x.dim() - 2)
         leaf = (0.6 + torch.rand(x.shape)).requires_grad_()
-        self.signals.append(ActivationSignals(module, int(x.shape[x.dim() - 1 - behind]), behind, block))
+        channels = int(x.shape[x.dim() - 1 - behind])
+        self.signals.append(ActivationSignals(module, channels, behind, block, x.numel() // len(x) // channels))
         self.leaves.append(leaf)
         return leaf
 

@@ -47,6 +47,7 @@ from tests.benchmarks.sets.theirs import HGQ2, classes_of, imported, trained, un
 from tests.trees import ROOT
 
 RECORD = ROOT / "reports" / "reference" / "constituents_bench.json"
+PICTURE = ROOT / "docs" / "pictures" / "constituents_bench.svg"
 TARGET = load_target("vu13p-360")
 #: what is asked of the ratio of LUTs at equal accuracy: at interval 1, and of ours at 9 to theirs at 1
 AIMS = {1: 0.5, 9: 0.2}
@@ -107,13 +108,12 @@ class Bench:
             facts = {k: found[k] for k in ("epochs", "training_seconds", "compilation_seconds")}
             for point in found["points"]:
                 named = {"side": "HGQ2", "training": name, "ebops": point["ebops"], **facts}
+                if shared and "failed" not in point:
+                    design = imported(place / str(point["number"]) / "network.keras")
+                    x = self.jets.values(self.jets.test).reshape(len(self.jets.test), -1)
+                    key = f"{name} {point['number']}, imported, interval 9"
+                    self._design(key, design, 9, named | {"side": "HGQ2 imported"}, x)
                 self._circuit(f"{name} {point['number']}, interval 1", point, place, named)
-                if not shared or "failed" in point:
-                    continue
-                design = imported(place / str(point["number"]) / "network.keras")
-                x = self.jets.values(self.jets.test).reshape(len(self.jets.test), -1)
-                named = {"side": "HGQ2 imported"} | {k: v for k, v in named.items() if k != "side"}
-                self._design(f"{name} {point['number']}, imported, interval 9", design, 9, named, x)
 
     def _design(self, key: str, design: Design, interval: int, named: dict[str, Any], x: NDArray[np.float32]) -> None:
         """A design of ours: through the flow alkaid; judged by its exact graph, which the firmware is compared with."""
@@ -237,7 +237,7 @@ def write(given: argparse.Namespace) -> dict[str, Any]:
         "published": anchors(base, TARGET, given.timeout) if given.published else [],
     }
     write_atomically(given.output, (json.dumps(record, indent=1) + "\n").encode())
-    draw(record, given.output.with_suffix(".svg"))
+    draw(record, PICTURE if given.output == RECORD else given.output.with_suffix(".svg"))
     return record
 
 

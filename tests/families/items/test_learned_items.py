@@ -183,7 +183,8 @@ def test_what_is_priced_is_what_the_graph_counts(family, more, toy, monkeypatch)
 
 
 def test_the_gradient_of_the_price():
-    """Of each width: the bits that it multiplies; against finite differences of one bit."""
+    """Of each width: the bits that it multiplies, against finite differences of one bit, and the bits of six items,
+    each of which is quantised and added up."""
     lesson, network, precision = priced(DeepSets, {}, items(6))
     precision.calibrate(network, torch.as_tensor(lesson.train.x, dtype=torch.float32))
     network.zero_grad()
@@ -196,8 +197,12 @@ def test_the_gradient_of_the_price():
             signals.fraction.value[channel] += 1
             expected.append(precision.operations() - before)
             signals.fraction.value[channel] -= 1
-    assert torch.allclose(signals.fraction.value.grad, torch.tensor(expected) + 1e-5, rtol=1e-4)
-    assert torch.allclose(signals.integer.value.grad, torch.tensor(expected) + 1e-5, rtol=1e-4)
+    whole = torch.tensor(expected) + 6 + 1e-5
+    assert torch.allclose(signals.fraction.value.grad, whole, rtol=1e-4)
+    assert torch.allclose(signals.integer.value.grad, whole, rtol=1e-4)
+    behind = precision._wiring.signals[3].module.act_quant.fused_activation_quant_proxy.tensor_quant
+    assert [s.places for s in precision._wiring.signals] == [6, 6, 6, 1, 1]  # planted: all once
+    assert behind.fraction.value.grad.max() < signals.fraction.value.grad.min()
 
 
 def test_a_validity_keeps_its_type_and_no_price_is_on_it():
