@@ -52,13 +52,15 @@ def tier_pieces(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    pool: tuple[int, int] | None = None,
 ) -> list[Arrays]:
     """What a tier sees of so many events, piece by piece, simulated once and then from the cache.
 
-    ``pile_up``, ``seed``: instead of the card's mean number of collisions and its seed. InputError and ToolError as of
+    ``pile_up``, ``seed``, ``pool``: instead of the card's mean number of collisions, its seed, and the seed and number
+    of its soft collisions. InputError and ToolError as of
     :func:`codesign.physics.detector.simulated_events`.
     """
-    resolved = load_event_card(card, pile_up=pile_up, seed=seed)
+    resolved = load_event_card(card, pile_up=pile_up, seed=seed, pool=pool)
     if events < 1:
         raise InputError(f"the number of events must be at least 1, not {events}")
     processes = workers or len(os.sched_getaffinity(0))
@@ -70,8 +72,8 @@ def tier_pieces(
     if any(piece is None for piece in found):
         with hold_folder(folder):
             missing = [k for k, path in enumerate(paths) if _read(path, made) is None]
-            pool = [str(p) for p in pool_of(resolved, processes)] if missing else []
-            request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": pool}
+            soft = [str(p) for p in pool_of(resolved, processes)] if missing else []
+            request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": soft}
             make_pieces(
                 [Piece(paths[k], sizes[k], request | {"number": k, "events": sizes[k]}) for k in missing],
                 processes,
