@@ -116,6 +116,8 @@ class Sample:
     assigned: (events,) 0 for training, 1 for validation, 2 for test, where who made the sample has split it; else None.
     unknown: (events, features) True where a value is missing, to be filled in by :meth:`filled`; None where none is.
     fill: by a feature's name, what stands for a value of it that is missing; None where nothing does.
+    pools: (events,) int64: events of one number share soft collisions, which are used again and again, and are never in
+        two splits; -1 of an event that shares none. None where none does.
     """
 
     features: NDArray[np.float32]
@@ -136,6 +138,7 @@ class Sample:
     assigned: NDArray[np.int8] | None = None
     unknown: NDArray[np.bool_] | None = None
     fill: Mapping[str, float] | None = None
+    pools: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.features.ndim != 2 or self.features.shape[1] != len(self.feature_names):
@@ -146,6 +149,8 @@ class Sample:
             raise ValueError(f"labels {self.labels.shape} do not match features {self.features.shape}")
         if self.collisions is not None and self.collisions.shape != self.labels.shape:
             raise ValueError(f"collisions {self.collisions.shape} do not match labels {self.labels.shape}")
+        if self.pools is not None and self.pools.shape != self.labels.shape:
+            raise ValueError(f"pools {self.pools.shape} do not match labels {self.labels.shape}")
         if self.targets is not None and self.targets.shape != (len(self.features), len(self.target_names)):
             raise ValueError(f"targets {self.targets.shape} do not match {len(self.target_names)} names of targets")
         if len(self.target_units) != len(self.target_names) or (self.targets is None and self.target_names):
@@ -221,8 +226,9 @@ class Sample:
     def places(self, name: str, splits: Splits) -> NDArray[np.int64]:
         """Places of a split's events in the sample, rising.
 
-        What comes from one collision is in one split; a collision with an event of a class held out is never in the
-        training split: validation and test share such collisions as they share the others.
+        What comes from one collision, or from one pool of soft ones, is in one split; a collision with an event of a
+        class held out is never in the training split: validation and test share such collisions as they share the
+        others.
         """
         fractions = np.array([splits.train, splits.validation, splits.test])
         if (fractions <= 0).any() or abs(fractions.sum() - 1) > 1e-9:
@@ -231,8 +237,13 @@ class Sample:
             own = np.flatnonzero(self.assigned == ("train", "validation", "test").index(name))
             if not len(own):
                 raise InputError(f"the {name} split is empty: no event is assigned to it")
+            if self.pools is not None:
+                others = self.pools[self.assigned != self.assigned[own[0]]]
+                shared = np.intersect1d(self.pools[own], others[others >= 0])
+                if len(shared):
+                    raise InputError(f"the {name} split and another share the pool {shared[0]} of soft collisions")
             return own
-        groups = np.arange(len(self)) if self.collisions is None else np.unique(self.collisions, return_inverse=True)[1]
+        groups = self._inseparable()
         order = np.random.default_rng(splits.seed).permutation(groups.max() + 1) if len(self) else np.arange(0)
         sizes = np.bincount(groups, minlength=len(order))
         away = np.zeros(len(order), dtype=bool)
@@ -245,8 +256,18 @@ class Sample:
         ]
         index = np.flatnonzero(np.isin(groups, np.concatenate(chosen)))
         if not len(index):
-            raise InputError(f"the {name} split is empty: the sample has only {len(self)} events")
+            groups_of = "" if self.pools is None else f" of {len(order)} pools of soft collisions"
+            raise InputError(f"the {name} split is empty: the sample has only {len(self)} events{groups_of}")
         return index
+
+    def _inseparable(self) -> NDArray[np.int64]:
+        """(events,) a number from 0 of what is never split apart: a pool of soft collisions, else a collision."""
+        own = np.arange(len(self)) if self.collisions is None else self.collisions
+        if self.pools is None:
+            return np.unique(own, return_inverse=True)[1]
+        kind = self.pools >= 0
+        pairs = np.column_stack([kind, np.where(kind, self.pools, own)])
+        return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _pieces(order: NDArray[np.int64], sizes: NDArray[np.int64], shares: NDArray[np.float64]) -> list[NDArray[np.int64]]:

@@ -52,7 +52,7 @@ _TRUTH = "truth."
 #: of ``sample.json``: left out where empty
 _OPTIONAL = ("target_names", "target_units", "held_out", "blocks", "view", "fill")
 #: names of arrays that no block can have
-_OWN = ("index", "x", "y", "collisions", "targets", "weights", "assigned")
+_OWN = ("index", "x", "y", "collisions", "targets", "weights", "assigned", "pools")
 
 
 def splits_of(study: Study) -> Splits:
@@ -101,7 +101,7 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
     if any(layout != CONSTITUENTS for layout in layouts):
         digest.update("".join(layout.model_dump_json() for layout in layouts).encode())
     for key, array in _columns(sample).items():
-        if key.startswith(_TRUTH) or key in ("weights", "assigned"):
+        if key.startswith(_TRUTH) or key in ("weights", "assigned", "pools"):
             digest.update(key.encode())
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
@@ -147,6 +147,7 @@ def _columns(sample: Sample) -> dict[str, NDArray[Any]]:
         "targets": sample.targets,
         "weights": sample.weights,
         "assigned": sample.assigned,
+        "pools": sample.pools,
     }
     found |= {key: values for key, values in optional.items() if values is not None}
     return found | {f"{_TRUTH}{name}": values for name, values in sorted(sample.truth.items())}
@@ -198,6 +199,9 @@ def _arrays(run: RunFolder, name: str, facts: SampleFacts) -> dict[str, NDArray[
     weights = arrays.get("weights")
     if weights is not None and (weights.dtype.kind != "f" or weights.ndim != 1 or not np.isfinite(weights).all()):
         refuse("weights are not one finite number for each event")
+    pools = arrays.get("pools")
+    if pools is not None and (pools.dtype.kind != "i" or pools.ndim != 1):
+        refuse("pools are not one whole number for each event")
     return arrays
 
 
@@ -268,6 +272,7 @@ def load_sample(run: RunFolder) -> Sample:
             view=facts.view,
             weights=whole.get("weights"),
             assigned=whole.get("assigned"),
+            pools=whole.get("pools"),
         )
     except ValueError as error:
         raise InputError(f"{run.path}: parts/ and sample.json are not of one sample: {error}") from None

@@ -99,6 +99,17 @@ def folds_of(part: Part, seed: int = 1) -> Scores:
     return scores
 
 
+def all_scores(
+    problem: JetTaggingProblem, sample: Sample, parts: dict[str, Part], seed: int, epochs: int
+) -> dict[str, Scores]:
+    """Scores of every method on each part, as ``part/method``."""
+    trees = BoostedClasses(sample.part("train", SPLITS), seed)
+    networks = network_scores(problem, sample, list(parts.values()), seed, epochs)
+    found = {f"{where}/network": scores for where, scores in zip(parts, networks, strict=True)}
+    found |= {f"{where}/trees": trees(part) for where, part in parts.items()}
+    return found | {f"{w}/trees in five folds": folds_of(part) for w, part in parts.items() if w == "published"}
+
+
 def main() -> None:
     """Train, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -106,6 +117,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20000)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=Path("/tmp"), help="scores that are there are not made again")
     given = parser.parse_args()
     start = time.process_time()
     full = dict(load_study("jet-tagger-full").sample)
@@ -118,12 +130,15 @@ def main() -> None:
         parts = {"generated": sample.part("test", SPLITS)}
         if given.published is not None:
             parts["published"] = published_part(given.published, names)
-        trees = BoostedClasses(sample.part("train", SPLITS), given.seed)
-        networks = network_scores(problem, sample, list(parts.values()), given.seed, given.epochs)
-        for (where, part), found in zip(parts.items(), networks, strict=True):
-            scores[where] |= {f"network, {what}": found, f"trees, {what}": trees(part)}
-        if "published" in parts:
-            scores["published"][f"trees in five folds, {what}"] = folds_of(parts["published"])
+        kept = given.work / f"full_jets-{what}-{given.events}-{given.epochs}-{given.seed}.npz"
+        if not kept.is_file():
+            made = all_scores(problem, sample, parts, given.seed, given.epochs)
+            with kept.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **made)
+        with np.load(kept) as arrays:
+            for key in arrays.files:
+                where, _, method = key.partition("/")
+                scores[where][f"{method}, {what}"] = arrays[key]
         print(what, round(time.process_time() - start, 1), "s", flush=True)
     pairs = [
         ("network, all", "trees, all"),
@@ -141,7 +156,6 @@ def main() -> None:
             where: judge(problem, part, scores[where], [*pairs, *(folds if where == "published" else [])])
             for where, part in parts.items()
         },
-        "cpu_seconds": round(time.process_time() - start, 1),
         "versions": {n: version(n) for n in ("torch", "brevitas", "scikit-learn")},
     }
     write_atomically(RECORD, (json.dumps(content, indent=1) + "\n").encode())

@@ -18,7 +18,7 @@ from codesign.physics.detector import load_event_card
 from codesign.physics.detector.soft_pool import make_collisions, read_pool, write_collisions
 
 #: The parts of an event that are timed, as ``chunk`` calls them.
-PARTS = {"truth": "_truth", "l1": "_level1", "hlt": "_high_level", "offline": "_offline"}
+PARTS = {"truth": "see_truth", "l1": "see_level1", "hlt": "_high_level", "offline": "_offline"}
 
 
 def trigger_events(work: Path, events: int = 500) -> dict[str, Any]:

@@ -51,6 +51,20 @@ def test_a_part_is_what_the_sample_says(run, sample, study, name):
     assert read.x.dtype == np.float32
 
 
+def test_pools_come_back_and_split_as_before(tmp_path, sample, study):
+    pooled = replace(sample, pools=np.arange(101) % 20, held_out=())
+    run = RunFolder(tmp_path)
+    for name in PARTS:
+        write_part(run, pooled, splits_of(study), name)
+    run.write("sample.json", record(pooled, splits_of(study)))
+    back = load_sample(run)
+    assert np.array_equal(back.pools, pooled.pools)
+    assert record(back, splits_of(study)) == record(pooled, splits_of(study))
+    assert record(replace(pooled, pools=None), splits_of(study))["hash"] != record(back, splits_of(study))["hash"]
+    for name in PARTS:
+        assert np.array_equal(back.places(name, splits_of(study)), pooled.places(name, splits_of(study)))
+
+
 def test_the_sample_comes_back_with_the_same_split_and_hash(run, sample, study):
     back, splits = load_sample(run), splits_of(study)
     assert np.array_equal(back.features, sample.features)

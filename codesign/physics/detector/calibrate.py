@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from codesign.core.runfolder import write_atomically
 from codesign.physics.detector import particle_flow
 from codesign.physics.detector.calibration import ETA_EDGES, PATH, TIERS, tables
+from codesign.physics.detector.composition import offline_composition
 from codesign.physics.detector.detector_record import nearest_jet
 from codesign.physics.detector.resolution import published_resolution
 from codesign.physics.detector.smearing import new_grid, wipe
@@ -108,6 +109,8 @@ def responses(events: Any, tier: str, offset: list[float]) -> dict[str, Any]:
         raw = np.asarray(jets.rawEt - jets.puEt * offset[0], dtype=np.float64)
     else:
         raw = np.asarray(jets.pt * (1 - jets.rawFactor), dtype=np.float64)
+    if tier == "offline":
+        raw = raw / offline_composition().scale
     if tier == "hlt":
         rho = np.repeat(np.asarray(events.Rho.fixedGridRhoFastjetAllHLT), np.asarray(ak.num(events.HLTJet)))
         eta = np.abs(np.asarray(jets.eta))

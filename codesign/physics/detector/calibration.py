@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.physics.detector.composition import PATH as COMPOSITION
+
 __all__ = ("ETA_EDGES", "PATH", "TIERS", "calibration_hash", "correct", "eta_bins", "pile_up_share", "tables")
 
 PATH = Path(__file__).resolve().parent / "calibration.json"
@@ -31,8 +33,8 @@ def tables() -> dict[str, Any]:
 
 
 def calibration_hash() -> str:
-    """Hash of the calibrations, which decide what comes out of a card."""
-    return hashlib.sha256(PATH.read_bytes()).hexdigest()[:8]
+    """Hash of the calibrations and of jets' composition, which decide what comes out of a card."""
+    return hashlib.sha256(PATH.read_bytes() + COMPOSITION.read_bytes()).hexdigest()[:8]
 
 
 def eta_bins(eta: NDArray[Any]) -> NDArray[np.int64]:

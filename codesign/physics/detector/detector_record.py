@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from codesign.physics.detector import level1
 from codesign.physics.detector.calibration import correct, pile_up_share
+from codesign.physics.detector.composition import KINDS, Composition, offline_composition
 from codesign.physics.detector.resolution import smear
 from codesign.physics.detector.towers import PHI_STEP, RING_AREA, RING_CENTRE, turn
 from codesign.physics.events.l1_scales import L1_SUMS, SCALES, hardware, physical
@@ -126,7 +127,11 @@ def assemble(events: list[Event], first: int, block: int) -> Any:
         "event": ak.contents.NumpyArray(np.arange(first + 1, first + n + 1, dtype=np.uint64)),
         "genWeight": ak.contents.NumpyArray(_f([e.weight for e in events])),
         "Pileup": _group(
-            nTrueInt=_f([e.true_mean for e in events]), nPU=np.array([e.pile_up for e in events], np.int32)
+            nTrueInt=_f([e.true_mean for e in events]),
+            nPU=np.array([e.pile_up for e in events], np.int32),
+            pool=np.array([e.pool for e in events], np.int32),
+            nSoft=np.array([e.taken for e in events], np.int32),
+            nFresh=np.array([e.anew for e in events], np.int32),
         ),
         "PV": _group(npvs=np.array([e.vertices for e in events], np.int32)),
         "Rho": _group(fixedGridRhoFastjetAll=_f(value["rho"]), fixedGridRhoFastjetAllHLT=_f(value["rho_hlt"])),
@@ -176,17 +181,19 @@ def _jets(
     flavour = np.where(match[:, None] < 0, 0, flavour)
     energy = np.maximum(rows[:, 5:10].sum(axis=1), 1e-6)
     fractions = rows[:, 5:10] / energy[:, None]
-    parts = dict(zip(("chHEF", "neHEF", "chEmEF", "neEmEF", "muEF"), fractions.T, strict=True))
+    made_of = offline_composition() if tier == "offline" else Composition()
+    parts = dict(zip(KINDS, made_of.fractions(fractions).T, strict=True))
+    charged, neutral = made_of.numbers(rows[:, 10], rows[:, 11])
     collection = jets.collection(
         pt=_f(pt),
         eta=_f(rows[:, 1]),
         phi=_f(rows[:, 2]),
         mass=_f(rows[:, 3] * pt / raw),
-        rawFactor=_f(1 - raw / pt),
+        rawFactor=_f(1 - made_of.scale * raw / pt),
         area=_f(rows[:, 4]),
-        nConstituents=np.minimum(rows[:, 10], 255).astype(np.uint8),
-        chMultiplicity=np.minimum(rows[:, 11], 255).astype(np.uint8),
-        neMultiplicity=np.minimum(rows[:, 10] - rows[:, 11], 255).astype(np.uint8),
+        nConstituents=np.minimum(charged + neutral, 255).astype(np.uint8),
+        chMultiplicity=np.minimum(charged, 255).astype(np.uint8),
+        neMultiplicity=np.minimum(neutral, 255).astype(np.uint8),
         **{key: _f(values) for key, values in parts.items()},
         genJetIdx=match.astype(np.int16),
         hadronFlavour=flavour[:, 0].astype(np.uint8),

@@ -31,6 +31,14 @@ class PileUp(_Section):
     collisions: int = Field(
         default=20_000, ge=100, le=1_000_000, description="soft collisions that are generated, turned and used again"
     )
+    seed: int = Field(default=1, ge=0, le=10_000_000, description="of soft collisions; cards of one seed share them")
+    fresh_from: float = Field(
+        default=10.0,
+        ge=5,
+        le=30,
+        description="collisions with a scattering or a Level-1 object of so many GeV are made anew for each event; "
+        "30 leaves all objects of softer scatterings to be used again",
+    )
 
 
 class EventCard(_Section):
@@ -58,20 +66,26 @@ class EventCard(_Section):
 
     def pool(self) -> EventCard:
         """The card of the soft collisions alone: many cards share them."""
-        return EventCard(kind="events", name="soft", pile_up=PileUp(collisions=self.pile_up.collisions))
+        own = self.pile_up
+        pile_up = PileUp(collisions=own.collisions, seed=own.seed, fresh_from=own.fresh_from)
+        return EventCard(kind="events", name="soft", seed=own.seed, pile_up=pile_up)
 
 
 def load_event_card(name: str, **changes: Any) -> EventCard:
     """Load a card of events by path or by shipped name.
 
-    ``changes``: keys that are replaced: ``seed``, ``pile_up`` (a mean). InputError names file, key and nearest one.
+    ``changes``: what is replaced: ``seed``, ``pile_up`` (a mean), ``pool`` (of soft collisions: seed and how many).
+    InputError names file, key and nearest one.
     """
     path, data = card_data(name)
     if not isinstance(data, dict) or data.get("kind") != "events":
         raise InputError(f"{path} is not a card of trigger events: it has no 'kind: events'")
     if changes.get("seed") is not None:
         data["seed"] = changes["seed"]
-    if changes.get("pile_up") is not None:
-        section = data.get("pile_up") or {}
-        data["pile_up"] = {**section, "mean": changes["pile_up"]} if isinstance(section, dict) else section
+    section = data.get("pile_up") or {}
+    if isinstance(section, dict):
+        if changes.get("pile_up") is not None:
+            data["pile_up"] = section = {**section, "mean": changes["pile_up"]}
+        if changes.get("pool") is not None:
+            data["pile_up"] = {**section, **dict(zip(("seed", "collisions"), changes["pool"], strict=True))}
     return validate(EventCard, data, str(path))

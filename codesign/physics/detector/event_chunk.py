@@ -28,16 +28,28 @@ from codesign.physics.detector.particles import (
     true_muons,
 )
 from codesign.physics.detector.smearing import Grid, fill, new_grid, wipe
-from codesign.physics.detector.soft_pool import BEAMS, HARD_SCALE, HARD_SHARE, SoftPool, overlay, turned_muons
+from codesign.physics.detector.soft_pool import (
+    BEAMS,
+    HARD_SCALE,
+    HARD_SHARE,
+    UNDER,
+    SoftPool,
+    drawn_muons,
+    fresh_collisions,
+    fresh_objects,
+    overlay,
+)
 from codesign.physics.detector.towers import PHIS
 
-__all__ = ("CHUNK_EVENTS", "Crossing", "crossings", "make_events", "see_level1", "see_truth")
+__all__ = ("CHUNK_EVENTS", "POOL_IDS", "Crossing", "crossings", "make_events", "see_level1", "see_truth")
 
 #: Events per piece: starting Pythia costs about as much as 200 events.
 CHUNK_EVENTS = 2000
 #: Events whose collisions are generated together.
 _BATCH = 50
 _RADIUS = 0.4
+#: Groups of pools are numbered so, seed by seed of the pool.
+POOL_IDS = 100
 #: Jets are kept from these pT on, GeV: generated; and at HLT before calibration, after the density times the area.
 GEN_LEAST = 10.0
 _HLT_RAW, _HLT_LESS, _OFFLINE_RAW = 12.0, 9.0, 8.0
@@ -50,7 +62,14 @@ class _Plan:
     random: np.random.Generator
     true_mean: float
     soft: int
+    fresh: int
+    fires: int
     hard: int
+
+    @property
+    def collisions(self) -> int:
+        """All of them."""
+        return self.soft + self.fresh + self.fires + self.hard
 
 
 @dataclass
@@ -61,6 +80,10 @@ class Event:
     true_mean: float
     pile_up: int
     vertices: int
+    #: the group of the pool, soft collisions taken from it (under fresh ones too), collisions generated anew
+    pool: int = -1
+    taken: int = 0
+    anew: int = 0
     values: dict[str, float] = field(default_factory=dict)
     objects: dict[str, NDArray[Any]] = field(default_factory=dict)
 
@@ -122,37 +145,58 @@ def crossings(
         settings = (*BEAMS, "HardQCD:all = on", f"PhaseSpace:pTHatMin = {HARD_SCALE}")
         other = seed_of_name(card.seed, "hard pile-up", number)
         hard = collisions_of(started_pythia("pile-up", other, settings), "pile-up", 20)
+    fresh: Iterator[Collision] = iter(())
+    fires: Iterator[Collision] = iter(())
+    if card.pile_up.mean and pool.seen[1:].any():
+        fresh = fresh_collisions(card, number)
+        random = np.random.default_rng(seed_of_name(card.seed, "fresh objects", number))
+        fires = fresh_objects(fresh, card.pile_up.fresh_from, random)
     grids = new_grid(), new_grid()
     for i in range(events):
-        plan = _plan(card, [seed, i])
+        plan = _plan(card, [seed, i], pool)
         plan.hard += harder
         primary = next(signal) if signal is not None else None
-        yield _crossing(plan, primary, list(islice(hard, plan.hard)), pool, grids)
+        bare = [*islice(fresh, plan.fresh), *islice(fires, plan.fires)]
+        crossing = _crossing(plan, primary, list(islice(hard, plan.hard)), bare, pool, number * CHUNK_EVENTS + i, grids)
+        if card.pile_up.mean:
+            crossing.event.pool = card.pile_up.seed * POOL_IDS + pool.group(number * CHUNK_EVENTS + i)[0]
+        yield crossing
         if done is not None and (i + 1) % _BATCH == 0:
             done(i + 1)
 
 
-def _plan(card: EventCard, seed: list[int]) -> _Plan:
+def _plan(card: EventCard, seed: list[int], pool: SoftPool) -> _Plan:
     random = np.random.default_rng(seed)
     mean = max(0.0, random.normal(card.pile_up.mean, card.pile_up.spread)) if card.pile_up.mean else 0.0
-    return _Plan(random, mean, int(random.poisson(mean * (1 - HARD_SHARE))), int(random.poisson(mean * HARD_SHARE)))
+    return _Plan(random, mean, *(int(random.poisson(mean * share)) for share in (*pool.shares, HARD_SHARE)))
 
 
 def _crossing(
-    plan: _Plan, primary: Collision | None, others: list[Collision], pool: SoftPool, grids: tuple[Grid, Grid]
+    plan: _Plan,
+    primary: Collision | None,
+    others: list[Collision],
+    bare: list[Collision],
+    pool: SoftPool,
+    place: int,
+    grids: tuple[Grid, Grid],
 ) -> Crossing:
-    """One crossing. Without a primary collision, the hardest of the others is it; else one of the pool's."""
+    """One crossing, at its ``place`` in the sample. Without a primary collision, the hardest of the others and of the
+    ``bare`` ones, under which soft ones lie, is it; else one of the pool's."""
     random = plan.random
     (hard, hard_used, hard_count), (soft, soft_used, soft_count) = grids
     wipe(hard, hard_used, hard_count)
     wipe(soft, soft_used, soft_count)
-    turns = random.integers(0, PHIS, plan.soft)
-    mirrored = random.random(plan.soft) < 0.5
-    chosen = random.integers(0, len(pool), plan.soft)
+    taken = plan.soft + int(UNDER) * len(bare) + int(random.binomial(len(bare), UNDER - int(UNDER)))
+    turns = random.integers(0, PHIS, taken)
+    mirrored = random.random(taken) < 0.5
+    _, low, high = pool.group(place)
+    chosen = random.integers(low, high, taken)
+    signal = primary is not None
+    others = [*others, *bare]
     if primary is None and others:
         others = sorted(others, key=lambda c: -c.pt_hat)
         primary, others = others[0], others[1:]
-    split = 1 if primary is None else 0
+    split = 1 if primary is None and taken else 0
     overlay(
         soft,
         soft_used,
@@ -166,11 +210,11 @@ def _crossing(
     )
     if primary is None:
         overlay(hard, hard_used, hard_count, pool.first, pool.towers, pool.cells, chosen[:1], turns[:1], mirrored[:1])
-    muons = [turned_muons(pool.muon_first, pool.muons, chosen, turns, mirrored)]
+    muons = [drawn_muons(pool.muon_first, pool.muons, chosen, turns, mirrored, random)]
     for c in others:
         fill(soft, soft_used, soft_count, 0, len(c.kind), c.kind, c.status, c.px, c.py, c.pz, c.e, random)
         muons.append(true_muons(c.kind, c.status, c.px, c.py, c.pz, random))
-    pile_up = max(plan.soft + plan.hard - (1 if primary is None or plan.hard > len(others) else 0), 0)
+    pile_up = plan.collisions if signal else max(plan.collisions - 1, 0)
     if primary is not None:
         c = primary
         fill(hard, hard_used, hard_count, 0, len(c.kind), c.kind, c.status, c.px, c.py, c.pz, c.e, random)
@@ -182,6 +226,8 @@ def _crossing(
         plan.true_mean,
         pile_up,
         1 + int(random.binomial(pile_up, chance)),
+        taken=taken,
+        anew=plan.collisions - plan.soft,
     )
     return Crossing(event, primary, hard, soft, np.concatenate(muons), random, plan.hard)
 

@@ -15,7 +15,7 @@ from codesign.core.errors import ToolError
 from codesign.physics.detector.smearing import charge_of
 from codesign.physics.detector.towers import turn
 
-__all__ = ("Collision", "collisions_of", "flavours", "stable", "true_leptons", "true_muons")
+__all__ = ("Collision", "collisions_of", "decayed", "flavours", "muon_parents", "stable", "true_leptons", "true_muons")
 
 _RADIUS = 0.4
 _TRIES = 100
@@ -130,13 +130,14 @@ def flavours(kind: Any, status: Any, px: Any, py: Any, pz: Any, jet_eta: Any, je
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def true_muons(kind: Any, status: Any, px: Any, py: Any, pz: Any, random: Any) -> Any:
-    """(n, 4) pT, eta, phi, charge of muons above 2 GeV, and of those of pions and kaons that decay before ECAL.
+    """(n, 4) pT, eta, phi, charge of muons above 2 GeV, and of those of pions and kaons that decay before ECAL."""
+    return decayed(muon_parents(kind, status, px, py, pz), random)
 
-    The chance of a decay is L m / (pT c tau) over L = 1.3 m: 0.023 / pT for pions, 0.109 / pT for kaons to muons (PDG
-    2024: c tau 7.80 and 3.71 m, branching 63.6 %). The muon takes 57 to 100 % of a pion's momentum, 5 to 100 % of a
-    kaon's.
-    """
-    out = np.empty((64, 4))
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def muon_parents(kind: Any, status: Any, px: Any, py: Any, pz: Any) -> Any:
+    """(n, 5) pT, eta, phi, charge and PDG code without sign of muons, pions and kaons above 2 GeV."""
+    out = np.empty((len(kind), 5))
     count = 0
     for i in range(len(kind)):
         code = abs(kind[i])
@@ -145,16 +146,32 @@ def true_muons(kind: Any, status: Any, px: Any, py: Any, pz: Any, random: Any) -
         pt = math.hypot(px[i], py[i])
         if pt < 2.0 or abs(pz[i]) > 5.8 * pt:  # sinh(2.46)
             continue
+        out[count] = (pt, math.asinh(pz[i] / pt), math.atan2(py[i], px[i]), float(charge_of(kind[i])), float(code))
+        count += 1
+    return out[:count].copy()
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def decayed(parents: Any, random: Any) -> Any:
+    """(m, 4) pT, eta, phi, charge of the muons above 2 GeV of parents (n, 5), each of which decays by chance or not.
+
+    The chance of a decay is L m / (pT c tau) over L = 1.3 m: 0.023 / pT for pions, 0.109 / pT for kaons to muons (PDG
+    2024: c tau 7.80 and 3.71 m, branching 63.6 %). The muon takes 57 to 100 % of a pion's momentum, 5 to 100 % of a
+    kaon's.
+    """
+    out = np.empty((len(parents), 4))
+    count = 0
+    for i in range(len(parents)):
+        pt, code = parents[i, 0], parents[i, 4]
         if code != 13:
             if random.random() > (0.023 if code == 211 else 0.109) / pt:
                 continue
             pt *= random.uniform(0.57 if code == 211 else 0.05, 1.0)
             if pt < 2.0:
                 continue
-        if count < len(out):
-            eta = math.asinh(pz[i] / math.hypot(px[i], py[i]))
-            out[count] = (pt, eta, math.atan2(py[i], px[i]), float(charge_of(kind[i])))
-            count += 1
+        out[count] = parents[i, :4]
+        out[count, 0] = pt
+        count += 1
     return out[:count].copy()
 
 

@@ -21,7 +21,7 @@ from codesign.physics.processes import Piece, Progress, make_pieces
 __all__ = ("GENERATION_VERSION", "pool_files", "pool_of", "provenance_of", "simulated_events")
 
 #: Raised by hand whenever a change of the code changes the events that come out of the same card.
-GENERATION_VERSION = 2
+GENERATION_VERSION = 3
 #: Soft collisions per piece of a pool: starting Pythia costs about as much as 1500 of them.
 _POOL_PIECE = 5000
 
@@ -33,6 +33,7 @@ def simulated_events(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    pool: tuple[int, int] | None = None,
 ) -> list[Path]:
     """Simulate trigger events, or take them from the cache.
 
@@ -43,6 +44,7 @@ def simulated_events(
     pile_up, seed: instead of the card's mean number of collisions and its seed.
     progress: called as ``progress(done, total)`` with numbers of events, from the calling thread.
     workers: number of processes; by default one per core that this process may use.
+    pool: seed of the soft collisions and their number, instead of the card's.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def simulated_events(
     InputError: an unknown card, a card that Pythia refuses, numbers that make no sense.
     ToolError: Pythia is missing or crashed.
     """
-    resolved = load_event_card(card, pile_up=pile_up, seed=seed)
+    resolved = load_event_card(card, pile_up=pile_up, seed=seed, pool=pool)
     if events < 1:
         raise InputError(f"the number of events must be at least 1, not {events}")
     if workers is not None and workers < 1:
@@ -65,7 +67,7 @@ def simulated_events(
     if not all(path.is_file() for path in paths):
         with hold_folder(folder):
             missing = [k for k, path in enumerate(paths) if not path.is_file()]
-            pool = pool_of(resolved, processes) if missing else []
+            soft = pool_of(resolved, processes) if missing else []
             pieces = [
                 Piece(
                     paths[k],
@@ -75,7 +77,7 @@ def simulated_events(
                         "card": resolved.model_dump(mode="json"),
                         "number": k,
                         "events": sizes[k],
-                        "pool": [str(p) for p in pool],
+                        "pool": [str(p) for p in soft],
                         "metadata": provenance_of(resolved),
                     },
                 )

@@ -1,14 +1,21 @@
 """Pile-up: a pool of soft collisions as the detector sees each, turned in azimuth, mirrored and summed.
 
-Soft are inelastic collisions whose hardest scattering is below ``HARD_SCALE``: each is used again and again, in one of
-72 azimuths and 2 reflections. What is rare and hard must not repeat: harder collisions are drawn with their own rate,
-and each is generated anew (``chunk``).
+Each collision of the pool is used again and again, in one of 72 azimuths and 2 reflections. What can fire a trigger
+must not repeat, so that it is no part of the pool, and is generated anew for each event with its own rate:
+
+- collisions whose hardest scattering is above ``HARD_SCALE``, and those between the card's ``fresh_from`` and it;
+- softer ones in which the Level-1 trigger finds an object above ``fresh_from`` (jet, electron or photon), or with a
+  muon above 2 GeV of a heavy quark: for these stand harder ones whose hardest object is as soft (``fresh_objects``);
+- decays of pions and kaons to muons: drawn anew at every use of the collision.
+
+A pool is made of ``GROUPS`` groups. An event takes its soft collisions from one group, and events of one group are
+never in two splits of a sample, so that training, validation and test have pools of their own.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,25 +28,31 @@ from codesign.core.errors import InputError, ToolError
 from codesign.core.reading.npz import npz_arrays
 from codesign.core.runfolder import written_atomically
 from codesign.physics.chunk import seed_of_name, started_pythia
+from codesign.physics.detector import level1
 from codesign.physics.detector.event_card import ENERGY, EventCard
-from codesign.physics.detector.particles import collisions_of, true_muons
-from codesign.physics.detector.smearing import CE, N_HLT, PH, USED, fill, new_grid, wipe
+from codesign.physics.detector.particles import Collision, collisions_of, decayed, muon_parents
+from codesign.physics.detector.smearing import CE, N_HLT, PH, USED, Grid, fill, new_grid, wipe
 from codesign.physics.detector.towers import PHI_STEP, PHIS, RINGS, turn
 
 __all__ = (
     "BEAMS",
+    "GROUPS",
     "HARD_SCALE",
     "HARD_SHARE",
+    "UNDER",
     "SoftPool",
+    "drawn_muons",
+    "fresh_collisions",
+    "fresh_objects",
+    "hardest_object",
     "make_collisions",
     "overlay",
     "read_pool",
     "readable",
-    "turned_muons",
     "write_collisions",
 )
 
-#: pT of the hardest scattering, GeV, from which on a collision is not taken from the pool.
+#: pT of the hardest scattering, GeV, from which on a collision is generated whole, with all that lies under it.
 HARD_SCALE = 30.0
 #: Share of such collisions: Pythia 8.317, HardQCD above HARD_SCALE 0.1736 mb, all inelastic collisions 78.6 mb.
 HARD_SHARE = 0.00221
@@ -51,10 +64,21 @@ BEAMS = (
     "ParticleDecays:limitTau0 = on",
     "ParticleDecays:tau0Max = 10",
 )
+#: Of collisions between ``fresh_from`` and HARD_SCALE the scattering alone is generated, eleven times as fast.
+_BARE = ("HardQCD:all = on", "PartonLevel:MPI = off", f"PhaseSpace:pTHatMax = {HARD_SCALE}")
+#: Soft collisions that are laid over such a scattering, on average, for what lies under it: whole collisions from 10 to
+#: 30 GeV have 102 GeV of transverse energy more than the scattering alone, a soft one has 43 GeV (Pythia 8.317).
+UNDER = 2.4
+#: Groups of a pool: a split of a sample has whole ones.
+GROUPS = 20
+#: The hardest object of what stands for a soft collision that fires: up to so many times ``fresh_from``.
+_AS_SOFT = 1.4
 #: Columns of a pool: those of a grid up to the number of tracks.
 _COLUMNS = N_HLT + 1
 #: What is left out of a pool: towers that see less than this, GeV.
 _LEAST = 0.01
+_MUON = 13
+_NAMES = ("first", "towers", "cells", "muon_first", "muons", "seen")
 
 
 @dataclass(frozen=True)
@@ -62,7 +86,9 @@ class SoftPool:
     """Soft collisions.
 
     ``first``: (collisions + 1,) offsets into ``towers``, (n,), and ``cells``, (n, 9) float32; ``muon_first`` likewise
-    into ``muons``, (m, 4) pT, eta, phi, charge.
+    into ``muons``, (m, 5) pT, eta, phi, charge, PDG code of what is or may become a muon. ``seen``: (3,) of the
+    collisions below ``HARD_SCALE`` that were generated for it: those taken, those above ``fresh_from``, and those that
+    are softer and fire.
     """
 
     first: NDArray[np.int64]
@@ -70,9 +96,21 @@ class SoftPool:
     cells: NDArray[np.float32]
     muon_first: NDArray[np.int64]
     muons: NDArray[np.float64]
+    seen: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.first) - 1
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Of all collisions: those of the pool's kind, those generated anew, and those that stand for soft ones."""
+        return np.asarray(self.seen / self.seen.sum() * (1 - HARD_SHARE))
+
+    def group(self, event: int) -> tuple[int, int, int]:
+        """The group of an event by its place in the sample, and the places of its collisions: first, and behind the
+        last."""
+        group = event % GROUPS
+        return group, len(self) * group // GROUPS, len(self) * (group + 1) // GROUPS
 
 
 def make_collisions(
@@ -81,45 +119,79 @@ def make_collisions(
     """Generate the soft collisions of one piece of a pool, and what the detector sees of each."""
     seed = seed_of_name(card.seed, "soft", number)
     pythia = started_pythia("pile-up", seed, (*BEAMS, "SoftQCD:inelastic = on"))
-    random = np.random.default_rng(seed)
-    cells, used, count = new_grid()
+    random, least = np.random.default_rng(seed), card.pile_up.fresh_from
+    grid = cells, used, count = new_grid()
     towers, values, muons = [], [], []
     first, muon_first = [0], [0]
+    seen = np.zeros(3, np.int64)
     for collision in collisions_of(pythia, "pile-up", 100):
-        if collision.pt_hat >= HARD_SCALE:
-            continue
         c = collision
+        if c.pt_hat >= HARD_SCALE:
+            continue
+        if c.pt_hat >= least:
+            seen[1] += 1
+            continue
+        wipe(*grid)
         fill(cells, used, count, 0, len(c.kind), c.kind, c.status, c.px, c.py, c.pz, c.e, random)
-        muons.append(true_muons(c.kind, c.status, c.px, c.py, c.pz, random))
+        parents = muon_parents(c.kind, c.status, c.px, c.py, c.pz)
+        if least < HARD_SCALE and ((parents[:, 4] == _MUON).any() or hardest_object(cells, random) >= least):
+            seen[2] += 1
+            continue
+        seen[0] += 1
+        muons.append(parents)
         index = np.sort(used[: count[0]])
-        seen = cells[index]
-        seen[:, PH] += seen[:, CE]
-        keep = seen[:, : _COLUMNS - 2].max(axis=1) > _LEAST
+        found = cells[index]
+        found[:, PH] += found[:, CE]
+        keep = found[:, : _COLUMNS - 2].max(axis=1) > _LEAST
         towers.append(index[keep].astype(np.uint16))
-        values.append(seen[keep, :_COLUMNS])
+        values.append(found[keep, :_COLUMNS])
         first.append(first[-1] + len(towers[-1]))
         muon_first.append(muon_first[-1] + len(muons[-1]))
-        wipe(cells, used, count)
         if done is not None and len(towers) % 100 == 0:
             done(len(towers))
         if len(towers) == collisions:
             break
     return SoftPool(
-        np.array(first), np.concatenate(towers), np.concatenate(values), np.array(muon_first), np.concatenate(muons)
+        np.array(first),
+        np.concatenate(towers),
+        np.concatenate(values),
+        np.array(muon_first),
+        np.concatenate(muons),
+        seen,
     )
+
+
+_EMPTY: Grid = new_grid()
+
+
+def hardest_object(cells: NDArray[np.float32], random: np.random.Generator) -> float:
+    """pT of the hardest Level-1 object, jet before calibration, electron or photon, of one collision alone, GeV."""
+    towers = level1.trigger_towers(cells, _EMPTY[0], random)
+    found = [objects[:, 0].max() for objects in (level1.jets(towers), level1.candidates(towers)) if len(objects)]
+    return float(max(found, default=0)) * level1.UNIT
+
+
+def fresh_collisions(card: EventCard, number: int) -> Iterator[Collision]:
+    """Collisions of piece ``number`` between ``fresh_from`` and ``HARD_SCALE``, each the scattering alone."""
+    seed = seed_of_name(card.seed, "fresh pile-up", number)
+    settings = (*BEAMS, *_BARE, f"PhaseSpace:pTHatMin = {card.pile_up.fresh_from}")
+    return collisions_of(started_pythia("pile-up", seed, settings), "pile-up", 100)
+
+
+def fresh_objects(fresh: Iterator[Collision], least: float, random: np.random.Generator) -> Iterator[Collision]:
+    """Those of fresh collisions whose hardest object is above ``least``, but little: as in softer ones that fire."""
+    grid = cells, used, count = new_grid()
+    for c in fresh:
+        wipe(*grid)
+        fill(cells, used, count, 0, len(c.kind), c.kind, c.status, c.px, c.py, c.pz, c.e, random)
+        if least <= hardest_object(cells, random) < _AS_SOFT * least:
+            yield c
 
 
 def write_collisions(path: Path, pool: SoftPool) -> None:
     """Write a piece of a pool, whole or not at all."""
     with written_atomically(path) as temporary, temporary.open("wb") as stream:
-        np.savez(
-            stream,
-            first=pool.first,
-            towers=pool.towers,
-            cells=pool.cells,
-            muon_first=pool.muon_first,
-            muons=pool.muons,
-        )
+        np.savez(stream, allow_pickle=False, **{name: getattr(pool, name) for name in _NAMES})
 
 
 def readable(path: Path, collisions: int) -> bool:
@@ -127,7 +199,7 @@ def readable(path: Path, collisions: int) -> bool:
     try:
         data = npz_arrays(path)
         first = data["first"]
-        return bool(len(first) == collisions + 1 and len(data["towers"]) == first[-1] and "muons" in data)
+        return bool(len(first) == collisions + 1 and len(data["towers"]) == first[-1] and len(data["seen"]) == 3)
     except (InputError, ValueError, KeyError, TypeError):
         return False
 
@@ -143,7 +215,7 @@ def _read_pool(paths: tuple[Path, ...]) -> SoftPool:
     for path in paths:
         try:
             data = npz_arrays(path)
-            pieces.append({name: data[name] for name in ("first", "towers", "cells", "muon_first", "muons")})
+            pieces.append({name: data[name] for name in _NAMES})
         except (InputError, KeyError):
             raise ToolError(f"{path}: soft collisions that were just made cannot be read; is the disk full?") from None
 
@@ -154,7 +226,10 @@ def _read_pool(paths: tuple[Path, ...]) -> SoftPool:
     def join_all(name: str) -> Any:
         return np.concatenate([p[name] for p in pieces])
 
-    return SoftPool(offsets("first"), join_all("towers"), join_all("cells"), offsets("muon_first"), join_all("muons"))
+    seen = np.sum([p["seen"] for p in pieces], axis=0)
+    return SoftPool(
+        offsets("first"), join_all("towers"), join_all("cells"), offsets("muon_first"), join_all("muons"), seen
+    )
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -181,18 +256,19 @@ def overlay(
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def turned_muons(muon_first: Any, muons: Any, chosen: Any, turns: Any, mirrored: Any) -> Any:
-    """(n, 4) pT, eta, phi, charge of the muons of the chosen collisions, turned and mirrored as they are."""
+def drawn_muons(muon_first: Any, muons: Any, chosen: Any, turns: Any, mirrored: Any, random: Any) -> Any:
+    """(n, 4) pT, eta, phi, charge of the muons of the chosen collisions, turned and mirrored as they are: which pions
+    and kaons decay is drawn anew."""
     n = 0
     for c in chosen:
         n += muon_first[c + 1] - muon_first[c]
-    out = np.empty((n, 4))
+    parents = np.empty((n, 5))
     count = 0
     for c in range(len(chosen)):
         for i in range(muon_first[chosen[c]], muon_first[chosen[c] + 1]):
-            out[count] = muons[i]
-            out[count, 2] = turn(muons[i, 2] + turns[c] * PHI_STEP)
+            parents[count] = muons[i]
+            parents[count, 2] = turn(muons[i, 2] + turns[c] * PHI_STEP)
             if mirrored[c]:
-                out[count, 1] = -muons[i, 1]
+                parents[count, 1] = -muons[i, 1]
             count += 1
-    return out
+    return decayed(parents, random)

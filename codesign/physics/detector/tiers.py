@@ -55,13 +55,15 @@ def tier_pieces(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    pool: tuple[int, int] | None = None,
 ) -> list[Arrays]:
     """What a tier sees of so many events, piece by piece, simulated once and then from the cache.
 
-    ``pile_up``, ``seed``: instead of the card's mean number of collisions and its seed. InputError and ToolError as of
+    ``pile_up``, ``seed``, ``pool``: instead of the card's mean number of collisions, its seed, and the seed and number
+    of its soft collisions. InputError and ToolError as of
     :func:`codesign.physics.detector.simulated_events`.
     """
-    return [read_tier(tier, path) for path in tier_files(tier, card, events, pile_up, seed, progress, workers)]
+    return [read_tier(tier, path) for path in tier_files(tier, card, events, pile_up, seed, progress, workers, pool)]
 
 
 def tier_files(
@@ -72,10 +74,11 @@ def tier_files(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
+    pool: tuple[int, int] | None = None,
 ) -> list[Path]:
     """Files of the pieces, in order, for :func:`read_tier`: of a sample too large for memory. What was made when a
     process was ended is not made again. The rest as :func:`tier_pieces`."""
-    resolved = load_event_card(card, pile_up=pile_up, seed=seed)
+    resolved = load_event_card(card, pile_up=pile_up, seed=seed, pool=pool)
     if events < 1:
         raise InputError(f"the number of events must be at least 1, not {events}")
     processes = workers or len(os.sched_getaffinity(0))
@@ -86,8 +89,8 @@ def tier_files(
     if any(_read(path, made) is None for path in paths):
         with hold_folder(folder):
             missing = [k for k, path in enumerate(paths) if _read(path, made) is None]
-            pool = [str(p) for p in pool_of(resolved, processes)] if missing else []
-            request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": pool}
+            soft = [str(p) for p in pool_of(resolved, processes)] if missing else []
+            request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": soft}
             make_pieces(
                 [Piece(paths[k], sizes[k], request | {"number": k, "events": sizes[k]}) for k in missing],
                 processes,

@@ -22,6 +22,7 @@ from codesign.physics.detector.calibration import TIERS
 from codesign.physics.detector.event_card import load_event_card
 from codesign.physics.detector.level1 import UNIT
 from codesign.physics.detector.resolution import CMS_SAMPLE, published_resolution
+from codesign.physics.detector.seed_rates import seed_rates
 from codesign.physics.detector.soft_pool import HARD_SCALE, HARD_SHARE
 from codesign.physics.detector.validation_plot import draw
 from codesign.physics.events.l1_scales import SCALES
@@ -142,10 +143,8 @@ def rate_of_dijets(events: Any, mean: float, jets: str = "L1Jet") -> dict[str, A
     Dijets that start at ``HARD_SCALE`` are a known share of all collisions, ``mean`` of which are in a crossing. A
     weight is (15 GeV / pT-hat)^4.5 (card ``qcd-flat``). ``jets``: ``GenJet`` for the rate of generated jets.
     """
-    weight = np.asarray(events.genWeight, dtype=np.float64)
-    hard = weight <= (15 / HARD_SCALE) ** 4.5
-    weight = weight[hard] / weight[hard].sum()
-    leading = _leading(events[jets][abs(events[jets].eta) < 2.5])[hard]
+    weight = _hard_weights(events)
+    leading = _leading(events[jets][abs(events[jets].eta) < 2.5])
     out = {}
     for threshold in (t for t in _THRESHOLDS if t >= 60):
         passed = weight[leading >= threshold]
@@ -156,21 +155,28 @@ def rate_of_dijets(events: Any, mean: float, jets: str = "L1Jet") -> dict[str, A
     return out
 
 
-def _events(card: str, number: int) -> Any:
+def _hard_weights(events: Any) -> NDArray[np.float64]:
+    """Shares (events,) of weighted dijets that start at ``HARD_SCALE`` among those, 0 of softer ones."""
+    weight = np.asarray(events.genWeight, dtype=np.float64)
+    hard = weight <= (15 / HARD_SCALE) ** 4.5
+    return np.asarray(np.where(hard, weight, 0.0) / weight[hard].sum())
+
+
+def _events(card: str, number: int, collisions: int) -> Any:
     import awkward as ak
 
     from codesign.physics.detector.simulate import simulated_events
     from codesign.physics.events import read_events
 
-    return ak.concatenate(list(read_events(simulated_events(card, number))))
+    return ak.concatenate(list(read_events(simulated_events(card, number, pool=(1, collisions)))))
 
 
-def measure(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
-    """All numbers, from as many events of each card."""
+def measure(dijets: int, top_pairs: int, zero_bias: int, collisions: int) -> dict[str, Any]:
+    """All numbers, from as many events of each card, and so many soft collisions."""
     from codesign.physics.detector.simulate import provenance_of
 
     content: dict[str, Any] = {}
-    events = _events("qcd-flat", dijets)
+    events = _events("qcd-flat", dijets, collisions)
     content["dijets"] = {
         "events": dijets,
         **{t: {name: resolutions(events, t, _PT, (low, high), 0.8) for name, low, high in _ETA} for t in TIERS},
@@ -178,7 +184,10 @@ def measure(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
     mean = load_event_card("qcd-flat").pile_up.mean
     content["l1_single_jet_rate_of_dijets"] = rate_of_dijets(events, mean)
     content["generated_single_jet_rate_of_dijets"] = rate_of_dijets(events, mean, "GenJet")
-    events = _events("ttbar", top_pairs)
+    hard = _hard_weights(events)
+    kept = hard > 0
+    content["l1_seeds"] = {"dijets": seed_rates(events[kept], hard[kept], mean * HARD_SHARE * CROSSINGS)}
+    events = _events("ttbar", top_pairs, collisions)
     content["top_pairs"] = {"events": top_pairs}
     for tier in TIERS:
         rows = resolutions(events, tier, (40, 60, 120, 250), (0.0, 5.2), 0.0)
@@ -186,9 +195,12 @@ def measure(dijets: int, top_pairs: int, zero_bias: int) -> dict[str, Any]:
             row |= {"published": width, "published_error": error}
         content["top_pairs"][tier] = rows
     content["top_pairs"]["density"] = densities(events)
-    content["zero_bias"] = crossings(_events("zero-bias", zero_bias))
+    events = _events("zero-bias", zero_bias, collisions)
+    content["zero_bias"] = crossings(events)
+    content["l1_seeds"]["zero_bias"] = seed_rates(events, np.full(zero_bias, 1 / zero_bias), CROSSINGS)
     provenance = provenance_of(load_event_card("zero-bias"))
     content["provenance"] = {key: value for key, value in provenance.items() if key not in ("card", "seed")}
+    content["provenance"]["soft_collisions"] = collisions
     return content
 
 
@@ -198,9 +210,10 @@ def main() -> None:
     parser.add_argument("--dijets", type=int, default=6000)
     parser.add_argument("--top-pairs", type=int, default=1000)
     parser.add_argument("--zero-bias", type=int, default=4000)
+    parser.add_argument("--collisions", type=int, default=20_000, help="soft ones")
     parser.add_argument("-o", "--output", type=Path, default=Path("reports/reference"))
     options = parser.parse_args()
-    content = measure(options.dijets, options.top_pairs, options.zero_bias)
+    content = measure(options.dijets, options.top_pairs, options.zero_bias, options.collisions)
     write_atomically(options.output / "detector.json", (json.dumps(content, indent=1) + "\n").encode())
     draw(content, options.output / "detector.svg")
     print(json.dumps({"top_pairs": content["top_pairs"], "zero_bias": content["zero_bias"]}, indent=1))

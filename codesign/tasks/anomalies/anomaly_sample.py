@@ -14,6 +14,7 @@ from codesign.core.errors import InputError
 from codesign.core.layout import BlockValues, Layout
 from codesign.data.sample import Sample
 from codesign.physics.detector.regions import REGION_COLUMNS, REGION_ROWS
+from codesign.physics.events.pile_up import OPTIONAL, PileUpCounts
 from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, OTHERS, UNITS, event_inputs
 
 __all__ = ("REGIONS", "SIGNALS", "ZERO_BIAS", "AnomalySample", "sample_of")
@@ -29,6 +30,12 @@ SIGNALS: dict[str, str] = {
     "hplus": "hplus-taunu",
     "a4l": "a-4l",
 }
+
+
+#: seed and number of the soft collisions of signals
+_SIGNAL_POOL = (2, 5000)
+#: between the numbers of pools of two classes: above any that a file has
+_APART = 1 << 40
 
 
 class AnomalySample(BaseModel):
@@ -86,11 +93,14 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
     files = _files(chosen, progress)
     most = {name: chosen.zero_bias if name == ZERO_BIAS else chosen.signal for name in files}
     read = {name: _read(paths, most[name]) for name, paths in files.items()}
-    features = np.concatenate([x for x, _ in read.values()])
+    features = np.concatenate([x for x, _, _ in read.values()])
+    # a class is never split by another one's pools: files of zero bias and of signals may be of one pool
+    each = [np.where(c.pools >= 0, c.pools + place * _APART, -1) for place, (_, _, c) in enumerate(read.values())]
+    pools = np.concatenate(each)
     names = tuple(files)
     return Sample(
         features=features,
-        labels=np.repeat(np.arange(len(names)), [len(x) for x, _ in read.values()]),
+        labels=np.repeat(np.arange(len(names)), [len(x) for x, _, _ in read.values()]),
         feature_names=FEATURES,
         units=UNITS,
         class_names=names,
@@ -98,10 +108,12 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
             "origin": "files" if chosen.files else "simulated",
             **({} if chosen.files else {"cards": _cards(names, chosen.pile_up)}),
             "files": {name: [Path(p).name for p in paths] for name, paths in files.items()},
-            "events of each class": {name: len(x) for name, (x, _) in read.items()},
+            "events of each class": {name: len(x) for name, (x, _, _) in read.items()},
+            "pile-up of each class": {name: c.told().get("pile-up", {}) for name, (_, _, c) in read.items()},
         },
+        pools=pools if (pools >= 0).any() else None,
         blocks=(_regions(chosen, names, most),) if chosen.regions else (),
-        truth={"pile_up": np.concatenate([pile_up for _, pile_up in read.values()])},
+        truth={"pile_up": np.concatenate([pile_up for _, pile_up, _ in read.values()])},
         held_out=names[1:],
     )
 
@@ -110,7 +122,10 @@ def _regions(chosen: AnomalySample, names: tuple[str, ...], most: Mapping[str, i
     """The calorimeter's regions of the same events: the same cards, in the same order."""
     from codesign.physics.detector.tiers import joined, tier_pieces
 
-    each = [joined(tier_pieces("regions", _card(n), most[n], pile_up=chosen.pile_up), "regions") for n in names]
+    each = [
+        joined(tier_pieces("regions", _card(n), most[n], pile_up=chosen.pile_up, pool=_pool(n)), "regions")
+        for n in names
+    ]
     return BlockValues(REGIONS, np.concatenate(each).astype(np.float32)[..., None])
 
 
@@ -119,7 +134,12 @@ def _cards(names: tuple[str, ...], pile_up: float | None) -> dict[str, Any]:
     from codesign.physics.detector import load_event_card
     from codesign.physics.detector.simulate import provenance_of
 
-    return {name: provenance_of(load_event_card(_card(name), pile_up=pile_up)) for name in names}
+    return {name: provenance_of(load_event_card(_card(name), pile_up=pile_up, pool=_pool(name))) for name in names}
+
+
+def _pool(name: str) -> tuple[int, int] | None:
+    """Signals have soft collisions of their own: they are judged beside zero bias that is learned from."""
+    return None if name == ZERO_BIAS else _SIGNAL_POOL
 
 
 def _card(name: str) -> str:
@@ -141,18 +161,19 @@ def _files(chosen: AnomalySample, progress: Any) -> Mapping[str, list[Path]]:
             if progress is not None:
                 progress(before + done, total)
 
-        found[name] = simulated_events(_card(name), events, pile_up=chosen.pile_up, progress=shown)
+        found[name] = simulated_events(_card(name), events, pile_up=chosen.pile_up, progress=shown, pool=_pool(name))
         before += events
     return found
 
 
-def _read(paths: list[Path], most: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inputs (events, 57) and pile-up (events,) of the first events of some files."""
+def _read(paths: list[Path], most: int) -> tuple[NDArray[np.float32], NDArray[np.float32], PileUpCounts]:
+    """Inputs (events, 57), pile-up (events,) and soft collisions of the first events of some files."""
     from codesign.physics.events import read_located
 
-    rows, pile_up, count = [], [], 0
-    for piece in read_located(paths, (), optional=(*COLLECTIONS, *OTHERS, "Pileup.nTrueInt")):
-        events = piece.events
+    rows, pile_up, count, counted = [], [], 0, PileUpCounts()
+    for piece in read_located(paths, (), optional=(*COLLECTIONS, *OTHERS, *OPTIONAL)):
+        events = piece.events[: most - count]
+        counted.add(events)
         with piece.named():
             rows.append(event_inputs(events).features)
         known = "Pileup" in events.fields
@@ -162,4 +183,4 @@ def _read(paths: list[Path], most: int) -> tuple[NDArray[np.float32], NDArray[np
             break
     if not count:
         raise InputError(f"{paths[0]}: no events")
-    return np.concatenate(rows)[:most], np.concatenate(pile_up)[:most]
+    return np.concatenate(rows), np.concatenate(pile_up), counted

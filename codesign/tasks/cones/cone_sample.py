@@ -12,6 +12,7 @@ from codesign.core.errors import InputError
 from codesign.core.layout import BlockValues, Layout
 from codesign.data.sample import Sample
 from codesign.physics.detector.cone_pieces import CLASSES, FIELDS, ITEMS, UNITS
+from codesign.physics.detector.soft_pool import GROUPS
 from codesign.physics.detector.tiers import joined, tier_pieces
 from codesign.tasks.problem import Progress
 
@@ -78,6 +79,8 @@ def cone_sample_of(chosen: ConeSample, progress: Progress | None = None) -> Samp
         pieces = tier_pieces("cones", card, events, pile_up=chosen.pile_up, progress=shown)
         for name in ("items", "class", "raw_pt", "reference_pt", "eta", "number", "event"):
             column = joined(pieces, name)
+            if name == "event" and chosen.pile_up:  # of all cards: their soft collisions may be the same
+                found.setdefault("pool", []).append(column % GROUPS)
             found.setdefault(name, []).append(column + before if name == "event" else column)
         before += events
     whole = {name: np.concatenate(columns) for name, columns in found.items()}
@@ -106,6 +109,7 @@ def cone_sample_of(chosen: ConeSample, progress: Progress | None = None) -> Samp
             "jets of each class": dict(zip(CLASSES, counts.tolist(), strict=True)),
         },
         collisions=whole["event"].astype(np.int64),
+        pools=whole["pool"].astype(np.int64) if "pool" in whole else None,
         targets=np.log(whole["reference_pt"] / raw).astype(np.float32)[:, None],
         target_names=(TARGET,),
         target_units=("ln(ratio of pT)",),

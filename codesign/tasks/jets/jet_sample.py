@@ -75,11 +75,13 @@ def jets_of(events: Any, collection: str, radius: float = MATCH_RADIUS) -> dict[
 
     ``x``; ``event``: place in the chunk; ``eta``, ``phi``; ``raw_pt``, ``generated_pt``, ``offline_pt`` in GeV, the
     last two -1 where there is no partner (offline_pt: the corrected pT of the nearest jet of ``Jet``); ``flavour``: of
-    the generated partner, -1 where none is known; ``pile_up``: mean number of collisions, 0 where the file has none.
+    the generated partner, -1 where none is known; ``pile_up``: mean number of collisions, 0 where the file has none;
+    ``pool`` of soft collisions, -1 where the file has none.
     """
     import awkward as ak
 
     from codesign.physics.events.matching import match
+    from codesign.physics.events.pile_up import pools_of
 
     inputs = jet_inputs(events, collection)
     jets = events[collection]
@@ -102,6 +104,7 @@ def jets_of(events: Any, collection: str, radius: float = MATCH_RADIUS) -> dict[
         found["offline_pt"] = np.full(len(inputs.event), -1.0)
     pile_up = events.Pileup.nTrueInt if "Pileup" in events.fields else np.zeros(len(events))
     found["pile_up"] = np.asarray(pile_up, dtype=np.float64)[inputs.event]
+    found["pool"] = pools_of(events)[inputs.event]
     return found
 
 
@@ -126,11 +129,13 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
     InputError: no jet is left.
     """
     from codesign.physics.events import read_located
+    from codesign.physics.events.pile_up import OPTIONAL, PileUpCounts
 
-    fields = (*fields_of(collection), "GenJet")
+    fields, counted = (*fields_of(collection), "GenJet"), PileUpCounts()
     pieces: list[dict[str, NDArray[Any]]] = []
     seen = kept = unmatched = unknown = found = outside = 0
-    for piece in read_located(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi", "Pileup.nTrueInt")):
+    for piece in read_located(paths, fields, optional=("Jet.pt", "Jet.eta", "Jet.phi", *OPTIONAL)):
+        counted.add(piece.events)
         with piece.named():
             jets = jets_of(piece.events, collection)
         jets["event"] = jets["event"] + seen
@@ -173,7 +178,9 @@ def sample_of(paths: Iterable[Path], collection: str, chosen: JetEnergySample, p
                 f"no partner above {chosen.min_pt:g} GeV": unmatched,
                 "flavour not known": unknown,
             },
+            **counted.told(),
         },
+        pools=whole["pool"] if counted.pooled else None,
         collisions=whole["event"],
         targets=target[:, None].astype(np.float32),
         target_names=TARGETS,

@@ -53,7 +53,8 @@ def event_cache(small: Callable[..., str], tmp_path_factory: pytest.TempPathFact
         towers, muons = whole.first[_FEW], whole.muon_first[_FEW]
         first, muon_first = whole.first[: _FEW + 1], whole.muon_first[: _FEW + 1]
         write_collisions(
-            few, SoftPool(first, whole.towers[:towers], whole.cells[:towers], muon_first, whole.muons[:muons])
+            few,
+            SoftPool(first, whole.towers[:towers], whole.cells[:towers], muon_first, whole.muons[:muons], whole.seen),
         )
     return cache
 
