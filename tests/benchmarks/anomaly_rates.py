@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -162,8 +163,8 @@ def _ceiling(train: Part, validation: Part, place: int) -> Method:
     return ceilings_of(train, validation, 1)[place]
 
 
-def measured(folder: str, runs: list[RunFolder], rates: list[str], kept: Path) -> dict[str, Any]:
-    """Judge every method; the record."""
+def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: float) -> dict[str, Any] | None:
+    """Judge every method; the record, or None where so many seconds of processor time were over before."""
     sample, splits = load_sample(runs[0]), splits_of(trial_of(runs[0], 0)[0])  # type: ignore[arg-type]
     rate = rate_events(folder)
     with_rate_events(sample, rate, folder)  # refuses what was learned from
@@ -183,7 +184,9 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], kept: Path) -
         facts[name] = {"fitted to": "zero bias of training and signals of the validation split"}
     replicas, shown = {}, {}
     for name, made in methods.items():
-        path = kept / f"{digest({'name': name, 'events': number, 'facts': facts[name]})[:16]}.npz"
+        path = KEPT / f"{digest({'name': name, 'events': number, 'facts': facts[name]})[:16]}.npz"
+        if not path.is_file() and time.process_time() > seconds:
+            return None
         if not path.is_file():
             method = made()
             scores = [np.asarray(method(part), dtype=np.float64)[:, 0] for part in (fixing, test)]
@@ -250,8 +253,14 @@ def main() -> None:
     parser.add_argument("rates", metavar="RATES", help="a folder of 'codesign data zero-bias'")
     parser.add_argument("runs", metavar="RUN", nargs="+", type=Path)
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "reference" / "anomaly_rates.json")
+    parser.add_argument("--seconds", type=float, default=np.inf, help="stop after so long: the next start goes on")
     options = parser.parse_args()
-    found = measured(options.rates, [RunFolder.open(path) for path in options.runs], ["1e-3", "1e-4", "1e-5"], KEPT)
+    found = measured(
+        options.rates, [RunFolder.open(path) for path in options.runs], ["1e-3", "1e-4", "1e-5"], options.seconds
+    )
+    if found is None:
+        print("not finished: the same command goes on")
+        return
     record = {
         "commit": commit_of(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import numpy as np
 
 from codesign.data.sample import Part
 from codesign.physics.substructure import FEATURE_NAMES
+from codesign.statistics import comparison
 from codesign.statistics.replicas import REPLICAS
 from codesign.tasks.anomalies.anomaly import AnomalyProblem
 from codesign.tasks.anomalies.anomaly_sample import AnomalySample
@@ -33,10 +34,11 @@ from codesign.tasks.anomalies.level1_inputs import event_inputs
 from codesign.tasks.anomalies.menu import ht
 from codesign.tasks.jets.jet_energy import JetEnergy
 from codesign.tasks.jets.jet_inputs import kinematics
-from codesign.tasks.jets.jet_sample import jets_of
+from codesign.tasks.jets.jet_sample import FLAVOURS, jets_of
 from codesign.tasks.problem import Problem, Scores, working_points
 from codesign.tasks.tables.regression import TableRegression
 from codesign.tasks.tagging.jet_tagging import JetTagging
+from codesign.tasks.weighting import replicas_of
 from tests.tasks.anomaly.toy_level1 import toy_level1
 from tests.tasks.jets.toy_events import toy_events
 
@@ -119,11 +121,20 @@ def problems() -> dict[str, tuple[Problem, Drawn]]:
     }
 
 
-def judged(problem: Problem, drawn: Drawn, place: int, first_seed: int = FIRST_SEED) -> dict[str, tuple[float, float]]:
-    """Value and stated error of each metric of one pair of samples."""
+def judged(
+    problem: Problem, drawn: Drawn, place: int, first_seed: int = FIRST_SEED, wanted: Collection[str] = ()
+) -> dict[str, tuple[float, float]]:
+    """Value and stated error of each metric of one pair of samples. Where nothing is wanted but metrics of one flavour,
+    which are of its jets alone, of these."""
     seed = first_seed + 2 * place
     validation, searched = drawn(seed, "validation")
     part, scores = drawn(seed + 1, "test")
+    flavours = {name.rpartition("_")[2] for name in wanted}
+    if len(flavours) == 1 and (flavour := flavours.pop()) in FLAVOURS:
+        of = np.flatnonzero(part.y == FLAVOURS.index(flavour))
+        own = part.taken(of)
+        rows = problem.replicate(scores[of, -3:], own, {}, replicas_of(own))
+        return {name: (float(rows[name][0]), comparison.spread(rows[name])) for name in wanted}
     found = problem.judge(scores, part, working_points(problem, searched, validation))
     return {name: (metric.value, metric.error) for name, metric in found.items()}
 
@@ -160,13 +171,19 @@ def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
 
 
 def drawn_pairs(
-    path: Path, problem: Problem, drawn: Drawn, samples: int, first_seed: int, until: float
+    path: Path,
+    problem: Problem,
+    drawn: Drawn,
+    samples: int,
+    first_seed: int,
+    until: float,
+    wanted: Collection[str] = (),
 ) -> list[dict[str, tuple[float, float]]]:
     """What is judged of so many pairs, those of an earlier start first; fewer where the time is over."""
     pairs = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     with path.open("a") as stream:
         while len(pairs) < samples and time.process_time() < until:
-            pairs.append(judged(problem, drawn, len(pairs), first_seed))
+            pairs.append(judged(problem, drawn, len(pairs), first_seed, wanted))
             stream.write(json.dumps(pairs[-1]) + "\n")
             stream.flush()
     return pairs[:samples]
@@ -180,7 +197,7 @@ def look_again(record_path: Path, kept: Path, samples: int, until: float) -> Non
         wanted = [text.partition(": ")[2] for text in record["outside"] if text.startswith(f"{name}: ")]
         if not wanted:
             continue
-        pairs = drawn_pairs(kept / f"{name}-again.jsonl", problem, drawn, samples, AGAIN_SEED, until)
+        pairs = drawn_pairs(kept / f"{name}-again.jsonl", problem, drawn, samples, AGAIN_SEED, until, wanted)
         if len(pairs) < samples:
             print(f"{name}: {len(pairs)} of {samples}: the same command goes on")
             return

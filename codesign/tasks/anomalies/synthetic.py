@@ -49,7 +49,8 @@ def merged(x: Rows, random: Random) -> Rows:
 
 def scaled(x: Rows, random: Random) -> Rows:
     """Every energy of an event times a factor of its own, (events, 57)."""
-    factor = np.exp(random.uniform(*np.log(_FACTORS), len(x)))[:, None]
+    low, high = (float(np.log(factor)) for factor in _FACTORS)
+    factor = np.exp(random.uniform(low, high, len(x)))[:, None]
     found = x.copy()
     for kind, (_, scale, _) in KINDS.items():
         places, zero = columns_of(kind, "pt"), SCALES[scale].pt_zero
