@@ -65,7 +65,8 @@ def bundle_called(folder, features, classes, task="jet-tagging"):
         patch.setattr(made_up, "FEATURES", tuple(features))
         patch.setattr(made_up, "STUDY", made_up.STUDY | {"task": task, "sample": {}})
         patch.setattr(made_up, "CLASSES", tuple(classes))
-        patch.setattr(made_up, "SAMPLE", made_up.SAMPLE | {"feature_names": features, "class_names": classes})
+        sample = {"feature_names": features, "units": ["GeV"] * len(features), "class_names": classes}
+        patch.setattr(made_up, "SAMPLE", made_up.SAMPLE | sample)
         made = make_run(folder / "run" / "made-up", trials=12, front=3)
         return write_bundle(made.path, build(made), folder / "bundle")
 

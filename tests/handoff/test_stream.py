@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from types import SimpleNamespace
 
+import awkward as ak
 import jsonschema
 import numpy as np
 import pyarrow.parquet
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from codesign.cli.operation import pile_up_of, quantity
 from codesign.cli.schemas import schema
+from codesign.core import plugins
 from codesign.core.design import Design
 from codesign.core.errors import InputError
 from codesign.handoff import write_bundle
@@ -30,15 +32,18 @@ from codesign.handoff.stream import StreamSettings, processors, stream_bundle, s
 from codesign.handoff.stream.budget import tuned_threshold
 from codesign.handoff.stream.drawn_collisions import CountedCollisions, EveryCollision
 from codesign.handoff.stream.drift import DriftWatch
-from codesign.handoff.stream.event_pool import EventPool
+from codesign.handoff.stream.event_pool import EventPool, simulated_pool
 from codesign.handoff.stream.live_server import LiveServer
 from codesign.handoff.stream.orbit import CROSSINGS, Orbit
 from codesign.handoff.stream.pile_up import FillPileUp
 from codesign.handoff.stream.processors import Processor
 from codesign.handoff.stream.trigger_menu import RULES, DeadTime, Menu, Path, Prescales
+from codesign.physics import detector
+from codesign.physics.events import write_events
 from codesign.tasks.anomalies.anomaly import AnomalyProblem
 from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from tests.handoff.conftest import features
+from tests.handoff.test_apply import PerJet, some_events
 
 
 def menu_of(*prescales):
@@ -343,6 +348,22 @@ def test_a_bundle_has_the_distribution_where_its_thresholds_were_fixed(run, tria
 def test_an_anomaly_triggers_reference_is_zero_bias():
     part = SimpleNamespace(y=np.array([0, 2, 0, 1]))
     assert AnomalyProblem(AnomalySample()).undisturbed(part).tolist() == [True, False, True, False]
+
+
+def test_simulated_events_come_with_their_pile_up(packed, tmp_path, monkeypatch):
+    simulated = some_events(200)
+    simulated["Pileup"] = ak.zip({"nTrueInt": np.full(200, 24.0), "nPU": np.arange(200) % 50})
+    write_events(tmp_path / "events.root", simulated)
+    monkeypatch.setattr(detector, "simulated_events", lambda card, events: [tmp_path / "events.root"])
+    scorer = Scorer(packed)
+    assert simulated_pool(scorer, 200) is None, "tagging takes no events: the golden vectors stand in"
+    monkeypatch.setattr(plugins, "load", lambda kind, name: PerJet())
+    pool = simulated_pool(scorer, 200)
+    assert (pool.events, pool.origin) == (200, "200 events of the card zero-bias")
+    assert pool.pile_up.tolist() == (np.arange(200) % 50).tolist()
+    assert len(pool.codes) == len(pool.event) > 200
+    heavy = FillPileUp(30, 20).weights(pool.pile_up, 0.0)
+    assert (heavy * pool.pile_up).sum() == pytest.approx(30, abs=0.5)
 
 
 def test_pile_up_wants_events_that_have_it(named_bundle, events, tmp_path):

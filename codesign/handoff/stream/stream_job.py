@@ -252,9 +252,9 @@ def _menu(
     first = menu.paths[0]
     budget = asked.budget_hz * first.prescale
     weights = None
-    if machine.pile_up is not None:
-        times = (np.arange(_TIMES) + 0.5) * (machine.seconds / _TIMES)
-        weights = np.mean([machine.weights(collisions, float(at)) for at in times], axis=0)
+    if machine.pile_up is not None and collisions is not None:
+        shares = (np.arange(_TIMES) + 0.5) / _TIMES
+        weights = np.mean([machine.pile_up.weights(collisions, float(share)) for share in shares], axis=0)
     scores = outputs[:, names.index(first.output)]
     tuned = tuned_threshold(first.name, scores, machine.collisions_hz, budget, weights)
     path = first.model_copy(update={"threshold_code": tuned.threshold_code})

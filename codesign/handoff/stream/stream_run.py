@@ -21,6 +21,8 @@ from codesign.handoff.stream.trigger_menu import DeadTime, Menu, Prescales
 __all__ = ("Machine", "StreamRun", "compare_firmware", "joined_agreement")
 
 _BINS = 60
+#: rows that count as close to a path's threshold
+_CLOSE = 128
 Codes = NDArray[np.int64]
 Weights = NDArray[np.float64]
 
@@ -61,6 +63,8 @@ class StreamRun:
         self._weights: Weights | None = None  # summed over seconds
         self._drift: dict[str, Drift] = {}
         self._began = 0
+        self._close = self._closest()
+        drawn.computed, drawn.computed_s = 0, 0.0
         self.kept = Kept(keep)
         self.sections: list[StreamSection] = []
         self.accepted = self.prescaled = 0
@@ -105,8 +109,19 @@ class StreamRun:
                 self._drift[found.name] = found
 
     def slice(self, events: int) -> Codes:
-        """Rows of the pool, drawn anew."""
-        return self.drawn.random.integers(0, len(self.drawn.pool.codes), events)
+        """Rows of the pool, drawn anew: half of them among those closest to a path's threshold, where a bit that is
+        wrong shows first."""
+        random = self.drawn.random
+        anywhere = random.integers(0, len(self.drawn.pool.codes), events - events // 2)
+        return np.concatenate([anywhere, random.choice(self._close, events // 2)])
+
+    def _closest(self) -> Codes:
+        outputs = self.drawn.compute()
+        found = []
+        for path in self._menu.paths:
+            distance = np.abs(outputs[:, self.drawn.names.index(path.output)].astype(np.int64) - path.threshold_code)
+            found.append(np.argsort(distance, kind="stable")[:_CLOSE])
+        return np.unique(np.concatenate(found))
 
     @property
     def weights(self) -> Weights | None:
