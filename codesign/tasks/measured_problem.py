@@ -15,7 +15,7 @@ from codesign.statistics.replicas import Replicas
 from codesign.tasks.problem import Problem, Scores
 from codesign.tasks.weighting import replicas_of
 
-__all__ = ("Measure", "MeasuredProblem")
+__all__ = ("Measure", "MeasuredProblem", "measured_rows")
 
 #: weights of the events, (events,), and the working points, to each metric; NaN, or none, where it has no value
 Measure: TypeAlias = Callable[[NDArray[np.float64], Mapping[str, float]], Mapping[str, float]]
@@ -47,18 +47,22 @@ class MeasuredProblem(Problem):
         self, scores: Scores, part: Part, points: Mapping[str, float], replicas: Replicas
     ) -> dict[str, NDArray[np.float64]]:
         """Every metric in all replicas."""
-        measure = self.measure(scores, part)
-        found: dict[str, NDArray[np.float64]] = {}
-        for rows in replicas.blocks():
-            at = {name: rows.point(points, name) for name in points}
-            for row, number in enumerate(range(rows.place.start, rows.place.stop)):
-                if not rows.weights[row].any():
-                    continue
-                values = measure(rows.weights[row], {name: float(spread[row]) for name, spread in at.items()})
-                for name, value in values.items():
-                    found.setdefault(name, np.full(1 + replicas.number, np.nan))[number] = value
-        return found
+        return measured_rows(self.measure(scores, part), points, replicas)
 
     def replicas(self, part: Part) -> Replicas:
         """Those in which it is measured."""
         return replicas_of(part, self.drawn)
+
+
+def measured_rows(measure: Measure, points: Mapping[str, float], replicas: Replicas) -> dict[str, NDArray[np.float64]]:
+    """What is measured in all replicas, (1 + replicas,) each, the events as they are first; NaN where nothing is."""
+    found: dict[str, NDArray[np.float64]] = {}
+    for rows in replicas.blocks():
+        at = {name: rows.point(points, name) for name in points}
+        for row, number in enumerate(range(rows.place.start, rows.place.stop)):
+            if not rows.weights[row].any():
+                continue
+            values = measure(rows.weights[row], {name: float(spread[row]) for name, spread in at.items()})
+            for name, value in values.items():
+                found.setdefault(name, np.full(1 + replicas.number, np.nan))[number] = value
+    return found

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from codesign import ClassificationProblem, Metric, Part, Plot, Sample, Series, Task
+from codesign import ClassificationProblem, Part, Plot, Sample, Series, Task
 
 CLASSES = ("background", "signal")
 #: process -> (class, events in 100,000, expected events at 140 fb^-1 after a loose selection, mass [GeV], width [GeV])
@@ -100,19 +100,16 @@ class HiggsProblem(ClassificationProblem):
                 best = max(best, (significance(*_counts(score > cut, validation)), float(cut)))
         return {"cut": best[1]}
 
-    def judge(self, scores: np.ndarray, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
-        """Significance of the whole expectation, with its error by bootstrap; divergence of the background's mass."""
-        passed = _score(scores) > points["cut"]
-        rng, found = np.random.default_rng(11), []
-        for _ in range(200):
-            found.append(significance(*_counts(passed, part, rng.poisson(1.0, len(part)))))
-        metrics = super().judge(scores, part, points)
-        metrics["significance"] = Metric(value=significance(*_counts(passed, part)), error=float(np.std(found)))
-        shapes = [
-            _divergence(passed, part, rng.poisson(1.0, len(part)) if i else np.ones(len(part))) for i in range(60)
-        ]
-        metrics["mass_divergence"] = Metric(value=shapes[0], error=float(np.std(shapes[1:])))
-        return metrics
+    def measure(self, scores: np.ndarray, part: Part) -> object:
+        """Significance of the whole expectation; divergence of the background's mass."""
+        score = _score(scores)
+
+        def measured(weights: np.ndarray, points: Mapping[str, float]) -> dict[str, float]:
+            passed = score > points["cut"]
+            shape = _divergence(passed, part, weights)
+            return {"significance": significance(*_counts(passed, part, weights)), "mass_divergence": shape}
+
+        return measured
 
     def baselines(self, train: Part, seed: int) -> list[object]:
         """Boosted trees, and a window of the visible mass."""
@@ -136,20 +133,19 @@ class HiggsProblem(ClassificationProblem):
         return [mass, *super().plots(scores, part, baselines, points)]
 
 
-def _counts(passed: np.ndarray, part: Part, replicas: np.ndarray | None = None) -> tuple[float, float]:
-    """Expected signal and background of what passed, of the whole sample's rate."""
+def _counts(passed: np.ndarray, part: Part, used: np.ndarray | None = None) -> tuple[float, float]:
+    """Expected signal and background of what passed, of the whole sample's rate; ``used``: weights of a replica."""
     weights = np.asarray(part.weights, dtype=np.float64)
     totals = {kind: sum(p[2] for p in PROCESSES.values() if p[0] == kind) for kind in (0, 1)}
-    used = weights if replicas is None else weights * replicas
+    used = weights if used is None else used
     signal, background = (
         totals[kind] * used[passed & (part.y == kind)].sum() / weights[part.y == kind].sum() for kind in (1, 0)
     )
     return float(signal), float(max(background, 1.0))
 
 
-def _divergence(passed: np.ndarray, part: Part, replicas: np.ndarray) -> float:
+def _divergence(passed: np.ndarray, part: Part, used: np.ndarray) -> float:
     """Jensen-Shannon divergence, bits, of the background's visible mass before and after the cut."""
-    used = np.asarray(part.weights, dtype=np.float64) * replicas
     p, q = (
         np.histogram(part.truth["m_vis"][c], BINS, weights=used[c])[0] + 1e-9
         for c in (part.y == 0, (part.y == 0) & passed)

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from codesign import BlockValues, ClassificationProblem, Layout, Metric, Part, Plot, Sample, Series, Task
+from codesign import BlockValues, ClassificationProblem, Layout, Part, Plot, Sample, Series, Task
 
 CLASSES = ("false", "true")
 RADII = np.array([30.0, 60.0, 100.0, 150.0, 210.0])  # mm
@@ -157,18 +157,22 @@ class EdgeProblem(ClassificationProblem):
         """The cut that keeps 97 % of the true edges."""
         return {"cut": float(np.quantile((scores[:, 1] - scores[:, 0])[validation.y == 1], 0.03))}
 
-    def judge(self, scores: np.ndarray, part: Part, points: Mapping[str, float]) -> dict[str, Metric]:
-        """At the cut, with binomial errors."""
-        kept = scores[:, 1] - scores[:, 0] >= points["cut"]
-        track = part.truth["track"]
-        lost = set(track[~kept].tolist())
-        tracks = [n for n in set(track.tolist()) if n >= 0]
-        found = super().judge(scores, part, points)
-        found["edge_efficiency"] = _share(kept[part.y == 1])
-        if kept.any():
-            found["purity"] = _share(part.y[kept] == 1)
-        found["track_efficiency"] = _share(np.array([n not in lost for n in tracks]))
-        return found
+    def measure(self, scores: np.ndarray, part: Part) -> object:
+        """At the cut: efficiency and purity of edges, and the share of tracks of which no edge is lost."""
+        true, score = part.y == 1, scores[:, 1] - scores[:, 0]
+        names, first, track = np.unique(part.truth["track"], return_index=True, return_inverse=True)
+
+        def measured(weights: np.ndarray, points: Mapping[str, float]) -> dict[str, float]:
+            kept = score >= points["cut"]
+            whole = np.bincount(track, ~kept, len(names)) == 0
+            of = weights[first] * (names >= 0)  # what comes of one event is drawn together
+            return {
+                "edge_efficiency": float((weights * (kept & true)).sum() / max((weights * true).sum(), 1e-9)),
+                "purity": float((weights * (kept & true)).sum() / max((weights * kept).sum(), 1e-9)),
+                "track_efficiency": float((of * whole).sum() / max(of.sum(), 1e-9)),
+            }
+
+        return measured
 
     def baselines(self, train: Part, seed: int) -> list[object]:
         """Trees, and straightness."""
@@ -190,11 +194,6 @@ class EdgeProblem(ClassificationProblem):
             y_label="purity", series=curves, caption=f"{len(part)} edges of the test split.",
         )  # fmt: skip
         return [curve, *super().plots(scores, part, baselines, points)]
-
-
-def _share(kept: np.ndarray) -> Metric:
-    value = float(kept.mean())
-    return Metric(value=value, error=float(np.sqrt(max(value * (1 - value), 1 / len(kept) ** 2) / len(kept))))
 
 
 class TrackEdges(Task):

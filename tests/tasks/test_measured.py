@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-from codesign import Head, InputError, LossObjective, MeasuredProblem, Sample, Task
+from codesign import ClassificationProblem, Head, InputError, LossObjective, MeasuredProblem, Sample, Task
 from codesign.testing import TaskTests
 
 
@@ -80,3 +80,42 @@ def test_errors_and_pairs_are_those_of_the_mean():
     assert found["error"].error == pytest.approx(off.std() / np.sqrt(len(part)), rel=0.3)
     paired = problem.compare(one, other, part, ({"cut": 0.0}, {"cut": 0.0}))["error"]
     assert paired.error < found["error"].error / 2  # what both share drops out
+
+
+class Kept(ClassificationProblem):
+    """Classes, and one metric more."""
+
+    def __init__(self):
+        super().__init__(("a", "b"))
+        self.metrics = {"kept": "maximise"} | dict(self.metrics)
+
+    @cached_property
+    def sample(self):
+        rng = np.random.default_rng(1)
+        y = rng.integers(0, 2, 2000)
+        x = (y + rng.normal(size=2000)).astype(np.float32)[:, None]
+        return Sample(
+            features=x, labels=y, feature_names=("x",), units=("1",), class_names=("a", "b"),
+            weights=rng.uniform(0.5, 2, 2000).astype(np.float32),
+        )  # fmt: skip
+
+    def measure(self, scores, part):
+        kept = scores[:, 1] - scores[:, 0] > 0.5
+        return lambda weights, points: {"kept": float(np.average(kept, weights=weights))}
+
+    def baselines(self, train, seed):
+        return []
+
+
+def test_a_metric_more_of_classes_has_its_error_and_is_compared():
+    problem = Kept()
+    part = problem.sample.part("test", TaskTests.splits)
+    one = np.column_stack([np.zeros(len(part)), part.features[:, 0]]).astype(np.float64)
+    found = problem.judge(one, part, {})
+    kept = one[:, 1] > 0.5
+    assert found["kept"].value == pytest.approx(np.average(kept, weights=part.weights))
+    assert 0.5 < found["kept"].error / np.sqrt(0.25 / len(part)) < 1.5
+    assert set(found) <= set(problem.metrics)
+    compared = problem.compare(one, one + np.array([0.0, 0.3]), part, ({}, {}))
+    assert compared["kept"].value < 0 < compared["kept"].error < found["kept"].error
+    assert "auc_mean" in compared

@@ -25,6 +25,7 @@ from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.measured_problem import Measure, measured_rows
 from codesign.tasks.tagging.constituent_fields import FIELDS, field_block, widened
 from codesign.tasks.weighting import Weights, effective, event_weights, replicas_of, some
 
@@ -169,7 +170,12 @@ class ClassificationProblem(Problem):
                 found |= {f"rejection_{name}_{p}": each[:, i] for i, p in enumerate(WORKING_POINTS)}
             return found | {"auc_mean": np.mean(areas, axis=0)}
 
-        return replicas.collect(measure)
+        found, more = replicas.collect(measure), self.measure(scores, part)
+        return found if more is None else found | measured_rows(more, points, replicas)
+
+    def measure(self, scores: NDArray[np.float64], part: Part) -> Measure | None:
+        """What a derived task measures beside these, for any weights of the events; its names are in ``metrics``."""
+        return None
 
     def plots(
         self,
