@@ -115,6 +115,13 @@ def test_data_are_printed_as_json(tmp_path):
     assert json.loads(CliRunner().invoke(app, ["schema", "front.json"]).stdout)["title"] == "front.json"
 
 
+def test_a_shipped_study_is_printed_to_begin_with():
+    shipped = (ROOT / "search" / "jet-tagger.yaml").read_text()
+    assert CliRunner().invoke(app, ["studies", "jet-tagger", "--print"]).stdout == shipped
+    assert CliRunner().invoke(app, ["studies", "--print"]).exit_code == 1
+    assert json.loads(CliRunner().invoke(app, ["schema", "target"]).stdout)["title"] == "target"
+
+
 def test_studies_are_checked(monkeypatch):
     monkeypatch.setattr("codesign.core.resources.available", lambda *_: ["l1-anomaly-all", "jet-tagger"])
     found = CliRunner().invoke(app, ["studies", "--check", "--json"])

@@ -8,8 +8,10 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
@@ -74,3 +76,18 @@ def test_the_target_that_is_shown_is_one(tmp_path):
     (tmp_path / "my-artix.yaml").write_text(next(b for b in blocks("yaml") if b.startswith("name: my-artix")))
     found = load_target(str(tmp_path / "my-artix.yaml"))
     assert (found.family, found.board) == ("xc7", None)
+
+
+def test_the_network_of_layers_is_exact():
+    made: dict[str, type] = {}
+    exec(next(b for b in blocks("python") if "class SkipNetwork" in b), made)
+    config = SimpleNamespace(input_bits=6, width=5, weight_bits=4, activation_bits=3)
+    network, x = made["SkipNetwork"](config, 4, 2), torch.randint(-32, 32, (64, 4)) / 4.0
+    network.calibrate(x)
+    network.fold()
+    values = network.of_flat(x).detach()
+    assert torch.equal(values, network.double().of_flat(x.double()).detach().float())
+    bare = made["SkipNetwork"](config, 4, 2)
+    bare.shapes = ()
+    with pytest.raises(TypeError, match="set shapes"):
+        bare.calibrate(x)

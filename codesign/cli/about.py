@@ -44,17 +44,25 @@ def studies(
     check: Annotated[
         bool, typer.Option("--check", help="Also see that all that each names is here and fits together.")
     ] = False,
+    written: Annotated[bool, typer.Option("--print", help="Print the file of each, to begin yours with.")] = False,
     as_json: Json = False,
 ) -> None:
     """List the studies that are shipped, or those given; exit code 1 where one does not pass the check.
 
     A check says what is wrong in one line, with file, line and key, before anything runs.
 
-    Example: codesign studies --check mine.yaml
+    Examples: codesign studies --check mine.yaml; codesign studies jet-tagger --print
     """
-    from codesign.core.resources import available
+    from codesign.core.resources import available, locate
     from codesign.study.definition import in_its_file, load_study
 
+    if written:
+        if not files or check or as_json:
+            raise InputError("--print prints the studies that are named, alone: codesign studies jet-tagger --print")
+        for name in files:
+            load_study(name)  # what is printed is one
+            typer.echo(locate("search", name).read_text(encoding="utf-8"), nl=False)
+        return
     names = files or available("search")
     found = [load_study(name) for name in names]
     rows = [study.model_dump(mode="json") | {"family": ", ".join(study.named)} for study in found]
@@ -116,10 +124,10 @@ def doctor(
 
 
 def schema(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A record of a run or a bundle, front.json, or study.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A record, such as front.json, study or target.")],
     as_json: Json = False,
 ) -> None:
-    """Print the JSON Schema of a record, or of a study for an editor, which is JSON with and without --json.
+    """Print the JSON Schema of a record, a study or a target, with which an editor helps: JSON with and without --json.
 
     Example: codesign schema study
     """

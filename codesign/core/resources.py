@@ -35,6 +35,7 @@ def locate(kind: str, name: str, suffix: str = ".yaml") -> Path:
         return shipped
     known = available(kind, suffix)
     raise InputError(
-        f"no such file and nothing shipped under the name '{visible(name)}'{nearest(path.stem, known)}; "
+        f"no such file in {visible(str(Path.cwd()))} and nothing shipped under the name '{visible(name)}'"
+        f"{nearest(path.stem, known)}; "
         f"known in {kind}/: {', '.join(known) or 'none'}"
     )

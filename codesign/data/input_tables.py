@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from codesign.core.errors import InputError, nearest
 from codesign.core.layout import Layout, fit_items
+from codesign.core.printing import visible
 from codesign.core.reading.detection import head_of, kind_of, name_damage
 from codesign.data.column_expressions import ColumnExpression
 from codesign.data.item_columns import ItemColumns
@@ -34,6 +35,8 @@ KEPT = ("run", "luminosityBlock", "event", "collision", "label")
 
 
 _MOST_ITEMS = 1024
+#: columns that a message names
+_SHOWN = 12
 
 #: of a block and items (rows, k, fields), the block's values (rows, *shape)
 Arrange: TypeAlias = "Callable[[Layout, NDArray[np.float32]], NDArray[np.float32]]"
@@ -173,9 +176,17 @@ def _knows(name: str, present: Collection[str]) -> bool:
         return False
 
 
+def _missing(path: Path, name: str, container: Container) -> str:
+    """That a column is not there, and which are."""
+    there = list(container.natives)
+    more = f" and {len(there) - _SHOWN} more" if there[_SHOWN:] else ""
+    shown = ", ".join(visible(n) for n in there[:_SHOWN]) + more
+    return f"{path}: column '{name}' is missing{nearest(name, there)}; it has {shown or 'none'}"
+
+
 def _must_hold_lists(path: Path, name: str, container: Container) -> None:
     if name not in container.natives:
-        raise InputError(f"{path}: column '{name}' is missing{nearest(name, container.natives)}")
+        raise InputError(_missing(path, name, container))
     native = container.natives[name]
     if not native.regular and (native.problem or not native.jagged):
         raise InputError(
@@ -221,7 +232,7 @@ def _finite(path: Path, name: str, lists: Any, counts: NDArray[np.int64], first:
 
 def _must_hold_numbers(path: Path, name: str, container: Container) -> None:
     if name not in container.natives:
-        raise InputError(f"{path}: column '{name}' is missing{nearest(name, container.natives)}")
+        raise InputError(_missing(path, name, container))
     if problem := _problem(name, container):
         raise InputError(f"{path}: column '{name}' {problem}: a feature is one number a row")
 

@@ -222,8 +222,9 @@ def _refuse_unquantised(call: Call[Any]) -> str | None:
         values = values[values > 0]
         if values.size and np.log2(values.max() / grid(values).min()) > _MOST_CONSTANT_BITS:
             what = "bias_quant=Int16Bias" if call.node.op in ("Add", "Gemm", "Conv") else "weight_quant"
+            name = operand.name or call.node.name
             return (
-                f"constant '{operand.name}' is not quantised (a value such as {values[0]:.6g} needs more than "
+                f"constant '{name}' is not quantised (a value such as {values[0]:.6g} needs more than "
                 f"{_MOST_CONSTANT_BITS} bits): give it a fixed-point quantiser, in Brevitas for instance {what}"
             )
     return None

@@ -40,7 +40,12 @@ class LayeredNetwork(Network):
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:
-        """Set each activation's range from the batch (events, n), in the order in which the walk reaches it."""
+        """Set each activation's range from the batch (events, n), in the order in which the walk reaches it.
+
+        TypeError where the network does not say what it takes, or gives something else than tensors.
+        """
+        if not self.shapes:
+            raise TypeError(f"{type(self).__name__}: set shapes, that of each block: ((inputs,),) of plain features")
         self._walk(Walk.CALIBRATING)
         self.of_flat(x)
         self._walk(Walk.RUNNING)

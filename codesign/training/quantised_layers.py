@@ -91,7 +91,9 @@ class GridSignal:
 
 
 def sum_of(first: GridSignal, *others: GridSignal) -> GridSignal:
-    """Elementwise, with what has to be repeated repeated."""
+    """Elementwise, with what has to be repeated repeated; TypeError where one is no signal."""
+    if any(not isinstance(one, GridSignal) for one in (first, *others)):
+        raise TypeError("sum_of adds signals: what OutputLayer gives is a tensor, which is added to a signal's .values")
     values, grid = first.values, first.grid
     for other in others:
         values = values + other.values

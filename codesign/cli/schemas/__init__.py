@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from codesign.core.errors import InputError, nearest
 from codesign.core.records import SCHEMAS
 from codesign.core.runfolder import IMPORT, write_atomically
+from codesign.core.targets import Target
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.reference_distribution import REFERENCE, ReferenceDistribution
 from codesign.handoff.stream.stream_record import StreamRecord
 from codesign.importing.import_report import ImportReport
 from codesign.study.imported_run import REPORT, ImportedRun
 
-__all__ = ("NAMES", "STUDY", "schema", "write_schemas")
+__all__ = ("NAMES", "STUDY", "TARGET", "schema", "write_schemas")
 
 _MODELS: dict[str, type[BaseModel]] = {
     **SCHEMAS, "manifest.json": Manifest, IMPORT: ImportedRun, REPORT: ImportReport, "stream.json": StreamRecord,
@@ -25,21 +26,23 @@ _MODELS: dict[str, type[BaseModel]] = {
 }  # fmt: skip
 #: a study, whose schema is of what is installed, and is not kept
 STUDY = "study"
+#: a target's file
+TARGET = "target"
 #: the records that have a schema
 NAMES = tuple(sorted(_MODELS))
 
 
 def schema(name: str) -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a record, e.g. ``front.json``, or of a whole ``study``."""
+    """JSON Schema (draft 2020-12) of a record, e.g. ``front.json``, or of a ``study``'s or a ``target``'s file."""
     if name == STUDY:
         from codesign.study.study_schema import study_schema
 
         return study_schema()
-    if name not in _MODELS:
-        raise InputError(
-            f"no schema for '{name}'{nearest(name, (*NAMES, STUDY))}; there are: {', '.join((*NAMES, STUDY))}"
-        )
-    made = _MODELS[name].model_json_schema()
+    known: dict[str, type[BaseModel]] = {**_MODELS, TARGET: Target}
+    if name not in known:
+        there = (*known, STUDY)
+        raise InputError(f"no schema for '{name}'{nearest(name, there)}; there are: {', '.join(there)}")
+    made = known[name].model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": name}
 
 
