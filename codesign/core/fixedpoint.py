@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from codesign.core.layout import FEATURES, MOST_BLOCKS, MOST_ELEMENTS, Layout
+from codesign.core.mapped import every
 
 __all__ = ("INPUT_INTEGER_BITS", "Block", "FixedPoint", "InputQuantisation", "Port", "QuantisedBlock", "places_of")
 
@@ -221,7 +222,7 @@ class QuantisedBlock(Block):
         stays 0, and 1, where there is nothing else, is one bit.
         """
         kind = FixedPoint(signed=True, integer_bits=integer_bits, fraction_bits=bits - 1 - integer_bits)
-        x = x[:: -(-x.size // _FITTED)] if x.size > _FITTED else x
+        x = every(x, -(-x.size // _FITTED))
         x64 = np.asarray(x, dtype=np.float64).reshape(len(x) * layout.items, layout.shape[-1])
         if layout.absent is not None:
             x64 = x64[(x64 != 0).any(axis=1)]

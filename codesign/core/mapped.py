@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ("LARGE", "chunks", "forget", "mapped", "taken")
+__all__ = ("LARGE", "chunks", "every", "forget", "mapped", "taken")
 
 #: bytes from which on an array is better kept in a file
 LARGE = 256 << 20
@@ -46,6 +46,19 @@ def forget(array: NDArray[Any]) -> None:
         base = base.base
     if isinstance(base, mmap.mmap):
         base.madvise(mmap.MADV_DONTNEED)
+
+
+def every(array: NDArray[N], step: int) -> NDArray[N]:
+    """``array[::step]`` in memory, of a mapped one without keeping what lies between: a page that is read brings its
+    neighbours along."""
+    if step < 2:
+        return array
+    found = np.empty((-(-len(array) // step), *array.shape[1:]), array.dtype)
+    rows = max(1, _CHUNK // max(1, step * found[:1].nbytes))
+    for begin in range(0, len(found), rows):
+        found[begin : begin + rows] = array[begin * step : (begin + rows) * step : step]
+        forget(array)
+    return found
 
 
 def taken(array: NDArray[N], index: NDArray[np.intp]) -> NDArray[N]:

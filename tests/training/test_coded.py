@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from codesign.core import mapped as mapping
 from codesign.core.fixedpoint import InputQuantisation
-from codesign.core.mapped import chunks, forget, mapped, taken
+from codesign.core.mapped import chunks, every, forget, mapped, taken
 from codesign.families.deepsets.family import DeepSets
 from codesign.training.coded import Coded
 from codesign.training.lesson import Budget, Fold, Lesson
@@ -40,6 +41,27 @@ def test_a_private_map_is_not_forgotten(tmp_path):
     private[1] = 7
     forget(private[:2])
     assert private[1] == 7
+
+
+def test_every_so_many_rows_leave_no_pages_behind(monkeypatch):
+    """Read as they lie, all 64 MB would be in memory: a page comes with its neighbours."""
+    monkeypatch.setattr(mapping, "LARGE", 1)
+    monkeypatch.setattr(mapping, "_CHUNK", 1 << 20)
+    x = mapped((1 << 14, 1 << 10), np.float32)
+    for part in chunks(x):
+        x[part] = np.arange(part.start, part.stop)[:, None]
+
+    def pages_mb() -> int:
+        status = Path("/proc/self/status").read_text()
+        return sum(int(status.split(name)[1].split()[0]) for name in ("RssFile:", "RssShmem:")) // 1024
+
+    before = pages_mb()
+    found = every(x[:, 16:], 25)
+    after = pages_mb()
+    assert np.array_equal(found, np.array(x[::25, 16:]))
+    assert pages_mb() > before + 40, "planted: the same rows by a stride"
+    assert after < before + 8
+    assert every(x, 1) is x
 
 
 def test_codes_train_the_same_network(everything_is_large):
