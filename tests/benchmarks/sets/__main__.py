@@ -220,9 +220,13 @@ def write(given: argparse.Namespace) -> dict[str, Any]:
     for items in given.items:
         files = sorted((base / str(items) / "rows").glob("*/row.json"))
         rows = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        rows = [r for r in rows if "refused" in r or _labels(base / str(items), r["key"], given.test).is_file()]
         if rows:
             summary = judged(rows, base / str(items), jets_of(items, given.train, given.test, base / str(items)))
-            found[str(items)] = {"summary": summary, "designs": rows}
+            wanted = [t.name for t in TRAININGS] + [name for name, _, _ in THEIRS]
+            there = {row.get("training") for row in rows}
+            missing = [name for name in wanted if name not in there]
+            found[str(items)] = {"summary": summary, "not_measured": missing, "designs": rows}
     record = {
         "command": "make bench-constituents",
         "jets": {"card": CARD, "train_and_validation": given.train, "test": given.test, "seed_of_test": TEST_SEED},

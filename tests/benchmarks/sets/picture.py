@@ -16,6 +16,8 @@ _SERIES: tuple[tuple[str, int, str, str, str], ...] = (
     ("HGQ2 imported", 9, "#c4591d", "P", "HGQ2 imported, folded over 9"),
 )
 
+_TICKS = (1000, 2000, 3000, 5000, 10_000, 20_000, 30_000, 50_000, 100_000)
+
 
 def draw(record: dict[str, Any], file: Path) -> None:
     """Accuracy on the test jets with its error against LUT by Yosys; nothing where nothing is measured."""
@@ -43,6 +45,10 @@ def draw(record: dict[str, Any], file: Path) -> None:
                     ls="none", label=label,
                 )  # fmt: skip
             axis.set(xscale="log", xlabel="LUT (Yosys)", ylabel="accuracy", title=f"{items} constituents of 3 numbers")
+            low, high = axis.get_xlim()
+            axis.set_xticks([t for t in _TICKS if low <= t <= high], minor=False)
+            axis.set_xticks([], minor=True)
+            axis.xaxis.set_major_formatter("{x:,.0f}")
             axis.grid(alpha=0.25)
         axes[0][0].legend(loc="lower right", fontsize=9)
         figure.tight_layout()
