@@ -56,7 +56,7 @@ Method = Callable[[Part], Array]
 CHOSEN_BY = "tpr_mean_1e-3"
 #: in the order in which the task has them
 BASELINES = (
-    "isolation forest", "PCA (squared error)", "sum of z^2", "largest |z|", "HT + MET + leptons", "single jet",
+    "isolation forest", "PCA (squared error)", "sum of z^2", "largest z (absolute)", "HT + MET + leptons", "single jet",
     "HT", "MET",
 )  # fmt: skip
 CEILINGS = ("searched sum (told the signals)", "supervised trees (told the signals)")

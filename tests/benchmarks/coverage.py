@@ -193,6 +193,7 @@ def look_again(record_path: Path, kept: Path, samples: int, until: float) -> Non
     """Measure what is outside with other samples, and write it into the record."""
     record = json.loads(record_path.read_text())
     found: dict[str, dict[str, Any]] = {}
+    unfinished: dict[str, int] = {}
     for name, (problem, drawn) in problems().items():
         wanted = [text.partition(": ")[2] for text in record["outside"] if text.startswith(f"{name}: ")]
         if not wanted:
@@ -200,13 +201,17 @@ def look_again(record_path: Path, kept: Path, samples: int, until: float) -> Non
         pairs = drawn_pairs(kept / f"{name}-again.jsonl", problem, drawn, samples, AGAIN_SEED, until, wanted)
         if len(pairs) < samples:
             print(f"{name}: {len(pairs)} of {samples}: the same command goes on")
-            return
+            unfinished[name] = len(pairs)
+            continue
         anew = ratios(pairs)
         found[name] = {of: anew[of] | {"together": together(record["tasks"][name][of], anew[of])} for of in wanted}
     record["again"] = {
         "seeds": {"validation": [AGAIN_SEED, 2, samples], "test": [AGAIN_SEED + 1, 2, samples]},
         "tasks": found,
+        "unfinished": unfinished,
     }
+    if not found:
+        return
     record_path.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 

@@ -76,7 +76,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
     "hlt_jets.json": (
         "HLT jets uncorrected, corrected by factors, trees, a network, in pairs",
-        "python -m tests.benchmarks.hlt_jets",
+        "python -m tests.benchmarks.hlt_jets --dijets 2000 --ttbar 1500",
     ),
     "items.json": ("families on items in every domain", "python -m tests.benchmarks.item_flows"),
     "import_destinations.json": (
