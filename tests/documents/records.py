@@ -37,7 +37,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     ),
     "composition.json": (
         "offline jets' composition beside CMS's simulation, fitted on one half, judged on the other",
-        "python -m codesign.physics.detector.composition_fit NANOAOD",
+        "python -m codesign.physics.detector.composition_fit NANOAOD --own TTBAR --fit",
     ),
     "circuit_kinds.json": (
         "compiled and synthesised figures of small circuits of each kind",
@@ -57,7 +57,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     ),
     "detector.json": (
         "the detector simulation beside CMS's published performance",
-        "python -m codesign.physics.detector.validate",
+        "python -m codesign.physics.detector.validate --dijets 1600 --top-pairs 250 --zero-bias 1600 --collisions 4000",
     ),
     "embedding_front.json": (
         "the anomaly trigger by an embedding beside the plain autoencoder",
@@ -70,7 +70,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "front.json": ("the demo's front", "make demo"),
     "full_jets.json": (
         "shapes of the ungroomed jet beside its groomed features, on published jets too",
-        "python -m tests.benchmarks.full_jets JETS",
+        "python -m tests.benchmarks.full_jets JETS --events 8000 --epochs 25",
     ),
     "fuzz.json": ("damaged files given to every command", "make fuzz"),
     "handoff.json": ("rates of emulators and of apply", "python -m tests.benchmarks.handoff_record"),
