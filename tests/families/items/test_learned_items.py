@@ -114,7 +114,7 @@ def test_networks_that_wrap_are_exact_everywhere(family, more, toy, tmp_path):
     toy = toy()
     trained = wrapping(family, more, toy)
     design = trained.design()
-    codes_everywhere(trained.network, design, toy.x, tmp_path, distinct=3)
+    codes_everywhere(trained._network, design, toy.x, tmp_path, distinct=3)
     ways = {"modules": AlkaidSettings(modules="items")}
     ways |= {t: AlkaidSettings(interval=3, transport=t) for t in ("parallel", "beats")}
     for name, settings in ways.items():
