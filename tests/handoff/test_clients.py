@@ -8,11 +8,11 @@ xrootd-server, and ``pip install --target FOLDER fsspec-xrootd`` with the FOLDER
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -78,30 +78,31 @@ def test_dask_awkward_gives_it_lazily(offline, nano):
 
 
 @pytest.fixture
-def xrootd(tmp_path):
-    """The URL of an XRootD server of a folder, the folder, and what a client's Python needs."""
+def xrootd(tmp_path, nano):
+    """The URL of an XRootD server that has the file as ``/data/nano.root``, and what a client's Python needs."""
     own = environment(os.environ.get("CODESIGN_XROOTD", ""))
     if shutil.which("xrootd") is None:
         pytest.skip("no XRootD server: apt install xrootd-server")
     if subprocess.run([sys.executable, "-c", "import fsspec_xrootd"], env=own, capture_output=True).returncode:
         pytest.skip("no fsspec-xrootd here, nor in CODESIGN_XROOTD")
-    port, served, admin = free_port(), tmp_path / "served", tmp_path / "admin"
+    # not in tmp_path, which is its owner's alone: as root the server becomes another user
+    place = Path(tempfile.mkdtemp(prefix="codesign-xrootd-"))
+    port, served, admin = free_port(), place / "served", place / "admin"
     (served / "data").mkdir(parents=True)
     admin.mkdir()
-    config = tmp_path / "xrootd.cfg"
+    shutil.copy(nano, served / "data" / "nano.root")
+    config = place / "xrootd.cfg"
     config.write_text(
         f"all.export /data\noss.localroot {served}\nxrd.port {port}\nxrd.network nodnr\n"
         f"all.adminpath {admin}\nall.pidpath {admin}\n"
     )
     user = []
     if os.geteuid() == 0:  # it does not run as root
-        name = pwd.getpwnam("xrootd")
         user = ["-R", "xrootd"]
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(folder.stat().st_mode | 0o055)
-        os.chown(admin, name.pw_uid, name.pw_gid)
+        for path in (place, *place.rglob("*")):
+            shutil.chown(path, "xrootd")
     with (tmp_path / "xrootd.log").open("w") as log:
-        server = subprocess.Popen(["xrootd", *user, "-c", str(config)], stdout=log, stderr=log, cwd=tmp_path)
+        server = subprocess.Popen(["xrootd", *user, "-c", str(config)], stdout=log, stderr=log, cwd=place)
     try:
         for _ in range(100):
             with socket.socket() as door:
@@ -109,17 +110,16 @@ def xrootd(tmp_path):
                     break
             assert server.poll() is None, (tmp_path / "xrootd.log").read_text()[-2000:]
             time.sleep(0.1)
-        yield f"root://localhost:{port}/", served, own
+        yield f"root://localhost:{port}/", own
     finally:
         server.terminate()
         server.wait(timeout=60)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.mark.slow
-def test_a_file_of_an_xrootd_server_is_scored_as_the_same_file_here(offline, nano, xrootd, tmp_path):
-    url, served, own = xrootd
-    shutil.copy(nano, served / "data" / "nano.root")
-    (served / "data" / "nano.root").chmod(0o644)
+def test_a_file_of_an_xrootd_server_is_scored_as_the_same_file_here(offline, xrootd, tmp_path):
+    url, own = xrootd
     command = [sys.executable, "-m", "codesign.cli", "apply", str(offline[0])]
     given = [*command, f"{url}/data/nano.root", "-o", str(tmp_path / "s.root")]
     done = subprocess.run(given, env=own, capture_output=True, text=True, timeout=300, cwd=tmp_path)
