@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,12 +15,30 @@ import codesign
 from codesign.cli import app
 from codesign.core import local_packages, plugins
 from codesign.core.errors import InputError
+from codesign.core.printing import print_front
+from codesign.core.records import Comparisons
+from codesign.core.runfolder import RunFolder
+from codesign.search.engine import run_study
+from codesign.study.definition import Study, load_study
 from codesign.tasks.base import Task
+from tests.benchmarks.examples import PICTURES, RECORD, command_of, sources_of, studies_of_examples
+from tests.nightly import parts
 from tests.trees import ROOT
 
+STUDIES = studies_of_examples()
 FOLDERS = sorted(p.parent for p in (ROOT / "examples").glob("*/study.yaml"))
 #: well-kept libraries of the examples' fields, and the standard library
 LIBRARIES = {"numpy", "scipy", "sklearn", "torch", "brevitas", "awkward", "hist", "uproot", "torchvision", "skimage"}
+#: what makes an example a toy that runs in seconds: sample, and what differs of the study
+TOYS = {
+    "pixel-background": ({"events": 4000}, "trees", {"rounds": 2, "depth": 2}),
+    "unfold": ({"events": 4000}, "trees", {"rounds": 2, "depth": 2}),
+    "tune": (
+        {"points": 4000},
+        "mlp",
+        {"depth": 1, "width": 4, "weight_bits": 4, "activation_bits": 4, "input_bits": 6},
+    ),
+}
 
 
 @pytest.fixture
@@ -61,7 +78,6 @@ def test_only_public_names_are_imported(folder):
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
 def test_each_opens(folder, unnamed):
     from codesign.search.resolve import resolve
-    from codesign.study.definition import load_study
 
     study = load_study(local_packages.study_of(str(folder)))
     resolve(study)
@@ -103,17 +119,62 @@ def test_a_folder_without_a_package_is_a_study_only(tmp_path, unnamed):
     assert Path(local_packages.study_of(str(tmp_path))).is_file()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
-def test_each_runs_to_a_report(folder, tmp_path, unnamed):
-    """A few trials of it, in another process, to a front of exact points and a report."""
-    command = [sys.executable, "-m", "codesign.cli", "run", str(folder), "--trials", "4", "--workers", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [*command, "--store", "none", "--run", "run"], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    front = json.loads((tmp_path / "run" / "front.json").read_text(encoding="utf-8"))
-    assert front["points"]
-    assert all(point["verified"]["exact"] for point in front["points"])
-    assert next(tmp_path.rglob("index.html")).stat().st_size > 100_000
+def test_an_internal_name_would_be_seen(tmp_path):
+    (tmp_path / "mine.py").write_text("import codesign.core.records\nfrom codesign import Task, nothing\n")
+    names = list(imported(tmp_path / "mine.py"))
+    assert names == [("codesign.core.records", None), ("codesign", "Task"), ("codesign", "nothing")]
+    assert "nothing" not in codesign.__all__
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_a_toy_of_it_runs(name, tmp_path, unnamed, capsys):
+    """One small candidate of each, from its sample to RTL and the difference from its baselines."""
+    sample, family, space = TOYS[name]
+    data = load_study(local_packages.study_of(str(ROOT / "examples" / name))).model_dump(mode="json")
+    own = next((f for f in data.get("families") or [] if f["name"] == family), data)
+    data |= {"sample": sample, "splits": {"train": 0.4, "validation": 0.2, "test": 0.4}, "families": None}
+    data |= {"family": family, "space": own["space"] | space if family == "trees" else space, "constraints": []}
+    data |= {"flow": own["flow"], "training": own["training"] | {"epochs": 2}, "view": own.get("view")}
+    data |= {"verification": {"gate_events": 1000, "rtl_events": 1000}, "search": {"trials": 1}}
+    front = run_study(Study.model_validate({k: v for k, v in data.items() if v is not None}), tmp_path / "run")
+    (point,) = front.points
+    assert point.verified is not None
+    assert point.verified.exact
+    compared = RunFolder(tmp_path / "run").trial(point.trial).read("comparisons.json", Comparisons)
+    assert compared is not None
+    metric = front.objectives[0].name
+    assert compared.compared
+    assert all(one.metrics[metric].error > 0 for one in compared.compared)
+    print_front(front, tmp_path / "run")
+    said = capsys.readouterr().out
+    assert all(f"{metric} on the same events, less that of {one.other}: trial 0 " in said for one in compared.compared)
+
+
+def test_the_record_is_of_the_examples_as_they_are():
+    record = json.loads(RECORD.read_text(encoding="utf-8"))["examples"]
+    assert set(record) <= set(STUDIES)
+    assert len(record) >= 6
+    for name, entry in record.items():
+        path = STUDIES[name]
+        assert entry["sources"] == sources_of(path), (
+            f"made of other sources: python -m tests.benchmarks.examples {name}"
+        )
+        assert entry["command"].split(" --trials")[0] == command_of(path)[0]
+        assert entry["points"]
+        assert all(point["exact"] for point in entry["points"]), name
+        beside = entry["best"]["beside"]
+        assert beside
+        assert all(entry["metric"] in of and of[entry["metric"]]["error"] > 0 for of in beside.values()), name
+        assert (PICTURES / f"{name}.svg").is_file()
+
+
+def test_pictures_are_small():
+    pictures = list(PICTURES.glob("*"))
+    assert {p.stem for p in pictures} == set(json.loads(RECORD.read_text(encoding="utf-8"))["examples"])
+    assert sum(p.stat().st_size for p in pictures) < 2 << 20
+
+
+def test_a_night_runs_each_and_goes_on():
+    names = {part.name.removeprefix("example-") for part in parts() if part.name.startswith("example-")}
+    assert names == set(STUDIES)
+    assert {path.parent for path in STUDIES.values()} == set(FOLDERS)

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,8 +26,26 @@ from typing import Any
 
 import yaml
 
-from codesign.core.records import Baselines, Comparisons, Front, FrontPoint, Plot, Plots
+from codesign.core.local_packages import use_package
+from codesign.core.records import (
+    Baselines,
+    Comparisons,
+    Front,
+    FrontPoint,
+    Metrics,
+    PairedDifference,
+    Plot,
+    Plots,
+    State,
+    TrialStatus,
+)
 from codesign.core.runfolder import RunFolder, write_atomically
+from codesign.pipeline.parts import load_sample, seeing, splits_of
+from codesign.pipeline.trial import design_of, trial_of
+from codesign.pipeline.trial_comparison import scores_of
+from codesign.study.definition import Study
+from codesign.study.opened_problem import open_problem
+from codesign.tasks.problem import working_points
 from tests.trees import ROOT, commit_of
 
 __all__ = ("PICTURES", "RECORD", "command_of", "sources_of", "studies_of_examples")
@@ -46,6 +65,7 @@ _PLOTS = {
     "proton-ct": "rsp",
     "tune": "recovered",
 }
+_SPENT = ("command", "seconds", "processor_seconds", "workers", "went_on")
 _FIGURES = ("lut", "ff", "latency_ns", "latency_cycles", "fmax", "initiation_interval")
 
 
@@ -58,13 +78,12 @@ def studies_of_examples() -> dict[str, Path]:
     return found
 
 
-def command_of(path: Path) -> tuple[str, list[str], dict[str, str]]:
-    """What a user types, and its arguments and environment here."""
+def command_of(path: Path) -> tuple[str, dict[str, str]]:
+    """What a user types in a clone, and the environment that it needs here."""
     folder = path.parent.relative_to(ROOT)
     if path.name == "study.yaml":
-        return f"codesign run {folder}", ["run", str(folder)], {}
-    named = {"CODESIGN_PACKAGES": str(folder)}
-    return f"CODESIGN_PACKAGES={folder} codesign run {folder / path.name}", ["run", str(folder / path.name)], named
+        return f"codesign run {folder}", {}
+    return f"CODESIGN_PACKAGES={folder} codesign run {folder / path.name}", {"CODESIGN_PACKAGES": str(path.parent)}
 
 
 def sources_of(path: Path) -> str:
@@ -82,13 +101,13 @@ def _processor() -> float:
 
 def made_run(path: Path, folder: Path, workers: int, trials: int | None) -> dict[str, Any]:
     """Run the study into the folder; seconds, and whether it went on from something."""
-    said, arguments, named = command_of(path)
+    said, named = command_of(path)
     there, began, before = folder.exists(), time.monotonic(), _processor()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **named}
     fewer = [] if trials is None else ["--trials", str(trials)]
     more = [*fewer, "--run", str(folder), "--store", "none", "--workers", str(workers)]
-    command = [sys.executable, "-m", "codesign.cli", *arguments, *more]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    command = [sys.executable, "-m", "codesign.cli", "run", str(path.parent if not named else path), *more]
+    subprocess.run(command, cwd=folder.parent, env=environment, check=True)  # its report lies in 'reports' there
     spent = {"seconds": round(time.monotonic() - began, 1), "processor_seconds": round(_processor() - before, 1)}
     return {"command": " ".join([said, *fewer]), **spent, "workers": workers, "went_on": there}
 
@@ -99,12 +118,60 @@ def _clear(folder: Path, sources: str) -> None:
     known = stamp.read_text(encoding="utf-8") if stamp.exists() else ""
     if folder.exists() and (known != sources or (folder / "front.json").exists()):
         shutil.rmtree(folder)
+        shutil.rmtree(folder.parent / "reports" / folder.name, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     stamp.write_text(sources, encoding="utf-8")
 
 
 def _figures(point: FrontPoint) -> dict[str, float]:
     return {f"{f.quantity} ({f.fidelity})": f.value for f in point.figures if f.quantity in _FIGURES}
+
+
+def _beside(differences: Mapping[str, Mapping[str, PairedDifference]], baseline: Baselines) -> dict[str, Any]:
+    found = {}
+    for name, metrics in differences.items():
+        own = next(b for b in (baseline, *baseline.others) if b.name == name)
+        found[name] = {
+            metric: {
+                "baseline": own.metrics[metric].value,
+                "baseline_error": own.metrics[metric].error,
+                "difference": difference.value,
+                "error": difference.error,
+                "better": difference.better,
+            }
+            for metric, difference in metrics.items()
+            if metric in own.metrics
+        }
+    return found
+
+
+def best_network(run: RunFolder, path: Path, metric: str, sign: int, baseline: Baselines) -> dict[str, Any] | None:
+    """Of a search among networks and trees, the network that is best by validation, on the front or not, judged on the
+    test split beside each baseline; None where all are of one family."""
+    complete = [t for t in run.trials() if (s := t.read("status.json", TrialStatus)) and s.state == State.COMPLETE]
+    family = {t.number: str((t.read_json("config.json") or {}).get("study.family", "trees")) for t in complete}
+    judged = {t.number: t.read("metrics.json", Metrics) for t in complete if family[t.number] != "trees"}
+    by_value = {number: sign * of.metrics[metric].value for number, of in judged.items() if of}
+    if not by_value:
+        return None
+    use_package(path.parent)
+    number = max(by_value, key=lambda n: by_value[n])
+    study, folder = trial_of(run, number)
+    assert isinstance(study, Study)
+    problem, sample, splits, design = open_problem(study), load_sample(run), splits_of(study), design_of(folder)
+    parts = {name: sample.part(name, splits) for name in ("train", "validation", "test")}
+    scores = {name: scores_of(design, seeing(sample, study.view).part(name, splits)) for name in ("validation", "test")}
+    points, differences = working_points(problem, scores["validation"], parts["validation"]), {}
+    for model in problem.baselines(parts["train"], study.seed):
+        own = working_points(problem, model(parts["validation"]), parts["validation"])
+        differences[model.name] = problem.compare(scores["test"], model(parts["test"]), parts["test"], (points, own))
+    value = problem.judge(scores["test"], parts["test"], points)[metric]
+    return {
+        "trial": number,
+        "family": family[number],
+        "metrics": {metric: {"value": value.value, "error": value.error}},
+        "beside": _beside(differences, baseline),
+    }
 
 
 def summary(folder: Path, path: Path) -> dict[str, Any]:
@@ -118,21 +185,6 @@ def summary(folder: Path, path: Path) -> dict[str, Any]:
     best = max(front.points, key=lambda p: sign * (p.validation or p.metrics)[name].value)
     compared = run.trial(best.trial).read("comparisons.json", Comparisons)
     assert compared is not None
-    all_baselines = [baseline, *baseline.others]
-    beside = {}
-    for one in compared.compared:
-        own = next(b for b in all_baselines if b.name == one.other)
-        beside[one.other] = {
-            metric: {
-                "baseline": own.metrics[metric].value,
-                "baseline_error": own.metrics[metric].error,
-                "difference": difference.value,
-                "error": difference.error,
-                "better": difference.better,
-            }
-            for metric, difference in one.metrics.items()
-            if metric in own.metrics
-        }
     lines = sum(len(p.read_text(encoding="utf-8").splitlines()) for p in path.parent.glob("*.py"))
     return {
         "lines": lines,
@@ -156,8 +208,9 @@ def summary(folder: Path, path: Path) -> dict[str, Any]:
             "family": str(best.config.get("study.family", "")),
             "metrics": {m: {"value": of.value, "error": of.error} for m, of in best.metrics.items()},
             "figures": _figures(best),
-            "beside": beside,
+            "beside": _beside({one.other: one.metrics for one in compared.compared}, baseline),
         },
+        "network": best_network(run, path, name, sign, baseline),
     }
 
 
@@ -170,6 +223,9 @@ def _draw_front(axes: Any, entry: dict[str, Any]) -> None:
     for (name, of), style in zip(entry["best"]["beside"].items(), ("--", ":", "-.", (0, (8, 3))), strict=False):
         if entry["metric"] in of:
             axes.axhline(of[entry["metric"]]["baseline"], color="#444444", linestyle=style, linewidth=1.2, label=name)
+    low, high = axes.dataLim.intervaly
+    if low > 0 and high > 5 * low:
+        axes.set_yscale("log")
     axes.set(xscale="log", xlabel="look-up tables (compiled)", ylabel=entry["metric"].replace("_", " "))
     axes.legend(fontsize=8)
 
@@ -213,7 +269,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--trials", type=int, help="by default each study's own number")
     parser.add_argument("--output", type=Path, default=RECORD, help="the record; of another, pictures stand beside it")
-    parser.add_argument("--draw", action="store_true", help="read finished runs, and draw, and run nothing")
+    parser.add_argument("--draw", action="store_true", help="read again what was run, and draw; run nothing")
     options = parser.parse_args()
     output = options.output
     record = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {"examples": {}}
@@ -221,20 +277,18 @@ def main() -> None:
     if unknown := set(options.names) - set(studies):
         parser.error(f"no example {', '.join(sorted(unknown))}; there are {', '.join(studies)}")
     for name, path in studies.items():
-        made, sources, folder = record["examples"].get(name), sources_of(path), options.runs / name
-        if options.draw and not (folder / "front.json").exists():
+        made, sources, folder = record["examples"].get(name), sources_of(path), options.runs.resolve() / name
+        if options.names and name not in options.names:
             continue
-        if not options.draw:
-            if made is not None and made["sources"] == sources and name not in options.names:
+        if options.draw:
+            if made is None or not (folder / "front.json").exists():
                 continue
-            if options.names and name not in options.names:
+            sources, spent = made["sources"], {key: made[key] for key in _SPENT}
+        else:
+            if made is not None and made["sources"] == sources and name not in options.names:
                 continue
             _clear(folder, sources)
             spent = made_run(path, folder, options.workers, options.trials)
-        else:
-            spent = (
-                {k: made[k] for k in ("command", "seconds", "processor_seconds", "workers", "went_on")} if made else {}
-            )
         entry = {"sources": sources, **spent, **summary(folder, path)}
         plots = RunFolder(folder).trial(entry["best"]["trial"]).read("plots.json", Plots)
         assert plots is not None

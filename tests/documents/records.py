@@ -63,6 +63,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
         "the anomaly trigger by an embedding beside the plain autoencoder",
         "python -m tests.benchmarks.embedding_front",
     ),
+    "examples.json": ("the worked examples, each as a user runs it", "python -m tests.benchmarks.examples"),
     "families.json": ("networks and trees in one search", "python -m tests.benchmarks.families"),
     "flows.json": ("the demo's front through alkaid, FINN and hls4ml", "codesign flows runs/jet-tagger"),
     "folded_board.json": ("a folded deep set on an ULX3S", "python -m tests.benchmarks.folded_board"),
