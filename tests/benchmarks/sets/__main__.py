@@ -204,8 +204,8 @@ def judged(rows: list[dict[str, Any]], folder: Path, jets: Jets) -> dict[str, An
                 summary[f"ours at {interval}, {name} at 1"] = against(chosen("codesign", interval), theirs, gap, aim)
     if folded := chosen("HGQ2 imported", 9):
         summary["ours at 9, HGQ2 imported at 9"] = against(chosen("codesign", 9), folded, gap, 1.0)
-        own = chosen("HGQ2", 1, THEIRS[1][0])
-        summary["HGQ2 imported at 9, itself at 1"] = against(folded, own, gap, 1.0)
+        if own := chosen("HGQ2", 1, THEIRS[1][0]):
+            summary["HGQ2 imported at 9, itself at 1"] = against(folded, own, gap, 1.0)
     return summary
 
 
