@@ -1,6 +1,6 @@
 """Families on items and images through every flow: reports/reference/items.json.
 
-    python -m tests.benchmarks.item_flows [--only deepsets,...] [--minutes 15] [--output FILE] [--table]
+    python -m tests.benchmarks.item_flows [--only deepsets,...] [--minutes 15] [--output FILE]
 
 Of each family a small network is trained with a channel that never fires, dead rows and absent items. Its integers are
 compared: exact arithmetic, Brevitas, QONNX, alkaid's interpreter, the C++ emulator, standard ONNX and the simulated RTL
@@ -127,12 +127,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="families, by comma")
     parser.add_argument("--minutes", type=float, default=15, help="nothing new is begun after so many")
     parser.add_argument("--output", type=Path, default=RECORD)
-    parser.add_argument("--table", action="store_true", help="print the table of the documentation and end")
     given = parser.parse_args()
     record: dict[str, Any] = json.loads(given.output.read_text()) if given.output.is_file() else {"families": {}}
-    if given.table:
-        print(table(record))
-        return
     chosen = [f for f in FAMILIES if not given.only or f.name in given.only.split(",")]
     start = time.monotonic()
     for family in chosen:

@@ -1,6 +1,6 @@
 """Time and memory of compiling, simulating and synthesising the largest design of each kind of network on items.
 
-    python -m tests.benchmarks.largest [KIND ...] [--minutes 20] [--table]
+    python -m tests.benchmarks.largest [KIND ...] [--minutes 20]
 
 Folded into nine clocks, and unrolled with a module for each item. Each stage runs in a process of its own: processor
 seconds of it and its children, and the most memory that one of them had. Simulation: 60 events, their gaps and resets
@@ -157,7 +157,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*")
     parser.add_argument("--minutes", type=float, default=20)
-    parser.add_argument("--table", action="store_true", help="print the table of the documentation and end")
     parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
@@ -165,9 +164,6 @@ def main() -> None:
         print(json.dumps(_stage(stage, json.loads(key), Path(folder))))
         return
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {"codesign": codesign.__version__, "rows": []}
-    if options.table:
-        print(table(record))
-        return
     record |= {"target": TARGET, "events": _EVENTS}
     start = time.monotonic()
     for interval in INTERVALS:

@@ -16,6 +16,7 @@ from typing import Any
 
 from codesign.core.reading.yaml import read_yaml
 from codesign.core.resources import locate
+from codesign.flows.expected import REPEATED_FITS
 from tests.documents.numbers import RECORDS
 
 __all__ = ("TABLE", "TABLES", "fill_tables")
@@ -147,10 +148,31 @@ def _written(value: Any) -> str:
     return "" if value is None else f"`{json.dumps(value)}`"
 
 
+def _families_by_flows() -> str:
+    from tests.benchmarks import item_flows  # loads torch
+
+    return item_flows.table(_record(item_flows.RECORD.name)).rstrip()
+
+
+def _largest_designs() -> str:
+    from tests.benchmarks import largest
+
+    return largest.table(_record(largest.RECORD.name)).rstrip()
+
+
+def _fits() -> str:
+    from codesign.calibration import repeated_fits
+
+    return repeated_fits.table(json.loads(REPEATED_FITS.read_text(encoding="utf-8"))).rstrip()
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
     "the front through the flows": _front_through_flows,
     "studies that changed since": _studies_changed,
+    "families on items by flows": _families_by_flows,
+    "the largest designs": _largest_designs,
+    "fits by kind of circuit": _fits,
     "folded and unrolled": _folded_and_unrolled,
 }
