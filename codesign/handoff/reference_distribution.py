@@ -31,9 +31,11 @@ class CodeHistogram(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str
-    edges: tuple[int, ...] = Field(max_length=_BINS)
-    counts: tuple[float, ...] = Field(min_length=1, max_length=_BINS + 1)
+    name: str = Field(description="of the input or output")
+    edges: tuple[int, ...] = Field(max_length=_BINS, description="codes, rising")
+    counts: tuple[float, ...] = Field(
+        min_length=1, max_length=_BINS + 1, description="events of each bin, with their weights"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -53,10 +55,10 @@ class ReferenceDistribution(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    origin: str
-    rows: int = Field(ge=1)
-    effective: float = Field(gt=0)
-    quantities: tuple[CodeHistogram, ...]
+    origin: str = Field(description="of which events")
+    rows: int = Field(ge=1, description="events or objects")
+    effective: float = Field(gt=0, description="as many of equal weight")
+    quantities: tuple[CodeHistogram, ...] = Field(description="inputs, then outputs")
 
     def require(self, names: Sequence[str]) -> None:
         """InputError where it is not of these quantities."""

@@ -33,9 +33,9 @@ from codesign.handoff.stream.budget import tuned_threshold
 from codesign.handoff.stream.drawn_collisions import CountedCollisions, EveryCollision
 from codesign.handoff.stream.drift import DriftWatch
 from codesign.handoff.stream.event_pool import EventPool, simulated_pool
+from codesign.handoff.stream.fill import FillPileUp
 from codesign.handoff.stream.live_server import LiveServer
 from codesign.handoff.stream.orbit import CROSSINGS, Orbit
-from codesign.handoff.stream.pile_up import FillPileUp
 from codesign.handoff.stream.processors import Processor
 from codesign.handoff.stream.trigger_menu import RULES, DeadTime, Menu, Path, Prescales
 from codesign.physics import detector
@@ -43,7 +43,7 @@ from codesign.physics.events import write_events
 from codesign.tasks.anomalies.anomaly import AnomalyProblem
 from codesign.tasks.anomalies.anomaly_sample import AnomalySample
 from tests.handoff.conftest import features
-from tests.handoff.test_apply import PerJet, some_events
+from tests.handoff.scored_events import PerJet, some_events
 
 
 def menu_of(*prescales):

@@ -11,7 +11,7 @@ from codesign.core.errors import InputError
 
 __all__ = ("LEAST", "Tuned", "rate_and_error", "tuned_threshold")
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 #: events above a threshold below which its rate is not stated
 LEAST = 9
@@ -22,15 +22,15 @@ class Tuned(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str
-    budget_hz: float
-    threshold_code: int
-    rate_hz: float
-    rate_error_hz: float
-    low_code: int
-    high_code: int
-    events: int
-    above: int
+    path: str = Field(description="whose threshold was tuned")
+    budget_hz: float = Field(description="that it may have")
+    threshold_code: int = Field(description="the smallest within the budget")
+    rate_hz: float = Field(description="at that threshold")
+    rate_error_hz: float = Field(description="one standard deviation")
+    low_code: int = Field(description="threshold for a rate one error lower")
+    high_code: int = Field(description="threshold for a rate one error higher")
+    events: int = Field(description="distinct events that it was tuned on")
+    above: int = Field(description="of these at the threshold or above")
 
 
 def rate_and_error(

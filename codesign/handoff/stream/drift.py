@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from codesign.handoff.reference_distribution import CodeHistogram, ReferenceDistribution
 
@@ -29,11 +29,11 @@ class Drift(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str
-    psi: float
-    ks: float
-    ks_p: float
-    alarm: bool
+    name: str = Field(description="of the input or output")
+    psi: float = Field(description="population stability index")
+    ks: float = Field(description="Kolmogorov and Smirnov's distance")
+    ks_p: float = Field(description="probability of so large a distance by chance")
+    alarm: bool = Field(description="whether both are beyond their thresholds")
 
 
 class DriftWatch:

@@ -29,8 +29,8 @@ from codesign.handoff.stream.budget import Tuned, tuned_threshold
 from codesign.handoff.stream.drawn_collisions import CountedCollisions, EveryCollision
 from codesign.handoff.stream.drift import DriftWatch
 from codesign.handoff.stream.event_pool import EventPool, pool_of, simulated_pool
+from codesign.handoff.stream.fill import FillPileUp
 from codesign.handoff.stream.orbit import Orbit
-from codesign.handoff.stream.pile_up import FillPileUp
 from codesign.handoff.stream.processors import Emulated, Interpreted, Simulated, planted
 from codesign.handoff.stream.stream_record import Alarm, FirmwareAgreement, StreamRecord
 from codesign.handoff.stream.stream_run import Machine, StreamRun, compare_firmware, joined_agreement

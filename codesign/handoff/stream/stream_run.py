@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from codesign.handoff.stream.budget import rate_and_error
 from codesign.handoff.stream.drawn_collisions import DrawnCollisions
 from codesign.handoff.stream.drift import Drift, DriftWatch
+from codesign.handoff.stream.fill import FillPileUp
 from codesign.handoff.stream.kept_events import Kept
 from codesign.handoff.stream.orbit import Orbit
-from codesign.handoff.stream.pile_up import FillPileUp
 from codesign.handoff.stream.processors import Processor
 from codesign.handoff.stream.stream_record import FirmwareAgreement, PathRate, ScoreHistogram, StreamSection
 from codesign.handoff.stream.trigger_menu import DeadTime, Menu, Prescales

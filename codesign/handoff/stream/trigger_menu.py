@@ -26,10 +26,10 @@ class Path(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[A-Za-z]\w{0,99}$")
-    output: str
-    threshold_code: int
-    prescale: int = Field(default=1, ge=1)
+    name: str = Field(pattern=r"^[A-Za-z]\w{0,99}$", description="of the path")
+    output: str = Field(description="which it compares")
+    threshold_code: int = Field(description="it fires at this code and above")
+    prescale: int = Field(default=1, ge=1, description="each n-th event that fires is kept")
 
 
 class Menu(BaseModel):
@@ -37,7 +37,7 @@ class Menu(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    paths: tuple[Path, ...] = Field(min_length=1, max_length=64)
+    paths: tuple[Path, ...] = Field(min_length=1, max_length=64, description="each with its threshold")
 
     @model_validator(mode="after")
     def _named(self) -> Menu:
