@@ -43,7 +43,7 @@ class Expected:
 EXPECTED = (
     Expected("report run -o page", r"page"),
     Expected("run frozen.yaml --run run --store store", r"1 +0\.9155 ± 0\.008\d +198\.34", UNSEALED),
-    Expected("verify run 1", r"exact", UNSEALED),
+    Expected("verify run 1", r"exact", UNSEALED, slow=True),
     Expected("handoff run 1 -o new-bundle", r"new-bundle", UNSEALED),
     Expected("check bundle", r"1000 +integers equal to golden\.npz[\s\S]*, 0 wrong"),
     Expected("apply bundle jets.parquet -o scores.parquet", r"2,?000"),
