@@ -24,7 +24,6 @@ from codesign.core.reading.npz import member_arrays
 from codesign.core.records import SampleFacts
 from codesign.core.runfolder import RunFolder
 from codesign.data.sample import Part, Sample, Splits
-from codesign.physics.substructure import CONSTITUENTS
 from codesign.study.definition import Study
 
 __all__ = (
@@ -47,6 +46,8 @@ Seen = TypeVar("Seen", Part, Sample)
 #: names of the splits
 PARTS = ("train", "validation", "test")
 
+#: the block that every sample of jets had before others could be
+_CONSTITUENTS = "constituents"
 #: before the name of an array of the sample's truth
 _TRUTH = "truth."
 #: of ``sample.json``: left out where empty
@@ -98,7 +99,7 @@ def record(sample: Sample, splits: Splits) -> dict[str, Any]:
         names += (sample.target_names, sample.target_units, sample.held_out)
     digest.update(repr(names).encode())
     layouts = [block.layout for block in sample.blocks]
-    if any(layout != CONSTITUENTS for layout in layouts):
+    if layouts and layouts != [_constituents()]:
         digest.update("".join(layout.model_dump_json() for layout in layouts).encode())
     for key, array in _columns(sample).items():
         if key.startswith(_TRUTH) or key in ("weights", "assigned", "pools"):
@@ -236,7 +237,13 @@ def _truth(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 def _known_blocks(facts: SampleFacts, arrays: Container[str]) -> tuple[Layout, ...]:
     """What ``sample.json`` says there is; runs of old had constituents, and did not say so."""
-    return facts.blocks or ((CONSTITUENTS,) if CONSTITUENTS.name in arrays else ())
+    return facts.blocks or ((_constituents(),) if _CONSTITUENTS in arrays else ())
+
+
+def _constituents() -> Layout:
+    from codesign.physics.substructure import CONSTITUENTS  # with numba, which few processes need
+
+    return CONSTITUENTS
 
 
 def load_sample(run: RunFolder) -> Sample:

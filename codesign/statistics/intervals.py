@@ -11,7 +11,7 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, norm
+from scipy.special import ndtr
 
 from codesign.core.records import Metric
 from codesign.statistics import weighted
@@ -20,7 +20,7 @@ from codesign.statistics.weighted import Weights
 __all__ = ("ONE_SIGMA", "clopper_pearson", "efficiency", "of_share", "standard_error")
 
 #: probability within one standard deviation
-ONE_SIGMA = float(norm.cdf(1) - norm.cdf(-1))
+ONE_SIGMA = float(ndtr(1) - ndtr(-1))
 
 
 def standard_error(share: float, number: float) -> float:
@@ -36,6 +36,8 @@ def clopper_pearson(share: float, number: float, level: float = ONE_SIGMA) -> tu
     if number <= 0:
         return 0.0, 1.0
     passed, tail = float(np.clip(share, 0, 1)) * number, (1 - level) / 2
+    from scipy.stats import beta  # half a second of every process, of which few come here
+
     low = float(beta.ppf(tail, passed, number - passed + 1)) if passed > 1e-9 else 0.0
     high = float(beta.ppf(1 - tail, passed + 1, number - passed)) if number - passed > 1e-9 else 1.0
     return low, high

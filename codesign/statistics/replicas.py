@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import poisson
+from scipy.special import pdtr
 
 from codesign.statistics.weighted import Weights
 
@@ -121,7 +121,7 @@ class Replicas:
 @lru_cache(maxsize=8)
 def _counts(name: str, groups: int, first: int, last: int) -> NDArray[np.uint8]:
     """How often each of so many collisions counts in some replicas, (replicas, groups)."""
-    borders = (poisson.cdf(np.arange(_OFTEN), 1.0) * 2**32).astype(np.uint64)
+    borders = (pdtr(np.arange(_OFTEN), 1.0) * 2**32).astype(np.uint64)
     rng = np.random.default_rng([_SEED, zlib.crc32(name.encode()), first])
     drawn = rng.integers(0, 2**32, size=(last - first, groups), dtype=np.uint32)
     return np.searchsorted(borders, drawn.ravel(), side="right").astype(np.uint8).reshape(drawn.shape)

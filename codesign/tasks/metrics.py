@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from codesign.core.records import Metric
 from codesign.tasks import weighting
@@ -41,6 +40,8 @@ def auc_influence(score: Array, signal: NDArray[np.bool_], weights: Weights = No
         raise ValueError("an AUC needs events of both classes")
     if weights is not None:
         return _weighted_influence(score, signal, weights)
+    from scipy.stats import rankdata
+
     ranks = rankdata(score)
     influence = np.empty(len(score))
     above = (ranks[signal] - rankdata(score[signal])) / n_background  # share of background below each signal event

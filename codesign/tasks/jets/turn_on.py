@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from codesign.statistics import intervals
 from codesign.tasks.weighting import Weights, effective, mean, some
@@ -91,7 +90,7 @@ def turn_ons(passed: NDArray[np.bool_], offline: Array, weights: Array) -> dict[
         middle, log_width = middle + step[:, 0], np.clip(log_width + step[:, 1], -8, 2)
         if np.abs(step).max() < _CLOSE:
             break
-    at = np.exp(log_width) * float(norm.ppf(0.95))
+    at = np.exp(log_width) * float(ndtri(0.95))
     lost = (each.sum(axis=1) == 0) | ~np.isfinite(middle)
     return {
         "turn_on_95": np.where(lost, np.nan, np.exp(middle + at)),
