@@ -35,7 +35,7 @@ from tests.handoff.cmssw_designs import (
     run,
     write_values,
 )
-from tests.handoff.forged import forge
+from tests.security.strangers import forge
 
 pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("make")), reason="g++ or make is missing")
 

@@ -12,7 +12,7 @@ from codesign.core.errors import InputError
 from codesign.handoff import read_manifest, write_bundle
 from codesign.handoff.examination import Asked, prove_bundle
 from codesign.handoff.statement import Finding
-from tests.handoff.forged import forge
+from tests.security.strangers import forge
 
 
 def outcomes(bundle, rtl=False):

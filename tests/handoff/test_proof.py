@@ -20,7 +20,7 @@ from codesign.handoff.claims import FIELDS
 from codesign.handoff.examination import Asked, prove_bundle
 from codesign.handoff.manifest import Manifest
 from codesign.handoff.statement import Finding
-from tests.handoff.forged import forge
+from tests.security.strangers import forge
 
 
 def wrong(bundle, *asked):
