@@ -51,7 +51,7 @@ def studies(
 
     A check says what is wrong in one line, with file, line and key, before anything runs.
 
-    Examples: codesign studies --check mine.yaml; codesign studies jet-tagger --print
+    With --print: what each file says. Example: codesign studies --check mine.yaml
     """
     from codesign.core.resources import available, locate
     from codesign.study.definition import in_its_file, load_study

@@ -82,7 +82,8 @@ def test_a_run_of_an_earlier_release_goes_on(tmp_path):
 
 
 def test_alkaid_deepens_the_pipeline_and_keeps_the_integers(tmp_path):
-    from tests.flows.small_designs import CONFIGS, design_of
+    from tests.families.mlp_networks import CONFIGS
+    from tests.flows.small_designs import design_of
 
     _, design, codes = design_of(CONFIGS[0])
     target = load_target("vu13p-360")

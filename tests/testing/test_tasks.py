@@ -67,7 +67,7 @@ class TestAnomaly(TaskTests):
     @pytest.fixture(scope="class")
     def settings(self, tmp_path_factory):
         folder = tmp_path_factory.mktemp("level1")
-        for name, events in {"zero": toy_level1(4000, 1), "ttbar": toy_level1(200, 2, hard=40.0)}.items():
+        for name, events in {"zero": toy_level1(6000, 1), "ttbar": toy_level1(200, 2, hard=40.0)}.items():
             write_events(folder / f"{name}.root", events)
         return {"files": [str(folder / "zero.root")], "signal_files": {"ttbar": [str(folder / "ttbar.root")]}}
 

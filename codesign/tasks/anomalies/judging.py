@@ -43,7 +43,8 @@ def thresholds_of(scores: Scores, validation: Part) -> WorkingPoints:
     if not told:
         raise InputError(
             f"{len(score)} zero-bias events in the validation split cannot tell a false-positive rate of "
-            f"{max(RATES.values()):g}: that takes {LEAST_EVENTS / max(RATES.values()):.0f}; make the sample larger"
+            f"{max(RATES.values()):g}: that takes {LEAST_EVENTS / max(RATES.values()):.0f} of equal weight; "
+            "make the sample larger"
         )
     rate, events = RATES[told[-1]], effective(some(weights, usual), len(score))
     shared = [name for name in told if RATES[name] / 2 * events / len(menu.OBJECTS) >= _LEAST_EACH]

@@ -91,7 +91,7 @@ def test_a_study_chooses_fields_and_what_stands_beside_them(monkeypatch):
     [
         ({"fields": ["log_ptt"]}, "fields: there is no 'log_ptt' .did you mean 'log_pt'"),
         ({"fields": ["pt", "pt"]}, "fields: a name is there twice"),
-        ({"jet": ["mass"]}, "jet: there is no 'mass'"),
+        ({"jet": ["charge"]}, "jet: there is no 'charge'"),
     ],
 )
 def test_what_there_is_not_is_said(wrong, said):
