@@ -166,6 +166,14 @@ def _fits() -> str:
     return repeated_fits.table(json.loads(REPEATED_FITS.read_text(encoding="utf-8"))).rstrip()
 
 
+def _what_wrappers_add() -> str:
+    rows = []
+    for name, row in _record("wrappers.json")["wrappers"].items():
+        sizes = [f"{row[part]['lut']:,.0f} / {row[part]['ff']:,.0f}" for part in ("network", "wrapped")]
+        rows.append([name, *sizes, *(str(row["clocks"][part]) for part in ("network", "wrapped"))])
+    return _table(["wrapper", "network: LUT / FF", "wrapped", "network: clocks", "wrapped"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
@@ -174,5 +182,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "families on items by flows": _families_by_flows,
     "the largest designs": _largest_designs,
     "fits by kind of circuit": _fits,
+    "what wrappers add": _what_wrappers_add,
     "folded and unrolled": _folded_and_unrolled,
 }
