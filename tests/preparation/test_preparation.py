@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from codesign.core.design import Design
 from codesign.core.errors import InputError
-from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.fixedpoint import FixedPoint
 from codesign.core.layout import Layout
 from codesign.core.probes import probe_codes
 from codesign.core.targets import load_target
@@ -17,13 +17,10 @@ from codesign.core.validation import validate
 from codesign.data.preparation.prefix import Preparation, network_codes, network_of
 from codesign.data.preparation.raw_codes import InputsSection
 from codesign.flows.alkaid.flow import Alkaid
-from codesign.graph.exact import Exact
-from codesign.graph.interval import Interval, Intervals, tightest_type
-from codesign.graph.reader import read_graph
 from codesign.handoff.emulator.circuit import Circuit
 from codesign.handoff.inference import Session, codes_model, heads_of
 from codesign.tasks.anomalies.level1_inputs import FEATURES, UNITS
-from tests.graph.graphs import GraphBuilder
+from tests.preparation.prepared_networks import exact, network
 
 NAMES = ("a_pt", "a_eta", "a_phi", "b_pt", "b_eta", "b_phi", "muon_phi")
 RAW = {
@@ -155,18 +152,6 @@ SOME = {
 }
 
 
-def network(prepared, raw, bits=6):
-    """A small design of the prepared inputs."""
-    q = prepared.input_quantisation(prepared.prepared(raw), bits)
-    rng = np.random.default_rng(1)
-    b = GraphBuilder(q.port.size)
-    hidden = b.quant(b.layer("x", rng.integers(-7, 8, (q.port.size, 6)) / 8), 0.25, 6, 0, 0, "HALF_UP")
-    content = b.finish(b.layer(hidden, rng.integers(-7, 8, (6, 2)) / 4), 2)
-    found = read_graph(content).run(Interval.of_port(q.port), Intervals())
-    types = tuple(tightest_type(*map(float, v)) for v in zip(found.low[0], found.high[0], found.step[0], strict=True))
-    return Design(content, q, Port(name="y", types=types, labels=("y0", "y1")), trigger="y0")
-
-
 def test_a_network_may_take_each_input_in_a_type_of_its_own():
     """As learned precision wants them: the same codes, by the graph and by the quantisation's own formula."""
     prepared = preparation(SOME)
@@ -190,10 +175,6 @@ def whole():
     raw = codes(prepared, 1500)
     own = network(prepared, raw)
     return prepared, own, prepared.before(own), raw
-
-
-def exact(design, given_codes):
-    return design.outputs.codes(read_graph(design.onnx).run(design.inputs.values(given_codes), Exact()))
 
 
 def test_the_network_sees_in_training_what_the_firmware_makes(whole):

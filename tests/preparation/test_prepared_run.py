@@ -29,6 +29,7 @@ from codesign.tasks.base import Task
 
 INPUTS = {
     "raw": {"*_pt": {"bits": 8, "step": 0.5}, "*_phi": {"bits": 8, "signed": True, "turn": 144}},
+    "sort": [{"by": "*_pt", "carried": ["*_phi"]}],
     "prepare": {
         "lead": {"of": "log2(a_pt + 1)", "fraction": 3},
         "share": {"of": "b_pt / a_pt", "bits": 6, "fraction": 4},

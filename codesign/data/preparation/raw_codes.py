@@ -15,7 +15,10 @@ from codesign.core.errors import InputError, nearest
 from codesign.core.fixedpoint import FixedPoint, InputQuantisation
 from codesign.physics.events.l1_scales import SCALES
 
-__all__ = ("InputsSection", "PreparedInput", "RawCode", "RawScale", "prepared_inputs", "raw_codes", "raw_quantisation")
+__all__ = (
+    "InputsSection", "ItemSort", "PreparedInput", "RawCode", "RawScale", "prepared_inputs", "raw_codes",
+    "raw_quantisation",
+)  # fmt: skip
 
 #: bits of a raw code: an address of a table
 _MOST_BITS = 16
@@ -54,11 +57,29 @@ class PreparedInput(_Section):
 Pattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.*?\[\]]+$", max_length=100)]
 
 
+class ItemSort(_Section):
+    """Items that the firmware sorts before anything is prepared of them; equal ones stay in their order."""
+
+    by: Pattern = Field(description="the field that sorts, of every item in its order, such as jet*_pt")
+    carried: tuple[Pattern, ...] = Field(
+        default=(), max_length=16, description="other fields of the same items, in the same order, such as jet*_eta"
+    )
+    order: Literal["falling", "rising"] = Field(
+        default="falling", description="which comes first: falling, the largest"
+    )
+    keep: int | None = Field(
+        default=None, ge=1, le=64, description="items that stay, by the names of the first; null: all"
+    )
+
+
 class InputsSection(_Section):
     """``inputs`` of a study: the raw codes that the firmware is given, and what it makes of them for the network."""
 
     raw: Literal["l1-scales"] | dict[Pattern, RawScale] = Field(
         description="l1-scales, or by name of a feature, or a pattern of names such as '*_pt'"
+    )
+    sort: tuple[ItemSort, ...] = Field(
+        default=(), max_length=16, exclude_if=lambda sorts: not sorts, description="items that are sorted first"
     )
     prepare: dict[Pattern, PreparedInput] = Field(
         min_length=1, max_length=1024, description="by name of an input, or of all features that match a pattern"
