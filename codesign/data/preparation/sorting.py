@@ -57,11 +57,11 @@ class SortedItems:
             name: row[i] for field, row in zip(self.fields, rows, strict=True) for i, name in enumerate(self._of(field))
         }
 
-    def reference(self, columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    def reference(self, columns: Mapping[str, NDArray[np.floating]]) -> dict[str, NDArray[np.floating]]:
         """The same of values, (events,) each, by numpy's stable sort."""
         key = np.stack([columns[name] for name in self.fields[0]], axis=1)
         order = np.argsort(-key if self.falling else key, axis=1, kind="stable")
-        found: dict[str, NDArray[np.float64]] = {}
+        found: dict[str, NDArray[np.floating]] = {}
         for field in self.fields:
             values = np.take_along_axis(np.stack([columns[name] for name in field], axis=1), order, axis=1)
             found |= {name: values[:, i] for i, name in enumerate(self._of(field))}
