@@ -174,6 +174,32 @@ def _what_wrappers_add() -> str:
     return _table(["wrapper", "network: LUT / FF", "wrapped", "network: clocks", "wrapped"], rows)
 
 
+#: what the others are compared with, and the words of a reading from the others' side
+_MAIN = "autoencoder"
+_TURNED = {"beats": "is beaten by", "is beaten by": "beats", "equals": "equals"}
+
+
+def _anomaly_methods() -> str:
+    record = _record("anomaly_rates.json")
+    rates = [rate for rate in record["khz"] if any(rate in m["rates"] for m in record["methods"].values())]
+    beside = {pair["other"]: pair["difference"] for pair in record["paired"] if pair["one"] == _MAIN}
+
+    def first(name: str) -> float:
+        return -float(record["methods"][name]["test"].get(f"tpr_mean_{rates[0]}", [0.0])[0])
+
+    rows = []
+    for name in sorted(record["methods"], key=first):
+        test, row, read = record["methods"][name]["test"], [name], []
+        for metric in (f"tpr_mean_{rate}" for rate in rates):
+            row.append("{:.3f} ± {:.3f}".format(*test[metric][:2]) if metric in test else "not told")
+            found = beside.get(name, {}).get(metric)
+            read.append("-" if found is None else _TURNED[found["reading"]])
+        rows.append([*row, "" if name == _MAIN else " / ".join(read)])
+    return _table(
+        ["method", *(f"{rate} ({record['khz'][rate]:.1f} kHz)" for rate in rates), f"beside the {_MAIN}"], rows
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
@@ -183,5 +209,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "the largest designs": _largest_designs,
     "fits by kind of circuit": _fits,
     "what wrappers add": _what_wrappers_add,
+    "methods of the anomaly trigger": _anomaly_methods,
     "folded and unrolled": _folded_and_unrolled,
 }
