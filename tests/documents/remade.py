@@ -37,7 +37,7 @@ _MACHINE = re.compile(
 )
 #: where a command leaves what is kept as a record
 _ELSEWHERE = {"front.json": "runs/jet-tagger/front.json"}
-_FILE_WANTED = re.compile(r"\b[A-Z]{4,}\b")
+_FILE_WANTED = re.compile(r"\b[A-Z]{3,}\b")
 
 
 @dataclass
