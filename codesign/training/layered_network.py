@@ -42,7 +42,7 @@ class LayeredNetwork(Network):
     def calibrate(self, x: Tensor) -> None:
         """Set each activation's range from the batch (events, n), in the order in which the walk reaches it.
 
-        TypeError where the network does not say what it takes, or gives something else than tensors.
+        TypeError where the network does not say what it takes.
         """
         if not self.shapes:
             raise TypeError(f"{type(self).__name__}: set shapes, that of each block: ((inputs,),) of plain features")

@@ -8,7 +8,7 @@ from codesign.handoff.wrappers.wrapper import PinBench, WrappedNetwork
 from codesign.rtl.signatures import HARNESS
 from codesign.rtl.vhdl_top import HEADER
 
-__all__ = ("bench_files", "bench_words", "makefile")
+__all__ = ("bench_files", "bench_words", "makefile", "whole_makefile")
 
 _TB = "codesign_tb"
 
@@ -105,11 +105,19 @@ def makefile(network: WrappedNetwork, benches: Sequence[tuple[PinBench, str]], m
             f"\t$(GHDL) -a $(FLAGS) --workdir={build} $(NETWORK) {own}",
             f"\t$(GHDL) -r $(FLAGS) --workdir={build} {_TB} --ieee-asserts=disable",
         ]
-    sources = " \\\n\t".join(network.vhdl)
+    said = "simulates every bench in GHDL and compares every word; it needs nothing else."
+    return whole_makefile(said, ("GHDL ?= ghdl",), network.vhdl, rules, more)
+
+
+def whole_makefile(
+    said: str, tools: Sequence[str], network: Sequence[str], rules: Sequence[str], more: Sequence[str]
+) -> str:
+    """A Makefile whose target ``test`` has these rules: what it is said to do, the tools, the network's sources."""
+    sources = " \\\n\t".join(network)
     return "\n".join(
         [
-            "# 'make test' simulates every bench in GHDL and compares every word; it needs nothing else.",
-            "GHDL ?= ghdl",
+            f"# 'make test' {said}",
+            *tools,
             "FLAGS = --std=08 -fsynopsys",
             f"NETWORK = {sources}",
             "",

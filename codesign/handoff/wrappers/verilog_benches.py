@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codesign.handoff.wrappers.bench_sources import bench_words
+from codesign.handoff.wrappers.bench_sources import bench_words, whole_makefile
 from codesign.handoff.wrappers.wrapper import PinBench, WrappedNetwork
 from codesign.rtl.signatures import HARNESS, Signature
 
@@ -88,22 +88,5 @@ def verilog_makefile(network: WrappedNetwork, benches: Sequence[tuple[PinBench, 
             ),
             f"\t{build}/made/bench",
         ]
-    sources = " \\\n\t".join(network.verilog)
-    return "\n".join(
-        [
-            "# 'make test' simulates every bench and compares every word; it needs GHDL and Verilator 5.",
-            "GHDL ?= ghdl",
-            "VERILATOR ?= verilator",
-            "FLAGS = --std=08 -fsynopsys",
-            f"NETWORK = {sources}",
-            "",
-            ".PHONY: test clean",
-            "test:",
-            *rules,
-            "",
-            *more,
-            "clean:",
-            "\trm -rf build",
-            "",
-        ]
-    )
+    said = "simulates every bench and compares every word; it needs GHDL and Verilator 5."
+    return whole_makefile(said, ("GHDL ?= ghdl", "VERILATOR ?= verilator"), network.verilog, rules, more)
