@@ -12,6 +12,9 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# the many short processes of tests, searches and records read what the first of them has compiled
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup tools finn demo docs test stress fuzz numbers replay replay-trained nightly lint types bench bench-kept bench-peers bench-constituents calibration lock clean
 
 help:  ## list the targets

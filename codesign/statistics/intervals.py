@@ -7,11 +7,10 @@ that none of n is not known exactly.
 
 from __future__ import annotations
 
-from math import sqrt
+from math import erf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from codesign.core.records import Metric
 from codesign.statistics import weighted
@@ -20,7 +19,7 @@ from codesign.statistics.weighted import Weights
 __all__ = ("ONE_SIGMA", "clopper_pearson", "efficiency", "of_share", "standard_error")
 
 #: probability within one standard deviation
-ONE_SIGMA = float(ndtr(1) - ndtr(-1))
+ONE_SIGMA = erf(sqrt(0.5))
 
 
 def standard_error(share: float, number: float) -> float:

@@ -12,10 +12,10 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import exp, factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtr
 
 from codesign.statistics.weighted import Weights
 
@@ -31,6 +31,8 @@ _BLOCK = 1 << 19
 _SEED = 20
 #: a collision is drawn so often, at most
 _OFTEN = 8
+#: where a number of 32 bits turns into the next Poisson number of mean 1
+_BORDERS = (np.cumsum([exp(-1) / factorial(k) for k in range(_OFTEN)]) * 2**32).astype(np.uint64)
 
 
 class WorkingPoints(dict[str, float]):
@@ -121,7 +123,6 @@ class Replicas:
 @lru_cache(maxsize=8)
 def _counts(name: str, groups: int, first: int, last: int) -> NDArray[np.uint8]:
     """How often each of so many collisions counts in some replicas, (replicas, groups)."""
-    borders = (pdtr(np.arange(_OFTEN), 1.0) * 2**32).astype(np.uint64)
     rng = np.random.default_rng([_SEED, zlib.crc32(name.encode()), first])
     drawn = rng.integers(0, 2**32, size=(last - first, groups), dtype=np.uint32)
-    return np.searchsorted(borders, drawn.ravel(), side="right").astype(np.uint8).reshape(drawn.shape)
+    return np.searchsorted(_BORDERS, drawn.ravel(), side="right").astype(np.uint8).reshape(drawn.shape)

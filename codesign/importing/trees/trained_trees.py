@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,6 +90,7 @@ def source_margins(model: TreeModel) -> tuple[str, Margins] | None:
     return None
 
 
+@cache  # seconds, since every installed package is looked at
 def _version_of(module: str) -> str:
     """Of the distribution that brings a module: XGBoost has two, of which one has another name."""
     found = packages_distributions().get(module, [])

@@ -11,10 +11,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from codesign.core.records import Metric
 from codesign.statistics import rowwise
@@ -149,7 +149,7 @@ def biases_without_noise(off: Array, errors: Array) -> dict[str, Array]:
     noise, square = float(np.mean(errors**2)), float(np.mean(off[0] ** 2))
     kept = np.sqrt(max(square - noise, 0.0) / square) if square > 0 else 0.0
     drawn = np.concatenate([off[:1], kept * off[:1] + (off[1:] - off[:1])])
-    far = float(ndtri(1 - 0.01 / (2 * len(errors))))
+    far = NormalDist().inv_cdf(1 - 0.01 / (2 * len(errors)))
     left = np.mean(drawn**2, axis=1) - noise
     by_chance = _SURE * float(np.sqrt(2 * np.mean(errors**4) / len(errors)))
     return {

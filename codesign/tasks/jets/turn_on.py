@@ -7,9 +7,10 @@ the price that a trigger pays.
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
 from codesign.statistics import intervals
 from codesign.tasks.weighting import Weights, effective, mean, some
@@ -67,6 +68,8 @@ def turn_ons(passed: NDArray[np.bool_], offline: Array, weights: Array) -> dict[
     From a normal distribution of ln pT fitted to pass and fail by maximum likelihood, without bins (Fisher's scoring).
     Empty where the jets do not span the turn-on; NaN in a replica that has none.
     """
+    from scipy.special import ndtr  # a quarter of a process' start, and few judge a turn-on
+
     near = (offline > 0.4 * OFFLINE_PT) & (offline < 3 * OFFLINE_PT)
     x, won, each = np.log(offline[near]), passed[:, near], weights[:, near]
     if (won[0] & (each[0] > 0)).sum() < _LEAST or (~won[0] & (each[0] > 0)).sum() < _LEAST:
@@ -90,7 +93,7 @@ def turn_ons(passed: NDArray[np.bool_], offline: Array, weights: Array) -> dict[
         middle, log_width = middle + step[:, 0], np.clip(log_width + step[:, 1], -8, 2)
         if np.abs(step).max() < _CLOSE:
             break
-    at = np.exp(log_width) * float(ndtri(0.95))
+    at = np.exp(log_width) * NormalDist().inv_cdf(0.95)
     lost = (each.sum(axis=1) == 0) | ~np.isfinite(middle)
     return {
         "turn_on_95": np.where(lost, np.nan, np.exp(middle + at)),
