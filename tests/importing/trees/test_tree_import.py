@@ -53,8 +53,6 @@ def test_a_design_is_exact_in_every_domain(name):
     found = model.rounding(INPUTS, codes, BITS)
     assert 0 < found.largest <= found.bound == found.trees * found.step / 2
     assert design.outputs.labels == model.outputs
-    for name, reference in trained.references().items():
-        assert np.array_equal(reference(codes[:400]), truth), name
 
 
 @pytest.mark.parametrize("name", FILES)
