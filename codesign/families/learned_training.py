@@ -9,11 +9,12 @@ from torch import Tensor
 
 from codesign.families.torch_trained import ExportedNetwork, truths_of
 from codesign.graph.cost import graph_cost
+from codesign.training.batches import Events, first_events
 from codesign.training.budget_front import BudgetFront, Checkpoint, PassedNetwork, PriceClimb, quality
 from codesign.training.devices import device_named
 from codesign.training.learned_precision import parameters_of_bits
 from codesign.training.lesson import Budget, Lesson, Progress
-from codesign.training.loop import Events, first_events, run_course
+from codesign.training.loop import run_course
 from codesign.training.network import Autograd, Network
 from codesign.training.objectives import HeadsLoss
 
@@ -23,8 +24,6 @@ __all__ = ("LearnedNetwork", "front_of", "open_network")
 _KEPT = 24
 #: share of the epochs before the price rises
 _WARM = 0.1
-#: validation events that are looked at together
-_TOGETHER = 8192
 
 
 class LearnedNetwork(ExportedNetwork):
@@ -53,21 +52,22 @@ def front_of(
     heads, train, held = lesson.subject.heads, lesson.train, lesson.validation
     loss, wanted = HeadsLoss(heads), truths_of(held, heads)
     place = device_named(device)
-    events = Events.of(train.x, truths_of(train, heads), train.weights, place)
-    validation = Events.of(held.x, wanted, device=place)
+    events = Events.of(train.inputs, truths_of(train, heads), train.weights, place)
+    validation = Events.of(held.inputs, wanted, device=place)
     score = quality(loss, wanted, held.weights)
     torch.manual_seed(seed)
     network, front = build(), BudgetFront()
     precision, generator = network.precision, torch.Generator().manual_seed(seed)
     assert precision is not None
     network.to(place)
-    network.match(events.inputs, events.targets)
+    if type(network).match is not Network.match:  # which would only ask for all values at once
+        network.match(events.inputs, events.targets)
     precision.calibrate(network, first_events(events, generator))
 
     def visit(epoch: int) -> None:
         with torch.no_grad():
             cost = precision.operations()
-            scores = torch.cat([network.fused(x) for x in validation.inputs.split(_TOGETHER)])
+            scores = torch.cat([network.fused(x) for x in validation.pieces()])
             # pruned to nothing: no firmware can be made of it
             if cost > 0 and not bool((scores == scores[:1]).all()):
                 found = score(scores, validation.targets)
@@ -80,7 +80,7 @@ def front_of(
     run_course(Autograd(network), events, loss, course, size, generator, progress)
     names = network.state_dict().keys()
     found = [
-        _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson, events.inputs)
+        _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson, events)
         for point in front.thinned(_KEPT)
     ]
     return _drop_dominated(found)
@@ -96,12 +96,12 @@ def _drop_dominated(found: list[Checkpoint]) -> list[Checkpoint]:
 
 
 def _checkpoint(
-    network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson, inputs: Tensor
+    network: Network, state: Mapping[str, Tensor], point: PassedNetwork, lesson: Lesson, events: Events
 ) -> Checkpoint:
     network.load_state_dict(state)
     network.eval()
     assert network.precision is not None
-    network.precision.settle(network, inputs.cpu())
+    network.precision.settle(network, (some.cpu() for some in events.pieces()))
     network.precision.freeze()
     network.fold()
     return Checkpoint(network, LearnedNetwork.of(network, lesson).cost(), point.score, point.epoch)

@@ -17,10 +17,11 @@ from codesign.families.base import Candidate
 from codesign.families.trained import WEIGHTS, Reference, Trained
 from codesign.tasks.heads import Head
 from codesign.training import export
+from codesign.training.batches import Truths
 from codesign.training.devices import device_named
 from codesign.training.distance_correlation import DecorrelatedLoss
 from codesign.training.lesson import Budget, Fold, Lesson, Progress, Subject
-from codesign.training.loop import Truths, train
+from codesign.training.loop import train
 from codesign.training.network import Network
 from codesign.training.objectives import HeadsLoss
 
@@ -58,7 +59,7 @@ def fit_network(
         batch=budget.batch, learning_rate=budget.learning_rate, sparsity=candidate.pruned(), seed=seed,
         weights=lesson.train.weights, device=device_named(device), progress=progress, how=budget.steps,
         patience=budget.patience,
-        validation=(lesson.validation.x, truths_of(lesson.validation, heads), lesson.validation.weights),
+        validation=(lesson.validation.inputs, truths_of(lesson.validation, heads), lesson.validation.weights),
     )  # fmt: skip
     return FittedFiles(network.eval())
 

@@ -190,14 +190,17 @@ class _Trace:
         return joined(np.concatenate(words, axis=1)[:, : phase.items], stream)
 
     def turn(self, phase: FoldPhase) -> Array:
-        """A register of all words that takes the next event's when it comes, and turns by a word in each clock."""
-        stream = _stream(self.folded, phase.outputs[0])
+        """The first word as it comes, the others from a register that took them then, by the number of each clock."""
+        stream, start = _stream(self.folded, phase.outputs[0]), self.schedule.starts[phase.name]
         items = split(self.input(phase, phase.inputs[0]), stream)
         slots = np.zeros((self.clocks, phase.words * phase.lanes - phase.items, *items.shape[2:]))
         words = np.concatenate([items, slots], axis=1).reshape(self.clocks, phase.words, phase.lanes, *items.shape[2:])
-        clock = np.arange(self.clocks)
-        taken = np.maximum.accumulate(np.where(self.first_at(self.schedule.starts[phase.name]), clock, 0))
-        return np.roll(words[taken, (clock - taken) % phase.words], 1, axis=0)
+        found = words[:, 0]
+        kept = self.held(words, [start])
+        for number in range(1, phase.words):
+            now = self.first_at(start + number)
+            found[now] = kept[now, number]
+        return np.roll(found, 1, axis=0)
 
 
 def play(

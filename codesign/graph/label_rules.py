@@ -53,12 +53,12 @@ def _elementwise(labelled: Labelled, node: Node) -> None:
     stream = labelled.common(node)
     rank = len(labelled.full[node.outputs[0]]) + 1
     own = [n for n in node.inputs if n in labelled.constants and labelled.differs(n, stream, rank)]
-    if own and labelled.interval == 1:  # all items are there anyway
-        labelled.event(replace(node, inputs=tuple(n if not n else labelled.whole(n) for n in node.inputs)))
+    if own and (labelled.interval == 1 or node.op not in _OF_SIGNALS):  # all items are there anyway, or must be
+        _once_an_event(labelled, node)
         return
     inputs = []
     for name in node.inputs:
-        if name in own and node.op in _OF_SIGNALS:
+        if name in own:
             inputs.append(labelled.table(node, name, stream, rank))
         elif name in labelled.constants:
             inputs.append(labelled.cut_constant(node, name, stream, rank))
@@ -67,6 +67,11 @@ def _elementwise(labelled: Labelled, node: Node) -> None:
         else:
             inputs.append(name)
     labelled.item(replace(node, inputs=tuple(inputs)), stream)
+
+
+def _once_an_event(labelled: Labelled, node: Node) -> None:
+    """What is not the same for each item, such as a quantiser with scales of their own, is done when all are there."""
+    labelled.event(replace(node, inputs=tuple(n if not n else labelled.whole(n) for n in node.inputs)))
 
 
 def _beside(labelled: Labelled, node: Node, name: str, stream: Stream) -> str:
@@ -84,6 +89,9 @@ def _table(labelled: Labelled, node: Node) -> None:
     stream = labelled.common(node)
     # the last axis of the values is that of the entries
     rank = len(labelled.full[node.outputs[0]]) + 2
+    if labelled.differs(node.inputs[1], stream, rank):
+        _once_an_event(labelled, node)
+        return
     values = labelled.cut_constant(node, node.inputs[1], stream, rank)
     labelled.item(replace(node, inputs=(node.inputs[0], values)), stream)
 
@@ -93,7 +101,8 @@ def _table(labelled: Labelled, node: Node) -> None:
 def _of_channels(labelled: Labelled, node: Node) -> None:
     stream = labelled.common(node)
     if stream.axis == 1:
-        raise CannotFold(node.name, "its constants differ from item to item")
+        _once_an_event(labelled, node)
+        return
     labelled.item(node, stream)
 
 

@@ -21,6 +21,7 @@ from codesign.graph.schedule import FoldPhase, Schedule
 from codesign.graph.streams import Combine, Kind, Stream, split
 from codesign.rtl.bits import concatenate, convert, element, offsets_of, total_width
 from codesign.rtl.folded_constants import neutral, selected, table_gates, table_words
+from codesign.rtl.folded_turns import chosen, chosen_gates, number_bits, number_of_word
 
 __all__ = ("PhaseWriter",)
 
@@ -379,21 +380,21 @@ endmodule
         self.wire(out, parts)
 
     def _turn(self, phase: FoldPhase) -> None:
-        """All words in one register that moves on by a word in each clock."""
+        """All words but the first in a register; the one of each clock is chosen by its number."""
         (name,), (out,), start = phase.inputs, phase.outputs, self.schedule.starts[phase.name]
         stream, x = self._stream(out), self.arriving(phase, name)
         value, width = self.schedule.folded.values[name], self.bits(out) * stream.lanes
         order = split(np.arange(value.size).reshape(1, *value.shape), stream)[0].reshape(stream.items, -1)
-        lows, parts = offsets_of(self.types(name)), []
-        for row in order:
-            for kind, index in zip(self.types(out), row, strict=True):
-                parts += convert(x, lows[index], self.types(name)[index], kind)
-        missing = (stream.words * stream.lanes - stream.items) * self.bits(out)
-        parts += [f"{missing}'b0"] if missing else []
-        register, whole = self.fresh("t"), width * stream.words
-        self.lines.append(f"    reg [{whole - 1}:0] {register};")
-        moved = f"{{{width}'b0, {register}[{whole - 1}:{width}]}}" if stream.words > 1 else register
-        self.lines.append(f"    always @(posedge clk) {register} <= at[{start}] ? {concatenate(parts)} : {moved};")
-        self.flip_flops += whole
-        self.gates += whole
-        self.wire(out, [element(register, 0, width)])
+        lows, kinds, whole = offsets_of(self.types(name)), self.types(name), self.fresh("t")
+        places = [(kind, int(index)) for row in order for kind, index in zip(self.types(out), row, strict=True)]
+        parts = [part for kind, index in places for part in convert(x, lows[index], kinds[index], kind)]
+        if missing := (stream.words * stream.lanes - stream.items) * self.bits(out):
+            parts.append(f"{missing}'b0")
+        self.lines.append(f"    wire [{width * stream.words - 1}:0] {whole} = {concatenate(parts)};")
+        words = [element(whole, 0, width)]
+        if (others := stream.words - 1) > 0:
+            number = self.register(number_bits(stream.words), number_of_word(stream.words, start))
+            kept = self.register(width * others, element(whole, width, width * others), f"at[{start}]")
+            words = [chosen([*words, *(element(kept, width * n, width) for n in range(others))], number)]
+            self.gates += width * chosen_gates(stream.words)
+        self.wire(out, [element(self.register(width, words[0]), 0, width)])

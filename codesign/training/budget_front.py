@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codesign.training.loop import Course, Truths
+from codesign.training.batches import Truths
+from codesign.training.loop import Course
 from codesign.training.network import Network, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 

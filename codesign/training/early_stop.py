@@ -7,27 +7,18 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from codesign.training.network import Network, Tensors, Twin
+from codesign.training.batches import Events
+from codesign.training.network import Network, Twin
 from codesign.training.objectives import HeadsLoss
 
 __all__ = ("EarlyStop",)
 
-#: validation events that are looked at together
-_TOGETHER = 8192
-
 
 class EarlyStop:
-    """Looks at the validation events after each epoch from ``first`` on.
+    """Looks at the validation events ``held`` after each epoch."""
 
-    ``inputs``: (events, n); ``targets``: of several heads one for each; ``weights``: (events,), or None.
-    """
-
-    def __init__(
-        self, network: Network, loss: HeadsLoss, patience: int, inputs: Tensor, targets: Tensors,
-        weights: Tensor | None = None,
-    ) -> None:  # fmt: skip
-        self._network, self._loss, self._patience = network, loss, patience
-        self._inputs, self._targets, self._weights = inputs, targets, weights
+    def __init__(self, network: Network, loss: HeadsLoss, patience: int, held: Events) -> None:
+        self._network, self._loss, self._patience, self._held = network, loss, patience, held
         self._best, self._since = float("inf"), 0
         self._kept: list[Tensor] = []
 
@@ -55,15 +46,15 @@ class EarlyStop:
 
     def _value(self) -> float:
         """The loss of all validation events, by their weights."""
-        total, weight = 0.0, 0.0
-        for start in range(0, len(self._inputs), _TOGETHER):
-            some = slice(start, start + _TOGETHER)
-            own = None if self._weights is None else self._weights[some]
-            share = float(len(self._inputs[some])) if own is None else float(own.sum())
-            targets = self._targets
+        total, weight, start = 0.0, 0.0, 0
+        targets, weights = self._held.targets, self._held.weights
+        for inputs in self._held.pieces():
+            some = slice(start, start := start + len(inputs))
+            own = None if weights is None else weights[some]
+            share = float(len(inputs)) if own is None else float(own.sum())
             wanted = tuple(t[some] for t in targets) if isinstance(targets, tuple) else targets[some]
             loss = self._loss if own is None else partial(self._loss, weights=own)
-            value = self._network.objective(self._inputs[some], wanted, loss)
+            value = self._network.objective(inputs, wanted, loss)
             if share > 0:
                 total += share * float(value)
                 weight += share

@@ -8,7 +8,7 @@ layer multiplies. What a layer multiplies is found by walking through the networ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -44,8 +44,6 @@ _LN2 = log(2.0)
 #: quantile of what reaches a channel, within which its range begins
 _WITHIN = 0.999
 _LEAST_RANGE = 2.0**-4
-#: training events that are looked at together
-_TOGETHER = 8192
 
 
 @dataclass(frozen=True)
@@ -94,8 +92,8 @@ class LearnedPrecision:
         return float(sum(_operations(o, weight_bits(o.layer), widths) for o in self._wiring.operands))
 
     @torch.no_grad()
-    def settle(self, network: Network, x: Tensor) -> None:
-        """Have activations that wrap hold all that training events ``x`` (events, n) give."""
+    def settle(self, network: Network, pieces: Iterable[Tensor]) -> None:
+        """Have activations that wrap hold all that the training events give, ``pieces`` of them (events, n) each."""
         own = [(s.module, bits_of(s.module)) for s in self._wiring.signals]
         wrapping = {module: bits for module, bits in own if bits.wraps}
         if not wrapping:
@@ -115,7 +113,7 @@ class LearnedPrecision:
             return forward
 
         with stand_ins(network, stand):
-            for some in x.split(_TOGETHER):
+            for some in pieces:
                 network.of_flat(some)
 
     @torch.no_grad()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -13,29 +12,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from codesign.core.errors import InputError
-from codesign.core.mapped import forget
 from codesign.tasks.heads import TorchLoss
+from codesign.training.batches import Events, Truths, Values, first_events
 from codesign.training.coded import Coded
 from codesign.training.early_stop import EarlyStop
-from codesign.training.lesson import FoldTarget, Progress, StepSettings, quiet
+from codesign.training.lesson import Progress, StepSettings, quiet
 from codesign.training.network import Network, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 from codesign.training.optimisers import optimiser_of, rate_of
 
-__all__ = ("Course", "Events", "History", "Scheduled", "Truths", "Values", "first_events", "run_course", "train")
-
-#: targets (events,) or (events, t); of several heads, one for each
-Truths: TypeAlias = FoldTarget | tuple[FoldTarget, ...]
-#: inputs (events, n), or weights (events,)
-Values: TypeAlias = NDArray[np.float64] | NDArray[np.float32]
+__all__ = ("Course", "History", "Scheduled", "run_course", "train")
 
 _STEPS = StepSettings()
 #: share of the epochs after which pruning has reached its final sparsity; the rest recovers from it
 _PRUNED_BY = 0.6
-#: steps after which the pages of a file of inputs are given back: each step reads some of any of them
-_REMEMBERED = 64
-#: events of the batch from which ranges are set
-_CALIBRATION = 2048
 
 
 @dataclass
@@ -44,58 +34,6 @@ class History:
 
     loss: list[float] = field(default_factory=list)
     sparsity: float = 0.0
-
-
-@dataclass(frozen=True)
-class Events:
-    """What a training goes through: inputs (events, n), their targets, of several heads one for each, and their weights
-    (events,) or None. With ``lsbs`` (n,) the inputs are kept as codes, of which each batch becomes values; ``coded``
-    is whence they are: they may lie in a file."""
-
-    kept: Tensor
-    targets: Tensors
-    weights: Tensor | None = None
-    lsbs: Tensor | None = None
-    coded: Coded | None = None
-
-    @classmethod
-    def of(
-        cls,
-        x: Values | Coded,
-        y: Truths,
-        weights: Values | None = None,
-        device: str = "cpu",
-    ) -> Events:
-        """From arrays, inputs and weights as float32, onto a device; codes stay codes, of at most 24 bits exactly."""
-        return cls(
-            torch.as_tensor(
-                x.codes if isinstance(x, Coded) else np.ascontiguousarray(x, dtype=np.float32), device=device
-            ),
-            tuple(torch.as_tensor(t, device=device) for t in y)
-            if isinstance(y, tuple)
-            else torch.as_tensor(y, device=device),
-            None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=device),
-            torch.as_tensor(x.lsbs, dtype=torch.float32, device=device) if isinstance(x, Coded) else None,
-            x if isinstance(x, Coded) else None,
-        )
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    @property
-    def inputs(self) -> Tensor:
-        """All inputs as values."""
-        return self.kept if self.lsbs is None else self.kept * self.lsbs
-
-    def values(self, index: Tensor) -> Tensor:
-        """The inputs of these events, as values."""
-        some = self.kept.index_select(0, index)
-        return some if self.lsbs is None else some * self.lsbs
-
-    def forget(self) -> None:
-        """Let the system take back what it holds in memory of inputs that lie in a file."""
-        if self.coded is not None:
-            forget(self.coded.codes)
 
 
 class Course(ABC):
@@ -196,7 +134,7 @@ def run_course(
 ) -> list[float]:  # fmt: skip
     """Go through a course, in steps of ``batch`` events in random order; the mean loss of each epoch."""
     targets, weights = events.targets, events.weights
-    steps = len(events) // batch
+    steps, remembered = len(events) // batch, events.remembered(batch)
     optimiser = course.begin(twin, steps)
     losses = []
     for epoch in range(course.epochs):
@@ -210,7 +148,7 @@ def run_course(
             total += twin.gradients(values, target, own, course.progress(epoch, step))
             optimiser.step()
             course.stepped()
-            if step % _REMEMBERED == _REMEMBERED - 1:
+            if step % remembered == remembered - 1:
                 events.forget()
         course.after(epoch)
         losses.append(total / steps)
@@ -243,7 +181,7 @@ def train(
     progress: Progress = quiet,
     how: StepSettings = _STEPS,
     patience: int | None = None,
-    validation: tuple[Values, Truths, Values | None] | None = None,
+    validation: tuple[Values | Coded, Truths, Values | None] | None = None,
 ) -> History:
     """Train ``network`` in place through its fused twin, then fold it for export.
 
@@ -282,7 +220,7 @@ def train(
         stop = None
         if last and patience is not None and validation is not None:
             held = Events.of(validation[0], validation[1], validation[2], device)
-            stop = EarlyStop(network, total, patience, held.inputs, held.targets, held.weights)
+            stop = EarlyStop(network, total, patience, held)
         course = Scheduled(end - begin, learning_rate, sparsity if last else 0.0, how, stop)
         told = partial(_tell, progress, begin, epochs)
         history.loss += run_course(twin, prepared, total, course, batch, generator, told)
@@ -301,11 +239,6 @@ def train(
 def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> None:
     """Tell the epochs done in all, of a phase that ``before`` epochs came before."""
     progress(before + done, total)
-
-
-def first_events(events: Events, generator: torch.Generator) -> Tensor:
-    """The batch from which a network's ranges are set, (events, n), by chance."""
-    return events.values(torch.randperm(len(events), generator=generator)[:_CALIBRATION].to(events.kept.device))
 
 
 def _largest(weight: Tensor, sparsity: float) -> Tensor:

@@ -18,6 +18,7 @@ from codesign.flows.alkaid import folded_modules
 from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings, AlkaidSpace
 from codesign.graph.reader import read_graph
 from codesign.graph.schedule import fold
+from codesign.rtl import folded_phases, folded_turns
 from codesign.rtl.firmware import Firmware
 from codesign.rtl.transport import Beats, Parallel
 from codesign.rtl.uart import SerialBoard
@@ -150,6 +151,16 @@ def test_a_constant_of_another_item_is_seen(tmp_path: Path) -> None:
     assert found == 1
     path.write_text(text)
     assert not checked(firmware, tmp_path).exact
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("late", [0, 1])
+def test_a_word_that_is_chosen_a_clock_late_is_seen(late: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        folded_phases, "number_of_word", lambda words, start: folded_turns.number_of_word(words, start + late)
+    )
+    verdict = checked(compiled(network("mixer", 10, seed=2, width=4, outputs=3), tmp_path, 4), tmp_path, 60)
+    assert verdict.exact == (not late), verdict.first_difference
 
 
 def with_dead_channels(folder: Path) -> Firmware:
@@ -316,6 +327,14 @@ def test_an_unrolled_design_of_many_items_has_a_module_for_each(tmp_path: Path) 
     assert Alkaid().layers(firmware) is None
     few = network("deep set, sum", 4, seed=2, width=4, outputs=3)
     assert Alkaid().compile(few, TARGET, tmp_path / "whole").rtl.repeated == ()
+
+
+def test_items_of_which_nothing_is_done_in_turn_are_refused(tmp_path: Path) -> None:
+    """Each is first rounded to a grid of its own, which waits for all of them."""
+    made = Network(3, 4, 2)
+    x = made.quant(made.block("items", 8, 3), 2.0 ** (np.arange(8.0)[:, None] % 4), 5)
+    with pytest.raises(UnsupportedError, match="no items that could be folded into 3 clocks"):
+        compiled(made.design(made.head(made.reduce("ReduceSum", x), 3)), tmp_path, 3)
 
 
 def test_a_network_without_items_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ TRAPS = {
     "items come out of their order": ("test_items_out_of_their_order_are_seen_by_a_convolution",),
     "a constant is another item's": (
         "test_constants_of_each_item_are_read_word_by_word", "test_a_constant_of_another_item_is_seen",
+        "test_a_scale_of_another_item_is_seen",
     ),
 }  # fmt: skip
 
@@ -337,11 +338,15 @@ def _pairs(b: GraphBuilder, x: str) -> str:
     return _summed(b, b.node("ReduceSum", scores, b.constant([2], np.int64), keepdims=0))
 
 
+def _own_weights(b: GraphBuilder, x: str) -> str:
+    apart = b.node("Reshape", x, b.constant([0, 8, 1, 3], np.int64))
+    made = b.node("MatMul", apart, b.constant(np.arange(72.0).reshape(8, 3, 3)))
+    return b.node("Reshape", made, b.constant([0, 8, 3], np.int64))
+
+
 REFUSED: dict[str, tuple[Callable[[GraphBuilder, str], str], str]] = {
     "gather": (lambda b, x: _summed(b, b.node("Gather", x, b.constant([0, 2, 4], np.int64), axis=1)), "takes some of"),
-    "constants": (
-        lambda b, x: _summed(b, b.quant(x, 2.0 ** np.arange(8.0)[:, None], 5)), "from item to item"
-    ),
+    "weights": (lambda b, x: _summed(b, _own_weights(b, x)), "from item to item"),
     "pool": (
         lambda b, x: _summed(
             b, b.node("MaxPool", b.node("Transpose", x, perm=[0, 2, 1]), kernel_shape=[3], strides=[2], pads=[1, 1]), 2
@@ -388,6 +393,28 @@ def test_items_flattened_before_a_dense_layer_are_collected() -> None:
     folded = folded_of(design, 3)
     assert [p.kind for p in folded.phases] == [Kind.ITEM, Kind.COLLECT, Kind.EVENT]
     assert differ(folded, design) == 0
+
+
+def _scaled(b: GraphBuilder, x: str) -> str:
+    """A layer of all items, each of which is then rounded to a grid of its own."""
+    h = b.node("Relu", b.layer(x, weights(np.random.default_rng(0), (3, 3), 3)))
+    return _summed(b, b.quant(h, 2.0 ** (np.arange(8.0)[:, None] % 4), 5, signed=0))
+
+
+def test_quantisers_of_each_item_have_them_all() -> None:
+    """What learned precision gives a mixer behind its last layer, where fields take turns."""
+    design = items_graph(_scaled, 3)
+    folded = folded_of(design, 3)
+    assert [p.kind for p in folded.phases] == [Kind.ITEM, Kind.COLLECT, Kind.EVENT]
+    assert differ(folded, design) == 0
+
+
+def test_a_scale_of_another_item_is_seen() -> None:
+    design = items_graph(_scaled, 3)
+    folded = folded_of(design, 3)
+    (scales,) = [n for n, values in folded.constants.items() if values.shape == (8, 1)]
+    folded.constants[scales] = np.roll(folded.constants[scales], 1, axis=0)  # type: ignore[index]
+    assert differ(folded, design) > EVENTS // 2
 
 
 def test_outputs_of_every_item_are_collected() -> None:

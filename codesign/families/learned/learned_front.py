@@ -13,6 +13,7 @@ from codesign.families.learned.config import LearnedMLPConfig
 from codesign.families.learned.learned_fused import learned_forward
 from codesign.families.learned.network import LearnedMLP, LearnedTwin
 from codesign.tasks.heads import TorchLoss
+from codesign.training.batches import Events, Truths, Values, first_events
 from codesign.training.budget_front import (
     NEXT_SEED,
     BudgetFront,
@@ -26,7 +27,7 @@ from codesign.training.budget_front import (
 from codesign.training.devices import device_named
 from codesign.training.learned_precision import parameters_of_bits
 from codesign.training.lesson import Progress, quiet
-from codesign.training.loop import Events, Truths, Values, first_events, run_course
+from codesign.training.loop import run_course
 from codesign.training.network import Twin
 from codesign.training.objectives import HeadsLoss
 

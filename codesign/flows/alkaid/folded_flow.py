@@ -64,7 +64,8 @@ def folded_of(design: Design, interval: int) -> FoldedGraph:
     repeats = any(p.lanes > 1 for p in folded.phases)
     if not repeats and interval == 1:
         raise UnsupportedError("the design has no items of which each could have a module of its own")
-    if folded.interval == 1 and interval > 1:
+    turns = any(p.kind is Kind.REDUCE or (p.kind is Kind.ITEM and not p.wires) for p in folded.phases)
+    if interval > 1 and (folded.interval == 1 or not turns):
         raise UnsupportedError(
             f"the design has no items that could be folded into {interval} clocks; compile it with interval 1"
         )

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from codesign.core.layout import Layout
 from codesign.data.sample import Part
-from codesign.training.loop import Events, Scheduled, run_course
+from codesign.training.batches import Events
+from codesign.training.loop import Scheduled, run_course
 from codesign.training.network import Loss, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 
