@@ -9,8 +9,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from codesign.training.batch_normalisation import Normalisation
 from codesign.training.network import Network
-from codesign.training.normalisation import Normalisation
 from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, Layer, Matrix, OutputLayer, Walk
 
 __all__ = ("LayeredNetwork",)

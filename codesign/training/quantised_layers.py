@@ -23,6 +23,7 @@ from brevitas.nn import QuantConv1d, QuantConv2d, QuantIdentity, QuantLinear, Qu
 from torch import Tensor, nn
 
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS
+from codesign.training.batch_normalisation import Normalisation
 from codesign.training.brevitas_quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -31,7 +32,6 @@ from codesign.training.brevitas_quantisers import (
     activation_scale,
     set_activation_range,
 )
-from codesign.training.normalisation import Normalisation
 
 __all__ = (
     "ActivationLayer",

@@ -8,10 +8,10 @@ from codesign.families.conv1d.family import Conv1d
 from codesign.families.deepsets.family import DeepSets
 from codesign.families.jedi_linear.family import JediLinear
 from codesign.families.torch_trained import truths_of
+from codesign.training.batch_normalisation import Normalisation
 from codesign.training.float_start import begin_floating
 from codesign.training.lesson import Budget
 from codesign.training.loop import Events
-from codesign.training.normalisation import Normalisation
 from codesign.training.objectives import HeadsLoss
 from codesign.training.quantised_layers import Walk
 from tests.families.items.lessons import lesson_of
