@@ -130,6 +130,8 @@ class Bench:
             some = x[:4000]
             found = design.outputs.values(flow.predict(firmware, design.input_quantisation.codes(some)))
             wrong = int((found != scores(some)).any(axis=1).sum())
+            if wrong:
+                raise ToolError(f"{wrong} of {len(some)} jets differ between the firmware and the network: it is wrong")
             row = named | {"interval": interval, "rows_that_differ_of_4000": wrong}
             return row | {"cost": round(float(firmware.extra["lut"]))} | self._synthesised(firmware, place)
 
