@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.benchmarks.sets.ours import _spread
-from tests.benchmarks.sets.ratios import Gap, Placed, against, lut_ratio
+from tests.benchmarks.sets.ours import Given, chosen, trainings_of
+from tests.benchmarks.sets.ratios import Gap, Placed, against, lut_ratio, together
 from tests.trees import ROOT
 
 SMALL, LARGE, THEIRS = Placed("small", 100, 0.60), Placed("large", 300, 0.65), Placed("theirs", 1000, 0.65)
@@ -48,9 +48,28 @@ def test_an_aim_is_not_met_where_one_of_theirs_is_not_reached():
     assert not nothing["met"]
 
 
-def test_networks_of_a_front_are_spread_over_its_costs():
-    assert _spread([10.0, 12.0, 90.0, 110.0, 900.0, 1000.0], 2) == [2, 5]
-    assert _spread([10.0, 11.0, 1000.0], 3) == [1, 2]  # a step that is empty gives none
+def test_seeds_are_taken_together_each_of_theirs_beside_ours_of_its_own_seed():
+    one, other = against([SMALL, LARGE], [THEIRS], gap, 0.5), against([SMALL], [THEIRS], gap, 0.5)
+    both = together([one, other])
+    assert (both["networks"], both["reached"], both["ratio"], both["met"]) == (2, 1, 0.3, False)
+    assert together([one, one])["met"]
+
+
+def test_the_cheapest_networks_that_validation_jets_find_as_accurate_are_chosen():
+    costs = {"a": (0.50, 100, 30), "b": (0.55, 400, 50), "c": (0.552, 300, 60), "d": (0.60, 900, 90)}
+    given = [Given(k, "t", None, {}, score, {1: one, 9: nine}) for k, (score, one, nine) in costs.items()]
+    named = lambda interval, *scores: [own.name for own in chosen(given, interval, scores)]  # noqa: E731
+    assert named(1, 0.55) == ["c"]
+    assert named(9, 0.55) == ["b"]
+    assert named(1, 0.503) == ["a", "c"]  # within the error of validation jets, and above it
+    assert named(1, 0.61) == []
+    assert named(1, 0.604) == ["d"]
+
+
+def test_trainings_take_no_more_items_than_there_are_and_all_of_the_time():
+    assert [t.items for t in trainings_of(8)] == [8]
+    for items in (8, 16, 32, 64):
+        assert sum(t.share for t in trainings_of(items)) == pytest.approx(1.0)
 
 
 def test_the_record_has_no_ratio_of_unequal_networks():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from codesign.graph.cost import graph_cost
 from codesign.training.batches import Events, first_events
 from codesign.training.budget_front import BudgetFront, Checkpoint, PassedNetwork, PriceClimb, quality
 from codesign.training.devices import device_named
+from codesign.training.float_start import begin_floating
+from codesign.training.layered_network import LayeredNetwork
 from codesign.training.learned_precision import parameters_of_bits
 from codesign.training.lesson import Budget, Lesson, Progress
 from codesign.training.loop import run_course
@@ -42,12 +45,14 @@ def open_network(network: Network, state: Mapping[str, Tensor]) -> Network:
 
 
 def front_of(
-    build: Callable[[], Network], lesson: Lesson, budget: Budget, seed: int, device: str, progress: Progress
-) -> list[Checkpoint]:
+    build: Callable[[], Network], lesson: Lesson, budget: Budget, seed: int, device: str, progress: Progress,
+    float_share: float = 0.0,
+) -> list[Checkpoint]:  # fmt: skip
     """Train and return the front by rising bit operations, as counted in the graphs; networks folded.
 
-    For a tenth of the epochs the price stays low, then it rises logarithmically. The network of each epoch is judged
-    on the validation events. Deterministic for a seed and one torch thread.
+    A share ``float_share`` of the epochs comes first, in floating point. For a tenth of the others the price stays low,
+    then it rises logarithmically. The network of each of these epochs is judged on the validation events.
+    Deterministic for a seed and one torch thread.
     """
     heads, train, held = lesson.subject.heads, lesson.train, lesson.validation
     loss, wanted = HeadsLoss(heads), truths_of(held, heads)
@@ -62,11 +67,15 @@ def front_of(
     network.to(place)
     if type(network).match is not Network.match:  # which would only ask for all values at once
         network.match(events.inputs, events.targets)
+    size, floating = max(1, min(budget.batch, len(events))), round(float_share * budget.epochs)
+    if floating and isinstance(network, LayeredNetwork):
+        first = partial(_tell, progress, 0, budget.epochs)
+        begin_floating(network, events, loss, floating, budget.learning_rate, size, generator, first)
     precision.calibrate(network, first_events(events, generator))
 
     def visit(epoch: int) -> None:
         with torch.no_grad():
-            cost = precision.operations()
+            cost = precision.work()
             scores = torch.cat([network.fused(x) for x in validation.pieces()])
             # pruned to nothing: no firmware can be made of it
             if cost > 0 and not bool((scores == scores[:1]).all()):
@@ -74,16 +83,22 @@ def front_of(
                 if front.offers(cost, found):
                     front.add(cost, found, epoch, [t.detach().cpu().clone() for t in network.state_dict().values()])
 
-    size = max(1, min(budget.batch, len(events)))
     network.train()
-    course = PriceClimb(budget.epochs, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
-    run_course(Autograd(network), events, loss, course, size, generator, progress)
+    course = PriceClimb(budget.epochs - floating, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
+    run_course(
+        Autograd(network), events, loss, course, size, generator, partial(_tell, progress, floating, budget.epochs)
+    )
     names = network.state_dict().keys()
     found = [
         _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson, events)
         for point in front.thinned(_KEPT)
     ]
     return _drop_dominated(found)
+
+
+def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> None:
+    """Tell the epochs done in all, of a part that ``before`` epochs came before."""
+    progress(before + done, total)
 
 
 def _drop_dominated(found: list[Checkpoint]) -> list[Checkpoint]:

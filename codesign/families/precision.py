@@ -48,6 +48,14 @@ class PrecisionCandidate(Candidate):
         exclude_if=lambda weight_range: weight_range == "magnitude",
         description="learned: where a weight's integer bits come from; learned: it saturates at them",
     )
+    float_share: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        exclude_if=lambda share: share == 0.0,
+        description="learned: share of the epochs that come first, in floating point and normalised; of networks that "
+        "are made of the layers of this package",
+    )
     budget: float | None = Field(
         default=None,
         gt=0,
@@ -56,7 +64,7 @@ class PrecisionCandidate(Candidate):
     )
     #: names of the fields above, which a candidate of fixed precision does not write
     own: ClassVar[frozenset[str]] = frozenset(
-        {"precision", "beta_low", "beta_high", "fraction_bits", "budget", "overflow", "weight_range"}
+        {"precision", "beta_low", "beta_high", "fraction_bits", "budget", "overflow", "weight_range", "float_share"}
     )
 
     @model_validator(mode="after")
@@ -88,6 +96,7 @@ class PrecisionSpace(BaseModel):
     fraction_bits: IntDimension = Field(default=Fixed(5), description="learned: fraction bits at the start")
     overflow: Dimension = Field(default=Fixed("saturate"), description="learned: saturate or wrap")
     weight_range: Dimension = Field(default=Fixed("magnitude"), description="learned: magnitude or learned")
+    float_share: FloatDimension = Field(default=Fixed(0.0), description="learned: share of epochs in floating point")
     budget: Dimension = Field(default=Fixed(None), description="learned: bit operations of the network that is picked")
 
 
@@ -103,6 +112,7 @@ def drawn_precision(space: PrecisionSpace, choose: Choose) -> dict[str, object]:
         "fraction_bits": choose("fraction_bits", space.fraction_bits),
         "overflow": choose("overflow", space.overflow),
         "weight_range": choose("weight_range", space.weight_range),
+        "float_share": choose("float_share", space.float_share),
         "budget": choose("budget", space.budget),
     }
 
@@ -136,7 +146,8 @@ class PrecisionFamily(TorchFamily):
         def build() -> Network:
             return self._learning(candidate, lesson.subject)
 
-        return front_files(front_of(build, lesson, budget, seed, device, progress))
+        assert isinstance(candidate, PrecisionCandidate)
+        return front_files(front_of(build, lesson, budget, seed, device, progress, candidate.float_share))
 
     def pick(self, files: Mapping[str, bytes], candidate: Candidate, lesson: Lesson) -> Trained:
         """The network itself, or that of the front which the budget picks."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 
 import torch
 from torch import Tensor
 
+from codesign.training.batch_normalisation import Normalisation
 from codesign.training.network import Network
-from codesign.training.quantised_layers import ConvolutionLayer, Layer, Matrix, Walk
+from codesign.training.quantised_layers import ActivationLayer, ConvolutionLayer, Layer, Matrix, OutputLayer, Walk
 
 __all__ = ("LayeredNetwork",)
 
@@ -58,3 +60,25 @@ class LayeredNetwork(Network):
         self._walk(Walk.FOLDING)
         self.of_flat(torch.zeros(1, sum(map(prod, self.shapes))))
         self._walk(Walk.FOLDED)
+
+    @contextmanager
+    def floating(self) -> Iterator[None]:
+        """While this lasts, it has no quantisers, and what enters an activation is normalised; then that is in the
+        weights."""
+        active = [m for m in self.modules() if isinstance(m, ActivationLayer)]
+        for layer in active:
+            layer.normalisation = Normalisation(layer.bias)
+        self._walk(Walk.FLOATING)
+        yield
+        self._walk(Walk.RUNNING)
+        for layer in active:
+            assert layer.normalisation is not None
+            layer.normalisation.fold(layer.bias)
+            layer.normalisation = None
+
+    def float_parameters(self) -> list[Tensor]:
+        """What is trained in floating point: weights, biases, and the gains of what is normalised meanwhile."""
+        found = [m.weight for m in self.modules() if isinstance(m, Matrix | ConvolutionLayer)]
+        found += [m.bias for m in self.modules() if isinstance(m, ActivationLayer | OutputLayer)]
+        layers = [m.normalisation for m in self.modules() if isinstance(m, ActivationLayer)]
+        return [*found, *(n.gain for n in layers if n is not None)]

@@ -63,33 +63,50 @@ class LearnedPrecision:
 
     def __init__(self, wiring: Wiring, prices: Prices, blocks: Sequence[Layout]) -> None:
         self._wiring, self._prices = wiring, prices
-        #: channels of each signal whose bits are learned: those that anything multiplies
-        self.learned = [
+        #: channels of each signal that anything multiplies
+        self._multiplied = [
             torch.stack([o.reads[i].any(dim=0) for o in wiring.operands if i in o.reads]).any(dim=0)
             if any(i in o.reads for o in wiring.operands)
             else torch.zeros(signals.channels, dtype=torch.bool)
             for i, signals in enumerate(wiring.signals)
+        ]
+        #: channels of each signal whose bits are learned: of inputs those that anything multiplies; of activations all,
+        #: since what is only added up has bits to add
+        self.learned = [
+            found.clone() if signals.block is not None else torch.ones_like(found)
+            for signals, found in zip(wiring.signals, self._multiplied, strict=True)
         ]
         for signals, learned in zip(wiring.signals, self.learned, strict=True):
             if signals.block is not None and blocks and (validity := blocks[signals.block].validity) is not None:
                 learned[blocks[signals.block].fields.index(validity)] = False  # it chooses, which no gradient sees
 
     def price(self, progress: float) -> Tensor:
-        """What is added to the objective at ``progress``: of the bit operations and the bits of all items, which are
-        quantised and added up one by one, and a little for every bit."""
-        widths = [width_of(bits_of(s.module)) for s in self._wiring.signals]
-        bits = [weight_bits(o.layer) for o in self._wiring.operands]
-        operations = sum(_operations(o, b, widths) for o, b in zip(self._wiring.operands, bits, strict=True))
-        for signals, width, learned in zip(self._wiring.signals, widths, self.learned, strict=True):
-            if signals.places > 1 and signals.block is None:  # an item's: a quantiser and an adder for each bit of it
-                operations = operations + signals.places * torch.where(learned.to(width.device), width, 0.0).sum()
-        return self._prices.at(progress) * operations + BIT_PRICE * self._all_bits()
+        """What is added to the objective at ``progress``: of the operations, and a little for every bit."""
+        return self._prices.at(progress) * self._work() + BIT_PRICE * self._all_bits()
 
     @torch.no_grad()
     def operations(self) -> float:
-        """Effective bit operations as they are priced: every signal as wide as its type."""
+        """Effective bit operations of all products as they are priced: every signal as wide as its type."""
+        return float(self._products([width_of(bits_of(s.module)) for s in self._wiring.signals]))
+
+    @torch.no_grad()
+    def work(self) -> float:
+        """All that has a price."""
+        return float(self._work())
+
+    def _products(self, widths: list[Tensor]) -> Tensor:
+        none = torch.zeros((), device=widths[0].device)
+        return sum((_operations(o, weight_bits(o.layer), widths) for o in self._wiring.operands), none)
+
+    def _work(self) -> Tensor:
+        """Effective bit operations of all products, and beside them, of activations that are there for each item, one
+        for each bit that is quantised, and one for each that is added up without being multiplied first."""
         widths = [width_of(bits_of(s.module)) for s in self._wiring.signals]
-        return float(sum(_operations(o, weight_bits(o.layer), widths) for o in self._wiring.operands))
+        found = self._products(widths)
+        for signals, width, multiplied in zip(self._wiring.signals, widths, self._multiplied, strict=True):
+            if signals.places > 1 and signals.block is None:
+                found = found + signals.places * (width * (2.0 - multiplied.to(width))).sum()
+        return found
 
     @torch.no_grad()
     def settle(self, network: Network, pieces: Iterable[Tensor]) -> None:

@@ -9,6 +9,7 @@ the same walk through it trains, sets ranges, and folds:
   the sum that it enters. ``floor((a + b + s/2) / s)`` of a sum ``a`` is unchanged when ``b + s/2`` is floored to the
   finer of the grids of ``a`` and of the LSB ``s``; only a head's bias is rounded.
 - FOLDED: the exact function, which is exported.
+- FLOATING: without any quantiser, what enters an activation normalised (:mod:`codesign.training.float_start`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from brevitas.nn import QuantConv1d, QuantConv2d, QuantIdentity, QuantLinear, Qu
 from torch import Tensor, nn
 
 from codesign.core.fixedpoint import INPUT_INTEGER_BITS
+from codesign.training.batch_normalisation import Normalisation
 from codesign.training.brevitas_quantisers import (
     ActivationQuantiser,
     InputQuantiser,
@@ -66,14 +68,17 @@ class Walk(Enum):
     CALIBRATING = "calibrating"
     FOLDING = "folding"
     FOLDED = "folded"
+    FLOATING = "floating"
 
 
 @dataclass(frozen=True)
 class GridSignal:
-    """Values (events, ...), and while a network is folded the grid on which they lie, of a shape that fits theirs."""
+    """Values (events, ...), and while a network is folded the grid on which they lie, of a shape that fits theirs;
+    ``makers``: in floating point the weights (outputs, ...) of what was added up to them, and nothing else was."""
 
     values: Tensor
     grid: Tensor | None = None
+    makers: tuple[Tensor, ...] = ()
 
     def turned(self, *order: int) -> GridSignal:
         """The axes in another order. The grid must be one for all: as it is behind an activation."""
@@ -98,7 +103,8 @@ def sum_of(first: GridSignal, *others: GridSignal) -> GridSignal:
     for other in others:
         values = values + other.values
         grid = None if grid is None or other.grid is None else torch.minimum(grid, other.grid)
-    return GridSignal(values, grid)
+    makers = tuple(maker for one in (first, *others) for maker in one.makers)
+    return GridSignal(values, grid, makers if all(one.makers for one in (first, *others)) else ())
 
 
 def product(a: GridSignal, b: GridSignal) -> GridSignal:
@@ -162,6 +168,8 @@ class InputCodes(Layer):
 
     def forward(self, x: Tensor) -> GridSignal:
         """A block (events, ...)."""
+        if self.walk is Walk.FLOATING:
+            return GridSignal(x)
         values = self.quantiser(x)
         return GridSignal(
             values, self.quantiser.act_quant.scale().double().min() if self.walk is Walk.FOLDING else None
@@ -197,6 +205,8 @@ class Matrix(Layer):
 
     def forward(self, x: GridSignal) -> GridSignal:
         """(events, ..., inputs) to (events, ..., outputs)."""
+        if self.walk is Walk.FLOATING:
+            return GridSignal(nn.functional.linear(x.values, self.weight), makers=(self.weight,))
         grid = None if x.grid is None else x.grid.min() * _row_scales(self.linear)
         return GridSignal(self.linear(x.values), grid)
 
@@ -223,6 +233,9 @@ class ConvolutionLayer(Layer):
 
     def forward(self, x: GridSignal) -> GridSignal:
         """(events, inputs, ...) to (events, outputs, ...)."""
+        if self.walk is Walk.FLOATING:
+            found: Tensor = self.conv.inner_forward_impl(x.values, self.weight, None)
+            return GridSignal(found, makers=(self.weight,))
         if x.grid is None:
             return GridSignal(self.conv(x.values))
         scales = _row_scales(self.conv).reshape(-1, *(1,) * self._axes)
@@ -244,9 +257,16 @@ class ActivationLayer(Layer):
         )
         self.bias = nn.Parameter(torch.zeros(channels, *(1,) * behind))
         self._signed = signed
+        #: while it is trained in floating point
+        self.normalisation: Normalisation | None = None
 
     def forward(self, x: GridSignal) -> GridSignal:
         """(events, ..., channels, ...), on the quantiser's LSB."""
+        if self.walk is Walk.FLOATING:
+            values = x.values + self.bias
+            if self.normalisation is not None:
+                values = self.normalisation.normalised(x.values, self.bias, x.makers, self.training)
+            return GridSignal(values if self._signed else values.relu())
         if self.walk is Walk.FOLDING:
             return self._fold(x)
         if self.walk is Walk.CALIBRATING:

@@ -69,6 +69,14 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "folded_board.json": ("a folded deep set on an ULX3S", "python -m tests.benchmarks.folded_board"),
     "folding.json": ("folded and unrolled networks over items", "python -m tests.benchmarks.folding"),
     "front.json": ("the demo's front", "make demo"),
+    "item_prices.json": (
+        "learned precision of items with and without its prices and its start in floating point",
+        "python -m tests.benchmarks.sets.prices",
+    ),
+    "item_studies.json": (
+        "demos of the studies on items, as a user runs them",
+        "python -m tests.benchmarks.item_studies",
+    ),
     "full_jets.json": (
         "shapes of the ungroomed jet beside its groomed features, on published jets too",
         "python -m tests.benchmarks.full_jets JETS --events 8000 --epochs 25",

@@ -200,6 +200,56 @@ def _anomaly_methods() -> str:
     )
 
 
+def _constituents_designs() -> str:
+    made = []
+    for items, own in _record("constituents_bench.json")["items"].items():
+        shown = [row for row in own["designs"] if "refused" not in row]
+        for row in sorted(shown, key=lambda r: (r["side"], r["interval"], r["seed"], r["lut"])):
+            side = {"codesign": "ours", "HGQ2 imported": "HGQ2, imported here"}.get(row["side"], row["side"])
+            cells = [items, side, row["training"], str(row["seed"]), f"{row['training_seconds']:.0f}"]
+            cells += [str(row["interval"]), f"{row['accuracy']:.4f} ± {row['accuracy_error']:.4f}"]
+            made.append([*cells, *(f"{row[key]:,.0f}" for key in ("lut", "ff", "latency_ns"))])
+    heads = ["items", "side", "training", "seed", "s of training", "interval", "accuracy", "LUT", "FF", "ns"]
+    return _table(heads, made)
+
+
+def _constituents_ratios() -> str:
+    made = []
+    for items, own in _record("constituents_bench.json")["items"].items():
+        for name, found in own["summary"].items():
+            ratio = f"{found['ratio']:.2f} ({found['least']:.2f} to {found['most']:.2f})" if found["reached"] else ""
+            aim = f"{found['aim']:g}: {'met' if found['met'] else 'missed'}" if found["aim"] < 1 else ""
+            made.append([items, name, f"{found['reached']} of {found['networks']}", ratio, aim])
+    return _table(["items", "what beside what", "reached", "ratio of LUTs", "aim"], made)
+
+
+def _item_prices() -> str:
+    record, made = _record("item_prices.json"), []
+    for row in record["rows"]:
+        cells = [row["way"], str(row["seed"]), str(row["epochs"]), f"{row['training_seconds']:.0f}"]
+        cells.append(f"{row['best']:.3f}")
+        for level in record["levels"]:
+            costs = [row[f"lut at {level:.2f}, interval {i}"] for i in (1, 9)]
+            cells.append(" / ".join("" if cost is None else f"{cost:,}" for cost in costs))
+        made.append(cells)
+    return _table(["", "seed", "epochs", "s", "best", *(f"{level:.2f}" for level in record["levels"])], made)
+
+
+def _studies_on_items() -> str:
+    made = []
+    for name, own in _record("item_studies.json")["studies"].items():
+        for point in sorted(own["points"], key=lambda p: p["figures"]["lut (compiled)"]):
+            figures = point["figures"]
+            cells = [name, own["metric"], f"{point['value']:.3f} ± {point['error']:.3f}"]
+            cells += [f"{figures['lut (compiled)']:,.0f}", f"{figures['initiation_interval (compiled)']:.0f}"]
+            cells += [f"{figures['latency_ns (compiled)']:.0f}", "in RTL" if point["exact"] else "no"]
+            made.append(cells)
+        for other, metrics in own["best"]["beside"].items():
+            if (of := metrics.get(own["metric"])) is not None:
+                made.append([name, own["metric"], f"{of['baseline']:.3f}", other, "", "", ""])
+    return _table(["study", "metric", "test split", "LUT (compiled)", "interval", "ns", "exact"], made)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
@@ -211,4 +261,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "what wrappers add": _what_wrappers_add,
     "methods of the anomaly trigger": _anomaly_methods,
     "folded and unrolled": _folded_and_unrolled,
+    "designs on constituents beside HGQ2": _constituents_designs,
+    "LUTs on constituents beside HGQ2": _constituents_ratios,
+    "what prices of items gain": _item_prices,
+    "studies on items": _studies_on_items,
 }

@@ -1,7 +1,8 @@
 """``make bench-constituents``: networks on the constituents of jets beside HGQ2's JEDI-linear, unrolled and folded.
 
 Both sides get the same training and validation jets, the same three numbers of each constituent on one grid, one thread
-and the same processor time, HGQ2 also three times as much; networks are chosen on validation jets. LUTs are Yosys' for
+and the same processor time, HGQ2 also three times as much; networks are chosen on validation jets: of HGQ2's training
+three by their operations, of ours for each of those the cheapest that is as accurate. LUTs are Yosys' for
 all, accuracies those of the firmware's integers on test jets of a seed that nothing was trained, chosen or tuned on;
 differences are paired. HGQ2's networks whose items share their input types are imported and folded, too.
 
@@ -17,7 +18,7 @@ import os
 import platform
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from codesign.core.design import Design
 from codesign.core.errors import CodesignError, ToolError
 from codesign.core.runfolder import write_atomically
 from codesign.core.targets import load_target
-from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
+from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.rtl.firmware import Firmware
@@ -39,10 +40,10 @@ from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tools.yosys import synthesise
 from tests.benchmarks.peers import environment
 from tests.benchmarks.sets.jets import CARD, FIELDS, TEST_SEED, Jets, jets_of
-from tests.benchmarks.sets.ours import TRAININGS, designs_of
+from tests.benchmarks.sets.ours import TRAININGS, chosen, designs_of, settings_at, trainings_of
 from tests.benchmarks.sets.picture import draw
 from tests.benchmarks.sets.published import anchors
-from tests.benchmarks.sets.ratios import Gap, Placed, against
+from tests.benchmarks.sets.ratios import Gap, Placed, against, together
 from tests.benchmarks.sets.theirs import HGQ2, classes_of, imported, trained, unrolled
 from tests.trees import ROOT
 
@@ -51,8 +52,6 @@ PICTURE = ROOT / "docs" / "pictures" / "constituents_bench.svg"
 TARGET = load_target("vu13p-360")
 #: what is asked of the ratio of LUTs at equal accuracy: at interval 1, and of ours at 9 to theirs at 1
 AIMS = {1: 0.5, 9: 0.2}
-#: the interval over which one network of the first of our trainings is folded, too
-BETWEEN = 3
 #: trainings of HGQ2: in words, processor time relative to all of ours, whether items share their input types
 THEIRS = (
     ("HGQ2", 1.0, False),
@@ -62,11 +61,11 @@ THEIRS = (
 
 
 class Bench:
-    """One number of items: its jets, what is measured of each design, and where that is kept."""
+    """One number of items and one seed: its jets, what is measured of each design, and where that is kept."""
 
-    def __init__(self, items: int, given: argparse.Namespace) -> None:
-        self.items, self.given = items, given
-        self.folder: Path = given.work / f"{given.train}-{given.seconds:g}" / str(items)
+    def __init__(self, items: int, seed: int, given: argparse.Namespace) -> None:
+        self.items, self.seed, self.given = items, seed, given
+        self.folder = _folder(items, seed, given)
         self.jets: Jets = jets_of(items, given.train, given.test, self.folder)
         self.classes: dict[str, NDArray[np.int64]] = {}
 
@@ -80,40 +79,44 @@ class Bench:
                 row = make(place)
             except CodesignError as error:
                 row = {"refused": str(error)[:300]}
-            kept.write_text(json.dumps({"key": key, "items": self.items} | row), encoding="utf-8")
+            kept.write_text(json.dumps({"key": key, "items": self.items, "seed": self.seed} | row), encoding="utf-8")
             print(self.items, key, row, flush=True)
         if not labels.is_file() and "refused" not in json.loads(kept.read_text(encoding="utf-8")):
             np.save(labels, judge(place).astype(np.uint8))
 
-    def ours(self) -> float:
-        """Our trainings and their designs at each interval; the processor time of all trainings."""
-        spent = 0.0
-        for what in TRAININGS:
-            place = self.folder / "ours" / what.name.replace(", ", "-")
-            found = designs_of(self.jets, what, self.given.seconds * what.share, self.given.seed, place)
-            spent += found[0].facts["training_seconds"]
-            for own in found:
-                named = {"side": "codesign", "training": own.training, **own.facts}
-                middle = what is TRAININGS[0] and own.number == (len(found) - 1) // 2
-                for interval in (1, BETWEEN, 9) if middle else (1, 9):
-                    self._design(f"{own.name}, interval {interval}", own.design, interval, named, self.jets.test.x)
-        return spent
+    def ours(self, scores: Sequence[float]) -> None:
+        """Our trainings, and at each interval their cheapest designs that have these accuracies on validation jets."""
+        given = [
+            own
+            for what in trainings_of(self.items)
+            for own in designs_of(
+                self.jets, what, self.given.seconds * what.share, self.seed, tuple(AIMS), TARGET,
+                self.folder / "ours" / what.name.replace(", ", "-").replace(" ", "-"),
+            )
+        ]  # fmt: skip
+        for interval in AIMS:
+            for own in chosen(given, interval, scores):
+                named = {"side": "codesign", "training": own.training, **own.facts, "score": round(own.score, 4)}
+                self._design(f"{own.name}, interval {interval}", own.design, interval, named, self.jets.test.x)
 
-    def theirs(self, seconds: float) -> None:
-        """HGQ2's trainings and their designs."""
-        for name, times, shared in THEIRS:
+    def theirs(self, names: Sequence[str]) -> list[float]:
+        """HGQ2's trainings of these names and their designs; the accuracies of those on validation jets."""
+        scores: list[float] = []
+        for name, times, shared in (each for each in THEIRS if each[0] in names):
             place = self.folder / name.replace(", ", "-").replace(" ", "-")
-            limit = self.given.limit
-            found = trained(self.jets, shared, times * seconds, self.given.seed, limit, TARGET, place)
+            seconds, limit = times * self.given.seconds, self.given.limit
+            found = trained(self.jets, shared, seconds, self.seed, limit, TARGET, place)
             facts = {k: found[k] for k in ("epochs", "training_seconds", "compilation_seconds")}
             for point in found["points"]:
                 named = {"side": "HGQ2", "training": name, "ebops": point["ebops"], **facts}
+                scores += [] if "failed" in point else [point["validation_in_training"]]
                 if shared and "failed" not in point:
                     design = imported(place / str(point["number"]) / "network.keras")
                     x = self.jets.values(self.jets.test).reshape(len(self.jets.test), -1)
                     key = f"{name} {point['number']}, imported, interval 9"
                     self._design(key, design, 9, named | {"side": "HGQ2 imported"}, x)
                 self._circuit(f"{name} {point['number']}, interval 1", point, place, named)
+        return scores
 
     def _design(self, key: str, design: Design, interval: int, named: dict[str, Any], x: NDArray[np.float32]) -> None:
         """A design of ours: through the flow alkaid; judged by its exact graph, which the firmware is compared with."""
@@ -123,11 +126,12 @@ class Bench:
             return graph.run(design.inputs.values(design.input_quantisation.codes(part)), Exact())
 
         def make(place: Path) -> dict[str, Any]:
-            chosen: dict[str, Any] = {"interval": interval} if interval > 1 else {"modules": "items"}
-            firmware = flow.compile(design, TARGET, place / "firmware", AlkaidSettings.model_validate(chosen))
+            firmware = flow.compile(design, TARGET, place / "firmware", settings_at(interval))
             some = x[:4000]
             found = design.outputs.values(flow.predict(firmware, design.input_quantisation.codes(some)))
             wrong = int((found != scores(some)).any(axis=1).sum())
+            if wrong:
+                raise ToolError(f"{wrong} of {len(some)} jets differ between the firmware and the network: it is wrong")
             row = named | {"interval": interval, "rows_that_differ_of_4000": wrong}
             return row | {"cost": round(float(firmware.extra["lut"]))} | self._synthesised(firmware, place)
 
@@ -167,13 +171,12 @@ class Bench:
         return found | latency | {"tool": figures[0].tool, "synthesis_seconds": round(seconds, 1)}
 
 
-def judged(rows: list[dict[str, Any]], folder: Path, jets: Jets) -> dict[str, Any]:
-    """Accuracies with their errors into ``rows``, and how ours compare with each training of HGQ2."""
+def judged(rows: list[dict[str, Any]], jets: Jets, labels_of: Callable[[dict[str, Any]], Path]) -> dict[str, Any]:
+    """Accuracies with their errors into ``rows`` of all seeds, and how ours compare with HGQ2's of the same seed."""
     good = [row for row in rows if "refused" not in row]
-    places = {row["key"]: i for i, row in enumerate(good)}
     if not good:
         return {}
-    labels = [np.load(_labels(folder, row["key"], len(jets.test))) for row in good]
+    labels = [np.load(labels_of(row)) for row in good]
     right = (np.stack(labels) == jets.test.y).astype(np.float64)
     replicas = Replicas.of("test", len(jets.test), jets.test.collisions)
 
@@ -190,23 +193,37 @@ def judged(rows: list[dict[str, Any]], folder: Path, jets: Jets) -> dict[str, An
         difference = accuracy[one] - accuracy[other]
         return Gap(float(difference[0]), spread(difference))
 
-    def chosen(side: str, interval: int, training: str | None = None) -> list[Placed]:
-        return [
-            Placed(row["key"], row["lut"], float(accuracy[row["key"]][0]))
-            for row in (good[i] for i in places.values())
-            if row["side"] == side and row["interval"] == interval and training in (None, row["training"])
-        ]
+    def compared(ours: tuple[str, int, str | None], theirs: tuple[str, int, str | None], aim: float) -> dict[str, Any]:
+        """Of side, interval and training (None: any), seed by seed."""
+        found = []
+        for seed in sorted({row["seed"] for row in good}):
+            own, other = (
+                [
+                    Placed(row["key"], row["lut"], float(accuracy[row["key"]][0]))
+                    for row in good
+                    if row["seed"] == seed
+                    and (row["side"], row["interval"]) == (side, interval)
+                    and training in (None, row["training"])
+                ]
+                for side, interval, training in (ours, theirs)
+            )
+            if own and other:
+                found.append(against(own, other, gap, aim))
+        return together(found) if found else {}
 
     summary: dict[str, Any] = {}
     for name, _, _ in THEIRS:
-        if theirs := chosen("HGQ2", 1, name):
-            for interval, aim in AIMS.items():
-                summary[f"ours at {interval}, {name} at 1"] = against(chosen("codesign", interval), theirs, gap, aim)
-    if folded := chosen("HGQ2 imported", 9):
-        summary["ours at 9, HGQ2 imported at 9"] = against(chosen("codesign", 9), folded, gap, 1.0)
-        if own := chosen("HGQ2", 1, THEIRS[1][0]):
-            summary["HGQ2 imported at 9, itself at 1"] = against(folded, own, gap, 1.0)
-    return summary
+        for interval, aim in AIMS.items():
+            summary[f"ours at {interval}, {name} at 1"] = compared(("codesign", interval, None), ("HGQ2", 1, name), aim)
+    folded = ("HGQ2 imported", 9, None)
+    summary["ours at 9, HGQ2 imported at 9"] = compared(("codesign", 9, None), folded, 1.0)
+    summary["HGQ2 imported at 9, itself at 1"] = compared(folded, ("HGQ2", 1, THEIRS[1][0]), 1.0)
+    return {name: row for name, row in summary.items() if row}
+
+
+def _folder(items: int, seed: int, given: argparse.Namespace) -> Path:
+    place: Path = given.work / f"{given.train}-{given.seconds:g}" / (f"{items}-seed-{seed}" if seed else f"{items}")
+    return place
 
 
 def _labels(folder: Path, key: str, test: int) -> Path:
@@ -216,29 +233,46 @@ def _labels(folder: Path, key: str, test: int) -> Path:
 def write(given: argparse.Namespace) -> dict[str, Any]:
     """Write the record of all that is there."""
     found: dict[str, Any] = {}
-    base = given.work / f"{given.train}-{given.seconds:g}"
     for items in given.items:
-        files = sorted((base / str(items) / "rows").glob("*/row.json"))
-        rows = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-        rows = [r for r in rows if "refused" in r or _labels(base / str(items), r["key"], given.test).is_file()]
-        if rows:
-            summary = judged(rows, base / str(items), jets_of(items, given.train, given.test, base / str(items)))
-            wanted = [t.name for t in TRAININGS] + [name for name, _, _ in THEIRS]
-            there = {row.get("training") for row in rows}
-            missing = [name for name in wanted if name not in there]
-            found[str(items)] = {"summary": summary, "not_measured": missing, "designs": rows}
+        rows: list[dict[str, Any]] = []
+        for seed in given.seeds:
+            for file in sorted((_folder(items, seed, given) / "rows").glob("*/row.json")):
+                row = {"seed": 0} | json.loads(file.read_text(encoding="utf-8"))
+                if "refused" in row or _labels(_folder(items, seed, given), row["key"], given.test).is_file():
+                    row["name"] = row["key"]
+                    rows.append(row | {"key": row["key"] + (f", seed {seed}" if seed else "")})
+        if not rows:
+            continue
+        own = _folder(items, given.seeds[0], given)
+
+        def labels_of(row: dict[str, Any], items: int = items) -> Path:
+            return _labels(_folder(items, row["seed"], given), row["name"], given.test)
+
+        summary = judged(rows, jets_of(items, given.train, given.test, own), labels_of)
+        missing = [
+            f"{name}, seed {seed}"
+            for name in [*(t.name for t in trainings_of(items)), *(name for name, _, _ in THEIRS)]
+            for seed in given.seeds
+            if not any(row.get("training") == name and row["seed"] == seed for row in rows)
+        ]
+        for row in rows:
+            del row["name"]
+        found[str(items)] = {"summary": summary, "not_measured": missing, "designs": rows}
     record = {
         "command": "make bench-constituents",
         "jets": {"card": CARD, "train_and_validation": given.train, "test": given.test, "seed_of_test": TEST_SEED},
         "fields": list(FIELDS),
         "target": {"name": TARGET.name, "stage_delay": TARGET.stage_delay, "clock_ns": TARGET.clock_ns},
         "seconds": given.seconds,
-        "training": {"codesign": {t.name: t.config | {"share": t.share} for t in TRAININGS}, "hgq2": HGQ2},
+        "training": {
+            "codesign": {t.name: t.config | {"items": t.items, "share": t.share} for t in TRAININGS},
+            "hgq2": HGQ2,
+        },
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",
         "versions": {n: version(n) for n in ("codesign", "torch", "brevitas", "alkaid", "pyosys")}
         | {f"HGQ2's {n}": environment.pinned()[n] for n in ("hgq2", "jax", "keras", "alkaid")},
         "items": found,
-        "published": anchors(base, TARGET, given.timeout) if given.published else [],
+        "published": anchors(_folder(0, 0, given).parent, TARGET, given.timeout) if given.published else [],
     }
     write_atomically(given.output, (json.dumps(record, indent=1) + "\n").encode())
     draw(record, PICTURE if given.output == RECORD else given.output.with_suffix(".svg"))
@@ -252,7 +286,8 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=50000, help="jets to train on and choose by")
     parser.add_argument("--test", type=int, default=100000, help="jets to judge on")
     parser.add_argument("--seconds", type=float, default=40, help="processor time of all our trainings for a number")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--hgq2", nargs="+", default=[name for name, _, _ in THEIRS], help="trainings of HGQ2's")
     parser.add_argument("--limit", type=int, default=3, help="networks of each training of HGQ2")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for one synthesis")
     parser.add_argument("--published", action="store_true", help="the public checkpoints' cost, too")
@@ -263,9 +298,10 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     start = time.process_time()
     for items in given.items:
-        bench = Bench(items, given)
-        bench.theirs(bench.ours())
-        record = write(given)
+        for seed in given.seeds:
+            bench = Bench(items, seed, given)
+            bench.ours(bench.theirs(given.hgq2))
+            record = write(given)
     for items, own in record["items"].items():
         for name, row in own["summary"].items():
             print(items, name, {k: v for k, v in row.items() if k != "rows"})

@@ -6,13 +6,13 @@ either: what both find easy drops out. Equal means that ours is not worse by mor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ("Gap", "Placed", "against", "lut_ratio")
+__all__ = ("Gap", "Placed", "against", "lut_ratio", "together")
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,27 @@ def against(
     ``gap``: of two keys, ours first. The aim is met where the geometric mean of the ratios is at most that, and ours
     reach the accuracy of every one of theirs.
     """
-    rows, ratios = [], []
+    rows = []
     for one in sorted(theirs, key=lambda p: p.lut):
         able = [(own, gap(own.key, one.key)) for own in sorted(ours, key=lambda p: p.lut)]
         found = next(((own, difference) for own, difference in able if difference.equal), None)
         row: dict[str, Any] = {"theirs": one.key, "lut": one.lut, "accuracy": one.accuracy}
         if found is not None:
             own, difference = found
-            ratios.append(lut_ratio(own, one, difference))
-            row |= {"ours": own.key, "our_lut": own.lut, "our_accuracy": own.accuracy, "ratio": round(ratios[-1], 3)}
+            ratio = lut_ratio(own, one, difference)
+            row |= {"ours": own.key, "our_lut": own.lut, "our_accuracy": own.accuracy, "ratio": round(ratio, 3)}
             row |= {"difference": round(difference.value, 4), "difference_error": round(difference.error, 4)}
         rows.append(row)
+    return _summary(rows, aim)
+
+
+def together(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The comparisons of several seeds as one, each network of theirs with ours of the same seed."""
+    return _summary([row for one in found for row in one["rows"]], found[0]["aim"])
+
+
+def _summary(rows: list[dict[str, Any]], aim: float) -> dict[str, Any]:
+    ratios = [row["our_lut"] / row["lut"] for row in rows if "ratio" in row]
     summary: dict[str, Any] = {"aim": aim, "networks": len(rows), "reached": len(ratios), "rows": rows}
     if ratios:
         mean = float(np.exp(np.mean(np.log(ratios))))

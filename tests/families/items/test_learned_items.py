@@ -185,23 +185,25 @@ def test_what_is_priced_is_what_the_graph_counts(family, more, toy, monkeypatch)
 
 
 def test_the_gradient_of_the_price():
-    """Of each width: the bits that it multiplies, against finite differences of one bit, and the bits of six items,
-    each of which is quantised and added up."""
+    """Of each width, against finite differences of one bit: what it multiplies, and the bits of six items, each
+    quantised, and where nothing multiplies it added up."""
     lesson, network, precision = priced(DeepSets, {}, items(6))
     precision.calibrate(network, torch.as_tensor(lesson.train.x, dtype=torch.float32))
     network.zero_grad()
     precision.price(0.5).backward()
     signals = precision._wiring.signals[1].module.act_quant.fused_activation_quant_proxy.tensor_quant
-    before = precision.operations()
+    before = precision.work()
     expected = []
     for channel in range(len(signals.fraction.value)):
         with torch.no_grad():
             signals.fraction.value[channel] += 1
-            expected.append(precision.operations() - before)
+            expected.append(precision.work() - before)
             signals.fraction.value[channel] -= 1
-    whole = torch.tensor(expected) + 6 + 1e-5
+    whole = torch.tensor(expected) + 1e-5
     assert torch.allclose(signals.fraction.value.grad, whole, rtol=1e-4)
     assert torch.allclose(signals.integer.value.grad, whole, rtol=1e-4)
+    added = precision._wiring.signals[2].module.act_quant.fused_activation_quant_proxy.tensor_quant
+    assert torch.allclose(added.fraction.value.grad, torch.tensor(2 * 6 + 1e-5))  # planted: of what is multiplied alone
     behind = precision._wiring.signals[3].module.act_quant.fused_activation_quant_proxy.tensor_quant
     assert [s.places for s in precision._wiring.signals] == [6, 6, 6, 1, 1]  # planted: all once
     assert behind.fraction.value.grad.max() < signals.fraction.value.grad.min()
