@@ -1,10 +1,11 @@
 """``python -m tests.benchmarks.examples [NAME ...]``: every worked example as a user runs it, and what it gave.
 
 Each study of ``examples/*`` is run by the command line, with its own budget, into ``runs/examples``. Of each:
-seconds by the clock and of the processor, with the load of the machine, the front with its verdicts, baselines, and the best design: the one with
-the best first metric on the validation split, quoted on the test split beside each baseline, in pairs. Writes
-``reports/reference/examples.json`` and a picture, ``docs/pictures/examples/NAME.svg``, after each. What is in the
-record, of the same sources, is not made again unless it is named; an interrupted run goes on, and then says so.
+seconds by the clock and of the processor, with the load of the machine, the front with its verdicts, baselines, and
+the best design: the one with the best first metric on the validation split, quoted on the test split beside each
+baseline, in pairs. Writes ``reports/reference/examples.json`` and a picture, ``docs/pictures/examples/NAME.svg``,
+after each. What is in the record, of the same sources, is not made again unless it is named; an interrupted run
+goes on, and then says so.
 """
 
 from __future__ import annotations
