@@ -168,6 +168,7 @@ def test_what_is_placed_and_where(run: RunFolder, number: int, monkeypatch: pyte
     _, lattice = firmware_for(run, number, "ulx3s-85f")
     assert "placement" not in synthesisers(flow, own)
     assert ("placement" in synthesisers(flow, lattice)) == nextpnr.available().available
+    assert "placement" not in synthesisers(flow, lattice, placed=False)  # a study's verification.placement
     figure = Figure.of("fmax", 61.0, Fidelity.PLACED, "nextpnr-ecp5", "0")
 
     def broken(*given: Any) -> list[Figure]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from codesign.core.errors import InputError
 from codesign.core.printing import print_front
 from codesign.core.records import Comparisons
 from codesign.core.runfolder import RunFolder
+from codesign.report.answer import answer
+from codesign.report.collect import collect
+from codesign.report.html import render
 from codesign.search.engine import run_study
 from codesign.study.definition import Study, load_study
 from codesign.tasks.base import Task
@@ -119,6 +123,25 @@ def test_a_folder_without_a_package_is_a_study_only(tmp_path, unnamed):
     assert Path(local_packages.study_of(str(tmp_path))).is_file()
 
 
+def _next_is_whole(run, name):
+    """What the report says to type names the package: without it the study's task is not found."""
+    found = collect(run)
+    lines = {one.what: one.line for one in answer(found, str(run)).next}
+    setting, command, verb, study, *_ = shlex.split(lines["search on from here"])
+    assert (command, verb, study) == ("codesign", "run", f"{run}/study.yaml")
+    assert all(line.startswith(f"{setting} codesign ") for line in lines.values())
+    assert f"{setting} codesign handoff" in render(found)
+    variable, folders = setting.split("=", 1)
+    assert Path(folders).resolve() == ROOT / "examples" / name
+    named = os.environ.pop(variable)
+    plugins.forget()
+    with pytest.raises(InputError, match="unknown name"):
+        plugins.load(Task, name)
+    assert not any(local_packages.VARIABLE in one.line for one in answer(found, str(run)).next)
+    os.environ[variable] = named
+    plugins.forget()
+
+
 def test_an_internal_name_would_be_seen(tmp_path):
     (tmp_path / "mine.py").write_text("import codesign.core.records\nfrom codesign import Task, nothing\n")
     names = list(imported(tmp_path / "mine.py"))
@@ -145,6 +168,7 @@ def test_a_toy_of_it_runs(name, tmp_path, unnamed, capsys):
     metric = front.objectives[0].name
     assert compared.compared
     assert all(one.metrics[metric].error > 0 for one in compared.compared)
+    _next_is_whole(tmp_path / "run", name)
     print_front(front, tmp_path / "run")
     said = capsys.readouterr().out
     assert all(f"{metric} on the same events, less that of {one.other}: trial 0 " in said for one in compared.compared)

@@ -11,13 +11,15 @@ import hashlib
 import os
 import sys
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from codesign.core.errors import InputError
+from codesign.core.quoting import shell
 
-__all__ = ("VARIABLE", "LocalPackage", "examples", "local_packages", "study_of", "use_package")
+__all__ = ("VARIABLE", "LocalPackage", "examples", "local_packages", "naming", "study_of", "use_package")
 
 #: folders, as in PATH
 VARIABLE = "CODESIGN_PACKAGES"
@@ -71,6 +73,14 @@ def use_package(folder: Path) -> LocalPackage:
         os.environ[VARIABLE] = os.pathsep.join([*named, str(package.folder)])
     local_packages()
     return package
+
+
+def naming(used: Collection[tuple[str, str]]) -> str:
+    """What stands before a command that needs the named packages which bring one of these plug-ins (kind, name):
+    ``CODESIGN_PACKAGES=FOLDERS`` and a space, as a shell takes it here; empty where none of them does."""
+    groups = {(f"codesign.{kind}", name) for kind, name in used}
+    needed = [p.folder for p in local_packages() if groups & {(e.group, e.name) for e in p.entries}]
+    return f"{VARIABLE}={shell(os.pathsep.join(os.path.relpath(folder) for folder in needed))} " if needed else ""
 
 
 def study_of(named: str) -> str:

@@ -125,7 +125,7 @@ def prove(
         with stages("layers"), costs_only_itself(folder, "cost of each layer"):
             if (costs := flow.layers(firmware)) is not None:
                 folder.write("layers.json", costs)
-    for name, measure in synthesisers(flow, firmware).items():
+    for name, measure in synthesisers(flow, firmware, study.verification.placement).items():
         if not is_measured(folder, name, firmware):
             with stages(name), costs_only_itself(folder, name):
                 add_figures(folder, measure(folder.path / name))

@@ -68,8 +68,9 @@ def synthesise_trial(run: RunFolder, number: int, target_name: str | None = None
     return figures
 
 
-def synthesisers(flow: Flow, firmware: Firmware) -> dict[str, Callable[[Path], list[Figure]]]:
-    """By name, what measures this firmware in a folder: the flow's synthesis or Yosys', nextpnr and Vivado if here."""
+def synthesisers(flow: Flow, firmware: Firmware, placed: bool = True) -> dict[str, Callable[[Path], list[Figure]]]:
+    """By name, what measures this firmware in a folder: the flow's synthesis or Yosys', nextpnr (where it shall be
+    placed) and Vivado if here."""
     from codesign.tools import nextpnr
     from codesign.tools.vendor import vivado
 
@@ -80,7 +81,7 @@ def synthesisers(flow: Flow, firmware: Firmware) -> dict[str, Callable[[Path], l
         return bound(lambda f, work, timeout: synthesised(f, timeout, lambda: measure(f, work, timeout), what))
 
     found = {"synthesis": keep("synthesis", flow.synthesise)}
-    if nextpnr.reaches(firmware):
+    if placed and nextpnr.reaches(firmware):
         found["placement"] = keep("placement", nextpnr.place_and_route)
     if vivado.reaches(firmware):
         found["vivado"] = bound(vivado.synthesise)  # every time: which Vivado is here is known once it has run

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from codesign.core.figures import Fidelity, Figure, find
+from codesign.core.local_packages import naming
 from codesign.core.quoting import shell
 from codesign.core.records import Metric
 from codesign.report import words
@@ -25,6 +26,7 @@ __all__ = (
     "latency_of",
     "metric_axis",
     "ordered",
+    "packages_of",
 )
 
 CLOSEST = (Fidelity.VENDOR, Fidelity.PLACED, Fidelity.SYNTHESISED, Fidelity.COMPILED, Fidelity.ANALYTIC)
@@ -205,22 +207,32 @@ def _bend(points: list[Point], axis: PlotAxis, cost: PlotAxis) -> Point | None:
     return point if height > 0 else None
 
 
+def packages_of(run: Run) -> str:
+    """What stands before a command on this run: the named packages that it needs; empty where all is installed."""
+    study = run.study
+    used = {("flows", study.flow.name)}
+    if isinstance(study, Study):
+        used |= {("tasks", study.task), *(("families", name) for name in study.named)}
+        used |= {("flows", choice.flow.name) for choice in study.families}
+    return naming(used)
+
+
 def _next(run: Run, best: Point | None, command: str) -> list[Command]:
-    folder = shell(command)
+    folder, codesign = shell(command), f"{packages_of(run)}codesign"
+    again = f"{codesign} run {folder}/study.yaml --run {folder}"
     if best is None:
-        more = [] if run.imported else [Command("go on searching", f"codesign run {folder}/study.yaml --run {folder}")]
+        more = [] if run.imported else [Command("go on searching", again)]
         return [*more, Command("see what this machine lacks", "codesign doctor")]
     number = best.trial.number
     found = []
     if best.verified is None:
-        found.append(Command(f"prove trial {number} bit for bit", f"codesign verify {folder} {number}"))
-    found.append(Command(f"pack trial {number} for who builds the trigger", f"codesign handoff {folder} {number}"))
+        found.append(Command(f"prove trial {number} bit for bit", f"{codesign} verify {folder} {number}"))
+    found.append(Command(f"pack trial {number} for who builds the trigger", f"{codesign} handoff {folder} {number}"))
     if best.verified is not None and best.waves is None:
-        found.append(Command("look at its waveform", f"codesign verify {folder} {number} --waves"))
-    found.append(Command("every plot as PDF, for a paper or a talk", f"codesign report {folder} --figures"))
+        found.append(Command("look at its waveform", f"{codesign} verify {folder} {number} --waves"))
+    found.append(Command("every plot as PDF, for a paper or a talk", f"{codesign} report {folder} --figures"))
     if isinstance(run.study, Study):
         trials = max(2 * run.study.search.trials, len(run.trials) + 8)
-        again = f"codesign run {folder}/study.yaml --run {folder}"
         found.append(
             Command("finish the search", again)
             if run.provisional

@@ -9,7 +9,7 @@ from pathlib import Path
 from codesign.core.figures import QUANTITIES, Fidelity, Figure, find
 from codesign.core.records import InputImportance, Metric, Plot
 from codesign.report import plots, words
-from codesign.report.answer import FirstScreen, answer, asked, costs_of, ordered
+from codesign.report.answer import FirstScreen, answer, asked, costs_of, ordered, packages_of
 from codesign.report.bars import BudgetBar, budget_bars
 from codesign.report.choices import importances, parallel
 from codesign.report.collect import Point, Run, collect
@@ -69,6 +69,8 @@ def render(run: Run) -> str:
         owner=owner_of(run.path),
         asked=asked(run),
         answer=found,
+        packages=packages_of(run),
+        typed=_typed(run.path),
         drawings=_drawings(run, found, groups.colours),
         colours=groups.legend,
         sections=sections,

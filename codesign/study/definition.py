@@ -174,6 +174,11 @@ class Verification(_Section):
         default=4000, ge=1000, description="events through interpreter, QONNX and Brevitas, every candidate"
     )
     rtl_events: int = Field(default=1000, ge=1000, description="test events through the RTL simulation, on the front")
+    placement: bool = Field(
+        default=True,
+        description="whether what is simulated is also placed and routed, where a tool here does so for the target; "
+        "'codesign synth' and 'codesign bitstream' do so in any case",
+    )
 
 
 class FlowChoice(BaseModel):

@@ -14,7 +14,6 @@ import numpy as np
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
-from torch import Tensor
 
 from codesign import Head, LossObjective, MeasuredProblem, Part, Plot, Sample, Series, Task
 
@@ -103,15 +102,8 @@ def recovered(likely: np.ndarray, points: np.ndarray) -> np.ndarray:
     return likely @ points / np.maximum(likely.sum(axis=1, keepdims=True), 1e-300)
 
 
-def chi2_loss(outputs: Tensor, target: Tensor) -> Tensor:
-    """Squared error in units of a run's own noise, by the shares that the outputs mean: small shares count as they do
-    in chi2. The noise is no function of the weights, so that its size is not learned."""
-    shares = (outputs.detach() * _SPREAD + _MIDDLE).clamp(4e-3, 1 - 4e-3)
-    return 0.1 * ((outputs - target) ** 2 / (shares * (1 - shares))).mean()
-
-
 class TuneProblem(MeasuredProblem):
-    """chi2 of the shares; judged by the fit to other runs, and by the parameters that it finds."""
+    """Squared error of the shares; judged by the fit to other runs, and by the parameters that it finds."""
 
     def __init__(self, points: int, seed: int) -> None:
         self.metrics = {"chi2": "minimise", "parameter_error": "minimise"}
@@ -124,7 +116,7 @@ class TuneProblem(MeasuredProblem):
 
     def heads(self, sample: Sample) -> tuple[Head, ...]:
         """All shares, in one head."""
-        return (Head("shares", OUTPUTS, LossObjective("own", chi2_loss)),)
+        return (Head("shares", OUTPUTS, LossObjective("squared")),)
 
     def target(self, part: Part) -> dict[str, np.ndarray]:
         """The shares of a run."""

@@ -1,10 +1,11 @@
 """``python -m tests.benchmarks.examples [NAME ...]``: every worked example as a user runs it, and what it gave.
 
 Each study of ``examples/*`` is run by the command line, with its own budget, into ``runs/examples``. Of each:
-seconds by the clock and of the processor, the front with its verdicts, baselines, and the best design: the one with
-the best first metric on the validation split, quoted on the test split beside each baseline, in pairs. Writes
-``reports/reference/examples.json`` and a picture, ``docs/pictures/examples/NAME.svg``, after each. What is in the
-record, of the same sources, is not made again unless it is named; an interrupted run goes on, and then says so.
+seconds by the clock and of the processor, with the load of the machine, the front with its verdicts, baselines, and
+the best design: the one with the best first metric on the validation split, quoted on the test split beside each
+baseline, in pairs. Writes ``reports/reference/examples.json`` and a picture, ``docs/pictures/examples/NAME.svg``,
+after each. What is in the record, of the same sources, is not made again unless it is named; an interrupted run
+goes on, and then says so.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ _PLOTS = {
     "proton-ct": "rsp",
     "tune": "recovered",
 }
-_SPENT = ("command", "seconds", "processor_seconds", "workers", "went_on")
+_SPENT = ("command", "seconds", "processor_seconds", "load", "workers", "went_on")
 _FIGURES = ("lut", "ff", "latency_ns", "latency_cycles", "fmax", "initiation_interval")
 
 
@@ -102,14 +103,15 @@ def _processor() -> float:
 def made_run(path: Path, folder: Path, workers: int, trials: int | None) -> dict[str, Any]:
     """Run the study into the folder; seconds, and whether it went on from something."""
     said, named = command_of(path)
-    there, began, before = folder.exists(), time.monotonic(), _processor()
+    there, began, before, load = folder.exists(), time.monotonic(), _processor(), [round(os.getloadavg()[0], 1)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **named}
     fewer = [] if trials is None else ["--trials", str(trials)]
     more = [*fewer, "--run", str(folder), "--store", "none", "--workers", str(workers)]
     command = [sys.executable, "-m", "codesign.cli", "run", str(path.parent if not named else path), *more]
     subprocess.run(command, cwd=folder.parent, env=environment, check=True)  # its report lies in 'reports' there
     spent = {"seconds": round(time.monotonic() - began, 1), "processor_seconds": round(_processor() - before, 1)}
-    return {"command": " ".join([said, *fewer]), **spent, "workers": workers, "went_on": there}
+    load.append(round(os.getloadavg()[0], 1))  # of the last minute, before it and at its end
+    return {"command": " ".join([said, *fewer]), **spent, "load": load, "workers": workers, "went_on": there}
 
 
 def _clear(folder: Path, sources: str) -> None:
