@@ -200,6 +200,16 @@ def _anomaly_methods() -> str:
     )
 
 
+def _seed_rates() -> str:
+    rows = []
+    for name, row in _record("l1_rates.json")["seeds"].items():
+        known = row["published"]
+        ratio = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" if "ratio" in row else "none fires"
+        rates = [f"{of['khz']:.3g} ± {of['error']:.2g}" for of in (known, row)]
+        rows.append([f"`{name}`", *rates, ratio, row.get("reading", "not told")])
+    return _table(["seed", "CMS, kHz", "here, kHz", "ratio", "the ratio is"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
@@ -210,5 +220,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "fits by kind of circuit": _fits,
     "what wrappers add": _what_wrappers_add,
     "methods of the anomaly trigger": _anomaly_methods,
+    "rates of Level-1 seeds": _seed_rates,
     "folded and unrolled": _folded_and_unrolled,
 }

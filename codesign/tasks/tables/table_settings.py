@@ -141,8 +141,8 @@ class TableSettings(_Section):
 class RangeSettings(_Section):
     """All values from one to another."""
 
-    low: float
-    high: float
+    low: float = Field(description="the least value")
+    high: float = Field(description="the largest value, above low")
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
