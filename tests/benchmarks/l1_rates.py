@@ -17,6 +17,7 @@ import numpy as np
 
 from codesign.core.runfolder import write_atomically
 from codesign.physics.detector.event_card import load_event_card
+from codesign.physics.detector.level1 import CHOSEN_BY_RATES
 from codesign.physics.detector.rate_sample import balanced_weights
 from codesign.physics.detector.seed_rates import CROSSINGS, PILE_UP, SOURCE, seed_rates
 from codesign.physics.detector.simulate import provenance_of
@@ -57,7 +58,7 @@ def measured(events: int, harder: int, seed: int, workers: int | None) -> dict[s
         "published": {"source": SOURCE, "luminosity": 2e34, "bunches": 2592, "crossings_khz": CROSSINGS},
         "simulated": {"events": events, "harder": harder, "pile_up": PILE_UP} | provenance,
         "differs": list(DIFFERS),
-        "chosen by published rates": list(CHOSEN),
+        "chosen by published rates": {"what": list(CHOSEN), "values": CHOSEN_BY_RATES},
         "seeds": rows,
         "readings": {
             said: sum(row.get("reading") == said for row in rows.values())

@@ -17,6 +17,7 @@ from typing import Any
 from codesign.core.reading.yaml import read_yaml
 from codesign.core.resources import locate
 from codesign.flows.expected import REPEATED_FITS
+from codesign.physics.detector import level1
 from tests.documents.numbers import RECORDS
 
 __all__ = ("TABLE", "TABLES", "fill_tables")
@@ -201,12 +202,18 @@ def _anomaly_methods() -> str:
 
 
 def _seed_rates() -> str:
-    rows = []
-    for name, row in _record("l1_rates.json")["seeds"].items():
+    record, rows = _record("l1_rates.json"), []
+    then = record["chosen by published rates"]["values"]
+    now = json.loads(json.dumps(level1.CHOSEN_BY_RATES))
+    changed = [part for part, value in now.items() if then.get(part) != value]
+    for name, row in record["seeds"].items():
         known = row["published"]
         ratio = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" if "ratio" in row else "none fires"
         rates = [f"{of['khz']:.3g} ± {of['error']:.2g}" for of in (known, row)]
-        rows.append([f"`{name}`", *rates, ratio, row.get("reading", "not told")])
+        said = row.get("reading", "not told")
+        if any(part in name for part in changed):
+            said += ", before the Level 1 of today"
+        rows.append([f"`{name}`", *rates, ratio, said])
     return _table(["seed", "CMS, kHz", "here, kHz", "ratio", "the ratio is"], rows)
 
 

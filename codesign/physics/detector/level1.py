@@ -20,6 +20,7 @@ from codesign.physics.detector.smearing import EM, HAD
 from codesign.physics.detector.towers import PHI_STEP, PHIS, RING_CENTRE, RING_EDGES, RINGS
 
 __all__ = (
+    "CHOSEN_BY_RATES",
     "EG_BEHIND",
     "EG_LEAST",
     "EG_SCALE",
@@ -52,6 +53,10 @@ PILE_UP_SLOPE = 0.028
 #: A muon is measured at no more than so many times its momentum: the track finders' tables take the least momentum that
 #: fits. Without it single muons above 22 GeV fire four times as often as published (``seed_rates``).
 _PROMOTED = 3.0
+#: Resolution of 1/pT of a muon at eta 0.
+_MUON_WIDTH = 0.19
+#: What was chosen by published rates, by what is in the names of the seeds that depend on it.
+CHOSEN_BY_RATES = {"EG": EG_BEHIND, "ETM": PILE_UP_SLOPE, "Mu": (_PROMOTED, _MUON_WIDTH)}
 _SEED_JET = 8  # 4 GeV
 #: Towers from this on, 8 GeV, are no pile-up: they are left out of the mean.
 _QUIET = 16
@@ -208,7 +213,7 @@ def measured_muons(true: Any, random: Any) -> Any:
         pt, eta, phi, charge = true[i]
         if abs(eta) > 2.45 or pt < (3.3 if abs(eta) < 1.0 else 2.0) or random.random() > 0.93:
             continue
-        width = 0.19 + 0.03 * abs(eta)
+        width = _MUON_WIDTH + 0.03 * abs(eta)
         if random.random() < 0.08:  # showers, scattering: badly measured
             width *= 3
         curvature = abs(1 + width * random.normal())
