@@ -250,7 +250,7 @@ def _emulate(
     yield _equal("emulator/, run", lambda: built.predict(inputs.astype(np.int32)), outputs, "built here")
     if asked.files:
         pool = pool_of(Scorer(received.folder, checked=False), asked.files)
-        name, expected = f"emulator/ on {visible(pool.origin)}", _truth(received, pool.codes)
+        name, expected = f"emulator/ on {visible(pool.origin)}", _truth(received, pool.codes.astype(np.int64))
         yield _equal(name, lambda: built.predict(pool.codes), expected, "as the design's own graph")
     if drawn := asked.drawn:
         name = "emulator/ beside onnx/"
