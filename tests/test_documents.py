@@ -103,6 +103,27 @@ def test_no_record_is_of_another_version_of_a_tool(monkeypatch, tmp_path):
     assert len(records.outdated()) == 1
 
 
+def test_a_record_of_an_older_simulation_says_so(monkeypatch, tmp_path):
+    """By its own word, or by the code of its commit; the page of evidence has it."""
+    index = records.index()
+    today = records.GENERATIONS["events"][1]
+    for name, version in (("hlt_jets.json", today), ("detector.json", today - 1)):
+        index[name]["simulation"] = {"events": version}
+    (tmp_path / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    monkeypatch.setattr(records, "INDEX", tmp_path / "index.json")
+    assert "detector.json" in records.older()
+    assert "hlt_jets.json" not in records.older()
+    rows = {line.split("`")[1]: line for line in records.page().splitlines() if line.startswith("| `")}
+    assert f"**events {today - 1}: older**" in rows["detector.json"]
+    assert f"| events {today} |" in rows["hlt_jets.json"]
+    said = {"provenance": {"origin": "simulated", "generation_version": 1, "card": {}}, "rows": []}
+    assert records.simulation_of("detector.json", said, "no-commit") == {"events": 1}
+    assert records.simulation_of("detector.json", {}, "no-commit") == {"events": today}
+    assert records.simulation_of("kept.json", said, "no-commit") == {}
+    then = records.simulation_of("hlt_jets.json", {}, "a69a14cf9e6c")["events"]
+    assert then in (2, today), "today's where the history is not there"
+
+
 @pytest.mark.parametrize(
     ("what", "found"),
     [

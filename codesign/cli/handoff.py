@@ -91,6 +91,14 @@ def check(
         int,
         typer.Option(min=0, metavar="N", help="With --emulator: compare it with the ONNX on N drawn events as well."),
     ] = 0,
+    on: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--on",
+            metavar="EVENTS",
+            help="With --emulator: run it on the events of a file, too, such as uGT's test vectors. Several times.",
+        ),
+    ] = None,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
@@ -105,7 +113,7 @@ def check(
     from codesign.handoff.examination import Asked, prove_bundle
 
     with open_bundle(bundle) as folder:
-        report = prove_bundle(folder, Asked(emulator, rtl, events, key))
+        report = prove_bundle(folder, Asked(emulator, rtl, events, key, tuple(map(str, on or ()))))
     if as_json:
         print_json(report)
     else:

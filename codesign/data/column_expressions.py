@@ -24,6 +24,8 @@ Columns: TypeAlias = Mapping[str, Any]
 MOST_CHARACTERS, MOST_NODES = 500, 120
 #: the largest constant exponent and slice
 _MOST_POWER, _MOST_PLACES = 64, 128
+#: of a jet of which a shape is computed; rows that are computed at once
+_MOST_CONSTITUENTS, _ROWS = 256, 10_000
 
 
 def _reduction(name: str) -> Callable[[Any], Any]:
@@ -70,8 +72,42 @@ _REDUCTIONS: Mapping[str, Callable[[Any], Any]] = {
     "any": _reduction("any"),
     "all": _reduction("all"),
 }
+
+
+def _shape(name: str) -> Callable[..., Any]:
+    """A shape of the jet whose constituents' pT, eta and phi are lists a row."""
+
+    def shape(*lists: Any) -> Any:
+        import awkward as ak
+
+        from codesign.physics.jet_shapes import SHAPES, jet_shapes
+
+        arrays = [ak.Array(each) for each in lists]
+        if any(array.ndim != 2 for array in arrays):
+            raise InputError(f"jet_{name} is of lists a row, constituents' pT, eta and phi; this is one number a row")
+        if any(ak.any(ak.num(array) != ak.num(arrays[0])) for array in arrays):
+            raise InputError(f"jet_{name} is of three lists of one length a row")
+        most = int(ak.max(ak.num(arrays[0]), initial=1))
+        if most > _MOST_CONSTITUENTS:
+            raise InputError(f"jet_{name} is of at most {_MOST_CONSTITUENTS} constituents a row, not {most}: cut them")
+        found = np.empty(len(arrays[0]))
+        for start in range(0, len(found), _ROWS):
+            some = [ak.fill_none(ak.pad_none(array[start : start + _ROWS], most, clip=True), 0.0) for array in arrays]
+            shapes = jet_shapes(np.stack([ak.to_numpy(each).reshape(-1, most) for each in some], axis=-1))
+            found[start : start + _ROWS] = shapes[:, list(SHAPES).index(name)]
+        return found
+
+    return shape
+
+
+#: functions of the lists of a jet's constituents, pT, eta and phi, that give one number a row
+_SHAPES: Mapping[str, Callable[..., Any]] = {
+    f"jet_{name}": _shape(name) for name in (
+        "mass", "pt", "width", "ptd", "c2", "d2", "area", "image_area", "image_perimeter", "image_euler",
+    )
+}  # fmt: skip
 #: what an expression may call
-FUNCTIONS = (*_ELEMENTWISE, *_REDUCTIONS)
+FUNCTIONS = (*_ELEMENTWISE, *_REDUCTIONS, *_SHAPES)
 
 _OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.true_divide, ast.Mod: np.mod,
@@ -187,7 +223,7 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 if name not in FUNCTIONS:
                     raise self._refusal(f"there is no function '{name}'{nearest(name, FUNCTIONS)}")
-                needed = _ELEMENTWISE[name][0] if name in _ELEMENTWISE else 1
+                needed = 3 if name in _SHAPES else _ELEMENTWISE[name][0] if name in _ELEMENTWISE else 1
                 if len(arguments) != needed:
                     raise self._refusal(f"'{name}' takes {needed} argument{'s' * (needed > 1)}, not {len(arguments)}")
                 for each in arguments:
@@ -249,7 +285,7 @@ def _value(node: ast.expr, columns: Columns) -> Any:
             return _place_of(_value(listed, columns), place)
         case ast.Call(func=ast.Name(id=name), args=arguments):
             operands = [_value(each, columns) for each in arguments]
-            function = _ELEMENTWISE[name][1] if name in _ELEMENTWISE else _REDUCTIONS[name]
+            function = _ELEMENTWISE[name][1] if name in _ELEMENTWISE else {**_REDUCTIONS, **_SHAPES}[name]
             return function(*operands)
     raise AssertionError(ast.dump(node))
 

@@ -27,6 +27,7 @@ from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
 from codesign.handoff.agreement import interface
 from codesign.handoff.apply.executors import EmulatorEngine, OnnxEngine, built_emulator, compare
+from codesign.handoff.apply.scorer import Scorer
 from codesign.handoff.check import SIGNATURE, check_bundle, read_manifest
 from codesign.handoff.claims import claims, other_files
 from codesign.handoff.cmssw import write_cmssw
@@ -51,6 +52,7 @@ from codesign.handoff.scales import Scales
 from codesign.handoff.signature import Signer
 from codesign.handoff.signature import signer as signer_of
 from codesign.handoff.statement import CheckReport, Finding, Statement, checked, not_checked, wrong
+from codesign.handoff.stream.event_pool import pool_of
 from codesign.rtl.firmware import Firmware
 
 __all__ = ("Asked", "prove_bundle")
@@ -72,19 +74,24 @@ class Asked:
     drawn: events, spread evenly over the range of every input and a tenth beyond it, to compare between ONNX and
         emulator, from physical features on.
     key: public keys, or allowed signers; a bundle that none of them signed is refused.
+    files: files of events, or tables, whose inputs the emulator gets beside the design's own graph.
     """
 
     emulator: bool = False
     rtl: bool = False
     drawn: int = 0
     key: Path | None = None
+    files: tuple[str, ...] = ()
 
 
 def prove_bundle(folder: Path, asked: Asked = Asked()) -> CheckReport:
     """What a bundle says, and what came of each statement.
 
-    InputError where the folder is no bundle, or is not signed as :attr:`Asked.key` wants.
+    InputError where the folder is no bundle, or is not signed as :attr:`Asked.key` wants, or a file of events is none
+    that its network can be given.
     """
+    if asked.files and not asked.emulator:
+        raise InputError("events of files are given to the emulator: ask for it as well (--emulator)")
     if asked.drawn and not asked.emulator:
         raise InputError("events are drawn to compare the emulator with the ONNX: ask for the emulator as well")
     folder = Path(folder)
@@ -157,7 +164,7 @@ def _software(
     )
     yield emulator
     if asked.emulator:
-        yield from _emulate(received, emulator, golden, asked.drawn)
+        yield from _emulate(received, emulator, golden, asked)
     profile = m.cmssw
     if profile is not None:
         yield made_again(
@@ -229,7 +236,7 @@ def _features(manifest: Manifest, inputs: Codes) -> tuple[NDArray[np.float32], N
 
 
 def _emulate(
-    received: ReceivedBundle, source: Statement, golden: tuple[Codes, Codes], drawn: int
+    received: ReceivedBundle, source: Statement, golden: tuple[Codes, Codes], asked: Asked
 ) -> Iterator[Statement]:
     if source.outcome is not Finding.CHECKED:
         yield not_checked("emulator/, run", "its source is not the one made here, and is not built")
@@ -241,7 +248,11 @@ def _emulate(
         yield not_checked("emulator/, run", str(error))
         return
     yield _equal("emulator/, run", lambda: built.predict(inputs.astype(np.int32)), outputs, "built here")
-    if drawn:
+    if asked.files:
+        pool = pool_of(Scorer(received.folder, checked=False), asked.files)
+        name, expected = f"emulator/ on {visible(pool.origin)}", _truth(received, pool.codes.astype(np.int64))
+        yield _equal(name, lambda: built.predict(pool.codes), expected, "as the design's own graph")
+    if drawn := asked.drawn:
         name = "emulator/ beside onnx/"
         try:
             manifest = _describe(received)

@@ -3,8 +3,10 @@
 ``RATES`` is a folder of ``codesign data zero-bias``, ``RUN`` are finished runs of ``l1-anomaly``,
 ``l1-anomaly-embedding`` and ``l1-anomaly-all``, which have one sample and split. The methods: of each family of the
 runs the trial that is best on their validation split at 1e-3; the baselines, fitted on what the networks were
-trained on; and the two that are told the signals. The folder's events, of which nothing was learned or chosen, fix the
-thresholds; efficiencies are those of the signals of the runs' test split, whose own zero bias shows the rate once more.
+trained on; and the two that are told the signals. Beside them each point of the runs' fronts at every rate: what is
+best at 1e-3, by which it was chosen, need not be at 1e-4. The folder's events, of which nothing was learned or chosen,
+fix the thresholds; efficiencies are those of the signals of the runs' test split, whose own zero bias shows the rate
+once more.
 Differences are paired: the same replicas of the same events, in which every threshold is fixed anew. What "beats" says
 :func:`codesign.statistics.comparison.reading`.
 
@@ -60,6 +62,20 @@ BASELINES = (
     "HT", "MET",
 )  # fmt: skip
 CEILINGS = ("searched sum (told the signals)", "supervised trees (told the signals)")
+
+
+def front_points(runs: list[RunFolder]) -> dict[str, tuple[Method, dict[str, Any]]]:
+    """Every point of the runs' fronts, and what it is."""
+    found: dict[str, tuple[Method, dict[str, Any]]] = {}
+    for run in runs:
+        front, study = run.read("front.json", Front), trial_of(run, 0)[0]
+        for point in front.points if front is not None and isinstance(study, Study) else ():
+            design = design_of(run.trial(point.trial))
+            family = str((run.trial(point.trial).read_json("config.json") or {}).get("study.family", study.family))
+            luts = {f.fidelity: f.value for f in point.figures if f.quantity == "lut"}
+            facts = {"run": run.path.name, "trial": point.trial, "family": family, "lut": luts}
+            found[f"{run.path.name} {point.trial}"] = (partial(scores_of, design), facts | {"design": design.hash[:16]})
+    return found
 
 
 def networks(runs: list[RunFolder]) -> dict[str, tuple[Method, dict[str, Any]]]:
@@ -182,6 +198,9 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: floa
     for place, name in enumerate(CEILINGS):
         methods[name] = partial(_ceiling, train, own_validation, place)
         facts[name] = {"fitted to": "zero bias of training and signals of the validation split"}
+    points = front_points(runs)
+    for name, (network, of_network) in points.items():
+        methods[name], facts[name] = partial(_same, network), of_network
     replicas, shown = {}, {}
     for name, made in methods.items():
         path = KEPT / f"{digest({'name': name, 'events': number, 'facts': facts[name]})[:16]}.npz"
@@ -208,15 +227,38 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: floa
         shown[name] = facts[name] | {"rates": told, "test": test_row}
         print(name, {key: row[:2] for key, row in test_row.items() if "mean" in key}, flush=True)
     wanted = [f"tpr_mean_{name}" for name in rates]
+    fronts = {name: shown.pop(name) for name in points}
+    alone = {name: rows for name, rows in replicas.items() if name not in points}
     return {
         "zero_bias": {"thresholds": number, "test": int((test.y == 0).sum())},
         "rate_sample": {key: value for key, value in rate.provenance.items() if key != "provenance"},
         "generation": rate.provenance["provenance"],
+        "sample of the runs": sample.provenance.get("cards"),
         "signals": {name: int(of.sum()) for name, of in signals_of(test).items()},
         "khz": {name: round(RATES[name] * CROSSINGS_KHZ, 3) for name in rates},
         "columns": ["value", "error", "low", "high"],
         "methods": shown,
-        "paired": beside_each_other(replicas, wanted),
+        "paired": beside_each_other(alone, wanted),
+        "fronts": fronts,
+        "best of the fronts": {
+            rate: _best_of(fronts, {name: replicas[name] for name in points}, alone, f"tpr_mean_{rate}")
+            for rate in rates
+            if any(f"tpr_mean_{rate}" in row["test"] for row in fronts.values())
+        },
+    }
+
+
+def _best_of(
+    fronts: dict[str, Any], points: dict[str, dict[str, Array]], methods: dict[str, dict[str, Array]], metric: str
+) -> dict[str, Any]:
+    """The front's point that is best by a metric of the test split, which flatters it, and its differences."""
+    told = {name: row["test"][metric][0] for name, row in fronts.items() if metric in row["test"]}
+    best = max(told, key=lambda name: told[name])
+    pairs = beside_each_other({best: points[best]} | methods, [metric])
+    return {
+        "point": best,
+        "points": len(told),
+        "less": {pair["other"]: pair["difference"][metric] for pair in pairs if pair["one"] == best},
     }
 
 

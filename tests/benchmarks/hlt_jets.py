@@ -32,6 +32,8 @@ from codesign.data.sample import Part, Sample
 from codesign.families.mlp.config import MLPConfig
 from codesign.families.mlp.family import MLP
 from codesign.families.teaching import lesson_of
+from codesign.physics.detector import load_event_card
+from codesign.physics.detector.simulate import provenance_of
 from codesign.pipeline.parts import record, splits_of
 from codesign.pipeline.systematics import Scored, differences_with_systematics, values_under, with_systematics
 from codesign.pipeline.trial_comparison import scores_of
@@ -130,8 +132,10 @@ def measured(study: Study) -> tuple[dict[str, Any], dict[str, Array], Part]:
     right = test.targets[:, 0].astype(np.float64)
     perfect = summary(problem.replicate(np.column_stack([right, right - 1e-3, right + 1e-3]), test, {},
                                         problem.replicas(test)))  # fmt: skip
+    cards: dict[str, int] = dict(study.sample)["cards"]  # type: ignore[assignment]
     facts = {
-        "events": dict(study.sample)["cards"],
+        "events": cards,
+        "generation": {card: provenance_of(load_event_card(card)) for card in cards},
         "jets": {"train": len(train), "validation": len(validation), "test": len(test)},
         "systematics": SYSTEMATICS,
         "columns": ["value", "error", "systematic"],

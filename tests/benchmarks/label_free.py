@@ -136,6 +136,7 @@ def main() -> None:
         "commit": commit_of(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("torch", "brevitas", "scipy")},
+        "sample": load_sample(RunFolder.open(options.run)).provenance.get("cards"),
     } | measured(RunFolder.open(options.run))
     write_atomically(options.output, (json.dumps(record, indent=1) + "\n").encode())
     print(json.dumps(record["chosen"], indent=1))

@@ -1,7 +1,9 @@
 """What each record measures, its command, and the commit at which it was made.
 
 ``reports/reference/index.json`` says of each record its hash, commit and date, and the versions of the tools that it
-names. A record that was made anew gets a new entry from ``python -m tests.documents``.
+names. A record that was made anew gets a new entry from ``python -m tests.documents``. Of records of simulated jets or
+trigger events it says with which version of the simulation they were made: the record's own word where it has one, else
+that of the code at its commit. The page of evidence says which are of an older one.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from codesign.data import generated
+from codesign.physics.detector import simulate
 from tests.documents.numbers import RECORDS
 from tests.trees import ROOT
 
-__all__ = ("INDEX", "MADE_BY", "index", "outdated", "page", "unlisted")
+__all__ = ("INDEX", "MADE_BY", "SIMULATED", "index", "older", "outdated", "page", "unlisted")
 
 INDEX = RECORDS / "index.json"
 
@@ -57,7 +61,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     ),
     "detector.json": (
         "the detector simulation beside CMS's published performance",
-        "python -m codesign.physics.detector.validate --dijets 1600 --top-pairs 250 --zero-bias 1600 --collisions 4000",
+        "python -m codesign.physics.detector.validate --dijets 900 --top-pairs 250 --zero-bias 900",
     ),
     "embedding_front.json": (
         "the anomaly trigger by an embedding beside the plain autoencoder",
@@ -96,6 +100,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "imports_brevitas.json": ("usual Brevitas modules", "python -m tests.benchmarks.imports_brevitas"),
     "imports_keras.json": ("public Keras files in each domain", "python -m tests.benchmarks.imports_keras"),
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
+    "l1_rates.json": (
+        "rates of common Level-1 seeds beside those that CMS published",
+        "python -m tests.benchmarks.l1_rates --events 16000 --harder 8000",
+    ),
     "label_free.json": (
         "anomaly triggers chosen without looking at signals",
         "python -m tests.benchmarks.label_free RUN",
@@ -133,6 +141,35 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "wrappers.json": ("what each wrapper adds to a network", "python -m tests.benchmarks.wrappers"),
 }
 
+#: what is simulated -> the file in which its version stands, and the version of today
+GENERATIONS: dict[str, tuple[str, int]] = {
+    "events": ("codesign/physics/detector/simulate.py", simulate.GENERATION_VERSION),
+    "jets": ("codesign/data/generated.py", generated.GENERATION_VERSION),
+}
+#: record -> what is simulated of it; the others measure what does not depend on the events, or take published ones
+SIMULATED: dict[str, tuple[str, ...]] = {
+    "anomaly_rates.json": ("events",),
+    "composition.json": ("events",),
+    "constituents.json": ("jets",),
+    "constituents_bench.json": ("jets",),
+    "coverage.json": ("events", "jets"),
+    "detector.json": ("events",),
+    "embedding_front.json": ("events",),
+    "families.json": ("events", "jets"),
+    "front.json": ("jets",),
+    "full_jets.json": ("jets",),
+    "hlt_jets.json": ("events",),
+    "l1_rates.json": ("events",),
+    "label_free.json": ("events",),
+    "learned.json": ("jets",),
+    "learned_ranges.json": ("jets",),
+    "peers.json": ("jets",),
+    "search.json": ("events", "jets"),
+    "search_tables.json": ("events", "jets"),
+    "stream.json": ("events",),
+    "studies.json": ("events", "jets"),
+}
+
 
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
@@ -159,6 +196,32 @@ def _commit(path: Path) -> str:
     return done.stdout.strip() or "unknown"
 
 
+def _own_versions(record: Any) -> dict[str, int]:
+    """The least version of each kind that the record says itself, wherever in it."""
+    found: dict[str, int] = {}
+    for value in record.values() if isinstance(record, dict) else record:
+        if isinstance(value, dict | list):
+            for kind, version in _own_versions(value).items():
+                found[kind] = min(version, found.get(kind, version))
+    if isinstance(record, dict) and isinstance(version := record.get("generation_version"), int):
+        kind = "events" if record.get("origin") == "simulated" or "calibration" in record else "jets"
+        found[kind] = min(version, found.get(kind, version))
+    return found
+
+
+def simulation_of(name: str, record: Any, commit: str) -> dict[str, int]:
+    """By kind of :data:`GENERATIONS` the version of the simulation with which a record was made; today's where it says
+    none and its commit is not known."""
+    own, found = _own_versions(record), {}
+    for kind in SIMULATED.get(name, ()):
+        path, today = GENERATIONS[kind]
+        command = ["git", "show", f"{commit}:{path}"]
+        then = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+        said = re.search(r"(?m)^GENERATION_VERSION = (\d+)$", then)
+        found[kind] = own.get(kind, int(said[1]) if said else today)
+    return found
+
+
 def index() -> dict[str, Any]:
     """The index as it should be: entries of records that are as they were stay."""
     kept = json.loads(INDEX.read_text(encoding="utf-8")) if INDEX.exists() else {}
@@ -167,13 +230,19 @@ def index() -> dict[str, Any]:
         if path == INDEX:
             continue
         own = kept.get(path.name)
-        if own is None or own["hash"] != _hash(path):
+        if (
+            own is None
+            or own["hash"] != _hash(path)
+            or set(own.get("simulation", "?")) != set(SIMULATED.get(path.name, ()))
+        ):
             record = json.loads(path.read_text(encoding="utf-8"))
             said = record if isinstance(record, dict) else {}
+            commit = str(said.get("commit") or _commit(path))[:12]
             own = {
                 "hash": _hash(path),
-                "commit": str(said.get("commit") or _commit(path))[:12],
+                "commit": commit,
                 "date": str(said.get("date") or datetime.now(UTC).date())[:10],
+                "simulation": simulation_of(path.name, record, commit),
                 "versions": _versions(record),
             }
         found[path.name] = own
@@ -198,6 +267,21 @@ def outdated() -> list[str]:
     return found
 
 
+def _is_older(entry: dict[str, Any]) -> bool:
+    return any(version < GENERATIONS[kind][1] for kind, version in entry["simulation"].items())
+
+
+def older() -> list[str]:
+    """Records that were made with an older version of the simulation than that of today."""
+    rows = json.loads(INDEX.read_text(encoding="utf-8"))
+    return [name for name in MADE_BY if name in rows and _is_older(rows[name])]
+
+
+def _simulation(entry: dict[str, Any]) -> str:
+    said = ", ".join(f"{kind} {version}" for kind, version in entry["simulation"].items())
+    return f"**{said}: older**" if _is_older(entry) else said
+
+
 def page() -> str:
     """The documentation's page of evidence."""
     rows = json.loads(INDEX.read_text(encoding="utf-8"))
@@ -207,15 +291,24 @@ def page() -> str:
         "Every measured number of the README and of these pages comes from a record in `reports/reference`, written by",
         "a command. This page is made from the records by `make numbers`; a test fails where text and record differ.",
         "",
-        "| record | what it measures | command | commit | date | made with |",
-        "|---|---|---|---|---|---|",
+        "| record | what it measures | command | commit | date | simulation | made with |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, (what, command) in MADE_BY.items():
         if name not in rows:
             continue
         own = rows[name]
         tools = ", ".join(f"{tool} {version}" for tool, version in own["versions"].items())
-        lines.append(f"| `{name}` | {what} | `{command}` | {own['commit']} | {own['date']} | {tools} |")
+        lines.append(
+            f"| `{name}` | {what} | `{command}` | {own['commit']} | {own['date']} | {_simulation(own)} | {tools} |"
+        )
+    today = ", ".join(f"{kind} {version}" for kind, (_, version) in GENERATIONS.items())
+    old = ", ".join(f"`{name}`" for name in older())
+    lines += [
+        "",
+        f"Versions of the simulation today: {today}. Made with an older one, so that a new measurement may find other",
+    ]
+    lines += [f"numbers: {old or 'none'}."]
     lines += ["", "All were measured on two cores of x86-64 without a GPU, where a record does not say otherwise.", ""]
     return "\n".join([*lines, *_nights()])
 

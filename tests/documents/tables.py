@@ -17,6 +17,7 @@ from typing import Any
 from codesign.core.reading.yaml import read_yaml
 from codesign.core.resources import locate
 from codesign.flows.expected import REPEATED_FITS
+from codesign.physics.detector import level1
 from tests.documents.numbers import RECORDS
 
 __all__ = ("TABLE", "TABLES", "fill_tables")
@@ -250,6 +251,22 @@ def _studies_on_items() -> str:
     return _table(["study", "metric", "test split", "LUT (compiled)", "interval", "ns", "exact"], made)
 
 
+def _seed_rates() -> str:
+    record, rows = _record("l1_rates.json"), []
+    then = record["chosen by published rates"]["values"]
+    now = json.loads(json.dumps(level1.CHOSEN_BY_RATES))
+    changed = [part for part, value in now.items() if then.get(part) != value]
+    for name, row in record["seeds"].items():
+        known = row["published"]
+        ratio = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" if "ratio" in row else "none fires"
+        rates = [f"{of['khz']:.3g} ± {of['error']:.2g}" for of in (known, row)]
+        said = row.get("reading", "not told")
+        if any(part in name for part in changed):
+            said += ", before the Level 1 of today"
+        rows.append([f"`{name}`", *rates, ratio, said])
+    return _table(["seed", "CMS, kHz", "here, kHz", "ratio", "the ratio is"], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
@@ -260,6 +277,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fits by kind of circuit": _fits,
     "what wrappers add": _what_wrappers_add,
     "methods of the anomaly trigger": _anomaly_methods,
+    "rates of Level-1 seeds": _seed_rates,
     "folded and unrolled": _folded_and_unrolled,
     "designs on constituents beside HGQ2": _constituents_designs,
     "LUTs on constituents beside HGQ2": _constituents_ratios,

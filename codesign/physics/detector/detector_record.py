@@ -243,7 +243,8 @@ def _level1(events: list[Event], gen: _Flat) -> dict[str, Any]:
 
     eg = _Flat(events, "l1_eg")
     pt = level1.EG_SCALE * eg.rows[:, 0] * level1.UNIT
-    pt = eg.select(pt, pt >= level1.EG_LEAST, level1.MOST_OBJECTS)
+    kept = (pt >= level1.EG_LEAST) & (eg.rows[:, 5] <= level1.EG_BEHIND * eg.rows[:, 0])
+    pt = eg.select(pt, kept, level1.MOST_OBJECTS)
     ring = eg.rows[:, 1].astype(np.int64)
     width = RING_AREA[ring] / PHI_STEP
     quiet = eg.rows[:, 3] * level1.UNIT < 2.0 + 0.1 * pt + 0.12 * np.array([e.pile_up for e in events])[eg.event]

@@ -34,6 +34,7 @@ from codesign.physics.detector.soft_pool import (
     HARD_SHARE,
     UNDER,
     SoftPool,
+    bare_scatterings,
     drawn_muons,
     fresh_collisions,
     fresh_objects,
@@ -148,16 +149,19 @@ def crossings(
     fresh: Iterator[Collision] = iter(())
     fires: Iterator[Collision] = iter(())
     if card.pile_up.mean and pool.seen[1:].any():
-        fresh = fresh_collisions(card, number)
+        bare = bare_scatterings(card, number)
+        fresh = fresh_collisions(bare, np.random.default_rng(seed_of_name(card.seed, "fresh collisions", number)))
         random = np.random.default_rng(seed_of_name(card.seed, "fresh objects", number))
-        fires = fresh_objects(fresh, card.pile_up.fresh_from, random)
+        fires = fresh_objects(bare, card.pile_up.fresh_from, random)
     grids = new_grid(), new_grid()
     for i in range(events):
         plan = _plan(card, [seed, i], pool)
         plan.hard += harder
         primary = next(signal) if signal is not None else None
-        bare = [*islice(fresh, plan.fresh), *islice(fires, plan.fires)]
-        crossing = _crossing(plan, primary, list(islice(hard, plan.hard)), bare, pool, number * CHUNK_EVENTS + i, grids)
+        alone = [*islice(fresh, plan.fresh), *islice(fires, plan.fires)]
+        crossing = _crossing(
+            plan, primary, list(islice(hard, plan.hard)), alone, pool, number * CHUNK_EVENTS + i, grids
+        )
         if card.pile_up.mean:
             crossing.event.pool = card.pile_up.seed * POOL_IDS + pool.group(number * CHUNK_EVENTS + i)[0]
         yield crossing

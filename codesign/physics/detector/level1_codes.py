@@ -18,32 +18,47 @@ from codesign.physics.detector.event_chunk import crossings, see_level1, see_tru
 from codesign.physics.detector.soft_pool import SoftPool
 from codesign.physics.events.l1_scales import L1_SUMS
 
-__all__ = ("COLLECTIONS", "LEVEL1", "make_level1", "make_level1_hard")
+__all__ = ("COLLECTIONS", "LEVEL1", "Arrays", "Done", "level1_record", "make_level1", "make_level1_hard")
 
 #: kind of object -> its collection in the common record, and how many the trigger hands on
 COLLECTIONS: dict[str, tuple[str, int]] = {"eg": ("L1EG", 12), "muon": ("L1Mu", 8), "jet": ("L1Jet", 12)}
 #: names of the arrays: ``met`` (events, 1, 2) pT and azimuth; of each kind (events, number, 3) pT, eta, azimuth, int16
-#: codes of the trigger's scales by falling pT; ``pile_up`` the mean number of collisions; ``hard`` of hard ones
-LEVEL1 = ("met", *COLLECTIONS, "pile_up", "hard")
+#: codes of the scales by falling pT; ``pile_up`` the mean number of collisions; ``hard`` of hard ones; ``pool``
+#: the pool of soft ones, and how many were taken from it (``soft``) and made anew (``fresh``)
+LEVEL1 = ("met", *COLLECTIONS, "pile_up", "hard", "pool", "soft", "fresh")
 
 Arrays = dict[str, NDArray[Any]]
 Done = Callable[[int], None]
 
 
-def make_level1(
+def level1_record(
     card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None, harder: int = 0
-) -> Arrays:
-    """``LEVEL1`` of the first ``events`` events of piece ``number``; errors as of
-    :func:`codesign.physics.detector.event_chunk.make_events`."""
-    import awkward as ak
-
+) -> tuple[dict[str, Any], Arrays]:
+    """The Level-1 collections of the first ``events`` events of piece ``number``, and what is counted of them;
+    errors as of :func:`codesign.physics.detector.event_chunk.make_events`."""
     found, hard = [], []
     for crossing in crossings(card, number, events, pool, done, harder=harder):
         see_truth(crossing)
         see_level1(crossing)
         found.append(crossing.event)
         hard.append(crossing.hard_collisions)
-    record = assemble_level1(found)
+    counts = {
+        "pile_up": np.array([event.true_mean for event in found], np.float32),
+        "hard": np.minimum(hard, 255).astype(np.uint8),
+        "pool": np.array([event.pool for event in found], np.int32),
+        "soft": np.array([event.taken for event in found], np.int32),
+        "fresh": np.array([event.anew for event in found], np.int32),
+    }
+    return assemble_level1(found), counts
+
+
+def make_level1(
+    card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None, harder: int = 0
+) -> Arrays:
+    """``LEVEL1`` of the first ``events`` events of piece ``number``; errors as of :func:`level1_record`."""
+    import awkward as ak
+
+    record, counts = level1_record(card, number, events, pool, done, harder)
     sums = ak.Array(record["L1EtSum"])
     missing = sums[sums.etSumType == L1_SUMS["MET"]]
     codes = [np.asarray(ak.flatten(missing[name])) for name in ("hwPt", "hwPhi")]
@@ -52,9 +67,7 @@ def make_level1(
         objects = ak.Array(record[name])
         padded = [ak.fill_none(ak.pad_none(objects[f], most, clip=True), 0) for f in ("hwPt", "hwEta", "hwPhi")]
         arrays[kind] = np.stack([ak.to_numpy(p).reshape(-1, most) for p in padded], axis=-1).astype(np.int16)
-    arrays["pile_up"] = np.array([event.true_mean for event in found], np.float32)
-    arrays["hard"] = np.minimum(hard, 255).astype(np.uint8)
-    return arrays
+    return arrays | counts
 
 
 def make_level1_hard(card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None) -> Arrays:

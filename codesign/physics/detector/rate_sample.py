@@ -36,7 +36,7 @@ from codesign.physics.detector.soft_pool import HARD_SHARE
 from codesign.physics.detector.tiers import read_tier, tier_files
 from codesign.physics.processes import Progress
 
-__all__ = ("EVENT", "RateFacts", "RateSample", "make_rate_sample", "read_rate_sample")
+__all__ = ("EVENT", "RateFacts", "RateSample", "balanced_weights", "make_rate_sample", "read_rate_sample")
 
 #: an event: arrays of :data:`codesign.physics.detector.level1_codes.LEVEL1`, little-endian
 EVENT = np.dtype(
@@ -170,10 +170,17 @@ def event_hashes(events: NDArray[Any]) -> NDArray[np.uint64]:
     return found
 
 
+def balanced_weights(
+    events: int, harder: int, pile_up: NDArray[Any], hard: NDArray[Any], hard_share: float = HARD_SHARE
+) -> NDArray[np.float64]:
+    """Of how many crossings an event is one (n,): ``events`` as they come and ``harder`` with one hard collision more,
+    by the mean number of collisions and the number of hard ones of each."""
+    mean, number = hard_share * pile_up.astype(np.float64), hard.astype(np.float64)
+    return np.asarray(np.where(number > 0, events * mean / (events * mean + harder * number), 1.0))
+
+
 def _weights(facts: RateFacts, events: NDArray[Any]) -> NDArray[np.float64]:
-    mean = facts.hard_share * events["pile_up"].astype(np.float64)
-    hard = events["hard"].astype(np.float64)
-    return np.asarray(np.where(hard > 0, facts.events * mean / (facts.events * mean + facts.harder * hard), 1.0))
+    return balanced_weights(facts.events, facts.harder, events["pile_up"], events["hard"], facts.hard_share)
 
 
 def known_share(facts: RateFacts) -> float:

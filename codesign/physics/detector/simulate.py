@@ -21,7 +21,7 @@ from codesign.physics.processes import Piece, Progress, make_pieces
 __all__ = ("GENERATION_VERSION", "pool_files", "pool_of", "provenance_of", "simulated_events")
 
 #: Raised by hand whenever a change of the code changes the events that come out of the same card.
-GENERATION_VERSION = 3
+GENERATION_VERSION = 4
 #: Soft collisions per piece of a pool: starting Pythia costs about as much as 1500 of them.
 _POOL_PIECE = 5000
 

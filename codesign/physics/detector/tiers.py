@@ -19,6 +19,7 @@ from codesign.physics.detector.event_card import EventCard, load_event_card
 from codesign.physics.detector.event_chunk import CHUNK_EVENTS
 from codesign.physics.detector.level1_codes import LEVEL1, make_level1, make_level1_hard
 from codesign.physics.detector.regions import make_regions
+from codesign.physics.detector.seed_rates import SEEN, make_seeds, make_seeds_hard
 from codesign.physics.detector.simulate import GENERATION_VERSION, pool_of
 from codesign.physics.detector.soft_pool import SoftPool
 from codesign.physics.processes import Piece, Progress, make_pieces
@@ -44,6 +45,8 @@ TIERS: Mapping[str, SeenTier] = {
     "cones": SeenTier(make_cones, ("items", "class", "raw_pt", "reference_pt", "eta", "phi", "number", "event")),
     "level1": SeenTier(make_level1, LEVEL1),
     "level1-hard": SeenTier(make_level1_hard, LEVEL1),
+    "seeds": SeenTier(make_seeds, SEEN),
+    "seeds-hard": SeenTier(make_seeds_hard, SEEN),
 }
 
 

@@ -22,7 +22,6 @@ from codesign.physics.detector.calibration import TIERS
 from codesign.physics.detector.event_card import load_event_card
 from codesign.physics.detector.level1 import UNIT
 from codesign.physics.detector.resolution import CMS_SAMPLE, published_resolution
-from codesign.physics.detector.seed_rates import seed_rates
 from codesign.physics.detector.soft_pool import HARD_SCALE, HARD_SHARE
 from codesign.physics.detector.validation_plot import draw
 from codesign.physics.events.l1_scales import SCALES
@@ -184,9 +183,6 @@ def measure(dijets: int, top_pairs: int, zero_bias: int, collisions: int) -> dic
     mean = load_event_card("qcd-flat").pile_up.mean
     content["l1_single_jet_rate_of_dijets"] = rate_of_dijets(events, mean)
     content["generated_single_jet_rate_of_dijets"] = rate_of_dijets(events, mean, "GenJet")
-    hard = _hard_weights(events)
-    kept = hard > 0
-    content["l1_seeds"] = {"dijets": seed_rates(events[kept], hard[kept], mean * HARD_SHARE * CROSSINGS)}
     events = _events("ttbar", top_pairs, collisions)
     content["top_pairs"] = {"events": top_pairs}
     for tier in TIERS:
@@ -197,7 +193,6 @@ def measure(dijets: int, top_pairs: int, zero_bias: int, collisions: int) -> dic
     content["top_pairs"]["density"] = densities(events)
     events = _events("zero-bias", zero_bias, collisions)
     content["zero_bias"] = crossings(events)
-    content["l1_seeds"]["zero_bias"] = seed_rates(events, np.full(zero_bias, 1 / zero_bias), CROSSINGS)
     provenance = provenance_of(load_event_card("zero-bias"))
     content["provenance"] = {key: value for key, value in provenance.items() if key not in ("card", "seed")}
     content["provenance"]["soft_collisions"] = collisions

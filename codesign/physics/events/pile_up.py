@@ -32,10 +32,15 @@ class PileUpCounts:
 
     def add(self, events: Any) -> None:
         """Count a chunk."""
-        self._pools.append(pools_of(events))
-        if self.pooled:
-            self._taken += int(np.sum(events.Pileup.nSoft))
-            self._fresh += int(np.sum(events.Pileup.nFresh))
+        pools = pools_of(events)
+        here = (pools >= 0).any()
+        self.count(pools, *((events.Pileup.nSoft, events.Pileup.nFresh) if here else (0, 0)))
+
+    def count(self, pools: NDArray[np.int64], taken: Any, fresh: Any) -> None:
+        """Count a chunk of events (n,) of these pools, of so many soft collisions taken from them and made anew."""
+        self._pools.append(pools)
+        self._taken += int(np.sum(taken))
+        self._fresh += int(np.sum(fresh))
 
     @property
     def pools(self) -> NDArray[np.int64]:

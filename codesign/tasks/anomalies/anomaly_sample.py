@@ -15,7 +15,7 @@ from codesign.core.layout import BlockValues, Layout
 from codesign.data.sample import Sample
 from codesign.physics.detector.regions import REGION_COLUMNS, REGION_ROWS
 from codesign.physics.events.pile_up import OPTIONAL, PileUpCounts
-from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, OTHERS, UNITS, event_inputs
+from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, OTHERS, UNITS, coded_inputs, event_inputs
 
 __all__ = ("REGIONS", "SIGNALS", "ZERO_BIAS", "AnomalySample", "sample_of")
 
@@ -92,7 +92,10 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
     """
     files = _files(chosen, progress)
     most = {name: chosen.zero_bias if name == ZERO_BIAS else chosen.signal for name in files}
-    read = {name: _read(paths, most[name]) for name, paths in files.items()}
+    if chosen.files:
+        read = {name: _read(paths, most[name]) for name, paths in files.items()}
+    else:
+        read = {name: _seen(paths) for name, paths in files.items()}
     features = np.concatenate([x for x, _, _ in read.values()])
     # a class is never split by another one's pools: files of zero bias and of signals may be of one pool
     each = [np.where(c.pools >= 0, c.pools + place * _APART, -1) for place, (_, _, c) in enumerate(read.values())]
@@ -151,7 +154,7 @@ def _files(chosen: AnomalySample, progress: Any) -> Mapping[str, list[Path]]:
     if chosen.files:
         given = {ZERO_BIAS: chosen.files, **chosen.signal_files}
         return {name: [Path(p) for p in paths] for name, paths in given.items()}
-    from codesign.physics.detector import simulated_events
+    from codesign.physics.detector.tiers import tier_files
 
     wanted = {ZERO_BIAS: chosen.zero_bias} | dict.fromkeys(SIGNALS, chosen.signal)
     total, before, found = sum(wanted.values()), 0, {}
@@ -161,9 +164,19 @@ def _files(chosen: AnomalySample, progress: Any) -> Mapping[str, list[Path]]:
             if progress is not None:
                 progress(before + done, total)
 
-        found[name] = simulated_events(_card(name), events, pile_up=chosen.pile_up, progress=shown, pool=_pool(name))
+        found[name] = tier_files("level1", _card(name), events, chosen.pile_up, progress=shown, pool=_pool(name))
         before += events
     return found
+
+
+def _seen(paths: list[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32], PileUpCounts]:
+    """The same of what the Level-1 trigger sees of simulated events: other tiers are not simulated for it."""
+    from codesign.physics.detector.tiers import joined, read_tier
+
+    pieces, counted = [read_tier("level1", path) for path in paths], PileUpCounts()
+    for piece in pieces:
+        counted.count(piece["pool"].astype(np.int64), piece["soft"], piece["fresh"])
+    return np.concatenate([coded_inputs(piece) for piece in pieces]), joined(pieces, "pile_up"), counted
 
 
 def _read(paths: list[Path], most: int) -> tuple[NDArray[np.float32], NDArray[np.float32], PileUpCounts]:

@@ -9,6 +9,7 @@ jets and missing energy, brought to the same integers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -103,10 +104,10 @@ def event_inputs(events: Any) -> Inputs:
     return Inputs(rows, place, np.full(len(events), -1, dtype=np.int64))
 
 
-def coded_inputs(events: NDArray[Any]) -> NDArray[np.float32]:
+def coded_inputs(events: Mapping[str, NDArray[Any]] | NDArray[Any]) -> NDArray[np.float32]:
     """The same rows, (events, 57), of codes: arrays by kind of object as
     :data:`codesign.physics.detector.level1_codes.LEVEL1` says, by falling pT and zero padded."""
-    rows = np.zeros((len(events), len(FEATURES)), dtype=np.float32)
+    rows = np.zeros((len(events["met"]), len(FEATURES)), dtype=np.float32)
     for kind, (count, scale, _) in KINDS.items():
         codes = np.asarray(events[kind][:, :count], dtype=np.int64)
         there = codes[..., 0] > SCALES[scale].pt_zero

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from codesign.core.errors import nearest
 from codesign.core.layout import MOST_ELEMENTS, Layout
@@ -137,18 +138,68 @@ class TableSettings(_Section):
         return self
 
 
+class RangeSettings(_Section):
+    """All values from one to another."""
+
+    low: float = Field(description="the least value")
+    high: float = Field(description="the largest value, above low")
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError("low is below high")
+        return self
+
+
 class ParametricSettings(_Section):
     """A feature that is a hypothesis, such as the mass of a signal that is searched for."""
 
     input: str = Field(description="the feature, as it stands in features")
     background: str = Field(description="the class whose rows have none: each is given one of the signals' at random")
-    trained: tuple[float, ...] = Field(min_length=1, max_length=50, description="values of signals that are learned")
+    trained: Annotated[
+        Annotated[tuple[float, ...], Tag("list")] | Annotated[RangeSettings, Tag("range")],
+        Discriminator(lambda given: "range" if isinstance(given, dict | RangeSettings) else "list"),
+    ] = Field(description="values of signals that are learned: a list, or all those of a range, {low: 300, high: 700}")
     between: tuple[float, ...] = Field(
         default=(), max_length=50, description="values of signals that are in the test split alone"
     )
+    within: float = Field(
+        default=0,
+        ge=0,
+        exclude_if=lambda width: width == 0,
+        description="of a range: signals so near to a value of between are taken for it, and not learned",
+    )
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if isinstance(self.trained, RangeSettings):
+            if not self.between or not self.within:
+                raise ValueError(
+                    "a range needs values to be judged at, between, and within, how near to them signals lie"
+                )
+            low, high = self.trained.low + self.within, self.trained.high - self.within
+            if not all(low < value < high for value in self.between):
+                raise ValueError(
+                    "values of between lie within the range, by more than within: it is not judged beyond it"
+                )
+            places = sorted(self.between)
+            if any(after - before <= 2 * self.within for before, after in pairwise(places)):
+                raise ValueError("values of between lie apart by more than twice within: a signal would be of two")
+        elif self.within:
+            raise ValueError("within is of a range, trained: {low, high}: signals of a list have the very values")
+        elif not 1 <= len(self.trained) <= 50:
+            raise ValueError("trained has 1 to 50 values, or is a range {low, high}")
+        return self
+
+    @property
+    def listed(self) -> tuple[float, ...]:
+        """The values that are learned, where they are a list."""
+        return () if isinstance(self.trained, RangeSettings) else self.trained
 
     @model_validator(mode="after")
     def _different(self) -> Self:
+        if isinstance(self.trained, RangeSettings):
+            return self
         values = (*self.trained, *self.between)
         if len({f"{value:g}" for value in values}) < len(values):
             raise ValueError("a value is there twice")

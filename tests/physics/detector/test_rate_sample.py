@@ -12,6 +12,7 @@ from codesign.physics.detector.event_card import load_event_card
 from codesign.physics.detector.event_chunk import make_events
 from codesign.physics.detector.level1_codes import make_level1
 from codesign.physics.detector.rate_sample import EVENT, known_share, make_rate_sample, read_rate_sample
+from codesign.physics.detector.seed_rates import SEEDS, make_seeds
 from codesign.physics.detector.soft_pool import HARD_SHARE, read_pool
 from codesign.tasks.anomalies.level1_inputs import coded_inputs, event_inputs
 
@@ -87,6 +88,11 @@ def test_an_event_is_what_the_whole_simulation_makes(small, event_cache):
     codes = make_level1(card, 0, 12, pool)
     assert np.array_equal(coded_inputs(as_events(codes)), event_inputs(whole).features)
     assert np.array_equal(codes["pile_up"], ak.to_numpy(whole.Pileup.nTrueInt))
+    for name, known in (("pool", "pool"), ("soft", "nSoft"), ("fresh", "nFresh")):
+        assert np.array_equal(codes[name], ak.to_numpy(whole.Pileup[known])), name
+    seen = make_seeds(card, 0, 12, pool)
+    for seed, fired in zip(SEEDS.values(), seen["fires"].T, strict=True):
+        assert np.array_equal(fired, seed.fires({name: whole[name] for name in ("L1Mu", "L1EG", "L1Jet", "L1EtSum")}))
     more = make_level1(card, 0, 12, pool, harder=1)
     assert np.array_equal(more["hard"], codes["hard"] + 1)
 
@@ -110,7 +116,8 @@ def test_parts_outlive_a_kill(tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             rng = np.random.default_rng([piece.request["card"]["seed"], number])
             rows = drawn(rng, piece.size, int(piece.request["tier"] == "level1-hard"))
-            np.savez(piece.path.open("wb"), **{name: rows[name] for name in EVENT.names})
+            more = dict.fromkeys(("pool", "soft", "fresh"), np.zeros(len(rows), np.int32))
+            np.savez(piece.path.open("wb"), **{name: rows[name] for name in EVENT.names}, **more)
 
     monkeypatch.setenv("CODESIGN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(tiers, "make_pieces", make)

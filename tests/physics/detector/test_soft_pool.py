@@ -13,6 +13,7 @@ from codesign.core.errors import InputError
 from codesign.data.sample import Sample, Splits
 from codesign.physics.detector import load_event_card, soft_pool
 from codesign.physics.detector.event_chunk import POOL_IDS
+from codesign.physics.detector.particles import Collision
 from codesign.physics.detector.simulate import pool_files
 from codesign.physics.detector.smearing import new_grid, wipe
 from codesign.physics.detector.soft_pool import GROUPS, HARD_SHARE, SoftPool, drawn_muons, overlay, read_pool
@@ -109,6 +110,26 @@ def test_a_given_split_that_shares_a_pool_is_refused() -> None:
     for name in ("train", "test"):
         with pytest.raises(InputError, match=f"the {name} split and another share the pool 0 of soft collisions"):
             _sample(assigned=(np.arange(400) // 140).astype(np.int8)).places(name, splits)
+
+
+def scattering(pt_hat: float) -> Collision:
+    one = np.ones(1)
+    return Collision(np.array([21], np.int32), np.ones(1, np.int32), one, one, one, 2 * one, 1.0, pt_hat)
+
+
+def test_bare_scatterings_are_kept_as_hardest_ones_are() -> None:
+    """Fewer at small pT than their cross-section has, and some of those kept have another one beside."""
+    random, number = np.random.default_rng(5), 40_000
+    bare = iter([scattering(10.0 if i % 2 else 28.0) for i in range(number)])
+    found = list(soft_pool.fresh_collisions(bare, random))
+    joined = np.array([len(c.kind) == 2 for c in found])
+    assert joined.mean() == pytest.approx(soft_pool.SECOND, abs=0.01)
+    alone = np.array([c.pt_hat for c, two in zip(found, joined, strict=True) if not two])
+    kept = (alone == 10.0).sum() / (alone == 28.0).sum()
+    assert kept == pytest.approx((1 - soft_pool.TAMED) / (1 - soft_pool.TAMED * (10 / 28) ** 2), abs=0.02)
+    # the fault: all are kept
+    plain = list(soft_pool.fresh_collisions(iter([scattering(1e6)] * 1000), random))
+    assert len(plain) + sum(len(c.kind) == 2 for c in plain) == 1000
 
 
 def test_cards_of_another_pool(small: Callable[..., str]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from codesign.core.errors import InputError
 from codesign.data.column_expressions import FUNCTIONS, ColumnExpression, expand_slice
+from codesign.physics.jet_shapes import SHAPES, jet_shapes
 
 RNG = np.random.default_rng(2)
 COLUMNS = {
@@ -98,4 +99,36 @@ def test_every_function_is_there():
         given = {"where": "eta > 0, pt, n", "clip": "pt, 0, 1"}.get(name, "pt, eta")
         one = "Jet.PT" if name in ("sum", "mean", "count", "max", "min", "any", "all") else "pt"
         two = name in ("arctan2", "hypot", "minimum", "maximum", "delta_phi", "where", "clip")
-        assert len(value(f"{name}({given if two else one})")) == 50
+        lists = "Jet.PT, Jet.PT * 0, Jet.PT * 0" if name.startswith("jet_") else ""
+        assert len(value(f"{name}({lists or (given if two else one)})")) == 50
+
+
+def test_shapes_of_lists_are_those_of_jets():
+    """Of any number of constituents, none too, with others beside them in one expression."""
+    rng = np.random.default_rng(4)
+    jets = np.zeros((60, 12, 3), np.float32)
+    for jet, number in enumerate(rng.integers(0, 13, 60)):
+        jets[jet, :number] = np.column_stack([rng.exponential(8, number) + 1, *rng.normal(0, 0.2, (2, number))])
+    there = jets[..., 0] > 0
+    lists = {f"C.{n}": ak.Array([jet[:, k][here].tolist() for jet, here in zip(jets, there, strict=True)])
+             for k, n in enumerate(("pt", "eta", "phi"))}  # fmt: skip
+    known = jet_shapes(jets)
+    for function in (name for name in FUNCTIONS if name.startswith("jet_")):
+        found = ColumnExpression.of(f"2 * {function}(C.pt, C.eta, C.phi)", lists).values(lists)
+        assert np.array_equal(found, 2 * known[:, list(SHAPES).index(function[4:])].astype(np.float64)), function
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("jet_c2(Jet.PT, Jet.PT)", "'jet_c2' takes 3 arguments, not 2"),
+        ("jet_c2(pt, eta, n)", "jet_c2 is of lists a row"),
+        ("jet_d2(Jet.PT, Jet.PT, Jet.PT * 0 - 1e400)", "not finite|too large"),
+        ("jet_mass(Jet.PT, Jet.PT, Other)", "three lists of one length"),
+    ],
+)
+def test_shapes_of_other_things_are_refused(text, said):
+    columns = COLUMNS | {"Other": ak.Array([[1.0]] * 50)}
+    with pytest.raises(InputError, match=said) as caught:
+        ColumnExpression.of(text, columns).values(columns)
+    assert "\n" not in str(caught.value)

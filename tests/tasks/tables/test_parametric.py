@@ -98,6 +98,59 @@ def test_a_parametric_network_knows_masses_that_it_never_saw(table):
         assert 0 < found[name].error < 0.03
 
 
+RANGE = {"trained": {"low": 300, "high": 700}, "between": [400, 600], "within": 20}
+
+
+@pytest.fixture(scope="module")
+def continuous(tmp_path_factory):
+    """The same peak at any mass of a range."""
+    rng = np.random.default_rng(3)
+    mass = rng.uniform(300, 700, 10_000)
+    signal = rng.random(10_000) < 0.5
+    seen = np.where(signal, rng.normal(mass, 40), rng.uniform(150, 850, 10_000))
+    path = tmp_path_factory.mktemp("parametric") / "r.npz"
+    np.savez(path, seen=seen, other=rng.normal(0.5 * signal, 1), mass=np.where(signal, mass, -1.0), kind=signal * 1)
+    return str(path)
+
+
+def test_a_range_is_judged_where_nothing_was_learned(continuous):
+    """Values uniform over the range; what is near a value of between is in the test split alone."""
+    problem, sample = opened(continuous, **RANGE)
+    column, signal = sample.features[:, 2], sample.labels == 1
+    near = (np.abs(column - 400) <= 20) | (np.abs(column - 600) <= 20)
+    for name in ("train", "validation"):
+        assert not near[sample.places(name, SPLITS)].any()
+    train = sample.places("train", SPLITS)
+    quarters = [np.histogram(column[train[of[train]]], 4, (300, 700))[0] for of in (signal, ~signal)]
+    shares = [counts / counts.sum() for counts in quarters]
+    assert shares[0] == pytest.approx([0.25] * 4, abs=0.03)  # uniform but for what is held out
+    assert shares[1] == pytest.approx(shares[0], abs=0.03)  # the hypothesis alone tells nothing
+    found = areas(problem, sample)
+    assert {name for name in found if "_at_" in name} == {"auc_signal_at_400", "auc_signal_at_600"}
+    assert set(found) <= set(problem.metrics)
+    for name in ("auc_signal_at_400", "auc_signal_at_600", "auc_signal_between"):
+        assert found[name].value > 0.85
+        assert 0 < found[name].error < 0.04
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trained": {"low": 350, "high": 700}}, "'mass' is 3.*, outside the range from 350 to 700"),
+        ({"within": 0}, "a range needs values to be judged at"),
+        ({"between": [315]}, "lie within the range, by more than within"),
+        ({"between": [400, 435]}, "a signal would be of two"),
+        ({"trained": {"low": 700, "high": 300}}, "low is below high"),
+        ({"trained": [300, 700]}, "within is of a range"),
+        ({"within": 1e-7}, "no signal's mass is within 1e-07 of 400"),
+    ],
+)
+def test_wrong_ranges_are_one_line(continuous, changes, words):
+    with pytest.raises(InputError, match=words) as caught:
+        opened(continuous, **(RANGE | changes))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
