@@ -102,7 +102,7 @@ MADE_BY: dict[str, tuple[str, str]] = {
     "kept.json": ("speed beside an earlier version", "make bench-kept"),
     "l1_rates.json": (
         "rates of common Level-1 seeds beside those that CMS published",
-        "python -m tests.benchmarks.l1_rates --events 16000 --harder 8000",
+        "python -m tests.benchmarks.l1_rates --events 4000 --harder 3000",
     ),
     "label_free.json": (
         "anomaly triggers chosen without looking at signals",
