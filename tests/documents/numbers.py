@@ -5,8 +5,8 @@
     <!--= min front.json points/*/figures/lut .0f -->83<!--/-->
 
 A span names an optional reducer (``min``, ``max``, ``mean``, ``sum``, ``count``, ``geomean``), the record's file, the
-path in it (``/`` between keys; ``*`` for all elements of a list or object; ``name=value`` for those in which a field has
-that value), and the format of the number. ``figures/quantity=lut/fidelity=synthesised/value`` therefore finds a figure.
+path in it (``/`` between keys; ``*`` for all elements of a list or object; ``name=value`` for those in which a field
+has that value), and the format. ``figures/quantity=lut/fidelity=synthesised/value`` therefore finds a figure.
 
 A bound or default that stands in the code comes from there: ``<!--= code MODULE:NAME FORMAT -->``, where FORMAT may be
 ``len``, ``KiB``, ``MiB`` or ``GiB``. What is neither measured nor there (a version, a standard's width, an example) is
