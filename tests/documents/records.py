@@ -135,7 +135,10 @@ MADE_BY: dict[str, tuple[str, str]] = {
     ),
     "studies.json": ("the shipped studies", "python -m tests.benchmarks.studies STUDY"),
     "training_memory.json": ("a million jets in training", "python -m tests.benchmarks.training_memory"),
-    "tree_calibration.json": ("how well costs of trees foretell LUTs", "python -m codesign.calibration.tree_run"),
+    "tree_calibration.json": (
+        "how well costs of trees foretell LUTs",
+        "python -m codesign.calibration.tree_fits FOLDER --output reports/reference/tree_calibration.json",
+    ),
     "tree_flows.json": ("trees through our Verilog, alkaid and conifer", "python -m tests.benchmarks.tree_flows"),
     "tree_imports.json": ("model files of the libraries of trees", "python -m tests.benchmarks.tree_imports"),
     "wrappers.json": ("what each wrapper adds to a network", "python -m tests.benchmarks.wrappers"),

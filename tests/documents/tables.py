@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from statistics import mean, stdev
 from typing import Any
 
 from codesign.core.reading.yaml import read_yaml
@@ -30,12 +32,14 @@ def fill_tables(text: str) -> str:
     return TABLE.sub(lambda found: f"<!--| {found['name']} -->\n{_made(found['name'])}\n<!--|/-->", text)
 
 
+@cache
 def _made(name: str) -> str:
     if name not in TABLES:
         raise ValueError(f"there is no table '{name}': expected one of {', '.join(TABLES)}")
     return TABLES[name]()
 
 
+@cache
 def _record(name: str) -> Any:
     return json.loads((RECORDS / name).read_text(encoding="utf-8"))
 
@@ -175,6 +179,62 @@ def _what_wrappers_add() -> str:
     return _table(["wrapper", "network: LUT / FF", "wrapped", "network: clocks", "wrapped"], rows)
 
 
+def _jets_of_the_simulation() -> str:
+    rows = []
+    for tier, regions in _record("detector.json")["dijets"].items():
+        for region, bins in regions.items() if isinstance(regions, dict) else ():
+            row = [tier.upper() if tier != "offline" else tier, region]
+            for some in ([b for b in bins if b["high"] <= _HARD], [b for b in bins if b["low"] >= _HARD]):
+                row.append(_between([b["response"] for b in some]))
+                row.append(_between([b["resolution"] / b["published"] for b in some if b["published"]]))
+            rows.append(row)
+    heads = [
+        f"{what}, {where} {_HARD} GeV" for where in ("below", "above") for what in ("response", "over CMS' resolution")
+    ]
+    return _table(["jets", "region", *heads], rows)
+
+
+#: pT in GeV from which on the simulation is meant to be right
+_HARD = 50
+
+
+def _between(values: list[float]) -> str:
+    return f"{min(values):.2f} to {max(values):.2f}"
+
+
+#: rows and columns of the record of constituents, and what the page calls them
+_JUDGED = {
+    "JEDI-linear, constituents with their number, seed 1": "with the number of constituents",
+    "JEDI-linear, constituents alone, seed 1": "constituents alone",
+    "boosted trees, 32 hardest": "boosted trees, 16 features of the 32 hardest",
+    "boosted trees, all constituents": "boosted trees, 16 features of all constituents",
+}
+_SAMPLES = {
+    "test": "test split",
+    "generated anew": "jets of another seed of the card",
+    "published": "published jets",
+}
+
+
+def _constituents_judged() -> str:
+    record = _record("constituents.json")
+    rows = [
+        [said, *("{accuracy:.3f} ± {error:.3f}".format(**of[s]) if s in of else "not judged" for s in _SAMPLES)]
+        for name, said in _JUDGED.items()
+        for of in [record["rows"][name]]
+    ]
+    return _table(["", *_SAMPLES.values()], rows)
+
+
+def _constituents_and_trees() -> str:
+    rows = []
+    for name, said in _JUDGED.items():
+        if beside := _record("constituents.json")["rows"][name].get("less the trees"):
+            both = (beside[trees] for trees in ("32 hardest", "all constituents"))
+            rows.append([said, *(f"{of['difference']:+.3f} ± {of['error']:.3f}" for of in both)])
+    return _table(["less the trees on", "the 32 hardest", "all constituents"], rows)
+
+
 #: what the others are compared with, and the words of a reading from the others' side
 _MAIN = "autoencoder"
 _TURNED = {"beats": "is beaten by", "is beaten by": "beats", "equals": "equals"}
@@ -267,7 +327,88 @@ def _seed_rates() -> str:
     return _table(["seed", "CMS, kHz", "here, kHz", "ratio", "the ratio is"], rows)
 
 
+#: the names of the ranges in the record, and on the page
+_RANGES = {
+    "saturate magnitude": "saturate, magnitude (the default)",
+    "wrap magnitude": "wrap",
+    "saturate learned": "learned ranges of weights",
+    "wrap learned": "both",
+}
+
+
+def _learned_ranges() -> str:
+    summary = _record("learned_ranges.json")["summary"]
+    budgets, runs = summary["budgets"], _record("peers.json")["peers"]["hgq2"]["runs"]
+    rows = [
+        [said, *(f"{value:.3f} ± {error:.3f}" for value, error in found["accuracy"]), _mean(found["training_seconds"])]
+        for name, said in _RANGES.items()
+        for found in [summary[name]]
+    ]
+    for side, said in (("codesign", "the default, longer (`peers.json`)"), ("hgq2", "HGQ2 (`peers.json`)")):
+        best = [[_best_within(run[side]["points"], budget) for run in runs] for budget in budgets]
+        seconds = _mean([run[side]["training_seconds"] for run in runs])
+        rows.append([said, *(f"{mean(of):.3f} ± {stdev(of) / len(of) ** 0.5:.3f}" for of in best), seconds])
+    return _table(["", *(f"{budget:,d} LUT" for budget in budgets), "s of training"], rows)
+
+
+def _best_within(points: list[Mapping[str, Any]], budget: float) -> float:
+    """Test accuracy of the point that is best on validation within so many LUTs by alkaid's cost."""
+    return float(max((p for p in points if p["cost"] <= budget), key=lambda p: float(p["validation"]))["test"])
+
+
+def _mean(values: list[float]) -> str:
+    return f"{mean(values):.0f}"
+
+
+def _choices_of_learned_precision() -> str:
+    rows = []
+    for name, row in _record("learned.json")["choices"]["table"].items():
+        if "difference" in row["test_at_lut"]:
+            moved = (row[key]["difference"] for key in ("test_at_lut", "test_hypervolume_lut"))
+            rows.append([name, *(f"{of['mean']:+.3f} ± {of['deviation']:.3f}" for of in moved)])
+    return _table(["instead of the default", "accuracy at budgets of LUTs", "hypervolume"], rows)
+
+
+def _families_of(study: str) -> Callable[[], str]:
+    def made() -> str:
+        families = _record("families.json")["studies"][study]["searches"]["1"]["families"]
+        rows = [
+            [
+                f"`{name}`",
+                *(str(of[key]) for key in ("trials", "points_on_the_front")),
+                *(f"{of[key]:.4f}" for key in ("hypervolume_without_it", "hypervolume_alone")),
+                f"{of['processor_seconds']:.0f}",
+            ]
+            for name, of in families.items()
+        ]
+        heads = ["trials", "points on the front", "hypervolume without it", "of it alone", "processor seconds"]
+        return _table(["family", *heads], rows)
+
+    return made
+
+
+def _refused_draws() -> str:
+    record = _record("search.json")["refused"]
+    ways = {"as_it_comes": "as it comes", "refused": "as a search draws", "told_as_failed": "told that they failed"}
+    spaces = ("width", "jet-tagger", "l1-anomaly", "hlt-jet-energy")
+    rows = [
+        [f"`{sampler}`, {said}", *(f"{record[space][sampler][way]['mean']:.0%}" for space in spaces)]
+        for sampler in ("random", "nsga2", "tpe")
+        for way, said in ways.items()
+        if way in record["width"][sampler]
+    ]
+    return _table(["sampler", "`width` 1 to 40, above 20 refused", *(f"`{name}`" for name in spaces[1:])], rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "choices of learned precision": _choices_of_learned_precision,
+    "constituents judged": _constituents_judged,
+    "constituents and trees": _constituents_and_trees,
+    "jets of the simulation": _jets_of_the_simulation,
+    "families of jet-tagger-all": _families_of("jet-tagger-all"),
+    "families of l1-anomaly-all": _families_of("l1-anomaly-all"),
+    "learned ranges": _learned_ranges,
+    "refused draws": _refused_draws,
     "trees in hardware": _trees_in_hardware,
     "imported and traced by alkaid itself": _imported_and_traced,
     "the front through the flows": _front_through_flows,

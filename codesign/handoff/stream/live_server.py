@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -63,13 +64,13 @@ class LiveServer:
         self._thread.join()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler, ABC):
     server_version, sys_version = "codesign", ""
     timeout = 10
 
+    @abstractmethod
     def latest(self) -> StreamRecord | None:
         """The record that is served."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """Answer one request; by another name than this machine's own it is refused: a page from elsewhere that has

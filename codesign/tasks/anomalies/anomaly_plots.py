@@ -12,6 +12,7 @@ from codesign.data.sample import Part
 from codesign.tasks import metrics
 from codesign.tasks.anomalies.judging import rates_in, signals_of
 from codesign.tasks.anomalies.rates import COLLIDING_BUNCHES, CROSSINGS_KHZ, RATES, share, threshold_at
+from codesign.tasks.plot_lines import line, scores_by_source
 from codesign.tasks.weighting import Weights, effective, event_weights, mean, some, sums
 
 __all__ = ("plots",)
@@ -106,7 +107,8 @@ def _roc(
     weights: Weights,
 ) -> Plot:
     series = []
-    for source, values in (("", score), *((name, b[:, 0]) for name, b in list(baselines.items())[:1])):
+    shown = scores_by_source(score, {name: values[:, 0] for name, values in baselines.items()}, most=1)
+    for source, values in shown.items():
         for name, chosen in signals.items():
             series.append(_of_signal(name, source, values, usual, chosen, weights))
     return Plot(
@@ -127,16 +129,7 @@ def _of_signal(
     """The curve of a signal with its band; ``source``: the baseline whose it is, empty for the design."""
     x, y = _curve(score, usual, chosen, weights)
     error = np.sqrt(np.maximum(y * (1 - y), 0) / effective(some(weights, chosen), int(chosen.sum())))
-    return Series(
-        label=f"{of} ({source.split(' (')[0]})" if source else of,
-        x=x.tolist(),
-        y=y.tolist(),
-        low=np.maximum(y - error, 0).tolist(),
-        high=np.minimum(y + error, 1).tolist(),
-        dashed=bool(source),
-        of=of,
-        source=source,
-    )
+    return line(source, x, y, of=of, low=np.maximum(y - error, 0), high=np.minimum(y + error, 1))
 
 
 def _rate(score: Scores, usual: NDArray[np.bool_], split: str, points: Mapping[str, float], weights: Weights) -> Plot:

@@ -20,6 +20,7 @@ from codesign.tasks.base import Baseline, Progress, Settings, Target, Task
 from codesign.tasks.cones.cone_baselines import BoostedCones, PlainCones
 from codesign.tasks.cones.cone_sample import CANDIDATES, ConeSample, cone_sample_of
 from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.plot_lines import line, scores_by_source
 from codesign.tasks.tagging.constituent_fields import widened
 from codesign.tasks.tagging.jet_tagging import ClassificationProblem
 from codesign.tasks.weighting import event_weights, quantile, some
@@ -125,7 +126,7 @@ class ConeTaggingProblem(ClassificationProblem):
         """ROC curves, the confusion matrix, and the pT's resolution against the wanted pT."""
         tags = {name: values[:, : len(CLASSES)] for name, values in baselines.items()}
         found = super().plots(scores[:, : len(CLASSES)], part, tags, points)
-        shown = {"": scores, **dict(list(baselines.items())[:1])}
+        shown = scores_by_source(scores, baselines, most=1)
         series = [_resolution(name, values[:, len(CLASSES) + 1], part) for name, values in shown.items()]
         return [
             *found,
@@ -152,4 +153,4 @@ def _resolution(source: str, correction: NDArray[np.float64], part: Part) -> Ser
             low, middle, high = quantile(response[inside], np.array(QUANTILES), some(weights, inside))
             x.append(float(np.median(part.truth["reference_pt"][inside])))
             y.append(float((high - low) / 2 / middle))
-    return Series(label=source.split(" (")[0] or "design", x=x, y=y, dashed=bool(source), source=source)
+    return line(source, x, y)

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codesign.core.errors import InputError
-from codesign.core.records import Metric, Plot, Series
+from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
 from codesign.tasks import metrics
 from codesign.tasks.anomalies.rates import LEAST_EVENTS, Threshold, efficiency, share, threshold_at
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.plot_lines import line, scores_by_source
 from codesign.tasks.tables.table_baselines import BestCut, LinearClasses
 from codesign.tasks.tables.table_remarks import remarks_of_classes
 from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
@@ -137,16 +138,9 @@ class RankingProblem(Problem):
         least = 1 / max(effective(some(weights, ~signal), int((~signal).sum())), 2.0)
         at = np.geomspace(least, 1.0, _CURVE_POINTS)
         series = []
-        for name, found in {"this design": scores, **baselines}.items():
+        for source, found in scores_by_source(scores, baselines).items():
             background, passed = metrics.roc(found[:, 0], signal, weights)
-            series.append(
-                Series(
-                    label=name,
-                    x=at.tolist(),
-                    y=np.interp(at, background, passed).tolist(),
-                    dashed=name != "this design",
-                )
-            )
+            series.append(line(source, at, np.interp(at, background, passed)))
         return [
             Plot(
                 name="efficiency",

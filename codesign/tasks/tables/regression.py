@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from codesign.core.records import Metric, Plot, Series
+from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
 from codesign.statistics import rowwise
@@ -16,6 +16,7 @@ from codesign.statistics.comparison import summary
 from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tasks.base import Baseline, Problem, Progress, Scores, Settings, Target
 from codesign.tasks.heads import Head, LossObjective
+from codesign.tasks.plot_lines import line, scores_by_source
 from codesign.tasks.tables.table_baselines import BoostedNumber, LinearNumber
 from codesign.tasks.tables.table_remarks import remarks_of_numbers
 from codesign.tasks.tables.table_sample import must_read_tables, sample_of_tables
@@ -147,21 +148,13 @@ class TableRegressionProblem(Problem):
         """Prediction less target, and its spread along the target."""
         assert part.targets is not None
         unit = self._chosen.target.unit or "1"
-        of = {"this design": scores, **baselines}
+        of = scores_by_source(scores, baselines)
         width = 4 * max(_half_width(self._difference(scores, part), _weights(part)), 1e-9)
         edges = np.linspace(-width, width, _BINS + 1)
         centres = (edges[1:] + edges[:-1]) / 2
-        hists = [
-            Series(
-                label=name,
-                x=centres.tolist(),
-                y=(
-                    np.histogram(self._difference(s, part), edges, weights=_weights(part))[0] / _weights(part).sum()
-                ).tolist(),
-                dashed=name != "this design",
-            )
-            for name, s in of.items()
-        ]
+        weights = _weights(part)
+        counts = {name: np.histogram(self._difference(s, part), edges, weights=weights)[0] for name, s in of.items()}
+        hists = [line(name, centres, counted / weights.sum()) for name, counted in counts.items()]
         return [
             Plot(
                 name="difference",
@@ -183,14 +176,8 @@ class TableRegressionProblem(Problem):
         series = []
         for name, s in of.items():
             difference, weights = self._difference(s, part), _weights(part)
-            series.append(
-                Series(
-                    label=name,
-                    x=[float(target[place == b].mean()) for b in bins],
-                    y=[_half_width(difference[place == b], weights[place == b]) for b in bins],
-                    dashed=name != "this design",
-                )
-            )
+            widths = [_half_width(difference[place == b], weights[place == b]) for b in bins]
+            series.append(line(name, [target[place == b].mean() for b in bins], widths))
         return Plot(
             name="resolution",
             title="Half of the central 68 % of the difference along the target",

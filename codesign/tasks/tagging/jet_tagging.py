@@ -26,6 +26,7 @@ from codesign.tasks import metrics
 from codesign.tasks.base import Baseline, Problem, Progress, Settings, Task
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.measured_problem import Measure, measured_rows
+from codesign.tasks.plot_lines import line, scores_by_source
 from codesign.tasks.tagging.constituent_fields import FIELDS, field_block, widened
 from codesign.tasks.weighting import Weights, effective, event_weights, replicas_of, some
 
@@ -187,7 +188,7 @@ class ClassificationProblem(Problem):
         """ROC curve of each class with the baseline's beside it, and the confusion matrix."""
         curves: list[Series] = []
         weights = event_weights(part)
-        for source, values in (("", scores), *baselines.items()):
+        for source, values in scores_by_source(scores, baselines).items():
             chance = metrics.probabilities(values)
             for index, name in enumerate(self.classes):
                 curves.append(_curve(name, source, chance[:, index], part.y == index, weights))
@@ -330,13 +331,4 @@ def _curve(of: str, source: str, score: NDArray[np.float64], signal: NDArray[np.
     seen = y * count >= 1  # below one event the curve says nothing
     x, y = x[seen], y[seen]
     error = np.sqrt(np.maximum(y * (1 - y), 0) / count)
-    return Series(
-        label=f"{of} ({source.split(' (')[0]})" if source else of,
-        x=x.tolist(),
-        y=y.tolist(),
-        low=np.maximum(y - error, 0.5 / count).tolist(),
-        high=(y + error).tolist(),
-        dashed=bool(source),
-        of=of,
-        source=source,
-    )
+    return line(source, x, y, of=of, low=np.maximum(y - error, 0.5 / count), high=y + error)
