@@ -33,7 +33,7 @@ from codesign.physics.detector.event_card import load_event_card
 from codesign.physics.detector.level1_codes import COLLECTIONS
 from codesign.physics.detector.simulate import provenance_of
 from codesign.physics.detector.soft_pool import HARD_SHARE
-from codesign.physics.detector.tiers import tier_pieces
+from codesign.physics.detector.tiers import read_tier, tier_files
 from codesign.physics.processes import Progress
 
 __all__ = ("EVENT", "RateFacts", "RateSample", "balanced_weights", "make_rate_sample", "read_rate_sample")
@@ -109,7 +109,8 @@ def make_rate_sample(
                 if progress is not None:
                     progress(before + made, events + harder)
 
-            for arrays in tier_pieces(tier, card, number, pile_up, own, shown, workers):
+            for path in tier_files(tier, card, number, pile_up, own, shown, workers):
+                arrays = read_tier(tier, path)
                 rows = np.empty(len(arrays["hard"]), EVENT)
                 for name in EVENT.names or ():
                     rows[name] = arrays[name]

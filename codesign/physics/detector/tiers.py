@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ from codesign.physics.detector.simulate import GENERATION_VERSION, pool_of
 from codesign.physics.detector.soft_pool import SoftPool
 from codesign.physics.processes import Piece, Progress, make_pieces
 
-__all__ = ("TIERS", "Arrays", "SeenTier", "joined", "tier_pieces")
+__all__ = ("TIERS", "Arrays", "SeenTier", "joined", "read_tier", "tier_files", "tier_pieces")
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 _Make: TypeAlias = Callable[[EventCard, int, int, SoftPool, Callable[[int], None] | None], Arrays]
@@ -59,51 +59,57 @@ def tier_pieces(
     progress: Progress | None = None,
     workers: int | None = None,
     pool: tuple[int, int] | None = None,
-) -> Iterator[Arrays]:
-    """What a tier sees of so many events, piece by piece, simulated once and then from the cache: one piece is in
-    memory at a time. What was made when a process was ended is not made again; a damaged piece is.
+) -> list[Arrays]:
+    """What a tier sees of so many events, piece by piece, simulated once and then from the cache.
 
     ``pile_up``, ``seed``, ``pool``: instead of the card's mean number of collisions, its seed, and the seed and number
     of its soft collisions. InputError and ToolError as of
-    :func:`codesign.physics.detector.simulated_events`; ToolError where a piece that was just made cannot be read.
+    :func:`codesign.physics.detector.simulated_events`.
     """
+    return [read_tier(tier, path) for path in tier_files(tier, card, events, pile_up, seed, progress, workers, pool)]
+
+
+def tier_files(
+    tier: str,
+    card: str,
+    events: int,
+    pile_up: float | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    pool: tuple[int, int] | None = None,
+) -> list[Path]:
+    """Files of the pieces, in order, for :func:`read_tier`: of a sample too large for memory. What was made when a
+    process was ended is not made again. The rest as :func:`tier_pieces`."""
     resolved = load_event_card(card, pile_up=pile_up, seed=seed, pool=pool)
     if events < 1:
         raise InputError(f"the number of events must be at least 1, not {events}")
     processes = workers or len(os.sched_getaffinity(0))
-    folder = cache_folder(resolved, GENERATION_VERSION, f"{tier}-{TIERS[tier].version}")
+    made = TIERS[tier]
+    folder = cache_folder(resolved, GENERATION_VERSION, f"{tier}-{made.version}")
     sizes = [min(CHUNK_EVENTS, events - start) for start in range(0, events, CHUNK_EVENTS)]
     paths = [folder / f"{resolved.name}-{number:05d}-{size}.npz" for number, size in enumerate(sizes)]
-
-    def make(wanted: Sequence[int]) -> None:
-        if not wanted:
-            return
-        soft = [str(p) for p in pool_of(resolved, processes)]
-        request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": soft}
-        pieces = [Piece(paths[k], sizes[k], request | {"number": k, "events": sizes[k]}) for k in wanted]
-        make_pieces(pieces, processes, events, progress)
-
-    if not all(path.is_file() for path in paths):
+    if any(_read(path, made) is None for path in paths):
         with hold_folder(folder):
-            make([k for k, path in enumerate(paths) if not path.is_file()])
+            missing = [k for k, path in enumerate(paths) if _read(path, made) is None]
+            soft = [str(p) for p in pool_of(resolved, processes)] if missing else []
+            request = {"make": "tier", "tier": tier, "card": resolved.model_dump(mode="json"), "pool": soft}
+            make_pieces(
+                [Piece(paths[k], sizes[k], request | {"number": k, "events": sizes[k]}) for k in missing],
+                processes,
+                events,
+                progress,
+            )
     if progress is not None:
         progress(events, events)
-    return _pieces(TIERS[tier], folder, paths, make)
+    return paths
 
 
-def _pieces(
-    tier: SeenTier, folder: Path, paths: Sequence[Path], make: Callable[[Sequence[int]], None]
-) -> Iterator[Arrays]:
-    for number, path in enumerate(paths):
-        piece = _read(path, tier)
-        if piece is None:
-            with hold_folder(folder):
-                if _read(path, tier) is None:  # nobody made it while this one waited
-                    make([number])
-            piece = _read(path, tier)
-        if piece is None:
-            raise ToolError(f"{path}: a piece that was just made cannot be read; is the disk full?")
-        yield piece
+def read_tier(tier: str, path: Path) -> Arrays:
+    """A piece that was just made; ToolError where it cannot be read."""
+    if (piece := _read(path, TIERS[tier])) is None:
+        raise ToolError(f"{path}: a piece that was just made cannot be read; is the disk full?")
+    return piece
 
 
 def _read(path: Path, tier: SeenTier) -> Arrays | None:
@@ -115,6 +121,6 @@ def _read(path: Path, tier: SeenTier) -> Arrays | None:
         return None
 
 
-def joined(pieces: Iterable[Arrays], name: str) -> NDArray[Any]:
+def joined(pieces: list[Arrays], name: str) -> NDArray[Any]:
     """One array of all pieces."""
     return np.concatenate([piece[name] for piece in pieces])

@@ -101,10 +101,10 @@ def test_pieces_are_the_same_again_and_kept(
     card = small("ttbar", mean=0.0)
     with pytest.raises(InputError, match="at least 1, not 0"):
         tier_pieces("cones", card, 0)
-    made = list(tier_pieces("cones", card, 5, workers=1))
+    made = tier_pieces("cones", card, 5, workers=1)
     (path,) = (p for p in (event_cache / "cones-1").rglob("*-5.npz"))
     before = path.stat().st_mtime_ns
-    again = list(tier_pieces("cones", card, 5))
+    again = tier_pieces("cones", card, 5)
     assert path.stat().st_mtime_ns == before
     assert np.array_equal(joined(made, "items"), joined(again, "items"))
     path.write_bytes(path.read_bytes()[:1000])  # damaged: made again, the same
