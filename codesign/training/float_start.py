@@ -13,9 +13,10 @@ from math import cos, pi
 import torch
 from torch import Tensor
 
+from codesign.training.batches import Events
 from codesign.training.layered_network import LayeredNetwork
 from codesign.training.lesson import Progress, quiet
-from codesign.training.loop import Course, Events, run_course
+from codesign.training.loop import Course, run_course
 from codesign.training.network import Loss, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 

@@ -99,7 +99,7 @@ def _carried(kinds: Sequence[FixedPoint]) -> Array:
         codes = np.stack(np.unravel_index(np.arange(prod(number.tolist())), number), axis=1) + low
     else:
         codes = low + np.random.default_rng(0).integers(0, number, size=(_ANYTHING, len(kinds)))
-    return codes * np.array([k.lsb for k in kinds])
+    return np.asarray(codes * np.array([k.lsb for k in kinds]), dtype=np.float64)
 
 
 def _compile(
