@@ -105,7 +105,8 @@ def examples(
 
 def doctor(
     install: Annotated[
-        str | None, typer.Option(metavar="TOOL", help="Set up a tool with an environment of its own: finn or keras.")
+        str | None,
+        typer.Option(metavar="TOOL", help="Set up a tool with an environment of its own: finn, keras or qkeras."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -19,7 +19,11 @@ def make(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", callback=in_standing_folder, help="A .parquet or .root file to write."
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=in_standing_folder,
+            help="A .parquet or .root file to write; without it CARD-EVENTS.parquet.",
         ),
     ] = None,
     pile_up: Annotated[

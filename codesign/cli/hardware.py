@@ -22,7 +22,9 @@ def verify(
     waves: Annotated[bool, typer.Option("--waves", help="Simulate again and keep the waveforms (VCD).")] = False,
     fst: Annotated[bool, typer.Option("--fst", help="Keep them as FST, smaller; the report draws only VCD.")] = False,
     gates: Annotated[bool, typer.Option("--gates", help="Simulate the netlist that Yosys makes of the RTL.")] = False,
-    target: Annotated[str | None, typer.Option(help="With --gates: a target's file or name.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="With --gates: a target's file or name; by default the study's.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
