@@ -233,7 +233,7 @@ def init(
             "--output",
             metavar="STUDY",
             callback=in_standing_folder,
-            help="The study to write; by default NAME.yaml here.",
+            help="The study to write.",
         ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
