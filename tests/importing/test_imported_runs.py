@@ -178,7 +178,7 @@ def test_an_import_is_proven_handed_on_and_checked(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In RTL, without synthesis, whose figures are those of any run."""
-    monkeypatch.setattr(imported_proof, "synthesisers", lambda flow, firmware: {})
+    monkeypatch.setattr(imported_proof, "synthesisers", lambda flow, firmware, placed: {})
     cli, bundle = CliRunner(), str(tmp_path / "bundle")
     for words in (["verify", str(run.path), "1"], ["handoff", str(run.path), "1", "-o", bundle], ["check", bundle]):
         told = cli.invoke(app, words)

@@ -191,7 +191,8 @@ def fresh_collisions(bare: Iterator[Collision], random: np.random.Generator) -> 
     """Of bare scatterings those that are the hardest of a collision, some with another one beside."""
     kept = (c for c in bare if random.random() >= TAMED * (10.0 / c.pt_hat) ** 2)
     for c in kept:
-        yield _together(c, next(kept)) if random.random() < SECOND else c
+        other = next(kept, None) if random.random() < SECOND else None
+        yield c if other is None else _together(c, other)
 
 
 def _together(one: Collision, other: Collision) -> Collision:
