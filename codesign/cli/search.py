@@ -228,13 +228,7 @@ def init(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Your table or events; FILE:TREE of a ROOT tree.")],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="STUDY",
-            callback=in_standing_folder,
-            help="The study to write.",
-        ),
+        typer.Option("-o", "--output", metavar="STUDY", callback=in_standing_folder, help="The study to write."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
     label: Annotated[

@@ -106,8 +106,13 @@ _SHAPES: Mapping[str, Callable[..., Any]] = {
         "mass", "pt", "width", "ptd", "c2", "d2", "area", "image_area", "image_perimeter", "image_euler",
     )
 }  # fmt: skip
-#: what an expression may call
-FUNCTIONS = (*_ELEMENTWISE, *_REDUCTIONS, *_SHAPES)
+#: what an expression may call: of how many arguments, and what gives it
+_CALLED: Mapping[str, tuple[int, Callable[..., Any]]] = {
+    **_ELEMENTWISE,
+    **{name: (1, function) for name, function in _REDUCTIONS.items()},
+    **{name: (3, function) for name, function in _SHAPES.items()},
+}
+FUNCTIONS = tuple(_CALLED)
 
 _OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
     ast.Add: np.add, ast.Sub: np.subtract, ast.Mult: np.multiply, ast.Div: np.true_divide, ast.Mod: np.mod,
@@ -223,7 +228,7 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 if name not in FUNCTIONS:
                     raise self._refusal(f"there is no function '{name}'{nearest(name, FUNCTIONS)}")
-                needed = 3 if name in _SHAPES else _ELEMENTWISE[name][0] if name in _ELEMENTWISE else 1
+                needed = _CALLED[name][0]
                 if len(arguments) != needed:
                     raise self._refusal(f"'{name}' takes {needed} argument{'s' * (needed > 1)}, not {len(arguments)}")
                 for each in arguments:
@@ -285,7 +290,7 @@ def _value(node: ast.expr, columns: Columns) -> Any:
             return _place_of(_value(listed, columns), place)
         case ast.Call(func=ast.Name(id=name), args=arguments):
             operands = [_value(each, columns) for each in arguments]
-            function = _ELEMENTWISE[name][1] if name in _ELEMENTWISE else {**_REDUCTIONS, **_SHAPES}[name]
+            function = _CALLED[name][1]
             return function(*operands)
     raise AssertionError(ast.dump(node))
 

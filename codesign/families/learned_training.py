@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from codesign.families.torch_trained import ExportedNetwork, truths_of
 from codesign.graph.cost import graph_cost
-from codesign.training.batches import Events, first_events
+from codesign.training.batches import Events, first_events, match_events
 from codesign.training.budget_front import BudgetFront, Checkpoint, PassedNetwork, PriceClimb, quality
 from codesign.training.devices import device_named
 from codesign.training.float_start import begin_floating
 from codesign.training.layered_network import LayeredNetwork
 from codesign.training.learned_precision import parameters_of_bits
-from codesign.training.lesson import Budget, Lesson, Progress
+from codesign.training.lesson import Budget, Lesson, Progress, part_of
 from codesign.training.loop import run_course
 from codesign.training.network import Autograd, Network
 from codesign.training.objectives import HeadsLoss
@@ -65,11 +64,10 @@ def front_of(
     precision, generator = network.precision, torch.Generator().manual_seed(seed)
     assert precision is not None
     network.to(place)
-    if type(network).match is not Network.match:  # which would only ask for all values at once
-        network.match(events.inputs, events.targets)
+    match_events(network, events)
     size, floating = max(1, min(budget.batch, len(events))), round(float_share * budget.epochs)
     if floating and isinstance(network, LayeredNetwork):
-        first = partial(_tell, progress, 0, budget.epochs)
+        first = part_of(progress, 0, budget.epochs)
         begin_floating(network, events, loss, floating, budget.learning_rate, size, generator, first)
     precision.calibrate(network, first_events(events, generator))
 
@@ -85,20 +83,13 @@ def front_of(
 
     network.train()
     course = PriceClimb(budget.epochs - floating, budget.learning_rate, _WARM, parameters_of_bits(network), visit)
-    run_course(
-        Autograd(network), events, loss, course, size, generator, partial(_tell, progress, floating, budget.epochs)
-    )
+    run_course(Autograd(network), events, loss, course, size, generator, part_of(progress, floating, budget.epochs))
     names = network.state_dict().keys()
     found = [
         _checkpoint(build(), dict(zip(names, point.parameters, strict=True)), point, lesson, events)
         for point in front.thinned(_KEPT)
     ]
     return _drop_dominated(found)
-
-
-def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> None:
-    """Tell the epochs done in all, of a part that ``before`` epochs came before."""
-    progress(before + done, total)
 
 
 def _drop_dominated(found: list[Checkpoint]) -> list[Checkpoint]:

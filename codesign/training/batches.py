@@ -14,9 +14,9 @@ from torch import Tensor
 from codesign.core import mapped
 from codesign.training.coded import Coded
 from codesign.training.lesson import FoldTarget
-from codesign.training.network import Tensors
+from codesign.training.network import Network, Tensors
 
-__all__ = ("Events", "Truths", "Values", "first_events")
+__all__ = ("Events", "Truths", "Values", "first_events", "match_events")
 
 #: targets (events,) or (events, t); of several heads, one for each
 Truths: TypeAlias = FoldTarget | tuple[FoldTarget, ...]
@@ -93,6 +93,12 @@ class Events:
         """Let the system take back what it holds in memory of inputs that lie in a file."""
         if self.coded is not None:
             mapped.forget(self.coded.codes)
+
+
+def match_events(network: Network, events: Events) -> None:
+    """:meth:`Network.match` of a network that has one of its own: it asks for all values at once."""
+    if type(network).match is not Network.match:
+        network.match(events.inputs, events.targets)
 
 
 def first_events(events: Events, generator: torch.Generator) -> Tensor:

@@ -39,6 +39,15 @@ FoldTarget: TypeAlias = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.i
 Progress: TypeAlias = Callable[[int, int], None]
 
 
+def part_of(progress: Progress, before: int, total: int) -> Progress:
+    """Of a part that ``before`` epochs came before: what tells how many are done in all."""
+
+    def tell(done: int, of: int) -> None:
+        progress(before + done, total)
+
+    return tell
+
+
 def quiet(done: int, total: int) -> None:
     """A progress that nobody looks at."""
 

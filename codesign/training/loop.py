@@ -13,10 +13,10 @@ from torch import Tensor
 
 from codesign.core.errors import InputError
 from codesign.tasks.heads import TorchLoss
-from codesign.training.batches import Events, Truths, Values, first_events
+from codesign.training.batches import Events, Truths, Values, first_events, match_events
 from codesign.training.coded import Coded
 from codesign.training.early_stop import EarlyStop
-from codesign.training.lesson import Progress, StepSettings, quiet
+from codesign.training.lesson import Progress, StepSettings, part_of, quiet
 from codesign.training.network import Network, Tensors, Twin
 from codesign.training.objectives import HeadsLoss
 from codesign.training.optimisers import optimiser_of, rate_of
@@ -203,8 +203,7 @@ def train(
     events = Events.of(x, y, weights, device)
     network.to(device)
     generator = torch.Generator().manual_seed(seed)
-    if type(network).match is not Network.match:  # which would only ask for all values at once
-        network.match(events.inputs, events.targets)
+    match_events(network, events)
     network.calibrate(first_events(events, generator))
     batch = max(1, min(batch, len(events)))
     history, phases = History(), network.phases()
@@ -222,7 +221,7 @@ def train(
             held = Events.of(validation[0], validation[1], validation[2], device)
             stop = EarlyStop(network, total, patience, held)
         course = Scheduled(end - begin, learning_rate, sparsity if last else 0.0, how, stop)
-        told = partial(_tell, progress, begin, epochs)
+        told = part_of(progress, begin, epochs)
         history.loss += run_course(twin, prepared, total, course, batch, generator, told)
         if stop is not None:
             stop.restore(twin)
@@ -234,11 +233,6 @@ def train(
         network.settle(events.inputs)
     network.to("cpu").fold()
     return history
-
-
-def _tell(progress: Progress, before: int, total: int, done: int, of: int) -> None:
-    """Tell the epochs done in all, of a phase that ``before`` epochs came before."""
-    progress(before + done, total)
 
 
 def _largest(weight: Tensor, sparsity: float) -> Tensor:

@@ -15,7 +15,8 @@ from alkaid.trace import FVArray, HWConfig, to_pipeline, trace
 from alkaid.types import CombLogic
 
 from codesign.core.errors import UnsupportedError
-from codesign.core.fixedpoint import FixedPoint
+from codesign.core.fixedpoint import FixedPoint, Port
+from codesign.core.probes import probe_codes
 from codesign.core.runfolder import write_atomically
 from codesign.core.targets import Target
 from codesign.flows.alkaid.alkaid_domain import Signals
@@ -93,13 +94,12 @@ def _carried(kinds: Sequence[FixedPoint]) -> Array:
     What comes to a module of some events leaves out much of it: a pass of alkaid was wrong for one item in sixty, and
     for none of those of a hundred events.
     """
-    low = np.array([k.minimum for k in kinds])
-    number = np.array([k.maximum - k.minimum + 1 for k in kinds])
-    if sum(k.width for k in kinds) <= _ALL_BITS:
-        codes = np.stack(np.unravel_index(np.arange(prod(number.tolist())), number), axis=1) + low
-    else:
-        codes = low + np.random.default_rng(0).integers(0, number, size=(_ANYTHING, len(kinds)))
-    return np.asarray(codes * np.array([k.lsb for k in kinds]), dtype=np.float64)
+    port = Port(name="carried", types=tuple(kinds), labels=tuple(f"x{i}" for i in range(len(kinds))))
+    if port.width > _ALL_BITS:
+        return port.values(probe_codes(port, _ANYTHING))
+    low, high = port.bounds
+    number = high - low + 1
+    return port.values(np.stack(np.unravel_index(np.arange(number.prod()), number), axis=1) + low)
 
 
 def _compile(

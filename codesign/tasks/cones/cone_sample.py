@@ -76,7 +76,7 @@ def cone_sample_of(chosen: ConeSample, progress: Progress | None = None) -> Samp
             if progress is not None:
                 progress(before + done, total)
 
-        pieces = list(tier_pieces("cones", card, events, pile_up=chosen.pile_up, progress=shown))
+        pieces = tier_pieces("cones", card, events, pile_up=chosen.pile_up, progress=shown)
         for name in ("items", "class", "raw_pt", "reference_pt", "eta", "number", "event"):
             column = joined(pieces, name)
             if name == "event" and chosen.pile_up:  # of all cards: their soft collisions may be the same
