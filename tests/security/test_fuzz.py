@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from numba.core import caching
 
 from codesign.core.errors import InputError
 from codesign.core.process import run_tool
@@ -55,6 +57,29 @@ def test_an_execution_is_seen(tmp_path, door):
     work = tmp_path / "work"
     work.mkdir()
     assert in_child(work, door, work / "file", 0)["seen"]
+
+
+def unpickled(path):
+    pickle.loads(pickle.dumps(Path("x")))
+
+
+def kernel_out_of_the_folder(path):
+    """What numba reads from where a damaged file may lie is a stranger's."""
+    kept = caching.IndexDataCacheFile(str(path.parent), "kernel", 0)
+    kept.save("key", Path("x"))
+    kept.load("key")
+
+
+def test_unpickling_is_seen_but_of_numbas_own_kernels(tmp_path):
+    work = tmp_path / "work"
+    work.mkdir()
+    assert in_child(work, unpickled, work / "file", 0)["seen"]
+    assert in_child(work, kernel_out_of_the_folder, work / "file", 0)["seen"]
+    own = caching.IndexDataCacheFile(str(tmp_path), "kernel", 0)
+    own.save("key", Path("x"))
+    found = in_child(work, lambda path: own.load("key"), work / "file", 0)
+    assert found["outcome"] == "read"
+    assert found["seen"] == []
 
 
 def test_what_stays_inside_is_none(tmp_path):
