@@ -34,6 +34,7 @@ from codesign.core.targets import load_target
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.graph.exact import Exact
 from codesign.graph.reader import read_graph
+from codesign.importing.keras.keras_environment import KERAS
 from codesign.rtl.firmware import Firmware
 from codesign.statistics.comparison import spread
 from codesign.statistics.replicas import DrawnRows, Replicas
@@ -297,6 +298,8 @@ def main() -> None:
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
     start = time.process_time()
+    if any(shared for name, _, shared in THEIRS if name in given.hgq2):
+        KERAS.install()  # what reads HGQ2's networks is there before the first of them is trained
     for items in given.items:
         for seed in given.seeds:
             bench = Bench(items, seed, given)
