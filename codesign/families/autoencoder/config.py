@@ -8,15 +8,12 @@ labels; both are in hardware.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from codesign.core.space import Fixed, FloatDimension, IntDimension
 from codesign.families.base import Candidate
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = (
     "AnomalySpace",
