@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from tests.documents import numbers, pictures, records, reference, tables
+from tests.documents import numbers, pictures, records, reference, search_tables, tables
 from tests.documents.notebook import cells, tutorial_page
 from tests.documents.numbers import SPAN, UNREAD, fill, loose_numbers, plain_numbers, value_of
 from tests.documents.tables import TABLE, fill_tables
@@ -88,7 +88,7 @@ def test_a_study_that_changes_is_said_beside_its_record(monkeypatch, tmp_path):
     changed.write_text((ROOT / "search" / "l1-anomaly.yaml").read_text().replace("seed: 1\n", "seed: 2\n"))
     assert "`l1-anomaly`" not in tables.TABLES["studies that changed since"]()
     files = {"l1-anomaly": changed}
-    monkeypatch.setattr(tables, "locate", lambda folder, name: files.get(name, ROOT / folder / f"{name}.yaml"))
+    monkeypatch.setattr(search_tables, "locate", lambda folder, name: files.get(name, ROOT / folder / f"{name}.yaml"))
     assert "| `l1-anomaly` | `seed` | `1` | `2` |" in tables.TABLES["studies that changed since"]()
 
 
