@@ -25,8 +25,8 @@ from codesign.study.study_sections import (
     Goal,
     Ladder,
     SearchSettings,
-    Section,
     SplitFractions,
+    StudySection,
     Verification,
 )
 from codesign.study.training_settings import Training
@@ -60,7 +60,7 @@ WORST = "worst_"
 _OF_EACH = ("view", "training", "flow")
 
 
-class FamilyChoice(Section):
+class FamilyChoice(StudySection):
     """One of several families of a study. A study may write its name only; what it leaves out is the study's own."""
 
     name: str = Field(description="of the family")
@@ -72,7 +72,7 @@ class FamilyChoice(Section):
     flow: FlowChoice = Field(description="where it is other than the study's")
 
 
-class Study(Section):
+class Study(StudySection):
     """A whole study, as resolved. ``sample`` is validated by the task, ``space`` by the family."""
 
     name: str = Field(

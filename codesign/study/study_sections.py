@@ -9,16 +9,25 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 from codesign.core.figures import QUANTITIES, Fidelity
 from codesign.core.targets import Target
 
-__all__ = ("Constraint", "FlowChoice", "Goal", "Ladder", "SearchSettings", "Section", "SplitFractions", "Verification")
+__all__ = (
+    "Constraint",
+    "FlowChoice",
+    "Goal",
+    "Ladder",
+    "SearchSettings",
+    "SplitFractions",
+    "StudySection",
+    "Verification",
+)
 
 
-class Section(BaseModel):
+class StudySection(BaseModel):
     """A mapping of a study: what it does not know is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SplitFractions(Section):
+class SplitFractions(StudySection):
     """Shares of the sample; they add up to 1."""
 
     train: float = Field(default=0.6, gt=0, lt=1, description="share that trains")
@@ -47,7 +56,7 @@ def _with_fidelity(data: Any) -> Any:
     return data | {"fidelity": Fidelity.ANALYTIC if data["name"] == "ebops" else Fidelity.COMPILED}
 
 
-class Goal(Section):
+class Goal(StudySection):
     """One objective: a metric of the task, or a hardware figure at the fidelity that the search compares."""
 
     name: str = Field(description="a metric of the task, or a hardware figure such as lut or latency_cycles")
@@ -60,7 +69,7 @@ class Goal(Section):
         return _with_fidelity(data)
 
 
-class Constraint(Section):
+class Constraint(StudySection):
     """A bound on a metric or a figure: a candidate outside is infeasible, and not on the front."""
 
     name: str = Field(description="a metric of the task, or a hardware figure")
@@ -100,7 +109,7 @@ class Constraint(Section):
         return min((m for m in (self.max, of_slrs) if m is not None), default=None)
 
 
-class Ladder(Section):
+class Ladder(StudySection):
     """What of the search is measured closer to the chip, and has a front of its own there."""
 
     measured: tuple[Literal["synthesised", "placed"], ...] = Field(
@@ -114,7 +123,7 @@ class Ladder(Section):
         return self
 
 
-class SearchSettings(Section):
+class SearchSettings(StudySection):
     """Budget and sampler."""
 
     trials: int = Field(default=40, ge=1, description="candidates that are tried")
@@ -129,7 +138,7 @@ class SearchSettings(Section):
     ladder: Ladder | None = Field(default=None, description="default: the front alone is measured")
 
 
-class Verification(Section):
+class Verification(StudySection):
     """How hard designs are proven exact."""
 
     gate_events: int = Field(
