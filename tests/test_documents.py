@@ -51,6 +51,19 @@ def test_a_digit_changed_on_any_page_is_found(path):
     assert digits or not plain_numbers().get(path.name)
 
 
+def broken_lines(text):
+    """Lines that Markdown takes for HTML of their own, and out of their paragraph."""
+    return re.findall(r"(?m)^ *(?:[-*] |\d+\. )?<!--= .*", text)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+def test_no_line_begins_with_a_span(path):
+    text = path.read_text(encoding="utf-8")
+    assert broken_lines(text) == []
+    if span := SPAN.search(text):
+        assert broken_lines(text.replace(span[0], f"\n- {span[0]}", 1))
+
+
 def test_plain_numbers_are_of_pages_that_are_written():
     assert set(plain_numbers()) <= {path.name for path in WRITTEN}
 
