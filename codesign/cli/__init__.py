@@ -45,7 +45,7 @@ def main() -> None:
 
     So is output that cannot be written; output that nobody reads on ends quietly.
     """
-    warnings.filterwarnings("ignore", "fast_hadamard_transform package not found")  # Brevitas', of what is not used here
+    warnings.filterwarnings("ignore", "fast_hadamard_transform package not found")  # Brevitas says so
     output, code = steady_streams(), 0
     try:
         with system_errors():
