@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from codesign.cli import app, listed
+from codesign.core.errors import InputError
 from codesign.core.targets import load_target
 from tests.processes import PATIENCE
 
@@ -103,8 +104,56 @@ def test_what_is_no_run_is_named(command, tmp_path):
     "command",
     [["rum"], ["run"], ["run", "x", "--workers", "0"], ["verify", "run", "minus"], ["run", "x", "--trails", "3"]],
 )
-def test_wrong_usage_ends_with_2(command, tmp_path):
-    assert CliRunner().invoke(app, command).exit_code == 2
+def test_wrong_usage_ends_with_2_and_one_line(command, tmp_path):
+    ended = CliRunner().invoke(app, command)
+    (line,) = ended.stderr.splitlines()
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert line.startswith("error: ")
+    assert line.endswith(f"; see 'codesign {command[0]} --help'" if command[0] != "rum" else "; see 'codesign --help'")
+
+
+def test_a_number_out_of_its_bounds_is_given_back(tmp_path):
+    (line,) = CliRunner().invoke(app, ["data", "make", "jets-13tev", "--events", "-5", "-o", "x"]).stderr.splitlines()
+    assert "'--events': expected greater than or equal to 1, given: -5; see 'codesign data make --help'" in line
+    (line,) = CliRunner().invoke(app, ["run", "jet-tagger", "--trials", "many"]).stderr.splitlines()
+    assert "'--trials': expected a whole number, given: many;" in line
+
+
+def test_help_is_printed_where_no_command_is_given(tmp_path):
+    ended = CliRunner().invoke(app, [])
+    assert (ended.exit_code, ended.stderr) == (2, "")
+    assert "Usage:" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["run", "."], ". is a folder: give a file, or one of search/"),
+        (["run", "empty"], "empty, line 1: expected a mapping of keys to values, found nothing"),
+        (["run", "jet-tagger", "--store", "empty"], "empty cannot be made (File exists): give a folder"),
+        (["init", "empty"], "empty: the file is empty"),
+        (["import", "x.onnx", "--inputs", "fixd<8,3>"], "'fixd<8,3>' is no type: write fixed<W,I> or ufixed<W,I>"),
+        (["import", "x.onnx", "--inputs", "fixed<0,3>"], "'fixed<0,3>' has 0 bits: an input has 1 to 24"),
+    ],
+)
+def test_what_was_given_and_what_is_expected_are_said(command, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").touch()
+    refused = CliRunner().invoke(app, command).exception
+    assert isinstance(refused, InputError)
+    assert said in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [({"file": "none.h5"}, "none.h5: no such file"), ({"card": "jets-13tv", "events": 9000}, "'jets-13tev'?")],
+)
+def test_a_sample_that_is_not_there_does_not_pass_the_check(sample, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = yaml.safe_load((ROOT / "search" / "jet-tagger.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(shipped | {"sample": sample}))
+    ended = CliRunner().invoke(app, ["studies", "--check", "mine.yaml"])
+    assert (ended.exit_code, said in ended.stdout) == (1, True)
 
 
 def test_data_are_printed_as_json(tmp_path):

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it: ``codesign --help`` answers
 from __future__ import annotations
 
 import sys
+import warnings
 from copy import copy
 from typing import Annotated
 
@@ -44,6 +45,7 @@ def main() -> None:
 
     So is output that cannot be written; output that nobody reads on ends quietly.
     """
+    warnings.filterwarnings("ignore", "fast_hadamard_transform package not found")  # Brevitas says so
     output, code = steady_streams(), 0
     try:
         with system_errors():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from codesign.core.errors import system_errors
+from codesign.core.printing import print_error
 
 __all__ = ("CLOSED", "Door", "Output", "drop_output", "steady_streams")
 
@@ -19,16 +21,71 @@ __all__ = ("CLOSED", "Door", "Output", "drop_output", "steady_streams")
 CLOSED = 128 + 13
 _OUTPUT = "standard output"
 
+#: of what is wrong with an argument: how the library of the types says it, and how it is said here
+_OURS = {
+    "Value error, ": "",
+    "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    "Input should be": "expected",
+}
+
 F = TypeVar("F", bound=io.FileIO)
 
 
 class Door(TyperGroup):
-    """All commands: what the operating system refuses to one of them is an error of ours, in this process as well."""
+    """All commands: what the operating system refuses to one of them is an error of ours, in this process as well, and
+    wrong usage is one line."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run what the arguments say; SystemExit, and of wrong usage one line on standard error before it."""
+        args = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+        except typer.TyperException as error:
+            if not standalone_mode:
+                raise
+            if said := _said(error):  # nothing where no command was given, and the help was printed
+                print_error(typer.TyperException(f"{said}; see '{self._named(args)} --help'"))
+            sys.exit(error.exit_code)
+        if not standalone_mode:
+            return code
+        sys.exit(code)
+
+    def _named(self, args: Sequence[str]) -> str:
+        """The command that arguments name, as far as there is one."""
+        words, commands = [self.name or "codesign"], self.commands
+        for word in args:
+            if word not in commands:
+                break
+            words.append(word)
+            found = commands[word]
+            commands = found.commands if isinstance(found, TyperGroup) else {}
+        return " ".join(words)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run the command that was named."""
         with system_errors(" ".join([*ctx._protected_args, *ctx.args])):
             return super().invoke(ctx)
+
+
+def _said(error: typer.TyperException) -> str:
+    """What is wrong with an argument, and what was given: the library of the types names the bound alone."""
+    said = " ".join(error.format_message().split())
+    for theirs, ours in _OURS.items():
+        said = said.replace(theirs, ours)
+    if isinstance(cause := error.__cause__, ValueError) and "expected" in said:
+        from pydantic import ValidationError
+
+        if isinstance(cause, ValidationError):
+            said += f", given: {cause.errors()[0]['input']}"
+    return said.rstrip(".")
 
 
 class Output(io.FileIO):

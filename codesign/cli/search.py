@@ -61,14 +61,17 @@ def run(
     """
     from codesign.core.local_packages import study_of
     from codesign.core.runfolder import RunFolder
-    from codesign.core.store import NO_STORE, default_url
+    from codesign.core.store import NO_STORE, Store, default_url
     from codesign.search.ending import EXIT_UNPROVEN, ending
     from codesign.search.engine import run_study
     from codesign.search.progress import make_progress
     from codesign.study.definition import in_its_file, load_study
 
     kept = NO_STORE if no_cache else store or default_url()
-    loaded = load_study(study_of(study))
+    if kept == store:  # one that is asked for, and not the default, is there to be written
+        Store(kept).make()
+    study = study_of(study)
+    loaded = load_study(study)
     folder = folder or Path("runs") / loaded.name
     cores = len(os.sched_getaffinity(0))
     keeps(f"what was finished is in {folder}, and the same command goes on from there")
@@ -228,7 +231,13 @@ def init(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Your table or events; FILE:TREE of a ROOT tree.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="STUDY", callback=in_standing_folder, help="The study to write."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="STUDY",
+            callback=in_standing_folder,
+            help="The study to write; by default <file's name>.yaml, here.",
+        ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="A target's file or name; by default the pattern's.")] = None,
     label: Annotated[

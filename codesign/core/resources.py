@@ -34,6 +34,8 @@ def locate(kind: str, name: str, suffix: str = ".yaml") -> Path:
     if path.parent in (Path(), Path(kind)) and shipped.is_file():
         return shipped
     known = available(kind, suffix)
+    if name and path.is_dir():
+        raise InputError(f"{visible(name)} is a folder: give a file, or one of {kind}/: {', '.join(known) or 'none'}")
     raise InputError(
         f"no such file in {visible(str(Path.cwd()))} and nothing shipped under the name '{visible(name)}'"
         f"{nearest(path.stem, known)}; "

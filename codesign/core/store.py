@@ -127,6 +127,14 @@ class Store:
         self._aside: list[str] = []
         key_id()  # a key that cannot be used is told before any work begins
 
+    def make(self) -> None:
+        """Make the folder of a local store, where there is none yet; InputError where that cannot be done."""
+        if self._local:
+            try:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"--store: {self._root} cannot be made ({error.strerror}): give a folder") from None
+
     def _path(self, kind: str, key: str) -> str:
         assert kind in _KINDS
         return f"{self._root}/{kind}/{key_id()}/{key[:2]}/{key}.zip"

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from codesign.core.errors import KeyedError, nearest
 
-__all__ = ("said_of", "validate")
+__all__ = ("found_instead", "said_of", "validate")
 
 _LONGEST = 100  # characters of what was given that are shown
 
@@ -22,11 +22,19 @@ def validate(model: type[M], data: Any, source: str) -> M:
     """Validate ``data`` against ``model``; KeyedError (an InputError) names the source, the key, and the nearest known
     key."""
     if not isinstance(data, dict) and not issubclass(model, RootModel):
-        raise KeyedError(source, f"expected a mapping of keys to values, found {type(data).__name__}", ())
+        raise KeyedError(source, f"expected a mapping of keys to values, found {found_instead(data)}", ())
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise KeyedError(source, _said(model, error), _first(error)["loc"]) from None
+
+
+def found_instead(data: object) -> str:
+    """What stands where keys and values are expected, in words."""
+    if data is None:
+        return "nothing"
+    kinds = {bool: "yes or no", str: "text", list: "a list", int: "a number", float: "a number"}
+    return next((said for kind, said in kinds.items() if isinstance(data, kind)), type(data).__name__)
 
 
 def said_of(error: Exception) -> str:

@@ -128,7 +128,7 @@ def look_at_table(file: TableFile, label: str | None = None) -> TableFacts:
             if looked >= MOST_ROWS:
                 break
         if not looked:
-            raise InputError(f"{file}: has no rows")
+            raise InputError(f"{file}: has no rows, read as {table.kind}")
         rows, kind = table.entries or looked, table.kind
     columns_seen = {name: _join(pieces) for name, pieces in held.items()}
     facts = tuple(_facts(name, values) for name, values in columns_seen.items())

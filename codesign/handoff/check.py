@@ -16,7 +16,7 @@ from codesign.core.errors import InputError
 from codesign.core.printing import visible
 from codesign.core.reading.json import member_json
 from codesign.core.reading.plain import opened_member
-from codesign.core.validation import validate
+from codesign.core.validation import found_instead, validate
 from codesign.handoff.manifest import READABLE_VERSIONS, Manifest
 
 __all__ = (
@@ -51,7 +51,7 @@ def bundle_json(folder: Path, name: str) -> dict[str, Any]:
     """Read a record of a bundle; InputError where it is no JSON, no mapping, or holds what is no text."""
     data = member_json(folder, name, most=_MOST_JSON)
     if not isinstance(data, dict):
-        raise InputError(f"{folder / name}: expected a mapping of keys to values, found {type(data).__name__}")
+        raise InputError(f"{folder / name}: expected a mapping of keys to values, found {found_instead(data)}")
     try:
         json.dumps(data, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

@@ -121,7 +121,11 @@ def declared_inputs(given: DeclaredInputs | Path | str | Mapping[str, Any] | Non
     """What the user gave as ``inputs``: a file's path, one type for all (``fixed<8,3>``), or data of the same form."""
     if given is None or isinstance(given, DeclaredInputs):
         return given
-    if isinstance(given, str) and _TYPE.fullmatch(given):
+    if isinstance(given, str) and "<" in given:
+        try:
+            fixed_point(given)
+        except ValueError as error:
+            raise InputError(f"inputs: {error}") from None
         return DeclaredInputs(type=given)
     if isinstance(given, Mapping):
         return validate(DeclaredInputs, dict(given), "inputs")

@@ -294,17 +294,16 @@ def page() -> str:
         "Every measured number of the README and of these pages comes from a record in `reports/reference`, written by",
         "a command. This page is made from the records by `make numbers`; a test fails where text and record differ.",
         "",
-        "| record | what it measures | command | commit | date | simulation | made with |",
-        "|---|---|---|---|---|---|---|",
+        "| record: what it measures | command | made: commit, date, simulation; with |",
+        "|---|---|---|",
     ]
     for name, (what, command) in MADE_BY.items():
         if name not in rows:
             continue
         own = rows[name]
         tools = ", ".join(f"{tool} {version}" for tool, version in own["versions"].items())
-        lines.append(
-            f"| `{name}` | {what} | `{command}` | {own['commit']} | {own['date']} | {_simulation(own)} | {tools} |"
-        )
+        made = ", ".join(filter(None, (own["commit"][:7], own["date"], _simulation(own))))
+        lines.append(f"| `{name}`: {what} | `{command}` | {'; '.join(filter(None, (made, tools)))} |")
     today = ", ".join(f"{kind} {version}" for kind, (_, version) in GENERATIONS.items())
     old = ", ".join(f"`{name}`" for name in older())
     lines += [

@@ -140,7 +140,7 @@ def _type(value: _Schema) -> str:
 
 
 def _listed(values: list[Any]) -> str:
-    return ", ".join(f"`{v}`" for v in values)
+    return ", ".join("`{}`".format(v if v != "" else '""') for v in values)
 
 
 def _signed(name: str, made: Any) -> Iterator[str]:

@@ -334,7 +334,10 @@ def test_not_a_sample(tmp_path: Path) -> None:
     path = tmp_path / "jets.parquet"
     with pytest.raises(InputError, match="no such file"):
         read_sample(path)
-    for content in (b"", b"hello world", bytes(range(256))):
+    path.touch()
+    with pytest.raises(InputError, match="the file is empty"):
+        read_sample(path)
+    for content in (b"hello world", bytes(range(256))):
         path.write_bytes(content)
         with pytest.raises(InputError, match="not a sample"):
             read_sample(path)

@@ -1,90 +1,26 @@
-"""A run folder from somebody else: nothing in it is run, and what is handed on was made and simulated here."""
+"""A run folder from somebody else: nothing in it is run, and firmware is what its design compiles to here."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import re
 import shutil
 import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from codesign.core import plugins
-from codesign.core.design import Design
 from codesign.core.errors import InputError
 from codesign.core.probes import probe_codes
-from codesign.core.records import Front, Verified
-from codesign.core.runfolder import RunFolder, TrialFolder
-from codesign.core.targets import load_target
 from codesign.flows import reopening as door
 from codesign.flows.alkaid.flow import Alkaid
 from codesign.flows.base import Flow
 from codesign.flows.finn.environment import availability
-from codesign.handoff import write_bundle
-from codesign.handoff.bundle import _open
 from codesign.pipeline.flow_comparison import compare_flows
 from codesign.pipeline.trial import firmware_for
 from codesign.training.export import qonnx_codes
-from tests.make_run import make_run
-
-TARGET = load_target("vu13p-360")
-
-
-@dataclass
-class Shared:
-    """A run that Ann made and Bob reads; its one trial with firmware."""
-
-    run: RunFolder
-    trial: TrialFolder
-    design: Design
-    flow: object
-
-    def open(self, **how):
-        return door.reopen_firmware(self.trial, self.flow, self.design, TARGET, **how)
-
-
-def made_by_ann(path, design, flow_name="alkaid"):
-    run = make_run(path, trials=3, front=1)
-    study = run.path / "study.yaml"
-    study.write_text(study.read_text().replace("alkaid", flow_name))
-    trial = run.trial(run.read("front.json", Front).points[0].trial)
-    design.save(trial.path)
-    status = trial.read_json("status.json")
-    trial.write("status.json", status | {"design": design.hash})
-    flow = plugins.load(Flow, flow_name)
-    shutil.rmtree(trial.firmware)
-    firmware = flow.compile(design, TARGET, trial.firmware)
-    door.seal_firmware(flow, firmware)
-    codes = probe_codes(design.inputs)[-20:]
-    np.savez(trial.path / "golden.npz", inputs=codes, outputs=flow.predict(firmware, codes))
-    (trial.path / "weights.safetensors").write_bytes(b"stands for the weights")
-    verdict = trial.read("verify.json", Verified)
-    cycles = firmware.rtl.latency_cycles if firmware.rtl is not None else None
-    trial.write("verify.json", verdict.model_copy(update={"exact": True, "latency_cycles": cycles}))
-    door.seal_verdict(trial, firmware)
-    return Shared(run, trial, design, flow)
-
-
-@pytest.fixture(scope="session")
-def original(tiny, tmp_path_factory):
-    """Ann's run and her key, made once."""
-    place = tmp_path_factory.mktemp("original")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CODESIGN_KEY", str(place / "home-ann" / "key"))
-        number = made_by_ann(place / "run", tiny).trial.number
-    return place, number
-
-
-@pytest.fixture
-def shared(become, tiny, tmp_path, original):
-    place, number = original
-    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
-    run = RunFolder(tmp_path / "run")
-    return Shared(run, run.trial(number), tiny, plugins.load(Flow, "alkaid"))
+from tests.security.shared_run import TARGET, contents, made_by_ann
 
 
 @pytest.fixture
@@ -98,10 +34,6 @@ def compiled(monkeypatch):
 
     monkeypatch.setattr(Alkaid, "compile", counted)
     return count
-
-
-def contents(folder):
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 # ------------------------------------------------------------------------------------------------------- what is honest
@@ -296,60 +228,6 @@ def test_a_comparison_of_flows_compiles_what_is_not_ones_own(shared, become, mon
     assert compiled == [1]
 
 
-# ------------------------------------------------------------------------------------------------------------- verdicts
-def _claims(shared):
-    pass  # theirs, as it was
-
-
-def _from_another_trial(shared):
-    shared.trial.write("verify.json", {"exact": True, "events": 5000, "latency_cycles": 1})
-
-
-def _other_events(shared):
-    with np.load(shared.trial.path / "golden.npz") as stored:
-        np.savez(shared.trial.path / "golden.npz", inputs=stored["inputs"][:5], outputs=stored["outputs"][:5])
-
-
-def _other_firmware(shared):
-    path = shared.trial.firmware / "src" / "codesign_core.v"
-    path.write_text(path.read_text() + "\n")
-
-
-def _a_seal_of_another_folder(shared):
-    shutil.copy(shared.trial.firmware / ".seal.json", shared.trial.path / ".verify.seal.json")
-
-
-@pytest.mark.parametrize(
-    "forge", [_claims, _from_another_trial, _other_events, _other_firmware, _a_seal_of_another_folder]
-)
-def test_a_verdict_that_is_not_of_ones_own_simulation_is_not_handed_on(forge, shared, become, tmp_path):
-    assert _open(shared.run.path, shared.trial.number).verified.exact
-    if forge is _claims:
-        become("bob")
-    forge(shared)
-    with pytest.raises(InputError, match="not handed on") as caught:
-        write_bundle(shared.run.path, shared.trial.number, tmp_path / "bundle")
-    assert re.search(r"verify .* \d+ --again|verify it again", str(caught.value))
-    assert "\n" not in str(caught.value)
-    assert not (tmp_path / "bundle").exists()
-
-
-@pytest.mark.parametrize("whose", ["theirs", "changed", "own"])
-def test_only_ones_own_bitstream_is_handed_on(whose, shared, become, tmp_path):
-    work = shared.trial.path / "bitstream-ulx3s-85f"
-    work.mkdir()
-    (work / "codesign_board.bit").write_bytes(b"bits")
-    if whose != "theirs":
-        door.seal_bitstream(work, shared.design)
-    if whose == "changed":
-        (work / "codesign_board.bit").write_bytes(b"other bits")
-    if whose == "own":
-        assert _open(shared.run.path, shared.trial.number).verified.exact
-    else:
-        with pytest.raises(InputError, match=r"codesign bitstream .* --target ulx3s-85f"):
-            write_bundle(shared.run.path, shared.trial.number, tmp_path / "bundle")
-
-
 # ------------------------------------------------------------------------------------------------- C++, libraries, FINN
 def evil_library(path, marker):
     source = path.parent / "evil.cpp"
@@ -399,38 +277,3 @@ def test_a_strangers_finn_folder_is_made_from_its_design(become, tiny, tmp_path,
         with pytest.raises(InputError, match="is not what its design compiles to"):
             shared.open()
         (folder / name).write_text(honest)
-
-
-# ------------------------------------------------------------------------------------------------------- the whole way
-@pytest.mark.slow
-def test_a_strangers_run_is_verified_anew_and_then_handed_on(become, tmp_path, marker):
-    """Search, then another user with changed Verilog, verdict and figures: only what was made and found here counts."""
-    from codesign.core.records import Figures
-    from codesign.pipeline.trial_proof import prove_trial
-    from codesign.search.engine import run_study
-    from tests.small_study import small_study
-
-    front = run_study(small_study(), tmp_path / "run")
-    run, number = RunFolder.open(tmp_path / "run"), front.points[0].trial
-    trial = run.trial(number)
-    honest, honest_figures = contents(trial.firmware), trial.read("figures.json", Figures)
-    become("bob")
-    top = trial.firmware / "src" / "codesign_top.v"
-    top.write_text(top.read_text().replace("endmodule", f'initial $system("touch {marker}");\nendmodule'))
-    trial.write(
-        "figures.json",
-        Figures(figures=[f.model_copy(update={"value": 1.0, "expected": None}) for f in honest_figures.figures]),
-    )
-    with pytest.raises(InputError, match="is not what its design compiles to"):
-        prove_trial(run, number)
-    with pytest.raises(InputError, match="not handed on"):
-        write_bundle(run.path, number, tmp_path / "bundle")
-    verdict = prove_trial(run, number, again=True)
-    assert verdict.exact
-    found = {(f.quantity, f.fidelity): f.value for f in trial.read("figures.json", Figures).figures}
-    true = {(f.quantity, f.fidelity): f.value for f in honest_figures.figures if f.fidelity != "analytic"}
-    assert {k: found[k] for k in true} == true
-    write_bundle(run.path, number, tmp_path / "bundle")
-    assert contents(tmp_path / "bundle" / "firmware") == {
-        p: c for p, c in honest.items() if not Path(p).name.startswith(".")
-    }

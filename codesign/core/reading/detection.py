@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from codesign.core.errors import CodesignError, InputError
 
-__all__ = ("head_of", "kind_of", "name_damage")
+__all__ = ("head_of", "kind_of", "must_be_files", "name_damage")
 
 #: What a file begins with, and its kind.
 _KINDS: tuple[tuple[bytes, str], ...] = (
@@ -20,13 +20,23 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
 
 
 def head_of(file: Path) -> bytes:
-    """The first 4096 bytes of a file; InputError where there is none."""
+    """The first 4096 bytes of a file; InputError where there is none, or nothing in it."""
     if file.is_dir():
         raise InputError(f"{file} is a folder: give the files in it, e.g. {file}/*.root")
     if not file.is_file():
         raise InputError(f"{file}: no such file")
     with file.open("rb") as stream:
-        return stream.read(4096)
+        head = stream.read(4096)
+    if not head:
+        raise InputError(f"{file}: the file is empty")
+    return head
+
+
+def must_be_files(names: Iterable[str]) -> None:
+    """InputError where a file that is named is none of this machine; what has an address is not looked at."""
+    for name in names:
+        if "://" not in name:
+            head_of(Path(name))
 
 
 def kind_of(head: bytes) -> str | None:

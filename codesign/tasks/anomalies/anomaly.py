@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from codesign.core.errors import InputError
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import Layout
+from codesign.core.reading.detection import must_be_files
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample, Splits
@@ -101,7 +103,8 @@ class AnomalyProblem(Problem):
         return with_synthetic(whole, self._chosen.signal // 2, splits)
 
     def must_read(self) -> None:
-        """The rate sample, where there is one, is whole."""
+        """Files of events are there; the rate sample, where there is one, is whole."""
+        must_be_files([*self._chosen.files, *chain.from_iterable(self._chosen.signal_files.values())])
         if self._chosen.rate_sample is not None:
             read_rate_sample(Path(self._chosen.rate_sample))
 

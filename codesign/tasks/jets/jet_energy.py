@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from codesign.core.reading.detection import must_be_files
 from codesign.core.records import Metric, Plot
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
+from codesign.physics.card import card_data
 from codesign.statistics.comparison import summary
 from codesign.statistics.replicas import Replicas, WorkingPoints
 from codesign.tasks.base import Baseline, Inputs, Problem, Progress, Settings, Task
@@ -110,6 +112,12 @@ class JetEnergyProblem(Problem):
         for card, events in chosen.cards.items():
             paths += simulated_events(card, events, progress=self._progress)
         return sample_of(paths, self._jets, chosen, {"cards": dict(chosen.cards)})
+
+    def must_read(self) -> None:
+        """The files of events, or the cards, are there."""
+        for card in self._chosen.cards:
+            card_data(card)
+        must_be_files(self._chosen.files)
 
     @property
     def settings(self) -> Settings:

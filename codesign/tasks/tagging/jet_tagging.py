@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from codesign.core.errors import InputError, nearest
 from codesign.core.fixedpoint import InputQuantisation
 from codesign.core.layout import BlockValues, Layout
+from codesign.core.reading.detection import must_be_files
 from codesign.core.records import Metric, Plot, Series
 from codesign.core.validation import validate
 from codesign.data.sample import Part, Sample
+from codesign.physics.card import card_data
 from codesign.physics.jet_shapes import SHAPES, jet_shapes
 from codesign.physics.substructure import CONSTITUENTS, FEATURE_NAMES, FEATURE_UNITS, constituents_block, features_of
 from codesign.statistics import rowwise
@@ -258,6 +260,13 @@ class JetTaggingProblem(ClassificationProblem):
 
         assert chosen.file is not None
         return self._completed(read_sample(Path(chosen.file), chosen.class_names))
+
+    def must_read(self) -> None:
+        """The file of jets, or the card, is there."""
+        if self._chosen.card is not None:
+            card_data(self._chosen.card)
+        if self._chosen.file is not None:
+            must_be_files([self._chosen.file])
 
     def input_quantisation(self, x: NDArray[np.float32], blocks: tuple[Layout, ...], bits: int) -> InputQuantisation:
         """Standardised; of fields that are made of others, with a range that nearly all of them are within."""

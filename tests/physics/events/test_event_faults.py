@@ -51,7 +51,9 @@ def test_truncated(name: str, form: str, tmp_path: Path) -> None:
 def test_not_events(tmp_path: Path) -> None:
     path = tmp_path / "e.root"
     refused(path, "no such file")
-    for content in (b"", b"hello", bytes(range(256)), b"PK\x03\x04" + bytes(100)):
+    path.touch()
+    refused(path, "the file is empty")
+    for content in (b"hello", bytes(range(256)), b"PK\x03\x04" + bytes(100)):
         path.write_bytes(content)
         refused(path, "not a file of events")
     write_tree(path, "jets", {"tau1": np.arange(3.0)})

@@ -1,0 +1,32 @@
+// A browser starts no worker from a page of the disk: there the search runs in a frame of the page instead.
+if (location.protocol === "file:") {
+  window.IFrameWorker = class extends EventTarget {
+    constructor(url) {
+      super()
+      const frame = document.createElement("iframe")
+      frame.hidden = true
+      document.body.append(frame)
+      const inside = frame.contentWindow
+      inside.postMessage = data => this.dispatchEvent(new MessageEvent("message", { data }))
+      inside.importScripts = (...urls) => Promise.all(urls.map(each => this.load(inside, each)))
+      this.inside = inside
+      this.ready = this.load(inside, url)
+    }
+    load(inside, url) {
+      return new Promise((done, failed) => {
+        const script = inside.document.createElement("script")
+        script.src = url
+        script.onload = done
+        script.onerror = failed
+        inside.document.body.append(script)
+      })
+    }
+    postMessage(data) {
+      this.ready = this.ready.then(() => this.inside.dispatchEvent(new MessageEvent("message", { data })))
+    }
+    terminate() {
+      this.inside.frameElement.remove()
+    }
+  }
+  window.Worker = window.IFrameWorker
+}
