@@ -18,7 +18,7 @@ from tests.trees import ROOT
 
 
 def test_one_network_tells_flavours_energy_and_its_resolution(toy_file):
-    blocks = re.findall(r"(?ms)^  ```yaml\n(.*?)^  ```", (ROOT / "docs" / "training.md").read_text(encoding="utf-8"))
+    blocks = re.findall(r"(?ms)^ +```yaml\n(.*?)^ +```", (ROOT / "docs" / "training.md").read_text(encoding="utf-8"))
     (text,) = (block for block in blocks if "name: flavour-and-energy" in block)
     said = yaml.safe_load(text.replace("[nano.root]", f"[{toy_file}]"))
     study = parse_study(yaml.safe_dump(said), "docs/training.md")
