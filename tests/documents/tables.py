@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from statistics import mean, stdev
 from typing import Any
@@ -20,7 +20,9 @@ from codesign.core.reading.yaml import read_yaml
 from codesign.core.resources import locate
 from codesign.flows.expected import REPEATED_FITS
 from codesign.physics.detector import level1
-from tests.documents.numbers import RECORDS
+from tests.documents.anomaly_tables import ANOMALY_TABLES
+from tests.documents.rows import record as _record
+from tests.documents.rows import table as _table
 
 __all__ = ("TABLE", "TABLES", "fill_tables")
 
@@ -37,17 +39,6 @@ def _made(name: str) -> str:
     if name not in TABLES:
         raise ValueError(f"there is no table '{name}': expected one of {', '.join(TABLES)}")
     return TABLES[name]()
-
-
-@cache
-def _record(name: str) -> Any:
-    return json.loads((RECORDS / name).read_text(encoding="utf-8"))
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = list(heads)
-    lines = [heads, ["---"] * len(heads), *map(list, rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _trees_in_hardware() -> str:
@@ -235,32 +226,6 @@ def _constituents_and_trees() -> str:
     return _table(["less the trees on", "the 32 hardest", "all constituents"], rows)
 
 
-#: what the others are compared with, and the words of a reading from the others' side
-_MAIN = "autoencoder"
-_TURNED = {"beats": "is beaten by", "is beaten by": "beats", "equals": "equals"}
-
-
-def _anomaly_methods() -> str:
-    record = _record("anomaly_rates.json")
-    rates = [rate for rate in record["khz"] if any(rate in m["rates"] for m in record["methods"].values())]
-    beside = {pair["other"]: pair["difference"] for pair in record["paired"] if pair["one"] == _MAIN}
-
-    def first(name: str) -> float:
-        return -float(record["methods"][name]["test"].get(f"tpr_mean_{rates[0]}", [0.0])[0])
-
-    rows = []
-    for name in sorted(record["methods"], key=first):
-        test, row, read = record["methods"][name]["test"], [name], []
-        for metric in (f"tpr_mean_{rate}" for rate in rates):
-            row.append("{:.3f} ± {:.3f}".format(*test[metric][:2]) if metric in test else "not told")
-            found = beside.get(name, {}).get(metric)
-            read.append("-" if found is None else _TURNED[found["reading"]])
-        rows.append([*row, "" if name == _MAIN else " / ".join(read)])
-    return _table(
-        ["method", *(f"{rate} ({record['khz'][rate]:.1f} kHz)" for rate in rates), f"beside the {_MAIN}"], rows
-    )
-
-
 def _constituents_designs() -> str:
     made = []
     for items, own in _record("constituents_bench.json")["items"].items():
@@ -417,7 +382,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "the largest designs": _largest_designs,
     "fits by kind of circuit": _fits,
     "what wrappers add": _what_wrappers_add,
-    "methods of the anomaly trigger": _anomaly_methods,
+    **ANOMALY_TABLES,
     "rates of Level-1 seeds": _seed_rates,
     "folded and unrolled": _folded_and_unrolled,
     "designs on constituents beside HGQ2": _constituents_designs,
