@@ -95,7 +95,8 @@ def networks(runs: list[RunFolder]) -> dict[str, tuple[Method, dict[str, Any]]]:
         trial, front = run.trial(number), run.read("front.json", Front)
         design, figures = design_of(trial), (trial.read_json("figures.json") or {})["figures"]
         luts = {figure["fidelity"]: figure["value"] for figure in figures if figure["quantity"] == "lut"}
-        on_front = front is not None and any(point.trial == number for point in front.points)
+        # of a run that was ended before its front was made nobody knows what is on it
+        on_front = None if front is None else any(point.trial == number for point in front.points)
         facts = {"run": run.path.name, "trial": number, "on the front": on_front, "lut": luts}
         found[family] = (partial(scores_of, design), facts | {"design": design.hash[:16]})
     return found
@@ -234,6 +235,7 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: floa
         "rate_sample": {key: value for key, value in rate.provenance.items() if key != "provenance"},
         "generation": rate.provenance["provenance"],
         "sample of the runs": sample.provenance.get("cards"),
+        "trials of the runs": {run.path.name: len(run.trials()) for run in runs},
         "signals": {name: int(of.sum()) for name, of in signals_of(test).items()},
         "khz": {name: round(RATES[name] * CROSSINGS_KHZ, 3) for name in rates},
         "columns": ["value", "error", "low", "high"],

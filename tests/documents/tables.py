@@ -19,8 +19,8 @@ from typing import Any
 from codesign.core.reading.yaml import read_yaml
 from codesign.core.resources import locate
 from codesign.flows.expected import REPEATED_FITS
-from codesign.physics.detector import level1
 from tests.documents.anomaly_tables import ANOMALY_TABLES
+from tests.documents.detector_tables import DETECTOR_TABLES
 from tests.documents.rows import record as _record
 from tests.documents.rows import table as _table
 
@@ -170,29 +170,6 @@ def _what_wrappers_add() -> str:
     return _table(["wrapper", "network: LUT / FF", "wrapped", "network: clocks", "wrapped"], rows)
 
 
-def _jets_of_the_simulation() -> str:
-    rows = []
-    for tier, regions in _record("detector.json")["dijets"].items():
-        for region, bins in regions.items() if isinstance(regions, dict) else ():
-            row = [tier.upper() if tier != "offline" else tier, region]
-            for some in ([b for b in bins if b["high"] <= _HARD], [b for b in bins if b["low"] >= _HARD]):
-                row.append(_between([b["response"] for b in some]))
-                row.append(_between([b["resolution"] / b["published"] for b in some if b["published"]]))
-            rows.append(row)
-    heads = [
-        f"{what}, {where} {_HARD} GeV" for where in ("below", "above") for what in ("response", "over CMS' resolution")
-    ]
-    return _table(["jets", "region", *heads], rows)
-
-
-#: pT in GeV from which on the simulation is meant to be right
-_HARD = 50
-
-
-def _between(values: list[float]) -> str:
-    return f"{min(values):.2f} to {max(values):.2f}"
-
-
 #: rows and columns of the record of constituents, and what the page calls them
 _JUDGED = {
     "JEDI-linear, constituents with their number, seed 1": "with the number of constituents",
@@ -276,22 +253,6 @@ def _studies_on_items() -> str:
     return _table(["study", "metric", "test split", "LUT (compiled)", "interval", "ns", "exact"], made)
 
 
-def _seed_rates() -> str:
-    record, rows = _record("l1_rates.json"), []
-    then = record["chosen by published rates"]["values"]
-    now = json.loads(json.dumps(level1.CHOSEN_BY_RATES))
-    changed = [part for part, value in now.items() if then.get(part) != value]
-    for name, row in record["seeds"].items():
-        known = row["published"]
-        ratio = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})" if "ratio" in row else "none fires"
-        rates = [f"{of['khz']:.3g} ± {of['error']:.2g}" for of in (known, row)]
-        said = row.get("reading", "not told")
-        if any(part in name for part in changed):
-            said += ", before the Level 1 of today"
-        rows.append([f"`{name}`", *rates, ratio, said])
-    return _table(["seed", "CMS, kHz", "here, kHz", "ratio", "the ratio is"], rows)
-
-
 #: the names of the ranges in the record, and on the page
 _RANGES = {
     "saturate magnitude": "saturate, magnitude (the default)",
@@ -369,7 +330,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "choices of learned precision": _choices_of_learned_precision,
     "constituents judged": _constituents_judged,
     "constituents and trees": _constituents_and_trees,
-    "jets of the simulation": _jets_of_the_simulation,
     "families of jet-tagger-all": _families_of("jet-tagger-all"),
     "families of l1-anomaly-all": _families_of("l1-anomaly-all"),
     "learned ranges": _learned_ranges,
@@ -383,7 +343,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fits by kind of circuit": _fits,
     "what wrappers add": _what_wrappers_add,
     **ANOMALY_TABLES,
-    "rates of Level-1 seeds": _seed_rates,
+    **DETECTOR_TABLES,
     "folded and unrolled": _folded_and_unrolled,
     "designs on constituents beside HGQ2": _constituents_designs,
     "LUTs on constituents beside HGQ2": _constituents_ratios,

@@ -124,7 +124,7 @@ def crossings(events: Any) -> dict[str, Any]:
 
 
 def densities(events: Any) -> list[dict[str, float]]:
-    """Offline density in bins of the mean number of collisions, and its ratio to CMS's, with statistical errors."""
+    """Offline density in bins of the mean number of collisions, with statistical errors, beside CMS's."""
     true, rho = np.asarray(events.Pileup.nTrueInt), np.asarray(events.Rho.fixedGridRhoFastjetAll)
     out = []
     for (low, high), (mean, cms, error) in zip(pairwise(_DENSITY_BINS), CMS_DENSITY, strict=True):
@@ -132,10 +132,7 @@ def densities(events: Any) -> list[dict[str, float]]:
         if len(here) > 1:
             row = {"low": low, "high": high, "collisions": float(true[(true >= low) & (true < high)].mean())}
             row |= {"density": float(here.mean()), "density_error": float(here.std(ddof=1) / math.sqrt(len(here)))}
-            row |= {"cms_collisions": mean, "cms_density": cms, "cms_density_error": error}
-            ratio = row["density"] / cms
-            own = math.hypot(row["density_error"] / row["density"], error / cms)
-            out.append(row | {"ratio": ratio, "ratio_error": ratio * own})
+            out.append(row | {"cms_collisions": mean, "cms_density": cms, "cms_density_error": error})
     return out
 
 
