@@ -21,7 +21,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.judging import signals_of
 from codesign.tasks.anomalies.rate_events import rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, RATES, tail_number, told_rates
+from codesign.tasks.base import Baseline
 from codesign.tasks.weighting import event_weights, replicas_of, some
 from tests.trees import ROOT, commit_of
 
@@ -172,12 +173,8 @@ def _same(method: Method) -> Method:
     return method
 
 
-def _baseline(train: Part, place: int) -> Method:
-    return baselines_of(train, 1)[place]
-
-
-def _ceiling(train: Part, validation: Part, place: int) -> Method:
-    return ceilings_of(train, validation, 1)[place]
+def _one_of(found: Callable[[], list[Baseline]], place: int) -> Method:
+    return found()[place]
 
 
 def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: float) -> dict[str, Any] | None:
@@ -193,11 +190,13 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: floa
     facts: dict[str, dict[str, Any]] = {}
     for family, (network, of_network) in networks(runs).items():
         methods[family], facts[family] = partial(_same, network), of_network
+    baselines = cache(partial(baselines_of, train, 1))
     for place, name in enumerate(BASELINES):
-        methods[name] = partial(_baseline, train, place)
+        methods[name] = partial(_one_of, baselines, place)
         facts[name] = {"fitted to": "zero bias of the training split"}
+    ceilings = cache(partial(ceilings_of, train, own_validation, 1))
     for place, name in enumerate(CEILINGS):
-        methods[name] = partial(_ceiling, train, own_validation, place)
+        methods[name] = partial(_one_of, ceilings, place)
         facts[name] = {"fitted to": "zero bias of training and signals of the validation split"}
     points = front_points(runs)
     for name, (network, of_network) in points.items():

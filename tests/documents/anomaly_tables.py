@@ -77,9 +77,10 @@ def _readings() -> str:
         value, error = point["test"][f"tpr_mean_{rate}"][:2]
         readings = {name: best["less"].get(name, {}).get("reading") for name in found["methods"]}
         luts = [f"{point['lut'][key]:,.0f} LUT {key}" for key in ("synthesised", "compiled") if key in point["lut"]][:1]
+        runs = " and ".join(f"`{run}`" for run in dict.fromkeys(row["run"] for row in found["fronts"].values()))
         lines.append(
-            f"- Of the {best['points']} points of the fronts the best at {rate} by the test split itself, which"
-            f" flatters it, is of `{point['family']}` ({', '.join(luts)}): {value:.3f} ± {error:.3f}."
+            f"- Of the {best['points']} points of the fronts of {runs} the best at {rate} by the test split itself,"
+            f" which flatters it, is of `{point['family']}` ({', '.join(luts)}): {value:.3f} ± {error:.3f}."
             f" It {_said(readings)}."
         )
     if missing := [rate for rate in found["khz"] if rate not in _told(found)]:

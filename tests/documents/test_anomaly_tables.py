@@ -29,7 +29,7 @@ def rates(monkeypatch):
             _pair("autoencoder", "trees", ("1e-3", "beats"), ("1e-4", "equals")),
             _pair("autoencoder", "MET", ("1e-3", "beats")),
         ],
-        "fronts": {"run 3": _method("1e-3") | {"family": "trees", "lut": {"compiled": 700.4}}},
+        "fronts": {"run 3": _method("1e-3") | {"run": "run", "family": "trees", "lut": {"compiled": 700.4}}},
         "best of the fronts": {
             "1e-3": {
                 "point": "run 3",
@@ -47,8 +47,8 @@ def test_words_are_the_readings_of_the_record(rates):
     assert said == [
         "- At 1e-3 the autoencoder beats 2 of 3; is beaten by HT.",
         "- At 1e-4 the autoencoder beats 1 of 3; equals trees; is not told beside MET.",
-        "- Of the 5 points of the fronts the best at 1e-3 by the test split itself, which flatters it, is of `trees` "
-        "(700 LUT compiled): 0.200 ± 0.010. It beats 2 of 4; equals HT; is not told beside autoencoder.",
+        "- Of the 5 points of the fronts of `run` the best at 1e-3 by the test split itself, which flatters it, is of "
+        "`trees` (700 LUT compiled): 0.200 ± 0.010. It beats 2 of 4; equals HT; is not told beside autoencoder.",
         "- At 1e-5 nothing is told.",
     ]
 
