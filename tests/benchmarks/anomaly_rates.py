@@ -21,7 +21,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.judging import signals_of
 from codesign.tasks.anomalies.rate_events import rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import CROSSINGS_KHZ, RATES, tail_number, told_rates
+from codesign.tasks.base import Baseline
 from codesign.tasks.weighting import event_weights, replicas_of, some
 from tests.trees import ROOT, commit_of
 
@@ -95,7 +96,8 @@ def networks(runs: list[RunFolder]) -> dict[str, tuple[Method, dict[str, Any]]]:
         trial, front = run.trial(number), run.read("front.json", Front)
         design, figures = design_of(trial), (trial.read_json("figures.json") or {})["figures"]
         luts = {figure["fidelity"]: figure["value"] for figure in figures if figure["quantity"] == "lut"}
-        on_front = front is not None and any(point.trial == number for point in front.points)
+        # of a run that was ended before its front was made nobody knows what is on it
+        on_front = None if front is None else any(point.trial == number for point in front.points)
         facts = {"run": run.path.name, "trial": number, "on the front": on_front, "lut": luts}
         found[family] = (partial(scores_of, design), facts | {"design": design.hash[:16]})
     return found
@@ -171,12 +173,8 @@ def _same(method: Method) -> Method:
     return method
 
 
-def _baseline(train: Part, place: int) -> Method:
-    return baselines_of(train, 1)[place]
-
-
-def _ceiling(train: Part, validation: Part, place: int) -> Method:
-    return ceilings_of(train, validation, 1)[place]
+def _one_of(found: Callable[[], list[Baseline]], place: int) -> Method:
+    return found()[place]
 
 
 def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: float) -> dict[str, Any] | None:
@@ -192,11 +190,13 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: floa
     facts: dict[str, dict[str, Any]] = {}
     for family, (network, of_network) in networks(runs).items():
         methods[family], facts[family] = partial(_same, network), of_network
+    baselines = cache(partial(baselines_of, train, 1))
     for place, name in enumerate(BASELINES):
-        methods[name] = partial(_baseline, train, place)
+        methods[name] = partial(_one_of, baselines, place)
         facts[name] = {"fitted to": "zero bias of the training split"}
+    ceilings = cache(partial(ceilings_of, train, own_validation, 1))
     for place, name in enumerate(CEILINGS):
-        methods[name] = partial(_ceiling, train, own_validation, place)
+        methods[name] = partial(_one_of, ceilings, place)
         facts[name] = {"fitted to": "zero bias of training and signals of the validation split"}
     points = front_points(runs)
     for name, (network, of_network) in points.items():
@@ -234,6 +234,7 @@ def measured(folder: str, runs: list[RunFolder], rates: list[str], seconds: floa
         "rate_sample": {key: value for key, value in rate.provenance.items() if key != "provenance"},
         "generation": rate.provenance["provenance"],
         "sample of the runs": sample.provenance.get("cards"),
+        "trials of the runs": {run.path.name: len(run.trials()) for run in runs},
         "signals": {name: int(of.sum()) for name, of in signals_of(test).items()},
         "khz": {name: round(RATES[name] * CROSSINGS_KHZ, 3) for name in rates},
         "columns": ["value", "error", "low", "high"],

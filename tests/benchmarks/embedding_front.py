@@ -3,8 +3,9 @@
 Both shipped studies, on one sample and split, as many trials each, one worker. Every point of one front is judged with
 the other front's best point that takes no more LUTs, on the same test events, at thresholds that the zero bias of the
 validation split fixed: the difference of the efficiencies at each rate that the sample tells, from paired replicas in
-which the thresholds are fixed anew (:mod:`codesign.statistics`). Writes ``reports/reference/embedding_front.json``.
-With ``--runs`` the run folders are kept, and an interrupted measurement goes on.
+which the thresholds are fixed anew, and its reading (:mod:`codesign.statistics`). Writes
+``reports/reference/embedding_front.json``. With ``--runs`` the run folders are kept, and an interrupted measurement
+goes on.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any
 
 from codesign.core.records import Front, FrontPoint
 from codesign.core.runfolder import RunFolder, write_atomically
+from codesign.pipeline.parts import load_sample
 from codesign.pipeline.trial_comparison import compare_trials
 from codesign.search.engine import run_study
+from codesign.statistics.comparison import reading
 from codesign.study.definition import Study, load_study
 from codesign.tasks.anomalies.rates import LEAST_EVENTS, RATES
 from tests.trees import ROOT, commit_of
@@ -77,6 +80,7 @@ def _pairs(fronts: dict[str, Front], runs: dict[str, RunFolder], rates: list[str
                         "value": round(compared.metrics[n].value, 4),
                         "error": round(compared.metrics[n].error, 4),
                         "better": round(compared.metrics[n].better, 3),
+                        "reading": reading(compared.metrics[n]),
                     }
                     for n in names
                 },
@@ -99,6 +103,7 @@ def measured(trials: int, folder: Path) -> dict[str, Any]:
     names = ["auc_mean", *(f"tpr_mean_{rate}" for rate in rates)]
     return {
         "sample": dict(one.sample),
+        "generation": load_sample(runs[STUDIES[0]]).provenance.get("cards"),
         "splits": one.splits.model_dump(mode="json"),
         "trials": trials,
         "rates": rates,

@@ -13,7 +13,9 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from tests.documents import hardware_tables, physics_tables, search_tables
+from tests.documents import constituents_tables, hardware_tables, search_tables
+from tests.documents.anomaly_tables import ANOMALY_TABLES
+from tests.documents.detector_tables import DETECTOR_TABLES
 
 __all__ = ("TABLE", "TABLES", "fill_tables")
 
@@ -34,9 +36,8 @@ def _made(name: str) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "choices of learned precision": search_tables.choices_of_learned_precision,
-    "constituents judged": physics_tables.constituents_judged,
-    "constituents and trees": physics_tables.constituents_and_trees,
-    "jets of the simulation": physics_tables.jets_of_the_simulation,
+    "constituents judged": constituents_tables.constituents_judged,
+    "constituents and trees": constituents_tables.constituents_and_trees,
     "families of jet-tagger-all": search_tables.families_of("jet-tagger-all"),
     "families of l1-anomaly-all": search_tables.families_of("l1-anomaly-all"),
     "learned ranges": search_tables.learned_ranges,
@@ -49,8 +50,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "the largest designs": hardware_tables.largest_designs,
     "fits by kind of circuit": hardware_tables.fits,
     "what wrappers add": hardware_tables.what_wrappers_add,
-    "methods of the anomaly trigger": physics_tables.anomaly_methods,
-    "rates of Level-1 seeds": physics_tables.seed_rates,
+    **ANOMALY_TABLES,
+    **DETECTOR_TABLES,
     "folded and unrolled": hardware_tables.folded_and_unrolled,
     "designs on constituents beside HGQ2": hardware_tables.constituents_designs,
     "LUTs on constituents beside HGQ2": hardware_tables.constituents_ratios,
