@@ -38,7 +38,7 @@ def rates(monkeypatch):
             }
         },
     }
-    monkeypatch.setattr(anomaly_tables, "record", lambda name: found)
+    monkeypatch.setattr(anomaly_tables, "record_of", lambda name: found)
     return found
 
 
@@ -75,7 +75,7 @@ def test_an_embedding_that_none_stands_beside_is_not_compared(monkeypatch):
             {"trial": 2, "beside": 3, "lut": [2000.0, 1500.0], "difference": {"tpr_mean_1e-3": gap}},
         ],
     }
-    monkeypatch.setattr(anomaly_tables, "record", lambda name: found)
+    monkeypatch.setattr(anomaly_tables, "record_of", lambda name: found)
     rows = ANOMALY_TABLES["an embedding beside the autoencoder"]().splitlines()[2:]
     assert rows == [
         "| 900 | 0.100 ± 0.010 | all take more |  |  | not compared |",
@@ -96,7 +96,7 @@ def test_choices_without_signals_name_their_trials(monkeypatch):
             "synthetic": chosen(9, "trees", 0.25, -0.05, "equals"),
         },
     }
-    monkeypatch.setattr(anomaly_tables, "record", lambda name: found)
+    monkeypatch.setattr(anomaly_tables, "record_of", lambda name: found)
     assert ANOMALY_TABLES["chosen without signals"]().splitlines()[2:] == [
         "| all five signals | 7 | autoencoder | 0.300 ± 0.020 |  |  |",
         "| the other four, for each in turn | 7, 9 | autoencoder, trees | 0.280 ± 0.020 | -0.020 ± 0.010 |"
