@@ -44,7 +44,8 @@ def rate_events(folder: str) -> RateEvents:
 
 
 def with_rate_events(sample: Sample, found: RateEvents, source: str) -> Sample:
-    """A sample with these zero-bias events behind its own. InputError where it holds them already."""
+    """A sample with these zero-bias events behind its own. InputError where it holds them already. Of which pool of
+    soft collisions they are, their folder does not say: they belong to none of the sample's."""
     own = _rows(sample.features[sample.labels == 0])
     shared = int(np.isin(own, _rows(found.features)).sum())
     if shared > max(_MOST_SHARED * len(own), 1):
@@ -66,6 +67,7 @@ def with_rate_events(sample: Sample, found: RateEvents, source: str) -> Sample:
         provenance={**sample.provenance, "rate_sample": found.provenance},
         truth={"pile_up": np.concatenate([sample.truth["pile_up"], found.pile_up])},
         weights=weights,
+        pools=None if sample.pools is None else np.concatenate([sample.pools, np.full(many, -1, sample.pools.dtype)]),
     )
 
 
@@ -76,7 +78,7 @@ def assigned(sample: Sample, rated: int, splits: Splits) -> Sample:
     found = np.zeros(len(sample), np.int8)
     before = Sample(
         sample.features[:own], sample.labels[:own], sample.feature_names, sample.units, sample.class_names,
-        held_out=sample.held_out,
+        held_out=sample.held_out, pools=None if sample.pools is None else sample.pools[:own],
     )  # fmt: skip
     for number, name in enumerate(("validation", "test"), 1):
         places = before.places(name, splits)

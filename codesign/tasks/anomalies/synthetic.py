@@ -83,7 +83,7 @@ def with_synthetic(sample: Sample, each: int, splits: Splits) -> Sample:
     found = np.zeros(len(sample), np.int8)
     for number, name in enumerate(("validation", "test"), 1):
         found[sample.places(name, splits)] = number
-    features, labels, pile_up, parts = [], [], [], []
+    features, labels, pile_up, parts, pools = [], [], [], [], []
     for number in (1, 2):
         usual = np.flatnonzero((found == number) & (sample.labels == 0))
         chance = None if sample.weights is None else sample.weights[usual] / sample.weights[usual].sum()
@@ -93,6 +93,8 @@ def with_synthetic(sample: Sample, each: int, splits: Splits) -> Sample:
             features.append(make(sample.features[places], random))
             labels.append(np.full(len(places), len(sample.class_names) + kind, sample.labels.dtype))
             pile_up.append(sample.truth["pile_up"][places])
+            if sample.pools is not None:
+                pools.append(sample.pools[places])
             parts.append(np.full(len(places), number, np.int8))
     more = sum(len(rows) for rows in labels)
     return replace(
@@ -104,6 +106,7 @@ def with_synthetic(sample: Sample, each: int, splits: Splits) -> Sample:
         truth={"pile_up": np.concatenate([sample.truth["pile_up"], *pile_up])},
         weights=None if sample.weights is None else np.concatenate([sample.weights, np.ones(more, np.float32)]),
         assigned=np.concatenate([found, *parts]),
+        pools=None if sample.pools is None else np.concatenate([sample.pools, *pools]),
     )
 
 
