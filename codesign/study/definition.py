@@ -314,6 +314,17 @@ class Study(_Section):
         return self
 
     @model_validator(mode="after")
+    def _exposed_alike(self) -> Self:
+        if self.teacher is not None and self.teacher.exposure:
+            views = {self.view, self.teacher.view or self.view, *(f.view for f in self.families)}
+            if len(views) > 1:
+                raise ValueError(
+                    "teacher.exposure: events are made of what the study's view names, and the teacher or a family "
+                    "sees something else: give all of them one view"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _variations_apart(self) -> Self:
         names = [way for variation in self.systematics for way in variation.ways]
         if twice := {name for name in names if names.count(name) > 1}:
