@@ -1,8 +1,10 @@
 """``python -m tests.benchmarks.item_studies [NAME ...]``: the demos of the studies on items, as a user runs them.
 
 Each is run by the command line with its own budget into ``runs/item-studies``, and is not run again where a front is
-there. Of each: seconds by the clock and of the processor (what is simulated on first use counted in), the front with
-its verdicts, and the best design by validation on the test split beside each baseline, in pairs. Writes
+there. What they simulate on first use is kept in a folder of the runs, not in the user's cache, so that it is counted
+in. Of each: seconds by the clock and of the processor, those by the clock until the sample was there, the load of the
+machine, the front with its verdicts, and the best design by validation on the test split beside each baseline, in
+pairs. Writes
 ``reports/reference/item_studies.json`` and one picture, ``docs/pictures/item_studies.svg``: unrolled and folded designs
 of a study in one panel.
 """
@@ -20,7 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from codesign.core.runfolder import write_atomically
+from codesign.core.records import Front
+from codesign.core.runfolder import RunFolder, write_atomically
 from tests.benchmarks.examples import summary
 from tests.trees import ROOT
 
@@ -39,14 +42,28 @@ def _run(name: str, folder: Path, workers: int) -> dict[str, Any]:
     kept = folder.with_suffix(".json")
     if not (folder / "front.json").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        began, before = time.monotonic(), _processor()
+        began, before, load, clock = time.monotonic(), _processor(), os.getloadavg()[0], time.time()
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "CODESIGN_CACHE": str(folder.parent / "simulated")}
         more = ["--run", str(folder), "--store", "none", "--workers", str(workers)]
         command = [sys.executable, "-m", "codesign.cli", "run", str(ROOT / "search" / f"{name}.yaml"), *more]
-        subprocess.run(command, cwd=folder.parent, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+        subprocess.run(command, cwd=folder.parent, env=environment, check=True)
         spent = {"seconds": round(time.monotonic() - began), "processor_seconds": round(_processor() - before)}
-        kept.write_text(json.dumps(spent | {"workers": workers}), encoding="utf-8")
+        until = round((folder / "sample.json").stat().st_mtime - clock)
+        loads = [round(load, 1), round(os.getloadavg()[0], 1)]  # of the last minute, before it and at its end
+        beside = {"sample_seconds": until, "load": loads, "workers": workers}
+        kept.write_text(json.dumps(spent | beside), encoding="utf-8")
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return found
+
+
+def _objectives(folder: Path) -> list[dict[str, Any]]:
+    """Of each point of the front, what the search pulls beside its figures, on the test split."""
+    front = RunFolder(folder).read("front.json", Front)
+    assert front is not None
+    names = [goal.name for goal in front.objectives if goal.fidelity is None]
+    return [
+        {name: {"value": p.metrics[name].value, "error": p.metrics[name].error} for name in names} for p in front.points
+    ]
 
 
 def draw(record: dict[str, Any], file: Path) -> None:
@@ -92,6 +109,8 @@ def main() -> None:
         folder = given.runs.resolve() / name
         spent = _run(name, folder, given.workers)
         own = summary(folder, ROOT / "search" / f"{name}.yaml")
+        for point, also in zip(own["points"], _objectives(folder), strict=True):
+            point["objectives"] = also
         studies[name] = spent | {k: own[k] for k in ("events", "metric", "direction", "points", "best")}
         print(
             name, spent, [(p["value"], p["figures"]["lut (compiled)"], p["exact"]) for p in own["points"]], flush=True
