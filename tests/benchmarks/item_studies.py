@@ -42,15 +42,14 @@ def _run(name: str, folder: Path, workers: int) -> dict[str, Any]:
     kept = folder.with_suffix(".json")
     if not (folder / "front.json").exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        began, before, load, clock = time.monotonic(), _processor(), os.getloadavg()[0], time.time()
+        began, before, clock = time.monotonic(), _processor(), time.time()
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "CODESIGN_CACHE": str(folder.parent / "simulated")}
         more = ["--run", str(folder), "--store", "none", "--workers", str(workers)]
         command = [sys.executable, "-m", "codesign.cli", "run", str(ROOT / "search" / f"{name}.yaml"), *more]
         subprocess.run(command, cwd=folder.parent, env=environment, check=True)
         spent = {"seconds": round(time.monotonic() - began), "processor_seconds": round(_processor() - before)}
         until = round((folder / "sample.json").stat().st_mtime - clock)
-        loads = [round(load, 1), round(os.getloadavg()[0], 1)]  # of the last minute, before it and at its end
-        beside = {"sample_seconds": until, "load": loads, "workers": workers}
+        beside = {"sample_seconds": until, "load": round(os.getloadavg()[0], 1), "workers": workers}  # at its end
         kept.write_text(json.dumps(spent | beside), encoding="utf-8")
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
     return found
