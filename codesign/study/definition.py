@@ -21,6 +21,7 @@ from codesign.core.targets import Target
 from codesign.core.validation import validate
 from codesign.data.preparation.raw_codes import InputsSection
 from codesign.data.variations import Variation
+from codesign.study.teacher_section import must_see_alike, with_teachers_view
 from codesign.study.training_settings import Training
 from codesign.tasks.teacher_contract import TeacherChoice
 
@@ -283,7 +284,8 @@ class Study(_Section):
     @model_validator(mode="before")
     @classmethod
     def _each_whole(cls, data: Any) -> Any:
-        """Give each of several families what the study says for all."""
+        """Give each of several families, and the teacher, what the study says for all."""
+        data = with_teachers_view(data)
         if not isinstance(data, dict) or not isinstance(data.get("families"), list | tuple):
             return data
         given_space = data.get("space")
@@ -311,17 +313,7 @@ class Study(_Section):
         names = [f.name for f in self.families]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"families: '{min(twice)}' is there twice: remove one")
-        return self
-
-    @model_validator(mode="after")
-    def _exposed_alike(self) -> Self:
-        if self.teacher is not None and self.teacher.exposure:
-            views = {self.view, self.teacher.view or self.view, *(f.view for f in self.families)}
-            if len(views) > 1:
-                raise ValueError(
-                    "teacher.exposure: events are made of what the study's view names, and the teacher or a family "
-                    "sees something else: give all of them one view"
-                )
+        must_see_alike(self.teacher, self.view, [f.view for f in self.families])
         return self
 
     @model_validator(mode="after")

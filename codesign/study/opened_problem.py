@@ -18,7 +18,4 @@ def open_problem(study: Study, progress: Progress | None = None) -> Problem:
 
 def taught(problem: Problem, study: Study) -> Problem:
     """The problem whose networks learn from the study's teacher; itself where the study has none."""
-    if study.teacher is None:
-        return problem
-    seen = study.teacher.view or study.view  # a sample does not know yet what the study shows of it
-    return Distilled(problem, study.teacher.model_copy(update={"view": seen}), study.seed)
+    return problem if study.teacher is None else Distilled(problem, study.teacher, study.seed)

@@ -130,6 +130,9 @@ def test_a_teacher_sees_what_the_study_shows() -> None:
     assert open_problem(study).settings["teacher"]["view"] == ["regions"]
     other = Study(**STUDY, teacher={"name": "autoencoder", "view": ["features"]})
     assert open_problem(other).settings["teacher"]["view"] == ["features"]
+    plain = Study(**{key: value for key, value in STUDY.items() if key != "view"}, teacher={"name": "autoencoder"})
+    assert open_problem(plain).settings["teacher"]["view"] == []
+    assert Study.model_validate(study.model_dump(mode="json")) == study
 
 
 def test_signals_have_soft_collisions_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
