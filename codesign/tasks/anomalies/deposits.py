@@ -15,10 +15,13 @@ from codesign.data.sample import Part
 from codesign.physics.detector.regions import MOST_ENERGY, REGION_COLUMNS, REGION_ROWS
 from codesign.tasks.anomalies.anomaly_sample import REGIONS
 
-__all__ = ("with_deposits",)
+__all__ = ("LEAST_GEV", "MOST_DEPOSITS", "MOST_GEV", "with_deposits")
 
-#: most deposits of an event, and their energies, in steps of 0.5 GeV
-_MOST, _ENERGIES = 4, (10.0, 300.0)
+#: most deposits of an event, and the least and the largest energy of one, GeV
+MOST_DEPOSITS = 4
+LEAST_GEV, MOST_GEV = 5.0, 150.0
+#: of the regions' numbers, GeV
+_STEP = 0.5
 #: least share of a deposit in the region that it is in: the rest is in one of those around it
 _INSIDE = 0.4
 _AROUND = np.array([(p, e) for p in (-1, 0, 1) for e in (-1, 0, 1) if p or e])
@@ -30,8 +33,8 @@ def with_deposits(train: Part, events: int, seed: int) -> Part:
     random = np.random.default_rng([seed, events])
     found = train.taken(random.integers(0, len(train), events))
     x = found.block(REGIONS.name).astype(np.float64)
-    number = random.integers(1, _MOST + 1, events)
-    for count in range(_MOST):
+    number = random.integers(1, MOST_DEPOSITS + 1, events)
+    for count in range(MOST_DEPOSITS):
         here = np.flatnonzero(number > count)
         x[here] += _deposit(len(here), random)
     regions = np.minimum(np.floor(x), MOST_ENERGY).astype(np.float32)
@@ -40,7 +43,7 @@ def with_deposits(train: Part, events: int, seed: int) -> Part:
 
 def _deposit(events: int, random: np.random.Generator) -> NDArray[np.float64]:
     """(events, 18, 14, 1) one deposit each."""
-    energy = np.exp(random.uniform(np.log(_ENERGIES[0]), np.log(_ENERGIES[1]), events))
+    energy = np.exp(random.uniform(np.log(LEAST_GEV / _STEP), np.log(MOST_GEV / _STEP), events))
     inside = random.uniform(_INSIDE, 1.0, events)
     row, column = random.integers(0, REGION_ROWS, events), random.integers(0, REGION_COLUMNS, events)
     beside = _AROUND[random.integers(0, len(_AROUND), events)]
