@@ -177,7 +177,8 @@ def lesson_of(
 
     With a ``preparation`` the inputs are what the firmware makes of the raw codes.
     """
-    own = train
+    own = problem.genuine(train)
+    made = len(own) < len(train)
     if taught.vary:
         ways = [(variation, way) for variation in taught.vary for way in variation.ways.values()]
         train = joined([train, *(variation.of(train, facts.layouts, way) for variation, way in ways)])
@@ -188,7 +189,8 @@ def lesson_of(
         quantisation = problem.input_quantisation(own.x, facts.seen, width)
     else:
         prepared = [preparation.of_features(part.x) for part in parts]
-        arriving, quantisation = [*prepared], preparation.input_quantisation(prepared[0], width)
+        fitted = preparation.of_features(own.x) if made else prepared[0]
+        arriving, quantisation = [*prepared], preparation.input_quantisation(fitted, width)
     factors = taught.factors(facts, train, learnable_weights(problem, train))
     folds = []
     for part, values in zip(parts, arriving, strict=True):

@@ -29,6 +29,7 @@ from codesign.study.study_sections import (
     StudySection,
     Verification,
 )
+from codesign.study.teacher_section import must_see_alike, with_teachers_view
 from codesign.study.training_settings import Training
 from codesign.tasks.teacher_contract import TeacherChoice
 
@@ -137,7 +138,8 @@ class Study(StudySection):
     @model_validator(mode="before")
     @classmethod
     def _each_whole(cls, data: Any) -> Any:
-        """Give each of several families what the study says for all."""
+        """Give each of several families, and the teacher, what the study says for all."""
+        data = with_teachers_view(data)
         if not isinstance(data, dict) or not isinstance(data.get("families"), list | tuple):
             return data
         given_space = data.get("space")
@@ -165,6 +167,7 @@ class Study(StudySection):
         names = [f.name for f in self.families]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"families: '{min(twice)}' is there twice: remove one")
+        must_see_alike(self.teacher, self.view, [f.view for f in self.families])
         return self
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ from codesign.data.sample import Part, Sample, Splits
 from codesign.statistics import rowwise
 from codesign.statistics.comparison import summary
 from codesign.statistics.replicas import DrawnRows, Replicas
+from codesign.tasks.exposure import exposed, genuine
 from codesign.tasks.heads import Head, LossObjective
 from codesign.tasks.outcome import Outcome, Tabulated
 from codesign.tasks.problem import Baseline, Problem, Scores, Settings, Target
@@ -74,7 +75,9 @@ class Distilled(Problem):
         view = self._choice.view or whole.view
         layouts = view_blocks(self._own.blocks(whole), view, "teacher")
         seen = replace(whole, view=view)
-        train = seen.part("train", splits)
+        train = seen.part("train", splits)  # the teacher learns from no event that was made
+        whole = self._exposed(whole, train, splits)
+        seen = replace(whole, view=view)
         key = store.digest(
             {
                 "teacher": self._choice.record(),
@@ -95,13 +98,25 @@ class Distilled(Problem):
             pieces = [np.arange(i, min(i + _TOGETHER, len(every))) for i in range(0, len(every), _TOGETHER)]
             said = np.concatenate([says(every.taken(piece)) for piece in pieces])
             if any(head.objective.name == "reconstruction" for head in heads):  # in no unit: the training split's
-                usual = said[seen.places("train", splits)]
+                usual = said[seen.places("train", splits)][: len(train)]  # those that were made stand behind
                 said = (said - usual.mean(axis=0)) / np.maximum(usual.std(axis=0), 1e-9)
             said = said.astype(np.float32)
             _keep(key, said)
         columns = zip(self._own.outputs(whole), said.T, strict=True)
         truth = whole.truth | {f"{_SAID}{name}": np.ascontiguousarray(column) for name, column in columns}
         return replace(whole, truth=truth, provenance=whole.provenance | {"teacher": self._choice.record()})
+
+    def _exposed(self, sample: Sample, train: Part, splits: Splits) -> Sample:
+        """With the events that the study wants made; UnsupportedError where nobody can say what they are."""
+        if not self._choice.exposure:
+            return sample
+        scores = all(head.objective.name == "reconstruction" for head in self._own.heads(sample))
+        more = self._own.exposures(train, self._choice.exposure, self._seed) if scores else None
+        if more is None:
+            raise UnsupportedError(
+                "teacher.exposure: the task makes no events of which a teacher alone says what they are: leave it out"
+            )
+        return exposed(sample, more, splits)
 
     def said(self, part: Part) -> Scores:
         """What the teacher said of a part's events, (events, outputs)."""
@@ -175,7 +190,7 @@ class Distilled(Problem):
 
     def ceilings(self, train: Part, validation: Part, seed: int) -> Sequence[Baseline]:
         """The problem's, and the teacher itself."""
-        return [*self._own.ceilings(train, validation, seed), _Word(self)]
+        return [*self._own.ceilings(genuine(train), validation, seed), _Word(self)]
 
     def plots(
         self, scores: Scores, part: Part, baselines: Mapping[str, Scores], points: Mapping[str, float]
@@ -227,8 +242,16 @@ class Distilled(Problem):
         return self._own.working_points(scores, validation)
 
     def baselines(self, train: Part, seed: int) -> Sequence[Baseline]:
+        """The problem's: none learns from an event that was made."""
+        return self._own.baselines(genuine(train), seed)
+
+    def genuine(self, part: Part) -> Part:
+        """Those that were not made for the training."""
+        return genuine(part)
+
+    def undisturbed(self, part: Part) -> NDArray[np.bool_]:
         """The problem's."""
-        return self._own.baselines(train, seed)
+        return self._own.undisturbed(part)
 
     def replicas(self, part: Part) -> Replicas:
         """The problem's."""

@@ -142,6 +142,16 @@ class Problem(ABC):
         compared with. By default all; a task that simulates signals leaves those out."""
         return np.ones(len(part), dtype=np.bool_)
 
+    def genuine(self, part: Part) -> Part:
+        """Those of a part's events that were not made for the training: what grids of inputs, and baselines, are
+        fitted to. By default all."""
+        return part
+
+    def exposures(self, train: Part, events: int, seed: int) -> Part | None:
+        """So many events that are unlike those of the training split, and made of these alone: a teacher is asked about
+        them, and nobody knows a truth of theirs. By default None: the task makes none."""
+        return None
+
     def working_points(self, scores: Scores, validation: Part) -> dict[str, float]:
         """What has to be fixed before a design is judged, such as a threshold, from scores of the validation split.
 

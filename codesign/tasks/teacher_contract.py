@@ -36,6 +36,15 @@ class TeacherChoice(BaseModel):
         description="of the teacher in the loss of classes and numbers; the rest is the truth's",
     )
 
+    exposure: int = Field(
+        default=0,
+        ge=0,
+        le=10_000_000,
+        exclude_if=lambda events: events == 0,
+        description="events that the task makes of the training split's, unlike them: the teacher, which did not learn "
+        "from them, says what networks learn of them; of an anomaly score only",
+    )
+
     @property
     def own(self) -> dict[str, Any]:
         """The settings of the teacher itself."""

@@ -58,14 +58,16 @@ def studies_on_items() -> str:
     for name, own in record_of("item_studies.json")["studies"].items():
         for point in sorted(own["points"], key=lambda p: p["figures"]["lut (compiled)"]):
             figures = point["figures"]
-            cells = [name, own["metric"], f"{point['value']:.3f} ± {point['error']:.3f}"]
+            also = [f"{m} {of['value']:.3f}" for m, of in point["objectives"].items() if m != own["metric"]]
+            cells = [name, own["metric"], f"{point['value']:.3f} ± {point['error']:.3f}", ", ".join(also)]
             cells += [f"{figures['lut (compiled)']:,.0f}", f"{figures['initiation_interval (compiled)']:.0f}"]
             cells += [f"{figures['latency_ns (compiled)']:.0f}", "in RTL" if point["exact"] else "no"]
             made.append(cells)
         for other, metrics in own["best"]["beside"].items():
             if (of := metrics.get(own["metric"])) is not None:
-                made.append([name, own["metric"], f"{of['baseline']:.3f}", other, "", "", ""])
-    return table_of(["study", "metric", "test split", "LUT (compiled)", "interval", "ns", "exact"], made)
+                less = f"best design less this: {of['difference']:+.3f} ± {of['error']:.3f}"
+                made.append([name, own["metric"], f"{of['baseline']:.3f}", less, other, "", "", ""])
+    return table_of(["study", "metric", "test split", "", "LUT (compiled)", "interval", "ns", "exact"], made)
 
 
 #: the names of the ranges in the record, and on the page

@@ -41,6 +41,20 @@ class PileUp(_Section):
     )
 
 
+class PoolChoice(_Section):
+    """The soft collisions of a sample, instead of the card's."""
+
+    seed: int = Field(default=1, ge=0, le=10_000_000, description="of the collisions; 1 is that of shipped cards")
+    collisions: int = Field(ge=100, le=1_000_000, description="that are generated, turned and used again")
+    fresh_from: float | None = Field(
+        default=None,
+        ge=5,
+        le=30,
+        description="collisions with a scattering or a Level-1 object of so many GeV are made anew for each event; "
+        "null: as the card has it",
+    )
+
+
 class EventCard(_Section):
     """A card of trigger events. Without ``settings`` there is pile-up only: zero bias."""
 
@@ -74,7 +88,7 @@ class EventCard(_Section):
 def load_event_card(name: str, **changes: Any) -> EventCard:
     """Load a card of events by path or by shipped name.
 
-    ``changes``: what is replaced: ``seed``, ``pile_up`` (a mean), ``pool`` (of soft collisions: seed and how many).
+    ``changes``: what is replaced: ``seed``, ``pile_up`` (a mean), ``pool`` (a :class:`PoolChoice`).
     InputError names file, key and nearest one.
     """
     path, data = card_data(name)
@@ -86,6 +100,6 @@ def load_event_card(name: str, **changes: Any) -> EventCard:
     if isinstance(section, dict):
         if changes.get("pile_up") is not None:
             data["pile_up"] = section = {**section, "mean": changes["pile_up"]}
-        if changes.get("pool") is not None:
-            data["pile_up"] = {**section, **dict(zip(("seed", "collisions"), changes["pool"], strict=True))}
+        if (pool := changes.get("pool")) is not None:
+            data["pile_up"] = {**section, **pool.model_dump(exclude_none=True)}
     return validate(EventCard, data, str(path))

@@ -7,7 +7,7 @@ numbers, without the time of the other tiers. ``make_level1_hard``: every crossi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +29,22 @@ LEVEL1 = ("met", *COLLECTIONS, "pile_up", "hard", "pool", "soft", "fresh")
 
 Arrays = dict[str, NDArray[Any]]
 Done = Callable[[int], None]
+#: is shown the trigger towers (2, rings, phis) of each crossing, which the next one overwrites
+Look: TypeAlias = Callable[[NDArray[np.int32]], None]
 
 
 def level1_record(
-    card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None, harder: int = 0
-) -> tuple[dict[str, Any], Arrays]:
+    card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None, harder: int = 0,
+    look: Look | None = None,
+) -> tuple[dict[str, Any], Arrays]:  # fmt: skip
     """The Level-1 collections of the first ``events`` events of piece ``number``, and what is counted of them;
     errors as of :func:`codesign.physics.detector.event_chunk.make_events`."""
     found, hard = [], []
     for crossing in crossings(card, number, events, pool, done, harder=harder):
         see_truth(crossing)
-        see_level1(crossing)
+        towers = see_level1(crossing)
+        if look is not None:
+            look(towers)
         found.append(crossing.event)
         hard.append(crossing.hard_collisions)
     counts = {
@@ -53,12 +58,13 @@ def level1_record(
 
 
 def make_level1(
-    card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None, harder: int = 0
-) -> Arrays:
+    card: EventCard, number: int, events: int, pool: SoftPool, done: Done | None = None, harder: int = 0,
+    look: Look | None = None,
+) -> Arrays:  # fmt: skip
     """``LEVEL1`` of the first ``events`` events of piece ``number``; errors as of :func:`level1_record`."""
     import awkward as ak
 
-    record, counts = level1_record(card, number, events, pool, done, harder)
+    record, counts = level1_record(card, number, events, pool, done, harder, look)
     sums = ak.Array(record["L1EtSum"])
     missing = sums[sums.etSumType == L1_SUMS["MET"]]
     codes = [np.asarray(ak.flatten(missing[name])) for name in ("hwPt", "hwPhi")]

@@ -13,7 +13,7 @@ from typing import Any
 from codesign.core.errors import InputError
 from codesign.physics.cache import cache_folder, generator_versions, hold_folder
 from codesign.physics.detector.calibration import calibration_hash
-from codesign.physics.detector.event_card import EventCard, load_event_card
+from codesign.physics.detector.event_card import EventCard, PoolChoice, load_event_card
 from codesign.physics.detector.event_chunk import CHUNK_EVENTS
 from codesign.physics.detector.soft_pool import readable
 from codesign.physics.processes import Piece, Progress, make_pieces
@@ -33,7 +33,7 @@ def simulated_events(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
-    pool: tuple[int, int] | None = None,
+    pool: PoolChoice | None = None,
 ) -> list[Path]:
     """Simulate trigger events, or take them from the cache.
 
@@ -44,7 +44,7 @@ def simulated_events(
     pile_up, seed: instead of the card's mean number of collisions and its seed.
     progress: called as ``progress(done, total)`` with numbers of events, from the calling thread.
     workers: number of processes; by default one per core that this process may use.
-    pool: seed of the soft collisions and their number, instead of the card's.
+    pool: soft collisions instead of the card's.
 
     Returns
     -------

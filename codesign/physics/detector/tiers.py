@@ -15,10 +15,10 @@ from codesign.core.errors import InputError, ToolError
 from codesign.core.reading.npz import npz_arrays
 from codesign.physics.cache import cache_folder, hold_folder
 from codesign.physics.detector.cone_pieces import make_cones
-from codesign.physics.detector.event_card import EventCard, load_event_card
+from codesign.physics.detector.event_card import EventCard, PoolChoice, load_event_card
 from codesign.physics.detector.event_chunk import CHUNK_EVENTS
 from codesign.physics.detector.level1_codes import LEVEL1, make_level1, make_level1_hard
-from codesign.physics.detector.regions import make_regions
+from codesign.physics.detector.regions import SEEN_REGIONS, make_regions
 from codesign.physics.detector.seed_rates import SEEN, make_seeds, make_seeds_hard
 from codesign.physics.detector.simulate import GENERATION_VERSION, pool_of
 from codesign.physics.detector.soft_pool import SoftPool
@@ -41,7 +41,7 @@ class SeenTier:
 
 
 TIERS: Mapping[str, SeenTier] = {
-    "regions": SeenTier(make_regions, ("regions",)),
+    "regions": SeenTier(make_regions, SEEN_REGIONS, 2),
     "cones": SeenTier(make_cones, ("items", "class", "raw_pt", "reference_pt", "eta", "phi", "number", "event")),
     "level1": SeenTier(make_level1, LEVEL1),
     "level1-hard": SeenTier(make_level1_hard, LEVEL1),
@@ -58,13 +58,12 @@ def tier_pieces(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
-    pool: tuple[int, int] | None = None,
+    pool: PoolChoice | None = None,
 ) -> list[Arrays]:
     """What a tier sees of so many events, piece by piece, simulated once and then from the cache.
 
-    ``pile_up``, ``seed``, ``pool``: instead of the card's mean number of collisions, its seed, and the seed and number
-    of its soft collisions. InputError and ToolError as of
-    :func:`codesign.physics.detector.simulated_events`.
+    ``pile_up``, ``seed``, ``pool``: instead of the card's mean number of collisions, its seed, and its soft
+    collisions. InputError and ToolError as of :func:`codesign.physics.detector.simulated_events`.
     """
     return [read_tier(tier, path) for path in tier_files(tier, card, events, pile_up, seed, progress, workers, pool)]
 
@@ -77,7 +76,7 @@ def tier_files(
     seed: int | None = None,
     progress: Progress | None = None,
     workers: int | None = None,
-    pool: tuple[int, int] | None = None,
+    pool: PoolChoice | None = None,
 ) -> list[Path]:
     """Files of the pieces, in order, for :func:`read_tier`: of a sample too large for memory. What was made when a
     process was ended is not made again. The rest as :func:`tier_pieces`."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from codesign.core.runfolder import write_atomically
 from codesign.physics.detector.calibrate import match
 from codesign.physics.detector.calibration import TIERS
-from codesign.physics.detector.event_card import load_event_card
+from codesign.physics.detector.event_card import PoolChoice, load_event_card
 from codesign.physics.detector.level1 import UNIT
 from codesign.physics.detector.resolution import CMS_SAMPLE, published_resolution
 from codesign.physics.detector.soft_pool import HARD_SCALE, HARD_SHARE
@@ -167,7 +167,7 @@ def _events(card: str, number: int, collisions: int) -> Any:
     from codesign.physics.detector.simulate import simulated_events
     from codesign.physics.events import read_events
 
-    return ak.concatenate(list(read_events(simulated_events(card, number, pool=(1, collisions)))))
+    return ak.concatenate(list(read_events(simulated_events(card, number, pool=PoolChoice(collisions=collisions)))))
 
 
 def measure(dijets: int, top_pairs: int, zero_bias: int, collisions: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from codesign.tasks.anomalies import level1_inputs as inputs
 from codesign.tasks.anomalies.anomaly_sample import REGIONS, SIGNALS, AnomalySample, sample_of
 from codesign.tasks.anomalies.baselines import baselines_of, ceilings_of
 from codesign.tasks.anomalies.calorimeter_regions import region_baselines, region_quantisation, standard_regions
+from codesign.tasks.anomalies.deposits import with_deposits
 from codesign.tasks.anomalies.judging import judge, menu_events, replicate, thresholds_of
 from codesign.tasks.anomalies.rate_events import assigned, rate_events, with_rate_events
 from codesign.tasks.anomalies.rates import RATES
@@ -140,6 +141,10 @@ class AnomalyProblem(Problem):
         standard = np.clip((x - middle) / np.maximum(spread, _LEAST_WIDTH), -_MOST, _MOST)
         weights = [1.0 if name.endswith("_pt") else _ANGLE_WEIGHT for name in inputs.FEATURES]
         return {"score": np.asarray(standard * weights, dtype=np.float32)}
+
+    def exposures(self, train: Part, events: int, seed: int) -> Part | None:
+        """Of regions: zero bias with deposits of energy more. None of objects."""
+        return with_deposits(train, events, seed) if train.view == (REGIONS.name,) else None
 
     def undisturbed(self, part: Part) -> NDArray[np.bool_]:
         """Zero bias."""

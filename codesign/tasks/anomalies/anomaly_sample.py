@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from codesign.core.errors import InputError
 from codesign.core.layout import BlockValues, Layout
 from codesign.data.sample import Sample
+from codesign.physics.detector.event_card import PoolChoice
 from codesign.physics.detector.regions import REGION_COLUMNS, REGION_ROWS
 from codesign.physics.events.pile_up import OPTIONAL, PileUpCounts
 from codesign.tasks.anomalies.level1_inputs import COLLECTIONS, FEATURES, OTHERS, UNITS, coded_inputs, event_inputs
@@ -32,8 +33,8 @@ SIGNALS: dict[str, str] = {
 }
 
 
-#: seed and number of the soft collisions of signals
-_SIGNAL_POOL = (2, 5000)
+#: soft collisions of signals
+_SIGNAL_POOL = PoolChoice(seed=2, collisions=5000)
 #: between the numbers of pools of two classes: above any that a file has
 _APART = 1 << 40
 
@@ -51,6 +52,12 @@ class AnomalySample(BaseModel):
         description="beside the objects a block 'regions', the calorimeter in 18 x 14, of simulated events",
     )
     pile_up: float | None = Field(default=None, ge=0, description="mean number of collisions, instead of the cards'")
+    soft: PoolChoice | None = Field(
+        default=None,
+        exclude_if=lambda pool: pool is None,
+        description="soft collisions of zero bias, and as many of signals, from another seed, that are generated, to "
+        "be turned, mirrored and used again, instead of 20,000 and 5,000",
+    )
     selection: tuple[Literal["held-out", "synthetic"], ...] = Field(
         default=(),
         exclude_if=lambda ways: not ways,
@@ -72,6 +79,8 @@ class AnomalySample(BaseModel):
             raise ValueError("give files of zero-bias events and of at least one signal, or neither")
         if self.files and self.pile_up is not None:
             raise ValueError("pile_up is of simulated events; the files have their own")
+        if self.files and self.soft is not None:
+            raise ValueError("soft collisions are of simulated events; the files have their own")
         if self.files and self.regions:
             raise ValueError("regions are of simulated events: files do not hold the calorimeter's towers")
         if self.rate_sample is not None and (self.files or self.regions):
@@ -95,7 +104,7 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
     if chosen.files:
         read = {name: _read(paths, most[name]) for name, paths in files.items()}
     else:
-        read = {name: _seen(paths) for name, paths in files.items()}
+        read = {name: _seen(_tier(chosen), paths) for name, paths in files.items()}
     features = np.concatenate([x for x, _, _ in read.values()])
     # a class is never split by another one's pools: files of zero bias and of signals may be of one pool
     each = [np.where(c.pools >= 0, c.pools + place * _APART, -1) for place, (_, _, c) in enumerate(read.values())]
@@ -109,40 +118,46 @@ def sample_of(chosen: AnomalySample, progress: Any = None) -> Sample:
         class_names=names,
         provenance={
             "origin": "files" if chosen.files else "simulated",
-            **({} if chosen.files else {"cards": _cards(names, chosen.pile_up)}),
+            **({} if chosen.files else {"cards": _cards(names, chosen)}),
             "files": {name: [Path(p).name for p in paths] for name, paths in files.items()},
             "events of each class": {name: len(x) for name, (x, _, _) in read.items()},
             "pile-up of each class": {name: c.told().get("pile-up", {}) for name, (_, _, c) in read.items()},
         },
         pools=pools if (pools >= 0).any() else None,
-        blocks=(_regions(chosen, names, most),) if chosen.regions else (),
+        blocks=(_regions(files),) if chosen.regions else (),
         truth={"pile_up": np.concatenate([pile_up for _, pile_up, _ in read.values()])},
         held_out=names[1:],
     )
 
 
-def _regions(chosen: AnomalySample, names: tuple[str, ...], most: Mapping[str, int]) -> BlockValues:
-    """The calorimeter's regions of the same events: the same cards, in the same order."""
-    from codesign.physics.detector.tiers import joined, tier_pieces
+def _tier(chosen: AnomalySample) -> str:
+    """What is made of simulated events: their objects, or these and the regions of the same towers."""
+    return "regions" if chosen.regions else "level1"
 
-    each = [
-        joined(tier_pieces("regions", _card(n), most[n], pile_up=chosen.pile_up, pool=_pool(n)), "regions")
-        for n in names
-    ]
+
+def _regions(files: Mapping[str, list[Path]]) -> BlockValues:
+    """The calorimeter's regions of the same events."""
+    from codesign.physics.detector.tiers import joined, read_tier
+
+    each = [joined([read_tier("regions", path) for path in paths], "regions") for paths in files.values()]
     return BlockValues(REGIONS, np.concatenate(each).astype(np.float32)[..., None])
 
 
-def _cards(names: tuple[str, ...], pile_up: float | None) -> dict[str, Any]:
+def _cards(names: tuple[str, ...], chosen: AnomalySample) -> dict[str, Any]:
     """Where each class comes from: card, seed, generator and versions."""
     from codesign.physics.detector import load_event_card
     from codesign.physics.detector.simulate import provenance_of
 
-    return {name: provenance_of(load_event_card(_card(name), pile_up=pile_up, pool=_pool(name))) for name in names}
+    cards = {name: load_event_card(_card(name), pile_up=chosen.pile_up, pool=_pool(name, chosen)) for name in names}
+    return {name: provenance_of(card) for name, card in cards.items()}
 
 
-def _pool(name: str) -> tuple[int, int] | None:
-    """Signals have soft collisions of their own: they are judged beside zero bias that is learned from."""
-    return None if name == ZERO_BIAS else _SIGNAL_POOL
+def _pool(name: str, chosen: AnomalySample) -> PoolChoice | None:
+    """Signals have soft collisions of their own: they are judged beside zero bias that is learned from. None: those of
+    the card."""
+    if name == ZERO_BIAS or chosen.soft is None:
+        return chosen.soft if name == ZERO_BIAS else _SIGNAL_POOL
+    return chosen.soft.model_copy(update={"seed": chosen.soft.seed + 1})
 
 
 def _card(name: str) -> str:
@@ -164,16 +179,17 @@ def _files(chosen: AnomalySample, progress: Any) -> Mapping[str, list[Path]]:
             if progress is not None:
                 progress(before + done, total)
 
-        found[name] = tier_files("level1", _card(name), events, chosen.pile_up, progress=shown, pool=_pool(name))
+        pool = _pool(name, chosen)
+        found[name] = tier_files(_tier(chosen), _card(name), events, chosen.pile_up, progress=shown, pool=pool)
         before += events
     return found
 
 
-def _seen(paths: list[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32], PileUpCounts]:
+def _seen(tier: str, paths: list[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32], PileUpCounts]:
     """The same of what the Level-1 trigger sees of simulated events: other tiers are not simulated for it."""
     from codesign.physics.detector.tiers import joined, read_tier
 
-    pieces, counted = [read_tier("level1", path) for path in paths], PileUpCounts()
+    pieces, counted = [read_tier(tier, path) for path in paths], PileUpCounts()
     for piece in pieces:
         counted.count(piece["pool"].astype(np.int64), piece["soft"], piece["fresh"])
     return np.concatenate([coded_inputs(piece) for piece in pieces]), joined(pieces, "pile_up"), counted

@@ -12,6 +12,7 @@ from codesign.core.errors import InputError
 from codesign.core.layout import BlockValues, Layout
 from codesign.data.sample import Sample
 from codesign.physics.detector.cone_pieces import CLASSES, FIELDS, ITEMS, UNITS
+from codesign.physics.detector.event_card import PoolChoice
 from codesign.physics.detector.soft_pool import GROUPS
 from codesign.physics.detector.tiers import joined, tier_pieces
 from codesign.tasks.problem import Progress
@@ -52,6 +53,12 @@ class ConeSample(BaseModel):
 
     cards: dict[str, int] = Field(min_length=1, description="event card -> number of events to simulate")
     pile_up: float = Field(default=_PILE_UP, ge=0, le=400, description="mean number of collisions, instead of a card's")
+    soft: PoolChoice | None = Field(
+        default=None,
+        exclude_if=lambda pool: pool is None,
+        description="soft collisions that are generated, to be turned, mirrored and used again, instead of the cards': "
+        "how many, and from which GeV on others are made anew for each event",
+    )
     min_pt: float = Field(default=20.0, ge=10, description="least pT that is wanted of a jet, GeV")
     quantiles: float = Field(default=5.0, gt=0, description="weight of the pT and its quantiles beside the classes'")
 
@@ -76,7 +83,7 @@ def cone_sample_of(chosen: ConeSample, progress: Progress | None = None) -> Samp
             if progress is not None:
                 progress(before + done, total)
 
-        pieces = tier_pieces("cones", card, events, pile_up=chosen.pile_up, progress=shown)
+        pieces = tier_pieces("cones", card, events, pile_up=chosen.pile_up, progress=shown, pool=chosen.soft)
         for name in ("items", "class", "raw_pt", "reference_pt", "eta", "number", "event"):
             column = joined(pieces, name)
             if name == "event" and chosen.pile_up:  # of all cards: their soft collisions may be the same
@@ -106,6 +113,7 @@ def cone_sample_of(chosen: ConeSample, progress: Progress | None = None) -> Samp
             "origin": "simulated",
             "cards": dict(chosen.cards),
             "pile_up": chosen.pile_up,
+            **({} if chosen.soft is None else {"soft": chosen.soft.model_dump(mode="json")}),
             "jets of each class": dict(zip(CLASSES, counts.tolist(), strict=True)),
         },
         collisions=whole["event"].astype(np.int64),

@@ -12,6 +12,7 @@ import pytest
 from codesign.core.errors import InputError
 from codesign.data.sample import Sample, Splits
 from codesign.physics.detector import load_event_card, soft_pool
+from codesign.physics.detector.event_card import PoolChoice
 from codesign.physics.detector.event_chunk import POOL_IDS
 from codesign.physics.detector.particles import Collision
 from codesign.physics.detector.simulate import pool_files
@@ -134,7 +135,7 @@ def test_bare_scatterings_are_kept_as_hardest_ones_are() -> None:
 
 def test_cards_of_another_pool(small: Callable[..., str]) -> None:
     card = load_event_card("zero-bias")
-    other = load_event_card("zero-bias", pool=(2, 5000))
+    other = load_event_card("zero-bias", pool=PoolChoice(seed=2, collisions=5000))
     assert other.pool().digest() != card.pool().digest()
     assert (other.pile_up.seed, other.pile_up.collisions, other.pile_up.mean) == (2, 5000, card.pile_up.mean)
     assert load_event_card("ttbar", seed=9).pool().digest() == card.pool().digest()

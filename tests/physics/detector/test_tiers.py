@@ -15,7 +15,8 @@ from codesign.physics.detector import load_event_card
 from codesign.physics.detector.cone_pieces import CLASSES, FIELDS, make_cones
 from codesign.physics.detector.correlator import Candidates, seeded_jets
 from codesign.physics.detector.event_chunk import crossings, see_level1, see_truth
-from codesign.physics.detector.regions import regions_of
+from codesign.physics.detector.level1_codes import LEVEL1, make_level1
+from codesign.physics.detector.regions import make_regions, regions_of
 from codesign.physics.detector.soft_pool import read_pool
 from codesign.physics.detector.tiers import joined, tier_pieces
 
@@ -39,6 +40,9 @@ def test_regions_are_those_of_the_very_events(
         assert 0.5 * saturated == pytest.approx(float(total[place][0]), abs=0.26)
         if regions.max() < 1023 and towers.max() < 511:
             assert regions.sum() == saturated
+    seen, alone = (make(card, 0, 12, read_pool(pools)) for make in (make_regions, make_level1))
+    assert np.array_equal(seen["regions"][11], regions)
+    assert all(np.array_equal(seen[name], alone[name]) for name in LEVEL1)
 
 
 def test_a_region_is_four_by_four_towers_and_saturates() -> None:
