@@ -137,7 +137,7 @@ def test_what_is_made_of_the_event_meets_items_where_it_is_added_to_them(interva
     """x W is made in the clocks before; neither it nor the event's value waits, or goes through registers for it."""
     folded = folded_of(network("JEDI-linear", 8, 3, width=16), interval)
     front, behind = [p for p in folded.phases if p.kind is Kind.ITEM][1:]
-    of_event = [p for p in folded.phases if p.kind is Kind.EVENT][0]
+    of_event = next(p for p in folded.phases if p.kind is Kind.EVENT)
     assert (behind.front, behind.direct, front.direct) == (front.name, True, False)
     assert set(behind.inputs) == {*front.outputs, *of_event.outputs}
     latency = {p.name: 3 for p in folded.phases if p.is_module}
