@@ -10,7 +10,7 @@ the next event ``interval`` clocks after the last, however many levels there are
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from codesign.core.fixedpoint import FixedPoint, Port
@@ -242,7 +242,7 @@ def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> 
         groups[levels.group(place)].append(step)
         for name in step.inputs:
             users[name].add(levels.group(place))
-    phases = []
+    phases: list[FoldPhase] = []
     for number, key in enumerate(sorted(groups)):
         steps = groups[key]
         made = [o for s in steps for o in s.outputs]
@@ -259,18 +259,20 @@ def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> 
         wires = all(s.node is not None and s.node.op in _WIRES for s in steps)
         name = f"{kind.value}{number}"
         phase = FoldPhase(kind, name, tuple(inputs), tuple(outputs), *layout, tuple(steps), wires)
-        phases.append(_in_front(phase, phases, labelled, kind is Kind.ITEM and bool(key[-1])))
+        if kind is Kind.ITEM and key[-1] and not wires:
+            phase = _behind(phase, phases, labelled)
+        phases.append(phase)
     return tuple(p for p in phases if p.outputs)
 
 
-def _in_front(phase: FoldPhase, before: Sequence[FoldPhase], labelled: Labelled, behind: bool) -> FoldPhase:
-    """The phase with what it has to know of those before it; ``behind``: the last of them has its items."""
-    if phase.wires:
-        return phase
+def _behind(phase: FoldPhase, before: list[FoldPhase], labelled: Labelled) -> FoldPhase:
+    """A phase of items with what is in front of it; what it waits for of the event takes its sums as they are, too."""
     streams = {n for n in phase.inputs if labelled.values[n].stream is not None}
-    if behind and streams & set(before[-1].outputs):
-        return replace(phase, front=before[-1].name, direct=streams <= set(before[-1].outputs))
-    if phase.kind is Kind.EVENT and len(phase.inputs) == 1:
-        makers = (p for p in before if phase.inputs[0] in p.outputs)
-        return replace(phase, direct=any(p.kind is Kind.REDUCE and p.items > 1 for p in makers))
-    return phase
+    front = before[-1]
+    if not streams & set(front.outputs):
+        return phase
+    summed = {o for p in before if p.kind is Kind.REDUCE and p.items > 1 for o in p.outputs}
+    for place, other in enumerate(before):
+        if other.kind is Kind.EVENT and set(other.outputs) & set(phase.inputs) and not other.wires:
+            before[place] = replace(other, direct=len(other.inputs) == 1 and other.inputs[0] in summed)
+    return replace(phase, front=front.name, direct=streams <= set(front.outputs))
