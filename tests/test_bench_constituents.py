@@ -7,6 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from codesign.data.sample import Part
+from tests.benchmarks.sets.__main__ import judged
+from tests.benchmarks.sets.jets import Jets
 from tests.benchmarks.sets.ours import Given, chosen, trainings_of
 from tests.benchmarks.sets.ratios import Gap, Placed, against, lut_ratio, together
 from tests.trees import ROOT
@@ -70,6 +73,34 @@ def test_trainings_take_no_more_items_than_there_are_and_all_of_the_time():
     assert [t.items for t in trainings_of(8)] == [8]
     for items in (8, 16, 32, 64):
         assert sum(t.share for t in trainings_of(items)) == pytest.approx(1.0)
+        once, thrice = trainings_of(items), trainings_of(items, 3)
+        assert [t.share for t in once] == [t.share for t in thrice], "of three times as much, that is"
+        assert not {t.name for t in once} & {t.name for t in thrice}
+
+
+def test_ours_of_each_time_are_compared_as_ours_of_that_time(tmp_path):
+    """Ours at three times the time stand beside HGQ2's of three times, never beside theirs of one."""
+    y = np.arange(400) % 4
+    test = Part("test", np.zeros((400, 1), np.float32), y, class_names=("a", "b", "c", "d"))
+    jets, rows = Jets(8, None, None, None, None, test, None), []
+    for side, training, lut, wrong in (
+        ("HGQ2", "HGQ2", 1000, 40),
+        ("HGQ2", "HGQ2, three times the time", 2000, 20),
+        ("codesign", "deepsets, 8 items", 300, 40),
+        ("codesign", "deepsets, 8 items, three times the time", 500, 20),
+    ):
+        labels = np.where(np.arange(400) < wrong, (y + 1) % 4, y)
+        np.save(tmp_path / f"{training}.npy", labels.astype(np.uint8))
+        rows.append({"key": training, "side": side, "training": training, "interval": 1, "lut": lut, "seed": 0})
+    found = judged(rows, jets, lambda row: tmp_path / f"{row['training']}.npy")
+    beside = {name: [(r["theirs"], r.get("ours")) for r in own["rows"]] for name, own in found.items()}
+    assert beside == {
+        "ours at 1, HGQ2 at 1": [("HGQ2", "deepsets, 8 items")],
+        "ours at 1, HGQ2, three times the time at 1": [("HGQ2, three times the time", None)],
+        "ours, three times the time, at 1, HGQ2, three times the time at 1": [
+            ("HGQ2, three times the time", "deepsets, 8 items, three times the time")
+        ],
+    }
 
 
 def test_the_record_has_no_ratio_of_unequal_networks():

@@ -1,4 +1,8 @@
-"""The level of every step: how many boundaries are in front of it; and which steps wait, to keep fewer bits."""
+"""The level of every step: how many boundaries are in front of it; and which steps wait, to keep fewer bits.
+
+A value of the event that items take stays for as long as their words come. It need not come with an item and go through
+all registers beside it, where products of the item are made that do not need it: these are a module in front.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from codesign.graph.labels import Labelled
 from codesign.graph.streams import Kind
 
 __all__ = ("Levels",)
+
+#: what is worth a module in front of those that take the event's values
+_PRODUCTS = ("MatMul", "Gemm", "Conv")
 
 
 class Levels:
@@ -29,17 +36,42 @@ class Levels:
             of.update(dict.fromkeys(step.outputs, level))
         for place in range(len(self._steps))[::-1]:
             self._postpone(place)
+        self._behind = self._behind_events()
 
     def group(self, place: int) -> tuple[int, ...]:
-        """The phase of a step, and where it comes: boundaries of a level one by one, its event segment, its items'."""
+        """The phase of a step, and where it comes: boundaries of a level one by one, its event segment, its items',
+        of which the last number is 1 behind others of the same items."""
         step, level = self._steps[place], self._level[place]
         if step.is_boundary:
             return level, 0, place
         if step.kind is Kind.EVENT:
             return level, 1, 0
-        stream = self._labelled.values[step.outputs[0]].stream
+        _, *layout = self._items_of(place)
+        return level, 2, *layout, int(place in self._behind)
+
+    def _behind_events(self) -> set[int]:
+        """Steps of items that need what is made of the event in their level, where there are products before them."""
+        behind: set[int] = set()
+        front: set[tuple[int, ...]] = set()
+        for place, step in enumerate(self._steps):
+            if step.kind is not Kind.ITEM:
+                continue
+            makers = [self._maker[i] for i in step.inputs if i in self._maker]
+            needed = [p for p in makers if self._level[p] == self._level[place]]
+            if any(p in behind or self._is_of_event(p) for p in needed):
+                behind.add(place)
+            elif step.node is not None and step.node.op in _PRODUCTS:
+                front.add(self._items_of(place))
+        return {place for place in behind if self._items_of(place) in front}
+
+    def _is_of_event(self, place: int) -> bool:
+        return self._labelled.values[self._steps[place].outputs[0]].stream is None
+
+    def _items_of(self, place: int) -> tuple[int, ...]:
+        """Level and layout of a step of items."""
+        stream = self._labelled.values[self._steps[place].outputs[0]].stream
         assert stream is not None
-        return level, 2, *stream.layout
+        return self._level[place], *stream.layout
 
     def _needs(self, place: int) -> int:
         """The level in which a step takes its inputs."""

@@ -2,15 +2,16 @@
 
 A node does the same to each item, works once an event, or stands behind a *boundary* that needs more than one item (a
 reduction, a window, a turn). A value's *level* is the number of boundaries before it. What is of one level and kind is
-one segment, compiled as one module (of items: ``lanes`` copies); boundaries are written as registers. Every phase has
-hardware of its own and takes the next event ``interval`` clocks after the last, however many levels there are.
+one segment, compiled as one module (of items: ``lanes`` copies), or as two where items take what is made of the event
+behind products that do not need it; boundaries are written as registers. Every phase has hardware of its own and takes
+the next event ``interval`` clocks after the last, however many levels there are.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codesign.core.fixedpoint import FixedPoint, Port
 from codesign.graph.domain import Array
@@ -39,6 +40,8 @@ class FoldPhase:
     items, lanes, words: of its stream (a turn's: of the one it makes); 1 each where it works once an event.
     steps: what a module computes, in order; of a boundary its one step.
     wires: whether the module moves elements only: no clock passes.
+    front: of a module of items behind another, the other one's name, whose values are made when this one needs them.
+    direct: whether all that comes in is there in registers, so that this module needs none of its own for it.
     """
 
     kind: Kind
@@ -50,6 +53,8 @@ class FoldPhase:
     words: int
     steps: tuple[Step, ...]
     wires: bool = False
+    front: str = ""
+    direct: bool = False
 
     @property
     def is_module(self) -> bool:
@@ -123,11 +128,16 @@ class FoldedGraph:
         """
         clocks: dict[str, int] = dict.fromkeys(self.inputs, 0)
         starts: dict[str, int] = {}
+        made: dict[str, tuple[str, ...]] = {}
         for phase in self.phases:
             streams = [clocks[n] for n in phase.inputs if self.values[n].stream is not None and n not in self.tables]
             events = [clocks[n] for n in phase.inputs if self.values[n].stream is None]
             held = [c + (phase.words > 1) for c in events] if phase.kind is Kind.ITEM else events
             start = starts[phase.name] = max(streams + held)
+            if phase.front:
+                starts[phase.front] = start - latency[phase.front]
+                clocks.update(dict.fromkeys(made[phase.front], start))
+            made[phase.name] = phase.outputs
             match phase.kind:
                 case Kind.REDUCE:
                     takes = tree_clocks(phase.together, tree) + (phase.words if phase.words > 1 else 0)
@@ -232,7 +242,7 @@ def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> 
         groups[levels.group(place)].append(step)
         for name in step.inputs:
             users[name].add(levels.group(place))
-    phases = []
+    phases: list[FoldPhase] = []
     for number, key in enumerate(sorted(groups)):
         steps = groups[key]
         made = [o for s in steps for o in s.outputs]
@@ -248,5 +258,21 @@ def _phases(labelled: Labelled, types: Mapping[str, tuple[FixedPoint, ...]]) -> 
         layout = (stream.items, stream.lanes, stream.words) if stream else (1, 1, 1)
         wires = all(s.node is not None and s.node.op in _WIRES for s in steps)
         name = f"{kind.value}{number}"
-        phases.append(FoldPhase(kind, name, tuple(inputs), tuple(outputs), *layout, tuple(steps), wires))
+        phase = FoldPhase(kind, name, tuple(inputs), tuple(outputs), *layout, tuple(steps), wires)
+        if kind is Kind.ITEM and key[-1] and not wires:
+            phase = _behind(phase, phases, labelled)
+        phases.append(phase)
     return tuple(p for p in phases if p.outputs)
+
+
+def _behind(phase: FoldPhase, before: list[FoldPhase], labelled: Labelled) -> FoldPhase:
+    """A phase of items with what is in front of it; what it waits for of the event takes its sums as they are, too."""
+    streams = {n for n in phase.inputs if labelled.values[n].stream is not None}
+    front = before[-1]
+    if not streams & set(front.outputs):
+        return phase
+    summed = {o for p in before if p.kind is Kind.REDUCE and p.items > 1 for o in p.outputs}
+    for place, other in enumerate(before):
+        if other.kind is Kind.EVENT and set(other.outputs) & set(phase.inputs) and not other.wires:
+            before[place] = replace(other, direct=len(other.inputs) == 1 and other.inputs[0] in summed)
+    return replace(phase, front=front.name, direct=streams <= set(front.outputs))

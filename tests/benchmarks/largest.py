@@ -93,14 +93,19 @@ def _stage(stage: str, key: dict[str, Any], folder: Path) -> dict[str, Any]:
     return found | {"cpu_seconds": round(seconds, 1), "mb": max(own, children.ru_maxrss) // 1024}
 
 
-def _processor_seconds(session: int) -> float:
-    """What the living processes of a session have taken so far."""
-    ticks = 0
+def _tree(root: int) -> dict[int, int]:
+    """Clock ticks that a process and all below it have taken so far, by their ids: a tool has a session of its own."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = path.read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, fields[11:15])) if int(fields[3]) == session else 0
-    return round(ticks / os.sysconf("SC_CLK_TCK"), 1)
+            pid = int(path.parent.name)
+            parents[pid], ticks[pid] = int(fields[1]), sum(map(int, fields[11:15]))
+    found = {root}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {pid: ticks.get(pid, 0) for pid in found}
 
 
 def _bounded(stage: str, key: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -110,8 +115,11 @@ def _bounded(stage: str, key: dict[str, Any], folder: str) -> dict[str, Any]:
         try:
             said, _ = process.communicate(timeout=_BOUND_S)
         except subprocess.TimeoutExpired:
-            spent = _processor_seconds(process.pid)
-            os.killpg(process.pid, signal.SIGKILL)
+            ticks = _tree(process.pid)
+            for pid in ticks:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            spent = round(sum(ticks.values()) / os.sysconf("SC_CLK_TCK"), 1)
             return {"failed": f"over {_BOUND_S:.0f} s", "cpu_seconds": spent}
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)

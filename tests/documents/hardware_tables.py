@@ -116,10 +116,11 @@ def constituents_designs() -> str:
         shown = [row for row in own["designs"] if "refused" not in row]
         for row in sorted(shown, key=lambda r: (r["side"], r["interval"], r["seed"], r["lut"])):
             side = {"codesign": "ours", "HGQ2 imported": "HGQ2, imported here"}.get(row["side"], row["side"])
-            cells = [items, side, row["training"], str(row["seed"]), f"{row['training_seconds']:.0f}"]
+            cells = [items, side, row["training"], str(row["seed"])]
+            cells += [f"{row['training_seconds']:.0f}", str(row["epochs"])]
             cells += [str(row["interval"]), f"{row['accuracy']:.4f} ± {row['accuracy_error']:.4f}"]
             made.append([*cells, *(f"{row[key]:,.0f}" for key in ("lut", "ff", "latency_ns"))])
-    heads = ["items", "side", "training", "seed", "s of training", "interval", "accuracy", "LUT", "FF", "ns"]
+    heads = ["items", "side", "training", "seed", "s of training", "epochs", "interval", "accuracy", "LUT", "FF", "ns"]
     return table_of(heads, made)
 
 

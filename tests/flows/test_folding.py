@@ -98,7 +98,8 @@ def test_of_an_input_the_first_items_alone_are_taken(transport: str, tmp_path: P
 
 
 FAULTS = {
-    "a slot that is counted": ("(at[13] ? ", "(1'b0 ? "),  # behind a module: of the inputs they are zeros
+    "a slot that is counted": ("(at[11] ? ", "(1'b0 ? "),  # behind a module: of the inputs they are zeros
+    "an event's value that comes after its first items": ("if (at[6]) r", "if (at[7]) r"),
     "an accumulator that does not begin anew": ("(at[1] ? ", "(1'b0 ? "),
     "events too close that are let in": ("wire close = |after[3:1]", "wire close = |after[2:1]"),
     "valid a clock too late": ("assign valid = at[", "assign valid = after[1] & at["),

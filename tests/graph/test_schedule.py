@@ -86,11 +86,38 @@ def test_items_wait_where_they_have_the_fewest_bits() -> None:
     """x W is computed behind the delay of x, which has 18 bits an item, not 5 times as many."""
     folded = folded_of(network("JEDI-linear", 8, 3, width=16), 4)
     kinds = [p.kind for p in folded.phases]
-    assert kinds == [Kind.ITEM, Kind.REDUCE, Kind.EVENT, Kind.ITEM, Kind.REDUCE, Kind.EVENT]
-    first, second = (p for p in folded.phases if p.kind is Kind.ITEM)
+    assert kinds == [Kind.ITEM, Kind.REDUCE, Kind.EVENT, Kind.ITEM, Kind.ITEM, Kind.REDUCE, Kind.EVENT]
+    first, second, _ = (p for p in folded.phases if p.kind is Kind.ITEM)
     assert first.wires, "before the mean nothing is computed"
-    waiting = [n for n in second.inputs if folded.values[n].stream is not None]
-    assert sum(t.width for n in waiting for t in folded.types[n]) == 18
+    assert all(folded.values[n].stream is not None for n in second.inputs)
+    assert sum(t.width for n in second.inputs for t in folded.types[n]) == 18
+
+
+@pytest.mark.parametrize("interval", [1, 4])
+def test_what_is_made_of_the_event_meets_items_where_it_is_added_to_them(interval: int) -> None:
+    """x W is made in the clocks before; neither it nor the event's value waits, or goes through registers for it."""
+    folded = folded_of(network("JEDI-linear", 8, 3, width=16), interval)
+    front, behind = [p for p in folded.phases if p.kind is Kind.ITEM][1:]
+    of_event = next(p for p in folded.phases if p.kind is Kind.EVENT)
+    assert (behind.front, behind.direct, front.direct) == (front.name, True, False)
+    assert set(behind.inputs) == {*front.outputs, *of_event.outputs}
+    latency = {p.name: 3 for p in folded.phases if p.is_module}
+    schedule = folded.timed(latency)
+    assert schedule.starts[front.name] == schedule.starts[behind.name] - latency[front.name] > 0
+    assert {schedule.clocks[n] for n in front.outputs} == {schedule.starts[behind.name]}
+    assert schedule.starts[behind.name] == schedule.clocks[of_event.outputs[0]] + (interval > 1)
+    assert of_event.direct, "the sum is there in registers"
+
+
+def test_a_module_is_one_where_no_product_is_in_front() -> None:
+    """An event's value that is added before the product goes with it: a module in front would only be registers."""
+    n = Network(0, 8, 3)
+    x, g = n.block("items", 8, 3), n.block("event", 4)
+    wide = n.node("Unsqueeze", n.dense(g, 4, 3), n.integers([1]))
+    h = n.active(n.dense(n.active(n.node("Add", x, wide)), 3, 8))
+    folded = folded_of(n.design(n.head(n.reduce("ReduceSum", h), 8)), 4)
+    assert [p.kind for p in folded.phases if not p.wires] == [Kind.EVENT, Kind.ITEM, Kind.REDUCE, Kind.EVENT]
+    assert not any(p.front for p in folded.phases)
 
 
 def test_types_hold_what_comes_with_a_constant_channel() -> None:

@@ -108,7 +108,7 @@ def _compile(
     given = np.concatenate([_join(rows, phase.inputs), _carried(_kinds(folded, phase.inputs))])
     truth = _join(compute(folded, phase, _split(folded, phase.inputs, given)), phase.outputs)
     circuit, notes = optimise(_trace(folded, phase), lambda c: np.array_equal(c.predict(given, n_threads=1), truth))
-    pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False)
+    pipeline = to_pipeline(circuit, latency_cutoff=stage_delay, verbose=False, reg_inp=not phase.direct)
     name = f"codesign_{phase.name}"
     latency, bits = _write(folded, phase, pipeline, name, target, folder)
     save_program(circuit, folder / program_name(phase))

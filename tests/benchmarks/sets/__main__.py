@@ -1,7 +1,7 @@
 """``make bench-constituents``: networks on the constituents of jets beside HGQ2's JEDI-linear, unrolled and folded.
 
 Both sides get the same training and validation jets, the same three numbers of each constituent on one grid, one thread
-and the same processor time, HGQ2 also three times as much; networks are chosen on validation jets: of HGQ2's training
+and the same processor time, and three times as much, too; networks are chosen on validation jets: of HGQ2's training
 three by their operations, of ours for each of those the cheapest that is as accurate. LUTs are Yosys' for
 all, accuracies those of the firmware's integers on test jets of a seed that nothing was trained, chosen or tuned on;
 differences are paired. HGQ2's networks whose items share their input types are imported and folded, too.
@@ -41,7 +41,7 @@ from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tools.yosys import synthesise
 from tests.benchmarks.peers import environment
 from tests.benchmarks.sets.jets import CARD, FIELDS, TEST_SEED, Jets, jets_of
-from tests.benchmarks.sets.ours import TRAININGS, chosen, designs_of, settings_at, trainings_of
+from tests.benchmarks.sets.ours import THREE_TIMES, TRAININGS, chosen, designs_of, settings_at, trainings_of
 from tests.benchmarks.sets.picture import draw
 from tests.benchmarks.sets.published import anchors
 from tests.benchmarks.sets.ratios import Gap, Placed, against, together
@@ -57,8 +57,10 @@ AIMS = {1: 0.5, 9: 0.2}
 THEIRS = (
     ("HGQ2", 1.0, False),
     ("HGQ2, items alike", 1.0, True),
-    ("HGQ2, three times the time", 3.0, False),
+    (f"HGQ2, {THREE_TIMES}", 3.0, False),
 )
+#: how many times the time all of ours are given
+OURS = (1.0, 3.0)
 
 
 class Bench:
@@ -85,13 +87,13 @@ class Bench:
         if not labels.is_file() and "refused" not in json.loads(kept.read_text(encoding="utf-8")):
             np.save(labels, judge(place).astype(np.uint8))
 
-    def ours(self, scores: Sequence[float]) -> None:
+    def ours(self, times: float, scores: Sequence[float]) -> None:
         """Our trainings, and at each interval their cheapest designs that have these accuracies on validation jets."""
         given = [
             own
-            for what in trainings_of(self.items)
+            for what in trainings_of(self.items, times)
             for own in designs_of(
-                self.jets, what, self.given.seconds * what.share, self.seed, tuple(AIMS), TARGET,
+                self.jets, what, self.given.seconds * times * what.share, self.seed, tuple(AIMS), TARGET,
                 self.folder / "ours" / what.name.replace(", ", "-").replace(" ", "-"),
             )
         ]  # fmt: skip
@@ -100,9 +102,10 @@ class Bench:
                 named = {"side": "codesign", "training": own.training, **own.facts, "score": round(own.score, 4)}
                 self._design(f"{own.name}, interval {interval}", own.design, interval, named, self.jets.test.x)
 
-    def theirs(self, names: Sequence[str]) -> list[float]:
-        """HGQ2's trainings of these names and their designs; the accuracies of those on validation jets."""
-        scores: list[float] = []
+    def theirs(self, names: Sequence[str]) -> dict[float, list[float]]:
+        """HGQ2's trainings of these names and their designs; the accuracies of those on validation jets, by how many
+        times the time each was given."""
+        scores: dict[float, list[float]] = {1.0: [], 3.0: []}
         for name, times, shared in (each for each in THEIRS if each[0] in names):
             place = self.folder / name.replace(", ", "-").replace(" ", "-")
             seconds, limit = times * self.given.seconds, self.given.limit
@@ -110,7 +113,7 @@ class Bench:
             facts = {k: found[k] for k in ("epochs", "training_seconds", "compilation_seconds")}
             for point in found["points"]:
                 named = {"side": "HGQ2", "training": name, "ebops": point["ebops"], **facts}
-                scores += [] if "failed" in point else [point["validation_in_training"]]
+                scores[times] += [] if "failed" in point else [point["validation_in_training"]]
                 if shared and "failed" not in point:
                     design = imported(place / str(point["number"]) / "network.keras")
                     x = self.jets.values(self.jets.test).reshape(len(self.jets.test), -1)
@@ -195,7 +198,8 @@ def judged(rows: list[dict[str, Any]], jets: Jets, labels_of: Callable[[dict[str
         return Gap(float(difference[0]), spread(difference))
 
     def compared(ours: tuple[str, int, str | None], theirs: tuple[str, int, str | None], aim: float) -> dict[str, Any]:
-        """Of side, interval and training (None: any), seed by seed."""
+        """Of side, interval and training (None: any; else its name, or what stands behind a number of items), seed by
+        seed."""
         found = []
         for seed in sorted({row["seed"] for row in good}):
             own, other = (
@@ -204,7 +208,7 @@ def judged(rows: list[dict[str, Any]], jets: Jets, labels_of: Callable[[dict[str
                     for row in good
                     if row["seed"] == seed
                     and (row["side"], row["interval"]) == (side, interval)
-                    and training in (None, row["training"])
+                    and training in (None, row["training"], _time_of(row["training"]))
                 ]
                 for side, interval, training in (ours, theirs)
             )
@@ -213,13 +217,22 @@ def judged(rows: list[dict[str, Any]], jets: Jets, labels_of: Callable[[dict[str
         return together(found) if found else {}
 
     summary: dict[str, Any] = {}
-    for name, _, _ in THEIRS:
+    for name, times, _ in THEIRS:
         for interval, aim in AIMS.items():
-            summary[f"ours at {interval}, {name} at 1"] = compared(("codesign", interval, None), ("HGQ2", 1, name), aim)
+            theirs, own = ("HGQ2", 1, name), ("codesign", interval, "")
+            summary[f"ours at {interval}, {name} at 1"] = compared(own, theirs, aim)
+            if times > 1:
+                own = ("codesign", interval, THREE_TIMES)
+                summary[f"ours, {THREE_TIMES}, at {interval}, {name} at 1"] = compared(own, theirs, aim)
     folded = ("HGQ2 imported", 9, None)
-    summary["ours at 9, HGQ2 imported at 9"] = compared(("codesign", 9, None), folded, 1.0)
+    summary["ours at 9, HGQ2 imported at 9"] = compared(("codesign", 9, ""), folded, 1.0)
     summary["HGQ2 imported at 9, itself at 1"] = compared(folded, ("HGQ2", 1, THEIRS[1][0]), 1.0)
     return {name: row for name, row in summary.items() if row}
+
+
+def _time_of(training: str) -> str:
+    """What the name of a training says of its time, '' where it says nothing."""
+    return THREE_TIMES if training.endswith(THREE_TIMES) else ""
 
 
 def _folder(items: int, seed: int, given: argparse.Namespace) -> Path:
@@ -252,7 +265,7 @@ def write(given: argparse.Namespace) -> dict[str, Any]:
         summary = judged(rows, jets_of(items, given.train, given.test, own), labels_of)
         missing = [
             f"{name}, seed {seed}"
-            for name in [*(t.name for t in trainings_of(items)), *(name for name, _, _ in THEIRS)]
+            for name in [*(t.name for n in OURS for t in trainings_of(items, n)), *(name for name, _, _ in THEIRS)]
             for seed in given.seeds
             if not any(row.get("training") == name and row["seed"] == seed for row in rows)
         ]
@@ -287,6 +300,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=50000, help="jets to train on and choose by")
     parser.add_argument("--test", type=int, default=100000, help="jets to judge on")
     parser.add_argument("--seconds", type=float, default=40, help="processor time of all our trainings for a number")
+    parser.add_argument("--ours", type=float, nargs="+", default=list(OURS), choices=OURS, help="times that time")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--hgq2", nargs="+", default=[name for name, _, _ in THEIRS], help="trainings of HGQ2's")
     parser.add_argument("--limit", type=int, default=3, help="networks of each training of HGQ2")
@@ -303,8 +317,10 @@ def main() -> None:
     for items in given.items:
         for seed in given.seeds:
             bench = Bench(items, seed, given)
-            bench.ours(bench.theirs(given.hgq2))
-            record = write(given)
+            scores = bench.theirs(given.hgq2)
+            for times in given.ours:  # at once the time also for what theirs of three times reach
+                bench.ours(times, scores[times] if times > 1 else [s for each in scores.values() for s in each])
+                record = write(given)
     for items, own in record["items"].items():
         for name, row in own["summary"].items():
             print(items, name, {k: v for k, v in row.items() if k != "rows"})

@@ -1,4 +1,7 @@
-"""Our side: families on items that learn their precision, in a given processor time for all of them together."""
+"""Our side: families on items that learn their precision, in a given processor time for all of them together.
+
+As HGQ2 is trained for three times the time, too, so are ours: of equal processor time are the two that say so.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
 from codesign.training.lesson import Budget, Fold, Lesson
 from tests.benchmarks.sets.jets import Jets
 
-__all__ = ("TRAININGS", "Given", "Training", "chosen", "designs_of", "settings_at", "trainings_of")
+__all__ = ("THREE_TIMES", "TRAININGS", "Given", "Training", "chosen", "designs_of", "settings_at", "trainings_of")
 
 #: two layers that all items share; deep sets: the mean of all items for each, as JEDI-linear has it, costs an adder
 #: for every item and channel
@@ -32,15 +35,19 @@ _LEARNED: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Training:
-    """One training: what it is called, how many of the hardest items it takes, and its share of the processor time."""
+    """One training: what it is called, how many of the hardest items it takes, its share of the processor time, and how
+    many times that it is given."""
 
     name: str
     family: type[ItemFamily]
     config: dict[str, Any]
     items: int
     share: float
+    times: float = 1.0
 
 
+#: what a training is called that is given three times the time
+THREE_TIMES = "three times the time"
 #: of a number of items those that take no more; their shares are relative to each other
 TRAININGS = (
     Training("deepsets, 8 items", DeepSets, _LEARNED, 8, 0.33),
@@ -55,10 +62,11 @@ _BETWEEN, _TRIES = (0.8, 1.05), 3
 _SLACK = 0.005
 
 
-def trainings_of(items: int) -> list[Training]:
-    """Those of a number of items, with shares that add up to one."""
+def trainings_of(items: int, times: float = 1.0) -> list[Training]:
+    """Those of a number of items, with shares that add up to one; given so many times the time, once or three times."""
     own = [t for t in TRAININGS if t.items <= items]
-    return [replace(t, share=t.share / sum(o.share for o in own)) for t in own]
+    own = [replace(t, share=t.share / sum(o.share for o in own)) for t in own]
+    return own if times == 1 else [replace(t, name=f"{t.name}, {THREE_TIMES}", times=times) for t in own]
 
 
 def settings_at(interval: int) -> AlkaidSettings:
