@@ -13,7 +13,7 @@ from codesign.graph.clockwork import evaluate, play
 from codesign.graph.streams import Kind
 from codesign.testing.graphs import GraphBuilder, design_of, kind_of
 from tests.graph.folded_networks import EVENTS, clocks_of, differ, events_of, folded_of, with_gaps
-from tests.graph.item_networks import KINDS, network
+from tests.graph.item_networks import KINDS, Network, network
 
 #: ways to fold wrongly -> the tests, in the files of PLANTED, that plant them
 TRAPS = {
