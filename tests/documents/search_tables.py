@@ -58,7 +58,7 @@ def studies_on_items() -> str:
     for name, own in record_of("item_studies.json")["studies"].items():
         for point in sorted(own["points"], key=lambda p: p["figures"]["lut (compiled)"]):
             figures = point["figures"]
-            also = [f"{m} {of['value']:.3f}" for m, of in point.get("objectives", {}).items() if m != own["metric"]]
+            also = [f"{m} {of['value']:.3f}" for m, of in point["objectives"].items() if m != own["metric"]]
             cells = [name, own["metric"], f"{point['value']:.3f} ± {point['error']:.3f}", ", ".join(also)]
             cells += [f"{figures['lut (compiled)']:,.0f}", f"{figures['initiation_interval (compiled)']:.0f}"]
             cells += [f"{figures['latency_ns (compiled)']:.0f}", "in RTL" if point["exact"] else "no"]
