@@ -157,13 +157,11 @@ class TaskTests:
         names = [baseline.name for baseline in made]
         must(len(set(names)) == len(names), f"{task.name}: two of its baselines have one name")
         before = [_baseline_scores(problem, b, validation, len(problem.outputs(own))) for b in made]
-        other = Part(
-            validation.name,
-            validation.x,
-            _roll(validation.y),
-            None if validation.targets is None else _roll(validation.targets),
-            {name: _roll(values) for name, values in validation.truth.items()},
-            validation.class_names,
+        other = replace(
+            validation,
+            y=_roll(validation.y),
+            targets=None if validation.targets is None else _roll(validation.targets),
+            truth={name: _roll(values) for name, values in validation.truth.items()},
         )
         for baseline, expected in zip(made, before, strict=True):
             same = np.array_equal(baseline(other), expected)
