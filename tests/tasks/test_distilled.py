@@ -8,7 +8,6 @@ import torch
 
 from codesign.core import store
 from codesign.core.errors import InputError, UnsupportedError
-from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
 from codesign.data.sample import Sample, Splits
 from codesign.families.learned.family import MLPLearned
@@ -19,14 +18,14 @@ from codesign.pipeline.parts import record
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
 from codesign.tasks.anomalies.anomaly import Anomaly, AnomalyProblem
-from codesign.tasks.anomalies.anomaly_sample import REGIONS, ZERO_BIAS, AnomalySample
-from codesign.tasks.anomalies.level1_inputs import FEATURES, UNITS
+from codesign.tasks.anomalies.anomaly_sample import REGIONS, AnomalySample
 from codesign.tasks.distilled import Distilled
 from codesign.tasks.problem import working_points
 from codesign.tasks.tagging.jet_tagging import ClassificationProblem
 from codesign.tasks.teacher_contract import TeacherChoice
 from codesign.training.lesson import Budget
 from codesign.training.objectives import HeadsLoss
+from tests.tasks.hot_regions import hot_regions
 
 SPLITS = Splits(0.4, 0.3, 0.3, 1)
 MLP_CONFIG = {"widths": [6], "weight_bits": [3, 3], "activation_bits": [5], "input_bits": 7, "sparsity": 0.5}
@@ -50,19 +49,6 @@ class Three(ClassificationProblem):
         return []
 
 
-def regions(events=5000):
-    """Usual events, and a tenth with a hot corner; the objects beside are noise."""
-    dice = np.random.default_rng(2)
-    image = dice.poisson(6, (events, 18, 14, 1)).astype(np.float32)
-    strange = np.arange(events) % 10 == 9
-    image[strange, :3, :3] += 25
-    objects = np.abs(dice.normal(20, 10, (events, 57))).astype(np.float32).round()
-    return Sample(
-        objects, strange.astype(np.int64), FEATURES, UNITS, (ZERO_BIAS, "hot"), (BlockValues(REGIONS, image),),
-        held_out=("hot",), truth={"pile_up": dice.normal(46, 9, events).astype(np.float32)}, view=("regions",),
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def taught():
     problem = Distilled(Three(), TeacherChoice(name="network", epochs=8, width=16, batch=32, share=0.5), 1)
@@ -73,7 +59,7 @@ def taught():
 def anomaly():
     own = AnomalyProblem(AnomalySample(regions=True))
     problem = Distilled(own, TeacherChoice(name="autoencoder", epochs=3, channels=4, latent=4), 1)
-    return problem, problem.completed(regions(), SPLITS)
+    return problem, problem.completed(hot_regions(5000), SPLITS)
 
 
 def test_a_teacher_of_classes_knows_them_and_is_shown_as_a_ceiling(taught):
@@ -185,7 +171,7 @@ def test_a_teacher_that_cannot_teach_this_is_refused():
         problem.completed(problem.sample, SPLITS)
     with pytest.raises(UnsupportedError, match="'network' cannot teach this"):
         Distilled(AnomalyProblem(AnomalySample(regions=True)), TeacherChoice(name="network"), 1).completed(
-            regions(1000), SPLITS
+            hot_regions(1000), SPLITS
         )
     with pytest.raises(InputError, match="widht"):
         Distilled(Three(), TeacherChoice(name="network", widht=3), 1)

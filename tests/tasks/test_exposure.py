@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from codesign.core.errors import InputError, UnsupportedError
-from codesign.core.layout import BlockValues
 from codesign.core.records import SampleFacts
 from codesign.data.sample import Sample, Splits
 from codesign.families.teaching import lesson_of
@@ -17,12 +16,12 @@ from codesign.pipeline.parts import record
 from codesign.study.definition import Study
 from codesign.study.opened_problem import open_problem
 from codesign.tasks.anomalies.anomaly import Anomaly, AnomalyProblem
-from codesign.tasks.anomalies.anomaly_sample import REGIONS, ZERO_BIAS, AnomalySample
+from codesign.tasks.anomalies.anomaly_sample import ZERO_BIAS, AnomalySample
 from codesign.tasks.anomalies.deposits import with_deposits
-from codesign.tasks.anomalies.level1_inputs import FEATURES, UNITS
 from codesign.tasks.distilled import Distilled
 from codesign.tasks.exposure import EXPOSURE, genuine, made
 from codesign.tasks.teacher_contract import TeacherChoice
+from tests.tasks.hot_regions import hot_regions
 
 SPLITS = Splits(0.4, 0.3, 0.3, 1)
 STUDY: dict[str, Any] = {
@@ -32,17 +31,9 @@ STUDY: dict[str, Any] = {
 
 
 def regions(events: int = 3000) -> Sample:
-    """Usual events, and a tenth with a hot corner; events of one pool lie together."""
-    dice = np.random.default_rng(2)
-    image = dice.poisson(6, (events, 18, 14, 1)).astype(np.float32)
-    strange = np.arange(events) % 10 == 9
-    image[strange, :3, :3] += 25
-    objects = np.abs(dice.normal(20, 10, (events, 57))).astype(np.float32).round()
-    return Sample(
-        objects, strange.astype(np.int64), FEATURES, UNITS, (ZERO_BIAS, "hot"), (BlockValues(REGIONS, image),),
-        held_out=("hot",), truth={"pile_up": dice.normal(46, 9, events).astype(np.float32)}, view=("regions",),
-        pools=np.where(strange, 100, 0) + np.arange(events) // 10 % 20,
-    )  # fmt: skip
+    """Events of one pool lie together."""
+    sample = hot_regions(events)
+    return replace(sample, pools=100 * sample.labels + np.arange(events) // 10 % 20)
 
 
 def taught(exposure: int, sample: Sample) -> tuple[Distilled, Sample]:
