@@ -41,7 +41,7 @@ from codesign.statistics.replicas import DrawnRows, Replicas
 from codesign.tools.yosys import synthesise
 from tests.benchmarks.peers import environment
 from tests.benchmarks.sets.jets import CARD, FIELDS, TEST_SEED, Jets, jets_of
-from tests.benchmarks.sets.ours import THREE_TIMES, TRAININGS, chosen, designs_of, settings_at, trainings_of
+from tests.benchmarks.sets.ours import THREE_TIMES, chosen, designs_of, settings_at, trainings_of
 from tests.benchmarks.sets.picture import draw
 from tests.benchmarks.sets.published import anchors
 from tests.benchmarks.sets.ratios import Gap, Placed, against, together
@@ -279,7 +279,12 @@ def write(given: argparse.Namespace) -> dict[str, Any]:
         "target": {"name": TARGET.name, "stage_delay": TARGET.stage_delay, "clock_ns": TARGET.clock_ns},
         "seconds": given.seconds,
         "training": {
-            "codesign": {t.name: t.config | {"items": t.items, "share": t.share} for t in TRAININGS},
+            "codesign": {
+                t.name: t.config | {"items": t.items, "share": t.share}
+                for items in given.items
+                for times in OURS
+                for t in trainings_of(items, times)
+            },
             "hgq2": HGQ2,
         },
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread",

@@ -22,37 +22,50 @@ from codesign.flows.alkaid.flow import Alkaid, AlkaidSettings
 from codesign.training.lesson import Budget, Fold, Lesson
 from tests.benchmarks.sets.jets import Jets
 
-__all__ = ("THREE_TIMES", "TRAININGS", "Given", "Training", "chosen", "designs_of", "settings_at", "trainings_of")
+__all__ = (
+    "LEARNED",
+    "THREE_TIMES",
+    "TRAININGS",
+    "Given",
+    "Training",
+    "chosen",
+    "designs_of",
+    "settings_at",
+    "trainings_of",
+)
 
 #: two layers that all items share; deep sets: the mean of all items for each, as JEDI-linear has it, costs an adder
 #: for every item and channel
-_LEARNED: dict[str, Any] = {
+LEARNED: dict[str, Any] = {
     "each_widths": [16, 16], "tail_widths": [16], "pool": "sum", "precision": "learned", "weight_bits": [8] * 4,
     "activation_bits": [8] * 3, "pooled_bits": 8, "input_bits": 8, "fraction_bits": 4, "beta_low": 1e-6,
     "beta_high": 1e-4, "float_share": 0.3,
 }  # fmt: skip
+#: for networks that need not be cheap: a price that stays lower
+_ACCURATE = LEARNED | {"beta_high": 3e-5}
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training: what it is called, how many of the hardest items it takes, its share of the processor time, and how
-    many times that it is given."""
+    """One training: what it is called, how many of the hardest items it takes, and its share of the processor time."""
 
     name: str
     family: type[ItemFamily]
     config: dict[str, Any]
     items: int
     share: float
-    times: float = 1.0
 
 
 #: what a training is called that is given three times the time
 THREE_TIMES = "three times the time"
-#: of a number of items those that take no more; their shares are relative to each other
-TRAININGS = (
-    Training("deepsets, 8 items", DeepSets, _LEARNED, 8, 0.33),
-    Training("deepsets, 16 items", DeepSets, _LEARNED, 16, 0.67),
-)
+#: by how many times the time they are given: parts of the items, configurations, and shares of the time, which add up
+#: to one. The more time, the more items a training can use
+TRAININGS: Mapping[float, tuple[tuple[float, dict[str, Any], float], ...]] = {
+    1.0: ((0.5, LEARNED, 0.33), (0.75, _ACCURATE, 0.67)),
+    3.0: ((0.75, _ACCURATE, 0.33), (1.0, _ACCURATE, 0.67)),
+}
+#: more items than that no training takes
+_MOST_ITEMS = 32
 _BATCH, _RATE = 512, 0.02
 #: the time of an epoch is measured on one of so many events, in trainings of so many epochs
 _SHARE, _SHORT = 6, (3, 9)
@@ -63,10 +76,12 @@ _SLACK = 0.005
 
 
 def trainings_of(items: int, times: float = 1.0) -> list[Training]:
-    """Those of a number of items, with shares that add up to one; given so many times the time, once or three times."""
-    own = [t for t in TRAININGS if t.items <= items]
-    own = [replace(t, share=t.share / sum(o.share for o in own)) for t in own]
-    return own if times == 1 else [replace(t, name=f"{t.name}, {THREE_TIMES}", times=times) for t in own]
+    """Those of a number of items that are given so many times the time, once or three times."""
+    most, said = min(items, _MOST_ITEMS), f", {THREE_TIMES}" if times > 1 else ""
+    return [
+        Training(f"deepsets, {round(part * most)} items{said}", DeepSets, config, round(part * most), share)
+        for part, config, share in TRAININGS[times]
+    ]
 
 
 def settings_at(interval: int) -> AlkaidSettings:

@@ -23,10 +23,11 @@ from torch import Tensor
 
 from codesign.core.runfolder import write_atomically
 from codesign.core.targets import load_target
+from codesign.families.deepsets.family import DeepSets
 from codesign.training.learned_precision import LearnedPrecision
 from codesign.training.learned_quantisers import bits_of, width_of
 from tests.benchmarks.sets.jets import jets_of
-from tests.benchmarks.sets.ours import TRAININGS, Training, designs_of
+from tests.benchmarks.sets.ours import LEARNED, Training, designs_of
 from tests.trees import ROOT
 
 RECORD = ROOT / "reports" / "reference" / "item_prices.json"
@@ -35,6 +36,7 @@ TARGET = load_target("vu13p-360")
 LEVELS = (0.48, 0.50, 0.52, 0.54)
 WAYS = ("as it is", "products alone priced", "no start in floating point")
 INTERVALS = (1, 9)
+ITEMS = 8
 
 
 @contextmanager
@@ -65,13 +67,12 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
-    first = TRAININGS[0]
-    jets = jets_of(first.items, given.train, 1000, given.work)
+    jets = jets_of(ITEMS, given.train, 1000, given.work)
     rows: list[dict[str, Any]] = []
     for seed in given.seeds:
         for number, way in enumerate(WAYS):
-            config = first.config | ({"float_share": 0.0} if number == 2 else {})
-            what = Training(way, first.family, config, first.items, 1.0)
+            config = LEARNED | ({"float_share": 0.0} if number == 2 else {})
+            what = Training(way, DeepSets, config, ITEMS, 1.0)
             place = given.work / f"{given.train}-{given.seconds:g}" / f"{number}-{seed}"
             place.mkdir(parents=True, exist_ok=True)
 
@@ -94,10 +95,10 @@ def main() -> None:
             print(row, flush=True)
     record = {
         "command": "python -m tests.benchmarks.sets.prices",
-        "items": first.items,
+        "items": ITEMS,
         "train_and_validation": given.train,
         "seconds": given.seconds,
-        "config": first.config,
+        "config": LEARNED,
         "levels": list(LEVELS),
         "tool": "alkaid's estimate",
         "versions": {n: version(n) for n in ("codesign", "torch", "brevitas", "alkaid")},
