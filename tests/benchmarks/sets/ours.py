@@ -129,10 +129,11 @@ def designs_of(
 
 
 def chosen(given: Sequence[Given], interval: int, scores: Sequence[float]) -> list[Given]:
-    """By what validation jets say: for each of these accuracies the cheapest network that has it, and the cheapest that
-    has it within their error."""
+    """By what validation jets say: for each of these accuracies the cheapest network that has it, the cheapest that has
+    it within their error, and the cheapest that has it whatever their error: a network on a front was chosen for its
+    score on them, which is above that on others."""
     picked = []
-    for score in (s for each in scores for s in (each, each - _SLACK)):
+    for score in (s for each in scores for s in (each, each - _SLACK, each + _SLACK)):
         able = [own for own in given if own.score >= score]
         picked += [min(able, key=lambda own: own.costs[interval])] if able else []
     return [own for own in given if any(own is one for one in picked)]
