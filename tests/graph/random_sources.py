@@ -23,6 +23,7 @@ MORE_REASONS = (
     "needs more than 24 bits",
     "the logarithm of",
     "the reciprocal of 0",
+    "cannot be told from a tie",
 )
 FUNCTIONS = ("Sigmoid", "Tanh", "Exp", "Softplus", "Erf", "Elu", "Gelu", "HardSwish", "Mish")
 

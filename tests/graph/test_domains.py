@@ -138,3 +138,25 @@ def test_sign_bits_of_one_bit_times_a_matrix(kinds):
     )
     circuit = trace(x, Signals().matmul(x, matrix), optimize=False)
     assert (circuit.predict(values.astype(np.float64)) == values @ matrix).all()
+
+
+@pytest.mark.parametrize("number", [6, 7, 13])
+def test_bits_that_are_kept_as_what_they_lack_times_a_matrix(number):
+    """alkaid's tables of six single bits are read backwards where all of the six have a negative factor."""
+    none, one = np.zeros((1, number), np.int64), np.ones((1, number), np.int64)
+    x = FVArray.from_kif(none, one, none, HWConfig(1, -1, -1))
+    matrix = np.random.default_rng(3).integers(-7, 8, (number, 3)).astype(np.float64)
+    values = np.random.default_rng(4).integers(0, 2, (200, number)).astype(np.float64)
+    domain = Signals()
+    circuit = trace(x, domain.matmul(domain.subtract(np.ones((1, number)), x), matrix), optimize=False)
+    assert (circuit.predict(values) == (1 - values) @ matrix).all()
+
+
+def test_numbers_that_are_joined_to_signals_are_signals():
+    """As a padding's are, in whatever order they lie in memory: what comes next asks each for its type."""
+    x = FVArray.from_kif(*np.array([[[1] * 4], [[2] * 4], [[1] * 4]]), HWConfig(1, -1, -1))
+    domain = Signals()
+    turned = domain.transpose(domain.reshape(x, (2, 2)), (0, 2, 1))
+    wide = domain.concat([turned, np.full((1, 1, 2), 0.5)], 1)
+    circuit = trace(x, domain.reshape(domain.sign(wide, np.array(1.0)), (6,)), optimize=False)
+    assert circuit.predict(np.array([[-1.5, 0.0, 0.5, -0.5]])).tolist() == [[-1, 1, 1, -1, 1, 1]]

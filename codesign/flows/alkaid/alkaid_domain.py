@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, prod
 from typing import Any
 
@@ -27,6 +28,13 @@ __all__ = ("Signals",)
 
 class Signals(Arrays):
     """Arithmetic on :class:`alkaid.trace.FVArray`, (1, ...): each element is one signal of the circuit."""
+
+    def concat(self, parts: Sequence[Any], axis: int) -> Any:
+        """Join along an axis; numbers beside signals become signals that cannot change."""
+        like = next((p for p in parts if isinstance(p, FVArray)), None)
+        if like is None or all(isinstance(p, FVArray) for p in parts):
+            return super().concat(parts, axis)
+        return _array(super().concat([np.asarray(p, dtype=object) for p in parts], axis), like)
 
     def add(self, a: Any, b: Any) -> Any:
         """Elementwise sum."""
@@ -170,7 +178,8 @@ _EXACT = Exact()
 
 
 def _array(elements: Any, like: FVArray) -> FVArray:
-    return FVArray(elements, like.solver_options, hwconf=like.hwconf)
+    """Signals of elements, numbers among them: alkaid leaves those numbers that lie in memory in another order."""
+    return FVArray(np.array(elements, dtype=object, order="C"), like.solver_options, hwconf=like.hwconf)
 
 
 def _widest(x: FVArray) -> int:
@@ -196,7 +205,7 @@ def _row(row: FVArray, matrix: Array) -> Any:
     if not (~constant & matrix.any(axis=-1)).any():
         return np.where(constant, [float(v.low) for v in _flat(row)], 0.0) @ matrix
     bits = [v for v in _flat(row) if sum(v.kif) == 1]
-    if bits and all(v.low >= 0 for v in bits):
+    if bits and all(v.low >= 0 and v._factor > 0 for v in bits):
         return np.asarray(row @ matrix)[0]
     return _adders(_flat(row), matrix)
 
@@ -205,7 +214,8 @@ def _adders(row: list[FVariable], matrix: Array) -> NDArray[np.object_]:
     """Signals (n,) times (n, m), (m,), as alkaid multiplies them, but for its tables of single bits.
 
     alkaid 0.8.2 takes six signals of one bit for the address of a table. It reads a sign bit, of the values -step and
-    0, as if it counted +step: the result is wrong, or its own assertion fails. So they are for bits without sign alone.
+    0, as if it counted +step, and a table backwards where it keeps all of the six with a negative factor: the result is
+    wrong, or its own assertion fails. So they are for bits without sign and such a factor alone.
     """
     found: list[Any] = row
     spans = [QInterval(float(v.low), float(v.high), float(v.step)) for v in row]
