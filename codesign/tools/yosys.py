@@ -16,8 +16,9 @@ What is counted:
 
 A module that the firmware says to have many copies (:class:`codesign.rtl.firmware.Rtl`) is synthesised once by itself,
 flattened, and counted as often as the rest of the netlist holds it, what all copies have in common once
-(:mod:`codesign.tools.repeated`). Nothing else is optimised across its border, whose ports have registers. The figures'
-tool is then ``yosys by modules``.
+(:mod:`codesign.tools.repeated`). Nothing else is optimised across its border, so that what the whole would share there,
+registers above all, is counted in each copy: a little more than is there. The figures' tool is then ``yosys by
+modules``.
 
 A netlist is refused that has any other cell, such as a memory whose number of look-up tables is not listed here or a
 cell that is not a primitive of the target, or whose memory fell to flip-flops.

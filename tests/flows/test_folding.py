@@ -298,14 +298,14 @@ def test_a_damaged_program_is_told(jedi: Firmware, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_module_that_is_counted_apart_is_the_whole(tmp_path: Path) -> None:
     """Of JEDI-linear's modules what depends on the event's mean alone is the same in each copy."""
-    design = network("JEDI-linear", 10, width=4, outputs=3)
+    design = network("JEDI-linear", 16)
     firmware = Alkaid().compile(design, TARGET, tmp_path / "items", AlkaidSettings(modules="items"))
     flat = replace(firmware, rtl=replace(firmware.rtl, repeated=()))
     apart, whole = (Alkaid().synthesise(f, tmp_path / f"yosys{i}", 600) for i, f in enumerate((firmware, flat)))
     assert {f.tool for f in apart} == {"yosys by modules"}
     assert {f.tool for f in whole} == {"yosys"}
     found, truth = ({f.quantity: f.value for f in figures} for figures in (apart, whole))
-    assert found["lut"] == pytest.approx(truth["lut"], rel=0.1)  # so small a module is much of a border
+    assert found["lut"] == pytest.approx(truth["lut"], rel=0.1)  # 5 % above; of 4 neurons 15 %: most of it border
     assert found["ff"] == pytest.approx(truth["ff"], rel=0.25)
     assert found["carry"] == pytest.approx(truth["carry"], rel=0.1)
 
