@@ -1,4 +1,4 @@
-"""The fronts of both sides, unrolled and folded, one panel for a number of items."""
+"""The fronts of both sides, unrolled and folded: a row for a number of items, a panel for what time both are given."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.sets.ours import THREE_TIMES
+
 __all__ = ("draw",)
 
-#: side and interval -> colour, marker, label; HGQ2's trainings have a marker of their own
+#: side and interval -> colour, marker, label
 _SERIES: tuple[tuple[str, int, str, str, str], ...] = (
     ("codesign", 1, "#1f5fa8", "o", "ours, interval 1"),
     ("codesign", 9, "#1f5fa8", "*", "ours, folded over 9"),
@@ -16,7 +18,7 @@ _SERIES: tuple[tuple[str, int, str, str, str], ...] = (
     ("HGQ2 imported", 9, "#c4591d", "P", "HGQ2 imported, folded over 9"),
 )
 
-_TICKS = (1000, 2000, 3000, 5000, 10_000, 20_000, 30_000, 50_000, 100_000)
+_TICKS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 
 
 def draw(record: dict[str, Any], file: Path) -> None:
@@ -33,24 +35,35 @@ def draw(record: dict[str, Any], file: Path) -> None:
     if not shown:
         return
     with matplotlib.rc_context({"svg.hashsalt": "codesign", "font.size": 11}):
-        figure, axes = pyplot.subplots(1, len(shown), figsize=(5.6 * len(shown), 4.4), squeeze=False)
-        for axis, (items, rows) in zip(axes[0], shown.items(), strict=True):
-            for side, interval, colour, marker, label in _SERIES:
-                own = [r for r in rows if r["side"] == side and r["interval"] == interval]
-                if not own:
-                    continue
-                axis.errorbar(
-                    [r["lut"] for r in own], [r["accuracy"] for r in own], yerr=[r["accuracy_error"] for r in own],
-                    fmt=marker, color=colour, ms=10 if marker in "*P" else 6, mfc=colour if interval == 1 else "white",
-                    ls="none", label=label,
-                )  # fmt: skip
-            axis.set(xscale="log", xlabel="LUT (Yosys)", ylabel="accuracy", title=f"{items} constituents of 3 numbers")
-            low, high = axis.get_xlim()
-            axis.set_xticks([t for t in _TICKS if low <= t <= high], minor=False)
-            axis.set_xticks([], minor=True)
-            axis.xaxis.set_major_formatter("{x:,.0f}")
-            axis.grid(alpha=0.25)
-        axes[0][0].legend(loc="lower right", fontsize=9)
-        figure.tight_layout()
+        figure, axes = pyplot.subplots(
+            len(shown), 2, figsize=(10.4, 4.2 * len(shown) + 0.6), squeeze=False, sharex=True, sharey="row"
+        )
+        for line, (items, rows) in zip(axes, shown.items(), strict=True):
+            for axis, longer in zip(line, (False, True), strict=True):
+                _panel(axis, [r for r in rows if r["training"].endswith(THREE_TIMES) == longer])
+                both = f"{THREE_TIMES}, both" if longer else "the same time for both"
+                axis.set_title(f"{items} constituents of 3 numbers, {both}", fontsize=11)
+            line[0].set_ylabel("accuracy")
+        for axis in axes[-1]:
+            axis.set_xlabel("LUT (Yosys)")
+        low, high = axes[0][0].get_xlim()
+        axes[0][0].set_xticks([t for t in _TICKS if low <= t <= high], minor=False)
+        axes[0][0].set_xticks([], minor=True)
+        axes[0][0].xaxis.set_major_formatter("{x:,.0f}")
+        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="lower center", ncols=len(_SERIES), fontsize=10)
+        figure.tight_layout(rect=(0, 0.5 / figure.get_figheight(), 1, 1))
         figure.savefig(file, metadata={"Date": None})
         pyplot.close(figure)
+
+
+def _panel(axis: Any, rows: list[dict[str, Any]]) -> None:
+    for side, interval, colour, marker, label in _SERIES:
+        own = [r for r in rows if r["side"] == side and r["interval"] == interval]
+        if own:
+            axis.errorbar(
+                [r["lut"] for r in own], [r["accuracy"] for r in own], yerr=[r["accuracy_error"] for r in own],
+                fmt=marker, color=colour, ms=10 if marker in "*P" else 6, mfc=colour if interval == 1 else "white",
+                ls="none", label=label,
+            )  # fmt: skip
+    axis.set_xscale("log")
+    axis.grid(alpha=0.25)
