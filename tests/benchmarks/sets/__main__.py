@@ -46,7 +46,7 @@ from tests.benchmarks.sets.picture import draw
 from tests.benchmarks.sets.published import anchors
 from tests.benchmarks.sets.ratios import Gap, Placed, against, together
 from tests.benchmarks.sets.theirs import HGQ2, classes_of, imported, trained, unrolled
-from tests.trees import ROOT
+from tests.trees import ROOT, commit_of
 
 RECORD = ROOT / "reports" / "reference" / "constituents_bench.json"
 PICTURE = ROOT / "docs" / "pictures" / "constituents_bench.svg"
@@ -274,6 +274,7 @@ def write(given: argparse.Namespace) -> dict[str, Any]:
         found[str(items)] = {"summary": summary, "not_measured": missing, "designs": rows}
     record = {
         "command": "make bench-constituents",
+        "commit": commit_of(),
         "jets": {"card": CARD, "train_and_validation": given.train, "test": given.test, "seed_of_test": TEST_SEED},
         "fields": list(FIELDS),
         "target": {"name": TARGET.name, "stage_delay": TARGET.stage_delay, "clock_ns": TARGET.clock_ns},
@@ -301,12 +302,12 @@ def write(given: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     """Measure what is not there, and write after each design."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--items", type=int, nargs="+", default=[32, 16])
+    parser.add_argument("--items", type=int, nargs="+", default=[32])
     parser.add_argument("--train", type=int, default=50000, help="jets to train on and choose by")
     parser.add_argument("--test", type=int, default=100000, help="jets to judge on")
     parser.add_argument("--seconds", type=float, default=40, help="processor time of all our trainings for a number")
     parser.add_argument("--ours", type=float, nargs="+", default=list(OURS), choices=OURS, help="times that time")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--hgq2", nargs="+", default=[name for name, _, _ in THEIRS], help="trainings of HGQ2's")
     parser.add_argument("--limit", type=int, default=3, help="networks of each training of HGQ2")
     parser.add_argument("--timeout", type=float, default=1800, help="seconds for one synthesis")
