@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codesign.core.errors import UnsupportedError
+from codesign.core.printing import visible
 
 __all__ = ("Obstacle", "Obstacles")
 
@@ -26,8 +27,8 @@ class Obstacle:
         return cls(node, operator, seen or advice, advice if seen else "")
 
     def __str__(self) -> str:
-        """One line."""
-        return f"{self.node}: {self.seen}" + (f"; {self.advice}" if self.advice else "")
+        """One line, whatever a file calls its nodes."""
+        return visible(f"{self.node}: {self.seen}" + (f"; {self.advice}" if self.advice else ""))
 
 
 class Obstacles(UnsupportedError):

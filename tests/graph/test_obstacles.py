@@ -37,3 +37,7 @@ def test_an_obstacle_tells_what_would_do_from_what_was_seen():
     assert one == Obstacle("Div_3", "Div", "seen this; or that", "do so")
     assert str(one) == "Div_3: seen this; or that; do so"
     assert Obstacle.of("a", "", UnsupportedError("only seen")) == Obstacle("a", "", "only seen", "")
+
+
+def test_an_obstacle_is_one_line_whatever_a_file_calls_its_node():
+    assert str(Obstacle("\ra\n\x1b[2J", "MatMul", "unknown")) == "\\ra\\n\\x1b[2J: unknown"

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from numba.core import caching
+from numba.core import caching, dispatcher, serialize
 
 from codesign.core.errors import CodesignError, ToolError
 
@@ -71,13 +71,19 @@ def _look(args: Sequence[Any], cwd: Path) -> None:
                 sys.audit(_TOOL, f"{args[0]} with {path}")
 
 
-def _reads_kept_kernel(work: Path) -> bool:
-    """Whether it is numba that unpickles, from where it keeps compiled kernels, which no damaged file can lie in."""
+def _of_kernels(work: Path) -> bool:
+    """Whether it is numba that unpickles or writes: where it keeps compiled kernels, which no damaged file can lie in,
+    or what a kernel of this process, or one that it compiles just now, has in itself."""
+    own = {(dispatcher.__file__, "_compile_for_args"), (serialize.__file__, "_numba_unpickle")}
     frame: FrameType | None = sys._getframe()
     while frame is not None:
-        kept = frame.f_locals.get("self")
-        if frame.f_code.co_filename == caching.__file__ and isinstance(kept, caching.IndexDataCacheFile):
+        code, kept = frame.f_code, frame.f_locals.get("self")
+        if code.co_filename == caching.__file__ and isinstance(kept, caching.IndexDataCacheFile):
             return work not in Path(kept._index_path).resolve().parents
+        if (code.co_filename, code.co_name) in own:
+            return True
+        if code.co_filename == caching.__file__ and code.co_name == "ensure_cache_path":
+            return work not in Path(kept.get_cache_path()).resolve().parents  # type: ignore[union-attr]
         frame = frame.f_back
     return False
 
@@ -86,7 +92,7 @@ def _watch(work: Path, seen: list[str]) -> None:
     inside = (str(work), "/dev/null", "/proc/self/")
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event == "pickle.find_class" and _reads_kept_kernel(work):
+        if event == "pickle.find_class" and _of_kernels(work):
             return
         if event in _WATCHED:
             seen.append(f"{event} {str(args)[:200]}")
@@ -95,7 +101,7 @@ def _watch(work: Path, seen: list[str]) -> None:
             writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (
                 isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
             )
-            if writes and not path.startswith(inside):
+            if writes and not path.startswith(inside) and not _of_kernels(work):
                 seen.append(f"write {path}")
 
     sys.addaudithook(hook)
