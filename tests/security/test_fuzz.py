@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from numba.core import caching
+from numba.core import caching, serialize
 
 from codesign.core.errors import InputError
 from codesign.core.process import run_tool
@@ -68,6 +68,24 @@ def kernel_out_of_the_folder(path):
     kept = caching.IndexDataCacheFile(str(path.parent), "kernel", 0)
     kept.save("key", Path("x"))
     kept.load("key")
+
+
+class Through:
+    """What numba's own way of unpickling is to hide."""
+
+    def __reduce__(self):
+        return serialize._numba_unpickle, (0, pickle.dumps(Path("x")), b"")
+
+
+def kernel_that_hides_what_it_unpickles(path):
+    kept = caching.IndexDataCacheFile(str(path.parent), "kernel", 0)
+    kept.save("key", Through())
+    kept.load("key")
+
+
+def test_what_passes_through_numbas_own_unpickling_is_seen(tmp_path):
+    found = in_child(tmp_path, kernel_that_hides_what_it_unpickles, tmp_path / "file", 0)
+    assert any("pathlib" in event for event in found["seen"])
 
 
 def test_unpickling_is_seen_but_of_numbas_own_kernels(tmp_path):

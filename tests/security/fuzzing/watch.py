@@ -72,20 +72,23 @@ def _look(args: Sequence[Any], cwd: Path) -> None:
 
 
 def _of_kernels(work: Path) -> bool:
-    """Whether it is numba that unpickles or writes: where it keeps compiled kernels, which no damaged file can lie in,
-    or what a kernel of this process, or one that it compiles just now, has in itself."""
+    """Whether it is numba that unpickles or writes: where it keeps compiled kernels, unless a damaged file can lie
+    there, or what a kernel of this process, or one that it compiles just now, has in itself."""
     own = {(dispatcher.__file__, "_compile_for_args"), (serialize.__file__, "_numba_unpickle")}
     frame: FrameType | None = sys._getframe()
-    while frame is not None:
+    found = False
+    while frame is not None:  # to its end: what is read from a damaged file may pass through numba's own on its way
         code, kept = frame.f_code, frame.f_locals.get("self")
+        place = ""
         if code.co_filename == caching.__file__ and isinstance(kept, caching.IndexDataCacheFile):
-            return work not in Path(kept._index_path).resolve().parents
-        if (code.co_filename, code.co_name) in own:
-            return True
-        if code.co_filename == caching.__file__ and code.co_name == "ensure_cache_path":
-            return work not in Path(kept.get_cache_path()).resolve().parents  # type: ignore[union-attr]
+            place = kept._index_path
+        elif code.co_filename == caching.__file__ and code.co_name == "ensure_cache_path":
+            place = kept.get_cache_path()
+        if place and work in Path(place).resolve().parents:
+            return False
+        found = found or bool(place) or (code.co_filename, code.co_name) in own
         frame = frame.f_back
-    return False
+    return found
 
 
 def _watch(work: Path, seen: list[str]) -> None:
