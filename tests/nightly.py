@@ -85,6 +85,10 @@ _DIVIDED: dict[str, dict[str, str]] = {
         "folding-kinds": "test_every_kind_in_simulation",
         "folding-others": "not test_every_kind_in_simulation",
     },
+    "tests/security/damage/test_damage.py": {
+        "damage-run": "test_every_damage_of_a_run",
+        "damage-bundle": "not test_every_damage_of_a_run",
+    },
     "tests/conformance/test_conformance.py": {
         "alkaid": "test_alkaid_simulated",
         "finn": "test_finn or through_finn",
@@ -104,7 +108,7 @@ def slow_parts() -> list[Part]:
     parts = [_slow(name, f"tests/{name}", *ignored) for name in folders]
     parts.append(_slow("root", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests").glob("test_*.py"))))
     for file, selections in _DIVIDED.items():
-        parts += [_slow(f"{Path(file).parent.name}-{name}", file, "-k", words) for name, words in selections.items()]
+        parts += [_slow(f"{Path(file).parts[1]}-{name}", file, "-k", words) for name, words in selections.items()]
     return parts
 
 

@@ -36,14 +36,6 @@ def commit_of(name: str = "HEAD") -> str:
         raise InputError(f"no commit '{name}' here: give BASE=commit, as 'git log' names it") from None
 
 
-def first_commit_of(path: str) -> str:
-    """The commit that added a file."""
-    added = git("log", "--diff-filter=A", "--format=%H", "--", path).splitlines()
-    if not added:
-        raise InputError(f"no commit has added {path} yet: give BASE=commit")
-    return added[-1]
-
-
 def changed() -> bool:
     """Whether files that git knows differ from the commit, but for the record that the night writes meanwhile."""
     return bool(git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!reports/reference/nightly.json"))

@@ -54,13 +54,17 @@ class ParquetTable:
 
     def _bytes(self, names: set[str]) -> int:
         """Bytes that the columns take in memory; InputError for a row group's column that claims too many."""
-        metadata = self._file.metadata
+        metadata, schema = self._file.metadata, self._file.schema
+        places = {i: schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)}
         total = 0
         for group in range(metadata.num_row_groups):
-            for place in range(metadata.num_columns):
-                column = metadata.row_group(group).column(place)
-                name = column.path_in_schema.split(".")[0]
+            # asked for what a damaged file says of a column, pyarrow ends the process; its reader, that asks the same,
+            # raises an error: it goes first
+            if next(self._file.iter_batches(1, row_groups=[group], columns=list(names)), None) is None:
+                continue
+            for place, name in places.items():
                 if name in names:
+                    column = metadata.row_group(group).column(place)
                     width = _WIDTHS.get(column.physical_type, 8)
                     size = max(int(column.total_uncompressed_size), int(column.num_values) * width)
                     limit_inflation(self._path, name, f"row group {group}", size)

@@ -184,6 +184,21 @@ def test_basket_that_holds_gigabytes(method: str, size: int, large: bytes, tmp_p
     assert int(used) < 250_000  # kB, most of it libraries
 
 
+def test_column_of_which_arrow_cannot_speak(tmp_path: Path) -> None:
+    """A footer where a column's optional values are said to be required: asked for its size, Arrow ends the process."""
+    path = tmp_path / "e.parquet"
+    columns = {name: pyarrow.array(np.arange(50, dtype=np.float32)) for name in ("MET_pt", "MET_phi")}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    content = path.read_bytes()
+    optional, required = b"\x25\x02\x18\x06MET_pt", b"\x25\x00\x18\x06MET_pt"
+    assert content.count(optional) == 1
+    path.write_bytes(content.replace(optional, required))
+    command = f"from codesign.physics.events import read_events; list(read_events({str(path)!r}, ['MET']))"
+    run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=False)
+    assert run.returncode == 1, run.stderr  # not by a signal
+    assert "damaged or truncated" in run.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(("name", "form"), FORMS[1:])
 def test_pieces_too_large(name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name
