@@ -140,16 +140,10 @@ HLS = {
 }
 
 
-@settings(max_examples=1, deadline=None)  # a compilation each, of seven seconds; twenty with -m slow
-@given(**HLS)
-@example(seed=255, depth=1, io="io_parallel", strategy="latency", reuse=1, per_channel=True)  # a square matrix
-def test_a_few_random_networks_through_hls4ml(tmp_path_factory, **drawn):
-    through_hls4ml(tmp_path_factory.mktemp("random"), **drawn)
-
-
 @pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(**HLS)
+@example(seed=255, depth=1, io="io_parallel", strategy="latency", reuse=1, per_channel=True)  # a square matrix
 def test_random_networks_through_hls4ml(tmp_path_factory, **drawn):
     through_hls4ml(tmp_path_factory.mktemp("random"), **drawn)
 

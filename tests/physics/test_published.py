@@ -37,6 +37,7 @@ def generated(published: Sample, tmp_path_factory: pytest.TempPathFactory) -> tu
     return features_of(hard), sample.labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "tolerance"), [("mass_mmdt", 0.12), ("multiplicity", 0.12), ("zlogz", 0.1), ("c1_b0_mmdt", 0.1)]
 )

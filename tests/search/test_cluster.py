@@ -92,6 +92,7 @@ def test_a_cluster_worker_that_is_killed_loses_nothing(cluster, study, tmp_path,
     assert front.points
 
 
+@pytest.mark.slow
 def test_real_candidates_on_a_cluster(cluster, tmp_path):
     """Trained, compiled and proven in processes that share no folder with the driver, but a store."""
     store = f"file://{tmp_path}/store"

@@ -94,6 +94,7 @@ def test_the_register_behind_the_comparison_is_counted(scored, tmp_path):
     assert firmware.extra["ff"] == plain.extra["ff"] + width + 1
 
 
+@pytest.mark.slow
 def test_the_standalone_test_bench_compares_the_trigger_bit(scored, tmp_path):
     firmware, codes, outputs = scored
     write_testbench(firmware, codes, outputs, tmp_path)

@@ -134,9 +134,8 @@ def test_parts_of_other_makers_are_refused(finn, tmp_path):
         finn.compile(small(), load_target("ulx3s-85f"), tmp_path / "fw")
 
 
-@pytest.mark.parametrize(
-    ("target", "interval"), [("vu13p-360", 16), pytest.param("pynq-z2", 4, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "interval"), [("vu13p-360", 16), ("pynq-z2", 4)])
 def test_synthesis_finds_the_slices_that_the_estimate_says(finn, target, interval, tmp_path):
     design = small(seed=5)
     firmware = finn.compile(design, load_target(target), tmp_path / "fw", FinnSettings(initiation_interval=interval))

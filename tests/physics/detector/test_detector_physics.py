@@ -53,6 +53,7 @@ def test_zero_bias(simulated: Callable[..., Any]) -> None:
     assert rates[0] <= 2544 * 11.245
 
 
+@pytest.mark.slow
 def test_azimuth_and_reflection(simulated: Callable[..., Any]) -> None:
     """No direction in azimuth, and no side, is preferred."""
     events = simulated("zero-bias", ZERO_BIAS)
