@@ -20,7 +20,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,6 +35,7 @@ from tests.security.fuzzing import bundles, files, runs
 from tests.security.fuzzing.damage import TEXT, damaged
 from tests.security.fuzzing.subject import Subject
 from tests.security.fuzzing.watch import HANG, in_child
+from tests.trees import changed, commit_of
 
 SUBJECTS: dict[str, Subject] = {**runs.SUBJECTS, **bundles.SUBJECTS, **files.SUBJECTS}
 _IMPORTED = (
@@ -156,13 +156,6 @@ def _summed(counts: dict[str, Counter[str]]) -> dict[str, Any]:
     return {"cases": cases, **{key: total[of] for key, of in _RECORDED.items()}, "by kind": kinds}
 
 
-def _commit() -> str:
-    """Of the project, with a mark where files differ from it."""
-    git = ["git", "-C", str(Path(__file__).resolve().parents[2]), "describe", "--always", "--abbrev=12", "--dirty"]
-    done = subprocess.run(git, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
-
-
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,7 +169,11 @@ def main() -> int:
     sys.dont_write_bytecode = True  # what a child imports is no write of a damaged file's
     one = given.only is not None
     numbers = range(given.only, given.only + 1) if one else range(given.start, given.start + given.count)
-    facts = {"commit": _commit(), "date": datetime.now(UTC).date().isoformat(), "first": numbers.start}
+    facts = {
+        "commit": commit_of()[:12] + "-dirty" * changed(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "first": numbers.start,
+    }
     found = facts | fuzz(numbers, given.seed, lambda text: print(text, file=sys.stderr, flush=True), given.seconds)
     text = json.dumps(found, indent=1)
     given.output.write_text(text + "\n") if given.output else print(text)
