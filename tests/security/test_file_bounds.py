@@ -19,6 +19,7 @@ from codesign.core.reading.gz import gunzip
 from codesign.core.reading.npz import npy_array, npz_arrays
 from codesign.core.runfolder import RunFolder
 from codesign.core.store import unpack
+from codesign.data.files import describe
 from codesign.data.readers import read_sample
 from codesign.handoff.archive import open_bundle
 from tests.security.refusal import refused
@@ -187,6 +188,23 @@ def test_root_files_name_classes_by_names(tmp_path):
         path.write_bytes(content.replace(name, evil))
         with refused("describes a class or member with the name", "e.root"):
             opened_root(path)
+
+
+def test_root_files_describe_their_classes_once(tmp_path):
+    """With a class that is known to nobody in the descriptions, uproot alone reads them until Python's stack ends."""
+    import uproot
+
+    from codesign.core.reading.rootfile import opened_root
+
+    path = tmp_path / "e.root"
+    with uproot.recreate(path, compression=None) as file:
+        file.mktree("Events", {"a": "f8"}).extend({"a": np.zeros(3)})
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"TStreamerBasicType\0", b"TStreamerBasicTypo\0", 1))
+    with pytest.raises(ValueError, match="only they could describe"):
+        opened_root(path)
+    with refused("damaged", "e.root"):
+        describe(path)
 
 
 def test_a_whole_run_is_read_as_ever(tmp_path):

@@ -31,6 +31,7 @@ def opened_root(path: Path, **options: Any) -> Any:
     with open_given(path):  # a plain file
         pass
     bound_decompression()
+    uproot.reading.ReadOnlyFile.hook_before_read_streamer_key = _begin_descriptions
     file = uproot.open(Path(path), **options)
     try:
         _check(path, file)
@@ -38,6 +39,17 @@ def opened_root(path: Path, **options: Any) -> Any:
         file.close()
         raise
     return file
+
+
+def _begin_descriptions(file: Any, **_: Any) -> None:
+    """Called by uproot as it begins to read a file's descriptions of its classes.
+
+    It looks up there what it does not know, among the descriptions too: with a class in them that it does not know it
+    would read them from the start until Python's stack ends.
+    """
+    if file.__dict__.setdefault("descriptions_begun", False):
+        raise ValueError("the descriptions of classes need a class that only they could describe")
+    file.descriptions_begun = True
 
 
 def _check(path: Path, file: Any) -> None:
