@@ -29,6 +29,6 @@ def test_a_kill_in_any_stage_costs_nothing(tmp_path):
     ]
     found = statuses(tmp_path / "killed")
     assert State.FAILED not in {s.state for s in found.values()}
-    assert all(s.notes[0] == "drawn again: at first its worker was killed by SIGKILL" for s in found.values())
+    assert all(s.notes[0] == "tried again: at first its worker was killed by SIGKILL" for s in found.values())
     known = sorted(n for n, state, _ in optuna_states(tmp_path / "killed", study) if state == "COMPLETE")
     assert known == list(range(len(EVALUATION))), "none lost, none counted twice"
