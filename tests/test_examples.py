@@ -149,7 +149,9 @@ def test_an_internal_name_would_be_seen(tmp_path):
     assert "nothing" not in codesign.__all__
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "tune")) for name in TOYS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name != "pixel-background")) for name in TOYS]
+)
 def test_a_toy_of_it_runs(name, tmp_path, unnamed, capsys):
     """One small candidate of each, from its sample to RTL and the difference from its baselines."""
     sample, family, space = TOYS[name]

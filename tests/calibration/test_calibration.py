@@ -128,6 +128,7 @@ def test_a_run_goes_on_where_it_was_and_records_what_failed(tmp_path: Path, monk
     assert json.loads(text(made)) == made
 
 
+@pytest.mark.slow
 def test_finn_has_columns_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve networks are synthesised and simulated too; each predictor is compared with its own kind of truth."""
     monkeypatch.setattr(measuring, "availability", lambda: Availability(True, "here"))

@@ -161,17 +161,10 @@ FINN = {"seed": SEEDS, "depth": st.integers(0, 2), "per_channel": st.booleans()}
 needs_finn = pytest.mark.skipif(not availability().available, reason=availability().reason)
 
 
-@needs_finn
-@settings(max_examples=2, deadline=None)
-@given(**FINN)
-@example(seed=46776, depth=0, per_channel=False)  # no negative weight
-def test_a_few_random_networks_through_finn(tmp_path_factory, **drawn):
-    through_finn(tmp_path_factory.mktemp("random"), **drawn)
-
-
 @pytest.mark.slow
 @needs_finn
 @settings(max_examples=10, deadline=None)
 @given(**FINN)
+@example(seed=46776, depth=0, per_channel=False)  # no negative weight
 def test_random_networks_through_finn(tmp_path_factory, **drawn):
     through_finn(tmp_path_factory.mktemp("random"), **drawn)

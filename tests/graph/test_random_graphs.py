@@ -18,7 +18,7 @@ from tests.graph.random_graphs import RandomGraph
 from tests.graph.tried import known, tried
 
 #: graphs of the default suite; ``tests.graph.many`` takes more
-COUNT, PER_TEST = 150, 50
+COUNT, PER_TEST = 100, 50
 
 
 @pytest.mark.parametrize("first", range(0, COUNT, PER_TEST))

@@ -50,6 +50,7 @@ def edited(path: Path, target: Path, **changes: object) -> str:
     return str(target)
 
 
+@pytest.mark.slow
 def test_seed_and_interactions_change_the_jets(small_card: Path) -> None:
     card = load_card(str(small_card))
     jets = make_chunk(card, 0, 0, 10).features

@@ -118,7 +118,7 @@ def browse(path, tmp_path, width=1400):
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
-@pytest.mark.parametrize("width", [1400, 500])
+@pytest.mark.parametrize("width", [1400, pytest.param(500, marks=pytest.mark.slow)])
 def test_everything_a_reader_can_do(finished, tmp_path, width):
     dom, console = probed(finished, tmp_path, width)
     assert console == []

@@ -68,7 +68,8 @@ def test_what_fails_dies_or_hangs_on_a_cluster_costs_itself_only(cluster, tmp_pa
     assert [p.trial for p in front.points] == [n for n, s in found.items() if s.state == State.COMPLETE]
 
 
-@pytest.mark.parametrize("killed", [pytest.param(1, marks=pytest.mark.slow), 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [1, 2])
 def test_a_cluster_worker_that_is_killed_loses_nothing(cluster, study, tmp_path, killed):
     """With both goes the sample that they hold."""
     client = distributed.Client(cluster)

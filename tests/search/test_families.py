@@ -36,7 +36,7 @@ def family_of(run):
     return {t.number: t.read_json("config.json")[FAMILY] for t in run.trials()}
 
 
-@pytest.mark.parametrize("sampler", ["nsga2", "tpe"])
+@pytest.mark.parametrize("sampler", [pytest.param("nsga2", marks=pytest.mark.slow), "tpe"])
 def test_each_family_is_searched_with_what_is_its_own(sampler, tmp_path, monkeypatch):
     monkeypatch.setenv("TOY", "seen")
     # shares go by measured time: of so many trials the slower family has more than a generation of two, too

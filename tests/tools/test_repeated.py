@@ -40,6 +40,7 @@ def firmware(tmp_path: Path) -> Firmware:
     return replace(made, rtl=Rtl((Path("top.v"),), "top", 1, repeated=("unit",)))
 
 
+@pytest.mark.slow
 def test_what_all_copies_share_is_counted_once(firmware: Firmware, tmp_path: Path) -> None:
     found = {f.quantity: f.value for f in synthesise(firmware, tmp_path / "apart", 300)}
     flat = replace(firmware, rtl=replace(firmware.rtl, repeated=()))

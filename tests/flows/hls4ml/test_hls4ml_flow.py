@@ -42,7 +42,7 @@ def test_c_simulation_equals_network(trained, firmware):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"strategy": "resource", "reuse_factor": 3, "io": "io_stream"},
+        pytest.param({"strategy": "resource", "reuse_factor": 3, "io": "io_stream"}, marks=pytest.mark.slow),
         # hls4ml's solver for it compiles itself for three minutes, once in each environment
         pytest.param({"strategy": "distributed_arithmetic"}, marks=pytest.mark.slow),
     ],

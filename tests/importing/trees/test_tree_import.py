@@ -55,7 +55,9 @@ def test_a_design_is_exact_in_every_domain(name):
     assert design.outputs.labels == model.outputs
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(".ubj")) for name in FILES]
+)
 def test_the_source_with_rounded_leaves_is_the_design(name):
     """The library's own execution of its own file, into which the rounded leaves were written back."""
     model = read_trees(FOLDER / name)

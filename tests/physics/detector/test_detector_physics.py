@@ -68,6 +68,7 @@ def test_azimuth_and_reflection(simulated: Callable[..., Any]) -> None:
         assert abs(np.mean(np.sign(jets.eta))) < 4 / math.sqrt(len(jets)), name
 
 
+@pytest.mark.slow
 def test_density_grows_with_pile_up(simulated: Callable[..., Any]) -> None:
     """In proportion at HLT and offline, as the number of vertices nearly does."""
     rho = {}

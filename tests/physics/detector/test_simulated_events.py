@@ -82,6 +82,7 @@ def test_contents(simulated: Callable[..., Any]) -> None:
     assert 1.5 < ak.mean(bottom) < 2.2
 
 
+@pytest.mark.slow
 def test_same_events_whatever_the_processes(
     small: Callable[..., str], event_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
