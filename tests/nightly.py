@@ -86,7 +86,8 @@ _DIVIDED: dict[str, dict[str, str]] = {
         "folding-others": "not test_every_kind_in_simulation",
     },
     "tests/security/damage/test_damage.py": {
-        "damage-run": "test_every_damage_of_a_run",
+        "damage-run": "test_every_damage_of_a_run and not trials",
+        "damage-trials": "test_every_damage_of_a_run and trials",
         "damage-bundle": "not test_every_damage_of_a_run",
     },
     "tests/conformance/test_conformance.py": {
