@@ -15,6 +15,8 @@ from codesign.physics.events.container import ChunkSize, Native, limit_inflation
 __all__ = ("ParquetTable",)
 
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4}
+#: bytes that a row group says it takes, up to which a page of each of its columns may be in memory together
+_TOGETHER = 64 << 20
 
 
 class ParquetTable:
@@ -58,16 +60,17 @@ class ParquetTable:
         places = {i: schema.column(i).path.split(".")[0] for i in range(metadata.num_columns)}
         total = 0
         for group in range(metadata.num_row_groups):
-            # asked for what a damaged file says of a column, pyarrow ends the process; its reader, that asks the same,
-            # raises an error: it goes first
-            if next(self._file.iter_batches(1, row_groups=[group], columns=list(names)), None) is None:
-                continue
-            for place, name in places.items():
-                if name in names:
+            small = 0 <= metadata.row_group(group).total_byte_size <= _TOGETHER
+            for some in [names] if small else [{name} for name in names]:
+                # asked for what a damaged file says of a column, pyarrow ends the process; its reader, that asks the
+                # same, raises an error: it goes first, for a page of each
+                if next(self._file.iter_batches(1, row_groups=[group], columns=list(some)), None) is None:
+                    continue
+                for place in (place for place, name in places.items() if name in some):
                     column = metadata.row_group(group).column(place)
                     width = _WIDTHS.get(column.physical_type, 8)
                     size = max(int(column.total_uncompressed_size), int(column.num_values) * width)
-                    limit_inflation(self._path, name, f"row group {group}", size)
+                    limit_inflation(self._path, places[place], f"row group {group}", size)
                     total += size
         return total
 
