@@ -166,7 +166,6 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further case after so long")
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
-    sys.dont_write_bytecode = True  # what a child imports is no write of a damaged file's
     one = given.only is not None
     numbers = range(given.only, given.only + 1) if one else range(given.start, given.start + given.count)
     facts = {

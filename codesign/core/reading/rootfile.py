@@ -47,7 +47,7 @@ def _begin_descriptions(file: Any, **_: Any) -> None:
     It looks up there what it does not know, among the descriptions too: with a class in them that it does not know it
     would read them from the start until Python's stack ends.
     """
-    if file.__dict__.setdefault("descriptions_begun", False):
+    if "descriptions_begun" in vars(file):
         raise ValueError("the descriptions of classes need a class that only they could describe")
     file.descriptions_begun = True
 

@@ -61,16 +61,18 @@ class ParquetTable:
         total = 0
         for group in range(metadata.num_row_groups):
             small = 0 <= metadata.row_group(group).total_byte_size <= _TOGETHER
-            for some in [names] if small else [{name} for name in names]:
+            for some in [names] if small else [{one} for one in names]:
                 # asked for what a damaged file says of a column, pyarrow ends the process; its reader, that asks the
                 # same, raises an error: it goes first, for a page of each
                 if next(self._file.iter_batches(1, row_groups=[group], columns=list(some)), None) is None:
                     continue
-                for place in (place for place, name in places.items() if name in some):
+                for place, name in places.items():
+                    if name not in some:
+                        continue
                     column = metadata.row_group(group).column(place)
                     width = _WIDTHS.get(column.physical_type, 8)
                     size = max(int(column.total_uncompressed_size), int(column.num_values) * width)
-                    limit_inflation(self._path, places[place], f"row group {group}", size)
+                    limit_inflation(self._path, name, f"row group {group}", size)
                     total += size
         return total
 
